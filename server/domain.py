@@ -1,0 +1,130 @@
+"""Les valeurs que tous les processus partagent, sans protocole ni bibliothèque."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Capability(StrEnum):
+    """Ce qu'un modèle sait faire."""
+
+    CHAT = "chat"
+    TRANSCRIBE = "transcribe"
+    DIARIZE = "diarize"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """Fichier de poids attendu dans le dossier du modèle."""
+
+    name: str
+    """Nom dans le dossier du modèle."""
+    parts: tuple[str, ...]
+    """Morceaux à joindre, chacun `paquet/chemin` dans le dossier des paquets de poids."""
+    sha256: str = ""
+    """Empreinte attendue ; obligatoire pour un fichier de poids."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Origine des poids d'un modèle."""
+
+    kind: str
+    """`package` (paquets de poids installés) ou `hub` (dépôt Hugging Face)."""
+    repository: str
+    """Dépôt ou paquets."""
+    revision: str
+    """Révision ou version épinglée."""
+    license: str = ""
+    """Licence des poids."""
+    files: tuple[SourceFile, ...] = ()
+    """Fichiers à assembler (`package`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Modèle tel que le profil le décrit."""
+
+    key: str
+    capability: Capability
+    engine: str
+    source: ModelSource
+    display_name: str
+    aliases: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    notice: str = ""
+    demonstration: bool = False
+    requires_gpu: bool = True
+    gpus: tuple[int, ...] = ()
+    """GPU par défaut ; vide : un seul, le premier libre."""
+    replicas: int = 1
+    auto_download: bool = False
+    """Télécharge de lui-même quand un chargement le demande."""
+    python: str = ""
+    """Interpréteur propre au moteur ; vide : celui du serveur."""
+    max_waiting: int = 64
+    """Requêtes en attente au plus dans l'exemplaire."""
+    context_tokens: int = 0
+    owned_by: str = "passerelle"
+    features: tuple[str, ...] = ()
+    """Options annoncées avant tout chargement ; le moteur chargé fait foi."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Ensemble de modèles servis ensemble."""
+
+    name: str
+    notice: str
+    models: tuple[ModelSpec, ...]
+
+    def model(self, key: str) -> ModelSpec | None:
+        """Modèle de cette clé ou de cet alias, sinon `None`."""
+        return next((m for m in self.models if key == m.key or key in m.aliases), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limites annoncées par GetCapabilities ; chacune se règle par `PASSERELLE_<NOM>`."""
+
+    max_json_body_bytes: int = 64 * 1024 * 1024
+    max_messages: int = 1024
+    max_tokens: int = 32768
+    max_n: int = 16
+    max_stop: int = 16
+    max_top_logprobs: int = 20
+    max_images: int = 16
+    max_upload_bytes: int = 1024 * 1024 * 1024
+    max_message_bytes: int = 64 * 1024 * 1024
+    max_audio_seconds: float = 6 * 3600.0
+    min_sample_rate_hertz: int = 8000
+    max_sample_rate_hertz: int = 192000
+    max_channels: int = 8
+    max_stream_silence_seconds: float = 300.0
+    load_wait_seconds: float = 120.0
+    max_stream_duration_seconds: float = 7200.0
+    request_buffer_bytes: int = 4 * 1024 * 1024
+    """Octets de réponse en attente d'un client lent, par requête, avant de l'abandonner."""
+    coalesce_ms: float = 25.0
+    """Fenêtre de regroupement des trames d'un flux ; 0 la supprime."""
+    max_pending_loads: int = 256
+    """Requêtes en attente d'un chargement, au plus, par front."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Adresse annoncée d'une route."""
+
+    name: str
+    method: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def url(self) -> str:
+        """Adresse entière ; une adresse IPv6 est mise entre crochets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}{self.path}"

@@ -1,0 +1,1 @@
+"""Les moteurs : un adaptateur par bibliothèque, derrière un petit Protocol par capacité."""

@@ -1,0 +1,89 @@
+"""Ce que tout moteur sait faire, capacité par capacité.
+
+Un adaptateur n'importe sa bibliothèque qu'à l'ouverture. Il appartient à un seul exemplaire (processus), qui l'ouvre,
+l'échauffe par une inférence réelle, puis le ferme.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class ChatKind(StrEnum):
+    """Schéma OpenAI d'une requête de texte."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Tout ce qu'un moteur reçoit pour s'ouvrir."""
+
+    model_key: str
+    """Clé du modèle."""
+    model_dir: Path
+    """Dossier des poids, vérifiés."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options du moteur, telles que le profil les écrit."""
+    threads: int = 2
+    """Fils de calcul permis sur le processeur."""
+
+
+class Engine(Protocol):
+    """Vie commune à tous les moteurs."""
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Options honorées (`tools`, `json_schema`, `logprobs`…)."""
+
+    @property
+    def max_running(self) -> int:
+        """Requêtes que le moteur mène de front."""
+
+    async def open(self) -> None:
+        """Charge le modèle.
+
+        Raises:
+            ModelLoadFailed: poids illisibles ou mémoire insuffisante.
+            NoGpuVisible: le moteur exige CUDA et n'en voit pas.
+        """
+
+    async def warm_up(self) -> None:
+        """Mène une inférence réelle, la plus courte possible.
+
+        Raises:
+            ModelLoadFailed: l'inférence n'a rien rendu.
+        """
+
+    async def close(self) -> None:
+        """Rend tout. Peut être appelée deux fois."""
+
+
+class ChatEngine(Engine, Protocol):
+    """Conversation et complétion, au schéma d'OpenAI."""
+
+    def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncIterator[bytes]:
+        """Mène une requête ; abandonner l'itérateur (`aclose`) arrête le moteur à son prochain jeton.
+
+        Args:
+            kind: conversation ou complétion.
+            request: JSON de la requête, dont le schéma et les limites ont été vérifiés par le front.
+            stream: au fil de la génération.
+
+        Yields:
+            Avec `stream`, des trames SSE entières (`data: {…}` et deux fins de ligne), sans le `[DONE]` final ; sinon
+            un seul élément, le JSON de la réponse. Le champ `model` rendu est celui de la requête.
+
+        Raises:
+            InvalidRequest: le moteur refuse la requête (contexte dépassé, gabarit…).
+            UnsupportedOption: option que le moteur n'a pas.
+            EngineFailed: échec de cette seule requête.
+            EngineDead: le moteur ne peut plus servir.
+        """
+
+
+EngineFactory = Callable[[EngineSpec], Engine]
+"""Fabrique d'un moteur ; n'importe rien de lourd."""

@@ -1,0 +1,247 @@
+"""Les erreurs que Passerelle rend à ses clients.
+
+PasserelleError
+├── InvalidRequest ─┬─ UnsupportedOption
+│                   ├─ WrongCapability
+│                   ├─ AudioConfigExpected
+│                   ├─ InvalidAudio
+│                   └─ AudioLimitExceeded
+├── PayloadTooLarge
+├── MissingApiKey · InvalidApiKey · ForeignOrigin
+├── ModelNotFound · OperationNotFound · RouteNotFound
+├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
+├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable
+├── EngineFailed · EngineUnavailable · NoGpuVisible
+├── DownloadFailed · IntegrityMismatch · InvalidState · OperationCancelled
+└── DeadlineExceeded · InternalError
+
+Chaque classe porte un motif (`reason`) de l'énumération publique `ErrorReason`. La correspondance avec les codes gRPC
+et HTTP est faite une seule fois, dans `server.rpc.status`.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class PasserelleError(Exception):
+    """Erreur attendue, dont le message français s'adresse à une personne.
+
+    `metadata` nomme le champ, la limite et la valeur en cause ; `retry_after` est en secondes.
+    """
+
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata: dict[str, str] = dict(metadata or {})
+        self.retry_after = retry_after
+
+
+class InvalidRequest(PasserelleError):
+    """Requête mal formée : `metadata["field"]` nomme le champ."""
+
+    reason = "INVALID_REQUEST"
+
+
+class UnsupportedOption(InvalidRequest):
+    """Option que le modèle choisi ne sait pas honorer."""
+
+    reason = "UNSUPPORTED_OPTION"
+
+
+class WrongCapability(InvalidRequest):
+    """Modèle d'une autre capacité que celle demandée."""
+
+    reason = "WRONG_CAPABILITY"
+
+
+class AudioConfigExpected(InvalidRequest):
+    """Premier message d'un flux audio différent d'une configuration."""
+
+    reason = "AUDIO_CONFIG_EXPECTED"
+
+
+class InvalidAudio(InvalidRequest):
+    """Audio illisible."""
+
+    reason = "INVALID_AUDIO"
+
+
+class AudioLimitExceeded(InvalidRequest):
+    """Audio hors des limites annoncées."""
+
+    reason = "AUDIO_LIMIT_EXCEEDED"
+
+
+class PayloadTooLarge(PasserelleError):
+    """Corps plus grand que la limite."""
+
+    reason = "PAYLOAD_TOO_LARGE"
+
+
+class MissingApiKey(PasserelleError):
+    """Clé exigée, non fournie."""
+
+    reason = "MISSING_API_KEY"
+
+
+class InvalidApiKey(PasserelleError):
+    """Clé fournie, inconnue."""
+
+    reason = "INVALID_API_KEY"
+
+
+class ForeignOrigin(PasserelleError):
+    """Requête de modification venue d'une autre origine."""
+
+    reason = "FOREIGN_ORIGIN"
+
+
+class ModelNotFound(PasserelleError):
+    """Clé ou alias de modèle inconnu."""
+
+    reason = "MODEL_NOT_FOUND"
+
+
+class OperationNotFound(PasserelleError):
+    """Opération inconnue ou déjà terminée."""
+
+    reason = "OPERATION_NOT_FOUND"
+
+
+class RouteNotFound(PasserelleError):
+    """Route ou méthode inconnue."""
+
+    reason = "ROUTE_NOT_FOUND"
+
+
+class ModelNotDownloaded(PasserelleError):
+    """Poids absents du cache."""
+
+    reason = "MODEL_NOT_DOWNLOADED"
+
+
+class ModelLoading(PasserelleError):
+    """Chargement plus long que l'attente permise."""
+
+    reason = "MODEL_LOADING"
+
+
+class ModelLoadFailed(PasserelleError):
+    """Chargement raté."""
+
+    reason = "MODEL_LOAD_FAILED"
+
+
+class QueueFull(PasserelleError):
+    """File d'attente pleine."""
+
+    reason = "QUEUE_FULL"
+
+
+class SlowConsumer(PasserelleError):
+    """Client trop lent à lire sa réponse."""
+
+    reason = "SLOW_CONSUMER"
+
+
+class WorkerLost(PasserelleError):
+    """Processus du modèle perdu ; la requête peut être refaite."""
+
+    reason = "WORKER_LOST"
+
+
+class ShuttingDown(PasserelleError):
+    """Arrêt en cours."""
+
+    reason = "SHUTTING_DOWN"
+
+
+class ControlUnavailable(PasserelleError):
+    """Plan de contrôle injoignable."""
+
+    reason = "CONTROL_UNAVAILABLE"
+
+
+class EngineFailed(PasserelleError):
+    """Le moteur a raté cette requête ; il reste utilisable."""
+
+    reason = "ENGINE_FAILED"
+
+
+class EngineUnavailable(PasserelleError):
+    """Aucun moteur de ce profil ne rend ce service."""
+
+    reason = "ENGINE_UNAVAILABLE"
+
+
+class NoGpuVisible(PasserelleError):
+    """Aucun GPU visible alors que le profil l'exige."""
+
+    reason = "NO_GPU_VISIBLE"
+
+
+class DownloadFailed(PasserelleError):
+    """Téléchargement impossible."""
+
+    reason = "DOWNLOAD_FAILED"
+
+
+class IntegrityMismatch(PasserelleError):
+    """Empreinte différente de celle attendue."""
+
+    reason = "INTEGRITY_MISMATCH"
+
+
+class InvalidState(PasserelleError):
+    """Action interdite dans l'état présent du modèle."""
+
+    reason = "INVALID_STATE"
+
+
+class OperationCancelled(PasserelleError):
+    """Opération annulée."""
+
+    reason = "OPERATION_CANCELLED"
+
+
+class DeadlineExceeded(PasserelleError):
+    """Délai de la requête dépassé."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class InternalError(PasserelleError):
+    """Erreur imprévue, consignée en entier côté serveur."""
+
+    reason = "INTERNAL"
+
+
+class EngineDead(Exception):
+    """Le moteur ne peut plus rien servir : son processus doit être remplacé.
+
+    Jamais rendue telle quelle à un client, qui reçoit `WorkerLost`.
+    """
+
+
+def all_errors() -> list[type[PasserelleError]]:
+    """Toutes les classes d'erreur, la racine comprise."""
+    found: list[type[PasserelleError]] = [PasserelleError]
+    for parent in found:
+        found.extend(child for child in parent.__subclasses__() if child not in found)
+    return found
+
+
+def error_for(
+    reason: str, message: str, metadata: Mapping[str, str] | None = None, retry_after: float | None = None
+) -> PasserelleError:
+    """Reconstruit l'erreur dont le motif a voyagé sur un fil ; un motif inconnu donne `InternalError`."""
+    kind = next((c for c in all_errors() if c.reason == reason and c is not PasserelleError), InternalError)
+    return kind(message, metadata=metadata, retry_after=retry_after)
