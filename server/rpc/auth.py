@@ -1,0 +1,178 @@
+"""Les clés : qui peut appeler quoi.
+
+`POLICY` nomme la portée de chaque méthode du contrat public ; une méthode absente est refusée. Les clés sont comparées
+avant toute lecture de la requête, par leur empreinte et en temps constant.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+class Scope(StrEnum):
+    """Clé qu'une méthode exige."""
+
+    NONE = "none"
+    INFERENCE = "inference"
+    ADMIN = "admin"
+
+
+def _scopes(service: str, scope: Scope, *methods: str) -> dict[str, Scope]:
+    return {f"/{service}/{method}": scope for method in methods}
+
+
+POLICY: Mapping[str, Scope] = {
+    **_scopes("passerelle.v1.ChatService", Scope.INFERENCE, "Chat", "StreamChat", "Complete", "StreamComplete"),
+    **_scopes("passerelle.v1.TranscribeService", Scope.INFERENCE, "Transcribe", "UploadTranscribe", "StreamTranscribe"),
+    **_scopes("passerelle.v1.DiarizeService", Scope.INFERENCE, "Diarize", "UploadDiarize"),
+    **_scopes(
+        "passerelle.v1.RestService",
+        Scope.INFERENCE,
+        "CreateChatCompletion",
+        "CreateCompletion",
+        "ListOpenAiModels",
+        "RetrieveOpenAiModel",
+        "CreateTranscription",
+        "CreateTranslation",
+        "TranscribeAudio",
+        "ProcessDiarization",
+    ),
+    **_scopes("passerelle.v1.RestService", Scope.NONE, "CheckHealth"),
+    **_scopes(
+        "passerelle.v1.AdminService",
+        Scope.NONE,
+        "GetStatus",
+        "WatchStatus",
+        "ListModels",
+        "GetCapabilities",
+        "ListOperations",
+    ),
+    **_scopes(
+        "passerelle.v1.AdminService",
+        Scope.ADMIN,
+        "DownloadModel",
+        "LoadModel",
+        "UnloadModel",
+        "CancelOperation",
+        "StreamLogs",
+    ),
+    # GetMetrics décide lui-même : adresse locale, ou clé d'administration.
+    **_scopes("passerelle.v1.ProbeService", Scope.NONE, "CheckReadiness", "GetMetrics"),
+    **_scopes("grpc.health.v1.Health", Scope.NONE, "Check", "Watch", "List"),
+    **_scopes("grpc.reflection.v1alpha.ServerReflection", Scope.NONE, "ServerReflectionInfo"),
+    **_scopes("grpc.reflection.v1.ServerReflection", Scope.NONE, "ServerReflectionInfo"),
+}
+"""Portée de chaque méthode."""
+
+
+class KeyRing:
+    """Ensemble de clés acceptées ; sans clé, tout le monde entre."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._digests = tuple(_digest(key) for key in keys)
+
+    @property
+    def open(self) -> bool:
+        """Vrai si aucune clé n'est exigée."""
+        return not self._digests
+
+    def accepts(self, key: str) -> bool:
+        """Vrai si la clé est connue ; le temps ne dépend ni de la clé ni de sa place."""
+        presented = _digest(key)
+        known = False
+        for digest in self._digests:
+            known |= hmac.compare_digest(digest, presented)
+        return known
+
+    def check(self, metadata: Metadata) -> None:
+        """Laisse passer un appel dont la clé convient.
+
+        Raises:
+            MissingApiKey: aucune clé dans `authorization` ni `x-api-key`.
+            InvalidApiKey: clé inconnue.
+        """
+        if self.open:
+            return
+        key = presented_key(metadata)
+        if not key:
+            raise MissingApiKey(
+                "Une clé est nécessaire : envoyez « Authorization: Bearer <clé> » ou l'en-tête « x-api-key »."
+            )
+        if not self.accepts(key):
+            raise InvalidApiKey("Cette clé n'est pas reconnue ; vérifiez-la auprès de l'exploitant du serveur.")
+
+
+class Guard:
+    """Applique la portée d'une méthode aux métadonnées d'un appel.
+
+    Les clés d'administration ouvrent aussi l'inférence ; sans elles, celles d'inférence tiennent lieu des deux.
+    """
+
+    def __init__(
+        self,
+        inference_keys: Sequence[str],
+        admin_keys: Sequence[str],
+        *,
+        allowed_origins: Sequence[str] = (),
+        policy: Mapping[str, Scope] = POLICY,
+    ) -> None:
+        self.inference = KeyRing((*inference_keys, *admin_keys) if inference_keys else ())
+        self.admin = KeyRing(admin_keys or inference_keys)
+        self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
+        self._policy = policy
+
+    def check(self, method: str, metadata: Metadata) -> None:
+        """Laisse passer l'appel de `method`, sinon dit pourquoi.
+
+        Raises:
+            MissingApiKey: clé exigée, non fournie.
+            InvalidApiKey: clé inconnue.
+            ForeignOrigin: modification demandée par la page d'un autre site.
+        """
+        scope = self._policy.get(method, Scope.ADMIN)
+        if scope is Scope.NONE:
+            return
+        if scope is Scope.INFERENCE:
+            self.inference.check(metadata)
+            return
+        self.check_origin(metadata)
+        self.admin.check(metadata)
+
+    def check_origin(self, metadata: Metadata) -> None:
+        """Refuse la page d'un autre site : sans clé exigée, un navigateur agirait au nom de son utilisateur."""
+        values = _texts(metadata)
+        origin = values.get("origin", "").rstrip("/").lower()
+        if not origin or origin in self._origins:
+            return
+        host = values.get("x-forwarded-host", "").lower()
+        if host and urlsplit(origin).netloc == host:
+            return
+        raise ForeignOrigin(
+            f"La page « {origin} » n'est pas celle de ce serveur : son origine doit être ajoutée à "
+            "PASSERELLE_ALLOWED_ORIGINS pour agir sur les modèles.",
+            metadata={"origin": origin},
+        )
+
+
+def presented_key(metadata: Metadata) -> str:
+    """Clé présentée : `authorization` (avec ou sans « Bearer »), sinon `x-api-key` ; vide s'il n'y en a pas."""
+    values = _texts(metadata)
+    header = values.get("authorization", "").strip()
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    return header or values.get("x-api-key", "").strip()
+
+
+def _texts(metadata: Metadata) -> dict[str, str]:
+    return {name: value for name, value in metadata if isinstance(value, str)}
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

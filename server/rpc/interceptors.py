@@ -1,0 +1,226 @@
+"""L'intercepteur unique des serveurs gRPC : identifiant, clé, erreurs, journal, mesures.
+
+Il vaut pour les quatre formes d'appel. Une `PasserelleError` devient un statut détaillé, ou une réponse HTTP complète
+pour les méthodes qui rendent des HttpBody ; toute autre exception est consignée en entier et devient `INTERNAL`, sans
+son texte. `CancelledError` passe intacte.
+"""
+
+import asyncio
+import inspect
+import logging
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from server.errors import InternalError, PasserelleError, RouteNotFound
+from server.rpc.auth import Guard
+from server.rpc.http_body import FAMILIES, Family, error_event, error_headers, error_response, serialize
+from server.rpc.logs import request_id
+from server.rpc.metrics import RpcMetrics
+from server.rpc.status import DETAILS_KEY, codes, to_status
+
+logger = logging.getLogger(__name__)
+
+Handler = Any
+"""`grpc.RpcMethodHandler` : une méthode et sa forme."""
+Context = Any
+"""`grpc.aio.ServicerContext`, sans paramètre de type : les quatre formes passent par ici."""
+
+_KEPT_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+_QUIET = ("/grpc.health.", "/passerelle.v1.RestService/CheckHealth", "/passerelle.v1.ProbeService/")
+
+
+class ServiceInterceptor(grpc.aio.ServerInterceptor):
+    """Enveloppe chaque méthode une fois, puis la garde."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        metrics: RpcMetrics,
+        *,
+        families: Mapping[str, Family] = FAMILIES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._guard = guard
+        self._metrics = metrics
+        self._families = families
+        self._clock = clock
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Méthode enveloppée, ou refus quand la clé ne convient pas : rien de la requête n'est alors lu."""
+        method: str = handler_call_details.method
+        known = self._wrapped.get(method)
+        if known is None:
+            found = await continuation(handler_call_details)
+            if found is None:
+                return self._refusal("unknown", _unknown(method))
+            known = self._wrapped[method] = self._wrap(method, found)
+        try:
+            self._guard.check(method, handler_call_details.invocation_metadata or ())
+        except PasserelleError as error:
+            return self._refusal(method, error)
+        return known
+
+    def _wrap(self, method: str, handler: Handler) -> Handler:
+        deserialize = handler.request_deserializer
+        serializer = serialize if method in self._families else handler.response_serializer
+        if handler.request_streaming and handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                self._streamed(method, handler.stream_stream), deserialize, serializer
+            )
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streamed(method, handler.unary_stream), deserialize, serializer
+            )
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(
+                self._unary(method, handler.stream_unary), deserialize, serializer
+            )
+        return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), deserialize, serializer)
+
+    def _unary(self, method: str, behavior: Callable[[Any, Context], Awaitable[Any]]) -> Any:
+        async def handle(request: Any, context: Context) -> Any:
+            call = _Call(self, method, context)
+            with call:
+                try:
+                    response = await behavior(request, context)
+                except Exception as error:
+                    await call.fail(error)
+                call.messages = 1
+                return response
+
+        return handle
+
+    def _streamed(self, method: str, behavior: Callable[[Any, Context], Any]) -> Any:
+        async def handle(request: Any, context: Context) -> None:
+            call = _Call(self, method, context)
+            with call:
+                try:
+                    produced = behavior(request, context)
+                    if inspect.isawaitable(produced):
+                        await produced
+                    else:
+                        await call.write_all(produced)
+                except Exception as error:
+                    await call.fail(error)
+
+        return handle
+
+    def _refusal(self, method: str, error: PasserelleError) -> Handler:
+        async def refuse(_request: Any, context: Context) -> None:
+            call = _Call(self, method, context)
+            with call:
+                await call.fail(error)
+
+        # Cette forme convient à toutes : aucun message n'est lu, et l'erreur part aussitôt.
+        return grpc.stream_stream_rpc_method_handler(refuse, None, None)
+
+    def family(self, method: str) -> Family | None:
+        """Famille d'erreurs HTTP de la méthode ; `None` si elle parle gRPC."""
+        return self._families.get(method)
+
+
+class _Call:
+    """Un appel, de son premier octet à sa ligne de journal."""
+
+    def __init__(self, owner: ServiceInterceptor, method: str, context: Context) -> None:
+        self._owner = owner
+        self._method = method
+        self._context = context
+        self._code = "OK"
+        self._reason = ""
+        self._started = owner._clock()
+        self._id = _request_id(context)
+        self.messages = 0
+
+    def __enter__(self) -> "_Call":
+        request_id.set(self._id)
+        self._owner._metrics.in_flight.labels(self._method).inc()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        metrics = self._owner._metrics
+        if kind is not None and issubclass(kind, asyncio.CancelledError):
+            remaining = self._context.time_remaining()
+            self._code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+        elapsed = self._owner._clock() - self._started
+        metrics.in_flight.labels(self._method).dec()
+        metrics.calls.labels(self._method, self._code).inc()
+        metrics.seconds.labels(self._method).observe(elapsed)
+        level = logging.DEBUG if self._method.startswith(_QUIET) else logging.INFO
+        logger.log(
+            level,
+            "rpc_finished",
+            extra={
+                "method": self._method,
+                "code": self._code,
+                "reason": self._reason,
+                "duration_ms": round(elapsed * 1000, 2),
+                "messages": self.messages,
+            },
+        )
+
+    async def write_all(self, produced: AsyncIterator[Any]) -> None:
+        """Écrit tout ce que la méthode produit ; un client parti referme aussitôt ce qui produisait."""
+        context = self._context
+        async with aclosing(produced) as messages:  # type: ignore[type-var]  # un générateur, à l'usage
+            async for message in messages:
+                self.messages += 1
+                await context.write(message)
+
+    async def fail(self, error: Exception) -> None:
+        """Rend l'erreur dans la forme de la méthode."""
+        if isinstance(error, grpc.aio.AbortError):
+            self._code = _code_name(self._context)
+            raise error
+        if not isinstance(error, PasserelleError):
+            logger.error("rpc_crashed", extra={"method": self._method}, exc_info=error)
+            error = InternalError(
+                "Erreur interne : elle est consignée dans le journal du serveur, sous l'identifiant de la requête.",
+                metadata={"request_id": self._id},
+            )
+        self._code = codes(error).grpc.name
+        self._reason = error.reason
+        family = self._owner.family(self._method)
+        if family is None:
+            await self._abort(error)
+        elif self.messages:
+            await self._context.write(error_event(error, family))
+        else:
+            await self._context.send_initial_metadata(error_headers(error))
+            await self._context.write(error_response(error, family))
+
+    async def _abort(self, error: PasserelleError) -> NoReturn:
+        status = to_status(error, self._id)
+        await self._context.abort(codes(error).grpc, error.message, ((DETAILS_KEY, status.SerializeToString()),))
+        raise AssertionError("abort lève toujours")
+
+
+def _request_id(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == "x-request-id" and isinstance(value, str) and _KEPT_ID.fullmatch(value):
+            return value
+    return uuid.uuid4().hex
+
+
+def _code_name(context: Context) -> str:
+    code = context.code()
+    return code.name if isinstance(code, grpc.StatusCode) else "UNKNOWN"
+
+
+def _unknown(method: str) -> RouteNotFound:
+    return RouteNotFound(
+        f"La méthode « {method[:200]} » n'existe pas ; la réflexion gRPC donne la liste des services.",
+        metadata={"method": method[:200]},
+    )

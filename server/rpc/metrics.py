@@ -1,0 +1,36 @@
+"""Les mesures Prometheus d'un serveur gRPC.
+
+Quand `PROMETHEUS_MULTIPROC_DIR` est dans l'environnement avant l'import, chaque processus écrit les siennes dans ce
+dossier et `expose` rend la somme de tous ; sinon, celles de ce seul processus.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+"""Bornes des histogrammes de durée, en secondes."""
+
+
+class RpcMetrics:
+    """Appels reçus : nombre par méthode et code, durée, en cours."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.calls = Counter("passerelle_rpc_calls_total", "Appels terminés.", ["method", "code"], registry=registry)
+        self.seconds = Histogram(
+            "passerelle_rpc_seconds", "Durée d'un appel.", ["method"], buckets=SECONDS, registry=registry
+        )
+        self.in_flight = Gauge(
+            "passerelle_rpc_in_flight", "Appels en cours.", ["method"], registry=registry, multiprocess_mode="livesum"
+        )
+
+
+def expose(registry: CollectorRegistry, directory: str | None = None) -> bytes:
+    """Mesures au format texte de Prometheus, de tous les processus si `directory` (ou l'environnement) le permet."""
+    directory = directory or os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not directory:
+        return generate_latest(registry)
+    merged = CollectorRegistry()
+    MultiProcessCollector(merged, path=directory)  # type: ignore[no-untyped-call]
+    return generate_latest(merged)

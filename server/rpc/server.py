@@ -1,0 +1,101 @@
+"""Un serveur gRPC : prise, santé, réflexion, arrêt ordonné."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+PUBLIC_SERVICES = (
+    "passerelle.v1.ChatService",
+    "passerelle.v1.TranscribeService",
+    "passerelle.v1.DiarizeService",
+    "passerelle.v1.RestService",
+    "passerelle.v1.AdminService",
+    "passerelle.v1.ProbeService",
+)
+"""Services que la réflexion annonce, quel que soit le processus qui les sert."""
+
+_ENVELOPE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RpcSettings:
+    """Réglages d'un serveur gRPC."""
+
+    address: str
+    """`unix:/chemin` ou `127.0.0.1:port` (0 : un port libre)."""
+    max_message_bytes: int
+    """Octets d'un message reçu au plus ; un peu de place est ajoutée pour son enveloppe."""
+    reflection: Sequence[str] = PUBLIC_SERVICES
+    """Services annoncés par la réflexion."""
+    health: Sequence[str] = ()
+    """Services suivis par la santé, en plus du serveur entier."""
+    drain_delay: float = 2.0
+    """Secondes entre « ne sert plus » et l'arrêt, pour que le répartiteur s'en aperçoive."""
+    stop_grace: float = 30.0
+    """Secondes laissées aux appels en cours."""
+    max_concurrent_rpcs: int = 8192
+    """Appels simultanés au plus."""
+
+
+class RpcServer:
+    """Serveur gRPC ; les services se branchent sur `server` avant `start`."""
+
+    def __init__(self, settings: RpcSettings, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> None:
+        self._settings = settings
+        self.port = 0
+        self.health = health.aio.HealthServicer()
+        limit = settings.max_message_bytes + _ENVELOPE_BYTES
+        self.server: grpc.aio.Server = grpc.aio.server(
+            interceptors=list(interceptors),
+            maximum_concurrent_rpcs=settings.max_concurrent_rpcs,
+            options=(
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_send_message_length", limit),
+                ("grpc.so_reuseport", 0),
+                # Un client qui sonde souvent sa connexion n'est pas un client abusif.
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.max_ping_strikes", 0),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ),
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, self.server)
+
+    async def start(self) -> None:
+        """Ouvre la prise (0600 sur un chemin Unix), puis se déclare en service."""
+        settings = self._settings
+        listed = (*settings.reflection, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(listed, self.server)
+        self.port = self.server.add_insecure_port(settings.address)
+        path = _socket_path(settings.address)
+        if path:
+            os.chmod(path, 0o600)
+        await self.server.start()
+        await self.set_serving(True)
+
+    async def set_serving(self, serving: bool) -> None:
+        """Annonce l'état du serveur et de chacun de ses services."""
+        status = health_pb2.HealthCheckResponse.ServingStatus
+        value: Any = status.SERVING if serving else status.NOT_SERVING
+        for name in ("", *self._settings.health):
+            await self.health.set(name, value)
+
+    async def stop(self) -> None:
+        """Ne sert plus, attend que le répartiteur le voie, puis laisse finir les appels en cours."""
+        await self.health.enter_graceful_shutdown()
+        await asyncio.sleep(self._settings.drain_delay)
+        await self.server.stop(self._settings.stop_grace)
+        path = _socket_path(self._settings.address)
+        if path:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _socket_path(address: str) -> str:
+    return address.removeprefix("unix:") if address.startswith("unix:") else ""
