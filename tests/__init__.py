@@ -1,0 +1,1 @@
+"""Les essais de Passerelle."""
