@@ -1,4 +1,7 @@
-"""Du nom d'un moteur dans un profil à sa fabrique."""
+"""Du nom d'un moteur dans un profil à sa fabrique.
+
+Un nom simple désigne un adaptateur livré ; `paquet.module:fonction` désigne la fabrique d'un moteur à soi.
+"""
 
 import importlib
 
@@ -6,27 +9,32 @@ from server.engines.base import EngineFactory
 from server.errors import EngineUnavailable
 
 _ADAPTERS = {
-    "llamacpp": "server.engines.llamacpp",
+    "llamacpp": "server.engines.llamacpp:create_engine",
 }
 
 
+def is_available(name: str) -> bool:
+    """Dit si un moteur peut être demandé, sans rien importer."""
+    return name in _ADAPTERS or ":" in name
+
+
+def available_engines() -> frozenset[str]:
+    """Noms des moteurs livrés."""
+    return frozenset(_ADAPTERS)
+
+
 def engine_factory(name: str) -> EngineFactory:
-    """Rend la fabrique `create_engine` de l'adaptateur nommé.
+    """Rend la fabrique d'un moteur.
 
     Raises:
         EngineUnavailable: aucun adaptateur de ce nom.
     """
-    module = _ADAPTERS.get(name)
-    if module is None:
+    if not is_available(name):
         raise EngineUnavailable(
             f"Le moteur « {name} » n'est pas fourni par cette version de Passerelle "
             f"(moteurs fournis : {', '.join(sorted(_ADAPTERS))}).",
             metadata={"engine": name},
         )
-    factory: EngineFactory = importlib.import_module(module).create_engine
+    module, _, attribute = _ADAPTERS.get(name, name).partition(":")
+    factory: EngineFactory = getattr(importlib.import_module(module), attribute)
     return factory
-
-
-def available_engines() -> frozenset[str]:
-    """Noms des moteurs fournis."""
-    return frozenset(_ADAPTERS)

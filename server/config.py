@@ -1,0 +1,235 @@
+"""La configuration : variables d'environnement et profil TOML, lus une fois, vérifiés, gelés.
+
+Une valeur refusée nomme sa variable ou son champ, la limite et la valeur.
+"""
+
+import os
+import sys
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from server.domain import Capability, Limits, ModelSource, ModelSpec, Profile, SourceFile
+
+PACKAGE_DIR = Path(__file__).resolve().parent
+PROFILES_DIR = PACKAGE_DIR / "profiles"
+
+
+class ConfigError(Exception):
+    """Configuration refusée ; le message dit quelle valeur et que faire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Tout ce qu'un processus doit savoir de l'installation."""
+
+    profile: Profile
+    """Modèles servis."""
+    limits: Limits
+    """Limites en vigueur."""
+    bind: str
+    """Adresse d'écoute d'Envoy."""
+    port: int
+    """Port d'écoute d'Envoy."""
+    advertised_hosts: tuple[str, ...]
+    """Hôtes à afficher ; vide : déduits au démarrage."""
+    advertised_port: int
+    """Port à afficher."""
+    openai_keys: tuple[str, ...]
+    """Clés des routes d'inférence ; vide : accès libre."""
+    admin_keys: tuple[str, ...]
+    """Clés d'administration ; vide : celles des routes d'inférence."""
+    hf_token: str
+    """Jeton Hugging Face ; vide : aucun."""
+    cache_dir: Path
+    """Dossier des poids."""
+    state_path: Path
+    """Base SQLite des opérations et des réglages."""
+    weights_dir: Path
+    """Dossier des paquets de poids."""
+    lazy_load: bool
+    """Charge les modèles à la demande, et non au démarrage."""
+    fronts: int
+    """Nombre de fronts."""
+    threads: int
+    """Fils de calcul des moteurs sur le processeur."""
+    stop_grace: float
+    """Secondes laissées aux requêtes en cours à l'arrêt."""
+    run_dir: Path | None
+    """Dossier des prises ; `None` chez le superviseur, qui le crée."""
+    run_base: Path
+    """Dossier où le superviseur crée celui des prises ; court, car une prise Unix a 107 octets de chemin au plus."""
+    allowed_origins: tuple[str, ...]
+    """Origines étrangères admises (CORS)."""
+    envoy_concurrency: int
+    """Fils d'Envoy."""
+
+
+def load_config(environ: Mapping[str, str] = os.environ) -> Config:
+    """Lit la configuration.
+
+    Raises:
+        ConfigError: variable ou champ de profil refusé.
+    """
+    env = _Env(environ)
+    profile = load_profile(env.text("PASSERELLE_PROFILE", "dgx"))
+    host_port = env.integer("HOST_PORT", 8000, 1, 65535)
+    port = env.integer("PASSERELLE_PORT", host_port, 1, 65535)
+    host_bind = env.text("HOST_BIND_ADDRESS", "127.0.0.1" if profile.name == "embarque" else "0.0.0.0")
+    cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
+    cores = os.cpu_count() or 1
+    run_dir = env.text("PASSERELLE_RUN_DIR", "")
+    return Config(
+        profile=profile,
+        limits=_limits(env),
+        bind=env.text("PASSERELLE_BIND", host_bind),
+        port=port,
+        advertised_hosts=env.items("ADVERTISED_HOSTS"),
+        advertised_port=host_port if "HOST_PORT" in environ else port,
+        openai_keys=env.items("OPENAI_KEYS"),
+        admin_keys=env.items("ADMIN_KEYS"),
+        hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
+        cache_dir=cache_dir,
+        state_path=cache_dir / ".passerelle" / "journal.sqlite",
+        weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
+        lazy_load=env.boolean("LAZY_LOAD_MODELS", True),
+        fronts=env.integer("PASSERELLE_FRONTS", max(1, min(8, cores // 16)), 1, 64),
+        threads=env.integer("PASSERELLE_THREADS", min(cores, 8), 1, 256),
+        stop_grace=env.number("PASSERELLE_STOP_GRACE", 30.0, 0.0, 3600.0),
+        run_dir=Path(run_dir) if run_dir else None,
+        run_base=Path(env.text("PASSERELLE_RUN_BASE", tempfile.gettempdir())),
+        allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
+        envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
+    )
+
+
+def load_profile(name: str) -> Profile:
+    """Lit un profil livré (`embarque`, `dgx`) ou un fichier `.toml`.
+
+    Raises:
+        ConfigError: profil inconnu ou champ refusé.
+    """
+    path = Path(name) if name.endswith(".toml") else PROFILES_DIR / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILES_DIR.glob("*.toml")))
+        raise ConfigError(
+            f"PASSERELLE_PROFILE : le profil « {name} » n'existe pas (profils livrés : {known} ; ou un fichier .toml)."
+        )
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path.name} : TOML illisible ({error}).") from error
+    models = tuple(_model(path.name, i, entry) for i, entry in enumerate(data.get("models", [])))
+    if not models:
+        raise ConfigError(f"{path.name} : aucun modèle ([[models]] attendu).")
+    names = [n for m in models for n in (m.key, *m.aliases)]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise ConfigError(f"{path.name} : clé ou alias employé deux fois : {', '.join(twice)}.")
+    return Profile(name=path.stem, notice=str(data.get("notice", "")), models=models)
+
+
+def _model(file: str, index: int, entry: Mapping[str, Any]) -> ModelSpec:
+    where = f"{file} : models[{index}]"
+    known = {f.name for f in fields(ModelSpec)}
+    _check_names(where, entry, known, required={"key", "capability", "engine", "source", "display_name"})
+    try:
+        capability = Capability(entry["capability"])
+    except ValueError as error:
+        allowed = ", ".join(Capability)
+        raise ConfigError(f"{where}.capability : « {entry['capability']} » inconnu (attendu : {allowed}).") from error
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    values["capability"] = capability
+    values["source"] = _source(f"{where}.source", entry["source"])
+    return ModelSpec(**values)
+
+
+def _source(where: str, entry: Mapping[str, Any]) -> ModelSource:
+    known = {f.name for f in fields(ModelSource)}
+    _check_names(where, entry, known, required={"kind", "repository", "revision"})
+    if entry["kind"] not in ("package", "hub"):
+        raise ConfigError(f"{where}.kind : « {entry['kind']} » inconnu (attendu : package ou hub).")
+    files = []
+    for i, file in enumerate(entry.get("files", [])):
+        _check_names(f"{where}.files[{i}]", file, {"name", "parts", "sha256"}, required={"name", "parts", "sha256"})
+        files.append(SourceFile(name=file["name"], parts=tuple(file["parts"]), sha256=file["sha256"]))
+    if entry["kind"] == "package" and not files:
+        raise ConfigError(f"{where}.files : au moins un fichier est attendu pour une source « package ».")
+    rest = {k: v for k, v in entry.items() if k != "files"}
+    return ModelSource(**rest, files=tuple(files))
+
+
+def _check_names(where: str, entry: Mapping[str, Any], known: set[str], *, required: set[str]) -> None:
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        raise ConfigError(f"{where} : champ inconnu {', '.join(unknown)} (connus : {', '.join(sorted(known))}).")
+    missing = sorted(required - set(entry))
+    if missing:
+        raise ConfigError(f"{where} : champ manquant {', '.join(missing)}.")
+
+
+def _limits(env: "_Env") -> Limits:
+    defaults = Limits()
+    values: dict[str, Any] = {}
+    for limit in fields(Limits):
+        default = getattr(defaults, limit.name)
+        variable = f"PASSERELLE_{limit.name.upper()}"
+        low = 0 if limit.name in ("coalesce_ms", "load_wait_seconds", "max_top_logprobs", "max_images") else 1
+        values[limit.name] = (
+            env.integer(variable, default, low, 2**53)
+            if isinstance(default, int)
+            else env.number(variable, default, float(low), 1e9)
+        )
+    return Limits(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Env:
+    """Lecture typée de l'environnement ; une chaîne vide vaut une absence."""
+
+    values: Mapping[str, str]
+
+    def text(self, name: str, default: str) -> str:
+        return self.values.get(name, "").strip() or default
+
+    def items(self, name: str) -> tuple[str, ...]:
+        return tuple(self.values.get(name, "").replace(",", " ").split())
+
+    def boolean(self, name: str, default: bool) -> bool:
+        text = self.text(name, "").lower()
+        if not text:
+            return default
+        if text in ("1", "true", "yes", "on", "oui", "vrai"):
+            return True
+        if text in ("0", "false", "no", "off", "non", "faux"):
+            return False
+        raise ConfigError(f"{name} : « {text} » n'est pas un booléen (true ou false attendu).")
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        text = self.text(name, "")
+        if not text:
+            return default
+        try:
+            value = int(text)
+        except ValueError as error:
+            raise ConfigError(f"{name} : « {text} » n'est pas un entier.") from error
+        return int(_bounded(name, value, low, high))
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        text = self.text(name, "")
+        if not text:
+            return default
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise ConfigError(f"{name} : « {text} » n'est pas un nombre.") from error
+        return _bounded(name, value, low, high)
+
+
+def _bounded(name: str, value: float, low: float, high: float) -> float:
+    if not low <= value <= high:
+        raise ConfigError(f"{name} : {value:g} est hors des limites ({low:g} à {high:g}).")
+    return value

@@ -1,0 +1,123 @@
+"""La configuration : ce qui est lu, ce qui est refusé, et comment."""
+
+from pathlib import Path
+
+import pytest
+
+from server.config import ConfigError, load_config, load_profile
+from server.domain import Capability, Endpoint
+
+EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
+
+
+@pytest.mark.parametrize("name", ["embarque", "dgx"])
+def test_shipped_profiles_name_the_three_models(name: str) -> None:
+    profile = load_profile(name)
+    assert [m.key for m in profile.models] == ["qwen", "canary", "pyannote"]
+    assert [m.capability for m in profile.models] == [Capability.CHAT, Capability.TRANSCRIBE, Capability.DIARIZE]
+
+
+def test_production_profile_is_gpu_only() -> None:
+    for model in load_profile("dgx").models:
+        assert model.requires_gpu
+        assert not model.demonstration
+
+
+def test_embedded_profile_pins_every_weight_file() -> None:
+    for model in load_profile("embarque").models:
+        assert model.demonstration and not model.requires_gpu
+        assert all(len(file.sha256) == 64 for file in model.source.files)
+
+
+def test_variables_of_the_specification() -> None:
+    config = load_config(
+        EMBEDDED
+        | {
+            "HUGGINGFACE_TOKEN": "hf_x",
+            "OPENAI_KEYS": "a, b,,c",
+            "MODEL_CACHE_DIR": "/tmp/poids",
+            "HOST_PORT": "9123",
+            "HOST_BIND_ADDRESS": "10.1.2.3",
+            "ADVERTISED_HOSTS": "gpu.local, 10.0.0.1 10.0.0.2",
+            "LAZY_LOAD_MODELS": "false",
+        }
+    )
+    assert config.hf_token == "hf_x"
+    assert config.openai_keys == ("a", "b", "c")
+    assert config.cache_dir == Path("/tmp/poids")
+    assert (config.bind, config.port, config.advertised_port) == ("10.1.2.3", 9123, 9123)
+    assert config.advertised_hosts == ("gpu.local", "10.0.0.1", "10.0.0.2")
+    assert config.lazy_load is False
+
+
+def test_inside_a_container_host_values_are_for_display_only() -> None:
+    config = load_config(
+        EMBEDDED | {"PASSERELLE_BIND": "0.0.0.0", "PASSERELLE_PORT": "8000", "HOST_PORT": "80", "HOST_BIND_ADDRESS": "::1"}
+    )
+    assert (config.bind, config.port, config.advertised_port) == ("0.0.0.0", 8000, 80)
+
+
+def test_defaults_stay_on_this_machine() -> None:
+    config = load_config(EMBEDDED)
+    assert (config.bind, config.port) == ("127.0.0.1", 8000)
+    assert config.lazy_load and not config.openai_keys
+
+
+def test_every_limit_has_its_variable() -> None:
+    config = load_config(EMBEDDED | {"PASSERELLE_MAX_N": "3", "PASSERELLE_COALESCE_MS": "0"})
+    assert config.limits.max_n == 3
+    assert config.limits.coalesce_ms == 0.0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("HOST_PORT", "70000", "HOST_PORT : 70000 est hors des limites (1 à 65535)."),
+        ("HOST_PORT", "huit", "HOST_PORT : « huit » n'est pas un entier."),
+        ("LAZY_LOAD_MODELS", "peut-être", "LAZY_LOAD_MODELS"),
+        ("PASSERELLE_MAX_N", "0", "PASSERELLE_MAX_N"),
+        ("PASSERELLE_STOP_GRACE", "x", "PASSERELLE_STOP_GRACE : « x » n'est pas un nombre."),
+        ("PASSERELLE_PROFILE", "inconnu", "profils livrés : dgx, embarque"),
+    ],
+)
+def test_a_refused_value_names_its_variable(variable: str, value: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(EMBEDDED | {variable: value})
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("models = [", "TOML illisible"),
+        ("notice = ''", "aucun modèle"),
+        ("[[models]]\nkey='a'", "champ manquant capability, display_name, engine, source"),
+        ("[[models]]\nkey='a'\nclef=1", "champ inconnu clef"),
+        (
+            "[[models]]\nkey='a'\ncapability='vision'\nengine='x'\ndisplay_name='A'\nsource={kind='hub',repository='r',revision='v'}",
+            "models[0].capability : « vision » inconnu",
+        ),
+        (
+            "[[models]]\nkey='a'\ncapability='chat'\nengine='x'\ndisplay_name='A'\nsource={kind='url',repository='r',revision='v'}",
+            "models[0].source.kind : « url » inconnu",
+        ),
+    ],
+)
+def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "essai.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_profile(str(path))
+    assert expected in str(caught.value)
+
+
+def test_an_alias_used_twice_is_refused(tmp_path: Path) -> None:
+    entry = "[[models]]\nkey='{key}'\naliases=['x']\ncapability='chat'\nengine='e'\ndisplay_name='A'\n[models.source]\nkind='hub'\nrepository='r'\nrevision='v'\n"
+    path = tmp_path / "double.toml"
+    path.write_text(entry.format(key="a") + entry.format(key="b"), encoding="utf-8")
+    with pytest.raises(ConfigError, match="employé deux fois : x"):
+        load_profile(str(path))
+
+
+def test_an_ipv6_host_is_bracketed_in_urls() -> None:
+    assert Endpoint("état", "GET", "::1", 8000, "/x").url == "http://[::1]:8000/x"
