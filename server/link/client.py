@@ -1,0 +1,280 @@
+"""Le bout de la liaison qui est dans un front.
+
+Un front lit toujours : chaque requête a son tampon borné, et un client trop lent pour le sien perd sa seule requête.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from types import TracebackType
+
+from passerelle.worker.v1 import link_pb2
+
+from server.errors import PasserelleError, PayloadTooLarge, SlowConsumer, WorkerLost, error_for
+from server.link.framing import LINK_VERSION, FrameConnection
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLoad:
+    """Charge annoncée par un exemplaire."""
+
+    running: int = 0
+    waiting: int = 0
+    max_running: int = 0
+    max_waiting: int = 0
+    steps: int = 0
+
+
+class LinkCall:
+    """Réponse à une requête, lot par lot. En sortir avant la fin l'abandonne."""
+
+    def __init__(self, client: "LinkClient", request_id: int, buffer_bytes: int) -> None:
+        self._client = client
+        self._id = request_id
+        self._buffer_bytes = buffer_bytes
+        self._items: list[bytes] = []
+        self._size = 0
+        self._finished = False
+        self._error: PasserelleError | None = None
+        self._held_until = 0.0
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Vrai quand la réponse est entière et lue."""
+        return self._finished and self._error is None and not self._items
+
+    def hold(self, until: float) -> None:
+        """Retient le prochain réveil jusqu'à cet instant (`time.monotonic`), sauf fin ou échec."""
+        self._held_until = until
+
+    def release(self) -> None:
+        """Lève la retenue et réveille la lecture s'il y a quelque chose à lire."""
+        self._held_until = 0.0
+        if self._items:
+            self._wake()
+
+    def poll(self) -> list[bytes]:
+        """Ce qui est là, sans attendre."""
+        items, self._items, self._size = self._items, [], 0
+        return items
+
+    def cancel(self) -> None:
+        """Abandonne la requête ; sans effet si elle est finie."""
+        if not self._finished:
+            self._finished = True
+            self._client.drop(self._id)
+
+    def __aiter__(self) -> AsyncIterator[list[bytes]]:
+        return self
+
+    async def __anext__(self) -> list[bytes]:
+        while True:
+            if self._items and (self._finished or self._held_until <= time.monotonic()):
+                return self.poll()
+            if self._finished:
+                if self._error is not None:
+                    raise self._error
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    async def __aenter__(self) -> "LinkCall":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.cancel()
+
+    def receive(self, data: bytes, done: bool, now: float) -> None:
+        """Sortie venue de la liaison."""
+        if data:
+            self._items.append(data)
+            self._size += len(data)
+            if self._size > self._buffer_bytes and not done:
+                self.cancel()
+                self._items = []
+                self.fail(
+                    SlowConsumer(
+                        f"La réponse n'est pas lue assez vite : plus de {self._buffer_bytes} octets l'attendent.",
+                        metadata={"limit": str(self._buffer_bytes), "value": str(self._size)},
+                    )
+                )
+                return
+        if done:
+            self._finished = True
+        if done or self._held_until <= now:
+            self._wake()
+
+    def fail(self, error: PasserelleError) -> None:
+        """Échec venu de la liaison ; ce qui le précède reste lisible."""
+        self._finished = True
+        self._error = error
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class LinkClient:
+    """Liaison d'un front vers une prise d'exemplaire."""
+
+    def __init__(self, name: str, max_frame_bytes: int, request_buffer_bytes: int) -> None:
+        self._connection = FrameConnection(max_frame_bytes, self._on_frame, self._on_lost)
+        self._name = name
+        self._max_frame_bytes = max_frame_bytes
+        self._request_buffer_bytes = request_buffer_bytes
+        self._peer_max_frame = max_frame_bytes
+        self._calls: dict[int, LinkCall] = {}
+        self._next_id = 0
+        self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._leaving = False
+        self.peer = ""
+        self.load = WorkerLoad()
+
+    @classmethod
+    async def connect(
+        cls, path: str, name: str, *, max_frame_bytes: int, request_buffer_bytes: int
+    ) -> "LinkClient":
+        """Ouvre une liaison.
+
+        Raises:
+            OSError: personne n'écoute.
+            WorkerLost: version différente, ou prise refermée aussitôt.
+        """
+        client = cls(name, max_frame_bytes, request_buffer_bytes)
+        await asyncio.get_running_loop().create_unix_connection(lambda: client._connection, path)
+        hello = link_pb2.Hello(version=LINK_VERSION, name=name, max_frame_bytes=max_frame_bytes)
+        client._connection.send(link_pb2.Frame(hello=hello))
+        try:
+            await client._greeted
+        except BaseException:
+            client._connection.abort("liaison non établie")
+            raise
+        return client
+
+    @property
+    def closed(self) -> bool:
+        """Vrai si aucune requête ne peut plus partir."""
+        return self._leaving or self._connection.closed.is_set()
+
+    async def wait_closed(self) -> None:
+        """Attend la fin de la liaison."""
+        await self._connection.closed.wait()
+
+    async def aclose(self) -> None:
+        """Ferme la liaison ; les requêtes en cours sont perdues."""
+        self._connection.close("fermée par le front")
+
+    def submit(
+        self,
+        kind: "link_pb2.RequestKind",
+        payload: bytes,
+        *,
+        stream: bool,
+        request_id: str,
+        timeout: float | None = None,
+        spool_name: str = "",
+    ) -> LinkCall:
+        """Envoie une requête.
+
+        Args:
+            timeout: secondes avant l'abandon par l'exemplaire ; `None` sans limite.
+
+        Raises:
+            WorkerLost: liaison fermée.
+            PayloadTooLarge: requête plus grande que la trame admise.
+        """
+        if self.closed:
+            raise _lost()
+        if len(payload) + 4096 > self._peer_max_frame:
+            raise PayloadTooLarge(
+                f"La requête de {len(payload)} octets dépasse la limite de {self._peer_max_frame - 4096}.",
+                metadata={"limit": str(self._peer_max_frame - 4096), "value": str(len(payload))},
+            )
+        self._next_id += 1
+        # Une réponse entière arrive d'un bloc : seul un flux peut laisser grossir son tampon.
+        call = LinkCall(self, self._next_id, self._request_buffer_bytes if stream else self._max_frame_bytes)
+        self._calls[self._next_id] = call
+        submit = link_pb2.Submit(
+            id=self._next_id,
+            kind=kind,
+            payload=payload,
+            stream=stream,
+            request_id=request_id,
+            spool_name=spool_name,
+            timeout_seconds=timeout or 0.0,
+        )
+        self._connection.send(link_pb2.Frame(submit=submit))
+        return call
+
+    def drop(self, request_id: int) -> None:
+        """Oublie une requête et prévient l'exemplaire."""
+        if self._calls.pop(request_id, None) is not None:
+            self._connection.send(link_pb2.Frame(cancel=link_pb2.Cancel(id=request_id)))
+
+    def _on_frame(self, frame: link_pb2.Frame) -> None:
+        match frame.WhichOneof("body"):
+            case "output":
+                self._on_output(frame.output)
+            case "failure":
+                call = self._calls.pop(frame.failure.id, None)
+                if call is not None:
+                    call.fail(_failure(frame.failure))
+            case "load":
+                self._set_load(frame.load)
+            case "hello":
+                self._on_hello(frame.hello)
+            case "goodbye":
+                self._leaving = True
+            case other:
+                self._connection.abort(f"trame inattendue : {other}")
+
+    def _on_output(self, output: link_pb2.StepOutput) -> None:
+        now = time.monotonic()
+        self._set_load(output.load)
+        for request_id, data, done in zip(output.ids, output.data, output.done, strict=True):
+            call = self._calls.pop(request_id, None) if done else self._calls.get(request_id)
+            if call is not None:
+                call.receive(data, done, now)
+
+    def _on_hello(self, hello: link_pb2.Hello) -> None:
+        if self._greeted.done():
+            return
+        if hello.version != LINK_VERSION:
+            self._greeted.set_exception(
+                WorkerLost(f"L'exemplaire parle la version {hello.version} de la liaison, ce front la {LINK_VERSION}.")
+            )
+            return
+        self.peer = hello.name
+        self._peer_max_frame = min(self._max_frame_bytes, hello.max_frame_bytes or self._max_frame_bytes)
+        self._set_load(hello.load)
+        self._greeted.set_result(None)
+
+    def _set_load(self, load: link_pb2.Load) -> None:
+        self.load = WorkerLoad(load.running, load.waiting, load.max_running, load.max_waiting, load.steps)
+
+    def _on_lost(self, reason: str) -> None:
+        if not self._greeted.done():
+            self._greeted.set_exception(WorkerLost(f"L'exemplaire a refermé la liaison : {reason}."))
+        calls, self._calls = self._calls, {}
+        for call in calls.values():
+            call.fail(_lost())
+
+
+def _lost() -> WorkerLost:
+    return WorkerLost(
+        "Le processus du modèle a disparu pendant la requête ; vous pouvez la refaire sans danger.", retry_after=1.0
+    )
+
+
+def _failure(failure: link_pb2.Failure) -> PasserelleError:
+    return error_for(
+        failure.reason, failure.message, dict(failure.metadata), failure.retry_after_seconds or None
+    )

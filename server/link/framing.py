@@ -1,0 +1,90 @@
+"""Les trames : une longueur de 32 bits gros-boutiste, puis un `Frame` sérialisé."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from google.protobuf.message import DecodeError
+from passerelle.worker.v1 import link_pb2
+
+logger = logging.getLogger(__name__)
+
+LINK_VERSION = 1
+"""Version de la liaison ; deux bouts de versions différentes ne se parlent pas."""
+
+_HEADER_BYTES = 4
+
+
+class FrameConnection(asyncio.Protocol):
+    """Un bout de liaison : lit sans s'arrêter, écrit sans attendre."""
+
+    def __init__(
+        self,
+        max_frame_bytes: int,
+        on_frame: Callable[[link_pb2.Frame], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._max_frame_bytes = max_frame_bytes
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._reason = "fermée par l'autre bout"
+        self.closed = asyncio.Event()
+
+    @property
+    def buffered(self) -> int:
+        """Octets écrits que le système n'a pas encore pris."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def send(self, frame: link_pb2.Frame) -> None:
+        """Écrit une trame ; sans effet sur une liaison fermée."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        data = frame.SerializeToString()
+        self._transport.write(len(data).to_bytes(_HEADER_BYTES, "big") + data)
+
+    def close(self, reason: str) -> None:
+        """Ferme la liaison ; ce qui est écrit part encore."""
+        self._reason = reason
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, reason: str) -> None:
+        """Ferme la liaison et jette ce qui attend d'être écrit."""
+        self._reason = reason
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self.closed.set()
+        self._on_lost(str(exc) if exc else self._reason)
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        begin = 0
+        while len(buffer) - begin >= _HEADER_BYTES:
+            length = int.from_bytes(buffer[begin : begin + _HEADER_BYTES], "big")
+            if length > self._max_frame_bytes:
+                self.abort(f"trame de {length} octets, au-delà de la limite de {self._max_frame_bytes}")
+                return
+            end = begin + _HEADER_BYTES + length
+            if len(buffer) < end:
+                break
+            try:
+                frame = link_pb2.Frame.FromString(bytes(buffer[begin + _HEADER_BYTES : end]))
+            except DecodeError:
+                self.abort("trame illisible")
+                return
+            begin = end
+            self._on_frame(frame)
+            if self._transport is None:
+                return
+        if begin:
+            del buffer[:begin]

@@ -1,0 +1,190 @@
+"""Le bout de la liaison qui est dans l'exemplaire.
+
+Ce que toutes les requêtes d'un front produisent en un tour de boucle part en une seule trame, en colonnes. Rien n'attend
+ici : un front qui ne lit plus perd sa liaison quand son tampon déborde, et le moteur n'en sait rien.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from typing import Protocol
+
+from passerelle.worker.v1 import link_pb2
+
+from server.errors import EngineFailed, PasserelleError
+from server.link.framing import LINK_VERSION, FrameConnection
+
+logger = logging.getLogger(__name__)
+
+_HEARTBEAT_SECONDS = 1.0
+
+
+class LinkHandler(Protocol):
+    """Ce que l'exemplaire fait des trames reçues."""
+
+    def load(self) -> link_pb2.Load:
+        """Charge de cet instant."""
+
+    def submit(self, link: "FrontLink", request: link_pb2.Submit) -> None:
+        """Nouvelle requête."""
+
+    def cancel(self, link: "FrontLink", request_id: int) -> None:
+        """Abandon d'une requête, peut-être déjà finie."""
+
+    def lost(self, link: "FrontLink") -> None:
+        """Front perdu : ses requêtes n'ont plus de lecteur."""
+
+
+class FrontLink:
+    """Liaison d'un front, vue de l'exemplaire."""
+
+    def __init__(self, server: "LinkServer") -> None:
+        self._server = server
+        self.connection = FrameConnection(server.max_frame_bytes, self._on_frame, self._on_lost)
+        self.name = ""
+        self._peer_max_frame = server.max_frame_bytes
+        self._ids: list[int] = []
+        self._data: list[bytes] = []
+        self._done: list[bool] = []
+        self._scheduled = False
+
+    def emit(self, request_id: int, data: bytes, done: bool) -> None:
+        """Ajoute une sortie à la trame de ce tour de boucle."""
+        self._ids.append(request_id)
+        self._data.append(data)
+        self._done.append(done)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def fail(self, request_id: int, error: PasserelleError) -> None:
+        """Termine une requête par une erreur, après ses sorties."""
+        self._flush()
+        failure = link_pb2.Failure(
+            id=request_id,
+            reason=error.reason,
+            message=error.message,
+            metadata=error.metadata,
+            retry_after_seconds=error.retry_after or 0.0,
+        )
+        self.connection.send(link_pb2.Frame(failure=failure))
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if not self._ids:
+            return
+        ids, data, done = self._ids, self._data, self._done
+        self._ids, self._data, self._done = [], [], []
+        for first, last in self._slices(data):
+            output = link_pb2.StepOutput(
+                ids=ids[first:last], data=data[first:last], done=done[first:last], load=self._server.handler.load()
+            )
+            self.connection.send(link_pb2.Frame(output=output))
+        if self.connection.buffered > self._server.outbox_bytes:
+            logger.error("link_outbox_full", extra={"front": self.name, "limit": self._server.outbox_bytes})
+            self.connection.abort("front trop lent : tampon plein")
+
+    def _slices(self, data: list[bytes]) -> list[tuple[int, int]]:
+        """Bornes des trames, pour qu'aucune ne dépasse la limite du front."""
+        budget = self._peer_max_frame - 4096
+        if sum(map(len, data)) + 16 * len(data) <= budget:
+            return [(0, len(data))]
+        slices, first, size = [], 0, 0
+        for index, item in enumerate(data):
+            if index > first and size + len(item) + 16 > budget:
+                slices.append((first, index))
+                first, size = index, 0
+            size += len(item) + 16
+            if len(item) + 16 > budget:
+                raise EngineFailed(
+                    f"La réponse de {len(item)} octets dépasse la limite de la liaison ({budget} octets).",
+                    metadata={"limit": str(budget), "value": str(len(item))},
+                )
+        slices.append((first, len(data)))
+        return slices
+
+    def _on_frame(self, frame: link_pb2.Frame) -> None:
+        match frame.WhichOneof("body"):
+            case "submit" if self.name:
+                self._server.handler.submit(self, frame.submit)
+            case "cancel" if self.name:
+                self._server.handler.cancel(self, frame.cancel.id)
+            case "hello":
+                self._greet(frame.hello)
+            case other:
+                self.connection.abort(f"trame inattendue : {other}")
+
+    def _greet(self, hello: link_pb2.Hello) -> None:
+        answer = link_pb2.Hello(
+            version=LINK_VERSION,
+            name=self._server.name,
+            max_frame_bytes=self._server.max_frame_bytes,
+            load=self._server.handler.load(),
+        )
+        self.connection.send(link_pb2.Frame(hello=answer))
+        if hello.version != LINK_VERSION:
+            self.connection.close(f"version {hello.version} au lieu de {LINK_VERSION}")
+            return
+        self.name = hello.name or "front"
+        self._peer_max_frame = hello.max_frame_bytes or self._server.max_frame_bytes
+        self._server.links.add(self)
+
+    def _on_lost(self, reason: str) -> None:
+        if self in self._server.links:
+            self._server.links.discard(self)
+            logger.info("link_closed", extra={"front": self.name, "reason": reason})
+            self._server.handler.lost(self)
+
+
+class LinkServer:
+    """Prise Unix (0600) où les fronts se relient."""
+
+    def __init__(
+        self, handler: LinkHandler, *, name: str, max_frame_bytes: int, outbox_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self.handler = handler
+        self.name = name
+        self.max_frame_bytes = max_frame_bytes
+        self.outbox_bytes = outbox_bytes
+        self.links: set[FrontLink] = set()
+        self._server: asyncio.Server | None = None
+        self._heartbeat: asyncio.Task[None] | None = None
+        self._path = ""
+
+    async def start(self, path: str) -> None:
+        """Ouvre la prise."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(lambda: FrontLink(self).connection, path)
+        os.chmod(path, 0o600)
+        self._path = path
+        self._heartbeat = asyncio.create_task(self._beat())
+
+    def farewell(self, reason: str) -> None:
+        """Prévient les fronts qu'aucune requête nouvelle ne sera admise."""
+        for link in self.links:
+            link.connection.send(link_pb2.Frame(goodbye=link_pb2.Goodbye(reason=reason)))
+
+    async def stop(self) -> None:
+        """Ferme la prise et les liaisons, ce qui est écrit étant parti."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        if self._server is not None:
+            self._server.close()
+        links = list(self.links)
+        for link in links:
+            link.connection.close("arrêt de l'exemplaire")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await asyncio.gather(*(link.connection.closed.wait() for link in links))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+            frame = link_pb2.Frame(load=self.handler.load())
+            for link in self.links:
+                link.connection.send(frame)
