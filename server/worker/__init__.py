@@ -1,0 +1,1 @@
+"""L'exemplaire d'un modèle : un processus, un moteur, une prise."""

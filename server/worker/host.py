@@ -1,0 +1,166 @@
+"""L'accueil des requêtes dans un exemplaire : admission, file bornée, abandon, charge."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import cast
+
+from passerelle.worker.v1 import link_pb2
+
+from server.engines.base import ChatEngine, ChatKind, Engine
+from server.errors import (
+    DeadlineExceeded,
+    EngineDead,
+    EngineFailed,
+    EngineUnavailable,
+    PasserelleError,
+    QueueFull,
+    ShuttingDown,
+    WorkerLost,
+)
+from server.link.server import FrontLink
+
+logger = logging.getLogger(__name__)
+
+_CHAT_KINDS = {
+    link_pb2.REQUEST_KIND_CHAT: ChatKind.CHAT,
+    link_pb2.REQUEST_KIND_COMPLETION: ChatKind.COMPLETION,
+}
+_RETRY_SECONDS = 1.0
+
+JobKey = tuple[FrontLink, int]
+
+
+class WorkerHost:
+    """Admet les requêtes des fronts et les mène sur le moteur.
+
+    Une requête abandonnée rend sa place aussitôt ; le moteur, lui, s'arrête à son prochain jeton.
+    """
+
+    def __init__(self, engine: Engine, *, max_waiting: int, on_dead: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._max_waiting = max_waiting
+        self._on_dead = on_dead
+        self._running: dict[JobKey, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._waiting: OrderedDict[JobKey, link_pb2.Submit] = OrderedDict()
+        self._deadlines: dict[JobKey, asyncio.TimerHandle] = {}
+        self._steps = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def load(self) -> link_pb2.Load:
+        """Charge de cet instant."""
+        return link_pb2.Load(
+            running=len(self._running),
+            waiting=len(self._waiting),
+            max_running=self._engine.max_running,
+            max_waiting=self._max_waiting,
+            steps=self._steps,
+        )
+
+    def submit(self, link: FrontLink, request: link_pb2.Submit) -> None:
+        """Admet une requête, la met en attente, ou la refuse aussitôt."""
+        key = (link, request.id)
+        if self._draining:
+            link.fail(request.id, ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
+            return
+        if len(self._running) >= self._engine.max_running:
+            if len(self._waiting) >= self._max_waiting:
+                link.fail(request.id, self._full())
+                return
+            self._waiting[key] = request
+        else:
+            self._start(key, request)
+        if request.timeout_seconds > 0:
+            loop = asyncio.get_running_loop()
+            self._deadlines[key] = loop.call_later(request.timeout_seconds, self._expire, key)
+
+    def cancel(self, link: FrontLink, request_id: int) -> None:
+        """Abandonne une requête, peut-être déjà finie."""
+        self._abandon((link, request_id))
+
+    def lost(self, link: FrontLink) -> None:
+        """Abandonne toutes les requêtes d'un front perdu."""
+        for key in [k for k in (*self._waiting, *self._running) if k[0] is link]:
+            self._abandon(key)
+
+    async def drain(self, grace: float) -> None:
+        """N'admet plus rien, et attend la fin des requêtes au plus `grace` secondes."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.warning("drain_timeout", extra={"running": len(self._running), "waiting": len(self._waiting)})
+            for key in (*self._waiting, *self._running):
+                key[0].fail(key[1], ShuttingDown("Le modèle s'est arrêté avant la fin ; réessayez."))
+                self._abandon(key)
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _full(self) -> QueueFull:
+        return QueueFull(
+            f"La file d'attente du modèle est pleine ({self._max_waiting} requêtes en attente, "
+            f"{self._engine.max_running} en cours).",
+            metadata={"limit": str(self._max_waiting), "value": str(len(self._waiting))},
+            retry_after=_RETRY_SECONDS,
+        )
+
+    def _start(self, key: JobKey, request: link_pb2.Submit) -> None:
+        self._idle.clear()
+        task = asyncio.get_running_loop().create_task(self._run(key, request))
+        self._running[key] = task
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _expire(self, key: JobKey) -> None:
+        error = DeadlineExceeded("Le délai de la requête est dépassé.")
+        key[0].fail(key[1], error)
+        self._abandon(key)
+
+    def _abandon(self, key: JobKey) -> None:
+        self._waiting.pop(key, None)
+        task = self._running.get(key)
+        self._finish(key)
+        if task is not None:
+            task.cancel()
+
+    def _finish(self, key: JobKey) -> None:
+        """Rend la place d'une requête et fait entrer les suivantes."""
+        deadline = self._deadlines.pop(key, None)
+        if deadline is not None:
+            deadline.cancel()
+        self._running.pop(key, None)
+        while self._waiting and len(self._running) < self._engine.max_running:
+            self._start(*self._waiting.popitem(last=False))
+        if not self._running and not self._waiting:
+            self._idle.set()
+
+    async def _run(self, key: JobKey, request: link_pb2.Submit) -> None:
+        link, request_id = key
+        try:
+            kind = _CHAT_KINDS.get(request.kind)
+            if kind is None or not hasattr(self._engine, "generate"):
+                raise EngineUnavailable("Le moteur de ce modèle ne rend pas ce service.")
+            engine = cast("ChatEngine", self._engine)
+            async with aclosing(engine.generate(kind, request.payload, stream=request.stream)) as items:
+                async for item in items:
+                    self._steps += 1
+                    link.emit(request_id, item, False)
+            link.emit(request_id, b"", True)
+        except PasserelleError as error:
+            link.fail(request_id, error)
+        except EngineDead as error:
+            logger.exception("engine_dead")
+            link.fail(request_id, WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS))
+            self._on_dead(str(error))
+        except Exception:
+            logger.exception("engine_failed", extra={"request_id": request.request_id})
+            link.fail(request_id, EngineFailed("Le moteur a raté cette requête."))
+        finally:
+            # Une requête abandonnée a déjà rendu sa place, peut-être à une autre.
+            if self._running.get(key) is asyncio.current_task():
+                self._finish(key)

@@ -1,0 +1,121 @@
+"""Le processus d'un exemplaire : ouvre le moteur, l'échauffe, ouvre la prise, sert, puis vide et ferme.
+
+La prise n'existe qu'une fois l'inférence d'échauffement réussie : s'y connecter prouve que le modèle est prêt. Les
+étapes sont écrites dans un fichier d'état que lit le plan de contrôle.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.engines.base import Engine, EngineFactory, EngineSpec
+from server.errors import ModelLoadFailed, PasserelleError
+from server.lifetime import watch_parent
+from server.link.server import LinkServer
+from server.worker.host import WorkerHost
+
+logger = logging.getLogger(__name__)
+
+EXIT_LOAD_FAILED = 3
+EXIT_ENGINE_DEAD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """Réglages d'un exemplaire."""
+
+    worker_id: str
+    """Identifiant (`qwen-0`)."""
+    engine: EngineFactory
+    """Fabrique du moteur."""
+    spec: EngineSpec
+    """Ce que le moteur reçoit."""
+    socket_path: Path
+    """Prise de la liaison."""
+    status_path: Path
+    """Fichier d'état, remplacé d'un coup à chaque étape."""
+    max_waiting: int
+    """Requêtes en attente au plus."""
+    max_frame_bytes: int
+    """Octets d'une trame de la liaison au plus."""
+    stop_grace: float = 30.0
+    """Secondes laissées aux requêtes en cours à l'arrêt."""
+
+
+async def run(settings: WorkerSettings) -> int:
+    """Sert jusqu'à SIGTERM ; rend le code de sortie."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stopping.set)
+    # Sans superviseur, personne n'arrêtera les enfants du moteur : tout le groupe part.
+    watch_parent(lambda: os.killpg(0, signal.SIGKILL))
+    engine = settings.engine(settings.spec)
+    opening = asyncio.create_task(_open(engine, settings))
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait({opening, stop}, return_when=asyncio.FIRST_COMPLETED)
+    if not opening.done():
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        return 0
+    try:
+        opening.result()
+    except PasserelleError as error:
+        logger.error("load_failed", extra={"reason": error.reason, "error": error.message})
+        _write_status(settings, {"event": "failed", "reason": error.reason, "message": error.message})
+        stop.cancel()
+        return EXIT_LOAD_FAILED
+    return await _serve(engine, settings, stopping, stop)
+
+
+async def _open(engine: Engine, settings: WorkerSettings) -> None:
+    try:
+        _write_status(settings, {"event": "phase", "phase": "opening"})
+        await engine.open()
+        _write_status(settings, {"event": "phase", "phase": "warming_up"})
+        await engine.warm_up()
+    except (PasserelleError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        logger.exception("engine_open_failed")
+        raise ModelLoadFailed(f"Le moteur ne s'est pas ouvert : {error}") from error
+
+
+async def _serve(
+    engine: Engine, settings: WorkerSettings, stopping: asyncio.Event, stop: "asyncio.Task[bool]"
+) -> int:
+    code = 0
+
+    def dead(reason: str) -> None:
+        nonlocal code
+        code = EXIT_ENGINE_DEAD
+        stopping.set()
+
+    host = WorkerHost(engine, max_waiting=settings.max_waiting, on_dead=dead)
+    server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)
+    await server.start(str(settings.socket_path))
+    _write_status(
+        settings, {"event": "phase", "phase": "ready", "features": sorted(engine.features), "pid": os.getpid()}
+    )
+    logger.info("worker_ready", extra={"worker": settings.worker_id})
+    await stop
+    server.farewell("arrêt demandé" if code == 0 else "moteur arrêté")
+    await host.drain(settings.stop_grace if code == 0 else 0.0)
+    await server.stop()
+    await engine.close()
+    with contextlib.suppress(FileNotFoundError):
+        settings.status_path.unlink()
+    logger.info("worker_stopped", extra={"worker": settings.worker_id})
+    return code
+
+
+def _write_status(settings: WorkerSettings, status: dict[str, object]) -> None:
+    """Remplace le fichier d'état d'un coup, pour qu'un lecteur n'en voie jamais la moitié."""
+    partial = settings.status_path.with_suffix(".partial")
+    partial.write_text(json.dumps(status, ensure_ascii=False), encoding="utf-8")
+    partial.replace(settings.status_path)
