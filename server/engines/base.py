@@ -4,7 +4,7 @@ Un adaptateur n'importe sa bibliothèque qu'à l'ouverture. Il appartient à un 
 l'échauffe par une inférence réelle, puis le ferme.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -65,7 +65,7 @@ class Engine(Protocol):
 class ChatEngine(Engine, Protocol):
     """Conversation et complétion, au schéma d'OpenAI."""
 
-    def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncIterator[bytes]:
+    def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
         """Mène une requête ; abandonner l'itérateur (`aclose`) arrête le moteur à son prochain jeton.
 
         Args:
