@@ -1,0 +1,65 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from passerelle.v1 import admin_pb2 as _admin_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class WatchRoutesRequest(_message.Message):
+    __slots__ = ("front",)
+    FRONT_FIELD_NUMBER: _ClassVar[int]
+    front: str
+    def __init__(self, front: _Optional[str] = ...) -> None: ...
+
+class WatchRoutesResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[ModelRoute]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelRoute, _Mapping]]] = ...) -> None: ...
+
+class ModelRoute(_message.Message):
+    __slots__ = ("key", "aliases", "capability", "state", "workers", "created_seconds", "owned_by", "features")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    CREATED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    OWNED_BY_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    capability: _admin_pb2.Capability
+    state: _admin_pb2.ModelState
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerRoute]
+    created_seconds: float
+    owned_by: str
+    features: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_admin_pb2.Capability, str]] = ..., state: _Optional[_Union[_admin_pb2.ModelState, str]] = ..., workers: _Optional[_Iterable[_Union[WorkerRoute, _Mapping]]] = ..., created_seconds: _Optional[float] = ..., owned_by: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WorkerRoute(_message.Message):
+    __slots__ = ("id", "sockets")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    sockets: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., sockets: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class EnsureLoadedRequest(_message.Message):
+    __slots__ = ("model", "timeout")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    timeout: _duration_pb2.Duration
+    def __init__(self, model: _Optional[str] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class EnsureLoadedResponse(_message.Message):
+    __slots__ = ("route",)
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    route: ModelRoute
+    def __init__(self, route: _Optional[_Union[ModelRoute, _Mapping]] = ...) -> None: ...

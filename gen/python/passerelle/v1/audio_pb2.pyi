@@ -1,0 +1,100 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    AUDIO_ENCODING_UNSPECIFIED: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_PCM_S16LE: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_PCM_F32LE: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_PCM_S24LE: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_PCM_S32LE: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_MULAW: _ClassVar[AudioEncoding]
+    AUDIO_ENCODING_ALAW: _ClassVar[AudioEncoding]
+AUDIO_ENCODING_UNSPECIFIED: AudioEncoding
+AUDIO_ENCODING_PCM_S16LE: AudioEncoding
+AUDIO_ENCODING_PCM_F32LE: AudioEncoding
+AUDIO_ENCODING_PCM_S24LE: AudioEncoding
+AUDIO_ENCODING_PCM_S32LE: AudioEncoding
+AUDIO_ENCODING_MULAW: AudioEncoding
+AUDIO_ENCODING_ALAW: AudioEncoding
+
+class AudioFormat(_message.Message):
+    __slots__ = ("encoding", "sample_rate_hertz", "channel_count")
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    encoding: AudioEncoding
+    sample_rate_hertz: int
+    channel_count: int
+    def __init__(self, encoding: _Optional[_Union[AudioEncoding, str]] = ..., sample_rate_hertz: _Optional[int] = ..., channel_count: _Optional[int] = ...) -> None: ...
+
+class Word(_message.Message):
+    __slots__ = ("text", "start_offset", "end_offset", "confidence", "speaker_label")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    END_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_LABEL_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    start_offset: _duration_pb2.Duration
+    end_offset: _duration_pb2.Duration
+    confidence: float
+    speaker_label: str
+    def __init__(self, text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., confidence: _Optional[float] = ..., speaker_label: _Optional[str] = ...) -> None: ...
+
+class Segment(_message.Message):
+    __slots__ = ("index", "text", "start_offset", "end_offset", "words", "speaker_label", "confidence")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    END_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_LABEL_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    text: str
+    start_offset: _duration_pb2.Duration
+    end_offset: _duration_pb2.Duration
+    words: _containers.RepeatedCompositeFieldContainer[Word]
+    speaker_label: str
+    confidence: float
+    def __init__(self, index: _Optional[int] = ..., text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speaker_label: _Optional[str] = ..., confidence: _Optional[float] = ...) -> None: ...
+
+class TimeRange(_message.Message):
+    __slots__ = ("start_offset", "end_offset")
+    START_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    END_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    start_offset: _duration_pb2.Duration
+    end_offset: _duration_pb2.Duration
+    def __init__(self, start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class AudioCoverage(_message.Message):
+    __slots__ = ("received_duration", "covered_duration", "speech_duration", "speech_without_words")
+    RECEIVED_DURATION_FIELD_NUMBER: _ClassVar[int]
+    COVERED_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_WITHOUT_WORDS_FIELD_NUMBER: _ClassVar[int]
+    received_duration: _duration_pb2.Duration
+    covered_duration: _duration_pb2.Duration
+    speech_duration: _duration_pb2.Duration
+    speech_without_words: _containers.RepeatedCompositeFieldContainer[TimeRange]
+    def __init__(self, received_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., covered_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., speech_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., speech_without_words: _Optional[_Iterable[_Union[TimeRange, _Mapping]]] = ...) -> None: ...
+
+class AudioProgress(_message.Message):
+    __slots__ = ("stage", "completed_ratio", "processed_duration")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    COMPLETED_RATIO_FIELD_NUMBER: _ClassVar[int]
+    PROCESSED_DURATION_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    completed_ratio: float
+    processed_duration: _duration_pb2.Duration
+    def __init__(self, stage: _Optional[str] = ..., completed_ratio: _Optional[float] = ..., processed_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
