@@ -1,0 +1,464 @@
+"""La configuration d'Envoy, éprouvée par le vrai Envoy : routes, formes d'erreur, en-têtes, flux, vidage."""
+
+import asyncio
+import json
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc
+from websockets.sync.client import connect
+
+from server.errors import all_errors
+from server.rpc.status import api_body, codes, openai_body
+from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
+from tests.rpc.envoy_bench import (
+    MAX_JSON,
+    MAX_UPLOAD,
+    ORIGIN,
+    Gateway,
+    build_descriptor,
+    gateway,
+    sample_error,
+    settings_in,
+    wait_until,
+)
+
+CHAT = "/v1/chat/completions"
+OPENAI = {"message", "type", "param", "code"}
+API = {"code", "reason", "message", "metadata"}
+REASONS = sorted({error.reason for error in all_errors()})
+
+
+@pytest.fixture(scope="module")
+def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with gateway(tmp_path_factory.mktemp("envoy") / "log") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Envoy sans rien derrière lui."""
+    with gateway(tmp_path_factory.mktemp("seul") / "log", fronts=3, upstreams=False) as found:
+        yield found
+
+
+@pytest.mark.parametrize("fronts", [1, 3])
+def test_the_configuration_is_valid(tmp_path: Path, fronts: int) -> None:
+    config = tmp_path / "envoy.yaml"
+    config.write_text(render(settings_in(tmp_path, build_descriptor(tmp_path), fronts=fronts)))
+    command = [str(envoy_binary()), "--mode", "validate", "-c", str(config), "--log-level", "warning"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr.lower()
+
+
+def test_zero_fronts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EnvoyError, match="fronts"):
+        render(settings_in(tmp_path, tmp_path / "absent.pb", fronts=0))
+
+
+def test_the_admin_socket_is_private(envoy: Gateway) -> None:
+    assert stat.S_IMODE(envoy.settings.admin_socket.stat().st_mode) == 0o600
+
+
+# Routes
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/healthz", "front-0"),
+        ("/v1/models", "liste"),
+        ("/v1/models/", "liste"),
+        ("/v1/models/qwen", "qwen"),
+        ("/v1/models/org%2Fmodele", "org/modele"),
+        ("/v1/models/org/modele", "org/modele"),
+        ("/", "tableau /"),
+        ("/une/page", "tableau /une/page"),
+        ("/v10", "tableau /v10"),
+    ],
+)
+def test_each_family_reaches_its_process(envoy: Gateway, path: str, text: str) -> None:
+    with envoy.http() as http:
+        response = http.get(path)
+    assert (response.status_code, response.text) == (200, text)
+    assert response.headers["x-request-id"]
+    assert not [name for name in response.headers if name.startswith(("grpc-", "x-envoy-", "x-http-"))]
+
+
+def test_the_dashboard_answers_head(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        assert http.head("/").status_code == 200
+
+
+def test_admin_is_transcoded_as_json(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        status = http.get("/api/admin/status").json()["status"]
+        loaded = http.post("/api/admin/models/org%2Fmodele/load", json={"wait": True, "inconnu": 1})
+        empty = http.post("/api/admin/models/qwen/load")
+    assert status["gpus"] == [] and status["api_key_required"] is False
+    assert loaded.status_code == 200 and loaded.json()["operation"]["model"] == "org/modele"
+    assert empty.status_code == 200
+
+
+def test_the_dashboard_has_web_sockets(envoy: Gateway) -> None:
+    with connect(f"ws://{envoy.target}/ws/echo") as websocket:
+        websocket.send("bonjour")
+        assert websocket.recv(5) == "bonjour"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("GET", CHAT, "POST"),
+        ("PUT", CHAT, "POST"),
+        ("OPTIONS", CHAT, "POST"),
+        ("GET", "/v1/completions?a=b", "POST"),
+        ("DELETE", "/v1/audio/translations", "POST"),
+        ("POST", "/v1/models", "GET"),
+        ("DELETE", "/v1/models/qwen", "GET"),
+        ("GET", "/api/audio/transcribe", "POST"),
+        ("GET", "/api/diarization/process", "POST"),
+        ("DELETE", "/api/admin/status", "GET"),
+        ("GET", "/api/admin/models/qwen/load", "POST"),
+        ("GET", "/api/admin/operations/x/cancel", "POST"),
+        ("POST", "/api/capabilities", "GET"),
+        ("POST", "/healthz", "GET"),
+        ("POST", "/metrics", "GET"),
+        ("POST", "/", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_405(envoy: Gateway, method: str, path: str, allow: str) -> None:
+    with envoy.http() as http:
+        response = http.request(method, path)
+    assert response.status_code == 405
+    assert response.headers["allow"] == allow
+    if path.startswith("/v1"):
+        assert set(response.json()["error"]) == OPENAI
+    elif path != "/":
+        assert response.json()["error"]["code"] == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/v1/inconnu", CHAT),
+        ("/v1", CHAT),
+        ("/v1/embeddings?x=1", CHAT),
+        ("/api/inconnu", "/api/admin/status"),
+        ("/api", "/api/admin/status"),
+    ],
+)
+def test_an_unknown_route_names_the_known_ones(envoy: Gateway, path: str, known: str) -> None:
+    with envoy.http() as http:
+        for response in (http.get(path), http.post(path, json={})):
+            assert response.status_code == 404
+            error = response.json()["error"]
+            assert set(error) == (OPENAI if path.startswith("/v1") else API)
+            assert known in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models/%", "/v1/models/%zz", "/v1/models//", "/api/admin/models/%/load"])
+def test_a_strange_path_is_refused_in_shape(envoy: Gateway, path: str) -> None:
+    method = "POST" if path.endswith("load") else "GET"
+    with socket.create_connection(("127.0.0.1", envoy.settings.port), 5) as raw:
+        raw.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    code = int(head.split()[1])
+    assert code == 200 or (400 <= code < 500 and (b'"error"' in body or not body)), answer
+
+
+# gRPC et gRPC-Web
+
+
+def test_grpc_services_reach_their_process(envoy: Gateway) -> None:
+    with envoy.channel() as channel:
+        chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=5)
+        status = admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=5).status
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        reflection = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        listed = next(iter(reflection(iter([b"\x3a\x00"]), timeout=5)))
+    assert status.profile_notice
+    assert health.status == health_pb2.HealthCheckResponse.SERVING
+    assert b"passerelle.v1.AdminService" in listed
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "/passerelle.control.v1.ControlService/WatchRoutes",
+        "/passerelle.v1.AdminService/../../passerelle.control.v1.ControlService/WatchRoutes",
+        "/passerelle.worker.v1.Worker/Run",
+        "/passerelle.v1.Inconnu/X",
+        "/passerelle.v1.AdminService/Inconnue",
+        "/autre.Service/X",
+    ],
+)
+def test_other_services_are_unimplemented(envoy: Gateway, method: str) -> None:
+    with envoy.channel() as channel:
+        call = channel.unary_stream(method)(b"", timeout=5)
+        with pytest.raises(grpc.RpcError) as caught:
+            next(iter(call))
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_grpc_errors_keep_their_details(envoy: Gateway) -> None:
+    with envoy.channel() as channel:
+        stub = admin_pb2_grpc.AdminServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.LoadModel(admin_pb2.LoadModelRequest(model="INVALID_STATE"), timeout=5)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    error: Any = caught.value
+    assert "grpc-status-details-bin" in dict(error.trailing_metadata())
+
+
+def test_a_native_upload_is_not_bounded_by_the_http_limit(envoy: Gateway) -> None:
+    front = envoy.fronts[0]
+    with envoy.channel() as channel:
+        chunk = b"\x7a\x80\x80\x28" + bytes(655_360)  # champ 15, inconnu : gardé, donc compté
+        upload = channel.stream_unary("/passerelle.v1.TranscribeService/UploadTranscribe")
+        upload(iter([chunk] * 4), timeout=10)
+    assert front.received > MAX_UPLOAD + 1024 * 1024
+
+
+WEB = {"content-type": "application/grpc-web+proto", "x-grpc-web": "1"}
+
+
+def test_grpc_web_unary(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        path = "/passerelle.v1.AdminService/GetStatus"
+        response = http.post(path, content=bytes(5), headers=WEB | {"origin": ORIGIN})
+    body = response.content
+    size = int.from_bytes(body[1:5])
+    assert response.status_code == 200 and body[0] == 0
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert admin_pb2.GetStatusResponse.FromString(body[5 : 5 + size]).status.profile_notice
+    assert body[5 + size] == 0x80 and b"grpc-status:0" in body
+
+
+@pytest.mark.parametrize("service", ["autre.Service", "passerelle.control.v1.ControlService", "passerelle.v1.Inconnu"])
+def test_grpc_web_unknown_service(envoy: Gateway, service: str) -> None:
+    with envoy.http() as http:
+        response = http.post(f"/{service}/X", content=bytes(5), headers=WEB)
+    assert "12" in (response.headers.get("grpc-status"), response.text.partition("grpc-status:")[2][:2]), response.text
+
+
+def test_a_grpc_address_wants_grpc(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        assert http.post("/passerelle.v1.ChatService/Chat", json={}).status_code == 415
+        assert http.post("/passerelle.v1.RestService/CreateChatCompletion", json={}).status_code == 415
+
+
+# En-têtes
+
+
+def test_internal_headers_do_not_enter(envoy: Gateway) -> None:
+    forged = {
+        "x-http-status": "500",
+        "x-envoy-original-path": "/api/x",
+        "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-passerelle-peer": "10.1.1.1",
+        "x-forwarded-host": "faux.exemple",
+        "x-forwarded-for": "10.1.1.1",
+        "origin": "http://origine.exemple",
+        "x-request-id": "0f0e1c9e-4c67-4222-9e0a-6d1d6d5b9d11",
+    }
+    with envoy.http() as http:
+        seen = http.post(CHAT, json={"do": "echo"}, headers=forged).json()
+        metrics = http.get("/metrics", headers=forged).json()
+        admin = json.loads(http.get("/api/admin/status", headers=forged).json()["status"]["profile_notice"])
+    for found, path in ((seen, CHAT), (metrics, "/metrics"), (admin, "/api/admin/status")):
+        assert found["x-forwarded-host"] == envoy.target
+        assert found["x-passerelle-peer"] == "127.0.0.1"
+        assert found["origin"] == "http://origine.exemple"
+        assert found["x-request-id"] == forged["x-request-id"]
+        assert found.get("x-envoy-original-path", path) == path
+        assert "x-http-status" not in found and "x-envoy-upstream-rq-timeout-ms" not in found
+
+
+def test_forged_path_does_not_choose_the_shape(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        response = http.get("/v1/inconnu", headers={"x-envoy-original-path": "/api/x"})
+    assert set(response.json()["error"]) == OPENAI
+
+
+def test_cross_origin_pages(envoy: Gateway) -> None:
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,x-stainless-os"}
+    with envoy.http() as http:
+        allowed = http.options(CHAT, headers=asked | {"origin": ORIGIN})
+        denied = http.options(CHAT, headers=asked | {"origin": "http://mechant.exemple"})
+        real = http.post(CHAT, json={"do": "echo"}, headers={"origin": ORIGIN})
+    assert allowed.status_code == 200 and allowed.headers["access-control-allow-origin"] == ORIGIN
+    assert "authorization" in allowed.headers["access-control-allow-headers"]
+    assert "access-control-allow-origin" not in denied.headers
+    assert real.headers["access-control-allow-origin"] == ORIGIN
+
+
+# Erreurs
+
+
+def test_the_written_status_becomes_the_status(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        refused = http.post(CHAT, json={"do": "refuse"})
+        ready = http.get("/readyz")
+    assert refused.status_code == 429 and refused.headers["retry-after"] == "3"
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert ready.status_code == 503 and ready.json()["error"]["reason"] == "SHUTTING_DOWN"
+    assert "x-http-status" not in refused.headers and "x-http-status" not in ready.headers
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_grpc_error_takes_the_shape_of_its_family(envoy: Gateway, reason: str) -> None:
+    error = sample_error(reason)
+    with envoy.http() as http:
+        api = http.post(f"/api/admin/models/{reason}/load", json={})
+        openai = http.post(CHAT, json={"do": "abort", "reason": reason})
+    for response, body in ((api, api_body(error)), (openai, openai_body(error))):
+        assert response.status_code == codes(error).http
+        assert response.json() == json.loads(body)
+        assert response.headers["retry-after"] == "2"
+        assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"gpus": "tous"}', b"[]"])
+def test_unreadable_json_is_400(envoy: Gateway, body: bytes) -> None:
+    with envoy.http() as http:
+        response = http.post("/api/admin/models/qwen/load", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert response.json()["error"].items() >= {"code": 400, "reason": "INVALID_REQUEST", "metadata": {}}.items()
+
+
+def test_a_bare_grpc_status_takes_the_shape_too(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        response = http.get("/api/capabilities")
+    assert response.status_code == 429
+    assert response.json()["error"] == {"code": 429, "reason": "QUEUE_FULL", "message": "Trop.", "metadata": {}}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_too_large_bodies_are_413(envoy: Gateway, chunked: bool) -> None:
+    def content(size: int) -> bytes | Iterator[bytes]:
+        return iter([bytes(8192)] * (size // 8192)) if chunked else bytes(size)
+
+    with envoy.http() as http:
+        chat = http.post(CHAT, content=content(MAX_JSON * 2))
+        admin = http.post("/api/admin/models/qwen/load", content=content(MAX_JSON * 2))
+    assert chat.status_code == admin.status_code == 413
+    assert chat.json()["error"]["type"] == "invalid_request_error"
+    assert chat.json()["error"]["code"] == "payload_too_large" and str(MAX_JSON) in chat.json()["error"]["message"]
+    assert admin.json()["error"]["reason"] == "PAYLOAD_TOO_LARGE"
+
+
+def test_a_declared_upload_is_refused_before_its_body(envoy: Gateway) -> None:
+    with socket.create_connection(("127.0.0.1", envoy.settings.port), 5) as raw:
+        head = "POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nContent-Type: audio/wav\r\n"
+        raw.sendall(f"{head}Content-Length: {MAX_UPLOAD * 100}\r\n\r\n".encode())
+        answer = raw.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 413") and b'"payload_too_large"' in answer
+
+
+def test_an_upload_larger_than_a_json_body_passes(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        response = http.post(
+            "/v1/audio/transcriptions", content=bytes(MAX_UPLOAD), headers={"content-type": "audio/wav"}
+        )
+    assert (response.status_code, response.text) == (200, str(MAX_UPLOAD))
+
+
+def test_a_deadline_is_504(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        response = http.post(CHAT, json={"do": "wait"}, headers={"grpc-timeout": "200m"})
+    assert response.status_code == 504 and set(response.json()["error"]) == OPENAI
+
+
+def test_nothing_behind_is_503(alone: Gateway) -> None:
+    with alone.http() as http:
+        openai = [http.post(CHAT, json={}), http.get("/v1/models")]
+        api = [http.get("/api/admin/status"), http.post("/api/audio/transcribe", content=b"x"), http.get("/readyz")]
+        page = http.get("/")
+    for response in (*openai, *api):
+        assert response.status_code == 503 and response.headers["retry-after"] == "1"
+    for response in openai:
+        assert set(response.json()["error"]) == OPENAI and response.json()["error"]["type"] == "server_error"
+    for response in api:
+        assert response.json()["error"].items() >= {"code": 503, "reason": "CONTROL_UNAVAILABLE"}.items()
+    assert page.status_code == 503
+    with alone.channel() as channel, pytest.raises(grpc.RpcError) as caught:
+        chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=5)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+# Flux, répartition, vidage
+
+
+def test_events_are_not_held_back(envoy: Gateway) -> None:
+    front = envoy.fronts[0]
+    with envoy.http() as http, http.stream("POST", CHAT, json={"do": "stream"}) as response:
+        pieces = response.iter_bytes()
+        assert next(pieces) == b"data: 1\n\n"
+        assert not front.gate.is_set()
+        envoy.loop.call(front.gate.set)
+        assert next(pieces) == b"data: 2\n\n"
+    assert response.headers["content-type"] == "text/event-stream"
+    envoy.loop.call(front.gate.clear)
+
+
+def test_fronts_share_and_one_may_leave(tmp_path: Path) -> None:
+    with gateway(tmp_path / "log", fronts=2) as found, found.http() as http:
+        wait_until(lambda: http.get("/healthz").text == "front-1", "le second front sert")
+        wait_until(lambda: http.get("/healthz").text == "front-0", "le premier front sert")
+        found.loop.run(found.servers[0].stop())
+        answers = [http.get("/healthz") for _ in range(20)]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "front-1")}
+
+
+def test_draining_lets_streams_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with gateway(log) as found, found.http() as http, http.stream("POST", CHAT, json={"do": "stream"}) as response:
+        pieces = response.iter_bytes()
+        assert next(pieces) == b"data: 1\n\n"
+        asyncio.run(drain(found.settings.admin_socket))
+        wait_until(lambda: _refuses(found), "les connexions sont refusées", 20)
+        found.loop.call(found.fronts[0].gate.set)
+        assert next(pieces) == b"data: 2\n\n"
+        assert next(pieces, None) is None
+
+
+def test_draining_an_absent_envoy_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        asyncio.run(drain(tmp_path / "absent.sock"))
+
+
+def test_the_log_holds_errors_without_secrets(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with gateway(log) as found:
+        with found.http(headers={"authorization": "Bearer secret-a"}) as http:
+            http.get("/v1/inconnu?api_key=secret-b")
+            http.post(f"{CHAT}?api_key=secret-c", json={"do": "refuse"})
+            http.get("/v1/models/absent")
+            http.get("/une-page-sans-erreur")
+        found.stop_envoy()
+        lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+        text = log.read_text()
+    found_paths = {line["path"]: line["code"] for line in lines if line["event"] == "envoy_error"}
+    assert {line["method"] for line in lines if line["path"] == "/v1/models/absent"} == {"GET"}
+    assert found_paths["/v1/inconnu"] == 404 and found_paths[CHAT] == 429
+    assert "secret" not in text and "sans-erreur" not in text
+
+
+def _refuses(found: Gateway) -> bool:
+    try:
+        with httpx.Client(base_url=found.url, timeout=2) as http:
+            http.get("/healthz")
+    except httpx.TransportError:
+        return True
+    return False
