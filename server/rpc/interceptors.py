@@ -11,7 +11,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn
 
@@ -171,10 +171,10 @@ class _Call:
             },
         )
 
-    async def write_all(self, produced: AsyncIterator[Any]) -> None:
+    async def write_all(self, produced: AsyncGenerator[Any, None]) -> None:
         """Écrit tout ce que la méthode produit ; un client parti referme aussitôt ce qui produisait."""
         context = self._context
-        async with aclosing(produced) as messages:  # type: ignore[type-var]  # un générateur, à l'usage
+        async with aclosing(produced) as messages:
             async for message in messages:
                 self.messages += 1
                 await context.write(message)

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,11 @@ class Loop:
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Exécute une coroutine jusqu'au bout."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return self.start(work).result(30)
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Lance une coroutine sans l'attendre."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def call(self, function: Callable[[], object]) -> None:
         """Appelle une fonction dans la boucle."""
@@ -211,18 +216,18 @@ class Gateway:
         """Canal gRPC, à employer dans un `with`."""
         return grpc.insecure_channel(self.target)
 
-    async def start_upstreams(self) -> None:
+    async def start_upstreams(self, drain_delay: float) -> None:
         """Ouvre les fronts, le plan de contrôle et le tableau de bord."""
         run_dir = self.settings.run_dir
         for index in range(self.settings.fronts):
             front = Front(f"front-{index}")
-            server = _server(run_dir / f"front-{index}.sock")
+            server = _server(run_dir / f"front-{index}.sock", drain_delay)
             rest_pb2_grpc.add_RestServiceServicer_to_server(front, server.server)
             chat_pb2_grpc.add_ChatServiceServicer_to_server(front, server.server)
             transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(front, server.server)
             self.fronts.append(front)
             self.servers.append(server)
-        control, server = Control(), _server(run_dir / "control.sock")
+        control, server = Control(), _server(run_dir / "control.sock", 0.0)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(control, server.server)
         admin_pb2_grpc.add_ProbeServiceServicer_to_server(control, server.server)
         control_pb2_grpc.add_ControlServiceServicer_to_server(FakeControl(), server.server)
@@ -297,13 +302,13 @@ def settings_in(folder: Path, descriptor: Path, *, fronts: int = 1) -> EnvoySett
 
 
 @contextmanager
-def gateway(log: Path, *, fronts: int = 1, upstreams: bool = True) -> Iterator[Gateway]:
+def gateway(log: Path, *, fronts: int = 1, upstreams: bool = True, drain_delay: float = 0.0) -> Iterator[Gateway]:
     """Envoy en marche, tout étant arrêté en sortie."""
     folder = Path(tempfile.mkdtemp(prefix="envoy-"))  # court : une prise Unix a 107 octets au plus
     found = Gateway(settings_in(folder, build_descriptor(folder), fronts=fronts), log)
     try:
         if upstreams:
-            found.loop.run(found.start_upstreams())
+            found.loop.run(found.start_upstreams(drain_delay))
         found.start_envoy(folder)
         if upstreams:
             wait_until(lambda: httpx.get(f"{found.url}/healthz").status_code == 200, "un front est vu en bonne santé")
@@ -315,8 +320,8 @@ def gateway(log: Path, *, fronts: int = 1, upstreams: bool = True) -> Iterator[G
         shutil.rmtree(folder)
 
 
-def _server(path: Path) -> RpcServer:
-    settings = RpcSettings(f"unix:{path}", max_message_bytes=4 * 1024 * 1024, drain_delay=0.0, stop_grace=0.5)
+def _server(path: Path, drain_delay: float) -> RpcServer:
+    settings = RpcSettings(f"unix:{path}", max_message_bytes=4 * 1024 * 1024, drain_delay=drain_delay, stop_grace=0.5)
     return RpcServer(settings, [ServiceInterceptor(Guard((), ()), RpcMetrics(CollectorRegistry()))])
 
 

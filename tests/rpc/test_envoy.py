@@ -1,16 +1,12 @@
-"""La configuration d'Envoy, éprouvée par le vrai Envoy : routes, formes d'erreur, en-têtes, flux, vidage."""
+"""La configuration d'Envoy, éprouvée par le vrai Envoy : routes, formes d'erreur, en-têtes, flux."""
 
-import asyncio
 import json
 import socket
 import stat
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc
@@ -18,17 +14,13 @@ from websockets.sync.client import connect
 
 from server.errors import all_errors
 from server.rpc.status import api_body, codes, openai_body
-from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
 from tests.rpc.envoy_bench import (
     MAX_JSON,
     MAX_UPLOAD,
     ORIGIN,
     Gateway,
-    build_descriptor,
     gateway,
     sample_error,
-    settings_in,
-    wait_until,
 )
 
 CHAT = "/v1/chat/completions"
@@ -48,21 +40,6 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Envoy sans rien derrière lui."""
     with gateway(tmp_path_factory.mktemp("seul") / "log", fronts=3, upstreams=False) as found:
         yield found
-
-
-@pytest.mark.parametrize("fronts", [1, 3])
-def test_the_configuration_is_valid(tmp_path: Path, fronts: int) -> None:
-    config = tmp_path / "envoy.yaml"
-    config.write_text(render(settings_in(tmp_path, build_descriptor(tmp_path), fronts=fronts)))
-    command = [str(envoy_binary()), "--mode", "validate", "-c", str(config), "--log-level", "warning"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-    assert "deprecated" not in done.stderr.lower()
-
-
-def test_zero_fronts_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(EnvoyError, match="fronts"):
-        render(settings_in(tmp_path, tmp_path / "absent.pb", fronts=0))
 
 
 def test_the_admin_socket_is_private(envoy: Gateway) -> None:
@@ -397,7 +374,7 @@ def test_nothing_behind_is_503(alone: Gateway) -> None:
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-# Flux, répartition, vidage
+# Flux
 
 
 def test_events_are_not_held_back(envoy: Gateway) -> None:
@@ -410,55 +387,3 @@ def test_events_are_not_held_back(envoy: Gateway) -> None:
         assert next(pieces) == b"data: 2\n\n"
     assert response.headers["content-type"] == "text/event-stream"
     envoy.loop.call(front.gate.clear)
-
-
-def test_fronts_share_and_one_may_leave(tmp_path: Path) -> None:
-    with gateway(tmp_path / "log", fronts=2) as found, found.http() as http:
-        wait_until(lambda: http.get("/healthz").text == "front-1", "le second front sert")
-        wait_until(lambda: http.get("/healthz").text == "front-0", "le premier front sert")
-        found.loop.run(found.servers[0].stop())
-        answers = [http.get("/healthz") for _ in range(20)]
-    assert {(answer.status_code, answer.text) for answer in answers} == {(200, "front-1")}
-
-
-def test_draining_lets_streams_end(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with gateway(log) as found, found.http() as http, http.stream("POST", CHAT, json={"do": "stream"}) as response:
-        pieces = response.iter_bytes()
-        assert next(pieces) == b"data: 1\n\n"
-        asyncio.run(drain(found.settings.admin_socket))
-        wait_until(lambda: _refuses(found), "les connexions sont refusées", 20)
-        found.loop.call(found.fronts[0].gate.set)
-        assert next(pieces) == b"data: 2\n\n"
-        assert next(pieces, None) is None
-
-
-def test_draining_an_absent_envoy_says_so(tmp_path: Path) -> None:
-    with pytest.raises(OSError):
-        asyncio.run(drain(tmp_path / "absent.sock"))
-
-
-def test_the_log_holds_errors_without_secrets(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    with gateway(log) as found:
-        with found.http(headers={"authorization": "Bearer secret-a"}) as http:
-            http.get("/v1/inconnu?api_key=secret-b")
-            http.post(f"{CHAT}?api_key=secret-c", json={"do": "refuse"})
-            http.get("/v1/models/absent")
-            http.get("/une-page-sans-erreur")
-        found.stop_envoy()
-        lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-        text = log.read_text()
-    found_paths = {line["path"]: line["code"] for line in lines if line["event"] == "envoy_error"}
-    assert {line["method"] for line in lines if line["path"] == "/v1/models/absent"} == {"GET"}
-    assert found_paths["/v1/inconnu"] == 404 and found_paths[CHAT] == 429
-    assert "secret" not in text and "sans-erreur" not in text
-
-
-def _refuses(found: Gateway) -> bool:
-    try:
-        with httpx.Client(base_url=found.url, timeout=2) as http:
-            http.get("/healthz")
-    except httpx.TransportError:
-        return True
-    return False

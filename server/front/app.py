@@ -1,0 +1,145 @@
+"""Un front assemblé : ses pièces, ses services, ses tâches de fond."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc.aio
+
+# La réflexion annonce aussi les services du plan de contrôle : leurs descripteurs doivent être connus ici.
+from passerelle.v1 import (
+    admin_pb2,  # noqa: F401
+    chat_pb2_grpc,
+    diarize_pb2_grpc,
+    rest_pb2_grpc,
+    transcribe_pb2_grpc,
+)
+from prometheus_client import CollectorRegistry
+
+from server.domain import Limits
+from server.front.coalesce import Coalescer
+from server.front.control_client import ControlClient
+from server.front.generation import Generation
+from server.front.metrics import FrontMetrics
+from server.front.routing import Router
+from server.front.services.audio import DiarizeService, TranscribeService
+from server.front.services.chat import ChatService
+from server.front.services.rest import RestService
+from server.link.client import LinkClient
+from server.rpc.auth import Guard
+from server.rpc.interceptors import ServiceInterceptor
+from server.rpc.metrics import RpcMetrics
+from server.rpc.server import RpcServer, RpcSettings
+
+logger = logging.getLogger(__name__)
+
+SERVICES = (
+    "passerelle.v1.ChatService",
+    "passerelle.v1.TranscribeService",
+    "passerelle.v1.DiarizeService",
+    "passerelle.v1.RestService",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FrontSettings:
+    """Réglages d'un front."""
+
+    name: str
+    """Nom : `front-0`."""
+    address: str
+    """Adresse servie : `unix:/…/front-0.sock`, ou `127.0.0.1:0` pour un essai."""
+    control_address: str
+    """Adresse du plan de contrôle : `unix:/…/control.sock`."""
+    limits: Limits
+    """Limites en vigueur."""
+    openai_keys: tuple[str, ...] = ()
+    """Clés des routes d'inférence ; vide : accès libre."""
+    admin_keys: tuple[str, ...] = ()
+    """Clés d'administration, qui ouvrent aussi l'inférence."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origines étrangères admises."""
+    max_frame_bytes: int = 80 * 1024 * 1024
+    """Octets d'une trame de la liaison au plus."""
+    drain_delay: float = 2.0
+    """Secondes entre « ne sert plus » et l'arrêt."""
+    stop_grace: float = 30.0
+    """Secondes laissées aux requêtes en cours à l'arrêt."""
+
+
+@asynccontextmanager
+async def serving(
+    settings: FrontSettings,
+    registry: CollectorRegistry | None = None,
+    on_failure: Callable[[], None] | None = None,
+) -> AsyncIterator[RpcServer]:
+    """Sert dès l'entrée du bloc ; la sortie s'arrête dans l'ordre.
+
+    `on_failure` est appelée si une tâche de fond tombe : le front n'est alors plus fiable.
+    """
+    limits = settings.limits
+    registry = registry or CollectorRegistry()
+
+    async def connect(path: str) -> LinkClient:
+        return await LinkClient.connect(
+            path,
+            settings.name,
+            max_frame_bytes=settings.max_frame_bytes,
+            request_buffer_bytes=limits.request_buffer_bytes,
+        )
+
+    channel = grpc.aio.insecure_channel(
+        settings.control_address,
+        options=(
+            # Un plan de contrôle relancé est retrouvé en une seconde, sans quoi gRPC attendrait jusqu'à deux minutes.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.min_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            # Un chemin Unix n'est pas un nom d'hôte qu'un serveur HTTP/2 accepterait.
+            ("grpc.default_authority", "localhost"),
+        ),
+    )
+    router = Router(ControlClient(channel, settings.name), connect, limits)
+    coalescer = Coalescer(limits.coalesce_ms / 1000)
+    generation = Generation(router, coalescer, FrontMetrics(registry))
+    guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
+    server = RpcServer(
+        RpcSettings(
+            address=settings.address,
+            max_message_bytes=max(limits.max_message_bytes, limits.max_json_body_bytes),
+            health=SERVICES,
+            drain_delay=settings.drain_delay,
+            stop_grace=settings.stop_grace,
+        ),
+        [ServiceInterceptor(guard, RpcMetrics(registry))],
+    )
+    rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, router, limits), server.server)
+    chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
+    transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(TranscribeService(), server.server)
+    diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(), server.server)
+    background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]
+    for task in background:
+        task.add_done_callback(lambda done: _report(done, on_failure))
+    try:
+        await server.start()
+        logger.info("front_ready", extra={"front": settings.name, "address": settings.address})
+        yield server
+        await server.stop()
+    finally:
+        await server.server.stop(0)
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await router.aclose()
+        await channel.close()
+        logger.info("front_stopped", extra={"front": settings.name})
+
+
+def _report(task: "asyncio.Task[None]", on_failure: Callable[[], None] | None) -> None:
+    if task.cancelled() or task.exception() is None:
+        return
+    logger.critical("background_failed", exc_info=task.exception())
+    if on_failure is not None:
+        on_failure()

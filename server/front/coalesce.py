@@ -1,0 +1,65 @@
+"""Le regroupement des trames d'un flux : le grand levier du chemin chaud.
+
+Écrire un message coûte à grpc.aio la même chose quelle que soit sa taille. La première trame part aussitôt ; ensuite,
+ce qui arrive pendant une écriture ou dans la fenêtre part en un seul message. La fenêtre ne met aucun minuteur par
+flux : la liaison ne réveille un flux, à l'arrivée d'une étape du moteur, que si sa fenêtre est écoulée ou si sa réponse
+est finie (`LinkCall.hold`), et tous les réveils d'une étape ont lieu au même tour de boucle. Un balayage commun reprend
+ce qu'un moteur à l'arrêt laisserait attendre.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Protocol
+
+_STALLED_WINDOWS = 1.0
+"""Fenêtres écoulées en plus de la sienne avant qu'un flux soit repris par le balayage."""
+
+
+class Held(Protocol):
+    """Réponse dont le réveil peut être retenu."""
+
+    @property
+    def done(self) -> bool:
+        """Vrai quand plus rien ne suit."""
+
+    def hold(self, until: float) -> None:
+        """Retient le prochain réveil jusqu'à cet instant, sauf fin ou échec."""
+
+    def release(self) -> None:
+        """Réveille la lecture en attente s'il y a quelque chose à lire."""
+
+    def __aiter__(self) -> AsyncIterator[list[bytes]]:
+        """Lots de trames."""
+
+
+class Coalescer:
+    """Fenêtre de regroupement commune à tous les flux d'un front."""
+
+    def __init__(self, window_seconds: float) -> None:
+        self._window = window_seconds
+        self._held: dict[Held, float] = {}
+
+    async def flushes(self, call: Held) -> AsyncGenerator[list[bytes], None]:
+        """Lots à écrire, un par message."""
+        window = self._window
+        try:
+            async for items in call:
+                if window and not call.done:
+                    until = time.monotonic() + window
+                    call.hold(until)
+                    self._held[call] = until + _STALLED_WINDOWS * window
+                yield items
+        finally:
+            self._held.pop(call, None)
+
+    async def sweep(self) -> None:
+        """Reprend, jusqu'à l'annulation, les flux dont les trames attendent depuis trop longtemps."""
+        if not self._window:
+            return
+        while True:
+            await asyncio.sleep(self._window / 2)
+            now = time.monotonic()
+            for call, late in self._held.items():
+                if now >= late:
+                    call.release()

@@ -1,0 +1,160 @@
+"""Mener une génération : le point où REST et gRPC typé se rejoignent.
+
+Quitter l'itérateur ou annuler la tâche abandonne la requête dans le moteur, qu'elle attende un chargement, une place ou
+ses jetons.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+
+from passerelle.worker.v1 import link_pb2
+
+from server.domain import Capability
+from server.engines.base import ChatKind
+from server.errors import EngineFailed, PasserelleError
+from server.front.coalesce import Coalescer
+from server.front.metrics import FrontMetrics
+from server.front.openai import OpenAiRequest
+from server.front.routing import Lease, Router
+from server.front.routes import Route
+from server.link.client import LinkCall
+from server.rpc.logs import request_id
+
+_KINDS = {
+    ChatKind.CHAT: link_pb2.REQUEST_KIND_CHAT,
+    ChatKind.COMPLETION: link_pb2.REQUEST_KIND_COMPLETION,
+}
+
+
+class Generation:
+    """Génération d'un texte par l'exemplaire d'un modèle."""
+
+    def __init__(
+        self,
+        router: Router,
+        coalescer: Coalescer,
+        metrics: FrontMetrics,
+        *,
+        notice_after: float = 1.0,
+        notice_every: float = 10.0,
+    ) -> None:
+        self._router = router
+        self._coalescer = coalescer
+        self._metrics = metrics
+        self._notice_after = notice_after
+        self._notice_every = notice_every
+
+    async def whole(self, request: OpenAiRequest, timeout: float | None) -> bytes:
+        """JSON de la réponse entière.
+
+        Raises:
+            PasserelleError: de la route, de la liaison ou du moteur.
+        """
+        started = time.monotonic()
+        route = await self._check(request)
+        lease = self._router.take(route) or await self._router.wait(route, timeout)
+        try:
+            with self._measured(request, lease):
+                async with self._submit(request, lease, timeout, started) as call:
+                    parts = [item async for items in call for item in items]
+                self._metrics.first_output.labels(lease.route.key).observe(time.monotonic() - started)
+        finally:
+            lease.release()
+        if len(parts) != 1:
+            raise EngineFailed(f"Le moteur a rendu {len(parts)} réponses au lieu d'une.")
+        return parts[0]
+
+    async def stream(
+        self, request: OpenAiRequest, timeout: float | None, *, notice: bytes = b""
+    ) -> AsyncGenerator[tuple[bytes, bool], None]:
+        """Trames à envoyer, une suite par message, chacune avec un booléen vrai à la dernière.
+
+        `notice` est envoyé de temps en temps pendant un chargement ; vide, rien ne part avant la première trame.
+
+        Raises:
+            PasserelleError: de la route, de la liaison ou du moteur.
+        """
+        started = time.monotonic()
+        route = await self._check(request)
+        lease = self._router.take(route)
+        if lease is None:
+            waiting = asyncio.create_task(self._router.wait(route, timeout))
+            try:
+                patience = self._notice_after if notice else None
+                while not (await asyncio.wait({waiting}, timeout=patience))[0]:
+                    yield notice, False
+                    patience = self._notice_every
+                lease = waiting.result()
+            except BaseException:
+                _abandon(waiting)
+                raise
+        try:
+            async with aclosing(self._frames(request, lease, timeout, started)) as frames:
+                async for frame in frames:
+                    yield frame
+        finally:
+            lease.release()
+
+    async def _frames(
+        self, request: OpenAiRequest, lease: Lease, timeout: float | None, started: float
+    ) -> AsyncGenerator[tuple[bytes, bool], None]:
+        model = lease.route.key
+        frames = flushes = 0
+        with self._measured(request, lease):
+            try:
+                async with self._submit(request, lease, timeout, started) as call:
+                    async with aclosing(self._coalescer.flushes(call)) as batches:
+                        async for items in batches:
+                            if not flushes:
+                                self._metrics.first_output.labels(model).observe(time.monotonic() - started)
+                            frames += len(items)
+                            flushes += 1
+                            yield b"".join(items), call.done
+                    if not call.done:
+                        raise EngineFailed("La réponse du moteur s'est interrompue.")
+            finally:
+                self._metrics.frames.labels(model).inc(frames)
+                self._metrics.flushes.labels(model).inc(flushes)
+
+    async def _check(self, request: OpenAiRequest) -> Route:
+        route = await self._router.route_for(request.model, Capability.CHAT)
+        request.check_features(route.key, route.features)
+        return route
+
+    def _submit(self, request: OpenAiRequest, lease: Lease, timeout: float | None, started: float) -> LinkCall:
+        remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
+        return lease.link.submit(
+            _KINDS[request.kind],
+            request.payload,
+            stream=request.stream,
+            request_id=request_id.get(),
+            timeout=remaining,
+        )
+
+    @contextmanager
+    def _measured(self, request: OpenAiRequest, lease: Lease) -> Iterator[None]:
+        model = lease.route.key
+        status = "CANCELLED"
+        self._metrics.in_flight.labels(model).inc()
+        try:
+            yield
+            status = "OK"
+        except PasserelleError as error:
+            status = error.reason
+            raise
+        finally:
+            self._metrics.in_flight.labels(model).dec()
+            self._metrics.requests.labels(model, request.kind.value, status).inc()
+
+
+def _abandon(waiting: "asyncio.Task[Lease]") -> None:
+    """Rend la place demandée, qu'elle soit déjà obtenue ou non."""
+
+    def give_back(task: "asyncio.Task[Lease]") -> None:
+        if not task.cancelled() and task.exception() is None:
+            task.result().release()
+
+    waiting.cancel()
+    waiting.add_done_callback(give_back)

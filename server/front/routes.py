@@ -1,0 +1,54 @@
+"""Les routes qu'un front connaît, et ce qu'il attend du plan de contrôle."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from server.domain import Capability
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Modèle du profil et ses exemplaires joignables."""
+
+    key: str
+    """Clé."""
+    aliases: tuple[str, ...]
+    """Autres noms acceptés."""
+    capability: Capability
+    """Capacité."""
+    ready: bool
+    """Au moins un exemplaire sert."""
+    sockets: tuple[str, ...] = ()
+    """Chemins des prises de tous les exemplaires."""
+    created: int = 0
+    """Instant de création annoncé, en secondes depuis 1970."""
+    owned_by: str = ""
+    """Propriétaire annoncé."""
+    features: frozenset[str] = frozenset()
+    """Options honorées ; vide si le modèle n'en annonce pas."""
+
+    def answers_to(self, name: str) -> bool:
+        """Vrai si ce nom désigne le modèle."""
+        return name == self.key or name in self.aliases
+
+
+class Control(Protocol):
+    """Le plan de contrôle, vu d'un front."""
+
+    def watch(self) -> AsyncIterator[tuple[Route, ...]]:
+        """Routes entières, aussitôt puis à chaque changement.
+
+        Raises:
+            ControlUnavailable: le flux s'est coupé.
+        """
+
+    async def ensure_loaded(self, key: str, timeout: float) -> Route:
+        """Attend au plus `timeout` secondes que le modèle soit prêt, en le chargeant au besoin.
+
+        Raises:
+            ModelNotDownloaded: poids absents.
+            ModelLoading: attente dépassée.
+            ModelLoadFailed: chargement raté.
+            ControlUnavailable: le plan de contrôle ne répond pas.
+        """

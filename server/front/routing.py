@@ -1,0 +1,212 @@
+"""Du nom d'un modèle à la liaison de son exemplaire le moins chargé, en le faisant charger au besoin."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from server.domain import Capability, Limits
+from server.errors import ControlUnavailable, ModelNotFound, PasserelleError, QueueFull, WrongCapability
+from server.front.control_client import still_loading
+from server.front.links import Connect, Endpoint, LinkPool
+from server.front.routes import Control, Route
+from server.link.client import LinkClient
+
+logger = logging.getLogger(__name__)
+
+_FIRST_ROUTES_SECONDS = 5.0
+_RETRY_SECONDS = 0.2
+_LAST_RETRY_SECONDS = 2.0
+
+_NAMES = {
+    Capability.CHAT: "la conversation",
+    Capability.TRANSCRIBE: "la transcription",
+    Capability.DIARIZE: "la diarisation",
+}
+
+
+class Lease:
+    """Exemplaire réservé pour une requête, jusqu'à `release`."""
+
+    def __init__(self, pool: LinkPool, endpoint: Endpoint, route: Route) -> None:
+        assert endpoint.client is not None
+        self.link: LinkClient = endpoint.client
+        self.route = route
+        self._pool = pool
+        self._endpoint: Endpoint | None = endpoint
+
+    def release(self) -> None:
+        """Rend l'exemplaire ; peut être appelée deux fois."""
+        if self._endpoint is not None:
+            self._pool.give_back(self._endpoint)
+            self._endpoint = None
+
+
+class Router:
+    """Routes en vigueur et liaisons ouvertes."""
+
+    def __init__(
+        self,
+        control: Control,
+        connect: Connect,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._control = control
+        self._limits = limits
+        self._clock = clock
+        self._routes: dict[str, Route] = {}
+        self._known = False
+        self._pending = 0
+        self._changed = asyncio.Event()
+        self._pool = LinkPool(connect, self._signal)
+
+    @property
+    def pending_loads(self) -> int:
+        """Requêtes qui attendent un chargement."""
+        return self._pending
+
+    async def watch(self) -> None:
+        """Suit les routes jusqu'à l'annulation ; une coupure laisse les dernières en vigueur."""
+        delay = _RETRY_SECONDS
+        while True:
+            try:
+                async for routes in self._control.watch():
+                    delay = _RETRY_SECONDS
+                    self._replace(routes)
+            except PasserelleError as error:
+                logger.warning("routes_lost", extra={"reason": error.reason})
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LAST_RETRY_SECONDS)
+
+    async def aclose(self) -> None:
+        """Ferme toutes les liaisons."""
+        await self._pool.aclose()
+
+    async def routes(self) -> tuple[Route, ...]:
+        """Modèles du profil, dans l'ordre.
+
+        Raises:
+            ControlUnavailable: aucune route reçue depuis le démarrage.
+        """
+        if not self._known:
+            await self._first_routes()
+        return tuple(self._routes.values())
+
+    async def find(self, name: str) -> Route:
+        """Route de cette clé ou de cet alias.
+
+        Raises:
+            ModelNotFound: nom inconnu ; le message dit ce qui existe.
+        """
+        routes = await self.routes()
+        route = next((r for r in routes if r.answers_to(name)), None)
+        if route is None:
+            available = ", ".join(r.key for r in routes)
+            raise ModelNotFound(
+                f"Le modèle « {name[:200]} » n'existe pas ; modèles disponibles : {available}.",
+                metadata={"field": "model", "model": name[:200], "available": available},
+            )
+        return route
+
+    async def route_for(self, name: str, capability: Capability) -> Route:
+        """Route de ce nom, de la capacité voulue.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            WrongCapability: modèle d'une autre capacité.
+        """
+        route = await self.find(name)
+        if route.capability is not capability:
+            raise WrongCapability(
+                f"Le modèle « {name} » sert {_NAMES[route.capability]}, pas {_NAMES[capability]}.",
+                metadata={"field": "model", "model": name, "capability": route.capability.value},
+            )
+        return route
+
+    async def acquire(self, name: str, capability: Capability, timeout: float | None) -> Lease:
+        """Réserve l'exemplaire le moins chargé ; attend un chargement au plus LOAD_WAIT et `timeout` secondes.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            WrongCapability: modèle d'une autre capacité.
+            ModelNotDownloaded: poids absents.
+            ModelLoading: attente dépassée.
+            ModelLoadFailed: chargement raté.
+            QueueFull: trop de requêtes attendent déjà un chargement.
+            ControlUnavailable: plan de contrôle injoignable, modèle non chargé.
+        """
+        route = await self.route_for(name, capability)
+        return self.take(route) or await self.wait(route, timeout)
+
+    def take(self, route: Route) -> Lease | None:
+        """Réserve l'exemplaire le moins chargé, sans attendre ; `None` si aucun n'est joignable."""
+        endpoint = self._pool.take(route.sockets) if route.ready else None
+        return None if endpoint is None else Lease(self._pool, endpoint, route)
+
+    @asynccontextmanager
+    async def lease(self, name: str, capability: Capability, timeout: float | None) -> AsyncIterator[Lease]:
+        """`acquire`, rendu à la sortie du bloc."""
+        found = await self.acquire(name, capability, timeout)
+        try:
+            yield found
+        finally:
+            found.release()
+
+    async def wait(self, route: Route, timeout: float | None) -> Lease:
+        """Attend un exemplaire, en le faisant charger au besoin ; mêmes erreurs que `acquire`."""
+        if self._pending >= self._limits.max_pending_loads:
+            raise QueueFull(
+                f"Trop de requêtes attendent déjà un chargement ({self._pending}, au plus "
+                f"{self._limits.max_pending_loads}) ; réessayez bientôt.",
+                metadata={"limit": str(self._limits.max_pending_loads), "value": str(self._pending)},
+                retry_after=5.0,
+            )
+        budget = self._limits.load_wait_seconds if timeout is None else min(timeout, self._limits.load_wait_seconds)
+        end = self._clock() + budget
+        self._pending += 1
+        try:
+            async with asyncio.timeout(budget):
+                while True:
+                    if not route.ready:
+                        self._update(await self._control.ensure_loaded(route.key, max(0.0, end - self._clock())))
+                    route = self._routes.get(route.key, route)
+                    lease = self.take(route)
+                    if lease is not None:
+                        return lease
+                    await self._changed.wait()
+                    route = self._routes.get(route.key, route)
+        except TimeoutError:
+            raise still_loading(route.key, budget) from None
+        finally:
+            self._pending -= 1
+
+    async def _first_routes(self) -> None:
+        try:
+            async with asyncio.timeout(_FIRST_ROUTES_SECONDS):
+                while not self._known:
+                    await self._changed.wait()
+        except TimeoutError:
+            raise ControlUnavailable(
+                "Le plan de contrôle n'a pas encore donné la liste des modèles ; réessayez dans un instant.",
+                retry_after=2.0,
+            ) from None
+
+    def _replace(self, routes: tuple[Route, ...]) -> None:
+        self._routes = {route.key: route for route in routes}
+        self._known = True
+        self._sync()
+
+    def _update(self, route: Route) -> None:
+        self._routes[route.key] = route
+        self._sync()
+
+    def _sync(self) -> None:
+        self._pool.sync(path for route in self._routes.values() for path in route.sockets)
+        self._signal()
+
+    def _signal(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

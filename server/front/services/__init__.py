@@ -1,0 +1,1 @@
+"""Les services publics : traduire, appeler, traduire."""

@@ -1,0 +1,63 @@
+"""`ChatService` : la conversation typée."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from passerelle.v1 import chat_pb2, chat_pb2_grpc
+
+from server.domain import Limits
+from server.engines.base import ChatKind
+from server.front.from_openai import chat_deltas, chat_response, complete_deltas, complete_response
+from server.front.generation import Generation
+from server.front.openai import OpenAiRequest, check
+from server.front.to_openai import chat_request, complete_request
+
+Context = Any
+"""`grpc.aio.ServicerContext`."""
+
+
+class ChatService(chat_pb2_grpc.ChatServiceServicer):
+    """Conversation et complétion typées."""
+
+    def __init__(self, generation: Generation, limits: Limits) -> None:
+        self._generation = generation
+        self._limits = limits
+
+    async def Chat(self, request: chat_pb2.ChatRequest, context: Context) -> chat_pb2.ChatResponse:
+        """Répond en un message."""
+        checked = self._chat(request, stream=False)
+        return chat_response(await self._generation.whole(checked, context.time_remaining()))
+
+    async def StreamChat(
+        self, request: chat_pb2.StreamChatRequest, context: Context
+    ) -> AsyncIterator[chat_pb2.StreamChatResponse]:
+        """Répond au fil de la génération, un message par envoi."""
+        checked = self._chat(request.request, stream=True)
+        async with aclosing(self._generation.stream(checked, context.time_remaining())) as frames:
+            async for frame, _last in frames:
+                message = chat_deltas(frame)
+                if message is not None:
+                    yield message
+
+    async def Complete(self, request: chat_pb2.CompleteRequest, context: Context) -> chat_pb2.CompleteResponse:
+        """Complète en un message."""
+        checked = self._complete(request, stream=False)
+        return complete_response(await self._generation.whole(checked, context.time_remaining()))
+
+    async def StreamComplete(
+        self, request: chat_pb2.StreamCompleteRequest, context: Context
+    ) -> AsyncIterator[chat_pb2.StreamCompleteResponse]:
+        """Complète au fil de la génération, un message par envoi."""
+        checked = self._complete(request.request, stream=True)
+        async with aclosing(self._generation.stream(checked, context.time_remaining())) as frames:
+            async for frame, _last in frames:
+                message = complete_deltas(frame)
+                if message is not None:
+                    yield message
+
+    def _chat(self, request: chat_pb2.ChatRequest, *, stream: bool) -> OpenAiRequest:
+        return check(ChatKind.CHAT, chat_request(request, stream=stream), self._limits)
+
+    def _complete(self, request: chat_pb2.CompleteRequest, *, stream: bool) -> OpenAiRequest:
+        return check(ChatKind.COMPLETION, complete_request(request, stream=stream), self._limits)

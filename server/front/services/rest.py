@@ -1,0 +1,135 @@
+"""`RestService` : la façade HTTP, qui reçoit et rend des corps bruts."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+from google.api.httpbody_pb2 import HttpBody
+from passerelle.v1 import rest_pb2, rest_pb2_grpc
+
+from server.domain import Limits
+from server.engines.base import ChatKind
+from server.front.generation import Generation
+from server.front.openai import OpenAiRequest, parse
+from server.front.routes import Route
+from server.front.routing import Router
+from server.front.services.audio import no_diarization, no_transcription
+from server.front.sse import DONE, LOADING
+from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
+
+Context = Any
+"""`grpc.aio.ServicerContext`."""
+
+_NO_CACHE = (("cache-control", "no-cache"),)
+_DRAINED_BYTES = 16 * 1024 * 1024
+"""Octets d'un envoi refusé lus avant de répondre, pour les clients qui écrivent tout avant de lire."""
+
+
+class RestService(rest_pb2_grpc.RestServiceServicer):
+    """Routes `/v1`, `/api` et `/healthz` ; chaque méthode rend des HttpBody déjà sérialisés."""
+
+    def __init__(self, generation: Generation, router: Router, limits: Limits) -> None:
+        self._generation = generation
+        self._router = router
+        self._limits = limits
+
+    def CreateChatCompletion(self, request: HttpBody, context: Context) -> AsyncIterator[bytes]:
+        """`POST /v1/chat/completions`."""
+        return self._generate(ChatKind.CHAT, request, context)
+
+    def CreateCompletion(self, request: HttpBody, context: Context) -> AsyncIterator[bytes]:
+        """`POST /v1/completions`."""
+        return self._generate(ChatKind.COMPLETION, request, context)
+
+    async def ListOpenAiModels(
+        self, _request: rest_pb2.ListOpenAiModelsRequest, _context: Context
+    ) -> AsyncIterator[bytes]:
+        """`GET /v1/models` : chaque clé, puis chaque alias."""
+        routes = await self._router.routes()
+        models = [_model(route.key, route) for route in routes]
+        models += [_model(alias, route) for route in routes for alias in route.aliases]
+        yield encode_body(orjson.dumps({"object": "list", "data": models}), JSON)
+
+    async def RetrieveOpenAiModel(
+        self, request: rest_pb2.RetrieveOpenAiModelRequest, _context: Context
+    ) -> AsyncIterator[bytes]:
+        """`GET /v1/models/{model}`, par la clé ou un alias."""
+        route = await self._router.find(request.model)
+        yield encode_body(orjson.dumps(_model(request.model, route)), JSON)
+
+    async def CreateTranscription(self, requests: AsyncIterator[HttpBody], _context: Context) -> AsyncIterator[bytes]:
+        """`POST /v1/audio/transcriptions`."""
+        await _drain(requests)
+        raise no_transcription()
+        yield b""
+
+    async def CreateTranslation(self, requests: AsyncIterator[HttpBody], _context: Context) -> AsyncIterator[bytes]:
+        """`POST /v1/audio/translations`."""
+        await _drain(requests)
+        raise no_transcription()
+        yield b""
+
+    async def TranscribeAudio(
+        self, requests: AsyncIterator[rest_pb2.TranscribeAudioRequest], _context: Context
+    ) -> AsyncIterator[bytes]:
+        """`POST /api/audio/transcribe`."""
+        await _drain(r.body async for r in requests)
+        raise no_transcription()
+        yield b""
+
+    async def ProcessDiarization(
+        self, requests: AsyncIterator[rest_pb2.ProcessDiarizationRequest], _context: Context
+    ) -> AsyncIterator[bytes]:
+        """`POST /api/diarization/process`."""
+        await _drain(r.body async for r in requests)
+        raise no_diarization()
+        yield b""
+
+    async def CheckHealth(self, _request: rest_pb2.CheckHealthRequest, _context: Context) -> AsyncIterator[bytes]:
+        """`GET /healthz` : ce front sert."""
+        yield encode_body(b'{"status":"ok"}', JSON)
+
+    async def _generate(self, kind: ChatKind, request: HttpBody, context: Context) -> AsyncGenerator[bytes, None]:
+        checked = parse(kind, request.data, self._limits)
+        timeout = context.time_remaining()
+        if not checked.stream:
+            yield encode_body(await self._generation.whole(checked, timeout), JSON)
+            return
+        async with aclosing(self._events(checked, timeout, context)) as messages:
+            async for message in messages:
+                yield message
+
+    async def _events(
+        self, request: OpenAiRequest, timeout: float | None, context: Context
+    ) -> AsyncGenerator[bytes, None]:
+        content_type = EVENT_STREAM
+        ended = False
+        async with aclosing(self._generation.stream(request, timeout, notice=LOADING)) as frames:
+            async for frame, last in frames:
+                if content_type:
+                    await context.send_initial_metadata(_NO_CACHE)
+                # La fin part avec la dernière trame : un message de moins par requête.
+                yield encode_body(frame + DONE if last else frame, content_type)
+                content_type = ""
+                ended = last
+        if not ended:
+            yield encode_body(DONE, content_type)
+
+
+def _model(name: str, route: Route) -> dict[str, Any]:
+    return {
+        "id": name,
+        "object": "model",
+        "created": route.created,
+        "owned_by": route.owned_by or "passerelle",
+        "root": route.key,
+    }
+
+
+async def _drain(bodies: AsyncIterator[HttpBody]) -> None:
+    read = 0
+    async for body in bodies:
+        read += len(body.data)
+        if read > _DRAINED_BYTES:
+            return

@@ -1,0 +1,101 @@
+"""Un plan de contrôle qui tient ses routes en mémoire, derrière le vrai service gRPC."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+from passerelle.control.v1 import control_pb2, control_pb2_grpc
+from passerelle.v1 import admin_pb2
+from prometheus_client import CollectorRegistry
+
+from server.errors import PasserelleError
+from server.rpc.auth import Guard
+from server.rpc.interceptors import ServiceInterceptor
+from server.rpc.metrics import RpcMetrics
+
+Loader = Callable[[str, float], Awaitable[control_pb2.ModelRoute]]
+"""Charge un modèle (clé, attente au plus) et rend sa route."""
+
+
+def model_route(
+    key: str,
+    *sockets: Path | str,
+    capability: "admin_pb2.Capability" = admin_pb2.CAPABILITY_CHAT,
+    state: "admin_pb2.ModelState | None" = None,
+    aliases: tuple[str, ...] = (),
+    features: tuple[str, ...] = (),
+) -> control_pb2.ModelRoute:
+    """Route d'un modèle, prêt dès qu'il a une prise."""
+    ready = admin_pb2.MODEL_STATE_READY if sockets else admin_pb2.MODEL_STATE_CACHED
+    return control_pb2.ModelRoute(
+        key=key,
+        aliases=aliases,
+        capability=capability,
+        state=ready if state is None else state,
+        workers=[control_pb2.WorkerRoute(id=f"{key}-{i}", sockets=[str(s)]) for i, s in enumerate(sockets)],
+        created_seconds=1_700_000_000,
+        owned_by="passerelle",
+        features=features,
+    )
+
+
+class FakeControl(control_pb2_grpc.ControlServiceServicer):
+    """Sert les routes qu'on lui donne ; un chargement est confié à `loader`."""
+
+    def __init__(self, *models: control_pb2.ModelRoute) -> None:
+        self.loader: Loader | None = None
+        self.loads: list[str] = []
+        self.loading = 0
+        self.watchers = 0
+        self._models = models
+        self._changed = asyncio.Event()
+
+    def publish(self, *models: control_pb2.ModelRoute) -> None:
+        """Remplace les routes et prévient les fronts."""
+        self._models = models
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def WatchRoutes(
+        self, _request: control_pb2.WatchRoutesRequest, _context: Any
+    ) -> AsyncIterator[control_pb2.WatchRoutesResponse]:
+        """Routes, puis chaque changement."""
+        self.watchers += 1
+        try:
+            while True:
+                changed = self._changed
+                yield control_pb2.WatchRoutesResponse(models=self._models)
+                await changed.wait()
+        finally:
+            self.watchers -= 1
+
+    async def EnsureLoaded(
+        self, request: control_pb2.EnsureLoadedRequest, _context: Any
+    ) -> control_pb2.EnsureLoadedResponse:
+        """Confie le chargement à `loader`."""
+        self.loads.append(request.model)
+        if self.loader is None:
+            raise PasserelleError("Aucun chargement n'était attendu.")
+        self.loading += 1
+        try:
+            route = await self.loader(request.model, request.timeout.ToMilliseconds() / 1000)
+        finally:
+            self.loading -= 1
+        return control_pb2.EnsureLoadedResponse(route=route)
+
+
+@asynccontextmanager
+async def serving_control(control: FakeControl, path: Path) -> AsyncIterator[None]:
+    """Sert ce plan de contrôle sur une prise Unix."""
+    policy = Guard((), ())
+    server = grpc.aio.server(interceptors=[ServiceInterceptor(policy, RpcMetrics(CollectorRegistry()))])
+    control_pb2_grpc.add_ControlServiceServicer_to_server(control, server)
+    server.add_insecure_port(f"unix:{path}")
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(0)

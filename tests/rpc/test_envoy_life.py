@@ -1,0 +1,86 @@
+"""La vie d'Envoy : sa configuration est valide, un front le quitte, il se vide, il consigne."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
+from tests.rpc.envoy_bench import Gateway, build_descriptor, gateway, settings_in, wait_until
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.mark.parametrize("fronts", [1, 3])
+def test_the_configuration_is_valid(tmp_path: Path, fronts: int) -> None:
+    config = tmp_path / "envoy.yaml"
+    config.write_text(render(settings_in(tmp_path, build_descriptor(tmp_path), fronts=fronts)))
+    command = [str(envoy_binary()), "--mode", "validate", "-c", str(config), "--log-level", "warning"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr.lower()
+
+
+def test_zero_fronts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(EnvoyError, match="fronts"):
+        render(settings_in(tmp_path, tmp_path / "absent.pb", fronts=0))
+
+
+def test_fronts_share_and_one_leaves_unnoticed(tmp_path: Path) -> None:
+    # Le délai de vidage dépasse la période des contrôles de santé, comme dans le produit.
+    with gateway(tmp_path / "log", fronts=2, drain_delay=2.0) as found, found.http() as http:
+        wait_until(lambda: http.get("/healthz").text == "front-1", "le second front sert")
+        wait_until(lambda: http.get("/healthz").text == "front-0", "le premier front sert")
+        leaving = found.loop.start(found.servers.pop(0).stop())
+        answers = []
+        while not leaving.done():
+            answers.append(http.get("/healthz"))
+        after = [http.get("/healthz") for _ in range(20)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {(answer.status_code, answer.text) for answer in after} == {(200, "front-1")}
+
+
+def test_draining_lets_streams_end(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with gateway(log) as found, found.http() as http, http.stream("POST", CHAT, json={"do": "stream"}) as response:
+        pieces = response.iter_bytes()
+        assert next(pieces) == b"data: 1\n\n"
+        asyncio.run(drain(found.settings.admin_socket))
+        wait_until(lambda: _refuses(found), "les connexions sont refusées", 20)
+        found.loop.call(found.fronts[0].gate.set)
+        assert next(pieces) == b"data: 2\n\n"
+        assert next(pieces, None) is None
+
+
+def test_draining_an_absent_envoy_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OSError):
+        asyncio.run(drain(tmp_path / "absent.sock"))
+
+
+def test_the_log_holds_errors_without_secrets(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with gateway(log) as found:
+        with found.http(headers={"authorization": "Bearer secret-a"}) as http:
+            http.get("/v1/inconnu?api_key=secret-b")
+            http.post(f"{CHAT}?api_key=secret-c", json={"do": "refuse"})
+            http.get("/v1/models/absent")
+            http.get("/une-page-sans-erreur")
+        found.stop_envoy()
+        lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+        text = log.read_text()
+    found_paths = {line["path"]: line["code"] for line in lines if line["event"] == "envoy_error"}
+    assert {line["method"] for line in lines if line["path"] == "/v1/models/absent"} == {"GET"}
+    assert found_paths["/v1/inconnu"] == 404 and found_paths[CHAT] == 429
+    assert "secret" not in text and "sans-erreur" not in text
+
+
+def _refuses(found: Gateway) -> bool:
+    try:
+        with httpx.Client(base_url=found.url, timeout=2) as http:
+            http.get("/healthz")
+    except httpx.TransportError:
+        return True
+    return False

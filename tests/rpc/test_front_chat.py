@@ -1,0 +1,236 @@
+"""La conversation, par la façade HTTP et par les messages typés : mêmes réponses, mêmes erreurs."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.api.httpbody_pb2 import HttpBody
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from passerelle.v1 import chat_pb2, rest_pb2
+
+from server.domain import Limits
+from server.errors import EngineFailed, UnsupportedOption
+from server.rpc.metrics import expose
+from tests.rpc.front_bench import WORDS, Bench, answer, body, front, sse, typed, until
+
+TEXT = "".join(WORDS)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with front(tmp_path) as found:
+        yield found
+
+
+def reason(error: grpc.aio.AioRpcError) -> tuple[str, dict[str, str]]:
+    status = rpc_status.from_call(error)
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert any(detail.Unpack(info) for detail in status.details)
+    return info.reason, dict(info.metadata)
+
+
+async def refused(call: Any) -> grpc.aio.AioRpcError:
+    """Erreur d'un appel typé, unaire ou en flux."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        if isinstance(call, grpc.aio.UnaryStreamCall):
+            async for _ in call:
+                pass
+        else:
+            await call
+    return caught.value
+
+
+async def test_rest_answers_in_one_body(bench: Bench) -> None:
+    status, _, kind, data = await answer(bench.rest.CreateChatCompletion(body()))
+    assert (status, kind) == (200, "application/json")
+    found = json.loads(data)
+    assert found["choices"][0]["message"]["content"] == TEXT
+    assert found["model"] == "qwen"
+
+
+async def test_rest_streams_and_says_done(bench: Bench) -> None:
+    status, headers, kind, data = await answer(
+        bench.rest.CreateChatCompletion(body(stream=True, stream_options={"include_usage": True}))
+    )
+    assert (status, kind, headers["cache-control"]) == (200, "text/event-stream", "no-cache")
+    events = sse(data)
+    assert events[-1] == "[DONE]" and events.count("[DONE]") == 1
+    assert "".join(e["choices"][0]["delta"]["content"] for e in events[:-1] if e["choices"]) == TEXT
+    assert events[-2]["usage"]["completion_tokens"] == len(WORDS)
+
+
+async def test_every_way_gives_the_same_text(bench: Bench) -> None:
+    whole = await bench.chat.Chat(typed())
+    messages = [m async for m in bench.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))]
+    _, _, _, data = await answer(bench.rest.CreateChatCompletion(body(stream=True)))
+    streamed = "".join(d.content for m in messages for d in m.deltas)
+    written = "".join(e["choices"][0]["delta"]["content"] for e in sse(data)[:-1])
+    assert whole.choices[0].message.content[0].text == streamed == written == TEXT
+    assert whole.choices[0].finish_reason == "stop"
+    assert [d.finish_reason for m in messages for d in m.deltas if d.finish_reason] == ["stop"]
+    assert messages[-1].usage == whole.usage and whole.usage.completion_tokens == len(WORDS)
+    assert all(not m.HasField("usage") for m in messages[:-1])
+
+
+async def test_completions_too(bench: Bench) -> None:
+    request = chat_pb2.CompleteRequest(model="smollm2", prompt="Il")
+    whole = await bench.chat.Complete(request)
+    messages = [m async for m in bench.chat.StreamComplete(chat_pb2.StreamCompleteRequest(request=request))]
+    _, _, _, one = await answer(bench.rest.CreateCompletion(_json({"model": "smollm2", "prompt": "Il"})))
+    _, _, _, many = await answer(
+        bench.rest.CreateCompletion(_json({"model": "smollm2", "prompt": "Il", "stream": True}))
+    )
+    assert whole.choices[0].text == TEXT == "".join(d.text for m in messages for d in m.deltas)
+    assert json.loads(one)["choices"][0]["text"] == TEXT == "".join(e["choices"][0]["text"] for e in sse(many)[:-1])
+    assert whole.model == "smollm2" == json.loads(one)["model"]
+
+
+def _json(data: Any) -> HttpBody:
+    return HttpBody(content_type="application/json", data=json.dumps(data).encode())
+
+
+async def test_rest_bytes_reach_the_engine_untouched(bench: Bench) -> None:
+    request = body(top_k=5, temperature=0.5, une_option_future=[1])
+    await answer(bench.rest.CreateChatCompletion(request))
+    assert bench.engine.payloads == [request.data]
+
+
+async def test_models_are_listed_by_key_then_alias(bench: Bench) -> None:
+    _, _, _, data = await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
+    found = json.loads(data)
+    assert found["object"] == "list"
+    assert [m["id"] for m in found["data"]] == ["qwen", "canary", "smollm2", "whisper-1"]
+    assert found["data"][0] == {
+        "id": "qwen",
+        "object": "model",
+        "created": 1_700_000_000,
+        "owned_by": "passerelle",
+        "root": "qwen",
+    }
+    for name in ("qwen", "whisper-1"):
+        request = rest_pb2.RetrieveOpenAiModelRequest(model=name)
+        assert json.loads((await answer(bench.rest.RetrieveOpenAiModel(request)))[3])["id"] == name
+    status, _, _, data = await answer(
+        bench.rest.RetrieveOpenAiModel(rest_pb2.RetrieveOpenAiModelRequest(model="org/inconnu"))
+    )
+    assert status == 404 and json.loads(data)["error"]["code"] == "model_not_found"
+
+
+async def test_health(bench: Bench) -> None:
+    status, _, _, data = await answer(bench.rest.CheckHealth(rest_pb2.CheckHealthRequest()))
+    assert (status, data) == (200, b'{"status":"ok"}')
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("fields", "status", "code", "param"),
+    [
+        ({"model": "gpt-4o"}, 404, "model_not_found", "model"),
+        ({"model": "canary"}, 400, "wrong_capability", "model"),
+        ({"messages": []}, 400, "invalid_request", "messages"),
+        ({"n": 17}, 400, "invalid_request", "n"),
+        ({"chat_template": "x"}, 400, "unsupported_option", "chat_template"),
+    ],
+)
+async def test_rest_errors_have_openais_shape(
+    bench: Bench, stream: bool, fields: dict[str, Any], status: int, code: str, param: str
+) -> None:
+    found, _, kind, data = await answer(bench.rest.CreateChatCompletion(body(stream=stream, **fields)))
+    error = json.loads(data)["error"]
+    assert (found, kind) == (status, "application/json")
+    assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
+    assert not bench.engine.requests
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]"])
+async def test_rest_refuses_what_is_no_json_object(bench: Bench, data: bytes) -> None:
+    status, _, _, found = await answer(bench.rest.CreateChatCompletion(HttpBody(data=data)))
+    assert status == 400 and json.loads(found)["error"]["param"] is None
+
+
+@pytest.mark.parametrize("method", ["Chat", "StreamChat", "Complete", "StreamComplete"])
+async def test_typed_errors_carry_a_reason(bench: Bench, method: str) -> None:
+    def call(model: str) -> Any:
+        chat, complete = typed(model=model), chat_pb2.CompleteRequest(model=model, prompt="x")
+        requests = {
+            "Chat": chat,
+            "StreamChat": chat_pb2.StreamChatRequest(request=chat),
+            "Complete": complete,
+            "StreamComplete": chat_pb2.StreamCompleteRequest(request=complete),
+        }
+        return getattr(bench.chat, method)(requests[method])
+
+    unknown = await refused(call("gpt-4o"))
+    assert unknown.code() is grpc.StatusCode.NOT_FOUND
+    assert reason(unknown) == (
+        "MODEL_NOT_FOUND",
+        {"field": "model", "model": "gpt-4o", "available": "qwen, canary"},
+    )
+    wrong = await refused(call("canary"))
+    assert (wrong.code(), reason(wrong)[0]) == (grpc.StatusCode.INVALID_ARGUMENT, "WRONG_CAPABILITY")
+    empty = await refused(call(""))
+    assert reason(empty) == ("INVALID_REQUEST", {"field": "model", "value": ""})
+    bench.engine.error = EngineFailed("Cassé.")
+    broken = await refused(call("qwen"))
+    assert (broken.code(), reason(broken)[0]) == (grpc.StatusCode.INTERNAL, "ENGINE_FAILED")
+
+
+async def test_an_engines_refusal_keeps_its_class(bench: Bench) -> None:
+    bench.engine.error = UnsupportedOption("Pas d'outil ici.", metadata={"field": "tools"})
+    status, _, _, data = await answer(bench.rest.CreateChatCompletion(body(stream=True)))
+    assert status == 400 and json.loads(data)["error"]["param"] == "tools"
+
+
+async def test_an_error_after_the_first_frame_ends_the_stream(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(coalesce_ms=0)) as bench:
+        bench.engine.error, bench.engine.error_after = EngineFailed("Cassé."), 1
+        call = bench.rest.CreateChatCompletion(body(stream=True))
+        status, _, kind, data = await answer(call)
+        events = sse(data)
+        assert (status, kind) == (200, "text/event-stream")
+        assert events[0]["choices"][0]["delta"]["content"] == WORDS[0]
+        assert events[-1]["error"]["code"] == "engine_failed" and "[DONE]" not in events
+        streamed = bench.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))
+        first = await streamed.read()
+        assert first.deltas[0].content == WORDS[0]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await streamed.read()
+        assert reason(caught.value)[0] == "ENGINE_FAILED"
+
+
+async def test_keys_guard_every_way(tmp_path: Path) -> None:
+    async with front(tmp_path, keys=("bonne",)) as bench:
+        status, _, _, data = await answer(bench.rest.CreateChatCompletion(HttpBody(data=b"{")))
+        assert status == 401 and json.loads(data)["error"]["code"] == "invalid_api_key"
+        error = await refused(bench.chat.Chat(typed()))
+        assert (error.code(), reason(error)[0]) == (grpc.StatusCode.UNAUTHENTICATED, "MISSING_API_KEY")
+        error = await refused(bench.chat.Chat(typed(), metadata=(("x-api-key", "fausse"),)))
+        assert reason(error)[0] == "INVALID_API_KEY"
+        bearer = (("authorization", "Bearer bonne"),)
+        assert (await bench.chat.Chat(typed(), metadata=bearer)).choices
+        assert (await answer(bench.rest.CreateChatCompletion(body(), metadata=bearer)))[0] == 200
+        assert (await answer(bench.rest.CheckHealth(rest_pb2.CheckHealthRequest())))[0] == 200
+
+
+async def test_a_body_over_the_limit_is_413(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=Limits(max_json_body_bytes=200)) as bench:
+        status, _, _, data = await answer(bench.rest.CreateChatCompletion(body(user="x" * 300)))
+        assert status == 413 and json.loads(data)["error"]["code"] == "payload_too_large"
+
+
+async def test_measures_name_the_model_not_what_was_asked(bench: Bench) -> None:
+    await answer(bench.rest.CreateChatCompletion(body(model="smollm2", stream=True)))
+    await answer(bench.rest.CreateChatCompletion(body(model="inconnu")))
+    wanted = b'passerelle_generations_total{kind="chat",model="qwen",status="OK"} 1.0'
+    await until(lambda: wanted in expose(bench.registry), "génération comptée")
+    text = expose(bench.registry)
+    assert b"inconnu" not in text and b"smollm2" not in text
+    assert b'passerelle_first_output_seconds_count{model="qwen"} 1.0' in text
+    assert b'passerelle_stream_frames_total{model="qwen"} 6.0' in text
+    assert b'passerelle_generations_in_flight{model="qwen"} 0.0' in text

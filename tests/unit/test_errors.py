@@ -1,0 +1,104 @@
+"""Chaque erreur a ses codes, et revient entière d'un fil."""
+
+import gc
+
+import orjson
+import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import error_details_pb2, status_pb2
+from passerelle.v1 import error_reason_pb2
+
+from server import errors
+from server.rpc.status import (
+    TABLE,
+    api_body,
+    codes,
+    from_status,
+    openai_body,
+    retry_after_header,
+    to_status,
+)
+
+ALL = errors.all_errors()
+
+
+def test_the_table_holds_every_class_and_nothing_else() -> None:
+    assert set(TABLE) == set(ALL)
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_every_reason_is_in_the_public_enum(kind: type[errors.PasserelleError]) -> None:
+    assert f"ERROR_REASON_{kind.reason}" in error_reason_pb2.ErrorReason.keys()  # noqa: SIM118
+
+
+def test_every_public_reason_has_a_class() -> None:
+    public = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
+    assert public == {kind.reason for kind in ALL}
+
+
+@pytest.mark.parametrize("kind", [k for k in ALL if k is not errors.PasserelleError], ids=lambda kind: kind.__name__)
+def test_an_error_survives_the_wire(kind: type[errors.PasserelleError]) -> None:
+    sent = kind("Message accentué.", metadata={"field": "n", "limit": "16"}, retry_after=1.5)
+    status = status_pb2.Status.FromString(to_status(sent, "abc").SerializeToString())
+    back = from_status(status)
+    assert type(back) is kind
+    assert (back.message, back.metadata, back.retry_after) == (sent.message, sent.metadata, 1.5)
+    assert status.code == codes(sent).grpc.value[0]
+
+
+def test_the_request_id_travels_in_the_details() -> None:
+    info = error_details_pb2.RequestInfo()
+    assert any(detail.Unpack(info) for detail in to_status(errors.QueueFull("x"), "req-1").details)
+    assert info.request_id == "req-1"
+
+
+def test_a_foreign_status_is_not_ours() -> None:
+    detail = AnyMessage()
+    detail.Pack(error_details_pb2.ErrorInfo(reason="QUEUE_FULL", domain="ailleurs"))
+    assert from_status(status_pb2.Status(code=8, message="x", details=[detail])) is None
+    assert from_status(status_pb2.Status(code=8, message="x")) is None
+
+
+def test_an_unmapped_daughter_takes_its_parents_codes() -> None:
+    class Daughter(errors.QueueFull):
+        pass
+
+    assert codes(Daughter("x")) is TABLE[errors.QueueFull]
+    # Une classe est un cycle : sans ce passage, elle resterait parmi les filles que d'autres essais parcourent.
+    del Daughter
+    gc.collect()
+
+
+def test_bodies_have_the_shape_of_their_family() -> None:
+    error = errors.InvalidRequest("n : trop.", metadata={"field": "n", "limit": "16", "value": "17"})
+    assert orjson.loads(openai_body(error)) == {
+        "error": {"message": "n : trop.", "type": "invalid_request_error", "param": "n", "code": "invalid_request"}
+    }
+    assert orjson.loads(api_body(error)) == {
+        "error": {"code": 400, "reason": "INVALID_REQUEST", "message": "n : trop.", "metadata": error.metadata}
+    }
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(None, None), (0.0, "1"), (0.2, "1"), (5.0, "5"), (5.1, "6")])
+def test_retry_after_is_whole_seconds(seconds: float | None, header: str | None) -> None:
+    assert retry_after_header(errors.QueueFull("x", retry_after=seconds)) == header
+
+
+def test_http_codes_follow_the_grpc_ones() -> None:
+    expected = {
+        "INVALID_ARGUMENT": {400},
+        "UNAUTHENTICATED": {401},
+        "PERMISSION_DENIED": {403},
+        "NOT_FOUND": {404},
+        "RESOURCE_EXHAUSTED": {413, 429},
+        "UNAVAILABLE": {503},
+        "FAILED_PRECONDITION": {409, 503},
+        "DEADLINE_EXCEEDED": {504},
+        "UNIMPLEMENTED": {404, 501},
+        "ABORTED": {409},
+        "INTERNAL": {500},
+        "DATA_LOSS": {500},
+    }
+    for row in TABLE.values():
+        assert row.http in expected[row.grpc.name]
+        assert row.openai_type == ("server_error" if row.http >= 500 else row.openai_type)

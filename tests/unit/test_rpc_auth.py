@@ -1,0 +1,143 @@
+"""Qui peut appeler quoi : chaque méthode du contrat public a sa portée."""
+
+import pytest
+from google.protobuf import descriptor_pool
+from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
+
+from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
+from server.rpc.auth import POLICY, Guard, KeyRing, Scope, presented_key
+from server.rpc.http_body import FAMILIES
+
+PUBLIC_FILES = (admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2)
+
+
+def public_methods() -> dict[str, str]:
+    """Méthodes du descripteur public, avec le type de leur réponse."""
+    found = {}
+    for module in PUBLIC_FILES:
+        for service in module.DESCRIPTOR.services_by_name.values():
+            for method in service.methods:
+                found[f"/{service.full_name}/{method.name}"] = method.output_type.full_name
+    return found
+
+
+def test_the_policy_lists_every_public_method_and_no_other() -> None:
+    ours = {method for method in POLICY if method.startswith("/passerelle.")}
+    assert ours == set(public_methods())
+
+
+def test_no_internal_service_is_in_the_policy() -> None:
+    assert descriptor_pool.Default() is not None
+    assert not [m for m in POLICY if "control" in m.split("/")[1] or "worker" in m.split("/")[1]]
+
+
+def test_every_http_body_method_has_a_family() -> None:
+    raw = {method for method, output in public_methods().items() if output == "google.api.HttpBody"}
+    assert set(FAMILIES) == raw
+
+
+def test_what_changes_a_state_needs_an_admin_key() -> None:
+    changing = {m for m, scope in POLICY.items() if scope is Scope.ADMIN}
+    assert {m.rsplit("/", 1)[1] for m in changing} == {
+        "DownloadModel",
+        "LoadModel",
+        "UnloadModel",
+        "CancelOperation",
+        "StreamLogs",
+    }
+
+
+@pytest.mark.parametrize(
+    ("metadata", "key"),
+    [
+        ([("authorization", "Bearer abc")], "abc"),
+        ([("authorization", "bearer  abc ")], "abc"),
+        ([("authorization", "abc")], "abc"),
+        ([("x-api-key", "abc")], "abc"),
+        ([("authorization", "Bearer abc"), ("x-api-key", "def")], "abc"),
+        ([("authorization", "Bearer ")], ""),
+        ([("authorization-bin", b"abc")], ""),
+        ([], ""),
+    ],
+)
+def test_where_a_key_is_read(metadata: list[tuple[str, str | bytes]], key: str) -> None:
+    assert presented_key(metadata) == key
+
+
+def test_a_ring_accepts_its_keys_only() -> None:
+    ring = KeyRing(("un", "deux"))
+    for key in ("un", "deux"):
+        ring.check([("authorization", f"Bearer {key}")])
+    for key in ("u", "unn", "trois", "é"):
+        with pytest.raises(InvalidApiKey):
+            ring.check([("x-api-key", key)])
+    with pytest.raises(MissingApiKey):
+        ring.check([])
+
+
+def test_without_keys_everyone_enters() -> None:
+    ring = KeyRing(())
+    assert ring.open
+    ring.check([])
+    guard = Guard((), ())
+    for method in POLICY:
+        guard.check(method, [])
+
+
+CHAT = "/passerelle.v1.ChatService/Chat"
+LOAD = "/passerelle.v1.AdminService/LoadModel"
+STATUS = "/passerelle.v1.AdminService/GetStatus"
+
+
+def test_admin_keys_stand_apart_from_inference_keys() -> None:
+    guard = Guard(("inf",), ("adm",))
+    guard.check(CHAT, [("x-api-key", "inf")])
+    guard.check(CHAT, [("x-api-key", "adm")])
+    guard.check(LOAD, [("x-api-key", "adm")])
+    guard.check(STATUS, [])
+    with pytest.raises(InvalidApiKey):
+        guard.check(LOAD, [("x-api-key", "inf")])
+    with pytest.raises(MissingApiKey):
+        guard.check(CHAT, [])
+
+
+def test_inference_keys_administer_when_there_are_no_others() -> None:
+    guard = Guard(("inf",), ())
+    guard.check(LOAD, [("x-api-key", "inf")])
+    with pytest.raises(MissingApiKey):
+        guard.check(LOAD, [])
+
+
+def test_admin_keys_alone_leave_inference_open() -> None:
+    guard = Guard((), ("adm",))
+    guard.check(CHAT, [])
+    with pytest.raises(MissingApiKey):
+        guard.check(LOAD, [])
+
+
+def test_an_unlisted_method_needs_an_admin_key() -> None:
+    with pytest.raises(MissingApiKey):
+        Guard(("inf",), ("adm",)).check("/passerelle.v1.ChatService/Nouvelle", [])
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        ("http://localhost:8000", "localhost:8000", True),
+        ("https://Serveur.example", "serveur.example", True),
+        ("http://permis.example/", "localhost:8000", True),
+        ("http://ailleurs.example", "localhost:8000", False),
+        ("http://localhost:9000", "localhost:8000", False),
+        ("null", "localhost:8000", False),
+        ("http://localhost:8000", "", False),
+    ],
+)
+def test_a_foreign_page_cannot_administer(origin: str, host: str, allowed: bool) -> None:
+    guard = Guard((), (), allowed_origins=("http://permis.example",))
+    metadata = [("origin", origin), ("x-forwarded-host", host)]
+    guard.check(STATUS, metadata)
+    if allowed:
+        guard.check(LOAD, metadata)
+    else:
+        with pytest.raises(ForeignOrigin):
+            guard.check(LOAD, metadata)

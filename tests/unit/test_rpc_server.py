@@ -1,0 +1,325 @@
+"""L'intercepteur et le serveur, sur une vraie prise, dans les quatre formes d'appel."""
+
+import asyncio
+import logging
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+from google.api.httpbody_pb2 import HttpBody
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_status import rpc_status
+from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2  # noqa: F401  # pour la réflexion
+from prometheus_client import CollectorRegistry
+
+from server.errors import EngineFailed, QueueFull
+from server.rpc.auth import Guard, Scope
+from server.rpc.http_body import Family, encode_body
+from server.rpc.interceptors import ServiceInterceptor
+from server.rpc.logs import request_id
+from server.rpc.metrics import RpcMetrics, expose
+from server.rpc.server import RpcServer, RpcSettings
+
+SERVICE = "essai.Service"
+Behavior = Callable[..., Any]
+
+
+class Bench:
+    """Un service d'essai dont chaque forme fait ce que `act` lui dit."""
+
+    def __init__(self) -> None:
+        self.act: Behavior = lambda: None
+        self.entered = asyncio.Event()
+        self.left = asyncio.Event()
+        self.seen_ids: list[str] = []
+        self.requests: list[bytes] = []
+
+    async def unary(self, request: bytes, _context: Any) -> bytes:
+        self.seen_ids.append(request_id.get())
+        self.requests.append(request)
+        await self._step()
+        return b"un"
+
+    async def stream(self, _request: Any, _context: Any) -> AsyncIterator[bytes]:
+        yield b"un"
+        await self._step()
+        yield b"deux"
+
+    async def written(self, _request: Any, context: Any) -> None:
+        await context.write(b"un")
+        await self._step()
+
+    async def http(self, _request: Any, _context: Any) -> AsyncIterator[bytes]:
+        await self._step()
+        yield encode_body(b"data: 1\n\n", "text/event-stream")
+        await self._step()
+
+    async def _step(self) -> None:
+        self.entered.set()
+        try:
+            result = self.act()
+            if asyncio.iscoroutine(result):
+                await result
+        finally:
+            self.left.set()
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {
+                "UnaryUnary": grpc.unary_unary_rpc_method_handler(self.unary),
+                "StreamUnary": grpc.stream_unary_rpc_method_handler(self.unary),
+                "UnaryStream": grpc.unary_stream_rpc_method_handler(self.stream),
+                "StreamStream": grpc.stream_stream_rpc_method_handler(self.stream),
+                "Written": grpc.unary_stream_rpc_method_handler(self.written),
+                "Http": grpc.unary_stream_rpc_method_handler(self.http),
+                "HttpApi": grpc.unary_stream_rpc_method_handler(self.http),
+                "Guarded": grpc.unary_unary_rpc_method_handler(self.unary),
+            },
+        )
+
+
+POLICY = {
+    **{f"/{SERVICE}/{n}": Scope.NONE for n in ("UnaryUnary", "StreamUnary", "UnaryStream", "StreamStream", "Written")},
+    f"/{SERVICE}/Http": Scope.INFERENCE,
+    f"/{SERVICE}/HttpApi": Scope.NONE,
+    f"/{SERVICE}/Guarded": Scope.INFERENCE,
+    "/grpc.health.v1.Health/Check": Scope.NONE,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Scope.NONE,
+}
+
+
+@asynccontextmanager
+async def served(bench: Bench, *, keys: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[tuple[Any, Any, Any]]:
+    registry = CollectorRegistry()
+    interceptor = ServiceInterceptor(
+        Guard(keys, (), policy=POLICY),
+        RpcMetrics(registry),
+        families={f"/{SERVICE}/Http": Family.OPENAI, f"/{SERVICE}/HttpApi": Family.API},
+    )
+    values: dict[str, Any] = {"address": "127.0.0.1:0", "max_message_bytes": 1024 * 1024, "drain_delay": 0.0}
+    server = RpcServer(RpcSettings(**(values | settings)), [interceptor])
+    server.server.add_generic_rpc_handlers((bench.handlers(),))
+    await server.start()
+    target = values["address"] if server.port == 1 else f"127.0.0.1:{server.port}"
+    if "address" in settings:
+        target = settings["address"]
+    try:
+        async with grpc.aio.insecure_channel(target) as channel:
+            yield channel, server, registry
+    finally:
+        await server.server.stop(0)
+
+
+async def requests() -> AsyncIterator[bytes]:
+    yield b"a"
+    yield b"b"
+
+
+async def call(channel: Any, shape: str, **options: Any) -> list[bytes]:
+    """Appelle la forme nommée et rend tous ses messages."""
+    path = f"/{SERVICE}/{shape}"
+    if shape in ("UnaryUnary", "Guarded"):
+        return [await channel.unary_unary(path)(b"q", **options)]
+    if shape == "StreamUnary":
+        return [await channel.stream_unary(path)(requests(), **options)]
+    if shape == "StreamStream":
+        return [m async for m in channel.stream_stream(path)(requests(), **options)]
+    return [m async for m in channel.unary_stream(path)(b"q", **options)]
+
+
+def fail(error: BaseException) -> Behavior:
+    def act() -> None:
+        raise error
+
+    return act
+
+
+SHAPES = ("UnaryUnary", "StreamUnary", "UnaryStream", "StreamStream", "Written")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_an_expected_error_becomes_a_detailed_status(shape: str) -> None:
+    bench = Bench()
+    bench.act = fail(QueueFull("La file est pleine.", metadata={"limit": "4"}, retry_after=2))
+    async with served(bench) as (channel, _, _):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel, shape, metadata=(("x-request-id", "req-42"),))
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert caught.value.details() == "La file est pleine."
+    status = rpc_status.from_call(caught.value)
+    assert status is not None
+    info, retry, request = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo(), error_details_pb2.RequestInfo()
+    assert [d.Unpack(m) for d, m in zip(status.details, (info, retry, request), strict=True)] == [True] * 3
+    assert (info.reason, info.domain, dict(info.metadata)) == ("QUEUE_FULL", "passerelle", {"limit": "4"})
+    assert retry.retry_delay.seconds == 2
+    assert request.request_id == "req-42"
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_an_unknown_exception_says_nothing_but_is_logged(shape: str, caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    bench.act = fail(ValueError("secret de fabrication"))
+    async with served(bench) as (channel, _, _):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel, shape)
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "secret" not in (caught.value.details() or "")
+    crashed = [r for r in caplog.records if r.getMessage() == "rpc_crashed"]
+    assert crashed and crashed[0].exc_info and "secret de fabrication" in str(crashed[0].exc_info[1])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_vanished_client_reaches_the_method(shape: str) -> None:
+    bench = Bench()
+    bench.act = asyncio.Event().wait
+    async with served(bench) as (channel, _, registry):
+        task = asyncio.create_task(call(channel, shape))
+        await asyncio.wait_for(bench.entered.wait(), 5)
+        task.cancel()
+        await asyncio.wait_for(bench.left.wait(), 5)
+        await until(lambda: b'code="CANCELLED"' in expose(registry))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Attend une condition, avec une échéance."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_deadline_is_counted_as_such() -> None:
+    bench = Bench()
+    bench.act = asyncio.Event().wait
+    async with served(bench) as (channel, _, registry):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel, "UnaryUnary", timeout=0.2)
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await until(lambda: b'code="DEADLINE_EXCEEDED"' in expose(registry))
+        assert b'passerelle_rpc_in_flight{method="/essai.Service/UnaryUnary"} 0.0' in expose(registry)
+
+
+async def test_the_request_id_is_kept_or_made() -> None:
+    bench = Bench()
+    async with served(bench) as (channel, _, _):
+        await call(channel, "UnaryUnary", metadata=(("x-request-id", "abc-1"),))
+        await call(channel, "UnaryUnary", metadata=(("x-request-id", "a b" * 3),))
+        await call(channel, "UnaryUnary")
+    kept, odd, made = bench.seen_ids
+    assert kept == "abc-1"
+    assert len(odd) == len(made) == 32 and odd != made
+
+
+async def test_every_call_leaves_one_line_and_its_measures(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    bench = Bench()
+    async with served(bench) as (channel, _, registry):
+        assert await call(channel, "UnaryStream") == [b"un", b"deux"]
+        await until(lambda: b"passerelle_rpc_seconds_count" in expose(registry))
+    lines = [r.__dict__ for r in caplog.records if r.getMessage() == "rpc_finished"]
+    assert len(lines) == 1
+    assert (lines[0]["method"], lines[0]["code"], lines[0]["messages"]) == (f"/{SERVICE}/UnaryStream", "OK", 2)
+    assert b'passerelle_rpc_calls_total{code="OK",method="/essai.Service/UnaryStream"} 1.0' in expose(registry)
+
+
+async def http_call(channel: Any, method: str = "Http", **options: Any) -> tuple[dict[str, Any], list[HttpBody]]:
+    running = channel.unary_stream(f"/{SERVICE}/{method}", response_deserializer=HttpBody.FromString)(b"", **options)
+    bodies = [body async for body in running]
+    assert await running.code() is grpc.StatusCode.OK
+    return dict(await running.initial_metadata()), bodies
+
+
+async def test_an_http_method_answers_with_a_status_and_a_body() -> None:
+    bench = Bench()
+    bench.act = fail(QueueFull("Pleine.", retry_after=2.5))
+    async with served(bench) as (channel, _, _):
+        headers, bodies = await http_call(channel)
+        api_headers, api_bodies = await http_call(channel, "HttpApi")
+    assert (headers["x-http-status"], headers["retry-after"]) == ("429", "3")
+    assert [b.content_type for b in bodies] == ["application/json"]
+    assert bodies[0].data.startswith(b'{"error":{"message":"Pleine.","type":"rate_limit_error"')
+    assert api_headers["x-http-status"] == "429"
+    assert api_bodies[0].data.startswith(b'{"error":{"code":429,"reason":"QUEUE_FULL"')
+
+
+async def test_after_the_first_byte_an_error_is_an_event() -> None:
+    bench = Bench()
+    steps = iter([None, EngineFailed("Cassé.")])
+
+    def act() -> None:
+        error = next(steps)
+        if error is not None:
+            raise error
+
+    bench.act = act
+    async with served(bench) as (channel, _, _):
+        headers, bodies = await http_call(channel)
+    assert "x-http-status" not in headers
+    assert bodies[0].data == b"data: 1\n\n"
+    assert bodies[1].data.startswith(b'data: {"error":{"message":') and bodies[1].data.endswith(b"\n\n")
+
+
+async def test_a_refused_key_stops_before_the_method() -> None:
+    bench = Bench()
+    async with served(bench, keys=("bonne",)) as (channel, _, _):
+        headers, bodies = await http_call(channel)
+        assert headers["x-http-status"] == "401" and b'"code":"invalid_api_key"' in bodies[0].data
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel, "Guarded", metadata=(("authorization", "Bearer mauvaise"),))
+        assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert not bench.requests and not bench.entered.is_set()
+        assert await call(channel, "Guarded", metadata=(("authorization", "Bearer bonne"),)) == [b"un"]
+
+
+async def test_an_unknown_method_is_said_so() -> None:
+    async with served(Bench()) as (channel, _, registry):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary(f"/{SERVICE}/Inconnue")(b"")
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+        assert "Inconnue" in (caught.value.details() or "")
+        assert rpc_status.from_call(caught.value) is not None
+        await until(lambda: b'method="unknown"' in expose(registry))
+        assert b"Inconnue" not in expose(registry)
+
+
+async def test_a_unix_socket_is_private_and_removed(tmp_path: Path) -> None:
+    path = tmp_path / "s.sock"
+    async with served(Bench(), address=f"unix:{path}") as (channel, server, _):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert await call(channel, "UnaryUnary") == [b"un"]
+        await server.stop()
+    assert not path.exists()
+
+
+async def test_stopping_lets_the_running_calls_end() -> None:
+    bench = Bench()
+    release = asyncio.Event()
+    bench.act = release.wait
+    async with served(bench, drain_delay=0.05, stop_grace=5.0, health=(SERVICE,)) as (channel, server, _):
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in ("", SERVICE):
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        running = asyncio.create_task(call(channel, "UnaryStream"))
+        await asyncio.wait_for(bench.entered.wait(), 5)
+        stopping = asyncio.create_task(server.stop())
+        await asyncio.sleep(0)
+        answer = await health.Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert not stopping.done()
+        release.set()
+        assert await asyncio.wait_for(running, 5) == [b"un", b"deux"]
+        await asyncio.wait_for(stopping, 5)
+
+
+async def test_a_message_over_the_limit_is_refused() -> None:
+    async with served(Bench(), max_message_bytes=1) as (channel, _, _):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary(f"/{SERVICE}/UnaryUnary")(b"x" * (2 * 1024 * 1024))
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
