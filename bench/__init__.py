@@ -1,0 +1,1 @@
+"""Mesures rejouables : chacune compare, dans une même exécution, Passerelle et son pair."""

