@@ -1,0 +1,184 @@
+"""Le superviseur : compose les processus, annonce que le produit est prêt, l'arrête sans rien perdre."""
+
+import asyncio
+import contextlib
+import dataclasses
+import http.client
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, render
+from server.supervisor.process import Command
+from server.supervisor.run_dir import RunDir, RunDirError
+from server.supervisor.socket import SupervisorSocket
+from server.supervisor.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+EXIT_REFUSED = 2
+"""Code de sortie d'un démarrage refusé."""
+
+FRONT_DRAIN_SECONDS = 2.0
+"""Secondes entre « ne sert plus » et l'arrêt d'un front, comme dans `FrontSettings.drain_delay`."""
+
+_SHORT_GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorSettings:
+    """Réglages du superviseur."""
+
+    command: tuple[str, ...]
+    """Début de la commande de chaque processus Python : `python -m server`."""
+    environ: Mapping[str, str]
+    """Environnement des enfants."""
+    envoy: EnvoySettings
+    """Configuration d'Envoy ; son `run_dir` est rempli au démarrage."""
+    run_base: Path
+    """Où créer le dossier des prises."""
+    stop_grace: float
+    """Secondes laissées aux requêtes en cours à l'arrêt."""
+    public_urls: tuple[str, ...]
+    """Adresses à annoncer."""
+    warnings: tuple[str, ...] = field(default=())
+    """Avertissements à écrire au démarrage."""
+    log_forward: bool = False
+    """Recopie le journal de chaque enfant sur la sortie d'erreur."""
+
+
+def run(settings: SupervisorSettings) -> int:
+    """Sert jusqu'à SIGTERM ou Ctrl-C ; rend le code de sortie."""
+    try:
+        _check_port(settings.envoy.bind, settings.envoy.port)
+        with RunDir(settings.run_base) as run_dir:
+            return asyncio.run(_Product(settings, run_dir.path).serve())
+    except (RunDirError, EnvoyError, _PortTaken) as error:
+        print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
+        return EXIT_REFUSED
+
+
+class _PortTaken(Exception):
+    pass
+
+
+def _check_port(bind: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    try:
+        socket.create_server((bind, port), family=family).close()
+    except OSError as error:
+        raise _PortTaken(
+            f"le port {port} de {bind} ne peut pas être ouvert ({error.strerror}) ; choisissez-en un autre avec HOST_PORT."
+        ) from error
+
+
+class _Product:
+    """Tous les processus, du démarrage à l'arrêt."""
+
+    def __init__(self, settings: SupervisorSettings, run_dir: Path) -> None:
+        self._settings = settings
+        self._run_dir = run_dir
+        self._envoy = dataclasses.replace(settings.envoy, run_dir=run_dir)
+        self._fronts = [f"front-{index}" for index in range(settings.envoy.fronts)]
+        self._env = {
+            **settings.environ,
+            "PASSERELLE_RUN_DIR": str(run_dir),
+            "PROMETHEUS_MULTIPROC_DIR": str(run_dir / "metrics"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._stopping = asyncio.Event()
+
+    async def serve(self) -> int:
+        """Lance tout, attend un signal, arrête tout dans l'ordre."""
+        loop = asyncio.get_running_loop()
+        # Seul le superviseur tient l'autre bout : sa disparition ferme le tube de tous ses enfants.
+        parent_read, parent_write = os.pipe()
+        supervisor = Supervisor(self._run_dir / "logs", parent_read, forward=self._settings.log_forward)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, supervisor)
+        door = SupervisorSocket(supervisor, self._run_dir / "supervisor.sock", self._env)
+        await door.start()
+        for command in self._commands():
+            supervisor.keep(command)
+        announcing = asyncio.create_task(self._announce())
+        try:
+            await self._stopping.wait()
+        finally:
+            announcing.cancel()
+            await self._stop(supervisor)
+            await door.aclose()
+            os.close(parent_write)
+            os.close(parent_read)
+        return 0
+
+    def _on_signal(self, supervisor: Supervisor) -> None:
+        if self._stopping.is_set():
+            print("Arrêt immédiat.", file=sys.stderr, flush=True)
+            supervisor.kill_all()
+            return
+        grace = self._settings.stop_grace
+        print(
+            f"Arrêt : les requêtes en cours ont {grace:g} s pour finir ; un second Ctrl-C coupe tout.",
+            file=sys.stderr,
+            flush=True,
+        )
+        self._stopping.set()
+
+    def _commands(self) -> list[Command]:
+        config = self._run_dir / "envoy.yaml"
+        config.write_text(render(self._envoy), encoding="utf-8")
+        python = self._settings.command
+        sockets = self._run_dir
+        return [
+            Command("control", (*python, "control"), self._env, socket=sockets / "control.sock"),
+            *(
+                Command(name, (*python, "front", "--index", str(index)), self._env, socket=sockets / f"{name}.sock")
+                for index, name in enumerate(self._fronts)
+            ),
+            Command("dashboard", (*python, "dashboard"), self._env, socket=sockets / "dashboard.sock"),
+            Command(
+                "envoy",
+                tuple(argv(envoy_binary(), config, self._envoy)),
+                {name: self._env[name] for name in ("PATH", "HOME", "TMPDIR") if name in self._env},
+                socket=self._envoy.admin_socket,
+                killed_with_parent=True,
+            ),
+        ]
+
+    async def _announce(self) -> None:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._envoy.bind, self._envoy.bind)
+        for warning in self._settings.warnings:
+            print(f"Attention : {warning}", file=sys.stderr, flush=True)
+        while not await asyncio.to_thread(_ready, host, self._envoy.port):
+            await asyncio.sleep(0.2)
+        print(f"Passerelle est prête : {' '.join(self._settings.public_urls)}", flush=True)
+        print(f"Journaux : {self._run_dir / 'logs'}", flush=True)
+
+    async def _stop(self, supervisor: Supervisor) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._drain_envoy())
+            group.create_task(
+                supervisor.stop_all(self._fronts, self._settings.stop_grace + FRONT_DRAIN_SECONDS + _SHORT_GRACE / 2)
+            )
+        await supervisor.stop_all(["control", "dashboard", *supervisor.names("worker")], _SHORT_GRACE)
+        await supervisor.stop("envoy", _SHORT_GRACE)
+
+    async def _drain_envoy(self) -> None:
+        with contextlib.suppress(OSError, TimeoutError, EnvoyError):
+            await drain(self._envoy.admin_socket)
+
+
+def _ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,152 @@
+"""Un processus enfant : son lancement, son journal, la fin de tout son groupe."""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+from server.lifetime import PARENT_FD_VARIABLE
+
+logger = logging.getLogger(__name__)
+
+LOG_BYTES = 16 * 1024 * 1024
+"""Taille d'un journal avant rotation."""
+LOG_FILES = 3
+"""Journaux gardés après rotation."""
+
+_PR_SET_PDEATHSIG = 1
+_GROUP_GONE_SECONDS = 5.0
+_LINE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Ce qu'il faut pour lancer un enfant."""
+
+    name: str
+    """Nom : `control`, `front-0`, `qwen-0`."""
+    argv: tuple[str, ...]
+    """Programme et arguments."""
+    env: Mapping[str, str]
+    """Environnement entier."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """Ce que l'appelant veut retrouver dans la liste."""
+    socket: Path | None = None
+    """Prise que l'enfant ouvrira ; celle d'un prédécesseur mort est retirée avant le lancement."""
+    killed_with_parent: bool = False
+    """Tué par le noyau avec le superviseur : pour un programme qui ne surveille pas le tube."""
+
+
+class Child:
+    """Enfant en marche ; sa sortie va dans `logs/<nom>.log`."""
+
+    def __init__(self, command: Command, process: asyncio.subprocess.Process, log: Path, forward: bool) -> None:
+        self.command = command
+        self._process = process
+        self._reading = asyncio.create_task(self._copy_output(log, forward))
+        self._waiting = asyncio.create_task(self._wait())
+
+    @classmethod
+    async def start(cls, command: Command, parent_fd: int, log: Path, *, forward: bool = False) -> "Child":
+        """Lance l'enfant dans sa propre session.
+
+        Raises:
+            OSError: programme absent ou refusé.
+        """
+        if command.socket is not None:
+            command.socket.unlink(missing_ok=True)
+        process = await asyncio.create_subprocess_exec(
+            *command.argv,
+            env={**command.env, PARENT_FD_VARIABLE: str(parent_fd)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(parent_fd,),
+            preexec_fn=_die_with_parent if command.killed_with_parent else None,
+        )
+        logger.info("process_started", extra={"process": command.name, "pid": process.pid})
+        return cls(command, process, log, forward)
+
+    @property
+    def pid(self) -> int:
+        """Identifiant du processus, et de son groupe."""
+        return self._process.pid
+
+    async def wait(self) -> int:
+        """Attend la fin du processus et de tout son groupe ; rend le code de sortie, négatif pour un signal."""
+        return await asyncio.shield(self._waiting)
+
+    def terminate(self) -> None:
+        """Demande l'arrêt ordonné."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """Tue tout le groupe."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def stop(self, grace: float) -> int:
+        """Demande l'arrêt, tue le groupe après `grace` secondes ; rend le code de sortie."""
+        self.terminate()
+        try:
+            async with asyncio.timeout(grace):
+                return await self.wait()
+        except TimeoutError:
+            logger.warning("process_killed", extra={"process": self.command.name, "grace_seconds": grace})
+            self.kill()
+            return await self.wait()
+
+    async def _wait(self) -> int:
+        code = await self._process.wait()
+        # Un moteur laisse parfois des enfants : ils tiendraient la mémoire d'un GPU.
+        self.kill()
+        deadline = asyncio.get_running_loop().time() + _GROUP_GONE_SECONDS
+        while self._group_alive() and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        await asyncio.wait({self._reading}, timeout=_GROUP_GONE_SECONDS)
+        self._reading.cancel()
+        return code
+
+    def _group_alive(self) -> bool:
+        try:
+            os.killpg(self.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    async def _copy_output(self, path: Path, forward: bool) -> None:
+        output = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+        stream = self._process.stdout
+        assert stream is not None
+        rest = b""
+        try:
+            while data := await stream.read(_LINE_BYTES):
+                *lines, rest = (rest + data).split(b"\n")
+                if len(rest) > _LINE_BYTES:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self._write(output, line, forward)
+            if rest:
+                self._write(output, rest, forward)
+        finally:
+            output.close()
+
+    def _write(self, output: RotatingFileHandler, line: bytes, forward: bool) -> None:
+        text = line.decode(errors="replace")
+        output.emit(logging.makeLogRecord({"msg": text}))
+        if forward:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

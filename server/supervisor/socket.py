@@ -1,0 +1,107 @@
+"""La prise du superviseur : une demande JSON par ligne, une réponse par demande, et un fil d'événements.
+
+`{"id", "op": "spawn" | "stop" | "list" | "watch", …}` reçoit `{"id", "ok": true, …}` ou `{"id", "ok": false, "error"}`.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from server.supervisor.process import Command
+from server.supervisor.supervisor import SpawnRefused, Supervisor
+
+SECRETS = ("OPENAI_KEYS", "ADMIN_KEYS", "HUGGINGFACE_TOKEN", "HF_TOKEN")
+"""Variables qu'un exemplaire ne voit jamais : il exécute du code venu avec les poids."""
+
+LINE_BYTES = 1024 * 1024
+"""Octets d'une ligne au plus."""
+
+
+class SupervisorSocket:
+    """Sert les demandes du plan de contrôle."""
+
+    def __init__(self, supervisor: Supervisor, path: Path, worker_env: Mapping[str, str]) -> None:
+        self._supervisor = supervisor
+        self._path = path
+        self._env = {name: value for name, value in worker_env.items() if name not in SECRETS}
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Ouvre la prise, en 0600."""
+        self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=LINE_BYTES)
+        os.chmod(self._path, 0o600)
+
+    async def aclose(self) -> None:
+        """Ferme la prise."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        own: set[asyncio.Task[None]] = set()
+        current = asyncio.current_task()
+        assert current is not None
+        self._tasks.add(current)
+        try:
+            while line := await reader.readline():
+                task = asyncio.create_task(self._answer(line, writer))
+                own.add(task)
+                task.add_done_callback(own.discard)
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass
+        finally:
+            for task in own:
+                task.cancel()
+            writer.close()
+            self._tasks.discard(current)
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        number: Any = None
+        with contextlib.suppress(ConnectionError):
+            try:
+                request = json.loads(line)
+                number = request.get("id")
+                if request["op"] == "watch":
+                    await self._watch(number, writer)
+                    return
+                answer = {"ok": True, **await self._do(request)}
+            except SpawnRefused as error:
+                answer = {"ok": False, "error": str(error)}
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                answer = {"ok": False, "error": f"Demande illisible : {error!r}."}
+            await _send(writer, {"id": number, **answer})
+
+    async def _do(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        match request["op"]:
+            case "spawn":
+                command = Command(
+                    name=request["name"],
+                    argv=tuple(request["argv"]),
+                    env={**self._env, **request.get("env", {})},
+                    meta=request.get("meta", {}),
+                )
+                return {"pid": await self._supervisor.spawn(command)}
+            case "stop":
+                return {"exit_code": await self._supervisor.stop(request["name"], float(request["grace_seconds"]))}
+            case "list":
+                return {"processes": self._supervisor.list()}
+            case other:
+                raise ValueError(f"opération inconnue : {other}")
+
+    async def _watch(self, number: Any, writer: asyncio.StreamWriter) -> None:
+        with self._supervisor.listening() as events:
+            await _send(writer, {"id": number, "ok": True})
+            while True:
+                await _send(writer, await events.get())
+
+
+async def _send(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
+    writer.write(json.dumps(message, ensure_ascii=False).encode() + b"\n")
+    await writer.drain()

@@ -1,0 +1,198 @@
+"""Les enfants du superviseur : ceux qu'il relance lui-même, et les exemplaires que le plan de contrôle lui demande."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from server.supervisor.process import Child, Command
+
+logger = logging.getLogger(__name__)
+
+Kind = Literal["fixed", "worker"]
+State = Literal["running", "stopped", "backoff"]
+Event = dict[str, Any]
+"""`{"event": "started" | "exited", "name", "pid", …}`, tel qu'il part vers le plan de contrôle."""
+
+_EVENTS_KEPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """Quand relancer un enfant tombé, quand renoncer."""
+
+    first_delay: float = 0.2
+    """Secondes avant la première relance ; doublées à chaque chute rapprochée."""
+    max_delay: float = 5.0
+    """Secondes avant une relance, au plus."""
+    falls: int = 10
+    """Chutes dans la fenêtre avant de renoncer."""
+    window: float = 60.0
+    """Fenêtre, en secondes."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    command: Command
+    kind: Kind
+    child: Child | None = None
+    state: State = "backoff"
+    restarts: int = 0
+    broken: bool = False
+    asked: bool = False
+    task: "asyncio.Task[None] | None" = None
+    falls: deque[float] = field(default_factory=deque)
+
+
+class SpawnRefused(Exception):
+    """L'enfant demandé n'a pas pu être lancé, ou existe déjà."""
+
+
+class Supervisor:
+    """Lance, surveille, relance et arrête."""
+
+    def __init__(
+        self, logs: Path, parent_fd: int, *, forward: bool = False, policy: RestartPolicy | None = None
+    ) -> None:
+        self._logs = logs
+        self._parent_fd = parent_fd
+        self._forward = forward
+        self._policy = policy or RestartPolicy()
+        self._entries: dict[str, _Entry] = {}
+        self._listeners: set[asyncio.Queue[Event]] = set()
+
+    def keep(self, command: Command) -> None:
+        """Lance un enfant permanent, relancé quand il tombe."""
+        entry = self._entries[command.name] = _Entry(command, "fixed")
+        entry.task = asyncio.create_task(self._keep(entry))
+
+    async def spawn(self, command: Command) -> int:
+        """Lance un exemplaire, que personne ne relance ; rend son identifiant de processus.
+
+        Raises:
+            SpawnRefused: nom déjà pris par un enfant en marche, ou programme refusé.
+        """
+        known = self._entries.get(command.name)
+        if known is not None and (known.kind == "fixed" or known.child is not None):
+            raise SpawnRefused(f"« {command.name} » est déjà en marche.")
+        entry = self._entries[command.name] = _Entry(command, "worker")
+        try:
+            child = await self._start(entry)
+        except OSError as error:
+            del self._entries[command.name]
+            raise SpawnRefused(f"« {command.name} » n'a pas pu être lancé : {error}.") from error
+        entry.task = asyncio.create_task(self._follow(entry, child))
+        return child.pid
+
+    async def stop(self, name: str, grace: float) -> int | None:
+        """Arrête un enfant et attend la fin de son groupe ; `None` s'il n'est pas en marche."""
+        entry = self._entries.get(name)
+        if entry is None:
+            return None
+        entry.asked = True
+        child = entry.child
+        code = await child.stop(grace) if child is not None else None
+        if entry.task is not None:
+            if child is None:
+                entry.task.cancel()
+            await asyncio.wait({entry.task})
+        return code
+
+    async def stop_all(self, names: Iterable[str], grace: float) -> None:
+        """Arrête plusieurs enfants à la fois."""
+        await asyncio.gather(*(self.stop(name, grace) for name in names))
+
+    def kill_all(self) -> None:
+        """Tue tout, aussitôt."""
+        for entry in self._entries.values():
+            entry.asked = True
+            if entry.child is not None:
+                entry.child.kill()
+
+    def names(self, kind: Kind) -> list[str]:
+        """Noms des enfants d'un genre."""
+        return [name for name, entry in self._entries.items() if entry.kind == kind]
+
+    def list(self) -> "list[dict[str, Any]]":
+        """Enfants connus, à la forme du fil."""
+        return [
+            {
+                "name": name,
+                "pid": entry.child.pid if entry.child is not None else 0,
+                "kind": entry.kind,
+                "restarts": entry.restarts,
+                "broken": entry.broken,
+                "state": entry.state,
+                "meta": dict(entry.command.meta),
+            }
+            for name, entry in self._entries.items()
+        ]
+
+    @contextlib.contextmanager
+    def listening(self) -> "Iterator[asyncio.Queue[Event]]":
+        """File des événements à venir, le temps du bloc."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(_EVENTS_KEPT)
+        self._listeners.add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners.discard(queue)
+
+    async def _keep(self, entry: _Entry) -> None:
+        while not entry.asked:
+            try:
+                child = await self._start(entry)
+            except OSError as error:
+                logger.error("process_refused", extra={"process": entry.command.name, "error": str(error)})
+            else:
+                if entry.asked:
+                    child.terminate()
+                await self._follow(entry, child)
+            if entry.asked or not await self._pause(entry):
+                return
+            entry.restarts += 1
+
+    async def _pause(self, entry: _Entry) -> bool:
+        """Attend avant une relance ; faux quand il faut renoncer."""
+        policy, falls, now = self._policy, entry.falls, time.monotonic()
+        falls.append(now)
+        while falls and falls[0] < now - policy.window:
+            falls.popleft()
+        if len(falls) >= policy.falls:
+            entry.broken, entry.state = True, "stopped"
+            logger.critical("process_abandoned", extra={"process": entry.command.name, "falls": len(falls)})
+            return False
+        entry.state = "backoff"
+        await asyncio.sleep(min(policy.max_delay, policy.first_delay * 2 ** (len(falls) - 1)))
+        return True
+
+    async def _start(self, entry: _Entry) -> Child:
+        name = entry.command.name
+        child = await Child.start(
+            entry.command, self._parent_fd, self._logs / f"{name}.log", forward=self._forward
+        )
+        entry.child, entry.state = child, "running"
+        self._publish({"event": "started", "name": name, "pid": child.pid})
+        return child
+
+    async def _follow(self, entry: _Entry, child: Child) -> None:
+        code = await child.wait()
+        entry.child, entry.state = None, "stopped"
+        name = entry.command.name
+        (logger.info if entry.asked else logger.error)(
+            "process_exited", extra={"process": name, "pid": child.pid, "exit_code": code, "asked": entry.asked}
+        )
+        if entry.kind == "worker" and self._entries.get(name) is entry:
+            del self._entries[name]
+        self._publish({"event": "exited", "name": name, "pid": child.pid, "exit_code": code, "asked": entry.asked})
+
+    def _publish(self, event: Event) -> None:
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(event)
