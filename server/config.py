@@ -66,6 +66,8 @@ class Config:
     """Origines étrangères admises (CORS)."""
     envoy_concurrency: int
     """Fils d'Envoy."""
+    log_forward: bool
+    """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> Config:
@@ -103,6 +105,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         run_base=Path(env.text("PASSERELLE_RUN_BASE", tempfile.gettempdir())),
         allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
+        log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
     )
 
 

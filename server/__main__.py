@@ -1,0 +1,235 @@
+"""La ligne de commande, et le seul endroit qui compose : il lit la configuration et en fait les réglages de chacun.
+
+`python -m server serve` lance le produit ; les autres rôles sont ceux de ses processus.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from server.config import Config, ConfigError, load_config
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_FRAME_BYTES = 80 * 1024 * 1024
+"""Octets d'une trame de la liaison, au moins."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Joue un rôle ; rend le code de sortie."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = load_config()
+    except ConfigError as error:
+        print(f"Configuration refusée : {error}", file=sys.stderr)
+        return 2
+    if options.role == "serve":
+        return _serve(config)
+    if options.role == "download":
+        return _download(config, options.key)
+    from server.rpc.logs import configure_logging
+
+    name = options.role
+    if name == "front":
+        name = f"front-{options.index}"
+    elif name == "worker":
+        name = f"{options.key}-{options.replica}"
+    configure_logging(name)
+    if config.run_dir is None:
+        print("PASSERELLE_RUN_DIR manque : ce rôle est lancé par « python -m server serve ».", file=sys.stderr)
+        return 2
+    match options.role:
+        case "control":
+            _control(config, config.run_dir)
+        case "front":
+            _front(config, config.run_dir, options.index)
+        case "dashboard":
+            _dashboard(config, config.run_dir)
+        case "worker":
+            return _worker(config, config.run_dir, options.key, options.replica)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m server", description="Passerelle : un rôle par processus.")
+    roles = parser.add_subparsers(dest="role", required=True, metavar="rôle")
+    roles.add_parser("serve", help="lance le produit entier")
+    roles.add_parser("control", help="plan de contrôle (lancé par serve)")
+    front = roles.add_parser("front", help="front (lancé par serve)")
+    front.add_argument("--index", type=int, required=True)
+    roles.add_parser("dashboard", help="tableau de bord (lancé par serve)")
+    worker = roles.add_parser("worker", help="exemplaire d'un modèle (lancé par le plan de contrôle)")
+    worker.add_argument("--key", required=True)
+    worker.add_argument("--replica", type=int, required=True)
+    download = roles.add_parser("download", help="télécharge les poids d'un modèle du profil")
+    download.add_argument("--key", required=True)
+    return parser
+
+
+def _serve(config: Config) -> int:
+    import logging
+
+    from server.advertise import public_hosts
+    from server.domain import Endpoint
+    from server.supervisor.envoy import EnvoySettings
+    from server.supervisor.main import SupervisorSettings, run
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s %(process)d", stream=sys.stderr)
+    descriptor = ROOT / "gen" / "passerelle.binpb"
+    try:
+        config.cache_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"MODEL_CACHE_DIR : {config.cache_dir} ne peut pas être créé ({error.strerror}).", file=sys.stderr)
+        return 2
+    hosts = public_hosts(config.advertised_hosts, config.bind)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
+    warnings = []
+    if not config.openai_keys and config.bind not in ("127.0.0.1", "::1", "localhost"):
+        warnings.append(
+            f"aucune clé (OPENAI_KEYS) et une écoute sur {config.bind} : tout le réseau peut se servir de ce serveur."
+        )
+    return run(
+        SupervisorSettings(
+            command=(sys.executable, "-m", "server"),
+            environ={**os.environ, "PYTHONPATH": paths},
+            envoy=EnvoySettings(
+                run_dir=config.run_base,
+                bind=config.bind,
+                port=config.port,
+                fronts=config.fronts,
+                concurrency=config.envoy_concurrency,
+                descriptor=descriptor,
+                max_json_body_bytes=config.limits.max_json_body_bytes,
+                max_upload_bytes=config.limits.max_upload_bytes,
+                max_stream_duration_seconds=config.limits.max_stream_duration_seconds,
+                allowed_origins=config.allowed_origins,
+            ),
+            run_base=config.run_base,
+            stop_grace=config.stop_grace,
+            public_urls=tuple(Endpoint("", "GET", host, config.advertised_port, "/").url for host in hosts),
+            warnings=tuple(warnings),
+            log_forward=config.log_forward,
+        )
+    )
+
+
+def _control(config: Config, run_dir: Path) -> None:
+    from server.advertise import endpoints, public_hosts
+    from server.control.main import ControlSettings, run
+    from server.engines.registry import is_available
+
+    hosts = public_hosts(config.advertised_hosts, config.bind)
+    settings = ControlSettings(
+        run_dir=run_dir,
+        profile=config.profile,
+        limits=config.limits,
+        cache_dir=config.cache_dir,
+        state_path=config.state_path,
+        weights_dir=config.weights_dir,
+        endpoints=endpoints(hosts, config.advertised_port),
+        engine_available=is_available,
+        worker_command=lambda spec, replica: (
+            *(spec.python or sys.executable, "-m", "server", "worker"),
+            *("--key", spec.key, "--replica", str(replica)),
+        ),
+        download_command=(sys.executable, "-m", "server", "download", "--key"),
+        environ=dict(os.environ),
+        load_all=not config.lazy_load,
+        openai_keys=config.openai_keys,
+        admin_keys=config.admin_keys,
+        allowed_origins=config.allowed_origins,
+        max_frame_bytes=_frame_bytes(config),
+        stop_grace=config.stop_grace,
+    )
+    _run_async(run(settings))
+
+
+def _front(config: Config, run_dir: Path, index: int) -> None:
+    from server.front.main import FrontSettings, run
+
+    settings = FrontSettings(
+        name=f"front-{index}",
+        address=f"unix:{run_dir / f'front-{index}.sock'}",
+        control_address=f"unix:{run_dir / 'control.sock'}",
+        limits=config.limits,
+        openai_keys=config.openai_keys,
+        admin_keys=config.admin_keys,
+        allowed_origins=config.allowed_origins,
+        max_frame_bytes=_frame_bytes(config),
+        stop_grace=config.stop_grace,
+    )
+    _run_async(run(settings))
+
+
+def _dashboard(config: Config, run_dir: Path) -> None:
+    from server import __version__
+    from server.web.main import WebSettings, run
+
+    settings = WebSettings(
+        socket_path=run_dir / "dashboard.sock",
+        dist_dir=ROOT / "dashboard" / "dist",
+        config={
+            "profile": config.profile.name,
+            "notice": config.profile.notice,
+            "version": __version__,
+            "api_key_required": bool(config.openai_keys),
+        },
+        stop_grace=config.stop_grace,
+    )
+    asyncio.run(run(settings))
+
+
+def _worker(config: Config, run_dir: Path, key: str, replica: int) -> int:
+    from server.cache import model_dir
+    from server.engines.base import EngineSpec
+    from server.engines.registry import engine_factory
+    from server.worker.main import WorkerSettings, run
+
+    spec = config.profile.model(key)
+    if spec is None:
+        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
+        return 2
+    name = f"{key}-{replica}"
+    settings = WorkerSettings(
+        worker_id=name,
+        engine=engine_factory(spec.engine),
+        spec=EngineSpec(
+            model_key=key,
+            model_dir=model_dir(config.cache_dir, spec),
+            options=spec.options,
+            threads=config.threads,
+        ),
+        socket_path=run_dir / f"{name}.sock",
+        status_path=run_dir / f"{name}.status.json",
+        max_waiting=spec.max_waiting,
+        max_frame_bytes=_frame_bytes(config),
+        stop_grace=config.stop_grace,
+    )
+    return asyncio.run(run(settings))
+
+
+def _download(config: Config, key: str) -> int:
+    from server.control.package_source import DownloadSettings, run
+
+    spec = config.profile.model(key)
+    if spec is None:
+        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
+        return 2
+    return run(DownloadSettings(spec=spec, cache_dir=config.cache_dir, weights_dir=config.weights_dir))
+
+
+def _frame_bytes(config: Config) -> int:
+    return max(MAX_FRAME_BYTES, config.limits.max_json_body_bytes + 1024 * 1024)
+
+
+def _run_async(work: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    uvloop.run(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Le plan de contrôle : états des modèles, téléchargements, exemplaires, administration."""

@@ -1,0 +1,184 @@
+"""Le plan de contrôle assemblé."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from passerelle.control.v1 import control_pb2_grpc
+
+# La réflexion annonce tous les services publics : leurs descripteurs doivent être connus ici aussi.
+from passerelle.v1 import (
+    admin_pb2_grpc,
+    chat_pb2,  # noqa: F401
+    diarize_pb2,  # noqa: F401
+    rest_pb2,  # noqa: F401
+    transcribe_pb2,  # noqa: F401
+)
+from prometheus_client import CollectorRegistry, Gauge, multiprocess
+
+from server.cache import Artifacts, inspect
+from server.control.downloads import Downloader
+from server.control.journal import Journal
+from server.control.machine import MachineProbe
+from server.control.model import ModelState, ModelTools
+from server.control.models import Models
+from server.control.operations import Changes
+from server.control.package_source import package_bytes
+from server.control.readiness import healthy_fronts
+from server.control.replicas import ReplicaHost
+from server.control.services.admin import AdminFacts, AdminService
+from server.control.services.probe import ProbeService
+from server.control.services.routes import SERVICE, ControlService
+from server.domain import Endpoint, Limits, ModelSpec, Profile
+from server.rpc.auth import POLICY, Guard, Scope
+from server.rpc.interceptors import ServiceInterceptor
+from server.rpc.metrics import RpcMetrics, expose
+from server.rpc.server import RpcServer, RpcSettings
+from server.supervisor.client import SupervisorClient
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """Réglages du plan de contrôle."""
+
+    run_dir: Path
+    """Dossier des prises."""
+    profile: Profile
+    """Modèles servis."""
+    limits: Limits
+    """Limites en vigueur."""
+    cache_dir: Path
+    """Dossier des poids."""
+    state_path: Path
+    """Base SQLite."""
+    weights_dir: Path
+    """Dossier des paquets de poids."""
+    endpoints: Sequence[Endpoint]
+    """Adresses annoncées."""
+    engine_available: Callable[[str], bool]
+    """Dit si un moteur est fourni."""
+    worker_command: Callable[[ModelSpec, int], Sequence[str]]
+    """Commande d'un exemplaire (modèle, rang)."""
+    download_command: Sequence[str]
+    """Commande d'un téléchargement, avant la clé du modèle."""
+    environ: Mapping[str, str]
+    """Environnement d'un téléchargement."""
+    load_all: bool
+    """Charge tous les modèles au démarrage."""
+    openai_keys: tuple[str, ...] = ()
+    """Clés d'inférence."""
+    admin_keys: tuple[str, ...] = ()
+    """Clés d'administration."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origines étrangères admises."""
+    max_frame_bytes: int = 80 * 1024 * 1024
+    """Octets d'une trame de la liaison au plus."""
+    stop_grace: float = 30.0
+    """Secondes laissées aux requêtes en cours quand un modèle se décharge."""
+
+
+@asynccontextmanager
+async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
+    """Sert dès l'entrée du bloc, une fois retrouvé ce qui tournait déjà."""
+    started_at = time.time()
+    run_dir = settings.run_dir
+    registry = CollectorRegistry()
+    journal = Journal(settings.state_path)
+    await journal.open()
+    supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")
+    machine = MachineProbe(settings.cache_dir)
+    replicas = ReplicaHost(supervisor, run_dir, settings.worker_command, settings.max_frame_bytes)
+    tools = ModelTools(
+        replicas=replicas,
+        downloads=Downloader(settings.download_command, settings.environ),
+        journal=journal,
+        changes=Changes(),
+        inspect=lambda spec: _inspect(settings, spec),
+        gpu_count=lambda: machine.gpu_count,
+        stop_grace=settings.stop_grace,
+    )
+    models = Models(
+        settings.profile,
+        tools,
+        supervisor,
+        machine,
+        engine_available=settings.engine_available,
+        on_exit=_forget_process,
+    )
+    routes = ControlService(models)
+    guard = Guard(
+        settings.openai_keys,
+        settings.admin_keys,
+        allowed_origins=settings.allowed_origins,
+        policy={**POLICY, f"/{SERVICE}/WatchRoutes": Scope.NONE, f"/{SERVICE}/EnsureLoaded": Scope.NONE},
+    )
+    facts = AdminFacts(
+        limits=settings.limits,
+        endpoints=settings.endpoints,
+        logs=run_dir / "logs",
+        api_key_required=bool(settings.openai_keys),
+        admin_key_required=bool(settings.openai_keys or settings.admin_keys),
+        started_at=started_at,
+    )
+    gauge = Gauge(
+        "passerelle_model_replicas",
+        "Exemplaires prêts.",
+        ["model"],
+        registry=registry,
+        multiprocess_mode="livemostrecent",
+    )
+
+    async def reasons() -> list[str]:
+        missing = []
+        if await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock") == 0:
+            missing.append("Aucun front n'est encore en bonne santé.")
+        missing += [f"Le modèle « {key} », demandé au démarrage, n'est pas chargé." for key in models.not_loaded()]
+        return missing
+
+    async def metrics() -> bytes:
+        for model in models:
+            gauge.labels(model.spec.key).set(len(model.replicas) if model.state is ModelState.READY else 0)
+        return await asyncio.to_thread(expose, registry)
+
+    server = RpcServer(
+        RpcSettings(
+            address=f"unix:{run_dir / 'control.sock'}",
+            max_message_bytes=4 * 1024 * 1024,
+            drain_delay=0.0,
+            stop_grace=1.0,
+        ),
+        [ServiceInterceptor(guard, RpcMetrics(registry))],
+    )
+    admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
+    admin_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(reasons, metrics, guard), server.server)
+    control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
+    try:
+        await models.start(load_all=settings.load_all)
+        await server.start()
+        logger.info("control_ready", extra={"profile": settings.profile.name})
+        yield server
+        await server.stop()
+    finally:
+        await server.server.stop(0)
+        await models.aclose()
+        await supervisor.aclose()
+        await journal.aclose()
+        logger.info("control_stopped")
+
+
+def _inspect(settings: ControlSettings, spec: ModelSpec) -> Artifacts:
+    found = inspect(settings.cache_dir, spec)
+    if found.total_bytes or spec.source.kind != "package":
+        return found
+    return Artifacts(found.complete, found.cached_bytes, package_bytes(spec, settings.weights_dir))
+
+
+def _forget_process(pid: int) -> None:
+    """Retire des mesures ce qu'un processus disparu avait en cours."""
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

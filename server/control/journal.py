@@ -1,0 +1,166 @@
+"""Le journal SQLite : les opérations et les choix qui survivent à un redémarrage."""
+
+import asyncio
+import json
+import logging
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from server.control.operations import Failure, Operation, OperationKind, OperationState, Progress
+
+logger = logging.getLogger(__name__)
+
+OPERATIONS_KEPT = 2000
+"""Opérations finies gardées."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS operations (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL,
+  state TEXT NOT NULL, phase TEXT NOT NULL, completed INTEGER, total INTEGER,
+  reason TEXT, message TEXT, failed_at REAL, started_at REAL NOT NULL, finished_at REAL
+);
+CREATE TABLE IF NOT EXISTS choices (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_SAVE = """
+INSERT INTO operations (id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, phase = excluded.phase, completed = excluded.completed,
+  total = excluded.total, reason = excluded.reason, message = excluded.message, failed_at = excluded.failed_at,
+  finished_at = excluded.finished_at
+"""
+_COLUMNS = "seq, id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at"
+
+T = TypeVar("T")
+
+
+class Journal:
+    """Base ouverte dans un seul fil ; les écritures s'y suivent dans l'ordre."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._pending: set[asyncio.Future[Any]] = set()
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Ouvre la base ; une base illisible est mise de côté, et le dit.
+
+        Raises:
+            OSError: dossier inaccessible.
+        """
+        await self._call(self._open)
+
+    async def aclose(self) -> None:
+        """Attend les écritures et ferme la base."""
+        await asyncio.gather(*self._pending, return_exceptions=True)
+        await self._call(self._close)
+        self._executor.shutdown()
+
+    def save(self, operation: Operation) -> None:
+        """Écrit une opération, sans attendre."""
+        progress, failure = operation.progress, operation.failure
+        row = (
+            operation.id,
+            operation.kind.value,
+            operation.model,
+            operation.state.value,
+            progress.phase,
+            progress.completed,
+            progress.total,
+            failure.reason if failure else None,
+            failure.message if failure else None,
+            failure.at if failure else None,
+            operation.started_at,
+            operation.finished_at,
+        )
+        self._later(lambda db: db.execute(_SAVE, row))
+
+    async def page(self, size: int, *, before: int | None = None, model: str = "") -> tuple[list[Operation], int]:
+        """Opérations de la plus récente à la plus ancienne, et la place où reprendre (0 : c'est fini)."""
+
+        def read(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            query = f"SELECT {_COLUMNS} FROM operations WHERE seq < ? AND (? = '' OR model = ?) ORDER BY seq DESC LIMIT ?"
+            return db.execute(query, (before or 2**62, model, model, size + 1)).fetchall()
+
+        rows = await self._call(lambda: read(self._db))
+        return [_operation(row) for row in rows[:size]], rows[size - 1][0] if len(rows) > size else 0
+
+    async def running(self) -> list[Operation]:
+        """Opérations qu'un arrêt a laissées en cours, de la plus ancienne à la plus récente."""
+        query = f"SELECT {_COLUMNS} FROM operations WHERE state = 'RUNNING' ORDER BY seq"
+        return [_operation(row) for row in await self._call(lambda: self._db.execute(query).fetchall())]
+
+    async def choices(self) -> dict[str, Any]:
+        """Choix retenus."""
+        rows = await self._call(lambda: self._db.execute("SELECT name, value FROM choices").fetchall())
+        return {name: json.loads(value) for name, value in rows}
+
+    def choose(self, name: str, value: Any) -> None:
+        """Retient un choix, sans attendre."""
+        row = (name, json.dumps(value))
+        self._later(lambda db: db.execute("INSERT OR REPLACE INTO choices VALUES (?, ?)", row))
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        assert self._connection is not None
+        return self._connection
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = self._connect()
+        except sqlite3.DatabaseError as error:
+            aside = self._path.with_suffix(".illisible")
+            logger.error("journal_unreadable", extra={"moved_to": str(aside), "error": str(error)})
+            self._path.replace(aside)
+            self._connection = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_SCHEMA)
+            keep = "SELECT seq FROM operations ORDER BY seq DESC LIMIT 1 OFFSET ?"
+            connection.execute(f"DELETE FROM operations WHERE seq <= ({keep})", (OPERATIONS_KEPT,))
+        except sqlite3.DatabaseError:
+            connection.close()
+            raise
+        return connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def _later(self, write: Callable[[sqlite3.Connection], object]) -> None:
+        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: write(self._db))
+        self._pending.add(future)
+        future.add_done_callback(self._written)
+
+    def _written(self, future: "asyncio.Future[Any]") -> None:
+        self._pending.discard(future)
+        if not future.cancelled() and future.exception() is not None:
+            logger.error("journal_write_failed", extra={"error": str(future.exception())})
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
+
+
+def _operation(row: tuple[Any, ...]) -> Operation:
+    _, number, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at = row
+    operation = Operation(
+        OperationKind(kind),
+        model,
+        id=number,
+        state=OperationState(state),
+        progress=Progress(phase, completed, total),
+        failure=Failure(reason, message, failed_at) if reason else None,
+        started_at=started_at,
+        finished_at=finished_at,
+    )
+    if operation.state is not OperationState.RUNNING:
+        operation.done.set()
+    return operation

@@ -1,0 +1,201 @@
+"""Des valeurs du plan de contrôle aux messages du contrat."""
+
+from collections.abc import Sequence
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from passerelle.control.v1 import control_pb2
+from passerelle.v1 import admin_pb2
+
+from server import domain
+from server.control.machine import MachineSample, resident_bytes
+from server.control.model import ManagedModel, ModelState
+from server.control.operations import Failure, Operation
+from server.control.replicas import Replica
+
+
+def timestamp(seconds: float) -> Timestamp:
+    """Instant, depuis des secondes comptées à partir de 1970."""
+    found = Timestamp()
+    found.FromNanoseconds(round(seconds * 1e9))
+    return found
+
+
+def duration(seconds: float) -> Duration:
+    """Durée, depuis des secondes."""
+    found = Duration()
+    found.FromNanoseconds(round(seconds * 1e9))
+    return found
+
+
+def to_failure(failure: Failure | None) -> admin_pb2.ErrorDetail | None:
+    """Raison d'un échec."""
+    if failure is None:
+        return None
+    return admin_pb2.ErrorDetail(
+        reason=failure.reason, message=failure.message, occurred_at=timestamp(failure.at)
+    )
+
+
+def to_operation(operation: Operation) -> admin_pb2.Operation:
+    """Opération."""
+    progress = operation.progress
+    remaining = progress.remaining
+    return admin_pb2.Operation(
+        id=operation.id,
+        kind=admin_pb2.OperationKind.Value(f"OPERATION_KIND_{operation.kind}"),
+        model=operation.model,
+        state=admin_pb2.OperationState.Value(f"OPERATION_STATE_{operation.state}"),
+        progress=admin_pb2.OperationProgress(
+            phase=progress.phase,
+            completed_bytes=progress.completed,
+            total_bytes=progress.total,
+            bytes_per_second=progress.rate,
+            remaining=None if remaining is None else duration(remaining),
+            files=[
+                admin_pb2.FileProgress(name=file.name, completed_bytes=file.completed, total_bytes=file.total)
+                for file in progress.files
+            ],
+        ),
+        error=to_failure(operation.failure),
+        started_at=timestamp(operation.started_at),
+        finished_at=None if operation.finished_at is None else timestamp(operation.finished_at),
+    )
+
+
+def to_capability(capability: domain.Capability) -> "admin_pb2.Capability":
+    """Capacité."""
+    return admin_pb2.Capability.Value(f"CAPABILITY_{capability.name}")
+
+
+def to_state(state: ModelState) -> "admin_pb2.ModelState":
+    """État d'un modèle."""
+    return admin_pb2.ModelState.Value(f"MODEL_STATE_{state}")
+
+
+def to_model(model: ManagedModel) -> admin_pb2.Model:
+    """Modèle et son état."""
+    spec, artifacts = model.spec, model.artifacts
+    source = spec.source
+    return admin_pb2.Model(
+        key=spec.key,
+        aliases=spec.aliases,
+        display_name=spec.display_name,
+        capability=to_capability(spec.capability),
+        engine=spec.engine,
+        source=admin_pb2.ModelSource(
+            kind=source.kind, repository=source.repository, revision=source.revision, license=source.license
+        ),
+        state=to_state(model.state),
+        artifacts_cached=artifacts.complete,
+        cached_bytes=artifacts.cached_bytes,
+        total_bytes=artifacts.total_bytes,
+        replicas=[_replica(replica) for replica in model.replicas],
+        selected_gpus=model.selected_gpus,
+        operation=to_operation(model.operation) if model.operation is not None else None,
+        last_error=to_failure(model.last_failure),
+        notice=spec.notice,
+        languages=spec.languages,
+        demonstration=spec.demonstration,
+    )
+
+
+def _replica(replica: Replica) -> admin_pb2.Replica:
+    load = replica.link.load
+    return admin_pb2.Replica(
+        id=replica.id,
+        gpus=replica.gpus,
+        running_requests=load.running,
+        waiting_requests=load.waiting,
+        max_running=load.max_running,
+        max_waiting=load.max_waiting,
+        resident_bytes=resident_bytes(replica.pid),
+        ready_at=timestamp(replica.ready_at),
+        pid=replica.pid,
+    )
+
+
+def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
+    """Route vers un modèle ; sans exemplaire, rien n'y est envoyé."""
+    return control_pb2.ModelRoute(
+        key=model.spec.key,
+        aliases=model.spec.aliases,
+        capability=to_capability(model.spec.capability),
+        state=to_state(model.state),
+        workers=[
+            control_pb2.WorkerRoute(id=replica.id, sockets=[str(replica.socket)]) for replica in model.replicas
+        ],
+        created_seconds=round(model.created_at),
+        owned_by=model.spec.owned_by,
+        features=model.features,
+    )
+
+
+def to_host(sample: MachineSample, models: Sequence[ManagedModel]) -> admin_pb2.Host:
+    """Machine hôte."""
+    return admin_pb2.Host(
+        cpu_percent=sample.cpu_percent,
+        cpu_count=sample.cpu_count,
+        memory_total_bytes=sample.memory_total_bytes,
+        memory_used_bytes=sample.memory_used_bytes,
+        cache_disk_total_bytes=sample.disk_total_bytes,
+        cache_disk_free_bytes=sample.disk_free_bytes,
+        cache_used_bytes=sum(model.artifacts.cached_bytes for model in models),
+        ready_models=sum(model.state is ModelState.READY for model in models),
+        cached_models=sum(model.artifacts.complete for model in models),
+    )
+
+
+def to_gpus(sample: MachineSample, models: Sequence[ManagedModel]) -> list[admin_pb2.Gpu]:
+    """GPU visibles et exemplaires qui les tiennent."""
+    return [
+        admin_pb2.Gpu(
+            index=gpu.index,
+            name=gpu.name,
+            total_bytes=gpu.total_bytes,
+            used_bytes=gpu.used_bytes,
+            utilization_percent=gpu.utilization_percent,
+            temperature_celsius=gpu.temperature_celsius,
+            power_watts=gpu.power_watts,
+            replicas=[replica.id for model in models for replica in model.replicas if gpu.index in replica.gpus],
+        )
+        for gpu in sample.gpus
+    ]
+
+
+def to_limits(limits: domain.Limits) -> admin_pb2.Limits:
+    """Limites en vigueur."""
+    return admin_pb2.Limits(
+        chat=admin_pb2.ChatLimits(
+            max_messages=limits.max_messages,
+            max_tokens=limits.max_tokens,
+            max_n=limits.max_n,
+            max_stop=limits.max_stop,
+            max_top_logprobs=limits.max_top_logprobs,
+            max_images=limits.max_images,
+        ),
+        audio=admin_pb2.AudioLimits(
+            max_upload_bytes=limits.max_upload_bytes,
+            max_message_bytes=limits.max_message_bytes,
+            max_duration=duration(limits.max_audio_seconds),
+            min_sample_rate_hertz=limits.min_sample_rate_hertz,
+            max_sample_rate_hertz=limits.max_sample_rate_hertz,
+            max_channels=limits.max_channels,
+            max_stream_silence=duration(limits.max_stream_silence_seconds),
+        ),
+        max_json_body_bytes=limits.max_json_body_bytes,
+        load_wait=duration(limits.load_wait_seconds),
+        max_stream_duration=duration(limits.max_stream_duration_seconds),
+    )
+
+
+def to_endpoint(endpoint: domain.Endpoint) -> admin_pb2.Endpoint:
+    """Adresse annoncée."""
+    return admin_pb2.Endpoint(
+        name=endpoint.name,
+        method=endpoint.method,
+        host=endpoint.host,
+        port=endpoint.port,
+        path=endpoint.path,
+        url=endpoint.url,
+    )

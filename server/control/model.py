@@ -1,0 +1,428 @@
+"""Un modèle et sa vie : le seul endroit où son état change.
+
+L'état n'est jamais écrit : il se déduit du disque, des exemplaires prêts et de l'opération en cours.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from server.cache import Artifacts
+from server.control.downloads import Downloader
+from server.control.journal import Journal
+from server.control.operations import Changes, Failure, Operation, OperationKind, OperationState
+from server.control.replicas import Replica, ReplicaHost
+from server.domain import ModelSpec
+from server.errors import (
+    EngineUnavailable,
+    InternalError,
+    InvalidRequest,
+    InvalidState,
+    ModelLoadFailed,
+    ModelLoading,
+    ModelNotDownloaded,
+    NoGpuVisible,
+    PasserelleError,
+)
+
+logger = logging.getLogger(__name__)
+
+FALLS = 3
+"""Chutes d'exemplaires dans la fenêtre avant de ne plus relancer."""
+FALLS_WINDOW = 300.0
+"""Fenêtre des chutes, en secondes."""
+
+_FIRST_RETRY = 5.0
+_MAX_RETRY = 300.0
+_STOP_MARGIN = 5.0
+_DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")
+
+
+class ModelState(StrEnum):
+    """État d'un modèle."""
+
+    UNAVAILABLE = "UNAVAILABLE"
+    DOWNLOADING = "DOWNLOADING"
+    CACHED = "CACHED"
+    LOADING = "LOADING"
+    READY = "READY"
+    UNLOADING = "UNLOADING"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTools:
+    """Ce dont tous les modèles se servent."""
+
+    replicas: ReplicaHost
+    downloads: Downloader
+    journal: Journal
+    changes: Changes
+    inspect: Callable[[ModelSpec], Artifacts]
+    """Regarde le disque ; peut bloquer."""
+    gpu_count: Callable[[], int]
+    """Nombre de GPU visibles."""
+    stop_grace: float
+    """Secondes laissées aux requêtes en cours quand un modèle se décharge."""
+
+
+class ManagedModel:
+    """Modèle du profil, ses exemplaires et son opération en cours."""
+
+    def __init__(self, spec: ModelSpec, tools: ModelTools, *, engine_available: bool) -> None:
+        self.spec = spec
+        self.artifacts = Artifacts()
+        self.replicas: list[Replica] = []
+        self.operation: Operation | None = None
+        self.last_failure: Failure | None = None
+        self.selected_gpus: tuple[int, ...] = spec.gpus
+        self.created_at = time.time()
+        self._tools = tools
+        self._engine_available = engine_available
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled: set[str] = set()
+        self._falls: deque[float] = deque()
+        self._load_failures = 0
+        self._retry_at = 0.0
+
+    @property
+    def state(self) -> ModelState:
+        """État présent."""
+        operation = self.operation
+        if operation is not None and operation.kind is OperationKind.UNLOAD:
+            return ModelState.UNLOADING
+        if self.replicas:
+            return ModelState.READY
+        if operation is not None:
+            downloading = operation.kind is OperationKind.DOWNLOAD or operation.progress.phase in _DOWNLOAD_PHASES
+            return ModelState.DOWNLOADING if downloading else ModelState.LOADING
+        return ModelState.CACHED if self.artifacts.complete else ModelState.UNAVAILABLE
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Options honorées : celles du moteur chargé, sinon celles du profil."""
+        return self.replicas[0].features if self.replicas else self.spec.features
+
+    def download(self, operation_id: str = "") -> Operation:
+        """Télécharge les poids ; sans effet s'ils sont là.
+
+        Raises:
+            InvalidState: une autre opération est en cours.
+        """
+        if self.artifacts.complete:
+            return self._nothing_to_do(OperationKind.DOWNLOAD)
+        return self._joined(OperationKind.DOWNLOAD) or self._begin(OperationKind.DOWNLOAD, self._download, operation_id)
+
+    def load(self, gpus: Sequence[int] = (), replicas: int | None = None) -> Operation:
+        """Charge le modèle ; sans effet s'il l'est.
+
+        Raises:
+            NoGpuVisible: le modèle exige un GPU, aucun n'est visible.
+            EngineUnavailable: moteur non fourni.
+            ModelNotDownloaded: poids absents, et le profil ne les télécharge pas de lui-même.
+            InvalidRequest: GPU inconnus.
+            InvalidState: une autre opération est en cours.
+        """
+        if self.state is ModelState.READY:
+            return self._nothing_to_do(OperationKind.LOAD)
+        joined = self._joined(OperationKind.LOAD, OperationKind.RESTART)
+        if joined is not None:
+            return joined
+        self._check_loadable(gpus)
+        if gpus:
+            self.selected_gpus = tuple(gpus)
+            self._tools.journal.choose(f"gpus/{self.spec.key}", list(gpus))
+        self._falls.clear()
+        count = replicas or self.spec.replicas
+        return self._begin(OperationKind.LOAD, lambda operation: self._load(operation, count))
+
+    def unload(self, *, force: bool = False) -> Operation:
+        """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
+
+        Raises:
+            InvalidState: un téléchargement est en cours.
+        """
+        operation = self.operation
+        if operation is not None and operation.kind is OperationKind.UNLOAD:
+            return operation
+        if operation is not None and operation.kind is OperationKind.DOWNLOAD:
+            raise self._busy(operation)
+        if operation is None and not self.replicas:
+            return self._nothing_to_do(OperationKind.UNLOAD)
+        previous = self._task if operation is not None else None
+        if operation is not None:
+            self._cancelled.add(operation.id)
+        return self._begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
+
+    async def cancel(self, operation: Operation) -> None:
+        """Annule l'opération en cours et attend qu'elle soit défaite.
+
+        Raises:
+            InvalidState: un déchargement ne s'annule pas.
+        """
+        if operation.kind is OperationKind.UNLOAD:
+            raise InvalidState("Un déchargement ne s'annule pas ; rechargez le modèle ensuite.")
+        self._cancelled.add(operation.id)
+        if self._task is not None:
+            self._task.cancel()
+        await operation.done.wait()
+
+    async def ensure(self, timeout: float) -> None:
+        """Attend que le modèle soit prêt, en le chargeant au besoin.
+
+        Raises:
+            ModelLoading: pas prêt dans le délai.
+            PasserelleError: celles de `load`, ou l'échec du chargement.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                while self.state is not ModelState.READY:
+                    operation = self.operation
+                    if operation is None:
+                        self._check_retry()
+                        operation = self.load()
+                    if operation.kind is OperationKind.UNLOAD:
+                        await operation.done.wait()
+                    else:
+                        await operation.result()
+        except TimeoutError:
+            raise ModelLoading(
+                f"Le modèle « {self.spec.key} » n'est pas encore prêt après {timeout:.0f} s ; réessayez bientôt.",
+                metadata={"model": self.spec.key, "waited_seconds": f"{timeout:.0f}"},
+                retry_after=5.0,
+            ) from None
+
+    async def adopt(self, processes: Sequence[Mapping[str, Any]]) -> None:
+        """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche."""
+        host = self._tools.replicas
+        if all(host.is_ready(process["name"]) for process in processes):
+            self.replicas = await asyncio.gather(*(host.adopt(process, _ignore) for process in processes))
+            return
+
+        async def wait(operation: Operation) -> None:
+            self.replicas = await self._gather(
+                [host.adopt(process, self._phase_of(operation)) for process in processes],
+                [process["name"] for process in processes],
+            )
+
+        self._begin(OperationKind.LOAD, wait)
+
+    async def replica_exited(self, name: str, code: int, *, asked: bool) -> None:
+        """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès."""
+        lost = next((replica for replica in self.replicas if replica.id == name), None)
+        if lost is None:
+            return
+        self.replicas.remove(lost)
+        self._tools.changes.notify()
+        await lost.link.aclose()
+        if asked or self.operation is not None:
+            return
+        now = time.monotonic()
+        self._falls.append(now)
+        while self._falls[0] < now - FALLS_WINDOW:
+            self._falls.popleft()
+        message = f"L'exemplaire {name} s'est arrêté tout seul (code {code})"
+        if len(self._falls) >= FALLS:
+            logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": len(self._falls)})
+            self.last_failure = Failure.of(
+                ModelLoadFailed(f"{message}, {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée.")
+            )
+            self._retry_at = now + FALLS_WINDOW
+            self._tools.changes.notify()
+            return
+        self.last_failure = Failure.of(ModelLoadFailed(f"{message} ; il est relancé."))
+        index = int(name.rpartition("-")[2])
+        self._begin(OperationKind.RESTART, lambda operation: self._restart(operation, index, lost.gpus))
+
+    def look(self, artifacts: Artifacts) -> bool:
+        """Prend ce que le disque contient ; vrai si cela a changé."""
+        changed = artifacts != self.artifacts
+        self.artifacts = artifacts
+        return changed
+
+    async def aclose(self) -> None:
+        """Abandonne l'opération en cours, sans toucher aux exemplaires."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for replica in self.replicas:
+            await replica.link.aclose()
+
+    def _nothing_to_do(self, kind: OperationKind) -> Operation:
+        operation = Operation(kind, self.spec.key)
+        operation.finish(OperationState.SUCCEEDED)
+        return operation
+
+    def _joined(self, *kinds: OperationKind) -> Operation | None:
+        """Opération en cours du même genre, que l'appelant rejoint."""
+        operation = self.operation
+        if operation is None:
+            return None
+        if operation.kind in kinds:
+            return operation
+        raise self._busy(operation)
+
+    def _busy(self, operation: Operation) -> InvalidState:
+        return InvalidState(
+            f"Le modèle « {self.spec.key} » est déjà en cours d'opération ({operation.kind}, {operation.id}) ; "
+            "attendez-la ou annulez-la.",
+            metadata={"model": self.spec.key, "operation_id": operation.id},
+            retry_after=2.0,
+        )
+
+    def _check_loadable(self, gpus: Sequence[int]) -> None:
+        spec, visible = self.spec, self._tools.gpu_count()
+        if spec.requires_gpu and visible == 0:
+            raise NoGpuVisible(
+                f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. Vérifiez le pilote NVIDIA et "
+                "l'accès du conteneur aux GPU, ou lancez le profil « embarque ».",
+                metadata={"model": spec.key},
+            )
+        unknown = [gpu for gpu in gpus if gpu >= visible]
+        if unknown or len(set(gpus)) != len(gpus):
+            raise InvalidRequest(
+                f"gpus : {list(gpus)} ne convient pas ; {visible} GPU visibles, chacun nommé une fois au plus.",
+                metadata={"field": "gpus", "limit": str(visible), "value": str(list(gpus))},
+            )
+        if not self._engine_available:
+            raise EngineUnavailable(
+                f"Le moteur « {spec.engine} » de « {spec.key} » n'est pas fourni par cette version de Passerelle.",
+                metadata={"model": spec.key, "engine": spec.engine},
+            )
+        if not self.artifacts.complete and not spec.auto_download:
+            raise ModelNotDownloaded(
+                f"Les poids de « {spec.key} » ne sont pas dans le cache : demandez d'abord leur téléchargement "
+                f"(POST /api/admin/models/{spec.key}/download).",
+                metadata={"model": spec.key},
+            )
+
+    def _check_retry(self) -> None:
+        """Une requête ne relance pas aussitôt un chargement qui vient d'échouer."""
+        wait = self._retry_at - time.monotonic()
+        if wait > 0 and self.last_failure is not None:
+            error = self.last_failure.error()
+            error.retry_after = wait
+            raise error
+
+    def _begin(
+        self, kind: OperationKind, work: Callable[[Operation], Awaitable[None]], operation_id: str = ""
+    ) -> Operation:
+        operation = Operation(kind, self.spec.key)
+        if operation_id:
+            operation.id = operation_id
+        self.operation = operation
+        self._tools.journal.save(operation)
+        self._task = asyncio.create_task(self._run(operation, work))
+        self._tools.changes.notify()
+        logger.info("operation_started", extra={"operation": operation.id, "kind": kind, "model": self.spec.key})
+        return operation
+
+    async def _run(self, operation: Operation, work: Callable[[Operation], Awaitable[None]]) -> None:
+        state, failure = OperationState.SUCCEEDED, None
+        try:
+            await work(operation)
+        except asyncio.CancelledError:
+            if operation.id not in self._cancelled:
+                raise
+            state = OperationState.CANCELLED
+        except PasserelleError as error:
+            state, failure = OperationState.FAILED, Failure.of(error)
+        except Exception as error:
+            logger.exception("operation_crashed", extra={"operation": operation.id})
+            failure = Failure.of(InternalError(f"L'opération a échoué de façon imprévue ({type(error).__name__})."))
+            state = OperationState.FAILED
+        self._cancelled.discard(operation.id)
+        self._remember(operation.kind, state, failure)
+        self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
+        if self.operation is operation:
+            self.operation = None
+        operation.finish(state, failure)
+        self._tools.journal.save(operation)
+        self._tools.changes.notify()
+        logger.info(
+            "operation_finished",
+            extra={
+                "operation": operation.id,
+                "model": self.spec.key,
+                "state": state,
+                "reason": failure.reason if failure else "",
+            },
+        )
+
+    def _remember(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
+        if state is OperationState.CANCELLED:
+            return
+        self.last_failure = failure
+        if kind not in (OperationKind.LOAD, OperationKind.RESTART):
+            return
+        self._load_failures = self._load_failures + 1 if failure else 0
+        if failure:
+            self._retry_at = time.monotonic() + min(_MAX_RETRY, _FIRST_RETRY * 2 ** (self._load_failures - 1))
+
+    async def _download(self, operation: Operation) -> None:
+        operation.progress.phase = "resolving"
+        await self._tools.downloads.fetch(self.spec.key, operation.progress, self._tools.changes.notify)
+
+    async def _load(self, operation: Operation, count: int) -> None:
+        if not self.artifacts.complete:
+            await self._download(operation)
+        share = max(1, len(self.selected_gpus) // count)
+        self.replicas = await self._gather(
+            [
+                self._tools.replicas.start(
+                    self.spec,
+                    index,
+                    self.selected_gpus[index * share : (index + 1) * share] if self.spec.requires_gpu else (),
+                    self._phase_of(operation),
+                )
+                for index in range(count)
+            ],
+            [f"{self.spec.key}-{index}" for index in range(count)],
+        )
+
+    async def _restart(self, operation: Operation, index: int, gpus: tuple[int, ...]) -> None:
+        starting = self._tools.replicas.start(self.spec, index, gpus, self._phase_of(operation))
+        self.replicas += await self._gather([starting], [f"{self.spec.key}-{index}"])
+
+    async def _gather(self, starting: Sequence[Awaitable[Replica]], names: Sequence[str]) -> list[Replica]:
+        """Attend tous les exemplaires ; un seul échec, ou une annulation, les arrête tous."""
+        tasks = [asyncio.ensure_future(one) for one in starting]
+        try:
+            return list(await asyncio.gather(*tasks))
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            for opened in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(opened, Replica):
+                    await opened.link.aclose()
+            await asyncio.shield(self._tools.replicas.stop(names, 0.0))
+            raise
+
+    async def _unload(self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool) -> None:
+        if previous is not None:
+            operation.progress.phase = "stopping"
+            previous.cancel()
+            await asyncio.wait({previous})
+        # Les fronts n'ont plus cette route : rien de neuf n'arrive pendant le vidage.
+        leaving, self.replicas = self.replicas, []
+        operation.progress.phase = "stopping" if force else "draining"
+        self._tools.changes.notify()
+        grace = 0.0 if force else self._tools.stop_grace + _STOP_MARGIN
+        await self._tools.replicas.stop([replica.id for replica in leaving], grace)
+        for replica in leaving:
+            await replica.link.aclose()
+
+    def _phase_of(self, operation: Operation) -> Callable[[str], None]:
+        def show(phase: str) -> None:
+            operation.progress.phase = phase
+            self._tools.changes.notify()
+
+        return show
+
+
+def _ignore(_phase: str) -> None:
+    pass

@@ -1,0 +1,188 @@
+"""Tous les modèles du profil, et ce qui les tient à jour : disque, processus, machine."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+from server.control.journal import Journal
+from server.control.machine import MachineProbe, MachineSample
+from server.control.model import ManagedModel, ModelState, ModelTools
+from server.control.operations import Failure, Operation, OperationKind, OperationState
+from server.domain import Profile
+from server.errors import ModelNotFound, OperationNotFound, PasserelleError, ShuttingDown
+from server.supervisor.client import SupervisorClient
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+"""Période de lecture du disque et de la machine."""
+
+_STOP_STRANGER_SECONDS = 5.0
+
+
+class Models:
+    """Registre des modèles."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        tools: ModelTools,
+        supervisor: SupervisorClient,
+        machine: MachineProbe,
+        *,
+        engine_available: Callable[[str], bool],
+        on_exit: Callable[[int], None],
+    ) -> None:
+        """`on_exit` reçoit l'identifiant de chaque processus qui finit."""
+        self.profile = profile
+        self.changes = tools.changes
+        self.sample = MachineSample()
+        self.wanted: tuple[str, ...] = ()
+        self.processes: list[dict[str, Any]] = []
+        self._models = {
+            spec.key: ManagedModel(spec, tools, engine_available=engine_available(spec.engine))
+            for spec in profile.models
+        }
+        self._tools = tools
+        self._supervisor = supervisor
+        self._machine = machine
+        self._on_exit = on_exit
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __iter__(self) -> Iterator[ManagedModel]:
+        return iter(self._models.values())
+
+    def get(self, name: str) -> ManagedModel:
+        """Modèle de cette clé ou de cet alias.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+        """
+        spec = self.profile.model(name)
+        if spec is None:
+            known = ", ".join(self._models)
+            raise ModelNotFound(
+                f"Le modèle « {name} » n'existe pas ; modèles de ce profil : {known}.",
+                metadata={"field": "model", "value": name[:200]},
+            )
+        return self._models[spec.key]
+
+    def running(self, operation_id: str) -> tuple[ManagedModel, Operation]:
+        """Opération en cours et son modèle.
+
+        Raises:
+            OperationNotFound: inconnue, ou finie.
+        """
+        for model in self._models.values():
+            if model.operation is not None and model.operation.id == operation_id:
+                return model, model.operation
+        raise OperationNotFound(
+            f"L'opération « {operation_id[:200]} » est inconnue ou déjà finie.",
+            metadata={"field": "operation_id", "value": operation_id[:200]},
+        )
+
+    async def start(self, *, load_all: bool) -> None:
+        """Retrouve ce qui tourne déjà, reprend ce qui a été interrompu, puis suit le monde."""
+        await self._tick()
+        events = await self._supervisor.watch()
+        await self._restore_choices()
+        adopted = await self._adopt()
+        await self._resume(adopted)
+        self._tasks = [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
+        if load_all:
+            self.wanted = tuple(self._models)
+            self._load_all()
+
+    async def aclose(self) -> None:
+        """Cesse de suivre ; les exemplaires restent en marche."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(model.aclose() for model in self._models.values()))
+
+    def not_loaded(self) -> list[str]:
+        """Modèles demandés au démarrage qui ne sont pas prêts."""
+        return [key for key in self.wanted if self._models[key].state is not ModelState.READY]
+
+    def _load_all(self) -> None:
+        for key, model in self._models.items():
+            try:
+                model.load()
+            except PasserelleError as error:
+                # Un moteur absent de cette version, ou des poids absents : le dire, sans bloquer les autres modèles.
+                model.last_failure = Failure.of(error)
+                self.wanted = tuple(name for name in self.wanted if name != key)
+                logger.warning("not_loaded_at_start", extra={"model": key, "reason": error.reason})
+
+    async def _restore_choices(self) -> None:
+        choices = await self._tools.journal.choices()
+        for key, model in self._models.items():
+            gpus = choices.get(f"gpus/{key}")
+            if gpus and all(gpu < self._machine.gpu_count for gpu in gpus):
+                model.selected_gpus = tuple(gpus)
+
+    async def _adopt(self) -> set[str]:
+        found: dict[str, list[dict[str, Any]]] = {}
+        for process in await self._supervisor.list():
+            if process["kind"] != "worker" or not process["pid"]:
+                continue
+            key = process["meta"].get("key", "")
+            if key in self._models:
+                found.setdefault(key, []).append(process)
+            else:
+                await self._supervisor.stop(process["name"], _STOP_STRANGER_SECONDS)
+        for key, processes in found.items():
+            await self._models[key].adopt(processes)
+            logger.info("replicas_adopted", extra={"model": key, "count": len(processes)})
+        return set(found)
+
+    async def _resume(self, adopted: set[str]) -> None:
+        journal: Journal = self._tools.journal
+        for operation in await journal.running():
+            model = self._models.get(operation.model)
+            if model is not None and model.operation is not None and model.operation.id == operation.id:
+                continue
+            if model is not None and operation.kind is OperationKind.DOWNLOAD and model.operation is None:
+                logger.info("download_resumed", extra={"model": operation.model, "operation": operation.id})
+                model.download(operation.id)
+                continue
+            if operation.model in adopted and operation.kind is OperationKind.LOAD:
+                operation.finish(OperationState.SUCCEEDED)
+            else:
+                operation.finish(
+                    OperationState.FAILED,
+                    Failure.of(ShuttingDown("Opération interrompue par l'arrêt du serveur ; relancez-la.")),
+                )
+            journal.save(operation)
+
+    async def _follow(self, events: AsyncIterator[Mapping[str, Any]]) -> None:
+        async for event in events:
+            if event["event"] != "exited":
+                continue
+            self._on_exit(event["pid"])
+            name, code = event["name"], event["exit_code"]
+            self._tools.replicas.exited(name, code)
+            model = self._models.get(name.rpartition("-")[0])
+            if model is not None:
+                await model.replica_exited(name, code, asked=event["asked"])
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                await self._tick()
+            except Exception:
+                logger.exception("tick_failed")
+
+    async def _tick(self) -> None:
+        """Relit le disque et la machine, hors de la boucle."""
+        models = list(self._models.values())
+
+        def read() -> tuple[MachineSample, list[Any]]:
+            return self._machine.sample(), [self._tools.inspect(model.spec) for model in models]
+
+        self.sample, found = await asyncio.to_thread(read)
+        self.processes = await self._supervisor.list()
+        if any([model.look(artifacts) for model, artifacts in zip(models, found, strict=True)]):
+            self.changes.notify()

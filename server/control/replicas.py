@@ -1,0 +1,141 @@
+"""Les exemplaires : lancés par le superviseur, suivis par leur fichier d'état, joints par leur prise."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from server.domain import ModelSpec
+from server.errors import ModelLoadFailed, WorkerLost, error_for
+from server.link.client import LinkClient
+from server.supervisor.client import SupervisorClient, SupervisorError
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.05
+_BUFFER_BYTES = 1024 * 1024
+
+OnPhase = Callable[[str], None]
+
+
+@dataclass(slots=True, eq=False)
+class Replica:
+    """Exemplaire prêt."""
+
+    id: str
+    gpus: tuple[int, ...]
+    pid: int
+    socket: Path
+    features: tuple[str, ...]
+    link: LinkClient
+    ready_at: float
+
+
+class ReplicaHost:
+    """Lance, adopte et arrête des exemplaires."""
+
+    def __init__(
+        self,
+        supervisor: SupervisorClient,
+        run_dir: Path,
+        command: Callable[[ModelSpec, int], Sequence[str]],
+        max_frame_bytes: int,
+    ) -> None:
+        self._supervisor = supervisor
+        self._run_dir = run_dir
+        self._command = command
+        self._max_frame_bytes = max_frame_bytes
+        self._exits: dict[str, asyncio.Future[int]] = {}
+
+    async def start(self, spec: ModelSpec, index: int, gpus: tuple[int, ...], on_phase: OnPhase) -> Replica:
+        """Lance un exemplaire et attend qu'il soit prêt.
+
+        Raises:
+            ModelLoadFailed: le moteur ne s'est pas ouvert.
+        """
+        name = f"{spec.key}-{index}"
+        self._status_path(name).unlink(missing_ok=True)
+        exited = self._exits[name] = asyncio.get_running_loop().create_future()
+        on_phase("spawning")
+        try:
+            pid = await self._supervisor.spawn(
+                name,
+                self._command(spec, index),
+                {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))},
+                {"key": spec.key, "gpus": list(gpus)},
+            )
+            return await self._ready(name, pid, gpus, exited, on_phase)
+        except SupervisorError as error:
+            raise ModelLoadFailed(f"L'exemplaire {name} n'a pas pu être lancé : {error}") from error
+        finally:
+            self._exits.pop(name, None)
+
+    async def adopt(self, process: Mapping[str, Any], on_phase: OnPhase) -> Replica:
+        """Retrouve un exemplaire lancé avant le redémarrage du plan de contrôle."""
+        name = process["name"]
+        exited = self._exits[name] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._ready(name, process["pid"], tuple(process["meta"].get("gpus", ())), exited, on_phase)
+        finally:
+            self._exits.pop(name, None)
+
+    async def stop(self, names: Sequence[str], grace: float) -> None:
+        """Arrête des exemplaires ; leurs requêtes en cours ont `grace` secondes."""
+        await asyncio.gather(*(self._supervisor.stop(name, grace) for name in names))
+
+    def exited(self, name: str, code: int) -> None:
+        """Apprend la fin d'un processus."""
+        waiting = self._exits.get(name)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(code)
+
+    def is_ready(self, name: str) -> bool:
+        """Vrai si l'exemplaire a fini de s'ouvrir."""
+        return self._status(name).get("phase") == "ready"
+
+    async def _ready(
+        self, name: str, pid: int, gpus: tuple[int, ...], exited: "asyncio.Future[int]", on_phase: OnPhase
+    ) -> Replica:
+        shown = ""
+        while True:
+            status = self._status(name)
+            if status.get("event") == "failed":
+                raise error_for(status["reason"], status["message"])
+            if exited.done():
+                raise ModelLoadFailed(
+                    f"L'exemplaire {name} s'est arrêté pendant son ouverture (code {exited.result()}) ; "
+                    "son journal dit pourquoi.",
+                    metadata={"replica": name, "exit_code": str(exited.result())},
+                )
+            phase = status.get("phase", "")
+            if phase == "ready":
+                return await self._connected(name, pid, gpus, tuple(status["features"]))
+            if phase and phase != shown:
+                shown = phase
+                on_phase(phase)
+            await asyncio.wait({exited}, timeout=_POLL_SECONDS)
+
+    async def _connected(self, name: str, pid: int, gpus: tuple[int, ...], features: tuple[str, ...]) -> Replica:
+        path = self._run_dir / f"{name}.sock"
+        try:
+            link = await LinkClient.connect(
+                str(path), "control", max_frame_bytes=self._max_frame_bytes, request_buffer_bytes=_BUFFER_BYTES
+            )
+        except (OSError, WorkerLost) as error:
+            raise ModelLoadFailed(f"L'exemplaire {name} ne répond pas sur sa prise : {error}") from error
+        logger.info("replica_ready", extra={"replica": name, "pid": pid})
+        return Replica(name, gpus, pid, path, features, link, time.time())
+
+    def _status_path(self, name: str) -> Path:
+        return self._run_dir / f"{name}.status.json"
+
+    def _status(self, name: str) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(self._status_path(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found

@@ -1,0 +1,1 @@
+"""Les services gRPC du plan de contrôle."""

@@ -1,0 +1,205 @@
+"""AdminService : l'état, les verbes sur les modèles, les opérations, les journaux."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from passerelle.v1 import admin_pb2, admin_pb2_grpc
+
+from server import __version__
+from server.control.journal import Journal
+from server.control.log_tail import tail
+from server.control.messages import (
+    timestamp,
+    to_capability,
+    to_endpoint,
+    to_gpus,
+    to_host,
+    to_limits,
+    to_model,
+    to_operation,
+)
+from server.control.models import Models
+from server.control.operations import Operation
+from server.domain import Endpoint, Limits
+from server.errors import InvalidRequest
+
+_WATCH_SECONDS = 2.0
+_MAX_LOG_LINES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AdminFacts:
+    """Ce qui ne change pas tant que le serveur tourne."""
+
+    limits: Limits
+    endpoints: Sequence[Endpoint]
+    logs: Path
+    api_key_required: bool
+    admin_key_required: bool
+    started_at: float
+
+
+class AdminService(admin_pb2_grpc.AdminServiceServicer):
+    """Administration ; les clés sont vérifiées avant d'arriver ici."""
+
+    def __init__(self, models: Models, journal: Journal, facts: AdminFacts) -> None:
+        self._models = models
+        self._journal = journal
+        self._facts = facts
+
+    async def GetStatus(self, _request: Any, _context: Any) -> admin_pb2.GetStatusResponse:
+        """État présent."""
+        return admin_pb2.GetStatusResponse(status=self._status())
+
+    async def WatchStatus(
+        self, request: admin_pb2.WatchStatusRequest, _context: Any
+    ) -> AsyncIterator[admin_pb2.WatchStatusResponse]:
+        """État à chaque changement, et au moins à chaque période."""
+        interval = _WATCH_SECONDS
+        if request.HasField("interval"):
+            interval = request.interval.ToNanoseconds() / 1e9
+            if not 0.2 <= interval <= 60:
+                raise _out_of_range("interval", f"{interval:g} s", "de 0,2 s à 60 s")
+        sequence = 0
+        while True:
+            sequence += 1
+            yield admin_pb2.WatchStatusResponse(status=self._status(), sequence=sequence)
+            await self._models.changes.wait(interval)
+
+    async def ListModels(self, request: admin_pb2.ListModelsRequest, _context: Any) -> admin_pb2.ListModelsResponse:
+        """Page de modèles, dans l'ordre du profil."""
+        size = _page_size(request.page_size, 100, 1000)
+        first = _page_token(request.page_token)
+        models = list(self._models)
+        following = first + size if first + size < len(models) else 0
+        return admin_pb2.ListModelsResponse(
+            models=[to_model(model) for model in models[first : first + size]],
+            next_page_token=str(following) if following else "",
+        )
+
+    async def GetCapabilities(self, _request: Any, _context: Any) -> admin_pb2.GetCapabilitiesResponse:
+        """Capacités, limites et adresses."""
+        return admin_pb2.GetCapabilitiesResponse(
+            profile=self._models.profile.name,
+            version=__version__,
+            limits=to_limits(self._facts.limits),
+            models=[
+                admin_pb2.ModelCapabilities(
+                    key=model.spec.key,
+                    aliases=model.spec.aliases,
+                    capability=to_capability(model.spec.capability),
+                    features=model.features,
+                    languages=model.spec.languages,
+                    context_tokens=model.spec.context_tokens,
+                )
+                for model in self._models
+            ],
+            endpoints=[to_endpoint(endpoint) for endpoint in self._facts.endpoints],
+        )
+
+    async def DownloadModel(
+        self, request: admin_pb2.DownloadModelRequest, _context: Any
+    ) -> admin_pb2.DownloadModelResponse:
+        """Télécharge et vérifie."""
+        operation = self._models.get(request.model).download()
+        return admin_pb2.DownloadModelResponse(operation=await _answer(operation, request.wait))
+
+    async def LoadModel(self, request: admin_pb2.LoadModelRequest, _context: Any) -> admin_pb2.LoadModelResponse:
+        """Charge."""
+        replicas = request.replicas if request.HasField("replicas") else None
+        if replicas is not None and not 1 <= replicas <= 64:
+            raise _out_of_range("replicas", str(replicas), "de 1 à 64")
+        operation = self._models.get(request.model).load(tuple(request.gpus), replicas)
+        return admin_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
+
+    async def UnloadModel(
+        self, request: admin_pb2.UnloadModelRequest, _context: Any
+    ) -> admin_pb2.UnloadModelResponse:
+        """Décharge."""
+        operation = self._models.get(request.model).unload(force=request.force)
+        return admin_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
+
+    async def CancelOperation(
+        self, request: admin_pb2.CancelOperationRequest, _context: Any
+    ) -> admin_pb2.CancelOperationResponse:
+        """Annule une opération en cours et attend qu'elle soit défaite."""
+        model, operation = self._models.running(request.operation_id)
+        await model.cancel(operation)
+        return admin_pb2.CancelOperationResponse(operation=to_operation(operation))
+
+    async def ListOperations(
+        self, request: admin_pb2.ListOperationsRequest, _context: Any
+    ) -> admin_pb2.ListOperationsResponse:
+        """Page d'opérations ; celles qui sont en cours ont leur avancement du moment."""
+        size = _page_size(request.page_size, 50, 500)
+        key = self._models.get(request.model).spec.key if request.model else ""
+        page, following = await self._journal.page(size, before=_page_token(request.page_token), model=key)
+        live = {model.operation.id: model.operation for model in self._models if model.operation is not None}
+        return admin_pb2.ListOperationsResponse(
+            operations=[to_operation(live.get(operation.id, operation)) for operation in page],
+            next_page_token=str(following) if following else "",
+        )
+
+    async def StreamLogs(
+        self, request: admin_pb2.StreamLogsRequest, _context: Any
+    ) -> AsyncIterator[admin_pb2.StreamLogsResponse]:
+        """Dernières lignes, puis les nouvelles."""
+        key = self._models.get(request.model).spec.key
+        if request.tail_lines > _MAX_LOG_LINES:
+            raise _out_of_range("tail_lines", str(request.tail_lines), f"{_MAX_LOG_LINES} au plus")
+        async for lines in tail(self._facts.logs, key, request.tail_lines or 200, follow=request.follow):
+            yield admin_pb2.StreamLogsResponse(lines=lines)
+
+    def _status(self) -> admin_pb2.Status:
+        models, facts = list(self._models), self._facts
+        profile = self._models.profile
+        return admin_pb2.Status(
+            observed_at=timestamp(time.time()),
+            profile=profile.name,
+            profile_notice=profile.notice,
+            version=__version__,
+            models=[to_model(model) for model in models],
+            gpus=to_gpus(self._models.sample, models),
+            host=to_host(self._models.sample, models),
+            api_key_required=facts.api_key_required,
+            admin_key_required=facts.admin_key_required,
+            processes=[
+                admin_pb2.ServerProcess(
+                    name=process["name"], pid=process["pid"], restarts=process["restarts"], broken=process["broken"]
+                )
+                for process in self._models.processes
+            ],
+            started_at=timestamp(facts.started_at),
+        )
+
+
+async def _answer(operation: Operation, wait: bool) -> admin_pb2.Operation:
+    if wait:
+        await operation.result()
+    return to_operation(operation)
+
+
+def _page_size(asked: int, default: int, maximum: int) -> int:
+    if asked > maximum:
+        raise _out_of_range("page_size", str(asked), f"de 1 à {maximum}")
+    return asked or default
+
+
+def _page_token(token: str) -> int:
+    if not token:
+        return 0
+    if not token.isascii() or not token.isdigit() or len(token) > 18:
+        raise InvalidRequest(
+            "page_token : ce jeton n'est pas celui d'une page précédente.",
+            metadata={"field": "page_token", "value": token[:100]},
+        )
+    return int(token)
+
+
+def _out_of_range(field: str, value: str, limit: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{field} : {value} est hors des limites ({limit}).", metadata={"field": field, "limit": limit, "value": value}
+    )
