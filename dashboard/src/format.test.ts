@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { bytes, percent, seconds } from "./format";
+
+test("les tailles se lisent en français", () => {
+  expect(bytes(0)).toBe("0 o");
+  expect(bytes(999)).toBe("999 o");
+  expect(bytes(1500)).toBe("1,5 ko");
+  expect(bytes(98_362_432)).toBe("98 Mo");
+});
+
+test("les durées", () => {
+  expect(seconds(-1)).toBe("0 s");
+  expect(seconds(59.4)).toBe("59 s");
+  expect(seconds(61)).toBe("1 min 01 s");
+});
+
+test("une part inconnue n'est pas zéro", () => {
+  expect(percent(undefined, 10)).toBeUndefined();
+  expect(percent(5, 0)).toBeUndefined();
+  expect(percent(5, 10)).toBe(50);
+  expect(percent(20, 10)).toBe(100);
+});

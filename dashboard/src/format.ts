@@ -1,0 +1,26 @@
+const UNITS = ["o", "ko", "Mo", "Go", "To"];
+
+/** Taille lisible, en unités décimales. */
+export function bytes(value: number): string {
+  let unit = 0;
+  let size = value;
+  while (size >= 1000 && unit < UNITS.length - 1) {
+    size /= 1000;
+    unit += 1;
+  }
+  const digits = unit > 0 && size < 10 ? 1 : 0;
+  return `${size.toFixed(digits).replace(".", ",")} ${UNITS[unit]}`;
+}
+
+/** Durée lisible, arrondie à la seconde. */
+export function seconds(value: number): string {
+  const whole = Math.max(0, Math.round(value));
+  if (whole < 60) return `${whole} s`;
+  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+}
+
+/** Part faite, de 0 à 100 ; `undefined` si elle est inconnue. */
+export function percent(done: number | undefined, total: number | undefined): number | undefined {
+  if (done === undefined || !total) return undefined;
+  return Math.min(100, (100 * done) / total);
+}

@@ -1,0 +1,30 @@
+import createCache from "@emotion/cache";
+import { CacheProvider } from "@emotion/react";
+import { CssBaseline, createTheme, ThemeProvider } from "@mui/material";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./App";
+
+// La politique de sécurité n'admet que les styles qui portent le nonce de cette page.
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
+const cache = createCache({ key: "css", ...(nonce ? { nonce } : {}) });
+
+const theme = createTheme({
+  colorSchemes: { light: true, dark: true },
+  shape: { borderRadius: 10 },
+  typography: { fontFamily: "system-ui, sans-serif", button: { textTransform: "none" } },
+});
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <CacheProvider value={cache}>
+        <ThemeProvider theme={theme}>
+          <CssBaseline />
+          <App />
+        </ThemeProvider>
+      </CacheProvider>
+    </StrictMode>,
+  );
+}
