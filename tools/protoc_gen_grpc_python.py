@@ -33,6 +33,4 @@ def generate(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(
-        generate(CodeGeneratorRequest.FromString(sys.stdin.buffer.read())).SerializeToString()
-    )
+    sys.stdout.buffer.write(generate(CodeGeneratorRequest.FromString(sys.stdin.buffer.read())).SerializeToString())

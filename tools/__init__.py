@@ -1,0 +1,1 @@
+"""Les outils du dépôt : installer, vérifier, produire."""

@@ -1,0 +1,50 @@
+"""Produit `gen/` depuis `protos/` ; avec `--check`, dit seulement si ce qui est commité est à jour."""
+
+import filecmp
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GEN = ROOT / "gen"
+DESCRIPTOR = "passerelle.binpb"
+"""Contrat public et ses imports, lu par le transcodeur d'Envoy."""
+
+
+def generate(folder: Path) -> None:
+    """Écrit tout sous `folder`."""
+    buf = str(ROOT / ".venv" / "bin" / "buf")
+    subprocess.run([buf, "generate", "--output", str(folder)], cwd=ROOT, check=True)
+    # google.rpc est joint : sans ErrorInfo, le transcodeur ne saurait pas écrire le détail d'une erreur.
+    public = ("--path", "protos/passerelle/v1", "--path", "protos/google")
+    output = str(folder / "gen" / DESCRIPTOR)
+    subprocess.run([buf, "build", "--exclude-source-info", *public, "-o", output], cwd=ROOT, check=True)
+
+
+def differences(expected: Path, found: Path) -> list[str]:
+    """Fichiers absents, en trop ou différents."""
+    names = {path.relative_to(root) for root in (expected, found) for path in root.rglob("*") if path.is_file()}
+    kept = sorted(name for name in names if "__pycache__" not in name.parts)
+    return [str(name) for name in kept if not _same(expected / name, found / name)]
+
+
+def _same(first: Path, second: Path) -> bool:
+    return first.is_file() and second.is_file() and filecmp.cmp(first, second, shallow=False)
+
+
+def main(arguments: list[str]) -> int:
+    """Produit ou vérifie ; rend le code de sortie."""
+    if "--check" not in arguments:
+        generate(ROOT)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        generate(Path(folder))
+        stale = differences(Path(folder) / "gen", GEN)
+    if stale:
+        print(f"gen/ n'est pas à jour : lancez « make gen » ({', '.join(stale)}).", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
