@@ -91,7 +91,9 @@ async def main() -> None:
         await engine.open()
         await engine.warm_up()
         print(f"{machine()} ; {args.rounds} paires alternées, {args.tokens} jetons par flux, {threads} fils\n")
-        print("| flux | Passerelle, jetons/s | moteur, jetons/s | rapport | 1er jeton P. (ms, p50) | moteur (ms, p50) | écart (ms) |")
+        print(
+            "| flux | Passerelle, jetons/s | moteur, jetons/s | rapport | 1er jeton P. (ms, p50) | moteur (ms, p50) | écart (ms) |"
+        )
         print("|---|---|---|---|---|---|---|")
         for streams in (1, 4):
             await measure(product, engine, streams, args.rounds, args.tokens)  # type: ignore[arg-type]

@@ -87,9 +87,9 @@ class Load:
 async def apply(side: Side, load: Load) -> tuple[dict[str, float], list[StreamResult], float]:
     """Applique une charge ; rend le processeur par processus (µs par unité), les relevés et la durée."""
     connections = [await Connection.open("127.0.0.1", side.port) for _ in range(load.connections)]
-    body = (
-        b'{"model":"qwen","messages":[{"role":"user","content":"Bonjour"}],"max_tokens":%d,"stream":%s}'
-        % (load.tokens, b"true" if load.stream else b"false")
+    body = b'{"model":"qwen","messages":[{"role":"user","content":"Bonjour"}],"max_tokens":%d,"stream":%s}' % (
+        load.tokens,
+        b"true" if load.stream else b"false",
     )
     results: list[StreamResult] = []
 
@@ -198,7 +198,9 @@ async def main() -> None:
     from server.supervisor.envoy import envoy_binary
 
     print(f"{machine()} ; {rounds} paires alternées après un échauffement\n")
-    print("| charge | chemin | µs de processeur par jeton ou requête | dont | jetons ou requêtes/s | 1er octet p50 / p99 (ms) |")
+    print(
+        "| charge | chemin | µs de processeur par jeton ou requête | dont | jetons ou requêtes/s | 1er octet p50 / p99 (ms) |"
+    )
     print("|---|---|---|---|---|---|")
     for step, loads in (
         (0.0, [Load("saturée, 16 flux", 16, 4, 200, True), Load("sans flux, 64 connexions", 64, 20, 8, False)]),

@@ -1,6 +1,6 @@
 """Le pair : FastAPI et uvicorn (uvloop), des événements SSE écrits jeton par jeton, comme un serveur d'inférence courant.
 
-    python -m bench.peer_fastapi PRISE PAS_EN_MS
+python -m bench.peer_fastapi PRISE PAS_EN_MS
 """
 
 import asyncio

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS operations (
 CREATE TABLE IF NOT EXISTS choices (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _SAVE = """
-INSERT INTO operations (id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at)
+INSERT INTO operations
+  (id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, phase = excluded.phase, completed = excluded.completed,
   total = excluded.total, reason = excluded.reason, message = excluded.message, failed_at = excluded.failed_at,
@@ -82,7 +83,9 @@ class Journal:
         """Opérations de la plus récente à la plus ancienne, et la place où reprendre (0 : c'est fini)."""
 
         def read(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            query = f"SELECT {_COLUMNS} FROM operations WHERE seq < ? AND (? = '' OR model = ?) ORDER BY seq DESC LIMIT ?"
+            query = (
+                f"SELECT {_COLUMNS} FROM operations WHERE seq < ? AND (? = '' OR model = ?) ORDER BY seq DESC LIMIT ?"
+            )
             return db.execute(query, (before or 2**62, model, model, size + 1)).fetchall()
 
         rows = await self._call(lambda: read(self._db))

@@ -1,6 +1,7 @@
 """Des valeurs du plan de contrôle aux messages du contrat."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -32,9 +33,7 @@ def to_failure(failure: Failure | None) -> admin_pb2.ErrorDetail | None:
     """Raison d'un échec."""
     if failure is None:
         return None
-    return admin_pb2.ErrorDetail(
-        reason=failure.reason, message=failure.message, occurred_at=timestamp(failure.at)
-    )
+    return admin_pb2.ErrorDetail(reason=failure.reason, message=failure.message, occurred_at=timestamp(failure.at))
 
 
 def to_operation(operation: Operation) -> admin_pb2.Operation:
@@ -43,9 +42,9 @@ def to_operation(operation: Operation) -> admin_pb2.Operation:
     remaining = progress.remaining
     return admin_pb2.Operation(
         id=operation.id,
-        kind=admin_pb2.OperationKind.Value(f"OPERATION_KIND_{operation.kind}"),
+        kind=f"OPERATION_KIND_{operation.kind}",
         model=operation.model,
-        state=admin_pb2.OperationState.Value(f"OPERATION_STATE_{operation.state}"),
+        state=f"OPERATION_STATE_{operation.state}",
         progress=admin_pb2.OperationProgress(
             phase=progress.phase,
             completed_bytes=progress.completed,
@@ -65,12 +64,12 @@ def to_operation(operation: Operation) -> admin_pb2.Operation:
 
 def to_capability(capability: domain.Capability) -> "admin_pb2.Capability":
     """Capacité."""
-    return admin_pb2.Capability.Value(f"CAPABILITY_{capability.name}")
+    return cast("admin_pb2.Capability", admin_pb2.Capability.Value(f"CAPABILITY_{capability.name}"))
 
 
 def to_state(state: ModelState) -> "admin_pb2.ModelState":
     """État d'un modèle."""
-    return admin_pb2.ModelState.Value(f"MODEL_STATE_{state}")
+    return cast("admin_pb2.ModelState", admin_pb2.ModelState.Value(f"MODEL_STATE_{state}"))
 
 
 def to_model(model: ManagedModel) -> admin_pb2.Model:
@@ -122,9 +121,7 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
         aliases=model.spec.aliases,
         capability=to_capability(model.spec.capability),
         state=to_state(model.state),
-        workers=[
-            control_pb2.WorkerRoute(id=replica.id, sockets=[str(replica.socket)]) for replica in model.replicas
-        ],
+        workers=[control_pb2.WorkerRoute(id=replica.id, sockets=[str(replica.socket)]) for replica in model.replicas],
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,

@@ -229,7 +229,9 @@ class ManagedModel:
         if len(self._falls) >= FALLS:
             logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": len(self._falls)})
             self.last_failure = Failure.of(
-                ModelLoadFailed(f"{message}, {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée.")
+                ModelLoadFailed(
+                    f"{message}, {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
+                )
             )
             self._retry_at = now + FALLS_WINDOW
             self._tools.changes.notify()
@@ -278,8 +280,8 @@ class ManagedModel:
         spec, visible = self.spec, self._tools.gpu_count()
         if spec.requires_gpu and visible == 0:
             raise NoGpuVisible(
-                f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. Vérifiez le pilote NVIDIA et "
-                "l'accès du conteneur aux GPU, ou lancez le profil « embarque ».",
+                f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. Vérifiez le pilote NVIDIA "
+                "et l'accès du conteneur aux GPU, ou lancez le profil « embarque ».",
                 metadata={"model": spec.key},
             )
         unknown = [gpu for gpu in gpus if gpu >= visible]

@@ -184,5 +184,6 @@ class Models:
 
         self.sample, found = await asyncio.to_thread(read)
         self.processes = await self._supervisor.list()
-        if any([model.look(artifacts) for model, artifacts in zip(models, found, strict=True)]):
+        changed = [model.look(artifacts) for model, artifacts in zip(models, found, strict=True)]
+        if any(changed):
             self.changes.notify()

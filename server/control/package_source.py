@@ -176,7 +176,8 @@ def _size(file: SourceFile, weights_dir: Path) -> int:
             total += (weights_dir / part).stat().st_size
         except OSError as error:
             raise DownloadFailed(
-                f"Le paquet de poids « {part} » manque dans PASSERELLE_WEIGHTS_DIR ({weights_dir}) : lancez « make setup ».",
+                f"Le paquet de poids « {part} » manque dans PASSERELLE_WEIGHTS_DIR ({weights_dir}) : "
+                "lancez « make setup ».",
                 metadata={"file": file.name, "part": part},
             ) from error
     return total

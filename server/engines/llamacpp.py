@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from server.engines.base import ChatKind, EngineSpec
-from server.engines.llamacpp_shape import Answer, SubRequest, split_request
+from server.engines.llamacpp_shape import SubRequest, split_request
 from server.errors import EngineFailed, InvalidRequest, ModelLoadFailed, PasserelleError, UnsupportedOption
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ class LlamaCppEngine:
         # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
-        import xllamacpp  # noqa: PLC0415  (bibliothèque lourde, chargée à l'ouverture)
+        import xllamacpp
 
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
@@ -142,7 +142,7 @@ class LlamaCppEngine:
                 if not stop.is_set():
                     handler(sub.body, on_chunk)
                 put(None)
-            except Exception as error:  # noqa: BLE001  (rendue à la requête, dans sa boucle)
+            except Exception as error:
                 put(error)
 
         return loop.run_in_executor(self._pool, run)

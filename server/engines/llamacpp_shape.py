@@ -16,7 +16,6 @@ from server.engines.base import ChatKind
 from server.errors import UnsupportedOption
 
 
-
 @dataclass(frozen=True, slots=True)
 class SubRequest:
     """Une des requêtes faites à llama.cpp."""
@@ -87,10 +86,9 @@ def _prompts(body: dict[str, Any]) -> list[Any]:
     if best_of not in (None, 1):
         raise UnsupportedOption("best_of : non disponible.", metadata={"field": "best_of", "value": str(best_of)})
     prompt = body.get("prompt")
+    prompts = [prompt]
     if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
         prompts = list(prompt)
-    else:
-        prompts = [prompt]
     if body.get("echo") and not all(isinstance(one, str) for one in prompts):
         raise UnsupportedOption("echo : seulement avec un texte de départ.", metadata={"field": "echo"})
     if body.get("echo") and body.get("logprobs"):

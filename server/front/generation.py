@@ -17,8 +17,8 @@ from server.errors import EngineFailed, PasserelleError
 from server.front.coalesce import Coalescer
 from server.front.metrics import FrontMetrics
 from server.front.openai import OpenAiRequest
-from server.front.routing import Lease, Router
 from server.front.routes import Route
+from server.front.routing import Lease, Router
 from server.link.client import LinkCall
 from server.rpc.logs import request_id
 

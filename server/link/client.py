@@ -139,9 +139,7 @@ class LinkClient:
         self.load = WorkerLoad()
 
     @classmethod
-    async def connect(
-        cls, path: str, name: str, *, max_frame_bytes: int, request_buffer_bytes: int
-    ) -> "LinkClient":
+    async def connect(cls, path: str, name: str, *, max_frame_bytes: int, request_buffer_bytes: int) -> "LinkClient":
         """Ouvre une liaison.
 
         Raises:
@@ -275,6 +273,4 @@ def _lost() -> WorkerLost:
 
 
 def _failure(failure: link_pb2.Failure) -> PasserelleError:
-    return error_for(
-        failure.reason, failure.message, dict(failure.metadata), failure.retry_after_seconds or None
-    )
+    return error_for(failure.reason, failure.message, dict(failure.metadata), failure.retry_after_seconds or None)

@@ -1,6 +1,6 @@
 """Le bout de la liaison qui est dans l'exemplaire.
 
-Ce que toutes les requêtes d'un front produisent en un tour de boucle part en une seule trame, en colonnes. Rien n'attend
+Ce que toutes les requêtes d'un front produisent en un tour de boucle part en une trame, en colonnes. Rien n'attend
 ici : un front qui ne lit plus perd sa liaison quand son tampon déborde, et le moteur n'en sait rien.
 """
 

@@ -35,9 +35,7 @@ class SupervisorClient:
         """
         return cls(*await asyncio.open_unix_connection(str(path), limit=_LINE_BYTES))
 
-    async def spawn(
-        self, name: str, argv: Sequence[str], env: Mapping[str, str], meta: Mapping[str, Any]
-    ) -> int:
+    async def spawn(self, name: str, argv: Sequence[str], env: Mapping[str, str], meta: Mapping[str, Any]) -> int:
         """Lance un exemplaire ; rend son identifiant de processus.
 
         Raises:

@@ -35,7 +35,7 @@ class EnvoySettings:
     concurrency: int
     """Fils d'Envoy."""
     descriptor: Path
-    """Descripteur des services, imports compris (`.build/passerelle.pb`)."""
+    """Descripteur des services, imports compris (`gen/passerelle.binpb`)."""
     max_json_body_bytes: int
     """Octets d'un corps JSON au plus."""
     max_upload_bytes: int

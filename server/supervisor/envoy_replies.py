@@ -32,7 +32,8 @@ class _Reply:
 def local_replies(max_json_body_bytes: int, max_upload_bytes: int) -> list[dict[str, Any]]:
     """Règles des deux familles, de la plus précise à la plus large ; la première qui convient l'emporte."""
     too_large = (
-        f"Le corps de la requête dépasse la limite : {max_json_body_bytes} octets de JSON (PASSERELLE_MAX_JSON_BODY_BYTES) "
+        "Le corps de la requête est trop gros : "
+        f"{max_json_body_bytes} octets de JSON (PASSERELLE_MAX_JSON_BODY_BYTES) "
         f"ou {max_upload_bytes} octets d'audio (PASSERELLE_MAX_UPLOAD_BYTES)."
     )
     unavailable = (

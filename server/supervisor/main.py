@@ -73,7 +73,7 @@ def _check_port(bind: str, port: int) -> None:
         socket.create_server((bind, port), family=family).close()
     except OSError as error:
         raise _PortTaken(
-            f"le port {port} de {bind} ne peut pas être ouvert ({error.strerror}) ; choisissez-en un autre avec HOST_PORT."
+            f"le port {port} de {bind} ne peut pas être ouvert ({error.strerror}) ; HOST_PORT en choisit un autre."
         ) from error
 
 

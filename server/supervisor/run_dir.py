@@ -13,7 +13,7 @@ SUBFOLDERS = ("spool", "logs", "metrics")
 
 _LOCK = ".lock"
 _SOCKET_PATH_BYTES = 107
-_LONGEST_SOCKET_NAME = 40
+_LONGEST_SOCKET_NAME = 26
 
 
 class RunDirError(Exception):

@@ -173,9 +173,7 @@ class Supervisor:
 
     async def _start(self, entry: _Entry) -> Child:
         name = entry.command.name
-        child = await Child.start(
-            entry.command, self._parent_fd, self._logs / f"{name}.log", forward=self._forward
-        )
+        child = await Child.start(entry.command, self._parent_fd, self._logs / f"{name}.log", forward=self._forward)
         entry.child, entry.state = child, "running"
         self._publish({"event": "started", "name": name, "pid": child.pid})
         return child

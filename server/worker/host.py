@@ -155,7 +155,9 @@ class WorkerHost:
             link.fail(request_id, error)
         except EngineDead as error:
             logger.exception("engine_dead")
-            link.fail(request_id, WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS))
+            link.fail(
+                request_id, WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS)
+            )
             self._on_dead(str(error))
         except Exception:
             logger.exception("engine_failed", extra={"request_id": request.request_id})

@@ -86,9 +86,7 @@ async def _open(engine: Engine, settings: WorkerSettings) -> None:
         raise ModelLoadFailed(f"Le moteur ne s'est pas ouvert : {error}") from error
 
 
-async def _serve(
-    engine: Engine, settings: WorkerSettings, stopping: asyncio.Event, stop: "asyncio.Task[bool]"
-) -> int:
+async def _serve(engine: Engine, settings: WorkerSettings, stopping: asyncio.Event, stop: "asyncio.Task[bool]") -> int:
     code = 0
 
     def dead(reason: str) -> None:

@@ -5,7 +5,6 @@ import json
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -274,15 +273,7 @@ class Gateway:
         return False
 
 
-def build_descriptor(folder: Path) -> Path:
-    """Descripteur du contrat, comme `make` le construit."""
-    descriptor = folder / "passerelle.pb"
-    buf = Path(sys.executable).parent / "buf"
-    subprocess.run([str(buf), "build", "-o", str(descriptor)], cwd=ROOT, check=True, capture_output=True)
-    return descriptor
-
-
-def settings_in(folder: Path, descriptor: Path, *, fronts: int = 1) -> EnvoySettings:
+def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
     """Réglages d'un Envoy d'essai."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -293,7 +284,7 @@ def settings_in(folder: Path, descriptor: Path, *, fronts: int = 1) -> EnvoySett
         port=port,
         fronts=fronts,
         concurrency=1,
-        descriptor=descriptor,
+        descriptor=ROOT / "gen" / "passerelle.binpb",
         max_json_body_bytes=MAX_JSON,
         max_upload_bytes=MAX_UPLOAD,
         max_stream_duration_seconds=60,
@@ -305,7 +296,7 @@ def settings_in(folder: Path, descriptor: Path, *, fronts: int = 1) -> EnvoySett
 def gateway(log: Path, *, fronts: int = 1, upstreams: bool = True, drain_delay: float = 0.0) -> Iterator[Gateway]:
     """Envoy en marche, tout étant arrêté en sortie."""
     folder = Path(tempfile.mkdtemp(prefix="envoy-"))  # court : une prise Unix a 107 octets au plus
-    found = Gateway(settings_in(folder, build_descriptor(folder), fronts=fronts), log)
+    found = Gateway(settings_in(folder, fronts=fronts), log)
     try:
         if upstreams:
             found.loop.run(found.start_upstreams(drain_delay))

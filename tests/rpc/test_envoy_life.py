@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
-from tests.rpc.envoy_bench import Gateway, build_descriptor, gateway, settings_in, wait_until
+from tests.rpc.envoy_bench import Gateway, gateway, settings_in, wait_until
 
 CHAT = "/v1/chat/completions"
 
@@ -17,7 +17,7 @@ CHAT = "/v1/chat/completions"
 @pytest.mark.parametrize("fronts", [1, 3])
 def test_the_configuration_is_valid(tmp_path: Path, fronts: int) -> None:
     config = tmp_path / "envoy.yaml"
-    config.write_text(render(settings_in(tmp_path, build_descriptor(tmp_path), fronts=fronts)))
+    config.write_text(render(settings_in(tmp_path, fronts=fronts)))
     command = [str(envoy_binary()), "--mode", "validate", "-c", str(config), "--log-level", "warning"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
@@ -26,7 +26,7 @@ def test_the_configuration_is_valid(tmp_path: Path, fronts: int) -> None:
 
 def test_zero_fronts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvoyError, match="fronts"):
-        render(settings_in(tmp_path, tmp_path / "absent.pb", fronts=0))
+        render(settings_in(tmp_path, fronts=0))
 
 
 def test_fronts_share_and_one_leaves_unnoticed(tmp_path: Path) -> None:

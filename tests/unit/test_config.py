@@ -52,7 +52,8 @@ def test_variables_of_the_specification() -> None:
 
 def test_inside_a_container_host_values_are_for_display_only() -> None:
     config = load_config(
-        EMBEDDED | {"PASSERELLE_BIND": "0.0.0.0", "PASSERELLE_PORT": "8000", "HOST_PORT": "80", "HOST_BIND_ADDRESS": "::1"}
+        EMBEDDED
+        | {"PASSERELLE_BIND": "0.0.0.0", "PASSERELLE_PORT": "8000", "HOST_PORT": "80", "HOST_BIND_ADDRESS": "::1"}
     )
     assert (config.bind, config.port, config.advertised_port) == ("0.0.0.0", 8000, 80)
 

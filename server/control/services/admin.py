@@ -115,9 +115,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         operation = self._models.get(request.model).load(tuple(request.gpus), replicas)
         return admin_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
 
-    async def UnloadModel(
-        self, request: admin_pb2.UnloadModelRequest, _context: Any
-    ) -> admin_pb2.UnloadModelResponse:
+    async def UnloadModel(self, request: admin_pb2.UnloadModelRequest, _context: Any) -> admin_pb2.UnloadModelResponse:
         """Décharge."""
         operation = self._models.get(request.model).unload(force=request.force)
         return admin_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))

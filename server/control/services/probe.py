@@ -38,7 +38,7 @@ class ProbeService(admin_pb2_grpc.ProbeServiceServicer):
         if not _is_local(dict(metadata).get("x-passerelle-peer", "")):
             if self._guard.admin.open:
                 raise MissingApiKey(
-                    "Les mesures ne sont rendues qu'aux adresses locales, ou avec une clé d'administration (ADMIN_KEYS)."
+                    "Les mesures ne sont rendues qu'aux adresses locales, ou avec une clé de ADMIN_KEYS."
                 )
             self._guard.admin.check(metadata)
         yield encode_body(await self._metrics(), METRICS_TYPE)

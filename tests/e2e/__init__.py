@@ -1,0 +1,1 @@
+"""Le produit entier, derrière le vrai Envoy."""

@@ -1,0 +1,119 @@
+"""Les clés : toutes les méthodes et toutes les routes du contrat public, une par une."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import grpc
+import httpx
+import pytest
+from google.api import annotations_pb2
+from google.protobuf.descriptor import MethodDescriptor
+from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
+
+from tests.e2e.product import Product
+
+OPEN = {
+    "AdminService/GetStatus",
+    "AdminService/WatchStatus",
+    "AdminService/ListModels",
+    "AdminService/GetCapabilities",
+    "AdminService/ListOperations",
+    "ProbeService/CheckReadiness",
+    "ProbeService/GetMetrics",
+    "RestService/CheckHealth",
+}
+ADMIN = {
+    "AdminService/DownloadModel",
+    "AdminService/LoadModel",
+    "AdminService/UnloadModel",
+    "AdminService/CancelOperation",
+    "AdminService/StreamLogs",
+}
+
+
+def methods() -> Iterator[MethodDescriptor]:
+    for module in (chat_pb2, transcribe_pb2, diarize_pb2, admin_pb2, rest_pb2):
+        for service in module.DESCRIPTOR.services_by_name.values():
+            yield from service.methods
+
+
+def name(method: MethodDescriptor) -> str:
+    return f"{method.containing_service.name}/{method.name}"
+
+
+def code_of(product: Product, method: MethodDescriptor, key: str | None) -> grpc.StatusCode | None:
+    """Code rendu par une méthode appelée avec un message vide ; `None` si elle répond."""
+    metadata = [("authorization", f"Bearer {key}")] if key else []
+    with grpc.insecure_channel(product.target) as channel:
+        call: Any = cast(Any, channel).stream_stream(f"/{method.containing_service.full_name}/{method.name}")(
+            iter([b""]), metadata=metadata, timeout=10
+        )
+        try:
+            first = next(iter(call), None)
+            # Les méthodes des routes HTTP refusent par une réponse HTTP entière.
+            if first and any(code in first for code in (b"invalid_api_key", b"INVALID_API_KEY", b"MISSING_API_KEY")):
+                return grpc.StatusCode.UNAUTHENTICATED
+        except grpc.RpcError as error:
+            return error.code()
+        finally:
+            call.cancel()
+    return None
+
+
+def test_the_table_names_every_method() -> None:
+    known = {name(m) for m in methods()}
+    assert known >= OPEN | ADMIN
+
+
+@pytest.mark.parametrize("method", list(methods()), ids=name)
+def test_every_rpc_without_and_with_a_wrong_key(guarded: Product, method: MethodDescriptor) -> None:
+    for key in (None, "fausse"):
+        code = code_of(guarded, method, key)
+        if name(method) in OPEN:
+            assert code not in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNIMPLEMENTED)
+        else:
+            assert code is grpc.StatusCode.UNAUTHENTICATED, (name(method), key, code)
+
+
+@pytest.mark.parametrize("method", [m for m in methods() if name(m) in ADMIN], ids=name)
+def test_an_inference_key_does_not_administer(guarded: Product, method: MethodDescriptor) -> None:
+    assert code_of(guarded, method, "cle-a") in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+    assert code_of(guarded, method, "cle-admin") is not grpc.StatusCode.UNAUTHENTICATED
+
+
+def routes() -> Iterator[tuple[str, str, str]]:
+    for method in methods():
+        rule = method.GetOptions().Extensions[annotations_pb2.http]
+        verb = rule.WhichOneof("pattern")
+        if verb:
+            path = getattr(rule, verb).replace("{model=**}", "qwen").replace("{model}", "qwen")
+            yield name(method), verb.upper(), path.replace("{operation_id}", "x")
+
+
+@pytest.mark.parametrize(("method", "verb", "path"), list(routes()), ids=lambda v: str(v))
+def test_every_http_route_without_and_with_a_wrong_key(guarded: Product, method: str, verb: str, path: str) -> None:
+    for headers in ({}, {"authorization": "Bearer fausse"}):
+        response = httpx.request(
+            verb, guarded.base_url + path, headers=headers, json={} if verb == "POST" else None, timeout=20
+        )
+        if method in OPEN:
+            assert response.status_code < 400, (path, response.status_code)
+            continue
+        assert response.status_code == 401, (path, response.text)
+        error = response.json()["error"]
+        if path.startswith("/v1/"):
+            assert error["code"] in ("invalid_api_key", "missing_api_key")
+        else:
+            assert error["reason"] in ("INVALID_API_KEY", "MISSING_API_KEY")
+
+
+def test_no_key_appears_in_status_or_logs(guarded: Product) -> None:
+    httpx.get(f"{guarded.base_url}/v1/models", headers={"authorization": "Bearer cle-a"})
+    texts = [
+        httpx.get(f"{guarded.base_url}{path}").text
+        for path in ("/api/admin/status", "/api/capabilities", "/config.json")
+    ]
+    texts += [f.read_text(errors="replace") for f in (guarded.run_dir / "logs").glob("*") if f.is_file()]
+    texts.append(guarded.log.read_text(errors="replace"))
+    for text in texts:
+        assert "cle-a" not in text and "cle-admin" not in text

@@ -1,0 +1,144 @@
+"""L'arrêt : rien d'accepté n'est perdu, rien ne reste."""
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.e2e.product import Product, free_port, running_product, sse_events, wait_until
+
+STORY = {
+    "model": "qwen",
+    "messages": [{"role": "user", "content": "Tell a long story about the sea."}],
+    "max_tokens": 160,
+    "stream": True,
+    "ignore_eos": True,
+}
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_streams_in_flight_reach_their_end(tmp_path: Path, product: Product, sign: signal.Signals) -> None:
+    product.ensure_ready()
+    with running_product(tmp_path, cache_dir=product.cache_dir) as running:
+        running.ensure_ready()
+        texts: list[str] = []
+
+        def read() -> None:
+            with httpx.Client(timeout=60) as http:
+                texts.append(http.post(f"{running.base_url}/v1/chat/completions", json=STORY).text)
+
+        threads = [threading.Thread(target=read) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: running.model()["replicas"][0]["running_requests"] == 3, 20, "trois flux en cours")
+        running.process.send_signal(sign)
+        for thread in threads:
+            thread.join(40)
+        running.process.wait(40)
+        assert running.process.returncode == 0
+        assert not running.run_dir.exists()
+    assert len(texts) == 3
+    for text in texts:
+        assert sse_events(text)[-1] == "[DONE]", text[-300:]
+
+
+def test_killing_the_supervisor_leaves_no_orphan(tmp_path: Path, product: Product) -> None:
+    product.ensure_ready()
+    with running_product(tmp_path, cache_dir=product.cache_dir) as running:
+        running.ensure_ready()
+        children = running.processes()
+        assert len(children) >= 5
+        running.process.kill()
+        running.process.wait(10)
+        _, alive = psutil.wait_procs(children, timeout=15)
+        assert not alive, [p.cmdline() for p in alive]
+
+
+def test_a_killed_front_comes_back(tmp_path: Path, product: Product) -> None:
+    product.ensure_ready()
+    with running_product(tmp_path, cache_dir=product.cache_dir) as running:
+        fronts = [p for p in running.processes() if "front" in p.cmdline()]
+        assert fronts
+        fronts[0].kill()
+        fronts[0].wait(10)
+
+        def answered() -> bool:
+            try:
+                return httpx.get(f"{running.base_url}/v1/models", timeout=2).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        wait_until(answered, 20, "front relancé")
+
+
+def test_control_restarts_without_reloading_models(tmp_path: Path, product: Product) -> None:
+    product.ensure_ready()
+    with running_product(tmp_path, cache_dir=product.cache_dir) as running:
+        running.ensure_ready()
+        worker = running.model()["replicas"][0]["pid"]
+        control = next(p for p in running.processes() if "control" in p.cmdline())
+        control.kill()
+        control.wait(10)
+        body = STORY | {"stream": False, "max_tokens": 4}
+        assert httpx.post(f"{running.base_url}/v1/chat/completions", json=body, timeout=30).status_code == 200
+
+        def adopted() -> bool:
+            try:
+                model = running.model()
+            except httpx.HTTPError:
+                return False
+            return bool(model["state"] == "MODEL_STATE_READY" and model["replicas"])
+
+        wait_until(adopted, 20, "plan de contrôle relancé")
+        assert running.model()["replicas"][0]["pid"] == worker
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path, product: Product) -> None:
+    product.ensure_ready()
+    with running_product(tmp_path, cache_dir=product.cache_dir) as running:
+        running.ensure_ready()
+        pid = running.model()["replicas"][0]["pid"]
+        psutil.Process(pid).kill()
+
+        def replaced() -> bool:
+            replicas = running.model()["replicas"]
+            ready = running.model()["state"] == "MODEL_STATE_READY"
+            return bool(ready and replicas and replicas[0]["pid"] != pid)
+
+        wait_until(replaced, 40, "exemplaire remplacé")
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, product: Product) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "serve"],
+        cwd=Path(__file__).resolve().parents[2],
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PASSERELLE_PROFILE": "embarque",
+            "HOST_PORT": str(product.port),
+            "HOME": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "HOST_PORT" in done.stdout + done.stderr
+    assert str(product.port) in done.stdout + done.stderr
+
+
+def test_production_profile_refuses_without_gpu(tmp_path: Path) -> None:
+    env = {"PASSERELLE_PROFILE": "dgx", "PASSERELLE_BIND": "127.0.0.1", "PASSERELLE_PORT": str(free_port())}
+    env["HOST_PORT"] = env["PASSERELLE_PORT"]
+    with running_product(tmp_path, env=env) as running:
+        refused = running.admin("load", "qwen", wait=True)
+        assert refused.status_code in (400, 412), refused.text
+        error = refused.json()["error"]
+        assert error["reason"] == "NO_GPU_VISIBLE"
+        assert "aucun GPU visible" in error["message"].lower() or "aucun gpu visible" in error["message"].lower()
