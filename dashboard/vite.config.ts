@@ -4,5 +4,15 @@ export default defineConfig({
   esbuild: { jsx: "automatic" },
   // src/gen est un lien vers ../gen/ts : ses imports doivent trouver les paquets d'ici.
   resolve: { preserveSymlinks: true },
-  build: { target: "es2022", chunkSizeWarningLimit: 700, modulePreload: { polyfill: false } },
+  build: {
+    target: "es2022",
+    chunkSizeWarningLimit: 800,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      onwarn(warning, warn) {
+        // MUI annonce « use client » dans chaque module ; hors d'un serveur React, cela ne dit rien.
+        if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
+      },
+    },
+  },
 });

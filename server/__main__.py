@@ -7,9 +7,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from server.config import Config, ConfigError, load_config
 
@@ -144,10 +143,13 @@ def _control(config: Config, run_dir: Path) -> None:
         max_frame_bytes=_frame_bytes(config),
         stop_grace=config.stop_grace,
     )
-    _run_async(run(settings))
+    # Pas uvloop : il lance ses processus par fork, que les fils de gRPC ne supportent pas ; asyncio emploie vfork.
+    asyncio.run(run(settings))
 
 
 def _front(config: Config, run_dir: Path, index: int) -> None:
+    import uvloop
+
     from server.front.main import FrontSettings, run
 
     settings = FrontSettings(
@@ -161,7 +163,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         max_frame_bytes=_frame_bytes(config),
         stop_grace=config.stop_grace,
     )
-    _run_async(run(settings))
+    uvloop.run(run(settings))
 
 
 def _dashboard(config: Config, run_dir: Path) -> None:
@@ -223,12 +225,6 @@ def _download(config: Config, key: str) -> int:
 
 def _frame_bytes(config: Config) -> int:
     return max(MAX_FRAME_BYTES, config.limits.max_json_body_bytes + 1024 * 1024)
-
-
-def _run_async(work: Coroutine[Any, Any, None]) -> None:
-    import uvloop
-
-    uvloop.run(work)
 
 
 if __name__ == "__main__":

@@ -86,6 +86,11 @@ try {
   await act("action-unload-qwen");
   await state("qwen", "Téléchargé");
   check(complaints.length === 0, `plaintes du navigateur :\n${complaints.join("\n")}`);
+} catch (error) {
+  const [page] = (await browser.pages()).slice(-1);
+  console.error(await page.evaluate(() => document.body.innerText));
+  console.error(complaints.join("\n"));
+  throw error;
 } finally {
   await browser.close();
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });

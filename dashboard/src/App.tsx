@@ -1,55 +1,34 @@
-import { Alert, Box, Container, Stack, Typography } from "@mui/material";
-import { Chat } from "./Chat";
-import { T } from "./fr";
-import { Capability, ModelState } from "./gen/passerelle/v1/admin_pb";
-import { KeyField } from "./KeyField";
-import { ModelCard } from "./ModelCard";
-import { useStatus } from "./useStatus";
+import { Container, Stack } from "@mui/material";
+import { Chat } from "./chat/Chat";
+import { Capability } from "./gen/passerelle/v1/admin_pb";
+import { Header } from "./Header";
+import { ModelGrid } from "./models/ModelGrid";
+import { OutcomeBar } from "./models/OutcomeBar";
+import { Notice } from "./Notice";
+import { LinkAlert } from "./status/LinkAlert";
+import { useConfig } from "./status/useConfig";
+import { useStatus } from "./status/useStatus";
 
 /** La page entière. */
 export function App() {
-  const { status, connected } = useStatus();
-  const chatModel = status?.models.find((model) => model.capability === Capability.CHAT);
-  const demonstration = status?.models.some((model) => model.demonstration);
-  const keyed = status?.apiKeyRequired || status?.adminKeyRequired;
+  const config = useConfig();
+  const { status, link } = useStatus();
+  const models = status?.models ?? [];
+  const chatModel = models.find((model) => model.capability === Capability.CHAT);
   return (
-    <Container component="main" maxWidth="lg" sx={{ py: 4 }}>
+    <Container component="main" maxWidth="lg" sx={{ py: { xs: 2, sm: 4 } }}>
       <Stack spacing={3}>
-        <Stack
-          component="header"
-          direction={{ xs: "column", sm: "row" }}
-          spacing={2}
-          sx={{ justifyContent: "space-between" }}
-        >
-          <Box>
-            <Typography variant="h4" component="h1">
-              {T.title}
-            </Typography>
-            <Typography color="text.secondary">
-              {T.subtitle}
-              {status && ` · ${status.profile} · ${status.version}`}
-            </Typography>
-          </Box>
-          {keyed && <KeyField />}
-        </Stack>
-        {!status && <Alert severity="info">{T.connecting}</Alert>}
-        {status && !connected && <Alert severity="warning">{T.disconnected}</Alert>}
-        {demonstration && (
-          <Alert severity="info" data-testid="notice">
-            {T.demonstration}
-          </Alert>
-        )}
-        <Box
-          component="section"
-          aria-label={T.models}
-          sx={{ display: "grid", gap: 2, gridTemplateColumns: { xs: "1fr", md: "repeat(3, 1fr)" } }}
-        >
-          {status?.models.map((model) => (
-            <ModelCard key={model.key} model={model} />
-          ))}
-        </Box>
-        {chatModel && <Chat model={chatModel.key} ready={chatModel.state === ModelState.READY} />}
+        <Header
+          profile={status?.profile ?? config?.profile}
+          version={status?.version ?? config?.version}
+          keyRequired={status ? status.apiKeyRequired || status.adminKeyRequired : (config?.api_key_required ?? false)}
+        />
+        <LinkAlert link={link} />
+        <Notice model={chatModel?.notice} profile={status?.profileNotice ?? config?.notice} />
+        <ModelGrid models={models} />
+        {chatModel && <Chat model={chatModel} />}
       </Stack>
+      <OutcomeBar models={models} />
     </Container>
   );
 }

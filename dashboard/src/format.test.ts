@@ -6,12 +6,15 @@ test("les tailles se lisent en français", () => {
   expect(bytes(999)).toBe("999 o");
   expect(bytes(1500)).toBe("1,5 ko");
   expect(bytes(98_362_432)).toBe("98 Mo");
+  expect(bytes(9_960_000)).toBe("10 Mo");
+  expect(bytes(999_999)).toBe("1,0 Mo");
 });
 
 test("les durées", () => {
   expect(seconds(-1)).toBe("0 s");
   expect(seconds(59.4)).toBe("59 s");
   expect(seconds(61)).toBe("1 min 01 s");
+  expect(seconds(3725)).toBe("1 h 02 min");
 });
 
 test("une part inconnue n'est pas zéro", () => {

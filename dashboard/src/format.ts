@@ -4,11 +4,11 @@ const UNITS = ["o", "ko", "Mo", "Go", "To"];
 export function bytes(value: number): string {
   let unit = 0;
   let size = value;
-  while (size >= 1000 && unit < UNITS.length - 1) {
+  while (size >= 999.5 && unit < UNITS.length - 1) {
     size /= 1000;
     unit += 1;
   }
-  const digits = unit > 0 && size < 10 ? 1 : 0;
+  const digits = unit > 0 && size < 9.95 ? 1 : 0;
   return `${size.toFixed(digits).replace(".", ",")} ${UNITS[unit]}`;
 }
 
@@ -16,7 +16,9 @@ export function bytes(value: number): string {
 export function seconds(value: number): string {
   const whole = Math.max(0, Math.round(value));
   if (whole < 60) return `${whole} s`;
-  return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
 }
 
 /** Part faite, de 0 à 100 ; `undefined` si elle est inconnue. */

@@ -1,5 +1,5 @@
 // Tous les textes de la page.
-import { ModelState, OperationKind } from "./gen/passerelle/v1/admin_pb";
+import { Capability, ModelState, OperationKind } from "./gen/passerelle/v1/admin_pb";
 
 export const STATES: Record<ModelState, string> = {
   [ModelState.UNSPECIFIED]: "Inconnu",
@@ -20,6 +20,14 @@ export const OPERATIONS: Record<OperationKind, string> = {
   [OperationKind.RESTART]: "Relance",
 };
 
+export const CAPABILITIES: Record<Capability, string> = {
+  [Capability.UNSPECIFIED]: "Autre",
+  [Capability.CHAT]: "Conversation",
+  [Capability.TRANSCRIBE]: "Transcription",
+  [Capability.DIARIZE]: "Diarisation",
+};
+
+/** Étapes d'une opération ; une étape inconnue se montre telle quelle. */
 export const PHASES: Record<string, string> = {
   resolving: "préparation",
   downloading: "copie",
@@ -33,24 +41,74 @@ export const PHASES: Record<string, string> = {
 
 export const T = {
   title: "Passerelle",
-  subtitle: "conversation, parole et locuteurs sur votre serveur",
+  subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
+  profile: (name: string) => `profil ${name}`,
+  version: (number: string) => `version ${number}`,
   connecting: "Connexion au serveur…",
-  disconnected: "Connexion perdue ; nouvel essai dans un instant.",
-  demonstration: "modèle de démonstration, anglais seulement",
+  disconnected: "Connexion au serveur perdue ; l'état affiché n'est plus à jour. Nouvel essai en cours…",
   models: "Modèles",
   download: "Télécharger",
   load: "Charger",
   unload: "Décharger",
   cancel: "Annuler",
-  requests: (running: number, waiting: number) => `${running} en cours, ${waiting} en attente`,
+  dismiss: "Fermer",
+  facts: {
+    size: "Taille",
+    sizeMissing: (size: string) => `${size} à télécharger`,
+    sizePartial: (done: string, total: string) => `${done} sur ${total}`,
+    engine: "Moteur",
+    license: "Licence",
+    memory: "Mémoire",
+    requests: "Requêtes",
+    requestCount: (running: number, waiting: number) => `${running} en cours, ${waiting} en attente`,
+  },
+  progress: {
+    bytes: (done: string, total: string) => `${done} sur ${total}`,
+    rate: (rate: string) => `${rate}/s`,
+    remaining: (time: string) => `reste ${time}`,
+  },
+  outcome: {
+    done: (kind: string, model: string) => `${kind} de ${model} : terminé.`,
+    failed: (kind: string, model: string) => `${kind} de ${model} : échec.`,
+    cancelled: (kind: string, model: string) => `${kind} de ${model} : annulé.`,
+  },
   key: "Clé d'accès",
   keyHelp: "Gardée dans cet onglet seulement.",
+  keyNeeded: "Ce serveur en exige une ; elle reste dans cet onglet.",
+  keyRefused: "Une clé n'a ni espace ni accent.",
   chat: "Conversation",
-  chatEmpty: "Choisissez un exemple ou écrivez, en anglais.",
-  chatNotReady: "Le modèle se charge à la première question ; cela peut prendre quelques secondes.",
-  placeholder: "Votre question (en anglais)",
+  chatLog: "Messages",
+  chatNew: "Nouvelle conversation",
+  chatReady: "Choisissez un exemple, ou écrivez.",
+  chatReadyEnglish: "Choisissez un exemple, ou écrivez en anglais.",
+  chatNotReady: "Le modèle n'est pas chargé : la première question le chargera, ce qui prend quelques secondes.",
+  question: "Votre question",
+  questionEnglish: "Votre question, en anglais",
+  keyboard: "Entrée envoie, Maj + Entrée va à la ligne.",
+  you: "Vous",
+  waiting: "En attente du premier mot…",
   send: "Envoyer",
   stop: "Arrêter",
-  stopped: "(réponse arrêtée)",
-  prompts: ["What is the capital of France?", "Write a short poem about the sea.", "Explain what a gateway is."],
+  stopped: "Réponse arrêtée.",
+  truncated: "Réponse coupée : longueur maximale atteinte.",
+  interrupted: "Réponse interrompue.",
+  tokens: (count: number) => (count > 1 ? `${count} jetons` : `${count} jeton`),
+  promptsEnglish: [
+    "What is the capital of France?",
+    "Write a short poem about the sea.",
+    "Explain in simple words what a gateway is.",
+  ],
+  promptsFrench: [
+    "Quelle est la capitale de la France ?",
+    "Écris un court poème sur la mer.",
+    "Explique simplement ce qu'est une passerelle.",
+  ],
+  errors: {
+    cancelled: "L'appel a été annulé.",
+    timeout: "Le serveur n'a pas répondu à temps ; réessayez.",
+    busy: "Le serveur est trop occupé ; réessayez dans un instant.",
+    refused: "Le serveur refuse cet appel ; vérifiez la clé d'accès.",
+    unreachable: "Le serveur ne répond pas ; vérifiez qu'il tourne et que le réseau passe, puis réessayez.",
+    unexpected: (code: string | undefined) => `Le serveur a répondu de façon inattendue (${code ?? "?"}) ; réessayez.`,
+  },
 } as const;

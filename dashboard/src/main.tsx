@@ -1,19 +1,14 @@
 import createCache from "@emotion/cache";
 import { CacheProvider } from "@emotion/react";
-import { CssBaseline, createTheme, ThemeProvider } from "@mui/material";
+import { CssBaseline, ThemeProvider } from "@mui/material";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
+import { theme } from "./theme";
 
 // La politique de sécurité n'admet que les styles qui portent le nonce de cette page.
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
 const cache = createCache({ key: "css", ...(nonce ? { nonce } : {}) });
-
-const theme = createTheme({
-  colorSchemes: { light: true, dark: true },
-  shape: { borderRadius: 10 },
-  typography: { fontFamily: "system-ui, sans-serif", button: { textTransform: "none" } },
-});
 
 const root = document.getElementById("root");
 if (root) {

@@ -48,9 +48,17 @@ class Command:
 class Child:
     """Enfant en marche ; sa sortie va dans `logs/<nom>.log`."""
 
-    def __init__(self, command: Command, process: asyncio.subprocess.Process, log: Path, forward: bool) -> None:
+    def __init__(
+        self,
+        command: Command,
+        process: asyncio.subprocess.Process,
+        output: asyncio.StreamReader,
+        log: Path,
+        forward: bool,
+    ) -> None:
         self.command = command
         self._process = process
+        self._output = output
         self._reading = asyncio.create_task(self._copy_output(log, forward))
         self._waiting = asyncio.create_task(self._wait())
 
@@ -63,18 +71,31 @@ class Child:
         """
         if command.socket is not None:
             command.socket.unlink(missing_ok=True)
-        process = await asyncio.create_subprocess_exec(
-            *command.argv,
-            env={**command.env, PARENT_FD_VARIABLE: str(parent_fd)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=(parent_fd,),
-            preexec_fn=_die_with_parent if command.killed_with_parent else None,
+        # Un tube à nous : avec PIPE, asyncio n'annoncerait la fin du processus qu'une fois le tube fermé par tous ses
+        # enfants, ceux qu'il faut justement tuer alors.
+        read, write = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command.argv,
+                env={**command.env, PARENT_FD_VARIABLE: str(parent_fd)},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write,
+                stderr=write,
+                start_new_session=True,
+                pass_fds=(parent_fd,),
+                preexec_fn=_die_with_parent if command.killed_with_parent else None,
+            )
+        except BaseException:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        output = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(read, "rb", 0)
         )
-        logger.info("process_started", extra={"process": command.name, "pid": process.pid})
-        return cls(command, process, log, forward)
+        logger.info("process_started", extra={"child": command.name, "pid": process.pid})
+        return cls(command, process, output, log, forward)
 
     @property
     def pid(self) -> int:
@@ -102,7 +123,7 @@ class Child:
             async with asyncio.timeout(grace):
                 return await self.wait()
         except TimeoutError:
-            logger.warning("process_killed", extra={"process": self.command.name, "grace_seconds": grace})
+            logger.warning("process_killed", extra={"child": self.command.name, "grace_seconds": grace})
             self.kill()
             return await self.wait()
 
@@ -126,11 +147,9 @@ class Child:
 
     async def _copy_output(self, path: Path, forward: bool) -> None:
         output = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
-        stream = self._process.stdout
-        assert stream is not None
         rest = b""
         try:
-            while data := await stream.read(_LINE_BYTES):
+            while data := await self._output.read(_LINE_BYTES):
                 *lines, rest = (rest + data).split(b"\n")
                 if len(rest) > _LINE_BYTES:
                     lines, rest = [*lines, rest], b""

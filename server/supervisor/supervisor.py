@@ -148,7 +148,7 @@ class Supervisor:
             try:
                 child = await self._start(entry)
             except OSError as error:
-                logger.error("process_refused", extra={"process": entry.command.name, "error": str(error)})
+                logger.error("process_refused", extra={"child": entry.command.name, "error": str(error)})
             else:
                 if entry.asked:
                     child.terminate()
@@ -165,7 +165,7 @@ class Supervisor:
             falls.popleft()
         if len(falls) >= policy.falls:
             entry.broken, entry.state = True, "stopped"
-            logger.critical("process_abandoned", extra={"process": entry.command.name, "falls": len(falls)})
+            logger.critical("process_abandoned", extra={"child": entry.command.name, "falls": len(falls)})
             return False
         entry.state = "backoff"
         await asyncio.sleep(min(policy.max_delay, policy.first_delay * 2 ** (len(falls) - 1)))
@@ -183,7 +183,7 @@ class Supervisor:
         entry.child, entry.state = None, "stopped"
         name = entry.command.name
         (logger.info if entry.asked else logger.error)(
-            "process_exited", extra={"process": name, "pid": child.pid, "exit_code": code, "asked": entry.asked}
+            "process_exited", extra={"child": name, "pid": child.pid, "exit_code": code, "asked": entry.asked}
         )
         if entry.kind == "worker" and self._entries.get(name) is entry:
             del self._entries[name]

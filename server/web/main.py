@@ -1,32 +1,28 @@
-"""L'application Starlette qui sert la page ; tout le reste passe par gRPC-Web, directement à Envoy."""
+"""Le processus du tableau de bord : sert jusqu'à ce qu'on l'arrête, ou que son parent disparaisse."""
 
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
 
 from server.lifetime import watch_parent
+from server.web.app import create_app
 
-NONCE = "__CSP_NONCE__"
-"""Place du nonce dans `index.html`."""
+__all__ = ["WebSettings", "run"]
 
 _BACKLOG = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Réglages de l'application."""
+    """Réglages du tableau de bord."""
 
     socket_path: Path
     """Prise servie, en 0600."""
@@ -38,65 +34,20 @@ class WebSettings:
     """Secondes laissées aux requêtes en cours à l'arrêt."""
 
 
-def create_app(settings: WebSettings) -> Starlette:
-    """Application ; la page est relue à chaque requête, une reconstruction se voit donc aussitôt."""
-    dist = settings.dist_dir.resolve()
-
-    async def config(_request: Request) -> Response:
-        return JSONResponse(dict(settings.config), headers={"cache-control": "no-cache", **_headers()})
-
-    async def page(request: Request) -> Response:
-        name = request.path_params["path"]
-        if not (dist / "index.html").is_file():
-            return _message(503, "La page n'est pas construite", "Lancez « make setup », puis rechargez.")
-        file = (dist / name).resolve()
-        if name and file.is_relative_to(dist) and file.is_file() and file.name != "index.html":
-            # Vite met l'empreinte du contenu dans le nom des fichiers de assets/.
-            cache = "public, max-age=31536000, immutable" if name.startswith("assets/") else "no-cache"
-            return FileResponse(file, headers={"cache-control": cache, **_headers()})
-        if "." in name.rpartition("/")[2]:
-            return _message(404, "Fichier introuvable", "Cette adresse ne mène à rien.")
-        nonce = secrets.token_urlsafe(16)
-        text = await asyncio.to_thread((dist / "index.html").read_text, "utf-8")
-        return HTMLResponse(text.replace(NONCE, nonce), headers={"cache-control": "no-cache", **_headers(nonce)})
-
-    return Starlette(
-        routes=[
-            Route("/config.json", config, methods=["GET"]),
-            Route("/{path:path}", page, methods=["GET"]),
-        ]
-    )
-
-
-def _headers(nonce: str = "") -> dict[str, str]:
-    allowed = f"'self' 'nonce-{nonce}'" if nonce else "'self'"
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src {allowed}; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return {
-        "content-security-policy": policy,
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "cross-origin-opener-policy": "same-origin",
-    }
-
-
-def _message(status: int, title: str, advice: str) -> Response:
-    body = f'<!doctype html><html lang="fr"><meta charset="utf-8"><title>{title}</title><h1>{title}</h1><p>{advice}</p>'
-    return HTMLResponse(body, status_code=status, headers=_headers())
-
-
 class _Server(uvicorn.Server):
     """Serveur dont les signaux sont à nous."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Any:
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 
 async def run(settings: WebSettings) -> None:
-    """Sert jusqu'à SIGTERM, SIGINT ou la mort du superviseur."""
+    """Sert jusqu'à SIGTERM, SIGINT ou la mort du superviseur.
+
+    Raises:
+        OSError: la prise ne peut pas être créée.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,24 +60,38 @@ async def run(settings: WebSettings) -> None:
     watch_parent(parent_gone)
     server = _Server(
         uvicorn.Config(
-            create_app(settings),
-            uds=str(settings.socket_path),
+            create_app(settings.dist_dir, settings.config),
             log_config=None,
             access_log=False,
+            server_header=False,
             lifespan="off",
             ws="none",
             backlog=_BACKLOG,
             timeout_graceful_shutdown=max(1, round(settings.stop_grace)),
         )
     )
-    previous = os.umask(0o177)  # la prise naît en 0600
-    serving = asyncio.create_task(server.serve())
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        os.umask(previous)
-        server.should_exit = True
-        await serving
-        stopping.cancel()
-        settings.socket_path.unlink(missing_ok=True)
+    with _listening(settings.socket_path) as listener:
+        serving = asyncio.create_task(server.serve([listener]))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            server.should_exit = True
+            await serving
+
+
+@contextlib.contextmanager
+def _listening(path: Path) -> Iterator[socket.socket]:
+    """Prise en 0600 dès sa naissance (uvicorn rendrait la sienne lisible par tous) ; retirée en sortie."""
+    path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        previous = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(previous)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)

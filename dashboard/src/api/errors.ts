@@ -1,0 +1,25 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { T } from "../fr";
+
+/** Message français d'une erreur : celui du serveur s'il en a écrit un, sinon ce que la page sait de la panne. */
+export function messageOf(error: unknown): string {
+  const found = ConnectError.from(error);
+  // Seul un statut gRPC vient du serveur ; sans lui, le texte est celui du navigateur ou de la bibliothèque, en anglais.
+  if (found.metadata.has("grpc-status") && found.rawMessage) return found.rawMessage;
+  switch (found.code) {
+    case Code.Canceled:
+      return T.errors.cancelled;
+    case Code.DeadlineExceeded:
+      return T.errors.timeout;
+    case Code.ResourceExhausted:
+      return T.errors.busy;
+    case Code.Unauthenticated:
+    case Code.PermissionDenied:
+      return T.errors.refused;
+    case Code.Unknown:
+    case Code.Unavailable:
+      return T.errors.unreachable;
+    default:
+      return T.errors.unexpected(Code[found.code]);
+  }
+}

@@ -1,0 +1,43 @@
+import { Alert, Snackbar } from "@mui/material";
+import { useEffect, useRef, useState } from "react";
+import { T } from "../fr";
+import type { Model } from "../gen/passerelle/v1/admin_pb";
+import { type Outcome, outcomeOf } from "./outcome";
+
+const SHOWN_MS = 5_000;
+
+/** Annonce la fin de chaque opération, d'où qu'elle ait été demandée. */
+export function OutcomeBar({ models }: { models: Model[] }) {
+  const known = useRef(new Map<string, Model>());
+  const [outcome, setOutcome] = useState<Outcome>();
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    for (const model of models) {
+      const before = known.current.get(model.key);
+      const found = before && outcomeOf(before, model);
+      if (found) {
+        setOutcome(found);
+        setOpen(true);
+      }
+      known.current.set(model.key, model);
+    }
+  }, [models]);
+  return (
+    <Snackbar
+      key={outcome?.text}
+      open={open}
+      autoHideDuration={SHOWN_MS}
+      onClose={(_, reason) => reason !== "clickaway" && setOpen(false)}
+    >
+      <Alert
+        severity={outcome?.severity ?? "info"}
+        variant="filled"
+        onClose={() => setOpen(false)}
+        closeText={T.dismiss}
+        data-testid="outcome"
+      >
+        {outcome?.text}
+      </Alert>
+    </Snackbar>
+  );
+}

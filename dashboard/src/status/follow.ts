@@ -1,0 +1,61 @@
+const FIRST_RETRY_MS = 500;
+const MAX_RETRY_MS = 8_000;
+
+/** Attente avant un nouvel essai, après `failures` échecs de suite (1 au moins), en millisecondes. */
+export function retryDelay(failures: number): number {
+  return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1));
+}
+
+export interface Following<T> {
+  /** Ouvre le flux ; l'abandonner par son signal doit le finir. */
+  open: (signal: AbortSignal) => AsyncIterable<T>;
+  onMessage: (message: T) => void;
+  /** Flux perdu ; un nouvel essai vient dans `delay` millisecondes. */
+  onLost: (delay: number) => void;
+  /** Silence au-delà duquel le flux est tenu pour mort, en millisecondes. */
+  silence: number;
+  wait: (delay: number, signal: AbortSignal) => Promise<void>;
+  signal: AbortSignal;
+}
+
+/** Suit un flux jusqu'à l'abandon de `signal`, et le rouvre, de moins en moins vite, chaque fois qu'il tombe. */
+export async function follow<T>({ open, onMessage, onLost, silence, wait, signal }: Following<T>): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    const attempt = new AbortController();
+    const giveUp = () => attempt.abort();
+    let watchdog = setTimeout(giveUp, silence);
+    try {
+      for await (const message of open(AbortSignal.any([signal, attempt.signal]))) {
+        clearTimeout(watchdog);
+        watchdog = setTimeout(giveUp, silence);
+        failures = 0;
+        onMessage(message);
+      }
+    } catch {
+      // Le serveur redémarre, ou le réseau manque : seul un nouvel essai le dira.
+    } finally {
+      clearTimeout(watchdog);
+    }
+    if (signal.aborted) return;
+    failures += 1;
+    const delay = retryDelay(failures);
+    onLost(delay);
+    await wait(delay, signal);
+  }
+}
+
+/** Attend `delay` millisecondes, ou l'abandon de `signal`. */
+export function pause(delay: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, delay);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

@@ -1,0 +1,34 @@
+import { createTheme } from "@mui/material";
+
+/** Clair ou sombre, selon la préférence du système ; aucune police n'est demandée au réseau. */
+export const theme = createTheme({
+  cssVariables: { colorSchemeSelector: "media" },
+  colorSchemes: {
+    light: {
+      palette: {
+        primary: { main: "#3f51d9" },
+        background: { default: "#f5f6fb", paper: "#ffffff" },
+        success: { main: "#1b7f4b" },
+      },
+    },
+    dark: {
+      palette: {
+        primary: { main: "#a3aeff" },
+        background: { default: "#12141d", paper: "#1a1d29" },
+        success: { main: "#6fd6a0" },
+      },
+    },
+  },
+  shape: { borderRadius: 12 },
+  typography: {
+    fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif',
+    button: { textTransform: "none", fontWeight: 600 },
+    h1: { fontSize: "1.75rem", fontWeight: 700, letterSpacing: "-0.02em" },
+    h2: { fontSize: "1.15rem", fontWeight: 650 },
+    h3: { fontSize: "1.05rem", fontWeight: 650 },
+  },
+  components: {
+    MuiButton: { defaultProps: { disableElevation: true } },
+    MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
+  },
+});

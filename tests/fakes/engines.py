@@ -1,0 +1,68 @@
+"""Un moteur de conversation sans modèle, qui suit le même Protocol que les vrais."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+
+from server.engines.base import ChatKind, EngineSpec
+from server.errors import EngineDead, InvalidRequest
+
+
+class FakeChatEngine:
+    """Rend les mots demandés par l'option `words`, un par étape."""
+
+    features = frozenset({"stream"})
+    max_running = 2
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._words = str(spec.options.get("words", "un deux trois")).split()
+        self._delay = float(spec.options.get("delay", 0.0))
+        self.opened = False
+        self.stopped = 0
+
+    async def open(self) -> None:
+        """Rien à charger."""
+        self.opened = True
+
+    async def warm_up(self) -> None:
+        """Rien à échauffer."""
+
+    async def close(self) -> None:
+        """Rien à rendre."""
+        self.opened = False
+
+    async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
+        """Un mot par élément, ou la réponse entière."""
+        body = json.loads(request)
+        if body.get("die"):
+            raise EngineDead("demandé")
+        if body.get("refuse"):
+            raise InvalidRequest("refusé", metadata={"field": "refuse"})
+        field = "delta" if stream else "message"
+        try:
+            if not stream:
+                await asyncio.sleep(self._delay)
+                yield self._frame(body, field, " ".join(self._words), "stop")
+                return
+            for index, word in enumerate(self._words):
+                await asyncio.sleep(self._delay)
+                last = index == len(self._words) - 1
+                yield b"data: " + self._frame(body, field, f"{word} ", "stop" if last else None) + b"\n\n"
+        except GeneratorExit:
+            self.stopped += 1
+            raise
+
+    def _frame(self, body: dict[str, object], field: str, content: str, finish: str | None) -> bytes:
+        message = {"role": "assistant", "content": content}
+        choice = {"index": 0, field: message, "finish_reason": finish}
+        usage = {"prompt_tokens": 1, "completion_tokens": len(self._words), "total_tokens": 1 + len(self._words)}
+        kind = "chat.completion.chunk" if field == "delta" else "chat.completion"
+        found = {
+            "id": "essai",
+            "object": kind,
+            "created": 0,
+            "model": body["model"],
+            "choices": [choice],
+            "usage": usage,
+        }
+        return json.dumps(found).encode()

@@ -1,0 +1,55 @@
+"""Le journal : ce qui survit à un redémarrage."""
+
+from pathlib import Path
+
+from server.control.journal import Journal
+from server.control.operations import Failure, Operation, OperationKind, OperationState
+
+
+async def opened(path: Path) -> Journal:
+    journal = Journal(path)
+    await journal.open()
+    return journal
+
+
+async def test_operations_survive_and_come_by_pages(tmp_path: Path) -> None:
+    journal = await opened(tmp_path / "sous" / "journal.sqlite")
+    made = [Operation(OperationKind.LOAD, "qwen" if index % 2 else "canary") for index in range(7)]
+    for operation in made:
+        journal.save(operation)
+    made[3].finish(OperationState.FAILED, Failure("MODEL_LOAD_FAILED", "raté", 12.5))
+    journal.save(made[3])
+    await journal.aclose()
+
+    journal = await opened(tmp_path / "sous" / "journal.sqlite")
+    seen: list[Operation] = []
+    before = 0
+    while True:
+        page, before = await journal.page(3, before=before)
+        seen += page
+        if not before:
+            break
+    assert [operation.id for operation in seen] == [operation.id for operation in reversed(made)]
+    failed = next(operation for operation in seen if operation.id == made[3].id)
+    assert failed.failure == Failure("MODEL_LOAD_FAILED", "raté", 12.5) and failed.done.is_set()
+    assert [operation.id for operation in await journal.running()] == [o.id for o in made if o is not made[3]]
+    only, _ = await journal.page(50, model="qwen")
+    assert {operation.model for operation in only} == {"qwen"}
+    await journal.aclose()
+
+
+async def test_choices(tmp_path: Path) -> None:
+    journal = await opened(tmp_path / "journal.sqlite")
+    journal.choose("gpus/qwen", [0, 1])
+    journal.choose("gpus/qwen", [2])
+    assert await journal.choices() == {"gpus/qwen": [2]}
+    await journal.aclose()
+
+
+async def test_an_unreadable_journal_is_put_aside(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(b"ceci n'est pas une base" * 100)
+    journal = await opened(path)
+    assert await journal.page(10) == ([], 0)
+    await journal.aclose()
+    assert path.with_suffix(".illisible").read_bytes().startswith(b"ceci")

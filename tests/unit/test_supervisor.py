@@ -1,0 +1,140 @@
+"""Le superviseur et sa prise, avec de vrais processus."""
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from server.supervisor.client import SupervisorClient, SupervisorError
+from server.supervisor.process import Command
+from server.supervisor.run_dir import RunDir, RunDirError, remove_stale
+from server.supervisor.socket import SupervisorSocket
+from server.supervisor.supervisor import RestartPolicy, Supervisor
+
+SLEEP = ("import time; print('debout', flush=True); time.sleep(60)",)
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('sourd', flush=True); time.sleep(60)"
+)
+PARENT = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('parti', flush=True); sys.exit(7)"
+
+
+@dataclass
+class Bench:
+    supervisor: Supervisor
+    client: SupervisorClient
+    logs: Path
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    read, write = os.pipe()
+    policy = RestartPolicy(first_delay=0.01, max_delay=0.02, falls=3, window=60)
+    supervisor = Supervisor(tmp_path, read, policy=policy)
+    env = {"PATH": os.environ["PATH"], "OPENAI_KEYS": "secret", "AUTRE": "vu"}
+    door = SupervisorSocket(supervisor, tmp_path / "s.sock", env)
+    await door.start()
+    client = await SupervisorClient.connect(tmp_path / "s.sock")
+    yield Bench(supervisor, client, tmp_path)
+    await client.aclose()
+    for name in [*supervisor.names("worker"), *supervisor.names("fixed")]:
+        await supervisor.stop(name, 0.0)
+    await door.aclose()
+    os.close(write)
+    os.close(read)
+
+
+async def test_a_worker_lives_and_stops(bench: Bench) -> None:
+    assert stat.S_IMODE((bench.logs / "s.sock").stat().st_mode) == 0o600
+    events = await bench.client.watch()
+    pid = await bench.client.spawn("m-0", python(*SLEEP), {}, {"key": "m"})
+    assert psutil.pid_exists(pid)
+    [listed] = await bench.client.list()
+    assert (listed["name"], listed["pid"], listed["kind"], listed["meta"]) == ("m-0", pid, "worker", {"key": "m"})
+    with pytest.raises(SupervisorError, match="déjà en marche"):
+        await bench.client.spawn("m-0", python(*SLEEP), {}, {})
+    await until(lambda: "debout" in (bench.logs / "m-0.log").read_text())
+    assert await bench.client.stop("m-0", 5) == -15
+    assert not psutil.pid_exists(pid)
+    assert await bench.client.list() == []
+    assert (await anext(events))["event"] == "started"
+    assert await anext(events) == {"event": "exited", "name": "m-0", "pid": pid, "exit_code": -15, "asked": True}
+
+
+async def test_a_worker_never_sees_the_keys(bench: Bench) -> None:
+    code = "import os; print(os.environ.get('OPENAI_KEYS'), os.environ['AUTRE'], os.environ['SIEN'], flush=True)"
+    await bench.client.spawn("m-0", python(code), {"SIEN": "x"}, {})
+    await until(lambda: "None vu x" in (bench.logs / "m-0.log").read_text())
+
+
+async def test_a_deaf_worker_is_killed(bench: Bench) -> None:
+    await bench.client.spawn("m-0", python(STUBBORN), {}, {})
+    await until(lambda: "sourd" in (bench.logs / "m-0.log").read_text())
+    assert await bench.client.stop("m-0", 0.2) == -9
+
+
+async def test_children_of_a_dead_worker_die_with_it(bench: Bench) -> None:
+    events = await bench.client.watch()
+    pid = await bench.client.spawn("m-0", python(PARENT), {}, {})
+    assert (await anext(events))["event"] == "started"
+    exited = await anext(events)
+    assert exited["exit_code"] == 7 and not exited["asked"]
+    alive = [p for p in psutil.process_iter() if p.status() != psutil.STATUS_ZOMBIE and os.getpgid(p.pid) == pid]
+    assert alive == []
+
+
+async def test_a_missing_program_is_said(bench: Bench) -> None:
+    with pytest.raises(SupervisorError, match="n'a pas pu être lancé"):
+        await bench.client.spawn("m-0", ["/absent/programme"], {}, {})
+
+
+async def test_a_fixed_process_comes_back_then_is_given_up(bench: Bench) -> None:
+    bench.supervisor.keep(Command("pilier", tuple(python("import sys; sys.exit(1)")), dict(os.environ)))
+
+    def entry() -> dict[str, object]:
+        [found] = bench.supervisor.list()
+        return found
+
+    await until(lambda: bool(entry()["broken"]))
+    assert entry()["restarts"] == 2 and entry()["state"] == "stopped"
+
+
+async def test_a_killed_fixed_process_is_replaced(bench: Bench) -> None:
+    bench.supervisor.keep(Command("pilier", tuple(python(*SLEEP)), dict(os.environ)))
+    await until(lambda: bool(bench.supervisor.list()[0]["pid"]))
+    first = bench.supervisor.list()[0]["pid"]
+    os.kill(first, 9)
+    await until(lambda: bench.supervisor.list()[0]["pid"] not in (0, first))
+    assert await bench.supervisor.stop("pilier", 5) == -15
+
+
+def test_run_dirs_are_private_and_the_dead_ones_go(tmp_path: Path) -> None:
+    dead = tmp_path / "passerelle-mort"
+    dead.mkdir()
+    (dead / ".lock").touch()
+    with RunDir(tmp_path) as living:
+        assert not dead.exists()
+        assert stat.S_IMODE(living.path.stat().st_mode) == 0o700
+        assert remove_stale(tmp_path) == []
+        assert (living.path / "logs").is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_base_too_long_for_sockets_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunDirError, match="PASSERELLE_RUN_BASE"):
+        RunDir(tmp_path / ("x" * 90))
