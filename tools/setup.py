@@ -92,10 +92,8 @@ def install_dashboard() -> None:
     sources = [
         *(path for path in sorted((DASHBOARD / "src").rglob("*")) if path.is_file()),
         *sorted((ROOT / "gen" / "ts").rglob("*.ts")),
-        *(
-            DASHBOARD / name
-            for name in ("index.html", "public/favicon.svg", "vite.config.ts", "tsconfig.json", "package.json")
-        ),
+        *sorted((DASHBOARD / "public").iterdir()),
+        *(DASHBOARD / name for name in ("index.html", "vite.config.ts", "tsconfig.json", "package.json")),
     ]
     built = (DASHBOARD / "dist" / "index.html").is_file()
     _step(

@@ -1,97 +1,70 @@
-// Parcours de la page dans un vrai navigateur : node e2e/page.mjs <adresse> <chromium>
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import puppeteer from "puppeteer-core";
+// Le parcours d'une personne, cache vide au départ : node e2e/page.mjs <adresse> <chemin de Chromium>
+import { check, visit } from "./browser.mjs";
 
-const [base, executablePath] = process.argv.slice(2);
-const profile = await mkdtemp(join(tmpdir(), "passerelle-chromium-"));
-const browser = await puppeteer.launch({
-  executablePath,
-  headless: true,
-  userDataDir: profile,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
-const complaints = [];
+const [base, chromium] = process.argv.slice(2);
 
-function check(condition, message) {
-  if (!condition) throw new Error(message);
-}
-
-try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(60_000);
-  page.on("console", (message) => {
-    if (["error", "warn"].includes(message.type())) complaints.push(message.text());
-  });
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(base);
-
-  const at = (name) => `[data-testid="${name}"]`;
-  const text = (name) => page.$eval(at(name), (element) => element.textContent);
-  const state = (key, expected) =>
-    page.waitForFunction(
-      (selector, value) => document.querySelector(selector)?.textContent === value,
-      {},
-      at(`model-state-${key}`),
-      expected,
-    );
-  const act = async (name) => {
-    await page.waitForSelector(`${at(name)}:not([disabled])`);
-    await page.click(at(name));
-  };
-
-  for (const key of ["qwen", "canary", "pyannote"]) await page.waitForSelector(at(`model-card-${key}`));
-  check((await text("notice")).includes("modèle de démonstration, anglais seulement"), "l'avertissement manque");
-  await state("qwen", "À télécharger");
-
-  await act("action-download-qwen");
-  await state("qwen", "Téléchargé");
-  await act("action-load-qwen");
-  await state("qwen", "Prêt");
-
-  await page.type(at("chat-input"), "Tell me a story about a small boat.");
-  await act("chat-send");
-  const lengths = new Set();
-  await page.waitForSelector(at("chat-stop"));
-  while (await page.$(at("chat-stop"))) {
-    lengths.add((await text("chat-answer")).length);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+/** Attend, par REST, que `qwen` n'ait plus de requête en cours : le moteur s'est vraiment arrêté. */
+async function engineIdle() {
+  const deadline = Date.now() + 20_000;
+  while (Date.now() < deadline) {
+    const { status } = await (await fetch(`${base}/api/admin/status`)).json();
+    const model = status.models.find((one) => one.key === "qwen");
+    if (model.replicas.every((replica) => replica.running_requests === 0)) return;
   }
-  check(lengths.size >= 3, `la réponse ne vient pas au fil de l'eau (${lengths.size} longueurs vues)`);
-
-  await page.type(at("chat-input"), "Write a very long poem about the sea, with many verses.");
-  await act("chat-send");
-  await page.waitForFunction(
-    (selector) => (document.querySelectorAll(selector)[1]?.textContent ?? "").length > 10,
-    {},
-    at("chat-answer"),
-  );
-  await act("chat-stop");
-  await page.waitForSelector(at("chat-send"));
-  const stopped = await page.$$eval(at("chat-answer"), (all) => all[1].textContent);
-  check(stopped.includes("(réponse arrêtée)"), `l'arrêt ne se voit pas : ${stopped}`);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  const later = await page.$$eval(at("chat-answer"), (all) => all[1].textContent);
-  check(later === stopped, "la réponse continue après l'arrêt");
-
-  await act("action-unload-qwen");
-  await state("qwen", "Téléchargé");
-  check(complaints.length === 0, `plaintes du navigateur :\n${complaints.join("\n")}`);
-} catch (error) {
-  const [page] = (await browser.pages()).slice(-1);
-  console.error(await page.evaluate(() => document.body.innerText));
-  console.error(complaints.join("\n"));
-  throw error;
-} finally {
-  await browser.close();
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  throw new Error("le moteur continue après l'arrêt de la réponse");
 }
+
+await visit(base, chromium, async (dashboard, complaints) => {
+  const { page } = dashboard;
+  for (const key of ["qwen", "canary", "pyannote"]) {
+    const card = await dashboard.text(`model-card-${key}`);
+    check(card.includes("à télécharger"), `la carte ${key} ne dit pas sa taille : ${card}`);
+  }
+  const notice = await dashboard.text("notice");
+  check(/modèle de démonstration, anglais seulement/i.test(notice), `l'avertissement manque : ${notice}`);
+  const prompts = await dashboard.texts("chat-prompt");
+  check(prompts.length === 3, `trois exemples attendus : ${prompts}`);
+
+  await dashboard.state("qwen", "À télécharger");
+  await dashboard.press("action-download-qwen");
+  await dashboard.state("qwen", "Téléchargé");
+  await dashboard.press("action-load-qwen");
+  await dashboard.state("qwen", "Prêt");
+  const outcome = await dashboard.text("outcome");
+  check(outcome.includes("Chargement de qwen : terminé"), `la fin n'est pas annoncée : ${outcome}`);
+
+  // Chaque longueur que la réponse a eue à l'écran, notée par la page elle-même.
+  await page.evaluate(() => {
+    window.lengths = new Set();
+    new MutationObserver(() => {
+      const answer = document.querySelector('[data-testid="chat-answer"]');
+      if (answer) window.lengths.add(answer.textContent.length);
+    }).observe(document.body, { childList: true, characterData: true, subtree: true });
+  });
+  await dashboard.type("chat-input", "Write a short poem about the sea.");
+  await dashboard.press("chat-send");
+  await dashboard.see("chat-stop");
+  await dashboard.see("chat-end");
+  await dashboard.see("chat-send");
+  const lengths = await page.evaluate(() => [...window.lengths]);
+  check(lengths.length >= 4, `la réponse ne vient pas au fil de l'eau : longueurs ${lengths}`);
+  check(/jetons/.test(await dashboard.text("chat-end")), "le nombre de jetons manque");
+
+  await dashboard.type("chat-input", "Write a very long story about a sailor, with many chapters.");
+  await page.keyboard.press("Enter");
+  await dashboard.grown("chat-answer", 1, 10);
+  await dashboard.press("chat-stop");
+  await dashboard.see("chat-send");
+  const ends = await dashboard.texts("chat-end");
+  check(ends.at(-1).includes("Réponse arrêtée"), `l'arrêt ne se voit pas : ${ends}`);
+  const stopped = await dashboard.texts("chat-answer");
+  await engineIdle();
+  check((await dashboard.texts("chat-answer"))[1] === stopped[1], "la réponse continue après l'arrêt");
+
+  await dashboard.press("chat-new");
+  await dashboard.see("chat-prompt");
+  await dashboard.press("action-unload-qwen");
+  await dashboard.state("qwen", "Téléchargé");
+  check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
+  console.log("tout est bon");
+});

@@ -3,24 +3,37 @@
 import subprocess
 from pathlib import Path
 
-from tests.e2e.product import Product, running_product
-
-DASHBOARD = Path(__file__).resolve().parents[2] / "dashboard"
+from tests.e2e.product import ROOT, Product, running_product
 
 
-def test_the_page_in_a_real_browser(tmp_path: Path, chromium: str) -> None:
-    """Cache vide : télécharger, charger, parler, arrêter une réponse, décharger, tout par la page."""
+def walk(script: str, product: Product, chromium: str, *extra: str) -> None:
+    """Joue un parcours de `dashboard/e2e/`.
+
+    Raises:
+        AssertionError: le parcours a échoué ; le message porte ce que la page montrait.
+    """
+    done = subprocess.run(
+        ["node", str(Path("e2e") / script), product.base_url, chromium, *extra],
+        cwd=ROOT / "dashboard",
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0 and "tout est bon" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_person_downloads_loads_talks_stops_and_unloads(tmp_path: Path, chromium: str) -> None:
     with running_product(tmp_path) as running:
-        done = subprocess.run(
-            ["node", "e2e/page.mjs", running.base_url, chromium],
-            cwd=DASHBOARD,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        walk("page.mjs", running, chromium)
         assert running.model()["state"] == "MODEL_STATE_CACHED"
+        control = next(p for p in running.processes() if "control" in p.cmdline())
+        walk("page_link.mjs", running, chromium, str(control.pid))
+
+
+def test_the_page_asks_for_a_key(guarded: Product, chromium: str) -> None:
+    guarded.ensure_ready()
+    walk("page_keys.mjs", guarded, chromium, guarded.admin_key)
 
 
 def test_the_page_forbids_what_it_does_not_need(product: Product) -> None:
@@ -35,3 +48,5 @@ def test_the_page_forbids_what_it_does_not_need(product: Product) -> None:
         assert http.get("/assets/absent.js").status_code == 404
         assert http.get("/..%2f..%2fREADME.md").status_code in (400, 404)
         assert http.get("/config.json").json()["profile"] == "embarque"
+        script = page.text.split('src="/assets/')[1].split('"')[0]
+        assert "immutable" in http.get(f"/assets/{script}").headers["cache-control"]

@@ -1,5 +1,4 @@
 import { Box, Typography } from "@mui/material";
-import { visuallyHidden } from "@mui/utils";
 import { T } from "../fr";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
 import { ModelCard } from "./ModelCard";
@@ -8,7 +7,7 @@ import { ModelCard } from "./ModelCard";
 export function ModelGrid({ models }: { models: Model[] }) {
   return (
     <Box component="section" aria-labelledby="models-title">
-      <Typography id="models-title" variant="h2" sx={visuallyHidden}>
+      <Typography id="models-title" variant="h2" sx={{ mb: 1.5 }}>
         {T.models}
       </Typography>
       <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: { xs: "1fr", md: "repeat(3, minmax(0, 1fr))" } }}>

@@ -1,0 +1,130 @@
+// Un Chromium à soi, ce qu'on y regarde, et ce dont il se plaint.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-dev-shm-usage",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const PATIENCE_MS = 60_000;
+
+/** Échoue avec `message` si la condition est fausse. */
+export function check(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+/** Joue `walk` sur la page de `base` ; tout est fermé et retiré en sortie, et un échec montre la page. */
+export async function visit(base, executablePath, walk) {
+  check(base && executablePath, "usage : node <script> <adresse> <chemin de Chromium>");
+  const userDataDir = await mkdtemp(join(tmpdir(), "passerelle-chromium-"));
+  const complaints = [];
+  let browser;
+  let page;
+  try {
+    browser = await puppeteer.launch({ executablePath, headless: true, userDataDir, args: FLAGS });
+    page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on("console", (message) => {
+      if (["error", "warn"].includes(message.type())) complaints.push(`console : ${message.text()}`);
+    });
+    page.on("pageerror", (error) => complaints.push(`exception : ${error}`));
+    await page.evaluateOnNewDocument(() => {
+      document.addEventListener("securitypolicyviolation", (event) => {
+        console.error(`CSP : ${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
+    await page.setViewport({ width: 1280, height: 900 });
+    await page.goto(base);
+    await walk(new Dashboard(page), complaints);
+  } catch (error) {
+    const text = await page?.evaluate(() => document.body.textContent).catch(() => "(page perdue)");
+    console.error(`Page au moment de l'échec :\n${text}\n\nPlaintes :\n${complaints.join("\n")}\n`);
+    console.error(`Échec : ${error.message}`);
+    process.exitCode = 1;
+  } finally {
+    await browser?.close();
+    await rm(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Les gestes d'une personne devant la page. */
+class Dashboard {
+  constructor(page) {
+    this.page = page;
+  }
+
+  /** Attend un élément ; rend son texte. */
+  async text(name) {
+    await this.see(name);
+    return this.page.$eval(at(name), (element) => element.textContent);
+  }
+
+  async see(name) {
+    await this.page.waitForSelector(at(name)).catch((error) => fail(`« ${name} » n'apparaît pas`, error));
+  }
+
+  async gone(name) {
+    await this.page
+      .waitForSelector(at(name), { hidden: true })
+      .catch((error) => fail(`« ${name} » ne disparaît pas`, error));
+  }
+
+  /** Appuie sur un bouton dès qu'il est permis. */
+  async press(name) {
+    await this.page
+      .locator(`${at(name)}:not([disabled])`)
+      .click()
+      .catch((error) => fail(`« ${name} » reste interdit`, error));
+  }
+
+  async type(name, text) {
+    await this.see(name);
+    await this.page.type(at(name), text);
+  }
+
+  /** Attend qu'un modèle soit dans un état. */
+  async state(key, expected) {
+    await this.page
+      .waitForFunction(
+        (selector, value) => document.querySelector(selector)?.textContent === value,
+        {},
+        at(`model-state-${key}`),
+        expected,
+      )
+      .catch((error) => fail(`${key} n'arrive pas à l'état « ${expected} »`, error));
+  }
+
+  /** Textes de tous les éléments d'un même nom. */
+  texts(name) {
+    return this.page.$$eval(at(name), (all) => all.map((element) => element.textContent));
+  }
+
+  /** Attend que l'élément de rang `rank` ait au moins `length` caractères. */
+  async grown(name, rank, length) {
+    await this.page
+      .waitForFunction(
+        (selector, index, least) => (document.querySelectorAll(selector)[index]?.textContent.length ?? 0) >= least,
+        {},
+        at(name),
+        rank,
+        length,
+      )
+      .catch((error) => fail(`« ${name} » ${rank} n'atteint pas ${length} caractères`, error));
+  }
+}
+
+function at(name) {
+  return `[data-testid="${name}"]`;
+}
+
+function fail(message, cause) {
+  throw new Error(`${message} (${cause.message})`, { cause });
+}

@@ -1,0 +1,39 @@
+// La page devant un produit à clés : node e2e/page_keys.mjs <adresse> <chemin de Chromium> <clé d'administration>
+import { check, visit } from "./browser.mjs";
+
+const [base, chromium, key] = process.argv.slice(2);
+// Un refus est ce qu'on cherche ; le navigateur le note, mais rien d'autre.
+const EXPECTED = /status of 40[13]/;
+
+await visit(base, chromium, async (dashboard, complaints) => {
+  await dashboard.state("qwen", "Prêt");
+  await dashboard.press("action-unload-qwen");
+  const missing = await dashboard.text("model-failure-qwen");
+  check(missing.includes("clé est nécessaire"), `le refus n'est pas dit : ${missing}`);
+
+  await dashboard.type("chat-input", "Hello");
+  await dashboard.press("chat-send");
+  const refused = await dashboard.text("chat-failure");
+  check(refused.includes("clé est nécessaire"), `le refus n'est pas dit : ${refused}`);
+
+  await dashboard.type("access-key", "clé");
+  check((await dashboard.texts("chat-failure")).length === 1, "le refus précédent s'efface trop tôt");
+  check(
+    (await dashboard.page.evaluate(() => sessionStorage.length)) === 0,
+    "une clé qui ne peut pas voyager est gardée quand même",
+  );
+  for (const _ of "clé") await dashboard.page.keyboard.press("Backspace");
+  await dashboard.type("access-key", key);
+  await dashboard.type("chat-input", "Say hello.");
+  await dashboard.press("chat-send");
+  await dashboard.grown("chat-answer", 1, 1);
+  await dashboard.see("chat-send");
+  await dashboard.press("action-unload-qwen");
+  await dashboard.state("qwen", "Téléchargé");
+
+  const stored = await dashboard.page.evaluate(() => [localStorage.length, document.cookie]);
+  check(stored[1] === "", `un cookie est resté : ${stored[1]}`);
+  const others = complaints.filter((complaint) => !EXPECTED.test(complaint));
+  check(others.length === 0, `plaintes du navigateur : ${others.join(" ; ")}`);
+  console.log("tout est bon");
+});
