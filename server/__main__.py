@@ -69,14 +69,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config) -> int:
-    import logging
-
     from server.advertise import public_hosts
     from server.domain import Endpoint
+    from server.rpc.logs import configure_logging
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s %(process)d", stream=sys.stderr)
+    configure_logging("supervisor", level="WARNING")
     descriptor = ROOT / "gen" / "passerelle.binpb"
     try:
         config.cache_dir.mkdir(parents=True, exist_ok=True)

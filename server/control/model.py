@@ -15,20 +15,11 @@ from typing import Any
 from server.cache import Artifacts
 from server.control.downloads import Downloader
 from server.control.journal import Journal
+from server.control.loadable import check_loadable
 from server.control.operations import Changes, Failure, Operation, OperationKind, OperationState
 from server.control.replicas import Replica, ReplicaHost
 from server.domain import ModelSpec
-from server.errors import (
-    EngineUnavailable,
-    InternalError,
-    InvalidRequest,
-    InvalidState,
-    ModelLoadFailed,
-    ModelLoading,
-    ModelNotDownloaded,
-    NoGpuVisible,
-    PasserelleError,
-)
+from server.errors import InternalError, InvalidState, ModelLoadFailed, ModelLoading, PasserelleError
 
 logger = logging.getLogger(__name__)
 
@@ -121,10 +112,7 @@ class ManagedModel:
         """Charge le modèle ; sans effet s'il l'est.
 
         Raises:
-            NoGpuVisible: le modèle exige un GPU, aucun n'est visible.
-            EngineUnavailable: moteur non fourni.
-            ModelNotDownloaded: poids absents, et le profil ne les télécharge pas de lui-même.
-            InvalidRequest: GPU inconnus.
+            PasserelleError: celles de `check_loadable`.
             InvalidState: une autre opération est en cours.
         """
         if self.state is ModelState.READY:
@@ -132,7 +120,13 @@ class ManagedModel:
         joined = self._joined(OperationKind.LOAD, OperationKind.RESTART)
         if joined is not None:
             return joined
-        self._check_loadable(gpus)
+        check_loadable(
+            self.spec,
+            gpus,
+            visible_gpus=self._tools.gpu_count(),
+            engine_available=self._engine_available,
+            complete=self.artifacts.complete,
+        )
         if gpus:
             self.selected_gpus = tuple(gpus)
             self._tools.journal.choose(f"gpus/{self.spec.key}", list(gpus))
@@ -275,32 +269,6 @@ class ManagedModel:
             metadata={"model": self.spec.key, "operation_id": operation.id},
             retry_after=2.0,
         )
-
-    def _check_loadable(self, gpus: Sequence[int]) -> None:
-        spec, visible = self.spec, self._tools.gpu_count()
-        if spec.requires_gpu and visible == 0:
-            raise NoGpuVisible(
-                f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. Vérifiez le pilote NVIDIA "
-                "et l'accès du conteneur aux GPU, ou lancez le profil « embarque ».",
-                metadata={"model": spec.key},
-            )
-        unknown = [gpu for gpu in gpus if gpu >= visible]
-        if unknown or len(set(gpus)) != len(gpus):
-            raise InvalidRequest(
-                f"gpus : {list(gpus)} ne convient pas ; {visible} GPU visibles, chacun nommé une fois au plus.",
-                metadata={"field": "gpus", "limit": str(visible), "value": str(list(gpus))},
-            )
-        if not self._engine_available:
-            raise EngineUnavailable(
-                f"Le moteur « {spec.engine} » de « {spec.key} » n'est pas fourni par cette version de Passerelle.",
-                metadata={"model": spec.key, "engine": spec.engine},
-            )
-        if not self.artifacts.complete and not spec.auto_download:
-            raise ModelNotDownloaded(
-                f"Les poids de « {spec.key} » ne sont pas dans le cache : demandez d'abord leur téléchargement "
-                f"(POST /api/admin/models/{spec.key}/download).",
-                metadata={"model": spec.key},
-            )
 
     def _check_retry(self) -> None:
         """Une requête ne relance pas aussitôt un chargement qui vient d'échouer."""

@@ -1,0 +1,45 @@
+"""Ce qu'il faut pour qu'un modèle puisse se charger ; sinon, pourquoi il ne le peut pas."""
+
+from collections.abc import Sequence
+
+from server.domain import ModelSpec
+from server.errors import EngineUnavailable, InvalidRequest, ModelNotDownloaded, NoGpuVisible
+
+
+def check_loadable(
+    spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: int, engine_available: bool, complete: bool
+) -> None:
+    """Refuse un chargement qui ne peut pas aboutir, avant de rien lancer.
+
+    Args:
+        gpus: numéros demandés ; vide pour ceux du profil.
+        complete: les poids sont entiers dans le cache.
+
+    Raises:
+        NoGpuVisible: le modèle exige un GPU, aucun n'est visible.
+        InvalidRequest: GPU inconnu, ou nommé deux fois.
+        EngineUnavailable: moteur non fourni.
+        ModelNotDownloaded: poids absents, et le profil ne les télécharge pas de lui-même.
+    """
+    if spec.requires_gpu and visible_gpus == 0:
+        raise NoGpuVisible(
+            f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. Vérifiez le pilote NVIDIA "
+            "et l'accès du conteneur aux GPU, ou lancez le profil « embarque ».",
+            metadata={"model": spec.key},
+        )
+    if any(gpu >= visible_gpus for gpu in gpus) or len(set(gpus)) != len(gpus):
+        raise InvalidRequest(
+            f"gpus : {list(gpus)} ne convient pas ; {visible_gpus} GPU visibles, chacun nommé une fois au plus.",
+            metadata={"field": "gpus", "limit": str(visible_gpus), "value": str(list(gpus))},
+        )
+    if not engine_available:
+        raise EngineUnavailable(
+            f"Le moteur « {spec.engine} » de « {spec.key} » n'est pas fourni par cette version de Passerelle.",
+            metadata={"model": spec.key, "engine": spec.engine},
+        )
+    if not complete and not spec.auto_download:
+        raise ModelNotDownloaded(
+            f"Les poids de « {spec.key} » ne sont pas dans le cache : demandez d'abord leur téléchargement "
+            f"(POST /api/admin/models/{spec.key}/download).",
+            metadata={"model": spec.key},
+        )

@@ -1,0 +1,233 @@
+"""La vie d'un modèle : chaque verbe dans chaque état, les échecs, les annulations, les chutes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.cache import Artifacts
+from server.control.journal import Journal
+from server.control.model import FALLS, ManagedModel, ModelState, ModelTools
+from server.control.operations import Changes, OperationState
+from server.domain import Capability, ModelSource, ModelSpec
+from server.errors import (
+    DownloadFailed,
+    EngineUnavailable,
+    InvalidRequest,
+    InvalidState,
+    ModelLoadFailed,
+    ModelLoading,
+    ModelNotDownloaded,
+    NoGpuVisible,
+    OperationCancelled,
+    PasserelleError,
+)
+from tests.fakes.replicas import FakeDownloads, FakeReplicas
+
+SPEC = ModelSpec(
+    key="m",
+    capability=Capability.CHAT,
+    engine="x",
+    source=ModelSource("package", "p", "1"),
+    display_name="M",
+    requires_gpu=False,
+)
+
+
+def state_of(model: ManagedModel) -> ModelState:
+    """État du moment, que l'analyse de types ne croit pas figé."""
+    return model.state
+
+
+@dataclass
+class Bench:
+    model: ManagedModel
+    replicas: FakeReplicas
+    downloads: FakeDownloads
+    disk: list[Artifacts]
+    tools: ModelTools
+
+    def with_spec(self, *, engine: bool = True, gpus: int = 0, **changes: Any) -> ManagedModel:
+        tools = replace(self.tools, gpu_count=lambda: gpus)
+        model = ManagedModel(replace(SPEC, **changes), tools, engine_available=engine)
+        model.look(self.disk[0])
+        return model
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    journal = Journal(tmp_path / "j.sqlite")
+    await journal.open()
+    disk = [Artifacts()]
+    replicas = FakeReplicas()
+
+    def downloaded() -> None:
+        disk[0] = Artifacts(True, 10, 10)
+
+    downloads = FakeDownloads(downloaded)
+    fakes: Any = (replicas, downloads)
+    tools = ModelTools(
+        replicas=fakes[0],
+        downloads=fakes[1],
+        journal=journal,
+        changes=Changes(),
+        inspect=lambda _spec: disk[0],
+        gpu_count=lambda: 0,
+        stop_grace=3.0,
+    )
+    model = ManagedModel(SPEC, tools, engine_available=True)
+    yield Bench(model, replicas, downloads, disk, tools)
+    await model.aclose()
+    await journal.aclose()
+
+
+async def test_download_load_unload(bench: Bench) -> None:
+    model = bench.model
+    assert state_of(model) is ModelState.UNAVAILABLE
+    bench.downloads.gate.clear()
+    operation = model.download()
+    await asyncio.sleep(0)
+    assert state_of(model) is ModelState.DOWNLOADING and model.download() is operation
+    with pytest.raises(InvalidState, match=operation.id):
+        model.load()
+    with pytest.raises(InvalidState):
+        model.unload()
+    bench.downloads.gate.set()
+    await operation.result()
+    assert state_of(model) is ModelState.CACHED
+    assert model.download().state is OperationState.SUCCEEDED and bench.downloads.calls == 1
+
+    bench.replicas.gate.clear()
+    loading = model.load()
+    await asyncio.sleep(0)
+    assert state_of(model) is ModelState.LOADING and model.load() is loading
+    bench.replicas.gate.set()
+    await loading.result()
+    assert state_of(model) is ModelState.READY and model.features == ("stream",)
+    assert model.load().state is OperationState.SUCCEEDED and bench.replicas.started == ["m-0"]
+
+    leaving = model.unload()
+    assert state_of(model) is ModelState.UNLOADING and model.unload() is leaving
+    with pytest.raises(InvalidState):
+        await model.cancel(leaving)
+    await leaving.result()
+    assert state_of(model) is ModelState.CACHED and bench.replicas.stopped == [("m-0", 8.0)]
+    assert model.unload().state is OperationState.SUCCEEDED
+
+
+async def test_forced_unload_does_not_wait(bench: Bench) -> None:
+    bench.disk[0] = Artifacts(True, 10, 10)
+    bench.model.look(bench.disk[0])
+    await bench.model.load(replicas=2).result()
+    await bench.model.unload(force=True).result()
+    assert bench.replicas.stopped == [("m-0", 0.0), ("m-1", 0.0)]
+
+
+async def test_a_cancelled_download_is_undone(bench: Bench) -> None:
+    bench.downloads.gate.clear()
+    operation = bench.model.download()
+    await asyncio.sleep(0)
+    await bench.model.cancel(operation)
+    assert operation.state is OperationState.CANCELLED and state_of(bench.model) is ModelState.UNAVAILABLE
+    assert bench.model.last_failure is None
+    with pytest.raises(OperationCancelled):
+        await operation.result()
+
+
+async def test_unloading_cancels_a_load(bench: Bench) -> None:
+    model = bench.with_spec(auto_download=True)
+    bench.replicas.gate.clear()
+    loading = model.load()
+    while not bench.replicas.started:
+        await asyncio.sleep(0.01)
+    await model.unload().result()
+    assert loading.state is OperationState.CANCELLED
+    assert ("m-0", 0.0) in bench.replicas.stopped and state_of(model) is ModelState.CACHED
+
+
+async def test_a_failed_download_says_why(bench: Bench) -> None:
+    bench.downloads.error = DownloadFailed("plus de place")
+    with pytest.raises(DownloadFailed, match="plus de place"):
+        await bench.model.download().result()
+    assert state_of(bench.model) is ModelState.UNAVAILABLE
+    assert bench.model.last_failure is not None and bench.model.last_failure.reason == "DOWNLOAD_FAILED"
+
+
+async def test_a_failed_load_is_not_tried_again_at_once(bench: Bench) -> None:
+    model = bench.with_spec(auto_download=True)
+    bench.replicas.error = ModelLoadFailed("mémoire insuffisante")
+    for _ in range(3):
+        with pytest.raises(ModelLoadFailed, match="mémoire") as caught:
+            await model.ensure(5)
+    assert bench.replicas.started == ["m-0"] and (caught.value.retry_after or 0) > 0
+    bench.replicas.error = None
+    await model.load().result()
+    assert state_of(model) is ModelState.READY and model.last_failure is None
+
+
+async def test_a_request_waits_for_its_model(bench: Bench) -> None:
+    model = bench.with_spec(auto_download=True)
+    bench.replicas.gate.clear()
+    with pytest.raises(ModelLoading):
+        await model.ensure(0.05)
+    assert state_of(model) is ModelState.LOADING
+    waiting = asyncio.create_task(model.ensure(5))
+    bench.replicas.gate.set()
+    await waiting
+    assert state_of(model) is ModelState.READY and bench.replicas.started == ["m-0"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "engine", "gpus", "asked", "error"),
+    [
+        ({"requires_gpu": True}, True, 0, (), NoGpuVisible),
+        ({"requires_gpu": True}, True, 2, (2,), InvalidRequest),
+        ({"requires_gpu": True}, True, 2, (1, 1), InvalidRequest),
+        ({}, False, 0, (), EngineUnavailable),
+        ({}, True, 0, (), ModelNotDownloaded),
+    ],
+)
+async def test_what_cannot_load_is_refused_before_anything_starts(
+    bench: Bench, changes: dict[str, Any], engine: bool, gpus: int, asked: tuple[int, ...], error: type[PasserelleError]
+) -> None:
+    model = bench.with_spec(engine=engine, gpus=gpus, **changes)
+    with pytest.raises(error):
+        model.load(asked)
+    assert model.operation is None and bench.replicas.started == []
+
+
+async def test_chosen_gpus_are_shared_and_kept(bench: Bench) -> None:
+    model = bench.with_spec(requires_gpu=True, auto_download=True, gpus=4)
+    await model.load((0, 1, 2, 3), 2).result()
+    assert [replica.gpus for replica in model.replicas] == [(0, 1), (2, 3)]
+    assert await bench.tools.journal.choices() == {"gpus/m": [0, 1, 2, 3]}
+
+
+async def test_a_lost_replica_is_replaced_until_it_falls_too_often(bench: Bench) -> None:
+    model = bench.with_spec(auto_download=True)
+    await model.load().result()
+    for fall in range(1, FALLS + 1):
+        await model.replica_exited("m-0", -9, asked=False)
+        if fall < FALLS:
+            assert model.operation is not None
+            await model.operation.result()
+            assert state_of(model) is ModelState.READY
+    assert model.operation is None and state_of(model) is ModelState.CACHED
+    assert model.last_failure is not None and "3 fois" in model.last_failure.message
+    with pytest.raises(ModelLoadFailed):
+        await model.ensure(1)
+
+
+async def test_a_replica_stopped_on_purpose_is_not_replaced(bench: Bench) -> None:
+    model = bench.with_spec(auto_download=True)
+    await model.load().result()
+    await model.replica_exited("m-0", 0, asked=True)
+    assert model.operation is None and bench.replicas.started == ["m-0"]
+
+
+async def test_adopted_replicas_serve_at_once(bench: Bench) -> None:
+    await bench.model.adopt([{"name": "m-0", "pid": 1, "meta": {}}])
+    assert state_of(bench.model) is ModelState.READY
