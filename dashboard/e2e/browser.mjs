@@ -46,7 +46,7 @@ export async function visit(base, executablePath, walk) {
     await walk(new Dashboard(page), complaints);
   } catch (error) {
     const text = await page?.evaluate(() => document.body.textContent).catch(() => "(page perdue)");
-    console.error(`Page au moment de l'échec :\n${text}\n\nPlaintes :\n${complaints.join("\n")}\n`);
+    console.error(`Page au moment de l'échec :\n${text?.slice(0, 3000)}\n\nPlaintes :\n${complaints.join("\n")}\n`);
     console.error(`Échec : ${error.message}`);
     process.exitCode = 1;
   } finally {

@@ -3,6 +3,9 @@ import { chat } from "../api/client";
 import { messageOf } from "../api/errors";
 import { changeLast, type End, messagesFor, type Turn } from "./turns";
 
+/** Un petit modèle peut se répéter sans fin : la page borne ses réponses, en jetons. */
+const MAX_TOKENS = 512;
+
 /** Conversation avec un modèle : la réponse vient au fil de l'eau et s'arrête à la demande. */
 export function useChat(model: string) {
   const [turns, setTurns] = useState<Turn[]>([]);
@@ -19,7 +22,9 @@ export function useChat(model: string) {
     setStreaming(true);
     let end: End = "complete";
     try {
-      const request = { request: { model, messages: messagesFor(turns, question) } };
+      const request = {
+        request: { model, messages: messagesFor(turns, question), options: { maxTokens: MAX_TOKENS } },
+      };
       for await (const message of chat.streamChat(request, { signal: stop.signal })) {
         const added = message.deltas.map((delta) => delta.content).join("");
         if (message.deltas.some((delta) => delta.finishReason === "length")) end = "truncated";
