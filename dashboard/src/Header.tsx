@@ -16,8 +16,8 @@ export function Header(props: { profile: string | undefined; version: string | u
         <Box component="img" src="/favicon.svg" alt="" sx={{ width: 48, height: 48 }} />
         <Box>
           <Typography variant="h1">{T.title}</Typography>
-          <Typography color="text.secondary">{T.subtitle}</Typography>
-          <Typography variant="caption" color="text.secondary">
+          <Typography color="textSecondary">{T.subtitle}</Typography>
+          <Typography variant="caption" color="textSecondary">
             {facts.filter(Boolean).join(" · ")}
           </Typography>
         </Box>

@@ -24,7 +24,7 @@ export function Bubble({ author, text, testId, lang, mine = false, turn }: Props
   const foot = [end, turn?.tokens && T.tokens(turn.tokens)].filter(Boolean).join(" · ");
   return (
     <Box sx={{ alignSelf: mine ? "flex-end" : "flex-start", maxWidth: "min(85%, 70ch)" }}>
-      <Typography variant="caption" color="text.secondary" sx={{ px: 1.5 }}>
+      <Typography variant="caption" color="textSecondary" sx={{ px: 1.5 }}>
         {author}
       </Typography>
       <Box
@@ -45,13 +45,13 @@ export function Bubble({ author, text, testId, lang, mine = false, turn }: Props
           {text}
         </Box>
         {turn && !turn.end && !text && (
-          <Typography component="span" color="text.secondary">
+          <Typography component="span" color="textSecondary">
             {T.waiting}
           </Typography>
         )}
       </Box>
       {foot && (
-        <Typography variant="caption" color="text.secondary" data-testid="chat-end" sx={{ px: 1.5 }}>
+        <Typography variant="caption" color="textSecondary" data-testid="chat-end" sx={{ px: 1.5 }}>
           {foot}
         </Typography>
       )}

@@ -12,7 +12,7 @@ export function Suggestions({ ready, english, onChoose }: Props) {
   const invitation = english ? T.chatReadyEnglish : T.chatReady;
   return (
     <Stack spacing={1.5}>
-      <Typography color="text.secondary">{ready ? invitation : `${invitation} ${T.chatNotReady}`}</Typography>
+      <Typography color="textSecondary">{ready ? invitation : `${invitation} ${T.chatNotReady}`}</Typography>
       <Stack direction="row" spacing={1} useFlexGap sx={{ flexWrap: "wrap" }} lang={english ? "en" : "fr"}>
         {(english ? T.promptsEnglish : T.promptsFrench).map((prompt) => (
           <Chip

@@ -1,7 +1,7 @@
 import { Button, type ButtonProps } from "@mui/material";
 import { admin } from "../api/client";
 import { T } from "../fr";
-import { type Model, ModelState, OperationKind } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 
 interface Props {
   model: Model;
@@ -39,13 +39,6 @@ export function ModelActions({ model, busy, call }: Props) {
         variant={loaded ? "outlined" : "text"}
         disabled={!idle || !loaded}
       />
-      {operation && operation.kind !== OperationKind.UNLOAD && (
-        <Button
-          {...action("cancel", T.cancel, () => admin.cancelOperation({ operationId: operation.id }))}
-          color="warning"
-          disabled={busy}
-        />
-      )}
     </>
   );
 }

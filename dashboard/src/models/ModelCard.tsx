@@ -1,6 +1,7 @@
 import { Alert, Card, CardActions, CardContent, Stack, Typography } from "@mui/material";
 import { CAPABILITIES, T } from "../fr";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
+import { CancelButton } from "./CancelButton";
 import { CapabilityIcon } from "./CapabilityIcon";
 import { ModelActions } from "./ModelActions";
 import { ModelFacts } from "./ModelFacts";
@@ -24,7 +25,7 @@ export function ModelCard({ model }: { model: Model }) {
       <CardContent sx={{ flexGrow: 1, pb: 0 }}>
         <Stack direction="row" spacing={1} sx={{ alignItems: "center", mb: 1 }}>
           <CapabilityIcon capability={model.capability} />
-          <Typography variant="body2" color="text.secondary" sx={{ flexGrow: 1 }}>
+          <Typography variant="body2" color="textSecondary" sx={{ flexGrow: 1 }}>
             {CAPABILITIES[model.capability]} · {key}
           </Typography>
           <StateChip model={model} />
@@ -33,12 +34,17 @@ export function ModelCard({ model }: { model: Model }) {
           {model.displayName || key}
         </Typography>
         {model.notice && (
-          <Typography variant="body2" color="text.secondary">
+          <Typography variant="body2" color="textSecondary">
             {model.notice}
           </Typography>
         )}
         <ModelFacts model={model} />
-        {operation && <OperationProgressBar operation={operation} />}
+        {operation && (
+          <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
+            <OperationProgressBar operation={operation} />
+            <CancelButton operation={operation} busy={busy} call={call} />
+          </Stack>
+        )}
         {failure && (
           <Alert severity="error" onClose={forget} closeText={T.dismiss} data-testid={`model-failure-${key}`}>
             {failure}

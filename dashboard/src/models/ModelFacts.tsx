@@ -9,7 +9,7 @@ export function ModelFacts({ model }: { model: Model }) {
     <Box component="dl" sx={{ display: "grid", gridTemplateColumns: "auto 1fr", columnGap: 2, rowGap: 0.25, my: 1.5 }}>
       {factsOf(model).map(([name, value]) => (
         <Box key={name} sx={{ display: "contents" }}>
-          <Typography component="dt" variant="body2" color="text.secondary">
+          <Typography component="dt" variant="body2" color="textSecondary">
             {name}
           </Typography>
           <Typography component="dd" variant="body2" sx={{ m: 0, overflowWrap: "anywhere" }}>

@@ -16,14 +16,14 @@ export function OperationProgressBar({ operation }: { operation: Operation }) {
     remaining ? T.progress.remaining(seconds(durationMs(remaining) / 1000)) : "",
   ];
   return (
-    <Stack spacing={0.5}>
+    <Stack spacing={0.5} sx={{ flexGrow: 1, minWidth: 0 }}>
       <LinearProgress
         aria-label={kind}
         variant={done === undefined ? "indeterminate" : "determinate"}
         value={done ?? 0}
         sx={{ borderRadius: 1, height: 6 }}
       />
-      <Typography variant="caption" color="text.secondary">
+      <Typography variant="caption" color="textSecondary">
         {parts.filter(Boolean).join(" · ")}
       </Typography>
     </Stack>

@@ -26,6 +26,7 @@ export function OutcomeBar({ models }: { models: Model[] }) {
     <Snackbar
       key={outcome?.text}
       open={open}
+      anchorOrigin={{ vertical: "top", horizontal: "center" }}
       autoHideDuration={SHOWN_MS}
       onClose={(_, reason) => reason !== "clickaway" && setOpen(false)}
     >
