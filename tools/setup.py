@@ -90,7 +90,7 @@ def install_dashboard() -> None:
         then=[lock, "présents"],
     )
     sources = [
-        *(path for name in ("src", "public") for path in sorted((DASHBOARD / name).rglob("*")) if path.is_file()),
+        *(path for path in sorted((DASHBOARD / "src").rglob("*")) if path.is_file()),
         *sorted((ROOT / "gen" / "ts").rglob("*.ts")),
         *sorted((DASHBOARD / "public").iterdir()),
         *(DASHBOARD / name for name in ("index.html", "vite.config.ts", "tsconfig.json", "package.json")),
