@@ -142,8 +142,8 @@ def _control(config: Config, run_dir: Path) -> None:
         max_frame_bytes=_frame_bytes(config),
         stop_grace=config.stop_grace,
     )
-    # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC, est
-    # le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.
+    # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
+    # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.
     asyncio.run(run(settings))
 
 
