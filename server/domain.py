@@ -111,6 +111,16 @@ class Limits:
     """Fenêtre de regroupement des trames d'un flux ; 0 la supprime."""
     max_pending_loads: int = 256
     """Requêtes en attente d'un chargement, au plus, par front."""
+    max_decoded_bytes: int = 16 * 1024 * 1024 * 1024
+    """Octets d'audio décodé, en flottants de 32 bits, tous canaux compris : la borne des fichiers qui gonflent."""
+    max_decode_seconds: int = 900
+    """Secondes de processeur permises au décodage d'un fichier."""
+    max_spool_bytes: int = 64 * 1024 * 1024 * 1024
+    """Octets de la réserve d'un front : la somme des envois en cours."""
+    max_form_parts: int = 64
+    max_form_field_bytes: int = 64 * 1024
+    max_speakers: int = 32
+    max_prompt_characters: int = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -374,7 +374,7 @@ class ChatLimits(_message.Message):
     def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ...) -> None: ...
 
 class AudioLimits(_message.Message):
-    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence")
+    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters")
     MAX_UPLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
@@ -382,6 +382,9 @@ class AudioLimits(_message.Message):
     MAX_SAMPLE_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
     MAX_CHANNELS_FIELD_NUMBER: _ClassVar[int]
     MAX_STREAM_SILENCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_DECODED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROMPT_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     max_upload_bytes: float
     max_message_bytes: float
     max_duration: _duration_pb2.Duration
@@ -389,7 +392,10 @@ class AudioLimits(_message.Message):
     max_sample_rate_hertz: int
     max_channels: int
     max_stream_silence: _duration_pb2.Duration
-    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    max_decoded_bytes: float
+    max_speakers: int
+    max_prompt_characters: int
+    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ...) -> None: ...
 
 class ModelCapabilities(_message.Message):
     __slots__ = ("key", "aliases", "capability", "features", "languages", "context_tokens")

@@ -22,7 +22,7 @@ class CheckHealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class TranscribeAudioRequest(_message.Message):
-    __slots__ = ("body", "model", "language", "response_format", "diarize", "num_speakers", "min_speakers", "max_speakers", "word_timestamps", "sample_rate_hertz", "encoding", "channel_count", "stream", "task", "prompt")
+    __slots__ = ("body", "model", "language", "response_format", "diarize", "num_speakers", "min_speakers", "max_speakers", "word_timestamps", "sample_rate_hertz", "encoding", "channel_count", "stream", "task", "prompt", "temperature", "target_language", "punctuation")
     BODY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,9 @@ class TranscribeAudioRequest(_message.Message):
     STREAM_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    PUNCTUATION_FIELD_NUMBER: _ClassVar[int]
     body: _httpbody_pb2.HttpBody
     model: str
     language: str
@@ -53,7 +56,10 @@ class TranscribeAudioRequest(_message.Message):
     stream: bool
     task: str
     prompt: str
-    def __init__(self, body: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping]] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., response_format: _Optional[str] = ..., diarize: bool = ..., num_speakers: _Optional[int] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., word_timestamps: bool = ..., sample_rate_hertz: _Optional[int] = ..., encoding: _Optional[str] = ..., channel_count: _Optional[int] = ..., stream: bool = ..., task: _Optional[str] = ..., prompt: _Optional[str] = ...) -> None: ...
+    temperature: float
+    target_language: str
+    punctuation: bool
+    def __init__(self, body: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping]] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., response_format: _Optional[str] = ..., diarize: bool = ..., num_speakers: _Optional[int] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., word_timestamps: bool = ..., sample_rate_hertz: _Optional[int] = ..., encoding: _Optional[str] = ..., channel_count: _Optional[int] = ..., stream: bool = ..., task: _Optional[str] = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., target_language: _Optional[str] = ..., punctuation: bool = ...) -> None: ...
 
 class ProcessDiarizationRequest(_message.Message):
     __slots__ = ("body", "model", "response_format", "num_speakers", "min_speakers", "max_speakers", "embeddings", "sample_rate_hertz", "encoding", "channel_count", "stream")
