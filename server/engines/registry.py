@@ -10,6 +10,8 @@ from server.errors import EngineUnavailable
 
 _ADAPTERS = {
     "llamacpp": "server.engines.llamacpp:create_engine",
+    "whisper": "server.engines.whisper:create_engine",
+    "pyannote-camplus": "server.engines.pyannote_camplus:create_engine",
 }
 
 

@@ -1,0 +1,150 @@
+"""Ce que tout moteur de parole sait faire. Les ondes sont en flottants de 32 bits, un canal, 16 kHz.
+
+La découpe, la fusion et la couverture appartiennent à `server.speech` : un moteur ne voit que des fenêtres, ou une
+onde.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.engines.base import Engine
+
+Wave = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionOptions:
+    """Réglages d'une transcription, déjà vérifiés en forme."""
+
+    language: str = ""
+    """Code ISO 639-1 ; vide : à reconnaître."""
+    target_language: str = ""
+    """Langue d'arrivée d'une traduction ; vide : transcription."""
+    words: bool = False
+    """Demande les bornes des mots."""
+    prompt: str = ""
+    """Texte qui oriente la reconnaissance."""
+    temperature: float = 0.0
+    """Température du décodage, de 0 à 1."""
+    punctuation: bool | None = None
+    """Ponctuation et majuscules ; `None` : comme le modèle le fait."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionWindow:
+    """Fenêtre à transcrire."""
+
+    samples: Wave
+    """Onde, d'au plus `max_window_seconds`."""
+    options: RecognitionOptions
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedWord:
+    """Mot, sans espace autour ; instants en secondes depuis le début de la fenêtre."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizedSegment:
+    """Suite de mots ; instants en secondes depuis le début de la fenêtre."""
+
+    text: str
+    start: float
+    end: float
+    words: tuple[RecognizedWord, ...] = ()
+    confidence: float | None = None
+    no_speech_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """Ce qu'un moteur a entendu dans une fenêtre."""
+
+    segments: tuple[RecognizedSegment, ...]
+    language: str = ""
+    language_probability: float | None = None
+    """Absente si la langue était imposée."""
+
+
+class TranscribeEngine(Engine, Protocol):
+    """Reconnaissance de la parole, par lots de fenêtres."""
+
+    @property
+    def max_window_seconds(self) -> float:
+        """Durée d'une fenêtre au plus."""
+
+    @property
+    def max_batch(self) -> int:
+        """Fenêtres par lot au plus."""
+
+    def check(self, options: RecognitionOptions) -> None:
+        """Refuse ce que le moteur ne sait pas honorer.
+
+        Raises:
+            UnsupportedOption: option, nommée dans `metadata["field"]`.
+        """
+
+    async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
+        """Transcrit un lot ; un résultat par fenêtre, dans l'ordre. Un seul lot à la fois.
+
+        Raises:
+            EngineFailed: échec de ce lot.
+            EngineDead: le moteur ne peut plus servir.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizationOptions:
+    """Réglages d'une diarisation."""
+
+    num_speakers: int | None = None
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+    embeddings: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Tour de parole, en secondes."""
+
+    speaker: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diarization:
+    """Qui parle, et quand."""
+
+    turns: tuple[Turn, ...]
+    """Tours, qui peuvent se recouvrir."""
+    exclusive_turns: tuple[Turn, ...]
+    """Tours sans recouvrement."""
+    embeddings: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Empreinte par locuteur, si elle était demandée et calculable."""
+
+
+class DiarizeEngine(Engine, Protocol):
+    """Diarisation d'une onde entière."""
+
+    async def diarize(
+        self, wave: Wave, options: DiarizationOptions, on_progress: Callable[[str, float], None]
+    ) -> Diarization:
+        """Analyse une onde ; annuler la tâche arrête le moteur à son prochain lot.
+
+        Args:
+            on_progress: étape (`segmentation`, `embeddings`) et part accomplie ; appelée d'un autre fil.
+
+        Raises:
+            EngineFailed: échec de cette onde.
+            EngineDead: le moteur ne peut plus servir.
+        """
