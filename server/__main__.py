@@ -157,6 +157,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         address=f"unix:{run_dir / f'front-{index}.sock'}",
         control_address=f"unix:{run_dir / 'control.sock'}",
         limits=config.limits,
+        spool_dir=run_dir / "spool",
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,
@@ -209,6 +210,8 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int) -> int:
         max_waiting=spec.max_waiting,
         max_frame_bytes=_frame_bytes(config),
         stop_grace=config.stop_grace,
+        spool_dir=run_dir / "spool",
+        limits=config.limits,
     )
     return asyncio.run(run(settings))
 

@@ -179,11 +179,13 @@ class LinkClient:
         request_id: str,
         timeout: float | None = None,
         spool_name: str = "",
+        whole_buffer: bool = False,
     ) -> LinkCall:
         """Envoie une requête.
 
         Args:
             timeout: secondes avant l'abandon par l'exemplaire ; `None` sans limite.
+            whole_buffer: laisse attendre jusqu'à une trame entière, pour un flux dont la fin est un gros résultat.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -198,7 +200,8 @@ class LinkClient:
             )
         self._next_id += 1
         # Une réponse entière arrive d'un bloc : seul un flux peut laisser grossir son tampon.
-        call = LinkCall(self, self._next_id, self._request_buffer_bytes if stream else self._max_frame_bytes)
+        small = stream and not whole_buffer
+        call = LinkCall(self, self._next_id, self._request_buffer_bytes if small else self._max_frame_bytes)
         self._calls[self._next_id] = call
         submit = link_pb2.Submit(
             id=self._next_id,

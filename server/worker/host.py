@@ -5,11 +5,10 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import cast
 
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base import ChatEngine, ChatKind, Engine
+from server.engines.base import Engine
 from server.errors import (
     DeadlineExceeded,
     EngineDead,
@@ -21,13 +20,10 @@ from server.errors import (
     WorkerLost,
 )
 from server.link.server import FrontLink
+from server.worker.handlers import Handlers, handlers_for
 
 logger = logging.getLogger(__name__)
 
-_CHAT_KINDS = {
-    link_pb2.REQUEST_KIND_CHAT: ChatKind.CHAT,
-    link_pb2.REQUEST_KIND_COMPLETION: ChatKind.COMPLETION,
-}
 _RETRY_SECONDS = 1.0
 
 JobKey = tuple[FrontLink, int]
@@ -39,8 +35,16 @@ class WorkerHost:
     Une requête abandonnée rend sa place aussitôt ; le moteur, lui, s'arrête à son prochain jeton.
     """
 
-    def __init__(self, engine: Engine, *, max_waiting: int, on_dead: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        max_waiting: int,
+        on_dead: Callable[[str], None],
+        handlers: Handlers | None = None,
+    ) -> None:
         self._engine = engine
+        self._handlers = handlers if handlers is not None else handlers_for(engine)
         self._max_waiting = max_waiting
         self._on_dead = on_dead
         self._running: dict[JobKey, asyncio.Task[None]] = {}
@@ -142,11 +146,10 @@ class WorkerHost:
     async def _run(self, key: JobKey, request: link_pb2.Submit) -> None:
         link, request_id = key
         try:
-            kind = _CHAT_KINDS.get(request.kind)
-            if kind is None or not hasattr(self._engine, "generate"):
+            handler = self._handlers.get(request.kind)
+            if handler is None:
                 raise EngineUnavailable("Le moteur de ce modèle ne rend pas ce service.")
-            engine = cast("ChatEngine", self._engine)
-            async with aclosing(engine.generate(kind, request.payload, stream=request.stream)) as items:
+            async with aclosing(handler(request)) as items:
                 async for item in items:
                     self._steps += 1
                     link.emit(request_id, item, False)

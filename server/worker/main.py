@@ -10,13 +10,15 @@ import json
 import logging
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from server.domain import Limits
 from server.engines.base import Engine, EngineFactory, EngineSpec
 from server.errors import ModelLoadFailed, PasserelleError
 from server.lifetime import watch_parent
 from server.link.server import LinkServer
+from server.worker.handlers import Handlers, handlers_for
 from server.worker.host import WorkerHost
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,10 @@ class WorkerSettings:
     """Octets d'une trame de la liaison au plus."""
     stop_grace: float = 30.0
     """Secondes laissées aux requêtes en cours à l'arrêt."""
+    spool_dir: Path | None = None
+    """Réserve des envois d'audio ; `None` pour un modèle qui n'en lit pas."""
+    limits: Limits = field(default_factory=Limits)
+    """Limites en vigueur."""
 
 
 async def run(settings: WorkerSettings) -> int:
@@ -64,21 +70,22 @@ async def run(settings: WorkerSettings) -> int:
         await asyncio.gather(opening, return_exceptions=True)
         return 0
     try:
-        opening.result()
+        handlers = opening.result()
     except PasserelleError as error:
         logger.error("load_failed", extra={"reason": error.reason, "error": error.message})
         _write_status(settings, {"event": "failed", "reason": error.reason, "message": error.message})
         stop.cancel()
         return EXIT_LOAD_FAILED
-    return await _serve(engine, settings, stopping, stop)
+    return await _serve(engine, handlers, settings, stopping, stop)
 
 
-async def _open(engine: Engine, settings: WorkerSettings) -> None:
+async def _open(engine: Engine, settings: WorkerSettings) -> Handlers:
     try:
         _write_status(settings, {"event": "phase", "phase": "opening"})
         await engine.open()
         _write_status(settings, {"event": "phase", "phase": "warming_up"})
         await engine.warm_up()
+        return handlers_for(engine, settings.spool_dir, settings.limits)
     except (PasserelleError, asyncio.CancelledError):
         raise
     except Exception as error:
@@ -86,7 +93,13 @@ async def _open(engine: Engine, settings: WorkerSettings) -> None:
         raise ModelLoadFailed(f"Le moteur ne s'est pas ouvert : {error}") from error
 
 
-async def _serve(engine: Engine, settings: WorkerSettings, stopping: asyncio.Event, stop: "asyncio.Task[bool]") -> int:
+async def _serve(
+    engine: Engine,
+    handlers: Handlers,
+    settings: WorkerSettings,
+    stopping: asyncio.Event,
+    stop: "asyncio.Task[bool]",
+) -> int:
     code = 0
 
     def dead(reason: str) -> None:
@@ -94,7 +107,7 @@ async def _serve(engine: Engine, settings: WorkerSettings, stopping: asyncio.Eve
         code = EXIT_ENGINE_DEAD
         stopping.set()
 
-    host = WorkerHost(engine, max_waiting=settings.max_waiting, on_dead=dead)
+    host = WorkerHost(engine, max_waiting=settings.max_waiting, on_dead=dead, handlers=handlers)
     server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)
     await server.start(str(settings.socket_path))
     _write_status(

@@ -1,0 +1,131 @@
+"""Une diarisation de fichier : l'onde entière, projetée depuis un fichier sans nom, puis le moteur."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import IO
+
+import numpy as np
+from passerelle.v1 import audio_pb2, diarize_pb2
+from passerelle.worker.v1 import link_pb2
+
+from server.engines.speech import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
+from server.speech import SAMPLE_RATE
+from server.speech.vad import SpeechDetector
+from server.speech.windows import WindowCutter
+from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, duration
+
+_WINDOW_SECONDS = 28.0
+
+
+class FileDiarization:
+    """Mène les diarisations de fichiers d'un exemplaire."""
+
+    def __init__(self, engine: DiarizeEngine, tools: SpeechTools) -> None:
+        self._engine = engine
+        self._tools = tools
+
+    async def run(self, request: link_pb2.Submit) -> AsyncGenerator[bytes, None]:
+        """Avancements si `request.stream`, puis le résultat : des `UploadDiarizeResponse` sérialisés."""
+        config = diarize_pb2.DiarizeConfig.FromString(request.payload)
+        options = _options(config)
+        cutter = WindowCutter(SpeechDetector(self._tools.vad), _WINDOW_SECONDS)
+        audio = SpooledAudio(self._tools, request.spool_name, config.audio_format, cutter)
+        gate = ProgressGate()
+        loop = asyncio.get_running_loop()
+        # Sans nom dès l'ouverture : rien ne reste, quoi qu'il arrive à ce processus.
+        with tempfile.TemporaryFile(dir=self._tools.spool_dir) as file:
+            async with aclosing(audio.pieces()) as pieces:
+                async for piece in pieces:
+                    await loop.run_in_executor(self._tools.pool, file.write, piece.wave.tobytes())
+                    if request.stream and gate.opens():
+                        yield _progress("decoding", piece.ratio, piece.ratio * audio.seconds or None)
+            found = Diarization((), ())
+            if cutter.speech:
+                async with aclosing(self._analyse(_project(file), options, audio.seconds)) as steps:
+                    async for step in steps:
+                        if isinstance(step, Diarization):
+                            found = step
+                        elif request.stream:
+                            yield step
+        yield _result(request.request_id, config, found, audio.seconds, cutter)
+
+    async def _analyse(
+        self, wave: Wave, options: DiarizationOptions, seconds: float
+    ) -> AsyncGenerator[bytes | Diarization, None]:
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        gate = ProgressGate()
+
+        def report(stage: str, ratio: float) -> None:
+            if gate.opens():
+                loop.call_soon_threadsafe(queue.put_nowait, _progress(stage, ratio, ratio * seconds))
+
+        work = asyncio.create_task(self._engine.diarize(wave, options, report))
+        work.add_done_callback(lambda _task: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            yield work.result()
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+
+def _project(file: IO[bytes]) -> Wave:
+    file.flush()
+    return np.memmap(file, np.float32, mode="r+")
+
+
+def _options(config: diarize_pb2.DiarizeConfig) -> DiarizationOptions:
+    return DiarizationOptions(
+        num_speakers=config.num_speakers if config.HasField("num_speakers") else None,
+        min_speakers=config.min_speakers if config.HasField("min_speakers") else None,
+        max_speakers=config.max_speakers if config.HasField("max_speakers") else None,
+        embeddings=config.embeddings,
+    )
+
+
+def _progress(stage: str, ratio: float, seconds: float | None) -> bytes:
+    progress = audio_pb2.AudioProgress(
+        stage=stage,
+        completed_ratio=min(1.0, ratio),
+        processed_duration=duration(seconds) if seconds is not None else None,
+    )
+    return diarize_pb2.UploadDiarizeResponse(progress=progress).SerializeToString()
+
+
+def _result(
+    request_id: str, config: diarize_pb2.DiarizeConfig, found: Diarization, seconds: float, cutter: WindowCutter
+) -> bytes:
+    length = duration(seconds)
+    labels = sorted({turn.speaker for turn in (*found.turns, *found.exclusive_turns)})
+    response = diarize_pb2.DiarizeResponse(
+        id=request_id,
+        model=config.model,
+        turns=[_turn(turn) for turn in found.turns],
+        exclusive_turns=[_turn(turn) for turn in found.exclusive_turns],
+        speakers=[_summary(label, found) for label in labels],
+        duration=length,
+        coverage=audio_pb2.AudioCoverage(
+            received_duration=length, covered_duration=length, speech_duration=duration(cutter.speech / SAMPLE_RATE)
+        ),
+    )
+    return diarize_pb2.UploadDiarizeResponse(result=response).SerializeToString()
+
+
+def _turn(turn: Turn) -> diarize_pb2.SpeakerTurn:
+    return diarize_pb2.SpeakerTurn(
+        speaker_label=turn.speaker, start_offset=duration(turn.start), end_offset=duration(turn.end)
+    )
+
+
+def _summary(label: str, found: Diarization) -> diarize_pb2.SpeakerSummary:
+    turns = [turn for turn in found.turns if turn.speaker == label]
+    return diarize_pb2.SpeakerSummary(
+        speaker_label=label,
+        speech_duration=duration(sum(turn.end - turn.start for turn in turns)),
+        turn_count=len(turns),
+        embedding=found.embeddings.get(label, ()),
+    )

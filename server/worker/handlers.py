@@ -1,0 +1,48 @@
+"""Du genre d'une requête à ce qui la mène, selon ce que le moteur de l'exemplaire sait faire."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+from passerelle.worker.v1 import link_pb2
+
+from server.domain import Limits
+from server.engines.base import ChatEngine, ChatKind, Engine
+from server.engines.speech import DiarizeEngine, TranscribeEngine
+
+Handler = Callable[[link_pb2.Submit], AsyncGenerator[bytes, None]]
+"""Mène une requête ; abandonner l'itérateur arrête le moteur à son prochain pas."""
+Handlers = Mapping["link_pb2.RequestKind", Handler]
+
+
+def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits | None = None) -> Handlers:
+    """Genres de requêtes que ce moteur sait mener.
+
+    `spool_dir` et `limits` ne servent qu'à l'audio ; sans réserve, aucune requête d'audio n'est menée.
+    """
+    if hasattr(engine, "generate"):
+        chat = cast("ChatEngine", engine)
+        return {
+            link_pb2.REQUEST_KIND_CHAT: lambda r: chat.generate(ChatKind.CHAT, r.payload, stream=r.stream),
+            link_pb2.REQUEST_KIND_COMPLETION: lambda r: chat.generate(ChatKind.COMPLETION, r.payload, stream=r.stream),
+        }
+    if spool_dir is None:
+        return {}
+    # Ces modules chargent les bibliothèques d'ondes : un exemplaire de conversation n'en veut pas.
+    from server.speech.vad import VadModel
+    from server.worker.spooled import SpeechTools
+
+    pool = ThreadPoolExecutor(2, thread_name_prefix="speech")
+    tools = SpeechTools(spool_dir, limits or Limits(), VadModel(), pool)
+    if hasattr(engine, "transcribe"):
+        from server.worker.transcription import FileTranscription
+
+        transcription = FileTranscription(cast("TranscribeEngine", engine), tools)
+        return {link_pb2.REQUEST_KIND_TRANSCRIBE: transcription.run}
+    if hasattr(engine, "diarize"):
+        from server.worker.diarization import FileDiarization
+
+        diarization = FileDiarization(cast("DiarizeEngine", engine), tools)
+        return {link_pb2.REQUEST_KIND_DIARIZE: diarization.run}
+    return {}

@@ -1,0 +1,144 @@
+"""Un fichier de la réserve, lu en ondes à 16 kHz et en fenêtres de parole, avec la preuve que tout a été analysé."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.duration_pb2 import Duration
+from passerelle.v1 import audio_pb2
+
+from server.domain import Limits
+from server.errors import EngineFailed, InvalidAudio
+from server.speech import SAMPLE_RATE
+from server.speech.decode import Decoded, RawFormat, Wave, decoding
+from server.speech.resample import Resampler
+from server.speech.vad import VadModel
+from server.speech.windows import Span, Window, WindowCutter
+
+PROGRESS_SECONDS = 0.5
+
+_RAW = {
+    audio_pb2.AUDIO_ENCODING_PCM_S16LE: "s16le",
+    audio_pb2.AUDIO_ENCODING_PCM_F32LE: "f32le",
+    audio_pb2.AUDIO_ENCODING_PCM_S24LE: "s24le",
+    audio_pb2.AUDIO_ENCODING_PCM_S32LE: "s32le",
+    audio_pb2.AUDIO_ENCODING_MULAW: "mulaw",
+    audio_pb2.AUDIO_ENCODING_ALAW: "alaw",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechTools:
+    """Ce que partagent les requêtes d'audio d'un exemplaire."""
+
+    spool_dir: Path
+    """Réserve des fronts."""
+    limits: Limits
+    vad: VadModel
+    pool: ThreadPoolExecutor
+    """Fils du rééchantillonnage et de la détection de parole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Suite d'un fichier, ramenée à 16 kHz."""
+
+    wave: Wave
+    windows: list[Window]
+    ratio: float
+    """Part du fichier lue, entre 0 et 1."""
+
+
+class SpooledAudio:
+    """Lecture d'un fichier de la réserve, de bout en bout."""
+
+    def __init__(
+        self, tools: SpeechTools, name: str, audio_format: audio_pb2.AudioFormat, cutter: WindowCutter
+    ) -> None:
+        if not name or name != Path(name).name:
+            raise InvalidAudio("Aucun fichier audio n'accompagne la requête.", metadata={"field": "file"})
+        self._tools = tools
+        self._path = tools.spool_dir / name
+        self._raw = _raw(audio_format)
+        self._cutter = cutter
+        self.seconds = 0.0
+        """Durée de l'audio, connue à la fin."""
+
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """Suite de l'onde, et les fenêtres qu'elle clôt.
+
+        Raises:
+            InvalidAudio: fichier illisible.
+            AudioLimitExceeded: fichier hors limites.
+            EngineFailed: de l'audio reçu n'a pas été analysé.
+        """
+        loop = asyncio.get_running_loop()
+        async with decoding(self._path, self._tools.limits, self._raw) as decoded:
+            resampler: Resampler | None = None
+            async with aclosing(decoded.blocks()) as blocks:
+                async for block in blocks:
+                    if resampler is None:
+                        resampler = Resampler(decoded.rate)
+                    push = resampler.push
+                    wave = await loop.run_in_executor(self._tools.pool, push, block.samples)
+                    yield Piece(wave, await self._cut(wave), block.ratio)
+            if resampler is not None:
+                wave = await loop.run_in_executor(self._tools.pool, resampler.flush)
+                yield Piece(wave, await self._cut(wave), 1.0)
+            yield Piece(wave[:0], await loop.run_in_executor(self._tools.pool, self._cutter.flush), 1.0)
+            self._prove(decoded)
+
+    async def _cut(self, wave: Wave) -> list[Window]:
+        return await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.push, wave)
+
+    def _prove(self, decoded: Decoded) -> None:
+        """Ce qui a été décodé a été analysé, à un échantillon de rééchantillonnage près par changement de fréquence."""
+        self.seconds = decoded.seconds
+        received, analysed = self._cutter.received, self._cutter.analysed
+        expected = decoded.seconds * SAMPLE_RATE
+        if analysed != received or abs(received - expected) > 0.02 * SAMPLE_RATE:
+            raise EngineFailed(
+                f"De l'audio reçu n'a pas été analysé ({analysed / SAMPLE_RATE:.2f} s sur {decoded.seconds:.2f} s).",
+                metadata={"limit": f"{decoded.seconds:.3f}", "value": f"{analysed / SAMPLE_RATE:.3f}"},
+            )
+
+
+class ProgressGate:
+    """Laisse passer un avancement de temps en temps."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = -PROGRESS_SECONDS
+
+    def opens(self) -> bool:
+        """Vrai si le dernier avancement est assez vieux."""
+        now = self._clock()
+        if now - self._last < PROGRESS_SECONDS:
+            return False
+        self._last = now
+        return True
+
+
+def duration(seconds: float) -> Duration:
+    """Durée protobuf, à la microseconde."""
+    message = Duration()
+    message.FromMicroseconds(round(seconds * 1_000_000))
+    return message
+
+
+def time_range(span: Span) -> audio_pb2.TimeRange:
+    """Intervalle du contrat."""
+    return audio_pb2.TimeRange(
+        start_offset=duration(span.start / SAMPLE_RATE), end_offset=duration(span.end / SAMPLE_RATE)
+    )
+
+
+def _raw(audio_format: audio_pb2.AudioFormat) -> RawFormat | None:
+    encoding = _RAW.get(audio_format.encoding)
+    if encoding is None:
+        return None
+    return RawFormat(encoding, int(audio_format.sample_rate_hertz), int(audio_format.channel_count) or 1)
