@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc.aio
 
@@ -19,14 +20,18 @@ from passerelle.v1 import (
 from prometheus_client import CollectorRegistry
 
 from server.domain import Limits
+from server.front.analysis import SpeechAnalysis
 from server.front.coalesce import Coalescer
 from server.front.control_client import ControlClient
 from server.front.generation import Generation
 from server.front.metrics import FrontMetrics
 from server.front.routing import Router
-from server.front.services.audio import DiarizeService, TranscribeService
 from server.front.services.chat import ChatService
+from server.front.services.diarize import DiarizeService
 from server.front.services.rest import RestService
+from server.front.services.rest_audio import AudioRoutes
+from server.front.services.transcribe import TranscribeService
+from server.front.spool import Spool
 from server.link.client import LinkClient
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
@@ -55,6 +60,8 @@ class FrontSettings:
     """Adresse du plan de contrôle : `unix:/…/control.sock`."""
     limits: Limits
     """Limites en vigueur."""
+    spool_dir: Path
+    """Réserve des envois d'audio, lue par les exemplaires."""
     openai_keys: tuple[str, ...] = ()
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
@@ -103,7 +110,14 @@ async def serving(
     )
     router = Router(ControlClient(channel, settings.name), connect, limits)
     coalescer = Coalescer(limits.coalesce_ms / 1000)
-    generation = Generation(router, coalescer, FrontMetrics(registry))
+    metrics = FrontMetrics(registry)
+    generation = Generation(router, coalescer, metrics)
+    analysis = SpeechAnalysis(router, metrics)
+    spool = Spool(
+        settings.spool_dir, settings.name, max_bytes=limits.max_spool_bytes, max_upload_bytes=limits.max_upload_bytes
+    )
+    spool.clean()
+    audio = AudioRoutes(analysis, spool, limits)
     guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
     server = RpcServer(
         RpcSettings(
@@ -115,10 +129,12 @@ async def serving(
         ),
         [ServiceInterceptor(guard, RpcMetrics(registry))],
     )
-    rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, router, limits), server.server)
+    rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
-    transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(TranscribeService(), server.server)
-    diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(), server.server)
+    transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
+        TranscribeService(analysis, spool, limits), server.server
+    )
+    diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
     background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]
     for task in background:
         task.add_done_callback(lambda done: _report(done, on_failure))
@@ -134,6 +150,7 @@ async def serving(
         await asyncio.gather(*background, return_exceptions=True)
         await router.aclose()
         await channel.close()
+        spool.close()
         logger.info("front_stopped", extra={"front": settings.name})
 
 

@@ -6,14 +6,14 @@ ses jetons.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability
 from server.engines.base import ChatKind
-from server.errors import EngineFailed, PasserelleError
+from server.errors import EngineFailed
 from server.front.coalesce import Coalescer
 from server.front.metrics import FrontMetrics
 from server.front.openai import OpenAiRequest
@@ -56,7 +56,7 @@ class Generation:
         route = await self._check(request)
         lease = self._router.take(route) or await self._router.wait(route, timeout)
         try:
-            with self._measured(request, lease):
+            with self._metrics.measured(lease.route.key, request.kind.value):
                 async with self._submit(request, lease, timeout, started) as call:
                     parts = [item async for items in call for item in items]
                 self._metrics.first_output.labels(lease.route.key).observe(time.monotonic() - started)
@@ -102,7 +102,7 @@ class Generation:
     ) -> AsyncGenerator[tuple[bytes, bool], None]:
         model = lease.route.key
         frames = flushes = 0
-        with self._measured(request, lease):
+        with self._metrics.measured(lease.route.key, request.kind.value):
             try:
                 async with self._submit(request, lease, timeout, started) as call:
                     async with aclosing(self._coalescer.flushes(call)) as batches:
@@ -132,21 +132,6 @@ class Generation:
             request_id=request_id.get(),
             timeout=remaining,
         )
-
-    @contextmanager
-    def _measured(self, request: OpenAiRequest, lease: Lease) -> Iterator[None]:
-        model = lease.route.key
-        status = "CANCELLED"
-        self._metrics.in_flight.labels(model).inc()
-        try:
-            yield
-            status = "OK"
-        except PasserelleError as error:
-            status = error.reason
-            raise
-        finally:
-            self._metrics.in_flight.labels(model).dec()
-            self._metrics.requests.labels(model, request.kind.value, status).inc()
 
 
 def _abandon(waiting: "asyncio.Task[Lease]") -> None:

@@ -1,12 +1,16 @@
 """Les mesures d'un front : requêtes par modèle, attente du premier jeton, regroupement des trames."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from server.errors import PasserelleError
 from server.rpc.metrics import SECONDS
 
 
 class FrontMetrics:
-    """Compteurs des générations."""
+    """Compteurs des générations, et des analyses d'audio sous les mêmes noms."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -32,3 +36,18 @@ class FrontMetrics:
         self.flushes = Counter(
             "passerelle_stream_flushes_total", "Messages envoyés aux clients.", ["model"], registry=registry
         )
+
+    @contextmanager
+    def measured(self, model: str, kind: str) -> Iterator[None]:
+        """Compte une requête, de son départ vers l'exemplaire à sa fin, quelle qu'elle soit."""
+        status = "CANCELLED"
+        self.in_flight.labels(model).inc()
+        try:
+            yield
+            status = "OK"
+        except PasserelleError as error:
+            status = error.reason
+            raise
+        finally:
+            self.in_flight.labels(model).dec()
+            self.requests.labels(model, kind, status).inc()

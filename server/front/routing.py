@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from server.domain import Capability, Limits
-from server.errors import ControlUnavailable, ModelNotFound, PasserelleError, QueueFull, WrongCapability
+from server.errors import ControlUnavailable, InvalidRequest, ModelNotFound, PasserelleError, QueueFull, WrongCapability
 from server.front.control_client import still_loading
 from server.front.links import Connect, Endpoint, LinkPool
 from server.front.routes import Control, Route
@@ -125,6 +125,26 @@ class Router:
                 metadata={"field": "model", "model": name, "capability": route.capability.value},
             )
         return route
+
+    async def default(self, capability: Capability) -> Route:
+        """Le modèle de cette capacité, quand la requête n'en nomme aucun.
+
+        Raises:
+            ModelNotFound: le profil n'en a aucun.
+            InvalidRequest: il en a plusieurs ; le message les nomme.
+        """
+        routes = [r for r in await self.routes() if r.capability is capability]
+        if not routes:
+            raise ModelNotFound(
+                f"Aucun modèle de ce serveur ne sert {_NAMES[capability]}.", metadata={"field": "model"}
+            )
+        if len(routes) > 1:
+            available = ", ".join(r.key for r in routes)
+            raise InvalidRequest(
+                f"model : plusieurs modèles servent {_NAMES[capability]} ; choisissez : {available}.",
+                metadata={"field": "model", "available": available},
+            )
+        return routes[0]
 
     async def acquire(self, name: str, capability: Capability, timeout: float | None) -> Lease:
         """Réserve l'exemplaire le moins chargé ; attend un chargement au plus LOAD_WAIT et `timeout` secondes.

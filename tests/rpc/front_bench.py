@@ -213,6 +213,7 @@ async def front(
             address=f"unix:{folder / 'front-0.sock'}",
             control_address=f"unix:{folder / 'control.sock'}",
             limits=limits or Limits(load_wait_seconds=5.0),
+            spool_dir=folder / "spool",
             openai_keys=keys,
             max_frame_bytes=MAX_FRAME,
             drain_delay=0.0,

@@ -14,23 +14,20 @@ from server.front.generation import Generation
 from server.front.openai import OpenAiRequest, parse
 from server.front.routes import Route
 from server.front.routing import Router
-from server.front.services.audio import no_diarization, no_transcription
+from server.front.services.rest_audio import NO_CACHE, AudioRoutes
 from server.front.sse import DONE, LOADING
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
 
-_NO_CACHE = (("cache-control", "no-cache"),)
-_DRAINED_BYTES = 16 * 1024 * 1024
-"""Octets d'un envoi refusé lus avant de répondre, pour les clients qui écrivent tout avant de lire."""
-
 
 class RestService(rest_pb2_grpc.RestServiceServicer):
     """Routes `/v1`, `/api` et `/healthz` ; chaque méthode rend des HttpBody déjà sérialisés."""
 
-    def __init__(self, generation: Generation, router: Router, limits: Limits) -> None:
+    def __init__(self, generation: Generation, audio: AudioRoutes, router: Router, limits: Limits) -> None:
         self._generation = generation
+        self._audio = audio
         self._router = router
         self._limits = limits
 
@@ -58,33 +55,25 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
         route = await self._router.find(request.model)
         yield encode_body(orjson.dumps(_model(request.model, route)), JSON)
 
-    async def CreateTranscription(self, requests: AsyncIterator[HttpBody], _context: Context) -> AsyncIterator[bytes]:
+    def CreateTranscription(self, requests: AsyncIterator[HttpBody], context: Context) -> AsyncIterator[bytes]:
         """`POST /v1/audio/transcriptions`."""
-        await _drain(requests)
-        raise no_transcription()
-        yield b""
+        return self._audio.openai(requests, context, translate=False)
 
-    async def CreateTranslation(self, requests: AsyncIterator[HttpBody], _context: Context) -> AsyncIterator[bytes]:
+    def CreateTranslation(self, requests: AsyncIterator[HttpBody], context: Context) -> AsyncIterator[bytes]:
         """`POST /v1/audio/translations`."""
-        await _drain(requests)
-        raise no_transcription()
-        yield b""
+        return self._audio.openai(requests, context, translate=True)
 
-    async def TranscribeAudio(
-        self, requests: AsyncIterator[rest_pb2.TranscribeAudioRequest], _context: Context
+    def TranscribeAudio(
+        self, requests: AsyncIterator[rest_pb2.TranscribeAudioRequest], context: Context
     ) -> AsyncIterator[bytes]:
         """`POST /api/audio/transcribe`."""
-        await _drain(r.body async for r in requests)
-        raise no_transcription()
-        yield b""
+        return self._audio.transcribe(requests, context)
 
-    async def ProcessDiarization(
-        self, requests: AsyncIterator[rest_pb2.ProcessDiarizationRequest], _context: Context
+    def ProcessDiarization(
+        self, requests: AsyncIterator[rest_pb2.ProcessDiarizationRequest], context: Context
     ) -> AsyncIterator[bytes]:
         """`POST /api/diarization/process`."""
-        await _drain(r.body async for r in requests)
-        raise no_diarization()
-        yield b""
+        return self._audio.diarize(requests, context)
 
     async def CheckHealth(self, _request: rest_pb2.CheckHealthRequest, _context: Context) -> AsyncIterator[bytes]:
         """`GET /healthz` : ce front sert."""
@@ -108,7 +97,7 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
         async with aclosing(self._generation.stream(request, timeout, notice=LOADING)) as frames:
             async for frame, last in frames:
                 if content_type:
-                    await context.send_initial_metadata(_NO_CACHE)
+                    await context.send_initial_metadata(NO_CACHE)
                 # La fin part avec la dernière trame : un message de moins par requête.
                 yield encode_body(frame + DONE if last else frame, content_type)
                 content_type = ""
@@ -125,11 +114,3 @@ def _model(name: str, route: Route) -> dict[str, Any]:
         "owned_by": route.owned_by or "passerelle",
         "root": route.key,
     }
-
-
-async def _drain(bodies: AsyncIterator[HttpBody]) -> None:
-    read = 0
-    async for body in bodies:
-        read += len(body.data)
-        if read > _DRAINED_BYTES:
-            return

@@ -1,0 +1,194 @@
+"""Mener une transcription ou une diarisation : le point où REST et gRPC typé se rejoignent.
+
+La transcription avec locuteurs est composée ici : deux exemplaires lisent le même envoi en même temps, et chaque mot
+reçoit son locuteur. Quitter l'itérateur abandonne le travail dans les moteurs, à leur prochaine fenêtre.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from passerelle.v1 import diarize_pb2, transcribe_pb2
+from passerelle.worker.v1 import link_pb2
+
+from server.domain import Capability
+from server.errors import EngineFailed
+from server.front.metrics import FrontMetrics
+from server.front.routes import Route
+from server.front.routing import Router
+from server.front.speakers import attribute
+from server.rpc.logs import request_id
+
+TranscribeEvent = transcribe_pb2.UploadTranscribeResponse
+DiarizeEvent = diarize_pb2.UploadDiarizeResponse
+
+
+class SpeechAnalysis:
+    """Analyses de fichiers de la réserve."""
+
+    def __init__(self, router: Router, metrics: FrontMetrics) -> None:
+        self._router = router
+        self._metrics = metrics
+
+    async def transcribe(
+        self, config: transcribe_pb2.TranscribeConfig, spool_name: str, timeout: float | None, *, stream: bool
+    ) -> AsyncGenerator[TranscribeEvent, None]:
+        """Avancements et segments si `stream`, puis le résultat.
+
+        Raises:
+            PasserelleError: de la route, de la liaison, du décodage ou du moteur.
+        """
+        if config.HasField("diarization"):
+            events = self._with_speakers(config, spool_name, timeout, stream=stream)
+        else:
+            events = self._transcribe(config, spool_name, timeout, stream=stream)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def diarize(
+        self, config: diarize_pb2.DiarizeConfig, spool_name: str, timeout: float | None, *, stream: bool
+    ) -> AsyncGenerator[DiarizeEvent, None]:
+        """Avancements si `stream`, puis le résultat ; mêmes erreurs que `transcribe`."""
+        route = await self._route(config.model, Capability.DIARIZE)
+        if not config.model:
+            config = _copy(config)
+            config.model = route.key
+        frames = self._frames(
+            route, link_pb2.REQUEST_KIND_DIARIZE, config.SerializeToString(), spool_name, timeout, stream
+        )
+        async with aclosing(frames):
+            async for frame in frames:
+                yield DiarizeEvent.FromString(frame)
+
+    async def _transcribe(
+        self, config: transcribe_pb2.TranscribeConfig, spool_name: str, timeout: float | None, *, stream: bool
+    ) -> AsyncGenerator[TranscribeEvent, None]:
+        route = await self._route(config.model, Capability.TRANSCRIBE)
+        if not config.model:
+            wanted = transcribe_pb2.TranscribeConfig()
+            wanted.CopyFrom(config)
+            config = wanted
+            config.model = route.key
+        kind = link_pb2.REQUEST_KIND_TRANSCRIBE
+        frames = self._frames(route, kind, config.SerializeToString(), spool_name, timeout, stream)
+        async with aclosing(frames):
+            async for frame in frames:
+                yield TranscribeEvent.FromString(frame)
+
+    async def _with_speakers(
+        self, config: transcribe_pb2.TranscribeConfig, spool_name: str, timeout: float | None, *, stream: bool
+    ) -> AsyncGenerator[TranscribeEvent, None]:
+        # Un modèle inconnu se dit avant que l'autre ne travaille pour rien.
+        await self._route(config.model, Capability.TRANSCRIBE)
+        await self._route(config.diarization.model, Capability.DIARIZE)
+        speakers = _copy(config.diarization)
+        speakers.audio_format.CopyFrom(config.audio_format)
+        progress: asyncio.Queue[TranscribeEvent | None] = asyncio.Queue()
+        diarizing = asyncio.create_task(self._turns(speakers, spool_name, timeout, progress))
+        diarizing.add_done_callback(lambda _task: progress.put_nowait(None))
+        transcript: transcribe_pb2.TranscribeResponse | None = None
+        try:
+            async with aclosing(self._transcribe(config, spool_name, timeout, stream=stream)) as events:
+                async for event in events:
+                    if diarizing.done():
+                        diarizing.result()
+                    if event.HasField("progress"):
+                        yield event
+                    elif event.HasField("result"):
+                        transcript = event.result
+            while (waiting := await progress.get()) is not None:
+                if stream:
+                    yield waiting
+            diarization = diarizing.result()
+        finally:
+            diarizing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await diarizing
+        if transcript is None:
+            raise EngineFailed("La réponse du moteur s'est interrompue.")
+        result = attribute(transcript, diarization)
+        if stream:
+            for segment in result.segments:
+                yield TranscribeEvent(segment=segment)
+        yield TranscribeEvent(result=result)
+
+    async def _turns(
+        self,
+        config: diarize_pb2.DiarizeConfig,
+        spool_name: str,
+        timeout: float | None,
+        progress: "asyncio.Queue[TranscribeEvent | None]",
+    ) -> diarize_pb2.DiarizeResponse:
+        found: diarize_pb2.DiarizeResponse | None = None
+        async with aclosing(self.diarize(config, spool_name, timeout, stream=True)) as events:
+            async for event in events:
+                if event.HasField("result"):
+                    found = event.result
+                else:
+                    progress.put_nowait(TranscribeEvent(progress=event.progress))
+        if found is None:
+            raise EngineFailed("La réponse du moteur s'est interrompue.")
+        return found
+
+    async def _route(self, name: str, capability: Capability) -> Route:
+        if name:
+            return await self._router.route_for(name, capability)
+        return await self._router.default(capability)
+
+    async def _frames(
+        self,
+        route: Route,
+        kind: "link_pb2.RequestKind",
+        payload: bytes,
+        spool_name: str,
+        timeout: float | None,
+        stream: bool,
+    ) -> AsyncGenerator[bytes, None]:
+        started = time.monotonic()
+        lease = self._router.take(route) or await self._router.wait(route, timeout)
+        try:
+            with self._metrics.measured(route.key, route.capability.value):
+                remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
+                async with lease.link.submit(
+                    kind,
+                    payload,
+                    stream=stream,
+                    request_id=request_id.get(),
+                    timeout=remaining,
+                    spool_name=spool_name,
+                    whole_buffer=True,
+                ) as call:
+                    async for items in call:
+                        for item in items:
+                            yield item
+                    if not call.done:
+                        raise EngineFailed("La réponse du moteur s'est interrompue.")
+        finally:
+            lease.release()
+
+
+async def transcript_of(events: AsyncGenerator[TranscribeEvent, None]) -> transcribe_pb2.TranscribeResponse:
+    """Résultat d'une transcription, sans ses avancements."""
+    async with aclosing(events):
+        async for event in events:
+            if event.HasField("result"):
+                return event.result
+    raise EngineFailed("La réponse du moteur s'est interrompue.")
+
+
+async def diarization_of(events: AsyncGenerator[DiarizeEvent, None]) -> diarize_pb2.DiarizeResponse:
+    """Résultat d'une diarisation, sans ses avancements."""
+    async with aclosing(events):
+        async for event in events:
+            if event.HasField("result"):
+                return event.result
+    raise EngineFailed("La réponse du moteur s'est interrompue.")
+
+
+def _copy(config: diarize_pb2.DiarizeConfig) -> diarize_pb2.DiarizeConfig:
+    copy = diarize_pb2.DiarizeConfig()
+    copy.CopyFrom(config)
+    return copy

@@ -1,0 +1,277 @@
+"""Les réglages d'une requête d'audio : vérifiés une fois, qu'ils viennent d'un formulaire, d'une adresse ou de gRPC."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
+
+from server.domain import Limits
+from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
+from server.front.checks import check_range, refusal
+from server.front.form_fields import FormFields
+from server.front.multipart import Fields
+
+
+class ResponseFormat(StrEnum):
+    """Formes d'une transcription."""
+
+    JSON = "json"
+    TEXT = "text"
+    SRT = "srt"
+    VTT = "vtt"
+    VERBOSE_JSON = "verbose_json"
+    DIARIZED_JSON = "diarized_json"
+
+
+ENCODINGS = {
+    "pcm_s16le": audio_pb2.AUDIO_ENCODING_PCM_S16LE,
+    "pcm_f32le": audio_pb2.AUDIO_ENCODING_PCM_F32LE,
+    "pcm_s24le": audio_pb2.AUDIO_ENCODING_PCM_S24LE,
+    "pcm_s32le": audio_pb2.AUDIO_ENCODING_PCM_S32LE,
+    "mulaw": audio_pb2.AUDIO_ENCODING_MULAW,
+    "alaw": audio_pb2.AUDIO_ENCODING_ALAW,
+}
+_SUBTITLES = (ResponseFormat.SRT, ResponseFormat.VTT)
+_STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.VERBOSE_JSON, ResponseFormat.DIARIZED_JSON)
+_TASKS = {
+    "transcribe": transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
+    "translate": transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeOptions:
+    """Transcription demandée, et la forme de sa réponse."""
+
+    config: transcribe_pb2.TranscribeConfig
+    response_format: ResponseFormat
+    stream: bool = False
+    words: bool = False
+    """Montre les mots dans `verbose_json`."""
+    segments: bool = True
+    """Montre les segments dans `verbose_json`."""
+    api: bool = False
+    """Forme de `/api`, et non d'OpenAI."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiarizeOptions:
+    """Diarisation demandée, et la forme de sa réponse."""
+
+    config: diarize_pb2.DiarizeConfig
+    rttm: bool = False
+    stream: bool = False
+
+
+def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
+    """Champs de `POST /v1/audio/transcriptions`.
+
+    Raises:
+        InvalidRequest: champ absent, de mauvaise forme ou hors limites.
+        UnsupportedOption: champ inconnu, ou que ce serveur ne sait pas honorer.
+    """
+    form = FormFields(fields)
+    config = transcribe_pb2.TranscribeConfig(model=form.required("model"), language=form.text("language"))
+    _common(form, config)
+    shape = ResponseFormat(form.choice("response_format", tuple(ResponseFormat)) or "json")
+    granularities = form.many("timestamp_granularities[]") + form.many("timestamp_granularities")
+    for value in granularities:
+        if value not in ("word", "segment"):
+            raise refusal("timestamp_granularities[]", "word ou segment est attendu", value, limit="word, segment")
+    if granularities and shape is not ResponseFormat.VERBOSE_JSON:
+        raise refusal("timestamp_granularities[]", "ce champ suppose response_format=verbose_json", granularities[0])
+    _check_chunking(form.text("chunking_strategy"))
+    stream = form.boolean("stream")
+    if stream and shape not in _STREAMED:
+        raise UnsupportedOption(
+            f"stream : la forme « {shape.value} » ne se rend pas au fil de l'eau.",
+            metadata={"field": "stream", "value": "true"},
+        )
+    diarize = form.boolean("diarize") or shape is ResponseFormat.DIARIZED_JSON
+    speakers = _speakers(form)
+    if diarize:
+        config.diarization.CopyFrom(speakers)
+    elif speakers.ByteSize():
+        raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
+    form.refuse_others("/v1/audio/transcriptions")
+    words = "word" in granularities
+    config.word_timestamps = words or diarize or shape in (*_SUBTITLES, ResponseFormat.VERBOSE_JSON)
+    check_transcribe(config, limits)
+    segments = not granularities or "segment" in granularities
+    return TranscribeOptions(config, shape, stream=stream, words=words, segments=segments)
+
+
+def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
+    """Champs de `POST /v1/audio/translations` ; mêmes erreurs."""
+    form = FormFields(fields)
+    config = transcribe_pb2.TranscribeConfig(
+        model=form.required("model"), task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE, target_language="en"
+    )
+    _common(form, config)
+    allowed = tuple(f for f in ResponseFormat if f is not ResponseFormat.DIARIZED_JSON)
+    shape = ResponseFormat(form.choice("response_format", allowed) or "json")
+    form.refuse_others("/v1/audio/translations")
+    config.word_timestamps = shape in (*_SUBTITLES, ResponseFormat.VERBOSE_JSON)
+    check_transcribe(config, limits)
+    return TranscribeOptions(config, shape)
+
+
+def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, limits: Limits) -> TranscribeOptions:
+    """Réglages de `POST /api/audio/transcribe`, de l'adresse puis du formulaire ; mêmes erreurs."""
+    form = FormFields(fields, query)
+    task = form.choice("task", tuple(_TASKS)) or "transcribe"
+    config = transcribe_pb2.TranscribeConfig(
+        model=form.text("model"),
+        language=form.text("language"),
+        task=_TASKS[task],
+        target_language=form.text("target_language"),
+    )
+    punctuation = form.optional_boolean("punctuation")
+    if punctuation is not None:
+        config.punctuation = punctuation
+    if config.target_language and task != "translate":
+        raise refusal("target_language", "ce champ suppose task=translate", config.target_language)
+    _common(form, config)
+    _audio_format(form, config.audio_format)
+    shape = ResponseFormat(form.choice("response_format", tuple(ResponseFormat)) or "json")
+    stream = form.boolean("stream")
+    diarize = form.boolean("diarize") or shape is ResponseFormat.DIARIZED_JSON
+    speakers = _speakers(form)
+    if diarize:
+        config.diarization.CopyFrom(speakers)
+    elif speakers.ByteSize():
+        raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
+    words = form.boolean("word_timestamps")
+    form.refuse_others("/api/audio/transcribe")
+    timed = (*_SUBTITLES, ResponseFormat.VERBOSE_JSON)
+    config.word_timestamps = words or diarize or stream or shape in timed
+    check_transcribe(config, limits)
+    return TranscribeOptions(config, shape, stream=stream, words=words or diarize, api=True)
+
+
+def api_diarization(query: rest_pb2.ProcessDiarizationRequest, fields: Fields, limits: Limits) -> DiarizeOptions:
+    """Réglages de `POST /api/diarization/process` ; mêmes erreurs."""
+    form = FormFields(fields, query)
+    config = _speakers(form)
+    config.model = form.text("model")
+    config.embeddings = form.boolean("embeddings")
+    _audio_format(form, config.audio_format)
+    shape = form.choice("response_format", ("json", "rttm")) or "json"
+    stream = form.boolean("stream")
+    form.refuse_others("/api/diarization/process")
+    check_diarize(config, limits)
+    return DiarizeOptions(config, rttm=shape == "rttm", stream=stream)
+
+
+def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) -> None:
+    """Vérifie une configuration, d'où qu'elle vienne.
+
+    Raises:
+        InvalidRequest: valeur hors limites, nommée.
+        AudioLimitExceeded: fréquence ou canaux hors limites.
+    """
+    for field in ("language", "target_language"):
+        value = getattr(config, field)
+        if value and not (2 <= len(value) <= 3 and value.isascii() and value.isalpha() and value.islower()):
+            raise refusal(field, "un code de langue ISO 639-1 est attendu (fr, en…)", value)
+    if config.HasField("temperature"):
+        check_range("temperature", config.temperature, 0.0, 1.0)
+    if len(config.prompt) > limits.max_prompt_characters:
+        raise refusal(
+            "prompt",
+            f"{limits.max_prompt_characters} caractères au plus",
+            len(config.prompt),
+            limit=limits.max_prompt_characters,
+        )
+    _check_format(config.audio_format, limits)
+    if config.HasField("diarization"):
+        check_diarize(config.diarization, limits)
+
+
+def check_diarize(config: diarize_pb2.DiarizeConfig, limits: Limits) -> None:
+    """Vérifie une configuration ; mêmes erreurs que `check_transcribe`."""
+    for field in ("num_speakers", "min_speakers", "max_speakers"):
+        if config.HasField(field):
+            check_range(field, getattr(config, field), 1, limits.max_speakers)
+    if config.HasField("num_speakers"):
+        for field in ("min_speakers", "max_speakers"):
+            if config.HasField(field):
+                raise refusal(field, "num_speakers exclut min_speakers et max_speakers", getattr(config, field))
+    if config.HasField("min_speakers") and config.HasField("max_speakers"):
+        if config.min_speakers > config.max_speakers:
+            raise refusal(
+                "min_speakers",
+                "la valeur doit être au plus max_speakers",
+                config.min_speakers,
+                limit=config.max_speakers,
+            )
+    _check_format(config.audio_format, limits)
+
+
+def _check_format(audio: audio_pb2.AudioFormat, limits: Limits) -> None:
+    rate, channels = audio.sample_rate_hertz, audio.channel_count
+    if audio.encoding == audio_pb2.AUDIO_ENCODING_UNSPECIFIED:
+        if rate or channels:
+            field = "sample_rate_hertz" if rate else "channel_count"
+            raise refusal(field, "ce champ suppose encoding : l'en-tête d'un fichier fait foi", rate or channels)
+        return
+    if audio.encoding not in ENCODINGS.values():
+        raise refusal("encoding", f"une de ces valeurs est attendue : {', '.join(ENCODINGS)}", int(audio.encoding))
+    if not rate:
+        raise InvalidRequest(
+            "sample_rate_hertz : obligatoire pour des échantillons bruts.", metadata={"field": "sample_rate_hertz"}
+        )
+    low, high = limits.min_sample_rate_hertz, limits.max_sample_rate_hertz
+    if not low <= rate <= high:
+        limit = low if rate < low else high
+        raise AudioLimitExceeded(
+            f"sample_rate_hertz : {rate} Hz, hors des limites ({low} à {high} Hz).",
+            metadata={"field": "sample_rate_hertz", "limit": str(limit), "value": str(rate)},
+        )
+    if channels > limits.max_channels:
+        raise AudioLimitExceeded(
+            f"channel_count : {channels} canaux, plus que la limite de {limits.max_channels}.",
+            metadata={"field": "channel_count", "limit": str(limits.max_channels), "value": str(channels)},
+        )
+
+
+def _common(form: FormFields, config: transcribe_pb2.TranscribeConfig) -> None:
+    config.prompt = form.text("prompt")
+    temperature = form.number("temperature")
+    if temperature is not None:
+        config.temperature = temperature
+
+
+def _audio_format(form: FormFields, audio: audio_pb2.AudioFormat) -> None:
+    encoding = form.choice("encoding", tuple(ENCODINGS))
+    if encoding:
+        audio.encoding = ENCODINGS[encoding]
+    audio.sample_rate_hertz = form.integer("sample_rate_hertz") or 0
+    audio.channel_count = form.integer("channel_count") or 0
+
+
+def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:
+    return diarize_pb2.DiarizeConfig(
+        num_speakers=form.integer("num_speakers"),
+        min_speakers=form.integer("min_speakers"),
+        max_speakers=form.integer("max_speakers"),
+    )
+
+
+def _check_chunking(value: str) -> None:
+    """Le découpage est toujours celui du serveur : `auto`, ou `server_vad` sans réglage."""
+    if value in ("", "auto"):
+        return
+    try:
+        asked = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        asked = None
+    if not isinstance(asked, dict) or asked.get("type") != "server_vad":
+        raise refusal("chunking_strategy", '« auto » ou {"type": "server_vad"} est attendu', value)
+    for name in asked:
+        if name != "type":
+            raise UnsupportedOption(
+                f"chunking_strategy.{name} : ce réglage n'est pas disponible.",
+                metadata={"field": f"chunking_strategy.{name}"},
+            )

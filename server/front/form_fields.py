@@ -1,0 +1,107 @@
+"""La lecture typée des champs d'un formulaire, complétés par ceux de l'adresse."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from server.errors import UnsupportedOption
+from server.front.checks import missing, refusal
+from server.front.multipart import Fields
+
+_TRUE = ("true", "1")
+_FALSE = ("false", "0")
+_MAX_UINT32 = 2**32 - 1
+
+
+class FormFields:
+    """Champs lus un à un ; ceux que personne n'a lus sont refusés à la fin."""
+
+    def __init__(self, fields: Fields, query: Message | None = None) -> None:
+        self._fields = fields
+        self._query = {d.name: value for d, value in query.ListFields()} if query is not None else {}
+        self._read: set[str] = set()
+
+    def text(self, name: str) -> str:
+        """Valeur du champ, vide s'il est absent.
+
+        Raises:
+            InvalidRequest: champ présent plusieurs fois.
+        """
+        value = self._one(name)
+        return "" if value is None else str(value)
+
+    def required(self, name: str) -> str:
+        """Valeur d'un champ obligatoire."""
+        value = self.text(name)
+        if not value:
+            raise missing(name, "une valeur est attendue")
+        return value
+
+    def choice(self, name: str, allowed: Sequence[str]) -> str:
+        """Valeur du champ, parmi `allowed`, ou vide."""
+        value = self.text(name)
+        if value and value not in allowed:
+            listed = ", ".join(allowed)
+            raise refusal(name, f"une de ces valeurs est attendue : {listed}", value, limit=listed)
+        return value
+
+    def boolean(self, name: str) -> bool:
+        """Booléen du champ, faux s'il est absent."""
+        return bool(self.optional_boolean(name))
+
+    def optional_boolean(self, name: str) -> bool | None:
+        """Booléen du champ, `None` s'il est absent."""
+        value = self._one(name)
+        if value is None or value == "":
+            return None
+        text = str(value).lower()
+        if text not in _TRUE + _FALSE:
+            raise refusal(name, "true ou false est attendu", value, limit="true, false")
+        return text in _TRUE
+
+    def integer(self, name: str) -> int | None:
+        """Entier positif du champ, `None` s'il est absent."""
+        value = self._one(name)
+        if value is None or value == "":
+            return None
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text[:12]) <= _MAX_UINT32):
+            raise refusal(name, "un entier positif est attendu", text)
+        return int(text)
+
+    def number(self, name: str) -> float | None:
+        """Nombre du champ, `None` s'il est absent."""
+        value = self._one(name)
+        if value is None or value == "":
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            raise refusal(name, "un nombre est attendu", value) from None
+
+    def many(self, name: str) -> list[str]:
+        """Toutes les valeurs du champ."""
+        self._read.add(name)
+        return list(self._fields.get(name, []))
+
+    def refuse_others(self, route: str) -> None:
+        """Refuse tout champ que cette route n'a pas lu.
+
+        Raises:
+            UnsupportedOption: champ inconnu, ou que ce serveur ne sait pas honorer.
+        """
+        for name in self._fields:
+            if name not in self._read:
+                raise UnsupportedOption(
+                    f"{name[:80]} : cette option n'est pas disponible sur {route}.", metadata={"field": name[:80]}
+                )
+
+    def _one(self, name: str) -> Any:
+        self._read.add(name)
+        values = self._fields.get(name)
+        if not values:
+            return self._query.get(name)
+        if len(values) > 1:
+            raise refusal(name, "ce champ ne vient qu'une fois", values[1], limit=1)
+        return values[0]

@@ -1,0 +1,122 @@
+"""Les formes de l'API audio d'OpenAI : `json`, `verbose_json`, `diarized_json`, et les événements SSE."""
+
+import math
+import zlib
+from typing import Any
+
+from passerelle.v1 import audio_pb2, transcribe_pb2
+
+from server.front.audio_options import ResponseFormat, TranscribeOptions
+from server.front.formats.api import seconds
+
+_LANGUAGES = {
+    "ar": "arabic", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
+    "fi": "finnish", "fr": "french", "he": "hebrew", "hi": "hindi", "hr": "croatian", "hu": "hungarian",
+    "id": "indonesian", "it": "italian", "ja": "japanese", "ko": "korean", "nl": "dutch", "no": "norwegian",
+    "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sk": "slovak", "sv": "swedish",
+    "tr": "turkish", "uk": "ukrainian", "vi": "vietnamese", "zh": "chinese",
+}  # fmt: skip
+
+
+def json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
+    """Forme `json`."""
+    return {"text": response.text, "usage": usage(response)}
+
+
+def verbose_json_body(response: transcribe_pb2.TranscribeResponse, options: TranscribeOptions) -> dict[str, Any]:
+    """Forme `verbose_json`, avec les segments et les mots demandés."""
+    translate = options.config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
+    result: dict[str, Any] = {
+        "task": "translate" if translate else "transcribe",
+        "language": _LANGUAGES.get(response.language, response.language),
+        "duration": seconds(response.duration),
+        "text": response.text,
+    }
+    if options.segments:
+        result["segments"] = [_segment(segment, options.config.temperature) for segment in response.segments]
+    if options.words:
+        result["words"] = [_word(word) for segment in response.segments for word in segment.words]
+    result["usage"] = usage(response)
+    return result
+
+
+def diarized_json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
+    """Forme `diarized_json` ; les locuteurs y sont des lettres, dans l'ordre de leur entrée."""
+    names: dict[str, str] = {}
+    return {
+        "task": "transcribe",
+        "duration": seconds(response.duration),
+        "text": response.text,
+        "segments": [_diarized(segment, names) for segment in response.segments],
+        "usage": usage(response),
+    }
+
+
+def usage(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
+    """Durée comptée, en secondes entières."""
+    return {"type": "duration", "seconds": math.ceil(seconds(response.duration))}
+
+
+class EventWriter:
+    """Événements SSE d'une transcription ; la somme des deltas est le texte entier."""
+
+    def __init__(self, options: TranscribeOptions) -> None:
+        self._diarized = options.response_format is ResponseFormat.DIARIZED_JSON
+        self._names: dict[str, str] = {}
+        self._started = False
+
+    def segment(self, segment: audio_pb2.Segment) -> dict[str, Any]:
+        """Événement d'un segment terminé."""
+        if self._diarized:
+            return _diarized(segment, self._names)
+        delta = f" {segment.text}" if self._started else segment.text
+        self._started = True
+        return {"type": "transcript.text.delta", "delta": delta}
+
+    def done(self, response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
+        """Dernier événement."""
+        return {"type": "transcript.text.done", "text": response.text, "usage": usage(response)}
+
+
+def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
+    start = seconds(segment.start_offset)
+    text = segment.text.encode()
+    known = segment.HasField("confidence") and segment.confidence > 0
+    return {
+        "id": segment.index,
+        # En trames de 10 ms, l'unité de Whisper.
+        "seek": round(start * 100),
+        "start": start,
+        "end": seconds(segment.end_offset),
+        "text": segment.text,
+        "tokens": [],
+        "temperature": temperature,
+        "avg_logprob": math.log(segment.confidence) if known else None,
+        "compression_ratio": len(text) / len(zlib.compress(text)),
+        "no_speech_prob": segment.no_speech_probability if segment.HasField("no_speech_probability") else None,
+    }
+
+
+def _word(word: audio_pb2.Word) -> dict[str, Any]:
+    return {"word": word.text, "start": seconds(word.start_offset), "end": seconds(word.end_offset)}
+
+
+def _diarized(segment: audio_pb2.Segment, names: dict[str, str]) -> dict[str, Any]:
+    return {
+        "type": "transcript.text.segment",
+        "id": f"seg_{segment.index}",
+        "start": seconds(segment.start_offset),
+        "end": seconds(segment.end_offset),
+        "speaker": names.setdefault(segment.speaker_label, _letter(len(names))),
+        "text": segment.text,
+    }
+
+
+def _letter(rank: int) -> str:
+    """A … Z, puis AA, AB…"""
+    name = ""
+    rank += 1
+    while rank:
+        rank, rest = divmod(rank - 1, 26)
+        name = chr(ord("A") + rest) + name
+    return name

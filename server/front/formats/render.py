@@ -1,0 +1,36 @@
+"""Du résultat typé à la forme demandée."""
+
+import orjson
+from passerelle.v1 import diarize_pb2, transcribe_pb2
+
+from server.front.audio_options import DiarizeOptions, ResponseFormat, TranscribeOptions
+from server.front.formats import api, openai, subtitles
+from server.front.formats.rttm import rttm
+
+_JSON = "application/json"
+_TEXT = "text/plain; charset=utf-8"
+
+
+def transcription(response: transcribe_pb2.TranscribeResponse, options: TranscribeOptions) -> tuple[bytes, str]:
+    """Corps de la réponse et son type."""
+    match options.response_format:
+        case ResponseFormat.TEXT:
+            return f"{response.text}\n".encode(), _TEXT
+        case ResponseFormat.SRT:
+            return subtitles.srt(response).encode(), "application/x-subrip; charset=utf-8"
+        case ResponseFormat.VTT:
+            return subtitles.vtt(response).encode(), "text/vtt; charset=utf-8"
+        case ResponseFormat.VERBOSE_JSON:
+            return orjson.dumps(openai.verbose_json_body(response, options)), _JSON
+        case ResponseFormat.DIARIZED_JSON:
+            return orjson.dumps(openai.diarized_json_body(response)), _JSON
+    if options.api:
+        return orjson.dumps(api.transcript_json(response)), _JSON
+    return orjson.dumps(openai.json_body(response)), _JSON
+
+
+def diarization(response: diarize_pb2.DiarizeResponse, options: DiarizeOptions) -> tuple[bytes, str]:
+    """Corps de la réponse et son type."""
+    if options.rttm:
+        return rttm(response).encode(), _TEXT
+    return orjson.dumps(api.diarization_json(response)), _JSON

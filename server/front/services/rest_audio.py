@@ -1,0 +1,152 @@
+"""Les routes HTTP d'audio : un corps brut ou multipart en entrée, un des formats ou des événements SSE en sortie."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+import orjson
+from google.api.httpbody_pb2 import HttpBody
+from passerelle.v1 import rest_pb2
+
+from server.domain import Limits
+from server.front.analysis import DiarizeEvent, SpeechAnalysis, TranscribeEvent, diarization_of, transcript_of
+from server.front.audio_options import (
+    TranscribeOptions,
+    api_diarization,
+    api_transcription,
+    openai_transcription,
+    openai_translation,
+)
+from server.front.formats import api, openai, render
+from server.front.services.upload import receive_body
+from server.front.spool import Spool
+from server.front.sse import DONE
+from server.rpc.http_body import EVENT_STREAM, encode_body
+
+Context = Any
+"""`grpc.aio.ServicerContext`."""
+
+Request = TypeVar("Request", rest_pb2.TranscribeAudioRequest, rest_pb2.ProcessDiarizationRequest)
+
+NO_CACHE = (("cache-control", "no-cache"),)
+
+
+class AudioRoutes:
+    """Transcription et diarisation par HTTP."""
+
+    def __init__(self, analysis: SpeechAnalysis, spool: Spool, limits: Limits) -> None:
+        self._analysis = analysis
+        self._spool = spool
+        self._limits = limits
+
+    async def openai(
+        self, bodies: AsyncIterator[HttpBody], context: Context, *, translate: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """`POST /v1/audio/transcriptions` et `/v1/audio/translations`."""
+        async with self._spool.file() as file:
+            fields = await receive_body(bodies, file, self._limits, form_only=True)
+            read = openai_translation if translate else openai_transcription
+            options = read(fields, self._limits)
+            events = self._analysis.transcribe(
+                options.config, file.name, context.time_remaining(), stream=options.stream
+            )
+            if not options.stream:
+                yield encode_body(*render.transcription(await transcript_of(events), options))
+                return
+            await context.send_initial_metadata(NO_CACHE)
+            async with aclosing(_openai_events(events, options)) as frames:
+                async for frame in _typed(frames):
+                    yield frame
+
+    async def transcribe(
+        self, requests: AsyncIterator[rest_pb2.TranscribeAudioRequest], context: Context
+    ) -> AsyncGenerator[bytes, None]:
+        """`POST /api/audio/transcribe`."""
+        async with self._spool.file() as file:
+            query = rest_pb2.TranscribeAudioRequest()
+            fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
+            options = api_transcription(query, fields, self._limits)
+            events = self._analysis.transcribe(
+                options.config, file.name, context.time_remaining(), stream=options.stream
+            )
+            if not options.stream:
+                yield encode_body(*render.transcription(await transcript_of(events), options))
+                return
+            await context.send_initial_metadata(NO_CACHE)
+            async with aclosing(_transcribe_events(events)) as frames:
+                async for frame in _typed(frames):
+                    yield frame
+
+    async def diarize(
+        self, requests: AsyncIterator[rest_pb2.ProcessDiarizationRequest], context: Context
+    ) -> AsyncGenerator[bytes, None]:
+        """`POST /api/diarization/process`."""
+        async with self._spool.file() as file:
+            query = rest_pb2.ProcessDiarizationRequest()
+            fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
+            options = api_diarization(query, fields, self._limits)
+            events = self._analysis.diarize(options.config, file.name, context.time_remaining(), stream=options.stream)
+            if not options.stream:
+                yield encode_body(*render.diarization(await diarization_of(events), options))
+                return
+            await context.send_initial_metadata(NO_CACHE)
+            async with aclosing(_diarize_events(events)) as frames:
+                async for frame in _typed(frames):
+                    yield frame
+
+
+async def _bodies(requests: AsyncIterator[Request], query: Request) -> AsyncIterator[HttpBody]:
+    """Corps des messages ; les réglages de l'adresse, portés par le premier, vont dans `query`."""
+    first = True
+    async for request in requests:
+        if first:
+            first = False
+            query.CopyFrom(request)
+            query.ClearField("body")
+        yield request.body
+
+
+async def _typed(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    content_type = EVENT_STREAM
+    async for frame in frames:
+        yield encode_body(frame, content_type)
+        content_type = ""
+
+
+async def _transcribe_events(events: AsyncGenerator[TranscribeEvent, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(events):
+        async for event in events:
+            if event.HasField("progress"):
+                yield _data({"type": "progress", **api.progress_json(event.progress)})
+            elif event.HasField("segment"):
+                yield _data({"type": "segment", "segment": api.segment_json(event.segment)})
+            else:
+                yield _data({"type": "result", "result": api.transcript_json(event.result)})
+
+
+async def _diarize_events(events: AsyncGenerator[DiarizeEvent, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(events):
+        async for event in events:
+            if event.HasField("progress"):
+                yield _data({"type": "progress", **api.progress_json(event.progress)})
+            else:
+                yield _data({"type": "result", "result": api.diarization_json(event.result)})
+
+
+async def _openai_events(
+    events: AsyncGenerator[TranscribeEvent, None], options: TranscribeOptions
+) -> AsyncGenerator[bytes, None]:
+    """Événements d'OpenAI ; un avancement devient un commentaire, qui tient la connexion ouverte."""
+    writer = openai.EventWriter(options)
+    async with aclosing(events):
+        async for event in events:
+            if event.HasField("progress"):
+                yield b": " + event.progress.stage.encode() + b"\n\n"
+            elif event.HasField("segment"):
+                yield _data(writer.segment(event.segment))
+            else:
+                yield _data(writer.done(event.result)) + DONE
+
+
+def _data(value: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"

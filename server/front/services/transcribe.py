@@ -1,0 +1,57 @@
+"""`TranscribeService` : la transcription typée."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from passerelle.v1 import transcribe_pb2, transcribe_pb2_grpc
+
+from server.domain import Limits
+from server.errors import EngineUnavailable
+from server.front.analysis import SpeechAnalysis, transcript_of
+from server.front.audio_options import check_transcribe
+from server.front.services.upload import receive_chunks, receive_message
+from server.front.spool import Spool
+
+Context = Any
+"""`grpc.aio.ServicerContext`."""
+
+
+class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
+    """Reconnaissance de la parole."""
+
+    def __init__(self, analysis: SpeechAnalysis, spool: Spool, limits: Limits) -> None:
+        self._analysis = analysis
+        self._spool = spool
+        self._limits = limits
+
+    async def Transcribe(
+        self, request: transcribe_pb2.TranscribeRequest, context: Context
+    ) -> transcribe_pb2.TranscribeResponse:
+        """Transcrit un fichier reçu en un message."""
+        check_transcribe(request.config, self._limits)
+        async with self._spool.file() as file:
+            await receive_message(request.audio, file, self._limits)
+            timeout = context.time_remaining()
+            return await transcript_of(self._analysis.transcribe(request.config, file.name, timeout, stream=False))
+
+    async def UploadTranscribe(
+        self, requests: AsyncIterator[transcribe_pb2.UploadTranscribeRequest], context: Context
+    ) -> AsyncIterator[transcribe_pb2.UploadTranscribeResponse]:
+        """Transcrit un fichier reçu par morceaux ; avancements, segments, puis le résultat."""
+        async with self._spool.file() as file:
+            config = await receive_chunks(requests, file)
+            check_transcribe(config, self._limits)
+            timeout = context.time_remaining()
+            async with aclosing(self._analysis.transcribe(config, file.name, timeout, stream=True)) as events:
+                async for event in events:
+                    yield event
+
+    async def StreamTranscribe(
+        self, _requests: AsyncIterator[transcribe_pb2.StreamTranscribeRequest], _context: Context
+    ) -> None:
+        """Refuse, en disant pourquoi."""
+        raise EngineUnavailable(
+            "La transcription en direct n'est pas dans cette version ; envoyez un fichier par UploadTranscribe.",
+            metadata={"capability": "transcribe"},
+        )

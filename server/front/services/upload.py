@@ -1,0 +1,116 @@
+"""La réception d'un envoi d'audio vers la réserve, commune aux services typés et aux routes HTTP."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.api.httpbody_pb2 import HttpBody
+
+from server.domain import Limits
+from server.errors import AudioConfigExpected, InvalidAudio, InvalidRequest, PasserelleError, PayloadTooLarge
+from server.front.multipart import FormReader, is_multipart
+from server.front.spool import SpoolFile
+
+_DRAINED_BYTES = 16 * 1024 * 1024
+"""Octets d'un envoi refusé lus avant de répondre, pour les clients qui écrivent tout avant de lire."""
+
+
+async def receive_chunks(requests: AsyncIterator[Any], file: SpoolFile) -> Any:
+    """Écrit les morceaux d'un envoi typé ; rend sa configuration.
+
+    Raises:
+        AudioConfigExpected: la configuration n'est pas le premier message, ou revient.
+        InvalidRequest: morceau vide.
+        PayloadTooLarge: envoi trop gros.
+    """
+    config = None
+    async for request in requests:
+        kind = request.WhichOneof("payload")
+        if config is None:
+            if kind != "config":
+                raise AudioConfigExpected(
+                    "Le premier message d'un envoi porte la configuration (config), les suivants l'audio (chunk).",
+                    metadata={"field": "config", "value": str(kind or "")},
+                )
+            config = request.config
+        elif kind != "chunk":
+            raise AudioConfigExpected(
+                "La configuration ne vient qu'une fois, en premier ; ensuite, seulement de l'audio (chunk).",
+                metadata={"field": "chunk", "value": str(kind or "")},
+            )
+        elif not request.chunk:
+            raise InvalidRequest(
+                "chunk : un morceau d'audio ne peut pas être vide ; fermez l'envoi pour le finir.",
+                metadata={"field": "chunk", "limit": "1", "value": "0"},
+            )
+        else:
+            await file.write(request.chunk)
+    if config is None:
+        raise AudioConfigExpected("L'envoi s'est fermé sans configuration.", metadata={"field": "config"})
+    _not_empty(file)
+    return config
+
+
+async def receive_message(audio: bytes, file: SpoolFile, limits: Limits) -> None:
+    """Écrit l'audio d'une requête d'un seul message.
+
+    Raises:
+        PayloadTooLarge: plus de `max_message_bytes` octets.
+        InvalidAudio: rien.
+    """
+    if len(audio) > limits.max_message_bytes:
+        raise PayloadTooLarge(
+            f"audio : {len(audio)} octets en un message, plus que la limite de {limits.max_message_bytes} ; "
+            "passez par l'envoi en morceaux.",
+            metadata={"field": "audio", "limit": str(limits.max_message_bytes), "value": str(len(audio))},
+        )
+    await file.write(audio)
+    _not_empty(file)
+
+
+async def receive_body(
+    bodies: AsyncIterator[HttpBody], file: SpoolFile, limits: Limits, *, form_only: bool
+) -> dict[str, list[str]]:
+    """Écrit un corps HTTP, brut ou multipart ; rend les champs du formulaire.
+
+    Raises:
+        InvalidRequest: formulaire mal formé.
+        InvalidAudio: aucun octet d'audio.
+        PayloadTooLarge: envoi trop gros.
+    """
+    reader: FormReader | None = None
+    first = True
+    try:
+        async for body in bodies:
+            if first:
+                first = False
+                if form_only or is_multipart(body.content_type):
+                    reader = FormReader(
+                        body.content_type,
+                        max_parts=limits.max_form_parts,
+                        max_field_bytes=limits.max_form_field_bytes,
+                    )
+            if reader is None:
+                await file.write(body.data)
+            else:
+                for piece in reader.feed(body.data):
+                    await file.write(piece)
+        if reader is not None:
+            reader.finish()
+        _not_empty(file)
+    except PasserelleError:
+        await _drain(bodies)
+        raise
+    return dict(reader.fields) if reader is not None else {}
+
+
+def _not_empty(file: SpoolFile) -> None:
+    if not file.size:
+        raise InvalidAudio("Le fichier audio est vide.", metadata={"field": "file", "value": "0"})
+
+
+async def _drain(bodies: AsyncIterator[HttpBody]) -> None:
+    read = 0
+    async for body in bodies:
+        read += len(body.data)
+        if read > _DRAINED_BYTES:
+            return

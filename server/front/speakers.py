@@ -1,0 +1,98 @@
+"""La rencontre d'une transcription et d'une diarisation : chaque mot reçoit son locuteur.
+
+Un mot va au tour exclusif qu'il recouvre le plus, sinon au plus proche ; un segment est coupé quand le locuteur change.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+
+from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
+
+
+def attribute(
+    transcript: transcribe_pb2.TranscribeResponse, diarization: diarize_pb2.DiarizeResponse
+) -> transcribe_pb2.TranscribeResponse:
+    """Transcription dont chaque mot et chaque segment a son locuteur ; sans aucun tour, elle reste sans locuteur.
+
+    Le texte entier ne change pas : celui de chaque segment est une tranche du sien.
+    """
+    result = transcribe_pb2.TranscribeResponse()
+    result.CopyFrom(transcript)
+    result.speakers.extend(diarization.speakers)
+    turns = _Turns(diarization.exclusive_turns or diarization.turns)
+    if not turns.known:
+        return result
+    del result.segments[:]
+    for segment in transcript.segments:
+        for part in _split(segment, turns):
+            part.index = len(result.segments)
+            result.segments.append(part)
+    return result
+
+
+class _Turns:
+    """Tours triés, cherchés par l'instant."""
+
+    def __init__(self, turns: Sequence[diarize_pb2.SpeakerTurn]) -> None:
+        spans = [(t.start_offset.ToMicroseconds(), t.end_offset.ToMicroseconds(), t.speaker_label) for t in turns]
+        self._spans = sorted(spans)
+        self._starts = [span[0] for span in self._spans]
+        self.known = bool(spans)
+
+    def speaker(self, start: int, end: int) -> str:
+        """Locuteur d'un intervalle, en microsecondes."""
+        after = bisect_right(self._starts, end)
+        # Des tours exclusifs ne se recouvrent pas : peu de voisins suffisent, sauf le repli sur des tours recouvrants.
+        near = self._spans[max(0, after - 8) : after + 1]
+
+        def nearness(span: tuple[int, int, str]) -> tuple[int, int]:
+            overlap = min(end, span[1]) - max(start, span[0])
+            return (max(0, overlap), min(0, overlap))
+
+        return max(near, key=nearness)[2]
+
+
+def _split(segment: audio_pb2.Segment, turns: _Turns) -> Iterator[audio_pb2.Segment]:
+    if not segment.words:
+        copy = audio_pb2.Segment()
+        copy.CopyFrom(segment)
+        copy.speaker_label = turns.speaker(segment.start_offset.ToMicroseconds(), segment.end_offset.ToMicroseconds())
+        yield copy
+        return
+    groups: list[tuple[str, list[audio_pb2.Word]]] = []
+    for word in segment.words:
+        speaker = turns.speaker(word.start_offset.ToMicroseconds(), word.end_offset.ToMicroseconds())
+        if not groups or groups[-1][0] != speaker:
+            groups.append((speaker, []))
+        spoken = audio_pb2.Word()
+        spoken.CopyFrom(word)
+        spoken.speaker_label = speaker
+        groups[-1][1].append(spoken)
+    position = 0
+    for index, (speaker, words) in enumerate(groups):
+        end = len(segment.text)
+        if index + 1 < len(groups):
+            end = _after(segment.text, words, position)
+        text, position = segment.text[position:end].strip(), end
+        part = audio_pb2.Segment(
+            text=text,
+            start_offset=words[0].start_offset,
+            end_offset=words[-1].end_offset,
+            words=words,
+            speaker_label=speaker,
+        )
+        if segment.HasField("no_speech_probability"):
+            part.no_speech_probability = segment.no_speech_probability
+        confidences = [word.confidence for word in words if word.HasField("confidence")]
+        if confidences:
+            part.confidence = sum(confidences) / len(confidences)
+        yield part
+
+
+def _after(text: str, words: Sequence[audio_pb2.Word], position: int) -> int:
+    """Position qui suit le dernier de ces mots dans le texte."""
+    for word in words:
+        found = text.find(word.text, position)
+        if found >= 0:
+            position = found + len(word.text)
+    return position

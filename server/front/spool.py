@@ -1,0 +1,110 @@
+"""La réserve : les envois d'audio, écrits sur le disque à mesure, lus par les exemplaires, effacés avec leur requête.
+
+Un front ne garde jamais un envoi en mémoire et ne le décode jamais. Les noms sont tirés au sort : celui d'un client n'y
+entre pas.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from server.errors import InvalidState, PayloadTooLarge, QueueFull
+
+logger = logging.getLogger(__name__)
+
+_WRITERS = 4
+
+
+class SpoolFile:
+    """Envoi en cours d'écriture."""
+
+    def __init__(self, spool: "Spool", name: str, descriptor: int) -> None:
+        self._spool = spool
+        self._descriptor = descriptor
+        self.name = name
+        """Nom dans la réserve."""
+        self.size = 0
+        """Octets écrits."""
+
+    async def write(self, data: bytes) -> None:
+        """Ajoute des octets.
+
+        Raises:
+            PayloadTooLarge: envoi au-delà de `max_upload_bytes`.
+            QueueFull: réserve pleine.
+            InvalidState: disque plein.
+        """
+        if not data:
+            return
+        self._spool.reserve(self, len(data))
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._spool.pool, _write_all, self._descriptor, data)
+        except OSError as error:
+            logger.error("spool_write_failed", extra={"error": str(error)})
+            raise InvalidState("L'envoi ne peut pas être gardé : le disque de la réserve est plein.") from error
+
+
+class Spool:
+    """Réserve d'un front, bornée."""
+
+    def __init__(self, directory: Path, owner: str, *, max_bytes: int, max_upload_bytes: int) -> None:
+        self._directory = directory
+        self._owner = owner
+        self._max_bytes = max_bytes
+        self._max_upload_bytes = max_upload_bytes
+        self.used = 0
+        """Octets des envois en cours."""
+        self.pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="spool")
+
+    def clean(self) -> None:
+        """Efface ce qu'un front du même nom a laissé en mourant."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in self._directory.glob(f"{self._owner}.*"):
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Rend les fils d'écriture."""
+        self.pool.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def file(self) -> AsyncIterator[SpoolFile]:
+        """Ouvre un envoi ; il est effacé à la sortie du bloc, quoi qu'il arrive."""
+        name = f"{self._owner}.{secrets.token_hex(16)}"
+        path = self._directory / name
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = SpoolFile(self, name, descriptor)
+        try:
+            yield file
+        finally:
+            os.close(descriptor)
+            with suppress(FileNotFoundError):
+                path.unlink()
+            self.used -= file.size
+
+    def reserve(self, file: SpoolFile, count: int) -> None:
+        """Compte des octets avant leur écriture."""
+        if file.size + count > self._max_upload_bytes:
+            raise PayloadTooLarge(
+                f"Le fichier dépasse {self._max_upload_bytes} octets, la limite d'un envoi.",
+                metadata={"field": "file", "limit": str(self._max_upload_bytes), "value": str(file.size + count)},
+            )
+        if self.used + count > self._max_bytes:
+            raise QueueFull(
+                f"La réserve des envois est pleine ({self._max_bytes} octets) ; réessayez bientôt.",
+                metadata={"limit": str(self._max_bytes), "value": str(self.used + count)},
+                retry_after=5.0,
+            )
+        file.size += count
+        self.used += count
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
