@@ -198,14 +198,11 @@ def check_diarize(config: diarize_pb2.DiarizeConfig, limits: Limits) -> None:
         for field in ("min_speakers", "max_speakers"):
             if config.HasField(field):
                 raise refusal(field, "num_speakers exclut min_speakers et max_speakers", getattr(config, field))
-    if config.HasField("min_speakers") and config.HasField("max_speakers"):
-        if config.min_speakers > config.max_speakers:
-            raise refusal(
-                "min_speakers",
-                "la valeur doit être au plus max_speakers",
-                config.min_speakers,
-                limit=config.max_speakers,
-            )
+    both = config.HasField("min_speakers") and config.HasField("max_speakers")
+    if both and config.min_speakers > config.max_speakers:
+        raise refusal(
+            "min_speakers", "la valeur doit être au plus max_speakers", config.min_speakers, limit=config.max_speakers
+        )
     _check_format(config.audio_format, limits)
 
 

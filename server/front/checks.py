@@ -101,9 +101,10 @@ def number(data: JsonObject, path: str, name: str, low: float, high: float) -> f
 
 def check_range(where: str, value: float, low: float | None, high: float | None) -> None:
     """Refuse une valeur hors de l'intervalle fermé."""
-    if low is not None and value < low:
+    # Écrites ainsi, les deux comparaisons refusent aussi NaN.
+    if low is not None and not value >= low:
         raise refusal(where, f"la valeur doit être au moins {low:g}", value, limit=f"{low:g}")
-    if high is not None and value > high:
+    if high is not None and not value <= high:
         raise refusal(where, f"la valeur doit être au plus {high:g}", value, limit=f"{high:g}")
 
 

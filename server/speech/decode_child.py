@@ -26,6 +26,7 @@ BLOCK_SECONDS = 2.0
 MAX_RATIO_TERM = 1000
 """Terme au plus du rapport à 16 kHz, réduit, que le filtre de torchaudio sait tenir en peu de mémoire."""
 TARGET_RATE = 16000
+_HOLE_SECONDS = 0.05
 
 _SIGNATURES = (
     (b"\x1f\x8b", "une archive gzip"),
@@ -210,6 +211,7 @@ class _Run:
         self._blocks: list[np.ndarray[Any, Any]] = []
         self._held = 0
         self._failure: Exception | None = None
+        self._first_time = 0.0
 
     def all(self) -> None:
         """Écrit l'en-tête, tous les blocs, puis la fin."""
@@ -260,7 +262,7 @@ class _Run:
     def _frame(self, frame: Any) -> None:
         if not self._rate:
             self._start(frame)
-        if self._failure is not None:
+        if self._failure is not None or self._hole(frame):
             # Du son après une erreur : le milieu manque. En toute fin, ce n'est qu'un fichier coupé.
             where = self._frames / self._rate
             raise Refusal(
@@ -275,6 +277,15 @@ class _Run:
         frames = self._resampler.resample(frame) if self._resampler is not None else (frame,)
         for one in frames:
             self._keep(_mono(one))
+
+    def _hole(self, frame: Any) -> bool:
+        """Vrai si le lecteur FLAC a sauté des trames abîmées, ce qu'il ne dit que par leur numéro."""
+        if self._container.format.name != "flac" or frame.time is None:
+            return False
+        if not self._frames:
+            self._first_time = frame.time
+        missing: float = frame.time - self._first_time - self._frames / self._rate
+        return missing > _HOLE_SECONDS
 
     def _count(self) -> None:
         seconds = self._frames / self._rate
@@ -307,7 +318,7 @@ class _Run:
                 field="file",
                 value="NaN ou Inf",
             )
-        self._blocks.append(samples)
+        self._blocks.append(np.clip(samples, -1.0, 1.0))
         self._held += len(samples)
         if self._held >= BLOCK_SECONDS * self._rate:
             self._flush()
@@ -321,7 +332,7 @@ class _Run:
 
 
 def _mono(frame: Any) -> "np.ndarray[Any, Any]":
-    """Moyenne des canaux, entre -1 et 1 ; ce qui dépasse est écrêté."""
+    """Moyenne des canaux."""
     data = frame.to_ndarray()
     count = len(frame.layout.channels)
     if not frame.format.is_planar and count > 1:
@@ -332,9 +343,11 @@ def _mono(frame: Any) -> "np.ndarray[Any, Any]":
         wave = data.astype(np.float32) / float(-np.iinfo(data.dtype).min)
     else:
         wave = data.astype(np.float32, copy=False)
-    mixed = wave.mean(axis=0, dtype=np.float32) if wave.ndim > 1 and len(wave) > 1 else wave.reshape(-1)
-    clipped: np.ndarray[Any, Any] = np.clip(mixed, -1.0, 1.0)
-    return clipped
+    if wave.ndim == 1 or len(wave) == 1:
+        alone: np.ndarray[Any, Any] = wave.reshape(-1)
+        return alone
+    mixed: np.ndarray[Any, Any] = wave.mean(axis=0, dtype=np.float32)
+    return mixed
 
 
 def _write(out: BinaryIO, kind: bytes, data: bytes) -> None:

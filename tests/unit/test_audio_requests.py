@@ -1,0 +1,195 @@
+"""Les requêtes d'audio : formulaires lus à mesure, réglages vérifiés, réserve bornée."""
+
+from pathlib import Path
+
+import pytest
+from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
+
+from server.domain import Limits
+from server.errors import InvalidRequest, PasserelleError, PayloadTooLarge, QueueFull, UnsupportedOption
+from server.front import audio_options
+from server.front.multipart import FormReader
+from server.front.spool import Spool
+
+TYPE = "multipart/form-data; boundary=frontiere"
+FILE = bytes(range(256)) * 40 + b"\r\n--front\r\n--frontier"
+
+
+def form(*parts: tuple[str, bytes], name: str = "a.wav", end: bool = True) -> bytes:
+    """Corps multipart ; la partie `file` y porte un nom de fichier."""
+    body = b""
+    for field, value in parts:
+        extra = f'; filename="{name}"' if field == "file" else ""
+        body += (
+            f'--frontiere\r\nContent-Disposition: form-data; name="{field}"{extra}\r\n\r\n'.encode() + value + b"\r\n"
+        )
+    return body + (b"--frontiere--\r\n" if end else b"")
+
+
+def read(body: bytes, step: int, **limits: int) -> tuple[bytes, FormReader]:
+    """Fichier et champs d'un corps donné par morceaux de `step` octets."""
+    reader = FormReader(TYPE, **({"max_parts": 8, "max_field_bytes": 100} | limits))
+    found = b"".join(piece for at in range(0, len(body), step) for piece in reader.feed(body[at : at + step]))
+    reader.finish()
+    return found, reader
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 64, 4096, 1 << 20])
+def test_a_form_is_read_the_same_wherever_it_is_cut(step: int) -> None:
+    body = form(("model", "café".encode()), ("file", FILE), ("t[]", b"word"), ("t[]", b"segment"))
+    found, reader = read(body, step)
+    assert found == FILE
+    assert reader.fields == {"model": ["café"], "t[]": ["word", "segment"]}
+
+
+def test_a_file_name_is_only_a_name() -> None:
+    assert read(form(("file", b"x"), name="../../etc/passwd"), 9)[1].file_name == "passwd"
+    assert read(form(("file", b"x"), name="C:\\\\voix\\\\a.wav"), 9)[1].file_name == "a.wav"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (form(("model", b"m")), "file"),
+        (form(("file", b"x"), end=False), "body"),
+        (form(("file", b"x"), ("file", b"y")), "file"),
+        (form(("model", b"\xff\xfe"), ("file", b"x")), "model"),
+        (form(("prompt", b"x" * 101), ("file", b"x")), "prompt"),
+        (form(*[("a", b"1")] * 9, ("file", b"x")), "body"),
+        (b"ni tete ni queue", "body"),
+        (b"", "body"),
+        (b"--frontiere\r\nX: " + b"y" * 9000 + b"\r\n\r\nz\r\n--frontiere--\r\n", "body"),
+    ],
+)
+def test_a_bad_form_is_refused_by_name(body: bytes, field: str) -> None:
+    for step in (1, 11, 1 << 20):
+        with pytest.raises(InvalidRequest) as raised:
+            read(body, step)
+        assert raised.value.metadata["field"] == field
+
+
+def test_ten_thousand_parts_are_refused_at_once() -> None:
+    reader = FormReader(TYPE, max_parts=64, max_field_bytes=100)
+    with pytest.raises(InvalidRequest) as raised:
+        reader.feed(form(*[("a", b"1")] * 10_000))
+    assert raised.value.metadata | {"limit": "64", "value": "65"} == raised.value.metadata
+    assert len(reader.fields.get("a", [])) <= 64
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=", "audio/wav", ""])
+def test_a_form_without_boundary_is_refused(kind: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        FormReader(kind, max_parts=1, max_field_bytes=1)
+    assert raised.value.metadata["field"] == "content-type"
+
+
+LIMITS = Limits()
+
+
+def openai(**fields: str) -> audio_options.TranscribeOptions:
+    """Réglages d'un formulaire d'OpenAI."""
+    return audio_options.openai_transcription({"model": ["m"]} | {k: [v] for k, v in fields.items()}, LIMITS)
+
+
+def test_words_are_asked_of_the_engine_when_a_form_needs_them() -> None:
+    assert not openai().config.word_timestamps
+    for shape in ("srt", "vtt", "verbose_json", "diarized_json"):
+        assert openai(response_format=shape).config.word_timestamps
+    assert openai(response_format="diarized_json").config.HasField("diarization")
+    assert openai(diarize="true", num_speakers="2").config.diarization.num_speakers == 2
+    translation = audio_options.openai_translation({"model": ["m"]}, LIMITS)
+    assert translation.config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "field"),
+    [
+        ({"response_format": "xml"}, InvalidRequest, "response_format"),
+        ({"temperature": "1.5"}, InvalidRequest, "temperature"),
+        ({"temperature": "chaud"}, InvalidRequest, "temperature"),
+        ({"temperature": "nan"}, InvalidRequest, "temperature"),
+        ({"language": "français"}, InvalidRequest, "language"),
+        ({"stream": "oui"}, InvalidRequest, "stream"),
+        ({"stream": "true", "response_format": "srt"}, UnsupportedOption, "stream"),
+        ({"timestamp_granularities[]": "word"}, InvalidRequest, "timestamp_granularities[]"),
+        ({"timestamp_granularities[]": "jour", "response_format": "verbose_json"}, InvalidRequest, "timestamp_granularities[]"),
+        ({"include[]": "logprobs"}, UnsupportedOption, "include[]"),
+        ({"known_speaker_names[]": "moi"}, UnsupportedOption, "known_speaker_names[]"),
+        ({"chunking_strategy": "jamais"}, InvalidRequest, "chunking_strategy"),
+        ({"chunking_strategy": '{"type":"server_vad","threshold":0.4}'}, UnsupportedOption, "chunking_strategy.threshold"),
+        ({"prompt": "x" * 5000}, InvalidRequest, "prompt"),
+        ({"num_speakers": "2"}, InvalidRequest, "diarize"),
+        ({"diarize": "true", "num_speakers": "0"}, InvalidRequest, "num_speakers"),
+        ({"diarize": "true", "num_speakers": "33"}, InvalidRequest, "num_speakers"),
+        ({"diarize": "true", "num_speakers": "2", "max_speakers": "3"}, InvalidRequest, "max_speakers"),
+        ({"diarize": "true", "min_speakers": "4", "max_speakers": "3"}, InvalidRequest, "min_speakers"),
+        ({"diarize": "true", "num_speakers": "99999999999999999999"}, InvalidRequest, "num_speakers"),
+        ({"url": "http://127.0.0.1/a.wav"}, UnsupportedOption, "url"),
+    ],
+)  # fmt: skip
+def test_a_bad_option_is_refused_by_name(fields: dict[str, str], error: type[PasserelleError], field: str) -> None:
+    with pytest.raises(error) as raised:
+        openai(**fields)
+    assert raised.value.metadata["field"] == field
+
+
+def test_a_missing_model_or_a_field_given_twice_is_named() -> None:
+    for fields, field in (({}, "model"), ({"model": ["a", "b"]}, "model")):
+        with pytest.raises(InvalidRequest) as raised:
+            audio_options.openai_transcription(fields, LIMITS)
+        assert raised.value.metadata["field"] == field
+
+
+def test_the_address_and_the_form_carry_the_same_settings() -> None:
+    query = rest_pb2.TranscribeAudioRequest(model="m", encoding="pcm_s16le", sample_rate_hertz=16000, channel_count=2)
+    fields = {"model": ["m"], "encoding": ["pcm_s16le"], "sample_rate_hertz": ["16000"], "channel_count": ["2"]}
+    by_query = audio_options.api_transcription(query, {}, LIMITS)
+    by_form = audio_options.api_transcription(rest_pb2.TranscribeAudioRequest(), fields, LIMITS)
+    assert by_query == by_form
+    assert by_form.config.audio_format.encoding == audio_pb2.AUDIO_ENCODING_PCM_S16LE
+    diarize = rest_pb2.ProcessDiarizationRequest(min_speakers=2, response_format="rttm", embeddings=True)
+    options = audio_options.api_diarization(diarize, {}, LIMITS)
+    assert options.rttm and options.config.min_speakers == 2 and options.config.embeddings
+
+
+@pytest.mark.parametrize(
+    ("audio", "field"),
+    [
+        (audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE), "sample_rate_hertz"),
+        (audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_ALAW, sample_rate_hertz=7999), "sample_rate_hertz"),
+        (audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_ALAW, sample_rate_hertz=768000), "sample_rate_hertz"),
+        (
+            audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_ALAW, sample_rate_hertz=8000, channel_count=9),
+            "channel_count",
+        ),
+        (audio_pb2.AudioFormat(sample_rate_hertz=16000), "sample_rate_hertz"),
+    ],
+)
+def test_raw_audio_must_be_described_within_limits(audio: audio_pb2.AudioFormat, field: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        audio_options.check_diarize(diarize_pb2.DiarizeConfig(audio_format=audio), LIMITS)
+    assert raised.value.metadata["field"] == field
+
+
+async def test_the_spool_is_bounded_and_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    (folder / "front-0.reste").write_bytes(b"x")
+    (folder / "front-1.autre").write_bytes(b"x")
+    spool = Spool(folder, "front-0", max_bytes=100, max_upload_bytes=60)
+    spool.clean()
+    assert [p.name for p in folder.iterdir()] == ["front-1.autre"]
+    async with spool.file() as first, spool.file() as second:
+        await first.write(b"a" * 60)
+        with pytest.raises(PayloadTooLarge) as large:
+            await first.write(b"b")
+        assert large.value.metadata == {"field": "file", "limit": "60", "value": "61"}
+        await second.write(b"c" * 40)
+        with pytest.raises(QueueFull) as full:
+            await second.write(b"d")
+        assert full.value.retry_after
+        assert (folder / first.name).read_bytes() == b"a" * 60
+        assert (folder / first.name).stat().st_mode & 0o777 == 0o600
+    assert spool.used == 0
+    assert [p.name for p in folder.iterdir()] == ["front-1.autre"]
+    spool.close()

@@ -1,0 +1,91 @@
+"""Rééchantillonnage par blocs, détection de parole, fenêtres : rien ne se perd, rien ne se dit deux fois."""
+
+import numpy as np
+import pytest
+import torch
+import torchaudio.functional
+
+from server.speech import SAMPLE_RATE
+from server.speech.decode import Wave
+from server.speech.resample import Resampler
+from server.speech.vad import STEP, SpeechDetector, VadModel
+from server.speech.windows import Window, WindowCutter
+from tests import audio_files
+
+MODEL = VadModel()
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000, 96000, 192000])
+def test_resampling_by_blocks_equals_the_whole_file(rate: int) -> None:
+    random = np.random.default_rng(rate)
+    wave = (random.standard_normal(2 * rate + 137) * 0.3).astype(np.float32)
+    resampler = Resampler(rate)
+    parts, position = [], 0
+    while position < len(wave):
+        step = int(random.integers(1, rate))
+        parts.append(resampler.push(wave[position : position + step]))
+        position += step
+    ours = np.concatenate([*parts, resampler.flush()])
+    whole = torchaudio.functional.resample(torch.from_numpy(wave), rate, SAMPLE_RATE).numpy()
+    assert len(ours) == len(whole)
+    assert np.abs(ours - whole).max() < 1e-4
+
+
+def test_speech_probabilities_do_not_depend_on_the_blocks() -> None:
+    wave = audio_files.speech()
+    whole = SpeechDetector(MODEL)
+    expected = np.concatenate([whole.push(wave), whole.flush()])
+    pieces = SpeechDetector(MODEL)
+    found = [pieces.push(part) for part in np.array_split(wave, 37)]
+    assert np.concatenate([*found, pieces.flush()]) == pytest.approx(expected, abs=1e-5)
+    assert len(expected) == -(-len(wave) // STEP)
+
+
+def cut(wave: Wave, seconds: float = 28.0, block: int = 5000) -> tuple[list[Window], WindowCutter]:
+    """Fenêtres d'une onde donnée par blocs."""
+    cutter = WindowCutter(SpeechDetector(MODEL), seconds)
+    windows: list[Window] = []
+    for start in range(0, len(wave), block):
+        windows += cutter.push(wave[start : start + block])
+    return windows + cutter.flush(), cutter
+
+
+def test_windows_hold_all_the_speech_once_and_never_exceed_their_length() -> None:
+    phrase = audio_files.speech()
+    wave = np.concatenate([np.concatenate([phrase, np.zeros(gap, np.float32)]) for gap in (8000, 0, 0, 40000, 0, 3000)])
+    for seconds in (5.0, 12.0, 28.0):
+        windows, cutter = cut(wave, seconds)
+        assert cutter.received == cutter.analysed == len(wave)
+        assert sum(span.end - span.start for w in windows for span in w.speech) == cutter.speech
+        end = 0
+        for window in windows:
+            assert window.start >= end
+            end = window.start + len(window.samples)
+            assert len(window.samples) <= seconds * SAMPLE_RATE
+            assert np.array_equal(window.samples, wave[window.start : end])
+            for span in window.speech:
+                assert window.start <= span.start < span.end <= end
+
+
+@pytest.mark.parametrize("kind", ["silence", "bruit", "un échantillon", "continu", "ronflement"])
+def test_what_is_not_speech_gives_no_window(kind: str) -> None:
+    times = np.arange(20 * SAMPLE_RATE, dtype=np.float32) / SAMPLE_RATE
+    noise = np.random.default_rng(1).standard_normal(len(times)).astype(np.float32)
+    wave = {
+        "silence": np.zeros_like(times),
+        "bruit": noise * 0.2,
+        "un échantillon": np.ones(1, np.float32),
+        "continu": np.full_like(times, 0.5),
+        "ronflement": (np.sin(2 * np.pi * 50 * times) * 0.5).astype(np.float32),
+    }[kind]
+    windows, cutter = cut(wave)
+    assert not windows
+    assert cutter.received == cutter.analysed == len(wave)
+
+
+def test_memory_does_not_grow_with_silence() -> None:
+    cutter = WindowCutter(SpeechDetector(MODEL), 28.0)
+    for _ in range(60):
+        cutter.push(np.zeros(10 * SAMPLE_RATE, np.float32))
+    assert len(cutter._buffer) < 12 * SAMPLE_RATE
+    assert len(cutter._probabilities) < 1000
