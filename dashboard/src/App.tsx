@@ -1,4 +1,5 @@
 import { Container, Stack } from "@mui/material";
+import { AudioPanel } from "./audio/AudioPanel";
 import { Chat } from "./chat/Chat";
 import { Capability } from "./gen/passerelle/v1/admin_pb";
 import { Header } from "./Header";
@@ -15,6 +16,9 @@ export function App() {
   const { status, link } = useStatus();
   const models = status?.models ?? [];
   const chatModel = models.find((model) => model.capability === Capability.CHAT);
+  const has = (capability: Capability) => models.some((model) => model.capability === capability);
+  const transcribes = has(Capability.TRANSCRIBE);
+  const diarizes = has(Capability.DIARIZE);
   return (
     <Container component="main" maxWidth="lg" sx={{ py: { xs: 2, sm: 4 } }}>
       <Stack spacing={3}>
@@ -27,6 +31,7 @@ export function App() {
         <Notice model={chatModel?.notice} profile={status?.profileNotice ?? config?.notice} />
         <ModelGrid models={models} />
         {chatModel && <Chat model={chatModel} />}
+        {(transcribes || diarizes) && <AudioPanel transcribes={transcribes} diarizes={diarizes} />}
       </Stack>
       <OutcomeBar models={models} />
     </Container>

@@ -239,6 +239,10 @@ def test_bad_audio_is_a_clear_error(http: httpx.Client, name: str) -> None:
         assert response.status_code == 400, response.text
         error = response.json()["error"]
         assert error["reason"] == reason and error["metadata"]["field"] and error["message"]
+    streamed = http.post(API, params={"stream": "true"}, content=data)
+    # Un défaut trouvé après le premier avancement arrive dans le flux.
+    last = streamed.json() if streamed.status_code == 400 else sse_events(streamed.text)[-1]
+    assert last["error"]["reason"] == reason
     openai_error = send(http, data)
     assert openai_error.status_code == 400 and openai_error.json()["error"]["code"] == reason.lower()
 

@@ -26,7 +26,7 @@ FEATURES = ("tools", "logprobs", "json_schema", "images")
 MAX_FRAME = 8 * 1024 * 1024
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
     """Attend une condition, avec une échéance."""
     try:
         async with asyncio.timeout(seconds):

@@ -224,8 +224,14 @@ async def test_without_control_the_last_routes_stand(tmp_path: Path) -> None:
         assert (await bench.chat.Chat(typed())).choices
         async with serving_control(replacement, tmp_path / "control.sock"):
             await until(lambda: replacement.watchers == 1, "front revenu", 10)
-            status, _, _, data = await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
-            assert status == 200 and "nouveau" in data.decode()
+            # Un flux repris n'est pas encore une route reçue.
+            async with asyncio.timeout(10):
+                while True:
+                    status, _, _, data = await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
+                    assert status == 200
+                    if "nouveau" in data.decode():
+                        break
+                    await asyncio.sleep(0.01)
 
 
 async def test_without_control_an_unloaded_model_is_503(tmp_path: Path) -> None:

@@ -53,9 +53,8 @@ class AudioRoutes:
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options))
                 return
-            await context.send_initial_metadata(NO_CACHE)
             async with aclosing(_openai_events(events, options)) as frames:
-                async for frame in _typed(frames):
+                async for frame in _typed(frames, context):
                     yield frame
 
     async def transcribe(
@@ -72,9 +71,8 @@ class AudioRoutes:
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options))
                 return
-            await context.send_initial_metadata(NO_CACHE)
             async with aclosing(_transcribe_events(events)) as frames:
-                async for frame in _typed(frames):
+                async for frame in _typed(frames, context):
                     yield frame
 
     async def diarize(
@@ -89,9 +87,8 @@ class AudioRoutes:
             if not options.stream:
                 yield encode_body(*render.diarization(await diarization_of(events), options))
                 return
-            await context.send_initial_metadata(NO_CACHE)
             async with aclosing(_diarize_events(events)) as frames:
-                async for frame in _typed(frames):
+                async for frame in _typed(frames, context):
                     yield frame
 
 
@@ -106,9 +103,12 @@ async def _bodies(requests: AsyncIterator[Request], query: Request) -> AsyncIter
         yield request.body
 
 
-async def _typed(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _typed(frames: AsyncGenerator[bytes, None], context: Context) -> AsyncIterator[bytes]:
+    """Messages d'une réponse SSE ; avant le premier, une erreur a encore son propre code HTTP."""
     content_type = EVENT_STREAM
     async for frame in frames:
+        if content_type:
+            await context.send_initial_metadata(NO_CACHE)
         yield encode_body(frame, content_type)
         content_type = ""
 
