@@ -46,12 +46,16 @@ def calls(bench: Bench) -> dict[str, Callable[[], Any]]:
 
 
 async def consume(call: Any) -> None:
-    """Lit tout ce qu'un appel rend."""
-    if isinstance(call, grpc.aio.UnaryStreamCall):
-        async for _ in call:
-            pass
-    else:
-        await call
+    """Lit tout ce qu'un appel rend ; abandonnée, elle annule l'appel."""
+    try:
+        if isinstance(call, grpc.aio.UnaryStreamCall):
+            async for _ in call:
+                pass
+        else:
+            await call
+    finally:
+        # Annulée entre deux lectures, la tâche laisserait grpc.aio tenir l'appel ouvert : le client ne serait pas parti.
+        call.cancel()
 
 
 WAYS = ("rest", "rest-stream", "typed", "typed-stream")
