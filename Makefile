@@ -35,6 +35,7 @@ bench: setup ## mesure (une à deux heures) ; voir docs/mesures.md
 	@$(PYTHON) tools/setup.py dev
 	.venv/bin/python -m bench.chat_direct
 	.venv/bin/python -m bench.data_path
+	.venv/bin/python -m bench.speech
 
 locks: ## recalcule locks/ (demande uv)
 	uv pip compile --group embarque --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \

@@ -123,15 +123,21 @@ async def requests() -> AsyncIterator[bytes]:
 
 
 async def call(channel: Any, shape: str, **options: Any) -> list[bytes]:
-    """Appelle la forme nommée et rend tous ses messages."""
+    """Appelle la forme nommée et rend tous ses messages ; abandonnée, elle annule l'appel."""
     path = f"/{SERVICE}/{shape}"
     if shape in ("UnaryUnary", "Guarded"):
-        return [await channel.unary_unary(path)(b"q", **options)]
-    if shape == "StreamUnary":
-        return [await channel.stream_unary(path)(requests(), **options)]
-    if shape == "StreamStream":
-        return [m async for m in channel.stream_stream(path)(requests(), **options)]
-    return [m async for m in channel.unary_stream(path)(b"q", **options)]
+        made = channel.unary_unary(path)(b"q", **options)
+    elif shape == "StreamUnary":
+        made = channel.stream_unary(path)(requests(), **options)
+    elif shape == "StreamStream":
+        made = channel.stream_stream(path)(requests(), **options)
+    else:
+        made = channel.unary_stream(path)(b"q", **options)
+    try:
+        return [m async for m in made] if hasattr(made, "__aiter__") else [await made]
+    finally:
+        # Annulée entre deux lectures, la tâche laisserait grpc.aio tenir l'appel ouvert : le client ne serait pas parti.
+        made.cancel()
 
 
 def fail(error: BaseException) -> Behavior:
