@@ -17,6 +17,17 @@ from server.domain import Capability, Limits, ModelSource, ModelSpec, Profile, S
 PACKAGE_DIR = Path(__file__).resolve().parent
 PROFILES_DIR = PACKAGE_DIR / "profiles"
 
+_MAY_BE_SMALL = (
+    "coalesce_ms",
+    "load_wait_seconds",
+    "max_top_logprobs",
+    "max_images",
+    "endpoint_silence_seconds",
+    "min_endpoint_silence_seconds",
+    "max_endpoint_silence_seconds",
+)
+"""Limites qui peuvent valoir moins de 1."""
+
 
 class ConfigError(Exception):
     """Configuration refusée ; le message dit quelle valeur et que faire."""
@@ -180,7 +191,7 @@ def _limits(env: "_Env") -> Limits:
     for limit in fields(Limits):
         default = getattr(defaults, limit.name)
         variable = f"PASSERELLE_{limit.name.upper()}"
-        low = 0 if limit.name in ("coalesce_ms", "load_wait_seconds", "max_top_logprobs", "max_images") else 1
+        low = 0 if limit.name in _MAY_BE_SMALL else 1
         values[limit.name] = (
             env.integer(variable, default, low, 2**53)
             if isinstance(default, int)

@@ -103,6 +103,17 @@ class Limits:
     max_sample_rate_hertz: int = 192000
     max_channels: int = 8
     max_stream_silence_seconds: float = 300.0
+    """Silence d'un client en direct, entre deux messages, avant de clore son flux."""
+    max_live_streams: int = 32
+    """Flux en direct menés de front par un exemplaire."""
+    endpoint_silence_seconds: float = 0.6
+    """Silence qui clôt une phrase en direct, quand la requête n'en dit rien."""
+    min_endpoint_silence_seconds: float = 0.1
+    max_endpoint_silence_seconds: float = 5.0
+    utterance_seconds: float = 20.0
+    """Durée d'une phrase en direct avant sa coupe d'autorité, quand la requête n'en dit rien."""
+    min_utterance_seconds: float = 2.0
+    max_utterance_seconds: float = 30.0
     load_wait_seconds: float = 120.0
     max_stream_duration_seconds: float = 7200.0
     request_buffer_bytes: int = 4 * 1024 * 1024

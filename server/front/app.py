@@ -24,6 +24,7 @@ from server.front.analysis import SpeechAnalysis
 from server.front.coalesce import Coalescer
 from server.front.control_client import ControlClient
 from server.front.generation import Generation
+from server.front.live import LiveAnalysis
 from server.front.metrics import FrontMetrics
 from server.front.routing import Router
 from server.front.services.chat import ChatService
@@ -132,7 +133,7 @@ async def serving(
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
-        TranscribeService(analysis, spool, limits), server.server
+        TranscribeService(analysis, LiveAnalysis(router, metrics, limits, server.ending), spool, limits), server.server
     )
     diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
     background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]

@@ -12,7 +12,9 @@ from types import TracebackType
 from passerelle.worker.v1 import link_pb2
 
 from server.errors import PasserelleError, PayloadTooLarge, SlowConsumer, WorkerLost, error_for
-from server.link.framing import LINK_VERSION, FrameConnection
+from server.link.framing import INPUT_WINDOW_BYTES, LINK_VERSION, FrameConnection
+
+_PIECE_BYTES = INPUT_WINDOW_BYTES // 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class LinkCall:
         self._error: PasserelleError | None = None
         self._held_until = 0.0
         self._waiter: asyncio.Future[None] | None = None
+        self._room = INPUT_WINDOW_BYTES
+        self._room_changed = asyncio.Event()
 
     @property
     def done(self) -> bool:
@@ -59,6 +63,31 @@ class LinkCall:
         """Ce qui est là, sans attendre."""
         items, self._items, self._size = self._items, [], 0
         return items
+
+    async def send(self, data: bytes) -> None:
+        """Envoie la suite du flux d'entrée, en attendant que l'exemplaire ait de la place.
+
+        Sans effet une fois la réponse finie : la lecture dit pourquoi.
+        """
+        for begin in range(0, len(data), _PIECE_BYTES):
+            piece = data[begin : begin + _PIECE_BYTES]
+            while self._room < len(piece) and not self._finished:
+                self._room_changed.clear()
+                await self._room_changed.wait()
+            if self._finished:
+                return
+            self._room -= len(piece)
+            self._client.send_input(self._id, piece, last=False)
+
+    def end_input(self) -> None:
+        """Clôt le flux d'entrée."""
+        if not self._finished:
+            self._client.send_input(self._id, b"", last=True)
+
+    def credit(self, size: int) -> None:
+        """Place rendue par l'exemplaire."""
+        self._room += size
+        self._room_changed.set()
 
     def cancel(self) -> None:
         """Abandonne la requête ; sans effet si elle est finie."""
@@ -118,6 +147,8 @@ class LinkCall:
         self._wake()
 
     def _wake(self) -> None:
+        if self._finished:
+            self._room_changed.set()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -220,6 +251,10 @@ class LinkClient:
         if self._calls.pop(request_id, None) is not None:
             self._connection.send(link_pb2.Frame(cancel=link_pb2.Cancel(id=request_id)))
 
+    def send_input(self, request_id: int, data: bytes, *, last: bool) -> None:
+        """Envoie un morceau d'un flux d'entrée."""
+        self._connection.send(link_pb2.Frame(input=link_pb2.InputChunk(id=request_id, data=data, last=last)))
+
     def _on_frame(self, frame: link_pb2.Frame) -> None:
         match frame.WhichOneof("body"):
             case "output":
@@ -228,6 +263,10 @@ class LinkClient:
                 call = self._calls.pop(frame.failure.id, None)
                 if call is not None:
                     call.fail(_failure(frame.failure))
+            case "credit":
+                call = self._calls.get(frame.credit.id)
+                if call is not None:
+                    call.credit(frame.credit.bytes)
             case "load":
                 self._set_load(frame.load)
             case "hello":

@@ -10,8 +10,11 @@ from passerelle.worker.v1 import link_pb2
 
 logger = logging.getLogger(__name__)
 
-LINK_VERSION = 1
+LINK_VERSION = 2
 """Version de la liaison ; deux bouts de versions différentes ne se parlent pas."""
+
+INPUT_WINDOW_BYTES = 1024 * 1024
+"""Octets d'un flux d'entrée envoyés et pas encore lus, au plus : l'exemplaire rend la place à mesure qu'il lit."""
 
 _HEADER_BYTES = 4
 

@@ -29,6 +29,9 @@ class LinkHandler(Protocol):
     def submit(self, link: "FrontLink", request: link_pb2.Submit) -> None:
         """Nouvelle requête."""
 
+    def input(self, link: "FrontLink", chunk: link_pb2.InputChunk) -> None:
+        """Suite d'une requête qui envoie un flux, peut-être déjà finie."""
+
     def cancel(self, link: "FrontLink", request_id: int) -> None:
         """Abandon d'une requête, peut-être déjà finie."""
 
@@ -70,6 +73,10 @@ class FrontLink:
         )
         self.connection.send(link_pb2.Frame(failure=failure))
 
+    def give_back(self, request_id: int, size: int) -> None:
+        """Rend au front la place de `size` octets de son flux d'entrée."""
+        self.connection.send(link_pb2.Frame(credit=link_pb2.Credit(id=request_id, bytes=size)))
+
     def _flush(self) -> None:
         self._scheduled = False
         if not self._ids:
@@ -108,6 +115,8 @@ class FrontLink:
         match frame.WhichOneof("body"):
             case "submit" if self.name:
                 self._server.handler.submit(self, frame.submit)
+            case "input" if self.name:
+                self._server.handler.input(self, frame.input)
             case "cancel" if self.name:
                 self._server.handler.cancel(self, frame.cancel.id)
             case "hello":

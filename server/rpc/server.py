@@ -22,6 +22,7 @@ PUBLIC_SERVICES = (
 """Services que la réflexion annonce, quel que soit le processus qui les sert."""
 
 _ENVELOPE_BYTES = 1024 * 1024
+_ENDING_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class RpcServer:
     def __init__(self, settings: RpcSettings, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> None:
         self._settings = settings
         self.port = 0
+        self.ending = asyncio.Event()
+        """Levé peu avant la fin du délai d'arrêt : un flux sans fin doit se clore lui-même."""
         self.health = health.aio.HealthServicer()
         limit = settings.max_message_bytes + _ENVELOPE_BYTES
         self.server: grpc.aio.Server = grpc.aio.server(
@@ -90,6 +93,7 @@ class RpcServer:
         """Ne sert plus, attend que le répartiteur le voie, puis laisse finir les appels en cours."""
         await self.health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.drain_delay)
+        asyncio.get_running_loop().call_later(self._settings.stop_grace * _ENDING_SHARE, self.ending.set)
         await self.server.stop(self._settings.stop_grace)
         path = _socket_path(self._settings.address)
         if path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from server.speech import SAMPLE_RATE
+from server.speech.buffer import WaveBuffer
 from server.speech.decode import Wave
 from server.speech.vad import STEP, SpeechDetector
 
@@ -50,8 +51,7 @@ class WindowCutter:
     def __init__(self, detector: SpeechDetector, max_seconds: float) -> None:
         self._detector = detector
         self._max = int(max_seconds * SAMPLE_RATE) // STEP * STEP
-        self._buffer: Wave = np.zeros(0, np.float32)
-        self._origin = 0
+        self._buffer = WaveBuffer()
         self._probabilities: list[float] = []
         self._probability_origin = 0
         self._speech_start: int | None = None
@@ -67,7 +67,7 @@ class WindowCutter:
     def push(self, samples: Wave) -> list[Window]:
         """Fenêtres que ce bloc permet de clore."""
         self.received += len(samples)
-        self._buffer = np.concatenate([self._buffer, samples])
+        self._buffer.append(samples)
         windows: list[Window] = []
         for probability in self._detector.push(samples):
             self._step(float(probability), windows)
@@ -132,24 +132,21 @@ class WindowCutter:
         if not self._spans:
             return
         pad = int(_PAD * SAMPLE_RATE)
-        start = max(self._origin, self._spans[0].start - pad, 0)
+        start = max(self._buffer.origin, self._spans[0].start - pad)
         end = hard_end if hard_end is not None else min(self.received, self._spans[-1].end + pad)
         if self._speech_start is not None and hard_end is None:
             end = min(end, self._speech_start)
-        samples = self._buffer[start - self._origin : end - self._origin].copy()
-        windows.append(Window(start, samples, tuple(self._spans)))
+        windows.append(Window(start, self._buffer.between(start, end), tuple(self._spans)))
         self._spans = []
         self._drop(end)
 
     def _forget(self) -> None:
         if not self._spans and self._speech_start is None:
-            self._drop(max(self._origin, self.analysed - int(_PAD * SAMPLE_RATE)))
+            self._drop(self.analysed - int(_PAD * SAMPLE_RATE))
 
     def _drop(self, until: int) -> None:
         """Oublie ce qui précède."""
-        if until > self._origin:
-            self._buffer = self._buffer[until - self._origin :].copy()
-            self._origin = until
+        self._buffer.drop(until)
         steps = until // STEP - self._probability_origin
         if steps > 0:
             del self._probabilities[:steps]

@@ -1,54 +1,112 @@
-"""Les lots de fenêtres, communs à toutes les requêtes d'un exemplaire : le moteur n'en mène qu'un à la fois."""
+"""Les lots de fenêtres, communs à toutes les requêtes d'un exemplaire : le moteur n'en mène qu'un à la fois.
+
+Les fenêtres ont un rang. Un texte provisoire n'est calculé que si aucune phrase finale n'attend ; à rang permis, celui
+qui n'a pas été servi depuis le plus longtemps passe : ni un long fichier ni un flux rapide n'affame les autres.
+"""
 
 import asyncio
-import logging
 from collections import deque
+from enum import Enum
 
 from server.engines.speech import Recognition, RecognitionWindow, TranscribeEngine
 
-logger = logging.getLogger(__name__)
 
-_Entry = tuple[RecognitionWindow, "asyncio.Future[Recognition]"]
+class Rank(Enum):
+    """Ce qu'une fenêtre attend."""
+
+    FINAL = "final"
+    """Phrase close d'un flux en direct."""
+    FILE = "file"
+    """Fenêtre d'un fichier."""
+    DRAFT = "draft"
+    """Phrase en cours, que la suite remplacera."""
+
+
+class Ticket:
+    """Fenêtre confiée au moteur."""
+
+    def __init__(self, batcher: "WindowBatcher", window: RecognitionWindow) -> None:
+        self._batcher = batcher
+        self.window = window
+        self.future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
+        """Ce que le moteur a entendu, ou son échec."""
+
+    @property
+    def done(self) -> bool:
+        """Vrai si le moteur a répondu, ou si la fenêtre est abandonnée."""
+        return self.future.done()
+
+    def promote(self) -> None:
+        """La phrase en cours s'est close telle quelle : sa fenêtre passe avec les finales, si elle attend encore."""
+        self._batcher.promote(self)
+
+    def cancel(self) -> None:
+        """Abandonne la fenêtre ; elle n'est pas calculée si son lot n'a pas commencé."""
+        self.future.cancel()
 
 
 class WindowBatcher:
-    """File des fenêtres en attente ; une fenêtre abandonnée avant son lot n'est jamais calculée."""
+    """Files des fenêtres en attente ; une fenêtre abandonnée avant son lot n'est jamais calculée."""
 
     def __init__(self, engine: TranscribeEngine) -> None:
         self._engine = engine
-        self._waiting: deque[_Entry] = deque()
+        self._waiting: dict[Rank, deque[Ticket]] = {rank: deque() for rank in Rank}
+        self._served = dict.fromkeys(Rank, 0)
+        self._serial = 0
         self._task: asyncio.Task[None] | None = None
 
+    def submit(self, window: RecognitionWindow, rank: Rank) -> Ticket:
+        """Met une fenêtre en attente."""
+        ticket = Ticket(self, window)
+        self._waiting[rank].append(ticket)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._drain())
+        return ticket
+
+    def promote(self, ticket: Ticket) -> None:
+        """Fait passer une fenêtre en attente du rang provisoire au rang final."""
+        if ticket in self._waiting[Rank.DRAFT]:
+            self._waiting[Rank.DRAFT].remove(ticket)
+            self._waiting[Rank.FINAL].append(ticket)
+
     async def recognize(self, window: RecognitionWindow) -> Recognition:
-        """Transcrit une fenêtre, dans le prochain lot qui a de la place.
+        """Transcrit une fenêtre de fichier, dans le prochain lot qui a de la place.
 
         Raises:
             EngineFailed: échec du lot.
             EngineDead: le moteur ne peut plus servir.
         """
-        future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
-        self._waiting.append((window, future))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
-        return await future
+        return await self.submit(window, Rank.FILE).future
 
     async def _drain(self) -> None:
         while batch := self._next():
             try:
-                results = await self._engine.transcribe([window for window, _ in batch])
+                results = await self._engine.transcribe([ticket.window for ticket in batch])
             except Exception as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+                for ticket in batch:
+                    if not ticket.done:
+                        ticket.future.set_exception(error)
                 continue
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+            for ticket, result in zip(batch, results, strict=True):
+                if not ticket.done:
+                    ticket.future.set_result(result)
 
-    def _next(self) -> list[_Entry]:
-        batch: list[_Entry] = []
-        while self._waiting and len(batch) < self._engine.max_batch:
-            entry = self._waiting.popleft()
-            if not entry[1].done():
-                batch.append(entry)
+    def _next(self) -> list[Ticket]:
+        batch: list[Ticket] = []
+        while len(batch) < self._engine.max_batch and (ticket := self._pick()) is not None:
+            batch.append(ticket)
         return batch
+
+    def _pick(self) -> Ticket | None:
+        for queue in self._waiting.values():
+            while queue and queue[0].done:
+                queue.popleft()
+        ready = [rank for rank, queue in self._waiting.items() if queue]
+        if Rank.FINAL in ready and Rank.DRAFT in ready:
+            ready.remove(Rank.DRAFT)
+        if not ready:
+            return None
+        rank = min(ready, key=self._served.__getitem__)
+        self._serial += 1
+        self._served[rank] = self._serial
+        return self._waiting[rank].popleft()

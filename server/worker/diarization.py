@@ -11,6 +11,7 @@ from passerelle.v1 import audio_pb2, diarize_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.engines.speech import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
+from server.link.inputs import RequestInput
 from server.speech import SAMPLE_RATE
 from server.speech.vad import SpeechDetector
 from server.speech.windows import WindowCutter
@@ -26,7 +27,7 @@ class FileDiarization:
         self._engine = engine
         self._tools = tools
 
-    async def run(self, request: link_pb2.Submit) -> AsyncGenerator[bytes, None]:
+    async def run(self, request: link_pb2.Submit, _inputs: RequestInput | None = None) -> AsyncGenerator[bytes, None]:
         """Avancements si `request.stream`, puis le résultat : des `UploadDiarizeResponse` sérialisés."""
         config = diarize_pb2.DiarizeConfig.FromString(request.payload)
         options = _options(config)

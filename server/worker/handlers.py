@@ -10,9 +10,11 @@ from passerelle.worker.v1 import link_pb2
 from server.domain import Limits
 from server.engines.base import ChatEngine, ChatKind, Engine
 from server.engines.speech import DiarizeEngine, TranscribeEngine
+from server.link.inputs import RequestInput
 
-Handler = Callable[[link_pb2.Submit], AsyncGenerator[bytes, None]]
-"""Mène une requête ; abandonner l'itérateur arrête le moteur à son prochain pas."""
+Handler = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes, None]]
+"""Mène une requête, avec son flux d'entrée si elle en a un ; abandonner l'itérateur arrête le moteur à son prochain
+pas."""
 Handlers = Mapping["link_pb2.RequestKind", Handler]
 
 
@@ -24,8 +26,10 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
     if hasattr(engine, "generate"):
         chat = cast("ChatEngine", engine)
         return {
-            link_pb2.REQUEST_KIND_CHAT: lambda r: chat.generate(ChatKind.CHAT, r.payload, stream=r.stream),
-            link_pb2.REQUEST_KIND_COMPLETION: lambda r: chat.generate(ChatKind.COMPLETION, r.payload, stream=r.stream),
+            link_pb2.REQUEST_KIND_CHAT: lambda r, _: chat.generate(ChatKind.CHAT, r.payload, stream=r.stream),
+            link_pb2.REQUEST_KIND_COMPLETION: lambda r, _: chat.generate(
+                ChatKind.COMPLETION, r.payload, stream=r.stream
+            ),
         }
     if spool_dir is None:
         return {}
@@ -36,10 +40,17 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
     pool = ThreadPoolExecutor(2, thread_name_prefix="speech")
     tools = SpeechTools(spool_dir, limits or Limits(), VadModel(), pool)
     if hasattr(engine, "transcribe"):
+        from server.worker.batcher import WindowBatcher
+        from server.worker.live import LiveTranscription
         from server.worker.transcription import FileTranscription
 
-        transcription = FileTranscription(cast("TranscribeEngine", engine), tools)
-        return {link_pb2.REQUEST_KIND_TRANSCRIBE: transcription.run}
+        transcriber = cast("TranscribeEngine", engine)
+        # Un seul pour les fichiers et le direct : le moteur ne mène qu'un lot à la fois.
+        batcher = WindowBatcher(transcriber)
+        return {
+            link_pb2.REQUEST_KIND_TRANSCRIBE: FileTranscription(transcriber, tools, batcher).run,
+            link_pb2.REQUEST_KIND_LIVE: LiveTranscription(transcriber, tools, batcher).run,
+        }
     if hasattr(engine, "diarize"):
         from server.worker.diarization import FileDiarization
 

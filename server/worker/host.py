@@ -19,12 +19,15 @@ from server.errors import (
     ShuttingDown,
     WorkerLost,
 )
+from server.link.inputs import RequestInput
 from server.link.server import FrontLink
 from server.worker.handlers import Handlers, handlers_for
 
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_LIVE_SHARE = 0.8
+"""Part du délai d'arrêt laissée aux flux en direct pour finir d'eux-mêmes ; le reste sert à les clore proprement."""
 
 JobKey = tuple[FrontLink, int]
 
@@ -42,14 +45,17 @@ class WorkerHost:
         max_waiting: int,
         on_dead: Callable[[str], None],
         handlers: Handlers | None = None,
+        max_live: int = 32,
     ) -> None:
         self._engine = engine
         self._handlers = handlers if handlers is not None else handlers_for(engine)
         self._max_waiting = max_waiting
+        self._max_live = max_live
         self._on_dead = on_dead
         self._running: dict[JobKey, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._waiting: OrderedDict[JobKey, link_pb2.Submit] = OrderedDict()
+        self._inputs: dict[JobKey, RequestInput] = {}
         self._deadlines: dict[JobKey, asyncio.TimerHandle] = {}
         self._steps = 0
         self._draining = False
@@ -72,7 +78,13 @@ class WorkerHost:
         if self._draining:
             link.fail(request.id, ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
             return
-        if len(self._running) >= self._engine.max_running:
+        if request.kind == link_pb2.REQUEST_KIND_LIVE:
+            if len(self._inputs) >= self._max_live:
+                link.fail(request.id, self._too_many_live())
+                return
+            self._inputs[key] = RequestInput(lambda size: link.give_back(request.id, size))
+            self._start(key, request)
+        elif self._busy() >= self._engine.max_running:
             if len(self._waiting) >= self._max_waiting:
                 link.fail(request.id, self._full())
                 return
@@ -82,6 +94,18 @@ class WorkerHost:
         if request.timeout_seconds > 0:
             loop = asyncio.get_running_loop()
             self._deadlines[key] = loop.call_later(request.timeout_seconds, self._expire, key)
+
+    def input(self, link: FrontLink, chunk: link_pb2.InputChunk) -> None:
+        """Suite d'un flux en direct, peut-être déjà fini."""
+        key = (link, chunk.id)
+        inputs = self._inputs.get(key)
+        if inputs is None:
+            return
+        try:
+            inputs.receive(chunk)
+        except PasserelleError as error:
+            link.fail(chunk.id, error)
+            self._abandon(key)
 
     def cancel(self, link: FrontLink, request_id: int) -> None:
         """Abandonne une requête, peut-être déjà finie."""
@@ -97,6 +121,7 @@ class WorkerHost:
         self._draining = True
         try:
             async with asyncio.timeout(grace):
+                await self._end_by_themselves(grace * _LIVE_SHARE)
                 await self._idle.wait()
         except TimeoutError:
             logger.warning("drain_timeout", extra={"running": len(self._running), "waiting": len(self._waiting)})
@@ -104,6 +129,30 @@ class WorkerHost:
                 key[0].fail(key[1], ShuttingDown("Le modèle s'est arrêté avant la fin ; réessayez."))
                 self._abandon(key)
         await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def _end_by_themselves(self, seconds: float) -> None:
+        """Laisse finir les requêtes, puis clôt les flux en direct : ils rendent ce qu'ils ont entendu."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            for inputs in self._inputs.values():
+                inputs.end()
+
+    def _busy(self) -> int:
+        """Requêtes qui occupent une place du moteur ; un flux en direct n'en prend pas, il a sa propre borne."""
+        return len(self._running) - len(self._inputs)
+
+    def _too_many_live(self) -> QueueFull:
+        return QueueFull(
+            f"Ce modèle mène déjà {len(self._inputs)} flux en direct, sa limite.",
+            metadata={
+                "field": "max_live_streams",
+                "limit": str(self._max_live),
+                "value": str(len(self._inputs) + 1),
+            },
+            retry_after=_RETRY_SECONDS,
+        )
 
     def _full(self) -> QueueFull:
         return QueueFull(
@@ -138,7 +187,8 @@ class WorkerHost:
         if deadline is not None:
             deadline.cancel()
         self._running.pop(key, None)
-        while self._waiting and len(self._running) < self._engine.max_running:
+        self._inputs.pop(key, None)
+        while self._waiting and self._busy() < self._engine.max_running:
             self._start(*self._waiting.popitem(last=False))
         if not self._running and not self._waiting:
             self._idle.set()
@@ -149,10 +199,16 @@ class WorkerHost:
             handler = self._handlers.get(request.kind)
             if handler is None:
                 raise EngineUnavailable("Le moteur de ce modèle ne rend pas ce service.")
-            async with aclosing(handler(request)) as items:
+            inputs = self._inputs.get(key)
+            async with aclosing(handler(request, inputs)) as items:
                 async for item in items:
                     self._steps += 1
                     link.emit(request_id, item, False)
+            if inputs is not None and inputs.cut:
+                raise ShuttingDown(
+                    "Le modèle s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite.",
+                    retry_after=_RETRY_SECONDS,
+                )
             link.emit(request_id, b"", True)
         except PasserelleError as error:
             link.fail(request_id, error)

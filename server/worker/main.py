@@ -107,7 +107,13 @@ async def _serve(
         code = EXIT_ENGINE_DEAD
         stopping.set()
 
-    host = WorkerHost(engine, max_waiting=settings.max_waiting, on_dead=dead, handlers=handlers)
+    host = WorkerHost(
+        engine,
+        max_waiting=settings.max_waiting,
+        on_dead=dead,
+        handlers=handlers,
+        max_live=settings.limits.max_live_streams,
+    )
     server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)
     await server.start(str(settings.socket_path))
     _write_status(

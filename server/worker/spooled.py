@@ -63,7 +63,7 @@ class SpooledAudio:
             raise InvalidAudio("Aucun fichier audio n'accompagne la requête.", metadata={"field": "file"})
         self._tools = tools
         self._path = tools.spool_dir / name
-        self._raw = _raw(audio_format)
+        self._raw = raw_format(audio_format)
         self._cutter = cutter
         self.seconds = 0.0
         """Durée de l'audio, connue à la fin."""
@@ -137,7 +137,8 @@ def time_range(span: Span) -> audio_pb2.TimeRange:
     )
 
 
-def _raw(audio_format: audio_pb2.AudioFormat) -> RawFormat | None:
+def raw_format(audio_format: audio_pb2.AudioFormat) -> RawFormat | None:
+    """Description d'échantillons bruts ; `None` pour un fichier à en-tête."""
     encoding = _RAW.get(audio_format.encoding)
     if encoding is None:
         return None

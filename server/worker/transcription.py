@@ -16,6 +16,7 @@ from server.engines.speech import (
     RecognizedSegment,
     TranscribeEngine,
 )
+from server.link.inputs import RequestInput
 from server.speech import SAMPLE_RATE
 from server.speech.vad import SpeechDetector
 from server.speech.windows import Span, Window, WindowCutter
@@ -31,15 +32,15 @@ _Pending = deque[tuple[Window, "asyncio.Task[Recognition]"]]
 class FileTranscription:
     """Mène les transcriptions de fichiers d'un exemplaire."""
 
-    def __init__(self, engine: TranscribeEngine, tools: SpeechTools) -> None:
+    def __init__(self, engine: TranscribeEngine, tools: SpeechTools, batcher: WindowBatcher) -> None:
         self._engine = engine
         self._tools = tools
-        self._batcher = WindowBatcher(engine)
+        self._batcher = batcher
 
-    async def run(self, request: link_pb2.Submit) -> AsyncGenerator[bytes, None]:
+    async def run(self, request: link_pb2.Submit, _inputs: RequestInput | None = None) -> AsyncGenerator[bytes, None]:
         """Avancements et segments si `request.stream`, puis le résultat : des `UploadTranscribeResponse` sérialisés."""
         config = transcribe_pb2.TranscribeConfig.FromString(request.payload)
-        options = _options(config)
+        options = options_of(config)
         self._engine.check(options)
         cutter = WindowCutter(SpeechDetector(self._tools.vad), self._engine.max_window_seconds)
         audio = SpooledAudio(self._tools, request.spool_name, config.audio_format, cutter)
@@ -85,7 +86,7 @@ class _Merge:
         if not self.language:
             self.language, self._probability = found.language, found.language_probability
         start = window.start / SAMPLE_RATE
-        added = [_segment(segment, start, len(self._segments) + i) for i, segment in enumerate(found.segments)]
+        added = [segment_of(segment, start, len(self._segments) + i) for i, segment in enumerate(found.segments)]
         self._segments += added
         if not added:
             self._silent += [s for s in window.speech if s.end - s.start > _UNEXPLAINED_SECONDS * SAMPLE_RATE]
@@ -120,7 +121,8 @@ async def _first(pending: _Pending, merge: _Merge) -> list[audio_pb2.Segment]:
     return merge.add(window, found)
 
 
-def _options(config: transcribe_pb2.TranscribeConfig) -> RecognitionOptions:
+def options_of(config: transcribe_pb2.TranscribeConfig) -> RecognitionOptions:
+    """Réglages que le moteur reçoit."""
     translate = config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
     return RecognitionOptions(
         language=config.language,
@@ -132,7 +134,8 @@ def _options(config: transcribe_pb2.TranscribeConfig) -> RecognitionOptions:
     )
 
 
-def _segment(found: RecognizedSegment, start: float, index: int) -> audio_pb2.Segment:
+def segment_of(found: RecognizedSegment, start: float, index: int) -> audio_pb2.Segment:
+    """Segment du contrat ; `start` est l'instant de la fenêtre, en secondes."""
     words = [
         audio_pb2.Word(
             text=word.text,

@@ -1,11 +1,12 @@
-"""Un moteur de conversation sans modèle, qui suit le même Protocol que les vrais."""
+"""Des moteurs sans modèle, qui suivent les mêmes Protocols que les vrais."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from server.engines.base import ChatKind, EngineSpec
-from server.errors import EngineDead, InvalidRequest
+from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow, RecognizedSegment
+from server.errors import EngineDead, InvalidRequest, UnsupportedOption
 
 
 class FakeChatEngine:
@@ -66,3 +67,44 @@ class FakeChatEngine:
             "usage": usage,
         }
         return json.dumps(found).encode()
+
+
+class FakeTranscribeEngine:
+    """Rend un mot par demi-seconde entamée de la fenêtre, et garde l'ordre de ce qu'il a reçu."""
+
+    features = frozenset({"word_timestamps"})
+    max_running = 2
+    max_window_seconds = 28.0
+
+    def __init__(self, delay: float = 0.0, max_batch: int = 1) -> None:
+        self.delay = delay
+        self.max_batch = max_batch
+        self.batches: list[list[RecognitionWindow]] = []
+        self.broken: Exception | None = None
+
+    async def open(self) -> None:
+        """Rien à charger."""
+
+    async def warm_up(self) -> None:
+        """Rien à échauffer."""
+
+    async def close(self) -> None:
+        """Rien à rendre."""
+
+    def check(self, options: RecognitionOptions) -> None:
+        """Refuse la langue `xx`."""
+        if options.language == "xx":
+            raise UnsupportedOption("refusé", metadata={"field": "language", "value": "xx"})
+
+    async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
+        """Un texte par fenêtre."""
+        self.batches.append(list(windows))
+        await asyncio.sleep(self.delay)
+        if self.broken is not None:
+            raise self.broken
+        return [self._one(len(window.samples) / 16000) for window in windows]
+
+    def _one(self, seconds: float) -> Recognition:
+        count = int(seconds / 0.5) + 1
+        text = " ".join(f"mot{index}" for index in range(count))
+        return Recognition((RecognizedSegment(text, 0.0, seconds, (), 0.5, 0.1),), language="fr")

@@ -12,7 +12,7 @@ def test_every_limit_is_documented_with_its_default() -> None:
     text = (ROOT / "docs" / "limites.md").read_text(encoding="utf-8").replace("\u202f", " ")
     for limit in fields(Limits):
         value = getattr(Limits(), limit.name)
-        shown = f"{int(value):,}".replace(",", " ")
+        shown = f"{value:,.15g}".translate(str.maketrans(",.", " ,"))
         assert f"| `PASSERELLE_{limit.name.upper()}` | {shown} |" in text, limit.name
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from passerelle.v1 import transcribe_pb2, transcribe_pb2_grpc
 
 from server.domain import Limits
-from server.errors import EngineUnavailable
 from server.front.analysis import SpeechAnalysis, transcript_of
 from server.front.audio_options import check_transcribe
+from server.front.live import LiveAnalysis
 from server.front.services.upload import receive_chunks, receive_message
 from server.front.spool import Spool
 
@@ -20,8 +20,9 @@ Context = Any
 class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
     """Reconnaissance de la parole."""
 
-    def __init__(self, analysis: SpeechAnalysis, spool: Spool, limits: Limits) -> None:
+    def __init__(self, analysis: SpeechAnalysis, live: LiveAnalysis, spool: Spool, limits: Limits) -> None:
         self._analysis = analysis
+        self._live = live
         self._spool = spool
         self._limits = limits
 
@@ -48,10 +49,9 @@ class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
                     yield event
 
     async def StreamTranscribe(
-        self, _requests: AsyncIterator[transcribe_pb2.StreamTranscribeRequest], _context: Context
-    ) -> None:
-        """Refuse, en disant pourquoi."""
-        raise EngineUnavailable(
-            "La transcription en direct n'est pas dans cette version ; envoyez un fichier par UploadTranscribe.",
-            metadata={"capability": "transcribe"},
-        )
+        self, requests: AsyncIterator[transcribe_pb2.StreamTranscribeRequest], context: Context
+    ) -> AsyncIterator[transcribe_pb2.StreamTranscribeResponse]:
+        """Transcrit de l'audio en direct ; le bilan vient en dernier."""
+        async with aclosing(self._live.transcribe(requests, context.time_remaining())) as events:
+            async for event in events:
+                yield event

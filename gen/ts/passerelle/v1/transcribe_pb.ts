@@ -331,7 +331,7 @@ export type StreamTranscribeConfig = Message<"passerelle.v1.StreamTranscribeConf
   /**
    * Durée au-delà de laquelle une phrase est coupée d'autorité.
    *
-   * Par défaut 20 s ; de 2 s à 30 s.
+   * Par défaut 20 s ; de 2 s à 30 s, et jamais plus que la fenêtre du modèle.
    *
    * @generated from field: google.protobuf.Duration max_utterance = 4;
    */
@@ -509,6 +509,8 @@ export const SpeechBoundarySchema: GenMessage<SpeechBoundary> = /*@__PURE__*/
 
 /**
  * Texte provisoire : remplace la fin du précédent, ne répète pas ce qui est stable.
+ *
+ * Celui d'une phrase ne vient qu'après le texte final de la phrase d'avant ; le premier d'une phrase ne garde rien.
  *
  * @generated from message passerelle.v1.PartialTranscript
  */

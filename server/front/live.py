@@ -1,0 +1,208 @@
+"""Mener une transcription en direct : l'audio d'un client vers un exemplaire, ses événements vers le client.
+
+Un flux clos par le serveur (silence du client, durée, arrêt) rend d'abord tout ce qui a été entendu, bilan compris,
+puis l'erreur qui dit pourquoi.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from google.protobuf.duration_pb2 import Duration
+from passerelle.v1 import transcribe_pb2
+from passerelle.worker.v1 import link_pb2
+
+from server.domain import Capability, Limits
+from server.errors import (
+    AudioConfigExpected,
+    DeadlineExceeded,
+    EngineFailed,
+    InvalidRequest,
+    PasserelleError,
+    ShuttingDown,
+    UnsupportedOption,
+)
+from server.front.audio_options import check_transcribe
+from server.front.checks import check_range
+from server.front.metrics import FrontMetrics
+from server.front.routing import Router
+from server.link.client import LinkCall
+from server.rpc.logs import request_id
+
+Request = transcribe_pb2.StreamTranscribeRequest
+Response = transcribe_pb2.StreamTranscribeResponse
+
+_CLOSING_SHARE = 0.1
+_CLOSING_SECONDS = 5.0
+"""Temps gardé, avant la durée où Envoy coupe un flux, pour le clore avec son bilan."""
+
+
+class LiveAnalysis:
+    """Transcriptions en direct."""
+
+    def __init__(self, router: Router, metrics: FrontMetrics, limits: Limits, ending: asyncio.Event) -> None:
+        self._router = router
+        self._metrics = metrics
+        self._limits = limits
+        self._ending = ending
+
+    async def transcribe(
+        self, requests: AsyncIterator[Request], timeout: float | None
+    ) -> AsyncGenerator[Response, None]:
+        """Événements d'un flux, le bilan en dernier.
+
+        Raises:
+            AudioConfigExpected: le premier message n'est pas la configuration, ou elle revient.
+            InvalidRequest: configuration refusée, ou morceau vide.
+            DeadlineExceeded: client silencieux, ou flux plus long que les limites ; après le bilan.
+            ShuttingDown: le serveur s'arrête ; après le bilan.
+            PasserelleError: de la route, de la liaison ou du moteur.
+        """
+        started = time.monotonic()
+        limits = self._limits
+        config = await self._first(requests)
+        check_live(config, limits)
+        name = config.config.model
+        if name:
+            route = await self._router.route_for(name, Capability.TRANSCRIBE)
+        else:
+            route = await self._router.default(Capability.TRANSCRIBE)
+            config.config.model = route.key
+        lease = self._router.take(route) or await self._router.wait(route, timeout)
+        end = started + limits.max_stream_duration_seconds
+        end -= min(_CLOSING_SECONDS, _CLOSING_SHARE * limits.max_stream_duration_seconds)
+        try:
+            with self._metrics.measured(route.key, "live"):
+                remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
+                async with lease.link.submit(
+                    link_pb2.REQUEST_KIND_LIVE,
+                    config.SerializeToString(),
+                    stream=True,
+                    request_id=request_id.get(),
+                    timeout=remaining,
+                ) as call:
+                    sending = asyncio.create_task(self._send(requests, call, end))
+                    try:
+                        async for items in call:
+                            for item in items:
+                                yield Response.FromString(item)
+                        if not call.done:
+                            raise EngineFailed("La réponse du moteur s'est interrompue.")
+                        # Le bilan est parti : un flux que le serveur a clos dit maintenant pourquoi.
+                        await sending
+                    finally:
+                        sending.cancel()
+                        with contextlib.suppress(asyncio.CancelledError, PasserelleError):
+                            await sending
+        finally:
+            lease.release()
+
+    async def _send(self, requests: AsyncIterator[Request], call: LinkCall, end: float) -> None:
+        """Envoie l'audio du client jusqu'à sa fin, et clôt toujours le flux d'entrée."""
+        try:
+            while (request := await self._next(requests, end)) is not None:
+                await call.send(_audio(request))
+        finally:
+            call.end_input()
+
+    async def _first(self, requests: AsyncIterator[Request]) -> transcribe_pb2.StreamTranscribeConfig:
+        request = await self._next(requests, time.monotonic() + self._limits.max_stream_silence_seconds)
+        if request is None:
+            raise AudioConfigExpected("Le flux s'est fermé sans configuration.", metadata={"field": "config"})
+        if request.WhichOneof("payload") != "config":
+            raise AudioConfigExpected(
+                "Le premier message d'un flux porte la configuration (config), les suivants l'audio (audio).",
+                metadata={"field": "config", "value": str(request.WhichOneof("payload") or "")},
+            )
+        return request.config
+
+    async def _next(self, requests: AsyncIterator[Request], end: float) -> Request | None:
+        """Message suivant ; `None` à la fin du flux.
+
+        Raises:
+            DeadlineExceeded: rien n'est venu à temps.
+            ShuttingDown: le serveur s'arrête.
+        """
+        silence = self._limits.max_stream_silence_seconds
+        now = time.monotonic()
+        reading = asyncio.ensure_future(anext(requests, None))
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait(
+                {reading, ending}, timeout=max(0.0, min(silence, end - now)), return_when=asyncio.FIRST_COMPLETED
+            )
+            if reading.done():
+                return reading.result()
+            if ending.done():
+                raise ShuttingDown(
+                    "Le serveur s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite.",
+                    retry_after=1.0,
+                )
+            if end - now < silence:
+                limit = self._limits.max_stream_duration_seconds
+                raise DeadlineExceeded(
+                    f"Le flux atteint sa durée permise, {limit:g} s : ce qui précède est complet, ouvrez-en un autre.",
+                    metadata={"field": "max_stream_duration", "limit": f"{limit:g}"},
+                )
+            raise DeadlineExceeded(
+                f"Le client n'a rien envoyé depuis {silence:g} s, la limite ; ce qui précède est complet.",
+                metadata={"field": "max_stream_silence", "limit": f"{silence:g}", "value": f"{silence:g}"},
+            )
+        finally:
+            ending.cancel()
+            reading.cancel()
+
+
+def check_live(config: transcribe_pb2.StreamTranscribeConfig, limits: Limits) -> None:
+    """Vérifie la configuration d'un flux en direct.
+
+    Raises:
+        InvalidRequest: valeur absente ou hors limites, nommée.
+        UnsupportedOption: diarisation demandée.
+        AudioLimitExceeded: fréquence ou canaux hors limites.
+    """
+    common = config.config
+    if not common.audio_format.encoding:
+        raise InvalidRequest(
+            "audio_format.encoding : obligatoire pour un flux en direct (échantillons bruts).",
+            metadata={"field": "audio_format.encoding"},
+        )
+    if common.HasField("diarization"):
+        raise UnsupportedOption(
+            "diarization : les locuteurs ne se reconnaissent qu'une fois l'audio entier ; envoyez un fichier.",
+            metadata={"field": "diarization"},
+        )
+    check_transcribe(common, limits)
+    _check_duration(
+        "endpoint_silence",
+        config.endpoint_silence if config.HasField("endpoint_silence") else None,
+        limits.min_endpoint_silence_seconds,
+        limits.max_endpoint_silence_seconds,
+    )
+    _check_duration(
+        "max_utterance",
+        config.max_utterance if config.HasField("max_utterance") else None,
+        limits.min_utterance_seconds,
+        limits.max_utterance_seconds,
+    )
+
+
+def _check_duration(field: str, value: Duration | None, low: float, high: float) -> None:
+    if value is not None:
+        check_range(field, value.ToMicroseconds() / 1e6, low, high)
+
+
+def _audio(request: Request) -> bytes:
+    kind = request.WhichOneof("payload")
+    if kind != "audio":
+        raise AudioConfigExpected(
+            "La configuration ne vient qu'une fois, en premier ; ensuite, seulement de l'audio (audio).",
+            metadata={"field": "audio", "value": str(kind or "")},
+        )
+    if not request.audio:
+        raise InvalidRequest(
+            "audio : un morceau ne peut pas être vide ; fermez le flux pour le finir.",
+            metadata={"field": "audio", "limit": "1", "value": "0"},
+        )
+    return request.audio
