@@ -204,6 +204,7 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int) -> int:
             model_dir=model_dir(config.cache_dir, spec),
             options=spec.options,
             threads=config.threads,
+            device="cuda" if spec.requires_gpu else "cpu",
         ),
         socket_path=run_dir / f"{name}.sock",
         status_path=run_dir / f"{name}.status.json",

@@ -11,7 +11,7 @@ PasserelleError
 ├── ModelNotFound · OperationNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
 ├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable
-├── EngineFailed · EngineUnavailable · NoGpuVisible
+├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable
 ├── DownloadFailed · IntegrityMismatch · InvalidState · OperationCancelled
 └── DeadlineExceeded · InternalError
 
@@ -186,6 +186,12 @@ class NoGpuVisible(PasserelleError):
     """Aucun GPU visible alors que le profil l'exige."""
 
     reason = "NO_GPU_VISIBLE"
+
+
+class CudaUnusable(PasserelleError):
+    """GPU présent, mais pas utilisable avec ce qui est installé."""
+
+    reason = "CUDA_UNUSABLE"
 
 
 class DownloadFailed(PasserelleError):

@@ -30,6 +30,8 @@ class EngineSpec:
     """Options du moteur, telles que le profil les écrit."""
     threads: int = 2
     """Fils de calcul permis sur le processeur."""
+    device: str = "cuda"
+    """`cuda`, ou `cpu` pour un modèle du profil qui n'exige pas de GPU."""
 
 
 class Engine(Protocol):

@@ -67,6 +67,7 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.EngineFailed: ErrorCodes(StatusCode.INTERNAL, 500, _SERVER, "engine_failed"),
     errors.EngineUnavailable: ErrorCodes(StatusCode.UNIMPLEMENTED, 501, _SERVER, "engine_unavailable"),
     errors.NoGpuVisible: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "no_gpu_visible"),
+    errors.CudaUnusable: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "cuda_unusable"),
     errors.DownloadFailed: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "download_failed"),
     errors.IntegrityMismatch: ErrorCodes(StatusCode.DATA_LOSS, 500, _SERVER, "integrity_mismatch"),
     errors.InvalidState: ErrorCodes(StatusCode.FAILED_PRECONDITION, 409, _INVALID, "invalid_state"),
