@@ -37,12 +37,8 @@ bench: setup ## mesure (une à deux heures) ; voir docs/mesures.md
 	.venv/bin/python -m bench.data_path
 	.venv/bin/python -m bench.speech
 
-locks: ## recalcule locks/ (demande uv)
-	uv pip compile --group embarque --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-		--excludes locks/hors-verrou.txt -o locks/embarque.txt
-	uv pip compile --group poids --universal --python-version 3.11 --no-deps --generate-hashes -o locks/embarque-poids.txt
-	uv pip compile --group dev -c locks/embarque.txt --universal --python-version 3.11 --fork-strategy fewest \
-		--generate-hashes --excludes locks/hors-verrou.txt -o locks/dev.txt
+locks: ## recalcule locks/ depuis pyproject.toml (demande uv)
+	@$(PYTHON) -m tools.locks
 
 publish-contract: ## fige le contrat publié, à chaque version
 	.venv/bin/buf build --path protos/passerelle/v1 -o protos/published.binpb
