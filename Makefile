@@ -5,24 +5,36 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 PASSERELLE_PROFILE ?= embarque
 export PASSERELLE_PROFILE
 
-.PHONY: help setup run test gen fmt bench locks publish-contract clean
+# Le profil dgx a ses environnements à lui ; tout autre se contente de celui du profil embarqué.
+SETUP = $(PYTHON) -m tools.setup
+PARTS = $(if $(filter dgx,$(PASSERELLE_PROFILE)),dgx,run)
+
+.PHONY: help python setup setup-dgx run test test-engines gen fmt bench locks publish-contract clean
 
 help: ## liste les commandes
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-setup: ## installe ce qu'il faut pour servir
+python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 ou 3.12 est nécessaire." >&2; exit 1; }
-	@$(PYTHON) tools/setup.py run dashboard
 
-run: setup ## lance le produit (profil embarque) sur http://127.0.0.1:8000/ ; HOST_PORT change le port
+setup: python ## installe ce qu'il faut pour servir le profil choisi
+	@$(SETUP) $(PARTS) dashboard
+
+setup-dgx: python ## installe la production : un environnement par moteur (plusieurs Go)
+	@$(SETUP) dgx dashboard
+
+run: setup ## lance le produit sur http://127.0.0.1:8000/ ; HOST_PORT change le port, PASSERELLE_PROFILE=dgx le profil
 	@exec .venv/bin/python -m server serve
 
-test: setup ## joue toutes les vérifications
-	@$(PYTHON) tools/setup.py dev
+test: python ## joue toutes les vérifications
+	@$(SETUP) run dashboard dev
 	@.venv/bin/python -m tools.check
 
-gen: setup ## reproduit gen/ depuis protos/
-	@$(PYTHON) tools/setup.py dev
+test-engines: python ## joue les essais des vrais moteurs, sur processeur ; ENGINES="vllm nemo pyannote"
+	@$(PYTHON) -m tools.engine_suites $(ENGINES)
+
+gen: python ## reproduit gen/ depuis protos/
+	@$(SETUP) run dev
 	@.venv/bin/python -m tools.gen
 
 fmt: ## met en forme Python, protos et page
@@ -31,17 +43,17 @@ fmt: ## met en forme Python, protos et page
 	.venv/bin/buf format --write --path protos/passerelle
 	cd dashboard && npm run --silent fmt
 
-bench: setup ## mesure (une à deux heures) ; voir docs/mesures.md
-	@$(PYTHON) tools/setup.py dev
+bench: python ## mesure (une à deux heures) ; voir docs/mesures.md
+	@$(SETUP) run dashboard dev
 	.venv/bin/python -m bench.chat_direct
 	.venv/bin/python -m bench.data_path
 	.venv/bin/python -m bench.speech
 
-locks: ## recalcule locks/ depuis pyproject.toml (demande uv)
+locks: python ## recalcule locks/ depuis pyproject.toml (demande uv)
 	@$(PYTHON) -m tools.locks
 
 publish-contract: ## fige le contrat publié, à chaque version
 	.venv/bin/buf build --path protos/passerelle/v1 -o protos/published.binpb
 
 clean: ## retire tout ce qui se reconstruit
-	rm -rf .venv .build dashboard/node_modules dashboard/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .envs .engines .build dashboard/node_modules dashboard/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

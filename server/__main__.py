@@ -118,6 +118,7 @@ def _control(config: Config, run_dir: Path) -> None:
     from server.advertise import endpoints, public_hosts
     from server.control.main import ControlSettings, run
     from server.engines.registry import is_available
+    from server.environments import interpreter
 
     hosts = public_hosts(config.advertised_hosts, config.bind)
     settings = ControlSettings(
@@ -130,7 +131,7 @@ def _control(config: Config, run_dir: Path) -> None:
         endpoints=endpoints(hosts, config.advertised_port),
         engine_available=is_available,
         worker_command=lambda spec, replica: (
-            *(spec.python or sys.executable, "-m", "server", "worker"),
+            *(interpreter(spec, config.envs_dir), "-m", "server", "worker"),
             *("--key", spec.key, "--replica", str(replica)),
         ),
         download_command=(sys.executable, "-m", "server", "download", "--key"),

@@ -61,6 +61,8 @@ class Config:
     """Base SQLite des opérations et des réglages."""
     weights_dir: Path
     """Dossier des paquets de poids."""
+    envs_dir: Path
+    """Dossier des environnements de moteur."""
     lazy_load: bool
     """Charge les modèles à la demande, et non au démarrage."""
     fronts: int
@@ -108,6 +110,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         cache_dir=cache_dir,
         state_path=cache_dir / ".passerelle" / "journal.sqlite",
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
+        envs_dir=Path(env.text("PASSERELLE_ENVS_DIR", str(PACKAGE_DIR.parent / ".envs"))).expanduser().absolute(),
         lazy_load=env.boolean("LAZY_LOAD_MODELS", True),
         fronts=env.integer("PASSERELLE_FRONTS", max(1, min(8, cores // 16)), 1, 64),
         threads=env.integer("PASSERELLE_THREADS", min(cores, 8), 1, 256),

@@ -1,0 +1,99 @@
+"""L'installation : le verrou que permet le pilote, ce qui est refait ou non, les roues pour processeur."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import cpu_wheels
+from tools.dgx import FAMILIES, VARIANTS, choose_variant
+from tools.engine_suites import SUITES
+from tools.locks import ALL
+from tools.steps import Environment, SetupError
+
+
+def nvidia_smi(folder: Path, script: str) -> dict[str, str]:
+    """Environnement où `nvidia-smi` est ce script."""
+    program = folder / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return {"PATH": str(folder)}
+
+
+@pytest.mark.parametrize(
+    ("driver", "variant"),
+    [("580.159.04", "cuda13"), ("590.1", "cuda13"), ("579.99", "cuda12"), ("550.54.14", "cuda12")],
+)
+def test_the_driver_chooses_the_lock(driver: str, variant: str, tmp_path: Path) -> None:
+    environ = nvidia_smi(tmp_path, f'test "$1" = --query-gpu=driver_version && echo {driver} && echo {driver}')
+    chosen, reason = choose_variant(environ)
+    assert chosen == variant
+    assert driver in reason
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 535.183.06", "535.183.06 est trop ancien : 550 au moins"),
+        ("echo 'Failed to initialize NVML'; exit 18", "Failed to initialize NVML.*PASSERELLE_CUDA"),
+        ("exit 9", "muet"),
+    ],
+)
+def test_an_unfit_driver_is_said(script: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=said):
+        choose_variant(nvidia_smi(tmp_path, script))
+
+
+def test_without_a_driver_the_variable_decides(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="nvidia-smi est introuvable.*PASSERELLE_CUDA"):
+        choose_variant({"PATH": str(tmp_path)})
+    assert choose_variant({"PATH": str(tmp_path), "PASSERELLE_CUDA": "cuda12"})[0] == "cuda12"
+    with pytest.raises(SetupError, match="PASSERELLE_CUDA : « 11 » inconnu"):
+        choose_variant({"PASSERELLE_CUDA": "11"})
+
+
+def test_every_environment_has_its_lock() -> None:
+    names = {lock.name for lock in ALL}
+    assert {f"dgx-{family}-{variant}" for family in FAMILIES for variant in VARIANTS} < names
+    assert {f"essais-{suite.family}" for suite in SUITES} < names
+
+
+def test_a_step_is_done_again_only_when_its_inputs_change(tmp_path: Path) -> None:
+    environment, lock, done = Environment(tmp_path / "e"), tmp_path / "verrou.txt", []
+    for content in ("a", "a", "b"):
+        lock.write_text(content)
+        environment.step("étape", [lock], "titre", lambda: done.append(lock.read_text()))
+    assert done == ["a", "b"]
+
+
+def test_a_failed_step_is_done_again(tmp_path: Path) -> None:
+    environment, done = Environment(tmp_path), []
+
+    def fail() -> None:
+        raise SetupError("non")
+
+    with pytest.raises(SetupError):
+        environment.step("étape", ["x"], "titre", fail)
+    environment.step("étape", ["x"], "titre", lambda: done.append(True))
+    assert done
+
+
+def test_cuda_only_wheels_are_set_aside_without_touching_shared_files(tmp_path: Path) -> None:
+    cache = tmp_path / "cache.py"
+    cache.write_text("def _has_ops():\n    return False\n")
+    packages = tmp_path / "paquets"
+    for folder in ("torchaudio/lib", "torchcodec", "torchcodec-0.17.0.dist-info", "torchvision"):
+        (packages / folder).mkdir(parents=True)
+    (packages / "torchaudio/lib/_torchaudio.abi3.so").write_text("")
+    extension = packages / "torchvision/extension.py"
+    extension.hardlink_to(cache)
+    (packages / "torchvision/_meta_registrations.py").write_text(
+        '@register_meta("roi_align")\n@torch.library.register_fake("torchvision::nms")\n'
+    )
+    for _ in range(2):
+        cpu_wheels.settle_packages(packages)
+    assert [path.name for path in (packages / "torchaudio/lib").iterdir()] == ["_torchaudio.abi3.so.cuda"]
+    assert not list(packages.glob("torchcodec*"))
+    assert cache.read_text() == "def _has_ops():\n    return False\n"
+    written = extension.read_text()
+    assert written.count("['nms', 'roi_align']") == 1
+    compile(written, "extension.py", "exec")
