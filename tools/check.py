@@ -36,6 +36,7 @@ def checks() -> list[Check]:
         ("mise en forme", tool("ruff", "format", "--check", "--quiet", *CODE)),
         ("règles Python", tool("ruff", "check", "--quiet", *CODE)),
         ("types", tool("mypy", *CODE)),
+        ("syntaxe, sans aucun moteur", python("compileall", "-q", "server")),
         ("règle d'import", tool("lint-imports")),
         ("protos : règles", tool("buf", "lint")),
         ("protos : mise en forme", tool("buf", "format", "--diff", "--exit-code", "--path", "protos/passerelle")),

@@ -51,7 +51,11 @@ _NO_TORCH = ("hors-verrou.txt",)
 _NO_DECODER = ("hors-verrou-dgx.txt",)
 
 ALL = (
-    Lock("embarque", ("Profil embarqué, sur processeur : le produit et ses trois moteurs.", _TORCH_APART), excludes=_NO_TORCH),
+    Lock(
+        "embarque",
+        ("Profil embarqué, sur processeur : le produit et ses trois moteurs.", _TORCH_APART),
+        excludes=_NO_TORCH,
+    ),
     Lock("embarque-poids", ("Poids de démonstration du profil embarqué.",), group="poids", options=("--no-deps",)),
     Lock("dev", ("Outils de vérification, à côté du profil embarqué.",), excludes=_NO_TORCH, constraint="embarque"),
     Lock(
@@ -59,7 +63,10 @@ ALL = (
         ("Superviseur, fronts, plan de contrôle, tableau de bord et Envoy : l'environnement léger, sans torch.",),
         constraint="embarque",
     ),
-    Lock("dgx-vllm-cuda13", (f"Moteur vLLM ; {_CUDA13}.", "vLLM 0.26.0 et torch 2.11.0 (CUDA 13) ont tourné sur un H200.")),
+    Lock(
+        "dgx-vllm-cuda13",
+        (f"Moteur vLLM ; {_CUDA13}.", "vLLM 0.26.0 et torch 2.11.0 (CUDA 13) ont tourné sur un H200."),
+    ),
     Lock("dgx-vllm-cuda12", (f"Moteur vLLM ; {_CUDA12}.", f"{_RESOLVED.capitalize()}.")),
     Lock(
         "dgx-nemo-cuda13",
@@ -109,7 +116,9 @@ def main(arguments: list[str]) -> int:
     names = [argument for argument in arguments if not argument.startswith("-")]
     unknown = sorted(set(names) - {lock.name for lock in ALL})
     if unknown:
-        print(f"Verrou inconnu : {', '.join(unknown)} (connus : {', '.join(lock.name for lock in ALL)}).", file=sys.stderr)
+        print(
+            f"Verrou inconnu : {', '.join(unknown)} (connus : {', '.join(lock.name for lock in ALL)}).", file=sys.stderr
+        )
         return 2
     for lock in ALL:
         if not names or lock.name in names:

@@ -1,7 +1,7 @@
 """Installe ce qu'il faut à Passerelle, pas à pas ; ce qui est déjà à jour n'est pas refait.
 
-`python3 -m tools.setup [run|dgx|dev|dashboard]…` : `run` pour le produit, profil embarqué ; `dgx` pour le produit et les
-environnements de production ; `dev` pour les vérifications ; `dashboard` pour la page.
+`python3 -m tools.setup [run|dgx|dev|dashboard]…` : `run` pour le produit, profil embarqué ; `dgx` pour le produit et
+les environnements de production ; `dev` pour les vérifications ; `dashboard` pour la page.
 """
 
 import shutil

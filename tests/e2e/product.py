@@ -106,7 +106,11 @@ def free_port() -> int:
 
 @contextmanager
 def running_product(
-    folder: Path, *, cache_dir: Path | None = None, env: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    cache_dir: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    python: str = sys.executable,
 ) -> Iterator[Product]:
     """Produit en marche, arrêté en sortie ; vérifie que rien ne reste derrière lui."""
     port = free_port()
@@ -125,7 +129,7 @@ def running_product(
         inherited.pop(name, None)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "server", "serve"],
+            [python, "-m", "server", "serve"],
             cwd=ROOT,
             env=inherited | settings,
             stdout=output,

@@ -44,7 +44,7 @@ def test_an_unfit_driver_is_said(script: str, said: str, tmp_path: Path) -> None
 
 
 def test_without_a_driver_the_variable_decides(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="nvidia-smi est introuvable.*PASSERELLE_CUDA"):
+    with pytest.raises(SetupError, match=r"nvidia-smi est introuvable.*PASSERELLE_CUDA"):
         choose_variant({"PATH": str(tmp_path)})
     assert choose_variant({"PATH": str(tmp_path), "PASSERELLE_CUDA": "cuda12"})[0] == "cuda12"
     with pytest.raises(SetupError, match="PASSERELLE_CUDA : « 11 » inconnu"):
