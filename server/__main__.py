@@ -190,12 +190,14 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int) -> int:
     from server.cache import model_dir
     from server.engines.base import EngineSpec
     from server.engines.registry import engine_factory
+    from server.environments import activate
     from server.worker.main import WorkerSettings, run
 
     spec = config.profile.model(key)
     if spec is None:
         print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
         return 2
+    activate()
     name = f"{key}-{replica}"
     settings = WorkerSettings(
         worker_id=name,

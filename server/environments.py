@@ -3,8 +3,10 @@
 Un environnement qui manque est une erreur : jamais l'interpréteur du serveur à sa place.
 """
 
+import os
 import shutil
 import sys
+from collections.abc import MutableMapping
 from pathlib import Path
 
 from server.domain import ModelSpec
@@ -35,3 +37,9 @@ def interpreter(spec: ModelSpec, envs_dir: Path) -> str:
             metadata={"model": spec.key, "engine": spec.engine, "environment": family or "", "value": wanted},
         )
     return found
+
+
+def activate(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Met les programmes de cet environnement devant ceux de la machine : un moteur y cherche ninja, par exemple."""
+    own = str(Path(sys.executable).parent)
+    environ["PATH"] = os.pathsep.join([own, *filter(None, [environ.get("PATH")])])

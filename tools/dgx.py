@@ -19,7 +19,14 @@ FAMILIES = ("vllm", "nemo", "pyannote")
 VARIANTS = {"cuda13": 580, "cuda12": 550}
 """Verrous, du plus récent au plus ancien, et le premier pilote de chacun."""
 
+_GIGABYTES = {
+    "cuda13": {"vllm": "3,8", "nemo": "3,1", "pyannote": "2,9"},
+    "cuda12": {"vllm": "5,2", "nemo": "4,5", "pyannote": "4,3"},
+}
+"""Somme des roues de chaque verrou ; uv ne télécharge qu'une fois celles que les environnements ont en commun."""
+
 _PATIENCE = 60.0
+"""Secondes laissées à nvidia-smi."""
 
 
 def install_dgx(environ: Mapping[str, str] = os.environ) -> None:
@@ -30,7 +37,8 @@ def install_dgx(environ: Mapping[str, str] = os.environ) -> None:
     for family in FAMILIES:
         environment = Environment(folder / family)
         environment.create(f"l'environnement de {family} ({environment.folder})")
-        environment.lock(f"dgx-{family}-{variant}", f"{family}, {variant} (plusieurs Go)", uv=True)
+        title = f"{family}, verrou {variant} ({_GIGABYTES[variant][family]} Go au plus)"
+        environment.lock(f"dgx-{family}-{variant}", title, uv=True)
 
 
 def choose_variant(environ: Mapping[str, str]) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from server.config import load_config, load_profile
 from server.domain import ModelSpec
-from server.environments import interpreter
+from server.environments import activate, interpreter
 from server.errors import EngineUnavailable
 from tools.dgx import FAMILIES
 
@@ -63,3 +63,11 @@ def test_environments_are_beside_the_code_unless_said(tmp_path: Path) -> None:
     profile = {"PASSERELLE_PROFILE": "embarque"}
     assert load_config(profile).envs_dir == Path(__file__).resolve().parents[2] / ".envs"
     assert load_config(profile | {"PASSERELLE_ENVS_DIR": str(tmp_path)}).envs_dir == tmp_path
+
+
+def test_a_worker_finds_the_programs_of_its_environment_first() -> None:
+    own = str(Path(sys.executable).parent)
+    for before, after in (({"PATH": "/bin"}, f"{own}:/bin"), ({}, own)):
+        environ = dict(before)
+        activate(environ)
+        assert environ["PATH"] == after
