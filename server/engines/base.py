@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class ChatKind(StrEnum):
@@ -85,6 +85,14 @@ class ChatEngine(Engine, Protocol):
             EngineFailed: échec de cette seule requête.
             EngineDead: le moteur ne peut plus servir.
         """
+
+
+@runtime_checkable
+class MortalEngine(Protocol):
+    """Moteur dont une partie vit dans un autre processus, et peut mourir entre deux requêtes."""
+
+    async def wait_dead(self) -> str:
+        """Attend la mort du moteur et en rend la raison ; annuler la tâche cesse d'attendre."""
 
 
 EngineFactory = Callable[[EngineSpec], Engine]

@@ -11,6 +11,7 @@ from server.errors import EngineUnavailable
 _ADAPTERS = {
     "llamacpp": "server.engines.llamacpp:create_engine",
     "whisper": "server.engines.whisper:create_engine",
+    "vllm": "server.engines.vllm:create_engine",
     "pyannote-camplus": "server.engines.pyannote_camplus:create_engine",
 }
 

@@ -10,11 +10,12 @@ import json
 import logging
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.domain import Limits
-from server.engines.base import Engine, EngineFactory, EngineSpec
+from server.engines.base import Engine, EngineFactory, EngineSpec, MortalEngine
 from server.errors import ModelLoadFailed, PasserelleError
 from server.lifetime import watch_parent
 from server.link.server import LinkServer
@@ -120,7 +121,9 @@ async def _serve(
         settings, {"event": "phase", "phase": "ready", "features": sorted(engine.features), "pid": os.getpid()}
     )
     logger.info("worker_ready", extra={"worker": settings.worker_id})
+    watch = asyncio.create_task(_watch(engine, dead))
     await stop
+    watch.cancel()
     server.farewell("arrêt demandé" if code == 0 else "moteur arrêté")
     await host.drain(settings.stop_grace if code == 0 else 0.0)
     await server.stop()
@@ -129,6 +132,14 @@ async def _serve(
         settings.status_path.unlink()
     logger.info("worker_stopped", extra={"worker": settings.worker_id})
     return code
+
+
+async def _watch(engine: Engine, dead: Callable[[str], None]) -> None:
+    """Guette la mort d'un moteur qui vit ailleurs : sans requête pour la découvrir, elle passerait pour de la santé."""
+    if isinstance(engine, MortalEngine):
+        reason = await engine.wait_dead()
+        logger.error("engine_dead", extra={"reason": reason})
+        dead(reason)
 
 
 def _write_status(settings: WorkerSettings, status: dict[str, object]) -> None:

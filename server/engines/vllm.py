@@ -1,0 +1,197 @@
+"""vLLM dans le processus de l'exemplaire : le moteur de conversation de la production.
+
+Les options du profil sont les arguments de `vllm serve` (`docs/moteurs.md`). Les requêtes suivent la façade OpenAI de
+vLLM, et ses trames passent telles quelles. Le modèle lui-même vit dans un processus de vLLM, dont la mort est guettée.
+"""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import os
+import threading
+import uuid
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from server.engines.base import ChatKind, EngineSpec
+from server.engines.cuda import CUDA, require_cuda
+from server.engines.vllm_guard import check
+from server.engines.vllm_options import environment
+from server.errors import EngineFailed, ModelLoadFailed, ModelLoading, PasserelleError, UnsupportedOption
+
+if TYPE_CHECKING:
+    from server.engines.vllm_openai import OpenAiServing
+
+logger = logging.getLogger(__name__)
+
+_ERROR = 'data: {"error"'
+_DONE = "data: [DONE]"
+_WATCH_SECONDS = 1.0
+"""Période de la lecture d'un drapeau que vLLM lève à la mort de son moteur ; il n'offre pas de rappel."""
+_STOP_SECONDS = 10.0
+"""Secondes laissées aux processus de vLLM pour finir d'eux-mêmes."""
+_SLEEP_LEVELS = (1, 2)
+_RETRY_SECONDS = 1.0
+
+
+class VllmEngine:
+    """Moteur de conversation sur GPU."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+        self._serving: OpenAiServing | None = None
+        self._features: frozenset[str] = frozenset()
+        self._abandoned = threading.Event()
+        self._asleep = False
+
+    @property
+    def features(self) -> frozenset[str]:
+        return self._features
+
+    @property
+    def max_running(self) -> int:
+        return self._opened().max_running
+
+    async def open(self) -> None:
+        for name, value in environment(
+            self._spec.options, device=self._spec.device, threads=self._spec.threads
+        ).items():
+            os.environ.setdefault(name, value)
+        if self._spec.options.get("trust_remote_code"):
+            logger.warning("trust_remote_code", extra={"model": self._spec.model_key})
+        pool = ThreadPoolExecutor(1, thread_name_prefix="vllm-open")
+        loading = asyncio.get_running_loop().run_in_executor(pool, self._load)
+        try:
+            serving = await asyncio.shield(loading)
+        except asyncio.CancelledError:
+            await self._abandon(loading)
+            raise
+        finally:
+            pool.shutdown(wait=False)
+        self._serving = serving
+        await serving.start()
+        self._features = serving.features()
+
+    async def warm_up(self) -> None:
+        request = {"model": self._spec.model_key, "prompt": "Hi", "max_tokens": 1}
+        async for item in self.generate(ChatKind.COMPLETION, orjson.dumps(request), stream=False):
+            if orjson.loads(item)["usage"]["completion_tokens"] >= 1:
+                return
+        raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
+
+    async def close(self) -> None:
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            await asyncio.to_thread(serving.engine.shutdown, timeout=_STOP_SECONDS)
+            _kill_children()
+
+    async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
+        serving = self._opened()
+        if self._asleep:
+            raise ModelLoading("Le modèle dort ; réveillez-le.", retry_after=_RETRY_SECONDS)
+        remote = bool(self._spec.options.get("allowed_media_domains"))
+        body = check(orjson.loads(request), remote_media=remote) | {"stream": stream}
+        request_id = uuid.uuid4().hex
+        finished = False
+        try:
+            answer = await serving.create(kind, body, request_id)
+            if isinstance(answer, bytes):
+                finished = True
+                yield answer
+                return
+            async with contextlib.aclosing(answer) as frames:
+                async for frame in frames:
+                    if frame.startswith(_ERROR):
+                        raise serving.refusal(orjson.loads(frame.removeprefix("data: ")))
+                    if not frame.startswith(_DONE):
+                        yield frame.encode()
+            finished = True
+        finally:
+            if not finished:
+                # vLLM abandonne de lui-même quand le ramasse-miettes passe ; ici, c'est tout de suite.
+                await serving.engine.abort(_engine_ids(kind, body, request_id))
+
+    async def wait_dead(self) -> str:
+        """Attend la mort du processus du modèle."""
+        engine = self._opened().engine
+        while not engine.errored:
+            await asyncio.sleep(_WATCH_SECONDS)
+        return "le processus du modèle de vLLM est mort"
+
+    async def sleep(self, level: int) -> None:
+        """Rend la mémoire du GPU : 1 garde les poids en mémoire vive, 2 les abandonne.
+
+        Raises:
+            UnsupportedOption: ouvert sans `enable_sleep_mode`, ou niveau inconnu.
+        """
+        if "sleep" not in self._features:
+            raise UnsupportedOption(
+                "Ce modèle ne sait pas dormir : ajoutez enable_sleep_mode = true à ses options.",
+                metadata={"field": "options.enable_sleep_mode"},
+            )
+        if level not in _SLEEP_LEVELS:
+            raise UnsupportedOption(
+                f"level : 1 ou 2 est attendu (reçu : {level}).",
+                metadata={"field": "level", "limit": "1, 2", "value": str(level)},
+            )
+        self._asleep = True
+        await self._opened().engine.sleep(level)
+
+    async def wake(self) -> None:
+        """Reprend la mémoire du GPU."""
+        if self._asleep:
+            await self._opened().engine.wake_up()
+            self._asleep = False
+
+    def _opened(self) -> "OpenAiServing":
+        if self._serving is None:
+            raise EngineFailed("Le moteur est fermé.")
+        return self._serving
+
+    def _load(self) -> "OpenAiServing":
+        if self._spec.device == CUDA:
+            require_cuda()
+        from server.engines.vllm_openai import OpenAiServing
+
+        if self._abandoned.is_set():
+            raise ModelLoadFailed("Le chargement a été abandonné.")
+        try:
+            return OpenAiServing(self._spec)
+        except PasserelleError:
+            raise
+        except Exception as error:
+            logger.exception("vllm_open_failed")
+            raise ModelLoadFailed(f"vLLM n'a pas pu ouvrir le modèle : {error}") from error
+
+    async def _abandon(self, loading: "asyncio.Future[Any]") -> None:
+        """Interrompt un chargement : sans son enfant, vLLM renonce aussitôt."""
+        self._abandoned.set()
+        while not loading.done():
+            _kill_children()
+            await asyncio.wait({loading}, timeout=0.2)
+        if loading.exception() is None:
+            self._serving = loading.result()
+            await self.close()
+
+
+def create_engine(spec: EngineSpec) -> VllmEngine:
+    """Fabrique du moteur."""
+    return VllmEngine(spec)
+
+
+def _engine_ids(kind: ChatKind, body: dict[str, Any], request_id: str) -> list[str]:
+    """Noms que vLLM donne aux suites d'une requête."""
+    if kind is ChatKind.CHAT:
+        return [f"chatcmpl-{request_id}"]
+    prompt = body.get("prompt")
+    several = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
+    return [f"cmpl-{request_id}-{index}" for index in range(len(prompt) if several and prompt else 1)]
+
+
+def _kill_children() -> None:
+    for child in multiprocessing.active_children():
+        child.kill()
