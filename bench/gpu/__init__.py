@@ -1,0 +1,1 @@
+"""Les mesures d'une machine à GPU : `python -m bench.gpu`."""
