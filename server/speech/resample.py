@@ -4,6 +4,7 @@ Le filtre est celui de `torchaudio.functional.resample` (sinus cardinal fenêtr�
 """
 
 import math
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +13,25 @@ from server.speech.decode import Wave
 
 _FILTER_WIDTH = 6
 _ROLLOFF = 0.99
+_MAX_RATIO_TERM = 1000
+"""Terme au plus du rapport à 16 kHz, réduit, que ce filtre sait tenir en peu de mémoire (celui du décodage)."""
+
+
+class LiveResampler(Protocol):
+    """Ramène une onde à 16 kHz, bloc par bloc."""
+
+    def push(self, samples: Wave) -> Wave:
+        """Échantillons de sortie que ce bloc permet de calculer."""
+
+    def flush(self) -> Wave:
+        """Fin de l'onde."""
+
+
+def resampler_for(rate: int) -> LiveResampler:
+    """Le filtre exact, ou celui de FFmpeg pour une fréquence sans rapport simple avec 16 kHz."""
+    if max(rate, SAMPLE_RATE) // math.gcd(rate, SAMPLE_RATE) > _MAX_RATIO_TERM:
+        return FfmpegResampler(rate)
+    return Resampler(rate)
 
 
 class Resampler:
@@ -28,6 +48,7 @@ class Resampler:
         self._context = self._from * math.ceil(reach / self._from)
         self._pending: Wave = np.zeros(0, np.float32)
         self._before = 0
+        self._filter: Any = None
 
     def push(self, samples: Wave) -> Wave:
         """Échantillons de sortie que ce bloc permet de calculer."""
@@ -58,14 +79,41 @@ class Resampler:
 
     def _resample(self, samples: Wave) -> Wave:
         import torch
-        import torchaudio.functional
+        import torchaudio.transforms
 
+        if self._filter is None:
+            # Gardé d'un bloc à l'autre : le recalculer coûterait plus que le bloc de 20 ms qu'il traite.
+            self._filter = torchaudio.transforms.Resample(
+                self._from, self._to, lowpass_filter_width=_FILTER_WIDTH, rolloff=_ROLLOFF
+            )
         with torch.inference_mode():
-            result: Wave = torchaudio.functional.resample(
-                torch.from_numpy(samples),
-                self._from,
-                self._to,
-                lowpass_filter_width=_FILTER_WIDTH,
-                rolloff=_ROLLOFF,
-            ).numpy()
+            result: Wave = self._filter(torch.from_numpy(samples)).numpy()
         return result
+
+
+class FfmpegResampler:
+    """Rééchantillonneur de FFmpeg, celui que prend aussi le décodage d'un fichier à cette fréquence."""
+
+    def __init__(self, rate: int) -> None:
+        import av
+
+        self._rate = rate
+        self._resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE)
+
+    def push(self, samples: Wave) -> Wave:
+        """Échantillons de sortie que ce bloc permet de calculer."""
+        import av
+
+        if not len(samples):
+            return samples
+        frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        frame.sample_rate = self._rate
+        return self._joined(self._resampler.resample(frame))
+
+    def flush(self) -> Wave:
+        """Fin de l'onde."""
+        return self._joined(self._resampler.resample(None))
+
+    def _joined(self, frames: list[Any]) -> Wave:
+        parts = [frame.to_ndarray().reshape(-1) for frame in frames]
+        return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)

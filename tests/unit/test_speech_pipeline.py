@@ -7,7 +7,7 @@ import torchaudio.functional
 
 from server.speech import SAMPLE_RATE
 from server.speech.decode import Wave
-from server.speech.resample import Resampler
+from server.speech.resample import Resampler, resampler_for
 from server.speech.vad import STEP, SpeechDetector, VadModel
 from server.speech.windows import Window, WindowCutter
 from tests import audio_files
@@ -15,20 +15,42 @@ from tests import audio_files
 MODEL = VadModel()
 
 
-@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000, 96000, 192000])
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000])
 def test_resampling_by_blocks_equals_the_whole_file(rate: int) -> None:
     random = np.random.default_rng(rate)
     wave = (random.standard_normal(2 * rate + 137) * 0.3).astype(np.float32)
-    resampler = Resampler(rate)
-    parts, position = [], 0
-    while position < len(wave):
-        step = int(random.integers(1, rate))
-        parts.append(resampler.push(wave[position : position + step]))
-        position += step
-    ours = np.concatenate([*parts, resampler.flush()])
     whole = torchaudio.functional.resample(torch.from_numpy(wave), rate, SAMPLE_RATE).numpy()
-    assert len(ours) == len(whole)
-    assert np.abs(ours - whole).max() < 1e-4
+    short = wave[: rate // 20]
+    short_whole = torchaudio.functional.resample(torch.from_numpy(short), rate, SAMPLE_RATE).numpy()
+    # Un échantillon à la fois, sept, des blocs impairs, 20 ms, tout d'un coup, et des tailles au hasard (0).
+    for size in (1, 7, 441, rate // 50, len(wave), 0):
+        given, expected = (short, short_whole) if size in (1, 7) else (wave, whole)
+        resampler = Resampler(rate)
+        parts, position = [], 0
+        while position < len(given):
+            step = size or int(random.integers(1, rate))
+            parts.append(resampler.push(given[position : position + step]))
+            position += step
+        ours = np.concatenate([*parts, resampler.flush()])
+        assert len(ours) == len(expected)
+        assert np.abs(ours - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("rate", [22051, 191999])
+def test_a_rate_without_a_simple_ratio_is_resampled_in_little_memory(rate: int) -> None:
+    times = np.arange(rate, dtype=np.float32) / rate
+    wave = (np.sin(2 * np.pi * 440 * times) * 0.5).astype(np.float32)
+
+    def by(size: int) -> Wave:
+        resampler = resampler_for(rate)
+        parts = [resampler.push(wave[at : at + size]) for at in range(0, len(wave), size)]
+        return np.concatenate([*parts, resampler.flush()])
+
+    whole = by(rate)
+    assert abs(len(whole) - SAMPLE_RATE) < 0.005 * SAMPLE_RATE
+    assert np.abs(by(977) - whole).max() < 1e-4
+    expected = np.sin(2 * np.pi * 440 * np.arange(len(whole)) / SAMPLE_RATE) * 0.5
+    assert np.abs(whole - expected)[500:-500].max() < 0.01
 
 
 def test_speech_probabilities_do_not_depend_on_the_blocks() -> None:
