@@ -5,9 +5,9 @@ puis l'erreur qui dit pourquoi.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import transcribe_pb2
@@ -19,7 +19,6 @@ from server.errors import (
     DeadlineExceeded,
     EngineFailed,
     InvalidRequest,
-    PasserelleError,
     ShuttingDown,
     UnsupportedOption,
 )
@@ -61,7 +60,9 @@ class LiveAnalysis:
         """
         started = time.monotonic()
         limits = self._limits
-        config = await self._first(requests)
+        end = asyncio.get_running_loop().time() + limits.max_stream_duration_seconds
+        end -= min(_CLOSING_SECONDS, _CLOSING_SHARE * limits.max_stream_duration_seconds)
+        config = await self._first(requests, end)
         check_live(config, limits)
         name = config.config.model
         if name:
@@ -70,8 +71,6 @@ class LiveAnalysis:
             route = await self._router.default(Capability.TRANSCRIBE)
             config.config.model = route.key
         lease = self._router.take(route) or await self._router.wait(route, timeout)
-        end = started + limits.max_stream_duration_seconds
-        end -= min(_CLOSING_SECONDS, _CLOSING_SHARE * limits.max_stream_duration_seconds)
         try:
             with self._metrics.measured(route.key, "live"):
                 remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
@@ -93,21 +92,29 @@ class LiveAnalysis:
                         await sending
                     finally:
                         sending.cancel()
-                        with contextlib.suppress(asyncio.CancelledError, PasserelleError):
-                            await sending
+                        await asyncio.gather(sending, return_exceptions=True)
         finally:
             lease.release()
 
     async def _send(self, requests: AsyncIterator[Request], call: LinkCall, end: float) -> None:
         """Envoie l'audio du client jusqu'à sa fin, et clôt toujours le flux d'entrée."""
         try:
-            while (request := await self._next(requests, end)) is not None:
-                await call.send(_audio(request))
+            async with self._bounded(end) as within:
+                while True:
+                    within(self._limits.max_stream_silence_seconds)
+                    request = await anext(requests, None)
+                    if request is None:
+                        return
+                    # Le client attend alors l'exemplaire : ce temps n'est pas un silence.
+                    within(None)
+                    await call.send(_audio(request))
         finally:
             call.end_input()
 
-    async def _first(self, requests: AsyncIterator[Request]) -> transcribe_pb2.StreamTranscribeConfig:
-        request = await self._next(requests, time.monotonic() + self._limits.max_stream_silence_seconds)
+    async def _first(self, requests: AsyncIterator[Request], end: float) -> transcribe_pb2.StreamTranscribeConfig:
+        async with self._bounded(end) as within:
+            within(self._limits.max_stream_silence_seconds)
+            request = await anext(requests, None)
         if request is None:
             raise AudioConfigExpected("Le flux s'est fermé sans configuration.", metadata={"field": "config"})
         if request.WhichOneof("payload") != "config":
@@ -117,41 +124,55 @@ class LiveAnalysis:
             )
         return request.config
 
-    async def _next(self, requests: AsyncIterator[Request], end: float) -> Request | None:
-        """Message suivant ; `None` à la fin du flux.
+    @asynccontextmanager
+    async def _bounded(self, end: float) -> AsyncIterator[Callable[[float | None], None]]:
+        """Coupe le bloc à l'échéance, ou dès que le serveur s'arrête.
+
+        La fonction rendue repousse l'échéance à tant de secondes d'ici, au plus `end` (horloge de la boucle). Une seule
+        minuterie sert tous les messages d'un flux.
 
         Raises:
-            DeadlineExceeded: rien n'est venu à temps.
+            DeadlineExceeded: silence du client, ou durée du flux ; l'erreur dit laquelle.
             ShuttingDown: le serveur s'arrête.
         """
+        clock, late = asyncio.get_running_loop().time, end
         silence = self._limits.max_stream_silence_seconds
-        now = time.monotonic()
-        reading = asyncio.ensure_future(anext(requests, None))
-        ending = asyncio.create_task(self._ending.wait())
+        duration = self._limits.max_stream_duration_seconds
         try:
-            await asyncio.wait(
-                {reading, ending}, timeout=max(0.0, min(silence, end - now)), return_when=asyncio.FIRST_COMPLETED
-            )
-            if reading.done():
-                return reading.result()
-            if ending.done():
+            async with asyncio.timeout_at(end) as timer:
+
+                def within(seconds: float | None) -> None:
+                    nonlocal late
+                    if not timer.expired():
+                        now = clock()
+                        late = end if seconds is None else min(end, now + seconds)
+                        timer.reschedule(now if self._ending.is_set() else late)
+
+                watching = asyncio.create_task(self._watch(within))
+                try:
+                    yield within
+                finally:
+                    watching.cancel()
+        except TimeoutError:
+            if self._ending.is_set():
                 raise ShuttingDown(
                     "Le serveur s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite.",
                     retry_after=1.0,
-                )
-            if end - now < silence:
-                limit = self._limits.max_stream_duration_seconds
+                ) from None
+            if late >= end:
                 raise DeadlineExceeded(
-                    f"Le flux atteint sa durée permise, {limit:g} s : ce qui précède est complet, ouvrez-en un autre.",
-                    metadata={"field": "max_stream_duration", "limit": f"{limit:g}"},
-                )
+                    f"Le flux atteint sa durée permise, {duration:g} s : ce qui précède est complet, "
+                    "ouvrez-en un autre.",
+                    metadata={"field": "max_stream_duration", "limit": f"{duration:g}", "value": f"{duration:g}"},
+                ) from None
             raise DeadlineExceeded(
                 f"Le client n'a rien envoyé depuis {silence:g} s, la limite ; ce qui précède est complet.",
                 metadata={"field": "max_stream_silence", "limit": f"{silence:g}", "value": f"{silence:g}"},
-            )
-        finally:
-            ending.cancel()
-            reading.cancel()
+            ) from None
+
+    async def _watch(self, within: Callable[[float | None], None]) -> None:
+        await self._ending.wait()
+        within(None)
 
 
 def check_live(config: transcribe_pb2.StreamTranscribeConfig, limits: Limits) -> None:

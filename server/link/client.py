@@ -93,6 +93,7 @@ class LinkCall:
         """Abandonne la requête ; sans effet si elle est finie."""
         if not self._finished:
             self._finished = True
+            self._room_changed.set()
             self._client.drop(self._id)
 
     def __aiter__(self) -> AsyncIterator[list[bytes]]:

@@ -25,6 +25,11 @@ class RequestInput:
         self.cut = False
         """Vrai si l'exemplaire a clos ce flux lui-même, avant le client."""
 
+    @property
+    def waiting(self) -> int:
+        """Octets arrivés et pas encore lus."""
+        return self._size
+
     def receive(self, chunk: link_pb2.InputChunk) -> None:
         """Suite venue du front.
 

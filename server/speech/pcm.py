@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from server.errors import InvalidAudio
 from server.speech.decode import RawFormat, Wave
 
 _Bytes = NDArray[np.uint8]
@@ -35,22 +34,15 @@ class PcmReader:
         return len(self._rest)
 
     def push(self, data: bytes) -> Wave:
-        """Instants entiers que ces octets complètent.
-
-        Raises:
-            InvalidAudio: échantillons non finis.
-        """
+        """Instants entiers que ces octets complètent ; un échantillon non fini le reste."""
         data = self._rest + data
         whole = len(data) // self._frame * self._frame
         self._rest = data[whole:]
         wave = self._decode(np.frombuffer(data, np.uint8, count=whole))
-        if not np.isfinite(wave).all():
-            raise InvalidAudio(
-                "L'audio contient des échantillons qui ne sont pas des nombres finis.", metadata={"field": "audio"}
-            )
         if self._channels == 1:
             return wave
-        mixed: Wave = wave.reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            mixed: Wave = wave.reshape(-1, self._channels).mean(axis=1, dtype=np.float32)
         return mixed
 
 

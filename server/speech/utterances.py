@@ -189,7 +189,8 @@ class UtteranceCutter:
         self._begin(at)
         self._probabilities = rest
         self._silence_start = None if silence is None else max(silence, at)
-        self._confirmed = (self._silence_start or self.analysed) - at >= _MIN_SPEECH
+        # Même brève, la suite d'une parole en est : rien ne s'en perd.
+        self._confirmed = self._silence_start is None or self._silence_start > at
         if self._confirmed:
             events.append(SpeechStarted(self._index, at))
 

@@ -9,6 +9,7 @@ from collections import deque
 from enum import Enum
 
 from server.engines.speech import Recognition, RecognitionWindow, TranscribeEngine
+from server.errors import EngineFailed
 
 
 class Rank(Enum):
@@ -35,6 +36,11 @@ class Ticket:
     def done(self) -> bool:
         """Vrai si le moteur a répondu, ou si la fenêtre est abandonnée."""
         return self.future.done()
+
+    @property
+    def failed(self) -> bool:
+        """Vrai si le moteur a échoué sur cette fenêtre, ou si elle est abandonnée."""
+        return self.future.done() and (self.future.cancelled() or self.future.exception() is not None)
 
     def promote(self) -> None:
         """La phrase en cours s'est close telle quelle : sa fenêtre passe avec les finales, si elle attend encore."""
@@ -82,6 +88,8 @@ class WindowBatcher:
         while batch := self._next():
             try:
                 results = await self._engine.transcribe([ticket.window for ticket in batch])
+                if len(results) != len(batch):
+                    raise EngineFailed(f"Le moteur a rendu {len(results)} résultats pour {len(batch)} fenêtres.")
             except Exception as error:
                 for ticket in batch:
                     if not ticket.done:

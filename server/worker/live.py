@@ -17,22 +17,22 @@ from server.errors import AudioLimitExceeded, EngineFailed, InvalidAudio, Invali
 from server.link.inputs import RequestInput
 from server.speech import SAMPLE_RATE
 from server.speech.pcm import PcmReader
-from server.speech.resample import Resampler
+from server.speech.resample import resampler_for
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import SpeechDetector
-from server.speech.windows import Span
 from server.worker.batcher import Rank, Ticket, WindowBatcher
-from server.worker.spooled import SpeechTools, duration, raw_format, time_range
-from server.worker.transcription import options_of, segment_of
+from server.worker.live_text import LiveTranscript, ShownText, boundary, text_of
+from server.worker.spooled import SpeechTools, raw_format
+from server.worker.transcription import options_of
 
 _BLOCK_SECONDS = 0.02
 """Audio réuni avant d'être analysé : un client peut envoyer deux octets à la fois."""
+_SLICE_SECONDS = 1.0
+"""Audio analysé d'un trait, au plus : un client rapide laisse les fils aux autres. Au-delà, il est en avance."""
 _DRAFT_STEP = int(0.3 * SAMPLE_RATE)
 """Audio nouveau avant un autre texte provisoire."""
 _FIRST_DRAFT = int(0.5 * SAMPLE_RATE)
 """Parole avant le premier texte provisoire d'une phrase."""
-_SURE_LANGUAGE = 0.7
-"""Probabilité à partir de laquelle une langue reconnue vaut pour la suite du flux."""
 
 
 class LiveTranscription:
@@ -100,8 +100,9 @@ class _Session:
         self._batcher = batcher
         self._interim = config.interim_results if config.HasField("interim_results") else True
         self._pcm = PcmReader(raw)
-        self._resampler = Resampler(raw.sample_rate)
-        self._block_bytes = max(1, round(raw.sample_rate * _BLOCK_SECONDS)) * self._pcm.frame_bytes
+        self._resampler = resampler_for(raw.sample_rate)
+        self._block_bytes = round(raw.sample_rate * _BLOCK_SECONDS) * self._pcm.frame_bytes
+        self._slice_bytes = round(raw.sample_rate * _SLICE_SECONDS) * self._pcm.frame_bytes
         self._rate = raw.sample_rate
         self._max_frames = int(limits.max_audio_seconds * raw.sample_rate)
         self._max_seconds = limits.max_audio_seconds
@@ -111,14 +112,13 @@ class _Session:
             endpoint_silence=_seconds(config, "endpoint_silence", limits.endpoint_silence_seconds),
             max_utterance=min(_seconds(config, "max_utterance", limits.utterance_seconds), engine.max_window_seconds),
         )
-        self._finals: asyncio.Queue[_Draft | None] = asyncio.Queue(engine.max_batch + 1)
+        self._finals: asyncio.Queue[_Draft | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(engine.max_batch + 1)
         self._unfinished = 0
         self._draft: _Draft | None = None
-        self._shown_index = -1
-        self._shown = ""
-        self._language = ""
-        self._texts: list[str] = []
-        self._silent: list[Span] = []
+        self._ahead = False
+        self._shown = ShownText()
+        self._transcript = LiveTranscript()
         self.output: asyncio.Queue[transcribe_pb2.StreamTranscribeResponse | None] = asyncio.Queue()
         """Ce qui est à envoyer ; `None` à la fin."""
 
@@ -153,14 +153,16 @@ class _Session:
     async def _read(self, inputs: RequestInput) -> PasserelleError | None:
         """Analyse tout le flux ; rend le refus à dire après le bilan, s'il y en a un."""
         refusal: PasserelleError | None = None
+        pending = bytearray()
         try:
-            pending = bytearray()
             while refusal is None and (data := await inputs.read()):
                 pending += data
-                if len(pending) < self._block_bytes:
-                    continue
-                block, pending = bytes(pending), bytearray()
-                refusal = await self._analyse(block)
+                while refusal is None and len(pending) >= self._block_bytes:
+                    block = bytes(pending[: self._slice_bytes])
+                    del pending[: len(block)]
+                    # Le brouillon d'un audio en avance serait périmé avant d'être lu.
+                    self._ahead = len(pending) + inputs.waiting > self._slice_bytes
+                    refusal = await self._analyse(block)
             if refusal is None and pending:
                 refusal = await self._analyse(bytes(pending))
             await self._handle(await self._in_pool(self._last_events))
@@ -176,20 +178,26 @@ class _Session:
                 )
             return refusal
         finally:
-            await self._finals.put(None)
+            self._finals.put_nowait(None)
 
     async def _analyse(self, data: bytes) -> PasserelleError | None:
         refusal: PasserelleError | None = None
-        try:
-            wave = self._pcm.push(data)
-        except InvalidAudio as error:
-            return error
+        wave = self._pcm.push(data)
+        finite = np.isfinite(wave)
+        if not finite.all():
+            wave = wave[: int(np.argmin(finite))]
+            at = (self._frames + len(wave)) / self._rate
+            refusal = InvalidAudio(
+                f"audio : un échantillon n'est pas un nombre fini, à {at:.3f} s ; ce qui précède est complet.",
+                metadata={"field": "audio", "value": f"{at:.3f}"},
+            )
         room = self._max_frames - self._frames
         if len(wave) > room:
+            seconds = (self._frames + len(wave)) / self._rate
             wave = wave[:room]
             refusal = AudioLimitExceeded(
                 f"audio : le flux dépasse la durée permise, {self._max_seconds:g} s ; ouvrez-en un autre.",
-                metadata={"field": "audio", "limit": f"{self._max_seconds:g}"},
+                metadata={"field": "audio", "limit": f"{self._max_seconds:g}", "value": f"{seconds:.3f}"},
             )
         self._frames += len(wave)
         await self._handle(await self._in_pool(lambda: self._cutter.push(self._resampler.push(wave))))
@@ -205,25 +213,21 @@ class _Session:
         for event in events:
             match event:
                 case SpeechStarted():
-                    self._put(speech_start=_boundary(event))
+                    self._put(speech_start=boundary(event))
                 case SpeechEnded():
-                    self._put(speech_end=_boundary(event))
+                    self._put(speech_end=boundary(event))
                 case Utterance():
                     self._unfinished += 1
-                    ticket = self._final_ticket(event)
-                    try:
-                        # Attend ici quand le moteur est en retard : le client est alors ralenti.
-                        await self._finals.put(_Draft(event, ticket))
-                    except asyncio.CancelledError:
-                        ticket.cancel()
-                        raise
+                    # Attend ici quand le moteur est en retard : le client est alors ralenti.
+                    await self._room.acquire()
+                    self._finals.put_nowait(_Draft(event, self._final_ticket(event)))
         self._draft_if_useful()
 
     def _final_ticket(self, utterance: Utterance) -> Ticket:
         """Fenêtre d'une phrase close ; celle de son brouillon, s'il porte sur la même onde."""
         draft, self._draft = self._draft, None
         if draft is not None:
-            if _same(draft.utterance, utterance):
+            if _same(draft.utterance, utterance) and not draft.ticket.failed:
                 draft.ticket.promote()
                 return draft.ticket
             draft.ticket.cancel()
@@ -232,12 +236,12 @@ class _Session:
     def _window(self, utterance: Utterance) -> RecognitionWindow:
         options = self._options
         return RecognitionWindow(
-            utterance.samples, options if options.language else replace(options, language=self._language)
+            utterance.samples, options if options.language else replace(options, language=self._transcript.language)
         )
 
     def _draft_if_useful(self) -> None:
         """Confie la phrase en cours au moteur, si rien de ce flux n'y est déjà."""
-        if self._unfinished or (self._draft is not None and not self._draft.ticket.done):
+        if self._ahead or self._unfinished or (self._draft is not None and not self._draft.ticket.done):
             return
         if self._cutter.hesitating:
             # Un brouillon lancé maintenant retarderait celui de la phrase finie, qui vient peut-être.
@@ -262,38 +266,22 @@ class _Session:
         if self._draft is not draft or future.cancelled() or future.exception() is not None:
             return
         if self._interim:
-            self._show(draft.utterance.index, _text(future.result()))
+            change = self._shown.change(draft.utterance.index, text_of(future.result()))
+            if change is not None:
+                self._put(partial=change)
         self._draft_if_useful()
-
-    def _show(self, index: int, text: str) -> None:
-        """Envoie ce qui change d'un texte provisoire."""
-        if index != self._shown_index:
-            self._shown_index, self._shown = index, ""
-        if text == self._shown:
-            return
-        kept = _common_length(self._shown, text)
-        self._shown = text
-        self._put(partial=transcribe_pb2.PartialTranscript(utterance_index=index, kept_length=kept, text=text[kept:]))
 
     async def _deliver(self) -> None:
         """Rend les phrases closes dans l'ordre."""
         while (final := await self._finals.get()) is not None:
             found = await final.ticket.future
-            self._final(final.utterance, found)
+            segment = self._transcript.add(final.utterance, found)
+            # Une phrase dont un texte provisoire a été montré se clôt même sans mots.
+            if segment.text or self._shown.shows(segment.index):
+                self._put(final=segment)
             self._unfinished -= 1
+            self._room.release()
             self._draft_if_useful()
-
-    def _final(self, utterance: Utterance, found: Recognition) -> None:
-        if not self._language and (found.language_probability or 1.0) >= _SURE_LANGUAGE:
-            self._language = found.language
-        segment = _joined(utterance, found)
-        if segment.text:
-            self._texts.append(segment.text)
-        else:
-            self._silent.append(utterance.speech)
-        # Une phrase dont un texte provisoire a été montré se clôt même sans mots.
-        if segment.text or (self._shown_index == utterance.index and self._shown):
-            self._put(final=segment)
 
     def _summary(self) -> transcribe_pb2.StreamSummary:
         seconds = self._frames / self._rate
@@ -303,17 +291,7 @@ class _Session:
                 f"De l'audio reçu n'a pas été analysé ({analysed / SAMPLE_RATE:.2f} s sur {seconds:.2f} s).",
                 metadata={"limit": f"{seconds:.3f}", "value": f"{analysed / SAMPLE_RATE:.3f}"},
             )
-        length = duration(seconds)
-        return transcribe_pb2.StreamSummary(
-            text=" ".join(self._texts),
-            language=self._options.language or self._language,
-            coverage=audio_pb2.AudioCoverage(
-                received_duration=length,
-                covered_duration=length,
-                speech_duration=duration(self._cutter.speech / SAMPLE_RATE),
-                speech_without_words=[time_range(span) for span in self._silent],
-            ),
-        )
+        return self._transcript.summary(language=self._options.language, seconds=seconds, speech=self._cutter.speech)
 
     def _put(
         self,
@@ -331,37 +309,8 @@ class _Session:
         )
 
 
-def _joined(utterance: Utterance, found: Recognition) -> audio_pb2.Segment:
-    """La phrase en un segment, aux bornes de sa parole."""
-    parts = [segment_of(part, utterance.start / SAMPLE_RATE, 0) for part in found.segments]
-    scores = [part.confidence for part in parts if part.HasField("confidence")]
-    silences = [part.no_speech_probability for part in parts if part.HasField("no_speech_probability")]
-    return audio_pb2.Segment(
-        index=utterance.index,
-        text=_text(found),
-        start_offset=duration(utterance.speech.start / SAMPLE_RATE),
-        end_offset=duration(utterance.speech.end / SAMPLE_RATE),
-        words=[word for part in parts for word in part.words],
-        confidence=float(np.mean(scores)) if scores else None,
-        no_speech_probability=max(silences) if silences else None,
-    )
-
-
-def _text(found: Recognition) -> str:
-    return " ".join(segment.text for segment in found.segments if segment.text)
-
-
-def _common_length(one: str, other: str) -> int:
-    """Points de code que deux textes ont en commun à leur début."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-
-
 def _same(one: Utterance, other: Utterance) -> bool:
     return (one.index, one.start, one.end) == (other.index, other.start, other.end)
-
-
-def _boundary(event: SpeechStarted | SpeechEnded) -> transcribe_pb2.SpeechBoundary:
-    return transcribe_pb2.SpeechBoundary(offset=duration(event.at / SAMPLE_RATE), utterance_index=event.index)
 
 
 def _seconds(config: transcribe_pb2.StreamTranscribeConfig, field: str, default: float) -> float:

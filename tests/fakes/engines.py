@@ -108,3 +108,24 @@ class FakeTranscribeEngine:
         count = int(seconds / 0.5) + 1
         text = " ".join(f"mot{index}" for index in range(count))
         return Recognition((RecognizedSegment(text, 0.0, seconds, (), 0.5, 0.1),), language="fr")
+
+
+class SteppedTranscribeEngine(FakeTranscribeEngine):
+    """N'achève un lot que lorsqu'on le lui permet."""
+
+    def __init__(self, max_batch: int = 1) -> None:
+        super().__init__(max_batch=max_batch)
+        self.permits = asyncio.Semaphore(0)
+
+    async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
+        """Attend un permis."""
+        self.batches.append(list(windows))
+        await self.permits.acquire()
+        if self.broken is not None:
+            raise self.broken
+        return [self._one(len(window.samples) / 16000) for window in windows]
+
+    def allow(self, count: int = 1) -> None:
+        """Permet d'achever des lots."""
+        for _ in range(count):
+            self.permits.release()

@@ -1,0 +1,109 @@
+"""Le texte d'un flux en direct : ce qui en est montré, ce qui en est acquis."""
+
+import numpy as np
+from passerelle.v1 import audio_pb2, transcribe_pb2
+
+from server.engines.speech import Recognition
+from server.speech import SAMPLE_RATE
+from server.speech.utterances import SpeechEnded, SpeechStarted, Utterance
+from server.speech.windows import Span
+from server.worker.spooled import duration, time_range
+from server.worker.transcription import segment_of
+
+_SURE_LANGUAGE = 0.7
+"""Probabilité à partir de laquelle une langue reconnue vaut pour la suite du flux."""
+
+
+class ShownText:
+    """Texte provisoire que le client a sous les yeux."""
+
+    def __init__(self) -> None:
+        self._index = -1
+        self._text = ""
+
+    def change(self, index: int, text: str) -> transcribe_pb2.PartialTranscript | None:
+        """Ce qui change, pour que le client lise `text` ; `None` si rien ne change."""
+        if index != self._index:
+            self._index, self._text = index, ""
+        if text == self._text:
+            return None
+        kept = _common_length(self._text, text)
+        self._text = text
+        return transcribe_pb2.PartialTranscript(utterance_index=index, kept_length=kept, text=text[kept:])
+
+    def shows(self, index: int) -> bool:
+        """Vrai si un texte de cette phrase est montré."""
+        return self._index == index and bool(self._text)
+
+
+class LiveTranscript:
+    """Phrases finales d'un flux, dans l'ordre."""
+
+    def __init__(self) -> None:
+        self.language = ""
+        """Langue reconnue avec assez de certitude pour valoir pour la suite ; vide avant."""
+        self._likely = ("", 0.0)
+        self._texts: list[str] = []
+        self._silent: list[Span] = []
+
+    def add(self, utterance: Utterance, found: Recognition) -> audio_pb2.Segment:
+        """La phrase en un segment, aux bornes de sa parole ; son texte peut être vide."""
+        segment = _joined(utterance, found)
+        if segment.text:
+            self._texts.append(segment.text)
+            self._hear(found)
+        else:
+            self._silent.append(utterance.speech)
+        return segment
+
+    def summary(self, *, language: str, seconds: float, speech: int) -> transcribe_pb2.StreamSummary:
+        """Bilan ; `language` est celle de la requête, `speech` des échantillons de parole."""
+        length = duration(seconds)
+        return transcribe_pb2.StreamSummary(
+            text=" ".join(self._texts),
+            language=language or self.language or self._likely[0],
+            coverage=audio_pb2.AudioCoverage(
+                received_duration=length,
+                covered_duration=length,
+                speech_duration=duration(speech / SAMPLE_RATE),
+                speech_without_words=[time_range(span) for span in self._silent],
+            ),
+        )
+
+    def _hear(self, found: Recognition) -> None:
+        # Sans probabilité, la langue était imposée.
+        sure = 1.0 if found.language_probability is None else found.language_probability
+        if sure > self._likely[1]:
+            self._likely = (found.language, sure)
+        if not self.language and sure >= _SURE_LANGUAGE:
+            self.language = found.language
+
+
+def text_of(found: Recognition) -> str:
+    """Texte d'une fenêtre."""
+    return " ".join(segment.text for segment in found.segments if segment.text)
+
+
+def boundary(event: SpeechStarted | SpeechEnded) -> transcribe_pb2.SpeechBoundary:
+    """Borne de parole du contrat."""
+    return transcribe_pb2.SpeechBoundary(offset=duration(event.at / SAMPLE_RATE), utterance_index=event.index)
+
+
+def _joined(utterance: Utterance, found: Recognition) -> audio_pb2.Segment:
+    parts = [segment_of(part, utterance.start / SAMPLE_RATE, 0) for part in found.segments]
+    scores = [part.confidence for part in parts if part.HasField("confidence")]
+    silences = [part.no_speech_probability for part in parts if part.HasField("no_speech_probability")]
+    return audio_pb2.Segment(
+        index=utterance.index,
+        text=text_of(found),
+        start_offset=duration(utterance.speech.start / SAMPLE_RATE),
+        end_offset=duration(utterance.speech.end / SAMPLE_RATE),
+        words=[word for part in parts for word in part.words],
+        confidence=float(np.mean(scores)) if scores else None,
+        no_speech_probability=max(silences) if silences else None,
+    )
+
+
+def _common_length(one: str, other: str) -> int:
+    """Points de code que deux textes ont en commun à leur début."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
