@@ -94,7 +94,7 @@ class FakeTranscribeEngine:
     def check(self, options: RecognitionOptions) -> None:
         """Refuse la langue `xx`."""
         if options.language == "xx":
-            raise UnsupportedOption("refusé", metadata={"field": "language", "value": "xx"})
+            raise UnsupportedOption("language : refusée.", metadata={"field": "language", "value": "xx"})
 
     async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
         """Un texte par fenêtre."""

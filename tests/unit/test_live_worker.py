@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -324,9 +325,7 @@ async def test_a_draft_that_failed_does_not_fail_its_phrase(pool: ThreadPoolExec
         await live.send(np.concatenate([PHRASE, silence(0.35)]))
         await until(lambda: len(engine.batches) >= 1, "brouillon")
         engine.allow(50)
-        await until(
-            lambda: live.inputs.waiting == 0 and live.batcher._task is not None and live.batcher._task.done(), "échec"
-        )
+        await until(partial(heard, live, 0), "échec")
         engine.broken = None
         await live.send(silence(1))
         await live.finish()
@@ -365,13 +364,18 @@ class Scripted(FakeTranscribeEngine):
         return Recognition(segments, language, probability)
 
 
+def heard(live: Stream, count: int) -> bool:
+    """Vrai quand tant de phrases sont closes et que le moteur n'a plus rien à faire."""
+    idle = live.batcher._task is not None and live.batcher._task.done()
+    return len(live.of("speech_end")) == count and live.inputs.waiting == 0 and idle
+
+
 async def test_only_a_sure_language_of_heard_words_is_kept(pool: ThreadPoolExecutor) -> None:
     engine = Scripted(("", "ja", 0.9), ("hmm", "nl", 0.4), ("hello", "en", 0.95), ("again", "en", 0.9))
     async with stream(pool, engine, interim_results=False) as live:
         for count in range(4):
             await live.send(np.concatenate([PHRASE, silence(1)]))
-            await until(lambda: len(engine.found) == 3 - count, "phrase calculée")
-            await until(lambda: not waiting(live.batcher), "phrase rendue")
+            await until(partial(heard, live, count + 1), "phrase entendue")
         await live.finish()
     assert [batch[0].options.language for batch in engine.batches] == ["", "", "", "en"]
     (summary,) = live.of("summary")
@@ -386,7 +390,7 @@ async def test_a_language_never_sure_is_still_told(pool: ThreadPoolExecutor) -> 
     async with stream(pool, engine, interim_results=False) as live:
         for count in range(3):
             await live.send(np.concatenate([PHRASE, silence(1)]))
-            await until(lambda: len(live.of("final")) == count + 1, "finale")
+            await until(partial(heard, live, count + 1), "phrase entendue")
         await live.finish()
     assert live.of("summary")[0].language == "de"
 

@@ -1,6 +1,7 @@
 """La découpe d'un flux en direct en phrases : bornes, coupes, faux départs, quelle que soit la taille des morceaux."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -124,7 +125,7 @@ def test_a_long_speech_is_split_without_losing_a_sample(longest: float) -> None:
     found = utterances(events)
     assert len(found) >= 1500 * STEP / SAMPLE_RATE / longest
     assert all(len(u.samples) <= longest * SAMPLE_RATE for u in found)
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in pairwise(found):
         assert one.end == following.start == one.speech.end == following.speech.start
     assert cutter.speech == 1500 * STEP
 
