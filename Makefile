@@ -38,16 +38,17 @@ gen: python ## reproduit gen/ depuis protos/
 	@.venv/bin/python -m tools.gen
 
 fmt: ## met en forme Python, protos et page
-	.venv/bin/ruff check --fix --quiet server tests tools bench
-	.venv/bin/ruff format server tests tools bench
+	.venv/bin/ruff check --fix --quiet server tests tools bench examples
+	.venv/bin/ruff format server tests tools bench examples
 	.venv/bin/buf format --write --path protos/passerelle
 	cd dashboard && npm run --silent fmt
 
-bench: python ## mesure (une à deux heures) ; voir docs/mesures.md
+bench: python ## mesure (deux à trois heures) ; voir docs/mesures.md
 	@$(SETUP) run dashboard dev
 	.venv/bin/python -m bench.chat_direct
 	.venv/bin/python -m bench.data_path
 	.venv/bin/python -m bench.speech
+	.venv/bin/python -m bench.live
 
 locks: python ## recalcule locks/ depuis pyproject.toml (demande uv)
 	@$(PYTHON) -m tools.locks
