@@ -31,6 +31,8 @@ class Ticket:
         self.window = window
         self.future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         """Ce que le moteur a entendu, ou son échec."""
+        self.started = False
+        """Vrai dès que le lot de cette fenêtre a commencé."""
 
     @property
     def done(self) -> bool:
@@ -117,4 +119,6 @@ class WindowBatcher:
         rank = min(ready, key=self._served.__getitem__)
         self._serial += 1
         self._served[rank] = self._serial
-        return self._waiting[rank].popleft()
+        ticket = self._waiting[rank].popleft()
+        ticket.started = True
+        return ticket

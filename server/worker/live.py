@@ -116,7 +116,9 @@ class _Session:
         self._room = asyncio.Semaphore(engine.max_batch + 1)
         self._unfinished = 0
         self._draft: _Draft | None = None
+        self._late: _Draft | None = None
         self._ahead = False
+        self._analysing = False
         self._shown = ShownText()
         self._transcript = LiveTranscript()
         self.output: asyncio.Queue[transcribe_pb2.StreamTranscribeResponse | None] = asyncio.Queue()
@@ -143,8 +145,9 @@ class _Session:
 
     def abandon(self) -> None:
         """Retire du moteur ce qui y attend encore."""
-        if self._draft is not None:
-            self._draft.ticket.cancel()
+        for draft in (self._draft, self._late):
+            if draft is not None:
+                draft.ticket.cancel()
         while not self._finals.empty():
             final = self._finals.get_nowait()
             if final is not None:
@@ -204,7 +207,12 @@ class _Session:
         return refusal
 
     async def _in_pool(self, work: Callable[[], list[Event]]) -> list[Event]:
-        return await asyncio.get_running_loop().run_in_executor(self._tools.pool, work)
+        # Pendant ce temps la découpe change dans un autre fil : aucun brouillon ne la lit.
+        self._analysing = True
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._tools.pool, work)
+        finally:
+            self._analysing = False
 
     def _last_events(self) -> list[Event]:
         return [*self._cutter.push(self._resampler.flush()), *self._cutter.flush()]
@@ -230,7 +238,11 @@ class _Session:
             if _same(draft.utterance, utterance) and not draft.ticket.failed:
                 draft.ticket.promote()
                 return draft.ticket
-            draft.ticket.cancel()
+            if draft.ticket.started:
+                # Il finira de toute façon : son texte se montre en attendant celui de la phrase.
+                self._late = draft
+            else:
+                draft.ticket.cancel()
         return self._batcher.submit(self._window(utterance), Rank.FINAL)
 
     def _window(self, utterance: Utterance) -> RecognitionWindow:
@@ -241,7 +253,12 @@ class _Session:
 
     def _draft_if_useful(self) -> None:
         """Confie la phrase en cours au moteur, si rien de ce flux n'y est déjà."""
-        if self._ahead or self._unfinished or (self._draft is not None and not self._draft.ticket.done):
+        if (
+            self._analysing
+            or self._ahead
+            or self._unfinished
+            or (self._draft is not None and not self._draft.ticket.done)
+        ):
             return
         if self._cutter.hesitating:
             # Un brouillon lancé maintenant retarderait celui de la phrase finie, qui vient peut-être.
@@ -263,7 +280,7 @@ class _Session:
         draft.ticket.future.add_done_callback(lambda future: self._drafted(draft, future))
 
     def _drafted(self, draft: _Draft, future: "asyncio.Future[Recognition]") -> None:
-        if self._draft is not draft or future.cancelled() or future.exception() is not None:
+        if future.cancelled() or future.exception() is not None or draft not in (self._draft, self._late):
             return
         if self._interim:
             change = self._shown.change(draft.utterance.index, text_of(future.result()))
