@@ -200,6 +200,9 @@ def _limits(env: "_Env") -> Limits:
             if isinstance(default, int)
             else env.number(variable, default, float(low), 1e9)
         )
+    for name in ("endpoint_silence_seconds", "utterance_seconds"):
+        # Le défaut d'un flux en direct est dans les bornes que ses clients doivent tenir.
+        _bounded(f"PASSERELLE_{name.upper()}", values[name], values[f"min_{name}"], values[f"max_{name}"])
     return Limits(**values)
 
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from passerelle.v1 import audio_pb2, transcribe_pb2, transcribe_pb2_grpc
 
+from server.domain import Limits
 from server.errors import PasserelleError
 from server.rpc.status import from_rpc_error
 from tests import audio_files
@@ -237,6 +238,17 @@ def test_three_minutes_at_full_speed_are_slowed_not_refused(product: Product) ->
     heard = [at for at, e in zip(told.times, told.events, strict=True) if e.HasField("final") and at < told.sent]
     assert len(heard) >= 2
     assert peak - before < 32 * 2**20, f"{(peak - before) / 2**20:.0f} Mio de plus dans les fronts"
+
+
+def test_the_limits_of_live_streams_are_told(product: Product) -> None:
+    with product.http() as http:
+        told = http.get("/api/capabilities").json()["limits"]["audio"]
+    limits = Limits()
+    assert told["max_live_streams"] == limits.max_live_streams
+    assert told["max_stream_silence"] == f"{limits.max_stream_silence_seconds:g}s"
+    for name in ("endpoint_silence", "utterance"):
+        for bound in ("", "min_", "max_"):
+            assert float(told[f"{bound}{name}"].rstrip("s")) == getattr(limits, f"{bound}{name}_seconds")
 
 
 def test_a_refusal_crosses_envoy_with_its_reason(product: Product) -> None:

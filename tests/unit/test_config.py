@@ -78,6 +78,12 @@ def test_every_limit_has_its_variable() -> None:
         ("LAZY_LOAD_MODELS", "peut-être", "LAZY_LOAD_MODELS"),
         ("PASSERELLE_MAX_N", "0", "PASSERELLE_MAX_N"),
         ("PASSERELLE_STOP_GRACE", "x", "PASSERELLE_STOP_GRACE : « x » n'est pas un nombre."),
+        (
+            "PASSERELLE_ENDPOINT_SILENCE_SECONDS",
+            "9",
+            "PASSERELLE_ENDPOINT_SILENCE_SECONDS : 9 est hors des limites (0.1 à 5).",
+        ),
+        ("PASSERELLE_MAX_UTTERANCE_SECONDS", "15", "PASSERELLE_UTTERANCE_SECONDS : 20 est hors des limites (2 à 15)."),
         ("PASSERELLE_PROFILE", "inconnu", "profils livrés : dgx, embarque"),
     ],
 )
