@@ -1,12 +1,15 @@
 """La transcription en direct contre le produit entier : vraie parole, vrai modèle, à travers Envoy."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import grpc
@@ -29,6 +32,7 @@ TRANSCRIPTS: dict[str, dict[str, str]] = json.loads((audio_files.DATA / "transcr
 NORMALIZE = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])
 ENGLISH = tuple(name for name in TRANSCRIPTS if name.startswith("en/"))
 FRENCH = ("fr/vm-intro.g722", "fr/tt-allbusy.g722")
+MICROPHONE = str(ROOT / "tests" / "fakes" / "micro")
 MARGIN = 0.1
 """Ce que le direct peut perdre sur le fichier, en WER : ses phrases sont plus courtes que les fenêtres d'un fichier."""
 
@@ -293,3 +297,28 @@ def test_the_example_says_what_the_server_refuses(product: Product) -> None:
     )  # fmt: skip
     assert result.returncode == 1
     assert "INVALID_ARGUMENT" in result.stderr.decode() and "endpoint_silence" in result.stderr.decode()
+
+
+def test_the_example_listens_to_a_microphone_until_it_is_interrupted(product: Product, tmp_path: Path) -> None:
+    raw = tmp_path / "micro.raw"
+    raw.write_bytes(pcm(audio_files.speech("en/austen-0880.wav")))
+    command = [sys.executable, str(ROOT / "examples" / "direct.py"), "--adresse", product.target, "--micro"]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join((MICROPHONE, *sys.path)), "MICRO_BRUT": str(raw)}
+    with subprocess.Popen(
+        [*command, "--langue", "en"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        heard = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, summary = process.communicate(timeout=60)
+    assert process.returncode == 0, summary
+    assert wer(TRANSCRIPTS["en/austen-0880.wav"]["text"], heard.split("] ")[1]) < 0.3
+    assert "langue : en" in summary
+
+
+def test_the_example_says_what_a_microphone_needs(tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')")
+    command = [sys.executable, str(ROOT / "examples" / "direct.py"), "--micro"]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), *sys.path))}
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1 and "pip install sounddevice" in result.stderr
