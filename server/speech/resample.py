@@ -1,12 +1,14 @@
 """Le rééchantillonnage par blocs, égal à celui du fichier entier : chaque bloc garde le contexte du filtre.
 
-Le filtre est celui de `torchaudio.functional.resample` (sinus cardinal fenêtré, largeur 6).
+Le filtre est celui de `torchaudio` (sinus cardinal fenêtré, largeur 6), appliqué par numpy : sur des blocs de 20 ms,
+réveiller les fils de torch coûterait plus que le calcul.
 """
 
 import math
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from server.speech import SAMPLE_RATE
 from server.speech.decode import Wave
@@ -48,7 +50,8 @@ class Resampler:
         self._context = self._from * math.ceil(reach / self._from)
         self._pending: Wave = np.zeros(0, np.float32)
         self._before = 0
-        self._filter: Any = None
+        self._kernel: Wave | None = None
+        self._width = 0
 
     def push(self, samples: Wave) -> Wave:
         """Échantillons de sortie que ce bloc permet de calculer."""
@@ -78,17 +81,22 @@ class Resampler:
         return result
 
     def _resample(self, samples: Wave) -> Wave:
-        import torch
+        if self._kernel is None:
+            self._kernel = self._load_kernel()
+        padded = np.pad(samples, (self._width, self._width + self._from))
+        windows = sliding_window_view(padded, len(self._kernel))[:: self._from]
+        result: Wave = (windows @ self._kernel).reshape(-1)
+        return result[: math.ceil(self._to * len(samples) / self._from)]
+
+    def _load_kernel(self) -> Wave:
+        """Filtre (largeur, sorties par pas), calculé une fois : le refaire coûterait plus qu'un bloc."""
         import torchaudio.transforms
 
-        if self._filter is None:
-            # Gardé d'un bloc à l'autre : le recalculer coûterait plus que le bloc de 20 ms qu'il traite.
-            self._filter = torchaudio.transforms.Resample(
-                self._from, self._to, lowpass_filter_width=_FILTER_WIDTH, rolloff=_ROLLOFF
-            )
-        with torch.inference_mode():
-            result: Wave = self._filter(torch.from_numpy(samples)).numpy()
-        return result
+        transform = torchaudio.transforms.Resample(
+            self._from, self._to, lowpass_filter_width=_FILTER_WIDTH, rolloff=_ROLLOFF
+        )
+        self._width = transform.width
+        return np.ascontiguousarray(transform.kernel.numpy()[:, 0, :].T)
 
 
 class FfmpegResampler:

@@ -134,7 +134,7 @@ class Stream:
                     ended += 1
                 case "partial":
                     index = event.partial.utterance_index
-                    assert index == started > final
+                    assert final < index <= started
                     before = shown.get(index, "")
                     assert event.partial.kept_length <= len(before)
                     shown[index] = before[: event.partial.kept_length] + event.partial.text
