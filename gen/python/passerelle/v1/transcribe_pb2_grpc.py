@@ -86,8 +86,11 @@ class TranscribeServiceServicer(object):
         """Transcrit de l'audio en direct.
 
         Premier message : la configuration ; ensuite des échantillons bruts, de toute taille. Un texte final ne change
-        jamais. Un client plus rapide que le temps réel est ralenti, non refusé. Mêmes erreurs que Transcribe, et
-        AUDIO_CONFIG_EXPECTED.
+        jamais. Un client plus rapide que le temps réel est ralenti, non refusé.
+
+        Mêmes erreurs que Transcribe, et INVALID_ARGUMENT (AUDIO_CONFIG_EXPECTED), DEADLINE_EXCEEDED (client muet plus de
+        `max_stream_silence`, flux plus long que `max_stream_duration`), UNAVAILABLE (SHUTTING_DOWN) ; ces deux dernières
+        après les phrases et le bilan de ce qui précède.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -329,7 +329,7 @@ export type StreamTranscribeConfig = Message<"passerelle.v1.StreamTranscribeConf
   endpointSilence?: Duration | undefined;
 
   /**
-   * Durée au-delà de laquelle une phrase est coupée d'autorité.
+   * Durée au-delà de laquelle une phrase est coupée d'autorité, là où la parole est la moins probable.
    *
    * Par défaut 20 s ; de 2 s à 30 s, et jamais plus que la fenêtre du modèle.
    *
@@ -510,7 +510,8 @@ export const SpeechBoundarySchema: GenMessage<SpeechBoundary> = /*@__PURE__*/
 /**
  * Texte provisoire : remplace la fin du précédent, ne répète pas ce qui est stable.
  *
- * Celui d'une phrase ne vient qu'après le texte final de la phrase d'avant ; le premier d'une phrase ne garde rien.
+ * Celui d'une phrase ne vient qu'après le texte final de la phrase d'avant, et peut suivre sa fin de parole, jamais son
+ * texte final ; le premier d'une phrase ne garde rien.
  *
  * @generated from message passerelle.v1.PartialTranscript
  */
@@ -652,8 +653,11 @@ export const TranscribeService: GenService<{
    * Transcrit de l'audio en direct.
    *
    * Premier message : la configuration ; ensuite des échantillons bruts, de toute taille. Un texte final ne change
-   * jamais. Un client plus rapide que le temps réel est ralenti, non refusé. Mêmes erreurs que Transcribe, et
-   * AUDIO_CONFIG_EXPECTED.
+   * jamais. Un client plus rapide que le temps réel est ralenti, non refusé.
+   *
+   * Mêmes erreurs que Transcribe, et INVALID_ARGUMENT (AUDIO_CONFIG_EXPECTED), DEADLINE_EXCEEDED (client muet plus de
+   * `max_stream_silence`, flux plus long que `max_stream_duration`), UNAVAILABLE (SHUTTING_DOWN) ; ces deux dernières
+   * après les phrases et le bilan de ce qui précède.
    *
    * @generated from rpc passerelle.v1.TranscribeService.StreamTranscribe
    */
