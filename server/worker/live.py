@@ -94,7 +94,6 @@ class _Session:
         raw = raw_format(config.config.audio_format)
         if raw is None:
             raise InvalidRequest("audio_format.encoding : obligatoire.", metadata={"field": "audio_format.encoding"})
-        self._config = config
         self._options = options
         self._tools = tools
         self._batcher = batcher
