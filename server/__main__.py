@@ -107,6 +107,7 @@ def _serve(config: Config) -> int:
             ),
             run_base=config.run_base,
             stop_grace=config.stop_grace,
+            watchdog_seconds=config.watchdog_seconds,
             public_urls=tuple(Endpoint("", "GET", host, config.advertised_port, "/").url for host in hosts),
             warnings=tuple(warnings),
             log_forward=config.log_forward,

@@ -29,6 +29,10 @@ _MAY_BE_SMALL = (
 """Limites qui peuvent valoir moins de 1."""
 
 
+MIN_WATCHDOG_SECONDS = 2.0
+"""Silence que le chien de garde admet au moins : quatre battements manqués."""
+
+
 class ConfigError(Exception):
     """Configuration refusée ; le message dit quelle valeur et que faire."""
 
@@ -71,6 +75,8 @@ class Config:
     """Fils de calcul des moteurs sur le processeur."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
+    watchdog_seconds: float
+    """Silence au bout duquel un processus figé est tué et relancé ; 0 : jamais."""
     run_dir: Path | None
     """Dossier des prises ; `None` chez le superviseur, qui le crée."""
     run_base: Path
@@ -115,12 +121,23 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         fronts=env.integer("PASSERELLE_FRONTS", max(1, min(8, cores // 16)), 1, 64),
         threads=env.integer("PASSERELLE_THREADS", min(cores, 8), 1, 256),
         stop_grace=env.number("PASSERELLE_STOP_GRACE", 30.0, 0.0, 3600.0),
+        watchdog_seconds=_watchdog(env),
         run_dir=Path(run_dir) if run_dir else None,
         run_base=Path(env.text("PASSERELLE_RUN_BASE", tempfile.gettempdir())),
         allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
     )
+
+
+def _watchdog(env: "_Env") -> float:
+    name = "PASSERELLE_WATCHDOG_SECONDS"
+    seconds = env.number(name, 30.0, 0.0, 86400.0)
+    if 0 < seconds < MIN_WATCHDOG_SECONDS:
+        raise ConfigError(
+            f"{name} : {seconds:g} est trop court ; {MIN_WATCHDOG_SECONDS:g} au moins, ou 0 pour s'en passer."
+        )
+    return seconds
 
 
 def load_profile(name: str) -> Profile:

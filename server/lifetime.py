@@ -1,21 +1,26 @@
-"""Survivre à son parent est un défaut : chaque enfant garde l'extrémité d'un tube dont le superviseur tient l'autre."""
+"""Le lien d'un enfant avec le superviseur : il s'arrête si celui-ci disparaît, et lui donne signe de vie."""
 
+import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable
 
 PARENT_FD_VARIABLE = "PASSERELLE_PARENT_FD"
-"""Variable qui porte le numéro du descripteur hérité."""
+"""Variable qui porte le numéro du descripteur hérité : un tube dont le superviseur tient l'autre extrémité."""
+
+BEAT_FD_VARIABLE = "PASSERELLE_BEAT_FD"
+"""Variable qui porte le descripteur où battre ; absente, personne n'écoute."""
+
+BEAT_SECONDS = 0.5
+"""Période des battements."""
 
 
 def watch_parent(on_gone: Callable[[], None]) -> None:
     """Appelle `on_gone`, dans un fil à part, quand le parent a disparu ; sans effet hors du superviseur."""
-    text = os.environ.pop(PARENT_FD_VARIABLE, "")
-    if not text:
+    descriptor = _inherited(PARENT_FD_VARIABLE)
+    if descriptor is None:
         return
-    descriptor = int(text)
-    # Un petit-enfant qui hériterait du descripteur n'aurait pas de quoi le lire.
-    os.set_inheritable(descriptor, False)
 
     def wait() -> None:
         while os.read(descriptor, 1):
@@ -23,3 +28,32 @@ def watch_parent(on_gone: Callable[[], None]) -> None:
         on_gone()
 
     threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+class Heart:
+    """Bat depuis la boucle d'un enfant : une boucle bloquée, ou un processus figé, se tait."""
+
+    def __init__(self) -> None:
+        """Retient le descripteur hérité, à l'abri des petits-enfants."""
+        self._descriptor = _inherited(BEAT_FD_VARIABLE)
+        if self._descriptor is not None:
+            os.set_blocking(self._descriptor, False)
+
+    def start(self) -> None:
+        """Bat jusqu'à la fin de la boucle ; sans effet si personne n'écoute."""
+        if self._descriptor is None:
+            return
+        # Un tube plein est celui d'un superviseur en retard ; un tube rompu, celui d'un superviseur mort.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._descriptor, b".")
+        asyncio.get_running_loop().call_later(BEAT_SECONDS, self.start)
+
+
+def _inherited(variable: str) -> int | None:
+    text = os.environ.pop(variable, "")
+    if not text:
+        return None
+    descriptor = int(text)
+    # Un petit-enfant qui hériterait du descripteur n'aurait pas de quoi s'en servir.
+    os.set_inheritable(descriptor, False)
+    return descriptor

@@ -28,7 +28,6 @@ from server.control.model import ModelState, ModelTools
 from server.control.models import Models
 from server.control.operations import Changes
 from server.control.package_source import package_bytes
-from server.control.readiness import healthy_fronts
 from server.control.replicas import ReplicaHost
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.probe import ProbeService
@@ -39,6 +38,7 @@ from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics, expose
 from server.rpc.server import RpcServer, RpcSettings
 from server.supervisor.client import SupervisorClient
+from server.supervisor.envoy_admin import healthy_fronts
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
 
     async def reasons() -> list[str]:
         missing = []
-        if await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock") == 0:
+        if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
             missing.append("Aucun front n'est encore en bonne santé.")
         missing += [f"Le modèle « {key} », demandé au démarrage, n'est pas chargé." for key in models.not_loaded()]
         return missing

@@ -5,7 +5,7 @@ import contextlib
 import signal
 
 from server.control.app import ControlSettings, serving
-from server.lifetime import watch_parent
+from server.lifetime import Heart, watch_parent
 
 __all__ = ["ControlSettings", "run"]
 
@@ -22,5 +22,6 @@ async def run(settings: ControlSettings) -> None:
             loop.call_soon_threadsafe(stop.set)
 
     watch_parent(parent_gone)
+    Heart().start()
     async with serving(settings):
         await stop.wait()

@@ -205,8 +205,8 @@ class ManagedModel:
 
         self._begin(OperationKind.LOAD, wait)
 
-    async def replica_exited(self, name: str, code: int, *, asked: bool) -> None:
-        """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès."""
+    async def replica_exited(self, name: str, code: int, *, asked: bool, frozen: bool = False) -> None:
+        """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès ; `frozen` : figé, donc tué."""
         lost = next((replica for replica in self.replicas if replica.id == name), None)
         if lost is None:
             return
@@ -219,7 +219,8 @@ class ManagedModel:
         self._falls.append(now)
         while self._falls[0] < now - FALLS_WINDOW:
             self._falls.popleft()
-        message = f"L'exemplaire {name} s'est arrêté tout seul (code {code})"
+        ended = "ne répondait plus et a été tué" if frozen else f"s'est arrêté tout seul (code {code})"
+        message = f"L'exemplaire {name} {ended}"
         if len(self._falls) >= FALLS:
             logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": len(self._falls)})
             self.last_failure = Failure.of(

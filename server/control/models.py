@@ -165,7 +165,7 @@ class Models:
             self._tools.replicas.exited(name, code)
             model = self._models.get(name.rpartition("-")[0])
             if model is not None:
-                await model.replica_exited(name, code, asked=event["asked"])
+                await model.replica_exited(name, code, asked=event["asked"], frozen=event["frozen"])
 
     async def _tick_forever(self) -> None:
         while True:

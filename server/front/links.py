@@ -32,7 +32,7 @@ class Endpoint:
     @property
     def usable(self) -> bool:
         """Vrai si une requête peut y partir."""
-        return self.client is not None and not self.client.closed
+        return self.client is not None and not self.client.closed and not self.client.silent
 
     @property
     def charge(self) -> tuple[int, int, int]:
@@ -85,6 +85,12 @@ class LinkPool:
         endpoint.leases -= 1
         if not endpoint.wanted and endpoint.leases == 0:
             self._forget(endpoint)
+
+    def end_calls(self, error: PasserelleError) -> None:
+        """Termine par une erreur toutes les requêtes en cours."""
+        for endpoint in self._endpoints.values():
+            if endpoint.client is not None:
+                endpoint.client.end_calls(error)
 
     async def aclose(self) -> None:
         """Ferme tout."""

@@ -5,7 +5,7 @@ import contextlib
 import signal
 
 from server.front.app import FrontSettings, serving
-from server.lifetime import watch_parent
+from server.lifetime import Heart, watch_parent
 
 __all__ = ["FrontSettings", "run"]
 
@@ -22,5 +22,6 @@ async def run(settings: FrontSettings) -> None:
             loop.call_soon_threadsafe(stop.set)
 
     watch_parent(parent_gone)
+    Heart().start()
     async with serving(settings, on_failure=stop.set):
         await stop.wait()

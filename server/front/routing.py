@@ -1,6 +1,7 @@
 """Du nom d'un modèle à la liaison de son exemplaire le moins chargé, en le faisant charger au besoin."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 _FIRST_ROUTES_SECONDS = 5.0
 _RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 2.0
+_SILENCE_POLL_SECONDS = 1.0
 
 _NAMES = {
     Capability.CHAT: "la conversation",
@@ -59,14 +61,15 @@ class Router:
         self._clock = clock
         self._routes: dict[str, Route] = {}
         self._known = False
-        self._pending = 0
+        self._waiting: set[asyncio.Timeout] = set()
+        self._ended: PasserelleError | None = None
         self._changed = asyncio.Event()
         self._pool = LinkPool(connect, self._signal)
 
     @property
     def pending_loads(self) -> int:
         """Requêtes qui attendent un chargement."""
-        return self._pending
+        return len(self._waiting)
 
     async def watch(self) -> None:
         """Suit les routes jusqu'à l'annulation ; une coupure laisse les dernières en vigueur."""
@@ -80,6 +83,14 @@ class Router:
                 logger.warning("routes_lost", extra={"reason": error.reason})
             await asyncio.sleep(delay)
             delay = min(delay * 2, _LAST_RETRY_SECONDS)
+
+    def end_calls(self, error: PasserelleError) -> None:
+        """Termine par une erreur toutes les requêtes, celles qui attendent un chargement comprises."""
+        self._ended = error
+        self._pool.end_calls(error)
+        for patience in self._waiting:
+            if not patience.expired():
+                patience.reschedule(0.0)
 
     async def aclose(self) -> None:
         """Ferme toutes les liaisons."""
@@ -177,18 +188,20 @@ class Router:
 
     async def wait(self, route: Route, timeout: float | None) -> Lease:
         """Attend un exemplaire, en le faisant charger au besoin ; mêmes erreurs que `acquire`."""
-        if self._pending >= self._limits.max_pending_loads:
+        pending = len(self._waiting)
+        if pending >= self._limits.max_pending_loads:
             raise QueueFull(
-                f"Trop de requêtes attendent déjà un chargement ({self._pending}, au plus "
+                f"Trop de requêtes attendent déjà un chargement ({pending}, au plus "
                 f"{self._limits.max_pending_loads}) ; réessayez bientôt.",
-                metadata={"limit": str(self._limits.max_pending_loads), "value": str(self._pending)},
+                metadata={"limit": str(self._limits.max_pending_loads), "value": str(pending)},
                 retry_after=5.0,
             )
         budget = self._limits.load_wait_seconds if timeout is None else min(timeout, self._limits.load_wait_seconds)
         end = self._clock() + budget
-        self._pending += 1
+        patience = asyncio.timeout(budget)
         try:
-            async with asyncio.timeout(budget):
+            async with patience:
+                self._waiting.add(patience)
                 while True:
                     if not route.ready:
                         self._update(await self._control.ensure_loaded(route.key, max(0.0, end - self._clock())))
@@ -196,12 +209,15 @@ class Router:
                     lease = self.take(route)
                     if lease is not None:
                         return lease
-                    await self._changed.wait()
+                    # Un exemplaire qui se tait peut reparler sans que rien d'autre ne le signale.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_SILENCE_POLL_SECONDS):
+                            await self._changed.wait()
                     route = self._routes.get(route.key, route)
         except TimeoutError:
-            raise still_loading(route.key, budget) from None
+            raise self._ended or still_loading(route.key, budget) from None
         finally:
-            self._pending -= 1
+            self._waiting.discard(patience)
 
     async def _first_routes(self) -> None:
         try:

@@ -11,8 +11,11 @@ from types import TracebackType
 
 from passerelle.worker.v1 import link_pb2
 
-from server.errors import PasserelleError, PayloadTooLarge, SlowConsumer, WorkerLost, error_for
+from server.errors import PasserelleError, PayloadTooLarge, QueueFull, SlowConsumer, WorkerLost, error_for
 from server.link.framing import INPUT_WINDOW_BYTES, LINK_VERSION, FrameConnection
+
+SILENT_SECONDS = 5.0
+"""Silence au bout duquel un exemplaire, qui annonce sa charge chaque seconde, est tenu pour figé."""
 
 _PIECE_BYTES = INPUT_WINDOW_BYTES // 4
 
@@ -194,6 +197,11 @@ class LinkClient:
         """Vrai si aucune requête ne peut plus partir."""
         return self._leaving or self._connection.closed.is_set()
 
+    @property
+    def silent(self) -> bool:
+        """Vrai si l'exemplaire ne dit plus rien : figé, ou débordé ; il peut revenir."""
+        return time.monotonic() - self._connection.heard_at > SILENT_SECONDS
+
     async def wait_closed(self) -> None:
         """Attend la fin de la liaison."""
         await self._connection.closed.wait()
@@ -222,9 +230,16 @@ class LinkClient:
         Raises:
             WorkerLost: liaison fermée.
             PayloadTooLarge: requête plus grande que la trame admise.
+            QueueFull: l'exemplaire ne lit plus, et ce qui l'attend déjà dépasse une trame.
         """
         if self.closed:
             raise _lost()
+        if self._connection.buffered > self._max_frame_bytes:
+            raise QueueFull(
+                f"Le modèle ne lit plus ses requêtes : {self._connection.buffered} octets l'attendent.",
+                metadata={"limit": str(self._max_frame_bytes), "value": str(self._connection.buffered)},
+                retry_after=1.0,
+            )
         if len(payload) + 4096 > self._peer_max_frame:
             raise PayloadTooLarge(
                 f"La requête de {len(payload)} octets dépasse la limite de {self._peer_max_frame - 4096}.",
@@ -251,6 +266,12 @@ class LinkClient:
         """Oublie une requête et prévient l'exemplaire."""
         if self._calls.pop(request_id, None) is not None:
             self._connection.send(link_pb2.Frame(cancel=link_pb2.Cancel(id=request_id)))
+
+    def end_calls(self, error: PasserelleError) -> None:
+        """Termine par une erreur toutes les requêtes en cours, et les abandonne chez l'exemplaire."""
+        for request_id, call in list(self._calls.items()):
+            self.drop(request_id)
+            call.fail(error)
 
     def send_input(self, request_id: int, data: bytes, *, last: bool) -> None:
         """Envoie un morceau d'un flux d'entrée."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import cast
 
@@ -34,6 +35,8 @@ class FrameConnection(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._reason = "fermée par l'autre bout"
+        self.heard_at = time.monotonic()
+        """Instant (`time.monotonic`) où l'autre bout a parlé."""
         self.closed = asyncio.Event()
 
     @property
@@ -70,6 +73,7 @@ class FrameConnection(asyncio.Protocol):
         self._on_lost(str(exc) if exc else self._reason)
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = time.monotonic()
         buffer = self._buffer
         buffer += data
         begin = 0

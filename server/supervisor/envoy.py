@@ -1,6 +1,7 @@
 """Envoy vu du superviseur : son binaire, sa configuration, ses arguments, son vidage."""
 
 import asyncio
+import contextlib
 import importlib.util
 import json
 import os
@@ -31,7 +32,7 @@ class EnvoySettings:
     port: int
     """Port d'écoute."""
     fronts: int
-    """Nombre de fronts, au moins 1."""
+    """Nombre de fronts, au moins 1 ; une prise de plus attend leurs remplaçants."""
     concurrency: int
     """Fils d'Envoy."""
     descriptor: Path
@@ -49,6 +50,12 @@ class EnvoySettings:
     def admin_socket(self) -> Path:
         """Prise d'administration d'Envoy."""
         return self.run_dir / "envoy-admin.sock"
+
+    @property
+    def front_sockets(self) -> dict[str, Path]:
+        """Prise de chaque front, par son nom ; la dernière est libre tant qu'aucun n'est remplacé."""
+        names = (f"front-{index}" for index in range(self.fronts + 1))
+        return {name: self.run_dir / f"{name}.sock" for name in names}
 
 
 class EnvoyError(Exception):
@@ -82,10 +89,7 @@ def render(settings: EnvoySettings) -> str:
         raise EnvoyError(f"fronts : au moins 1 est nécessaire (reçu {settings.fronts}).")
     run_dir = settings.run_dir
     seconds = settings.max_stream_duration_seconds
-    fronts = [
-        {"endpoint": {"address": {"pipe": {"path": str(run_dir / f"front-{index}.sock")}}}}
-        for index in range(settings.fronts)
-    ]
+    fronts = [{"endpoint": {"address": {"pipe": {"path": str(path)}}}} for path in settings.front_sockets.values()]
     values: dict[str, object] = {
         "admin_path": str(settings.admin_socket),
         "bind": settings.bind,
@@ -134,22 +138,37 @@ async def drain(admin_socket: Path) -> None:
     """
     for path in ("/healthcheck/fail", "/drain_listeners?graceful"):
         async with asyncio.timeout(_ADMIN_TIMEOUT):
-            await _post(admin_socket, path)
+            status = await _ask(admin_socket, "POST", path)
+        if status.split()[1:2] != [b"200"]:
+            answer = status.decode(errors="replace").strip()
+            raise EnvoyError(f"Envoy a refusé « POST {path} » : {answer}.")
 
 
-async def _post(admin_socket: Path, path: str) -> None:
+async def probe(admin_socket: Path) -> None:
+    """Revient si Envoy répond, prêt ou non.
+
+    Raises:
+        OSError: prise d'administration absente ou fermée.
+    """
+    await _ask(admin_socket, "GET", "/ready")
+
+
+async def _ask(admin_socket: Path, method: str, path: str) -> bytes:
+    """Première ligne de la réponse."""
     reader, writer = await asyncio.open_unix_connection(str(admin_socket))
     try:
-        writer.write(f"POST {path} HTTP/1.1\r\nHost: envoy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        request = f"{method} {path} HTTP/1.1\r\nHost: envoy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
         await writer.drain()
         status = await reader.readline()
         await reader.read()
     finally:
         writer.close()
-        await writer.wait_closed()
-    if status.split()[1:2] != [b"200"]:
-        answer = status.decode(errors="replace").strip()
-        raise EnvoyError(f"Envoy a refusé « POST {path} » : {answer or 'connexion fermée sans réponse'}.")
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+    if not status:
+        raise ConnectionError("connexion fermée sans réponse")
+    return status
 
 
 def _read(name: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import http.client
 import logging
 import os
@@ -13,8 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, render
+from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, probe, render
 from server.supervisor.process import Command
+from server.supervisor.rolling import FRONT_DRAIN_SECONDS, RollingRestart
 from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.socket import SupervisorSocket
 from server.supervisor.supervisor import Supervisor
@@ -23,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 EXIT_REFUSED = 2
 """Code de sortie d'un démarrage refusé."""
-
-FRONT_DRAIN_SECONDS = 2.0
-"""Secondes entre « ne sert plus » et l'arrêt d'un front, comme dans `FrontSettings.drain_delay`."""
 
 _SHORT_GRACE = 10.0
 
@@ -44,6 +43,8 @@ class SupervisorSettings:
     """Où créer le dossier des prises."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
+    watchdog_seconds: float
+    """Silence au bout duquel un processus figé est tué et relancé ; 0 : jamais."""
     public_urls: tuple[str, ...]
     """Adresses à annoncer."""
     warnings: tuple[str, ...] = field(default=())
@@ -84,7 +85,6 @@ class _Product:
         self._settings = settings
         self._run_dir = run_dir
         self._envoy = dataclasses.replace(settings.envoy, run_dir=run_dir)
-        self._fronts = [f"front-{index}" for index in range(settings.envoy.fronts)]
         self._env = {
             **settings.environ,
             "PASSERELLE_RUN_DIR": str(run_dir),
@@ -92,25 +92,39 @@ class _Product:
             "PYTHONUNBUFFERED": "1",
         }
         self._stopping = asyncio.Event()
+        self._had_terminal = _has_terminal()
 
     async def serve(self) -> int:
         """Lance tout, attend un signal, arrête tout dans l'ordre."""
         loop = asyncio.get_running_loop()
         # Seul le superviseur tient l'autre bout : sa disparition ferme le tube de tous ses enfants.
         parent_read, parent_write = os.pipe()
-        supervisor = Supervisor(self._run_dir / "logs", parent_read, forward=self._settings.log_forward)
+        supervisor = Supervisor(
+            self._run_dir / "logs",
+            parent_read,
+            forward=self._settings.log_forward,
+            watchdog_seconds=self._settings.watchdog_seconds,
+        )
+        rolling = RollingRestart(
+            supervisor,
+            [self._front(index, path) for index, path in enumerate(self._envoy.front_sockets.values())],
+            self._envoy.admin_socket,
+            self._settings.stop_grace + FRONT_DRAIN_SECONDS + _SHORT_GRACE / 2,
+        )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, supervisor)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, supervisor, rolling)
         door = SupervisorSocket(supervisor, self._run_dir / "supervisor.sock", self._env)
         await door.start()
         for command in self._commands():
             supervisor.keep(command)
+        rolling.start()
         announcing = asyncio.create_task(self._announce())
         try:
             await self._stopping.wait()
         finally:
             announcing.cancel()
-            await self._stop(supervisor)
+            await self._stop(supervisor, rolling)
             await door.aclose()
             os.close(parent_write)
             os.close(parent_read)
@@ -129,6 +143,13 @@ class _Product:
         )
         self._stopping.set()
 
+    def _on_hangup(self, supervisor: Supervisor, rolling: RollingRestart) -> None:
+        # Un terminal qui se ferme envoie le même signal : il demande alors l'arrêt.
+        if self._had_terminal and not _has_terminal():
+            self._on_signal(supervisor)
+        elif not self._stopping.is_set():
+            rolling.ask()
+
     def _commands(self) -> list[Command]:
         config = self._run_dir / "envoy.yaml"
         config.write_text(render(self._envoy), encoding="utf-8")
@@ -136,10 +157,6 @@ class _Product:
         sockets = self._run_dir
         return [
             Command("control", (*python, "control"), self._env, socket=sockets / "control.sock"),
-            *(
-                Command(name, (*python, "front", "--index", str(index)), self._env, socket=sockets / f"{name}.sock")
-                for index, name in enumerate(self._fronts)
-            ),
             Command("dashboard", (*python, "dashboard"), self._env, socket=sockets / "dashboard.sock"),
             Command(
                 "envoy",
@@ -147,8 +164,12 @@ class _Product:
                 {name: self._env[name] for name in ("PATH", "HOME", "TMPDIR") if name in self._env},
                 socket=self._envoy.admin_socket,
                 killed_with_parent=True,
+                probe=functools.partial(probe, self._envoy.admin_socket),
             ),
         ]
+
+    def _front(self, index: int, path: Path) -> Command:
+        return Command(path.stem, (*self._settings.command, "front", "--index", str(index)), self._env, socket=path)
 
     async def _announce(self) -> None:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._envoy.bind, self._envoy.bind)
@@ -159,18 +180,24 @@ class _Product:
         print(f"Passerelle est prête : {' '.join(self._settings.public_urls)}", flush=True)
         print(f"Journaux : {self._run_dir / 'logs'}", flush=True)
 
-    async def _stop(self, supervisor: Supervisor) -> None:
+    async def _stop(self, supervisor: Supervisor, rolling: RollingRestart) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._drain_envoy())
-            group.create_task(
-                supervisor.stop_all(self._fronts, self._settings.stop_grace + FRONT_DRAIN_SECONDS + _SHORT_GRACE / 2)
-            )
+            group.create_task(rolling.stop())
         await supervisor.stop_all(["control", "dashboard", *supervisor.names("worker")], _SHORT_GRACE)
         await supervisor.stop("envoy", _SHORT_GRACE)
 
     async def _drain_envoy(self) -> None:
         with contextlib.suppress(OSError, TimeoutError, EnvoyError):
             await drain(self._envoy.admin_socket)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _ready(host: str, port: int) -> bool:

@@ -13,7 +13,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-from server.lifetime import PARENT_FD_VARIABLE
+from server.lifetime import BEAT_FD_VARIABLE, PARENT_FD_VARIABLE
+from server.supervisor.watchdog import BeatPipe, Probe
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ class Command:
     """Prise que l'enfant ouvrira ; celle d'un prédécesseur mort est retirée avant le lancement."""
     killed_with_parent: bool = False
     """Tué par le noyau avec le superviseur : pour un programme qui ne surveille pas le tube."""
+    probe: Probe | None = None
+    """Sonde du chien de garde, pour un programme qui ne sait pas battre."""
 
 
 class Child:
@@ -53,12 +56,15 @@ class Child:
         command: Command,
         process: asyncio.subprocess.Process,
         output: asyncio.StreamReader,
+        beats: BeatPipe,
         log: Path,
         forward: bool,
     ) -> None:
         self.command = command
+        self.pulse = beats.pulse
         self._process = process
         self._output = output
+        self._beats = beats
         self._reading = asyncio.create_task(self._copy_output(log, forward))
         self._waiting = asyncio.create_task(self._wait())
 
@@ -74,28 +80,31 @@ class Child:
         # Un tube à nous : avec PIPE, asyncio n'annoncerait la fin du processus qu'une fois le tube fermé par tous ses
         # enfants, ceux qu'il faut justement tuer alors.
         read, write = os.pipe()
+        beats = BeatPipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *command.argv,
-                env={**command.env, PARENT_FD_VARIABLE: str(parent_fd)},
+                env={**command.env, PARENT_FD_VARIABLE: str(parent_fd), BEAT_FD_VARIABLE: str(beats.write_fd)},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write,
                 stderr=write,
                 start_new_session=True,
-                pass_fds=(parent_fd,),
+                pass_fds=(parent_fd, beats.write_fd),
                 preexec_fn=_die_with_parent if command.killed_with_parent else None,
             )
         except BaseException:
             os.close(read)
+            beats.close()
             raise
         finally:
             os.close(write)
+        beats.listen()
         output = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(output), os.fdopen(read, "rb", 0)
         )
         logger.info("process_started", extra={"child": command.name, "pid": process.pid})
-        return cls(command, process, output, log, forward)
+        return cls(command, process, output, beats, log, forward)
 
     @property
     def pid(self) -> int:
@@ -136,6 +145,7 @@ class Child:
             await asyncio.sleep(0.02)
         await asyncio.wait({self._reading}, timeout=_GROUP_GONE_SECONDS)
         self._reading.cancel()
+        self._beats.close()
         return code
 
     def _group_alive(self) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.supervisor.process import Child, Command
+from server.supervisor.watchdog import frozen
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class _Entry:
     restarts: int = 0
     broken: bool = False
     asked: bool = False
+    frozen: bool = False
     task: "asyncio.Task[None] | None" = None
     falls: deque[float] = field(default_factory=deque)
 
@@ -57,12 +59,20 @@ class Supervisor:
     """Lance, surveille, relance et arrête."""
 
     def __init__(
-        self, logs: Path, parent_fd: int, *, forward: bool = False, policy: RestartPolicy | None = None
+        self,
+        logs: Path,
+        parent_fd: int,
+        *,
+        forward: bool = False,
+        policy: RestartPolicy | None = None,
+        watchdog_seconds: float = 0.0,
     ) -> None:
+        """`watchdog_seconds` : silence au bout duquel un enfant figé est tué ; 0 ne surveille personne."""
         self._logs = logs
         self._parent_fd = parent_fd
         self._forward = forward
         self._policy = policy or RestartPolicy()
+        self._watchdog_seconds = watchdog_seconds
         self._entries: dict[str, _Entry] = {}
         self._listeners: set[asyncio.Queue[Event]] = set()
 
@@ -106,6 +116,12 @@ class Supervisor:
     async def stop_all(self, names: Iterable[str], grace: float) -> None:
         """Arrête plusieurs enfants à la fois."""
         await asyncio.gather(*(self.stop(name, grace) for name in names))
+
+    def forget(self, name: str) -> None:
+        """Oublie un enfant arrêté, que personne ne remplacera sous ce nom."""
+        entry = self._entries.get(name)
+        if entry is not None and entry.child is None:
+            del self._entries[name]
 
     def kill_all(self) -> None:
         """Tue tout, aussitôt."""
@@ -174,20 +190,31 @@ class Supervisor:
     async def _start(self, entry: _Entry) -> Child:
         name = entry.command.name
         child = await Child.start(entry.command, self._parent_fd, self._logs / f"{name}.log", forward=self._forward)
-        entry.child, entry.state = child, "running"
+        entry.child, entry.state, entry.frozen = child, "running", False
         self._publish({"event": "started", "name": name, "pid": child.pid})
         return child
 
     async def _follow(self, entry: _Entry, child: Child) -> None:
+        guard = asyncio.create_task(self._guard(entry, child)) if self._watchdog_seconds else None
         code = await child.wait()
+        if guard is not None:
+            guard.cancel()
         entry.child, entry.state = None, "stopped"
         name = entry.command.name
-        (logger.info if entry.asked else logger.error)(
-            "process_exited", extra={"child": name, "pid": child.pid, "exit_code": code, "asked": entry.asked}
-        )
+        end = {"exit_code": code, "asked": entry.asked, "frozen": entry.frozen}
+        (logger.info if entry.asked else logger.error)("process_exited", extra={"child": name, "pid": child.pid, **end})
         if entry.kind == "worker" and self._entries.get(name) is entry:
             del self._entries[name]
-        self._publish({"event": "exited", "name": name, "pid": child.pid, "exit_code": code, "asked": entry.asked})
+        self._publish({"event": "exited", "name": name, "pid": child.pid, **end})
+
+    async def _guard(self, entry: _Entry, child: Child) -> None:
+        silence = await frozen(child.pulse, self._watchdog_seconds, entry.command.probe)
+        logger.error(
+            "process_frozen",
+            extra={"child": entry.command.name, "pid": child.pid, "silent_seconds": round(silence, 1)},
+        )
+        entry.frozen = True
+        child.kill()
 
     def _publish(self, event: Event) -> None:
         for queue in self._listeners:

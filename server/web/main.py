@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from server.lifetime import watch_parent
+from server.lifetime import Heart, watch_parent
 from server.web.app import create_app
 
 __all__ = ["WebSettings", "run"]
@@ -58,6 +58,7 @@ async def run(settings: WebSettings) -> None:
             loop.call_soon_threadsafe(stop.set)
 
     watch_parent(parent_gone)
+    Heart().start()
     server = _Server(
         uvicorn.Config(
             create_app(settings.dist_dir, settings.config),

@@ -17,7 +17,7 @@ from pathlib import Path
 from server.domain import Limits
 from server.engines.base import Engine, EngineFactory, EngineSpec, MortalEngine
 from server.errors import ModelLoadFailed, PasserelleError
-from server.lifetime import watch_parent
+from server.lifetime import Heart, watch_parent
 from server.link.server import LinkServer
 from server.worker.handlers import Handlers, handlers_for
 from server.worker.host import WorkerHost
@@ -62,6 +62,7 @@ async def run(settings: WorkerSettings) -> int:
         loop.add_signal_handler(sign, stopping.set)
     # Sans superviseur, personne n'arrêtera les enfants du moteur : tout le groupe part.
     watch_parent(lambda: os.killpg(0, signal.SIGKILL))
+    heart = Heart()
     engine = settings.engine(settings.spec)
     opening = asyncio.create_task(_open(engine, settings))
     stop = asyncio.create_task(stopping.wait())
@@ -77,6 +78,8 @@ async def run(settings: WorkerSettings) -> int:
         _write_status(settings, {"event": "failed", "reason": error.reason, "message": error.message})
         stop.cancel()
         return EXIT_LOAD_FAILED
+    # Pas avant : des imports lourds tiennent le GIL pendant l'ouverture, et la garde commence au premier battement.
+    heart.start()
     return await _serve(engine, handlers, settings, stopping, stop)
 
 

@@ -391,6 +391,57 @@ async def test_the_front_stops_after_its_streams(tmp_path: Path) -> None:
         assert not (tmp_path / "front-0.sock").exists()
 
 
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_the_grace_does_not_suffice_to_end_is_ended_by_an_error(tmp_path: Path, way: str) -> None:
+    async with front(tmp_path) as bench:
+        gate(bench, after=1)
+        call = calls(bench)[way]()
+        task = asyncio.create_task(answer(call) if way.startswith("rest") else refused(call))
+        await until(lambda: bench.workers[0].busy == (1, 0), "requête en cours")
+        await bench.server.stop()
+        result: Any = await task
+        if way == "rest-stream":
+            assert sse(result[3])[-1]["error"]["code"] == "shutting_down"
+        elif way.startswith("rest"):
+            assert (result[0], json.loads(result[3])["error"]["code"]) == (503, "shutting_down")
+        else:
+            assert reason(result)[0] == "SHUTTING_DOWN"
+        await until(lambda: bench.engine.abandoned == 1, "requête abandonnée")
+
+
+async def test_a_request_that_waits_for_a_load_is_ended_too(tmp_path: Path) -> None:
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=60)) as bench:
+        bench.control.loader = _never
+        call = asyncio.create_task(refused(calls(bench)["typed"]()))
+        await until(lambda: bench.control.loading == 1, "demande")
+        await bench.server.stop()
+        assert reason(await call)[0] == "SHUTTING_DOWN"
+
+
+async def test_a_silent_replica_is_left_aside_until_it_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.link.client.SILENT_SECONDS", 0.3)
+    monkeypatch.setattr("server.link.server._HEARTBEAT_SECONDS", 0.05)
+    async with front(tmp_path, workers=2) as bench:
+        await until(lambda: all(w.server.links for w in bench.workers), "exemplaires reliés")
+        silent, other = bench.workers
+        assert silent.server._heartbeat is not None
+        silent.server._heartbeat.cancel()
+        await asyncio.sleep(0.4)
+        for _ in range(4):
+            await bench.chat.Chat(typed())
+        assert (len(silent.engine.requests), len(other.engine.requests)) == (0, 4)
+        # Plus personne ne parle : la requête attend, sans partir vers un exemplaire figé.
+        assert other.server._heartbeat is not None
+        other.server._heartbeat.cancel()
+        await asyncio.sleep(0.4)
+        waiting = asyncio.create_task(consume(calls(bench)["typed"]()))
+        await asyncio.sleep(0.1)
+        assert not waiting.done() and not silent.engine.requests
+        silent.server._heartbeat = asyncio.create_task(silent.server._beat())
+        await asyncio.wait_for(waiting, 10)
+        assert len(silent.engine.requests) == 1
+
+
 def test_states_other_than_ready_are_not_routed() -> None:
     for state in (admin_pb2.MODEL_STATE_READY, admin_pb2.MODEL_STATE_LOADING, admin_pb2.MODEL_STATE_UNLOADING):
         route = to_route(model_route("qwen", "/run/q.sock", state=state))

@@ -128,3 +128,10 @@ def test_an_alias_used_twice_is_refused(tmp_path: Path) -> None:
 
 def test_an_ipv6_host_is_bracketed_in_urls() -> None:
     assert Endpoint("état", "GET", "::1", 8000, "/x").url == "http://[::1]:8000/x"
+
+
+def test_the_watchdog_leaves_time_for_a_few_beats() -> None:
+    assert load_config(EMBEDDED).watchdog_seconds == 30.0
+    assert load_config(EMBEDDED | {"PASSERELLE_WATCHDOG_SECONDS": "0"}).watchdog_seconds == 0.0
+    with pytest.raises(ConfigError, match=r"PASSERELLE_WATCHDOG_SECONDS : 0\.5 .* 2 au moins"):
+        load_config(EMBEDDED | {"PASSERELLE_WATCHDOG_SECONDS": "0.5"})

@@ -5,6 +5,8 @@ import socket
 from pathlib import Path
 
 _TIMEOUT = 2.0
+_HEAD = "fronts::"
+_HEALTHY = "::health_flags::healthy"
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -18,14 +20,18 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def healthy_fronts(admin_socket: Path) -> int:
-    """Nombre de fronts qu'Envoy juge en bonne santé ; 0 s'il ne répond pas. Peut bloquer deux secondes."""
+def healthy_fronts(admin_socket: Path) -> frozenset[str]:
+    """Prises des fronts qu'Envoy juge en bonne santé ; aucune s'il ne répond pas. Peut bloquer deux secondes."""
     connection = _UnixConnection(admin_socket)
     try:
         connection.request("GET", "/clusters")
         lines = connection.getresponse().read().decode(errors="replace").splitlines()
     except (OSError, http.client.HTTPException):
-        return 0
+        return frozenset()
     finally:
         connection.close()
-    return sum(line.startswith("fronts::") and line.endswith("::health_flags::healthy") for line in lines)
+    return frozenset(
+        line.removeprefix(_HEAD).removesuffix(_HEALTHY)
+        for line in lines
+        if line.startswith(_HEAD) and line.endswith(_HEALTHY)
+    )
