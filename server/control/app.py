@@ -153,7 +153,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             drain_delay=0.0,
             stop_grace=1.0,
         ),
-        [ServiceInterceptor(guard, RpcMetrics(registry))],
+        ServiceInterceptor(guard, RpcMetrics(registry)),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     admin_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(reasons, metrics, guard), server.server)

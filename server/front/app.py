@@ -132,7 +132,7 @@ async def serving(
             drain_delay=settings.drain_delay,
             stop_grace=settings.stop_grace,
         ),
-        [ServiceInterceptor(guard, RpcMetrics(registry))],
+        ServiceInterceptor(guard, RpcMetrics(registry)),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)

@@ -52,6 +52,10 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self._families = families
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
+        self._calls = 0
+        self.idle = asyncio.Event()
+        """Levé quand aucun appel n'est en cours, les sondes mises à part."""
+        self.idle.set()
 
     async def intercept_service(
         self,
@@ -126,6 +130,19 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         # Cette forme convient à toutes : aucun message n'est lu, et l'erreur part aussitôt.
         return grpc.stream_stream_rpc_method_handler(refuse, None, None)
 
+    def enter(self, method: str) -> None:
+        """Un appel commence."""
+        if not method.startswith(_QUIET):
+            self._calls += 1
+            self.idle.clear()
+
+    def leave(self, method: str) -> None:
+        """Un appel est fini."""
+        if not method.startswith(_QUIET):
+            self._calls -= 1
+            if not self._calls:
+                self.idle.set()
+
     def family(self, method: str) -> Family | None:
         """Famille d'erreurs HTTP de la méthode ; `None` si elle parle gRPC."""
         return self._families.get(method)
@@ -147,10 +164,12 @@ class _Call:
     def __enter__(self) -> "_Call":
         request_id.set(self._id)
         self._owner._metrics.in_flight.labels(self._method).inc()
+        self._owner.enter(self._method)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         metrics = self._owner._metrics
+        self._owner.leave(self._method)
         if kind is not None and issubclass(kind, asyncio.CancelledError):
             remaining = self._context.time_remaining()
             self._code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"

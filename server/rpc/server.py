@@ -11,6 +11,8 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from server.rpc.interceptors import ServiceInterceptor
+
 PUBLIC_SERVICES = (
     "passerelle.v1.ChatService",
     "passerelle.v1.TranscribeService",
@@ -23,6 +25,7 @@ PUBLIC_SERVICES = (
 
 _ENVELOPE_BYTES = 1024 * 1024
 _ENDING_SHARE = 0.8
+_LINGER_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +51,16 @@ class RpcSettings:
 class RpcServer:
     """Serveur gRPC ; les services se branchent sur `server` avant `start`."""
 
-    def __init__(self, settings: RpcSettings, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> None:
+    def __init__(self, settings: RpcSettings, interceptor: ServiceInterceptor) -> None:
         self._settings = settings
+        self._interceptor = interceptor
         self.port = 0
         self.ending = asyncio.Event()
         """Levé peu avant la fin du délai d'arrêt : un flux sans fin doit se clore lui-même."""
         self.health = health.aio.HealthServicer()
         limit = settings.max_message_bytes + _ENVELOPE_BYTES
         self.server: grpc.aio.Server = grpc.aio.server(
-            interceptors=list(interceptors),
+            interceptors=[interceptor],
             maximum_concurrent_rpcs=settings.max_concurrent_rpcs,
             options=(
                 ("grpc.max_receive_message_length", limit),
@@ -93,8 +97,17 @@ class RpcServer:
         """Ne sert plus, attend que le répartiteur le voie, puis laisse finir les appels en cours."""
         await self.health.enter_graceful_shutdown()
         await asyncio.sleep(self._settings.drain_delay)
-        asyncio.get_running_loop().call_later(self._settings.stop_grace * _ENDING_SHARE, self.ending.set)
-        await self.server.stop(self._settings.stop_grace)
+        loop = asyncio.get_running_loop()
+        grace = self._settings.stop_grace
+        end = loop.time() + grace
+        loop.call_later(grace * _ENDING_SHARE, self.ending.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._interceptor.idle.wait()
+        # Le dernier appel fini, gRPC fermerait aussitôt la connexion : un pair qui écrit alors (crédit, PING) reçoit
+        # EPIPE, et jette la fin de réponse qu'il n'a pas encore lue.
+        await asyncio.sleep(_LINGER_SECONDS)
+        await self.server.stop(max(0.0, end - loop.time()))
         path = _socket_path(self._settings.address)
         if path:
             with contextlib.suppress(FileNotFoundError):

@@ -313,7 +313,7 @@ def gateway(log: Path, *, fronts: int = 1, upstreams: bool = True, drain_delay: 
 
 def _server(path: Path, drain_delay: float) -> RpcServer:
     settings = RpcSettings(f"unix:{path}", max_message_bytes=4 * 1024 * 1024, drain_delay=drain_delay, stop_grace=0.5)
-    return RpcServer(settings, [ServiceInterceptor(Guard((), ()), RpcMetrics(CollectorRegistry()))])
+    return RpcServer(settings, ServiceInterceptor(Guard((), ()), RpcMetrics(CollectorRegistry())))
 
 
 def _metadata(context: Any) -> bytes:

@@ -27,7 +27,13 @@ class _Deaf(FrameConnection):
 
 async def test_what_waits_for_a_deaf_worker_is_bounded(tmp_path: Path) -> None:
     path = str(tmp_path / "sourd.sock")
-    server = await asyncio.get_running_loop().create_unix_server(_Deaf, path)
+    deaf: list[_Deaf] = []
+
+    def accept() -> _Deaf:
+        deaf.append(_Deaf())
+        return deaf[-1]
+
+    server = await asyncio.get_running_loop().create_unix_server(accept, path)
     client = await LinkClient.connect(path, "front-0", max_frame_bytes=FRAME_BYTES, request_buffer_bytes=65536)
     payload = bytes(FRAME_BYTES // 2)
     sent = 0
@@ -40,4 +46,6 @@ async def test_what_waits_for_a_deaf_worker_is_bounded(tmp_path: Path) -> None:
     assert sent * len(payload) < 4 * FRAME_BYTES
     client._connection.abort("fin de l'essai")
     await client.wait_closed()
+    deaf[0].abort("fin de l'essai")
+    await deaf[0].closed.wait()
     server.close()

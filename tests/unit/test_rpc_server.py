@@ -104,7 +104,7 @@ async def served(bench: Bench, *, keys: tuple[str, ...] = (), **settings: Any) -
         families={f"/{SERVICE}/Http": Family.OPENAI, f"/{SERVICE}/HttpApi": Family.API},
     )
     values: dict[str, Any] = {"address": "127.0.0.1:0", "max_message_bytes": 1024 * 1024, "drain_delay": 0.0}
-    server = RpcServer(RpcSettings(**(values | settings)), [interceptor])
+    server = RpcServer(RpcSettings(**(values | settings)), interceptor)
     server.server.add_generic_rpc_handlers((bench.handlers(),))
     await server.start()
     target = values["address"] if server.port == 1 else f"127.0.0.1:{server.port}"

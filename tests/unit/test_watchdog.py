@@ -82,8 +82,12 @@ async def test_a_frozen_child_is_killed_and_replaced_and_the_others_stay(
         exited = await asyncio.wait_for(events.get(), 30)
         await until(lambda: pid_of(supervisor, "figé") not in (0, frozen))
     assert exited == {
-        **{"event": "exited", "name": "figé", "pid": frozen},
-        **{"exit_code": -signal.SIGKILL, "asked": False, "frozen": True},
+        "event": "exited",
+        "name": "figé",
+        "pid": frozen,
+        "exit_code": -signal.SIGKILL,
+        "asked": False,
+        "frozen": True,
     }
     assert [pid_of(supervisor, name) for name in ("vif", "muet-0")] == others
     [said] = [record for record in caplog.records if record.message == "process_frozen"]
