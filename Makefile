@@ -49,6 +49,7 @@ bench: python ## mesure (deux à trois heures) ; voir docs/mesures.md
 	.venv/bin/python -m bench.data_path
 	.venv/bin/python -m bench.speech
 	.venv/bin/python -m bench.live
+	.venv/bin/python -m bench.faults
 
 locks: python ## recalcule locks/ depuis pyproject.toml (demande uv)
 	@$(PYTHON) -m tools.locks

@@ -20,7 +20,6 @@ from passerelle.v1 import (
 from prometheus_client import CollectorRegistry
 
 from server.domain import Limits
-from server.errors import ShuttingDown
 from server.front.analysis import SpeechAnalysis
 from server.front.coalesce import Coalescer
 from server.front.control_client import ControlClient
@@ -41,9 +40,6 @@ from server.rpc.metrics import RpcMetrics
 from server.rpc.server import RpcServer, RpcSettings
 
 logger = logging.getLogger(__name__)
-
-_LAST_SHARE = 0.1
-"""Part du délai d'arrêt entre l'annonce de sa fin et le terme donné aux requêtes qui restent."""
 
 SERVICES = (
     "passerelle.v1.ChatService",
@@ -143,7 +139,6 @@ async def serving(
     background = [
         asyncio.create_task(router.watch()),
         asyncio.create_task(coalescer.sweep()),
-        asyncio.create_task(_end_calls(server, router, settings.stop_grace * _LAST_SHARE)),
     ]
     for task in background:
         task.add_done_callback(lambda done: _report(done, on_failure))
@@ -161,16 +156,6 @@ async def serving(
         await channel.close()
         spool.close()
         logger.info("front_stopped", extra={"front": settings.name})
-
-
-async def _end_calls(server: RpcServer, router: Router, delay: float) -> None:
-    """Termine proprement, juste avant la coupure, ce que le délai d'arrêt n'a pas suffi à finir."""
-    await server.ending.wait()
-    # Un flux en direct se clôt ici de lui-même, avec son bilan : il lui faut un peu de temps.
-    await asyncio.sleep(delay)
-    router.end_calls(
-        ShuttingDown("Le serveur s'arrête avant la fin de cette requête ; refaites-la.", retry_after=1.0)
-    )
 
 
 def _report(task: "asyncio.Task[None]", on_failure: Callable[[], None] | None) -> None:

@@ -86,12 +86,6 @@ class LinkPool:
         if not endpoint.wanted and endpoint.leases == 0:
             self._forget(endpoint)
 
-    def end_calls(self, error: PasserelleError) -> None:
-        """Termine par une erreur toutes les requêtes en cours."""
-        for endpoint in self._endpoints.values():
-            if endpoint.client is not None:
-                endpoint.client.end_calls(error)
-
     async def aclose(self) -> None:
         """Ferme tout."""
         tasks = [e.task for e in self._endpoints.values() if e.task is not None]

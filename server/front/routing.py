@@ -61,15 +61,14 @@ class Router:
         self._clock = clock
         self._routes: dict[str, Route] = {}
         self._known = False
-        self._waiting: set[asyncio.Timeout] = set()
-        self._ended: PasserelleError | None = None
+        self._pending = 0
         self._changed = asyncio.Event()
         self._pool = LinkPool(connect, self._signal)
 
     @property
     def pending_loads(self) -> int:
         """Requêtes qui attendent un chargement."""
-        return len(self._waiting)
+        return self._pending
 
     async def watch(self) -> None:
         """Suit les routes jusqu'à l'annulation ; une coupure laisse les dernières en vigueur."""
@@ -83,14 +82,6 @@ class Router:
                 logger.warning("routes_lost", extra={"reason": error.reason})
             await asyncio.sleep(delay)
             delay = min(delay * 2, _LAST_RETRY_SECONDS)
-
-    def end_calls(self, error: PasserelleError) -> None:
-        """Termine par une erreur toutes les requêtes, celles qui attendent un chargement comprises."""
-        self._ended = error
-        self._pool.end_calls(error)
-        for patience in self._waiting:
-            if not patience.expired():
-                patience.reschedule(0.0)
 
     async def aclose(self) -> None:
         """Ferme toutes les liaisons."""
@@ -188,20 +179,18 @@ class Router:
 
     async def wait(self, route: Route, timeout: float | None) -> Lease:
         """Attend un exemplaire, en le faisant charger au besoin ; mêmes erreurs que `acquire`."""
-        pending = len(self._waiting)
-        if pending >= self._limits.max_pending_loads:
+        if self._pending >= self._limits.max_pending_loads:
             raise QueueFull(
-                f"Trop de requêtes attendent déjà un chargement ({pending}, au plus "
+                f"Trop de requêtes attendent déjà un chargement ({self._pending}, au plus "
                 f"{self._limits.max_pending_loads}) ; réessayez bientôt.",
-                metadata={"limit": str(self._limits.max_pending_loads), "value": str(pending)},
+                metadata={"limit": str(self._limits.max_pending_loads), "value": str(self._pending)},
                 retry_after=5.0,
             )
         budget = self._limits.load_wait_seconds if timeout is None else min(timeout, self._limits.load_wait_seconds)
         end = self._clock() + budget
-        patience = asyncio.timeout(budget)
+        self._pending += 1
         try:
-            async with patience:
-                self._waiting.add(patience)
+            async with asyncio.timeout(budget):
                 while True:
                     if not route.ready:
                         self._update(await self._control.ensure_loaded(route.key, max(0.0, end - self._clock())))
@@ -215,9 +204,9 @@ class Router:
                             await self._changed.wait()
                     route = self._routes.get(route.key, route)
         except TimeoutError:
-            raise self._ended or still_loading(route.key, budget) from None
+            raise still_loading(route.key, budget) from None
         finally:
-            self._waiting.discard(patience)
+            self._pending -= 1
 
     async def _first_routes(self) -> None:
         try:

@@ -267,12 +267,6 @@ class LinkClient:
         if self._calls.pop(request_id, None) is not None:
             self._connection.send(link_pb2.Frame(cancel=link_pb2.Cancel(id=request_id)))
 
-    def end_calls(self, error: PasserelleError) -> None:
-        """Termine par une erreur toutes les requêtes en cours, et les abandonne chez l'exemplaire."""
-        for request_id, call in list(self._calls.items()):
-            self.drop(request_id)
-            call.fail(error)
-
     def send_input(self, request_id: int, data: bytes, *, last: bool) -> None:
         """Envoie un morceau d'un flux d'entrée."""
         self._connection.send(link_pb2.Frame(input=link_pb2.InputChunk(id=request_id, data=data, last=last)))

@@ -52,7 +52,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self._families = families
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
-        self._calls = 0
+        self._calls: set[_Call] = set()
         self.idle = asyncio.Event()
         """Levé quand aucun appel n'est en cours, les sondes mises à part."""
         self.idle.set()
@@ -99,6 +99,10 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             with call:
                 try:
                     response = await behavior(request, context)
+                except asyncio.CancelledError:
+                    if (interruption := call.interruption()) is None:
+                        raise
+                    await call.fail(interruption)
                 except Exception as error:
                     await call.fail(error)
                 call.messages = 1
@@ -116,6 +120,10 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                         await produced
                     else:
                         await call.write_all(produced)
+                except asyncio.CancelledError:
+                    if (interruption := call.interruption()) is None:
+                        raise
+                    await call.fail(interruption)
                 except Exception as error:
                     await call.fail(error)
 
@@ -130,18 +138,21 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         # Cette forme convient à toutes : aucun message n'est lu, et l'erreur part aussitôt.
         return grpc.stream_stream_rpc_method_handler(refuse, None, None)
 
-    def enter(self, method: str) -> None:
+    def enter(self, call: "_Call") -> None:
         """Un appel commence."""
-        if not method.startswith(_QUIET):
-            self._calls += 1
-            self.idle.clear()
+        self._calls.add(call)
+        self.idle.clear()
 
-    def leave(self, method: str) -> None:
+    def leave(self, call: "_Call") -> None:
         """Un appel est fini."""
-        if not method.startswith(_QUIET):
-            self._calls -= 1
-            if not self._calls:
-                self.idle.set()
+        self._calls.discard(call)
+        if not self._calls:
+            self.idle.set()
+
+    def end_calls(self, error: PasserelleError) -> None:
+        """Termine par une erreur tous les appels en cours, où qu'ils en soient."""
+        for call in self._calls:
+            call.end(error)
 
     def family(self, method: str) -> Family | None:
         """Famille d'erreurs HTTP de la méthode ; `None` si elle parle gRPC."""
@@ -159,17 +170,20 @@ class _Call:
         self._reason = ""
         self._started = owner._clock()
         self._id = _request_id(context)
+        self._task = asyncio.current_task()
+        self._ended: PasserelleError | None = None
         self.messages = 0
 
     def __enter__(self) -> "_Call":
         request_id.set(self._id)
         self._owner._metrics.in_flight.labels(self._method).inc()
-        self._owner.enter(self._method)
+        if not self._method.startswith(_QUIET):
+            self._owner.enter(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         metrics = self._owner._metrics
-        self._owner.leave(self._method)
+        self._owner.leave(self)
         if kind is not None and issubclass(kind, asyncio.CancelledError):
             remaining = self._context.time_remaining()
             self._code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
@@ -189,6 +203,18 @@ class _Call:
                 "messages": self.messages,
             },
         )
+
+    def end(self, error: PasserelleError) -> None:
+        """Interrompt la méthode, et rend cette erreur à sa place."""
+        if self._ended is None and self._task is not None:
+            self._ended = error
+            self._task.cancel()
+
+    def interruption(self) -> PasserelleError | None:
+        """Erreur qui a interrompu la méthode ; `None` quand c'est le client qui est parti."""
+        if self._ended is not None and self._task is not None:
+            self._task.uncancel()
+        return self._ended
 
     async def write_all(self, produced: AsyncGenerator[Any, None]) -> None:
         """Écrit tout ce que la méthode produit ; un client parti referme aussitôt ce qui produisait."""

@@ -11,6 +11,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from server.errors import ShuttingDown
 from server.rpc.interceptors import ServiceInterceptor
 
 PUBLIC_SERVICES = (
@@ -25,6 +26,8 @@ PUBLIC_SERVICES = (
 
 _ENVELOPE_BYTES = 1024 * 1024
 _ENDING_SHARE = 0.8
+_LAST_SHARE = 0.9
+"""Part du délai d'arrêt après laquelle ce qui n'a pas fini est terminé par une erreur, plutôt que coupé ensuite."""
 _LINGER_SECONDS = 0.3
 
 
@@ -101,9 +104,11 @@ class RpcServer:
         grace = self._settings.stop_grace
         end = loop.time() + grace
         loop.call_later(grace * _ENDING_SHARE, self.ending.set)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace):
-                await self._interceptor.idle.wait()
+        if not await self._idle(grace * _LAST_SHARE):
+            self._interceptor.end_calls(
+                ShuttingDown("Le serveur s'arrête avant la fin de cette requête ; refaites-la.", retry_after=1.0)
+            )
+            await self._idle(end - loop.time())
         # Le dernier appel fini, gRPC fermerait aussitôt la connexion : un pair qui écrit alors (crédit, PING) reçoit
         # EPIPE, et jette la fin de réponse qu'il n'a pas encore lue.
         await asyncio.sleep(_LINGER_SECONDS)
@@ -112,6 +117,13 @@ class RpcServer:
         if path:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
+
+    async def _idle(self, seconds: float) -> bool:
+        """Attend la fin de tous les appels ; faux si elle n'est pas venue."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._interceptor.idle.wait()
+        return self._interceptor.idle.is_set()
 
 
 def _socket_path(address: str) -> str:

@@ -191,15 +191,15 @@ async def watch(clients: Clients) -> None:
 
 
 KINDS: Mapping[str, Kind] = {
-    "chat": Kind(chat, 0.3, model="qwen", clients=2),
-    "typed": Kind(typed_chat, 0.3, model="qwen"),
-    "transcribe": Kind(transcribe, 2.0, model="canary"),
-    "live": Kind(live, 5.0, model="canary"),
-    "diarize": Kind(diarize, 2.0, model="pyannote"),
-    "models": Kind(_get("/v1/models"), 0.05),
-    "status": Kind(_get("/api/admin/status"), 0.1, front=False),
+    "chat": Kind(chat, 0.5, model="qwen", clients=2),
+    "typed": Kind(typed_chat, 0.5, model="qwen"),
+    "transcribe": Kind(transcribe, 4.0, model="canary"),
+    "live": Kind(live, 8.0, model="canary"),
+    "diarize": Kind(diarize, 4.0, model="pyannote"),
+    "models": Kind(_get("/v1/models"), 0.2),
+    "status": Kind(_get("/api/admin/status"), 0.3, front=False),
     "watch": Kind(watch, 0.0, front=False),
-    "page": Kind(_get("/"), 0.2, front=False),
+    "page": Kind(_get("/"), 0.5, front=False),
 }
 
 

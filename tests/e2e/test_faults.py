@@ -30,8 +30,8 @@ FORGIVEN: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 """Par partie : les genres de requêtes qu'elle peut faire échouer, et les motifs admis."""
 
 
-SLOW = frozenset({"transcribe", "live"})
-"""Genres trop lents pour attendre une réussite de chacun après chaque panne."""
+SLOW = frozenset({"transcribe", "live", "diarize"})
+"""Genres trop lents pour attendre une réussite de chacun après la panne d'une partie qui n'est pas leur modèle."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,10 @@ def test_a_part_comes_back_and_the_others_go_on(bench: Bench, part: str, sign: s
     affected, forgiven = FORGIVEN[part]
     product, load = bench.product, bench.load
     others = {name: PARTS[name].pid(product) for name in PARTS if name != part}
-    load.wait_success(60, *affected - SLOW)
     struck = strike(product, part, sign)
     recovery(product, part, struck, RECOVERY_SECONDS)
     load.wait_settled(90, *affected)
-    load.wait_success(60, *(affected if part in MODELS else affected - SLOW))
+    load.wait_success(60, *(affected - {"live"} if part in MODELS else affected - SLOW))
     outcomes = load.take()
     surprises = [o for o in outcomes if o.reason and (o.kind not in affected or o.reason not in forgiven)]
     assert not surprises, describe(outcomes)

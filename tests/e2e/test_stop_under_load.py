@@ -1,0 +1,154 @@
+"""Remplacer les fronts puis arrêter le produit, sous une charge mêlée : aucune requête acceptée n'est perdue."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import grpc.aio
+import httpx
+import psutil
+import pytest
+from passerelle.v1 import (
+    admin_pb2,
+    admin_pb2_grpc,
+    chat_pb2,
+    chat_pb2_grpc,
+    transcribe_pb2,
+    transcribe_pb2_grpc,
+)
+
+from tests.audio_files import DATA
+from tests.e2e.load import KINDS, SPEECH, Load, describe, grpc_reason, live_config
+from tests.e2e.parts import by_argument
+from tests.e2e.product import Product, running_product, sse_events, wait_until
+
+MODELS = ("qwen", "canary")
+PROMPT = "Tell a long story about the sea."
+TOKENS = 80
+Response = transcribe_pb2.StreamTranscribeResponse
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Iterator[Product]:
+    """Produit à un seul front, que le dernier essai arrête."""
+    for key in MODELS:
+        if product.model(key)["state"] == "MODEL_STATE_UNAVAILABLE":
+            assert product.admin("download", key, wait=True).status_code == 200
+    env = {"PASSERELLE_FRONTS": "1", "PASSERELLE_THREADS": "1", "PASSERELLE_STOP_GRACE": "30"}
+    with running_product(tmp_path_factory.mktemp("a"), cache_dir=product.cache_dir, env=env) as found:
+        for key in MODELS:
+            found.ensure_ready(key)
+        yield found
+
+
+def test_replacing_the_only_front_loses_no_request(running: Product) -> None:
+    first, second = by_argument("front", "--index", "0"), by_argument("front", "--index", "1")
+    kinds = {name: kind for name, kind in KINDS.items() if kind.model != "pyannote"}
+    with Load(running, kinds) as load:
+        load.wait_success(90, *kinds)
+        # Aller, puis retour sur la prise d'origine.
+        for leaving, coming in ((first, second), (second, first)):
+            running.process.send_signal(signal.SIGHUP)
+            wait_until(lambda coming=coming: coming(running) > 0, 60, "remplaçant lancé")  # type: ignore[misc]
+            wait_until(lambda leaving=leaving: leaving(running) == 0, 90, "ancien parti")  # type: ignore[misc]
+            load.wait_success(60, "chat", "typed", "models")
+    outcomes = load.take()
+    assert not [o for o in outcomes if o.reason], describe(outcomes)
+    names = {process["name"] for process in running.status()["processes"]}
+    assert "front-0" in names and "front-1" not in names
+
+
+def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
+    children = running.processes()
+    with ThreadPoolExecutor(4) as pool:
+        rest = [pool.submit(_story, running) for _ in range(2)]
+        upload = pool.submit(_upload, running)
+        typed: Future[Any] = pool.submit(asyncio.run, _grpc_streams(running))
+        wait_until(lambda: _busy(running, "qwen") == 3 and _busy(running, "canary") >= 2, 60, "tout est en cours")
+        running.process.send_signal(signal.SIGTERM)
+        for answer in rest:
+            assert sse_events(answer.result())[-1] == "[DONE]"
+        assert "[DONE]" in upload.result() or "transcript.text.done" in upload.result()
+        finish_reasons, watched, heard, live_end = typed.result()
+    assert finish_reasons[-1] == "length"
+    assert watched == "SHUTTING_DOWN"
+    # Le direct a rendu tout ce qu'il avait entendu, bilan compris, avant de dire pourquoi il s'arrête.
+    assert heard[-1].HasField("summary") and any(response.HasField("final") for response in heard)
+    assert live_end == "SHUTTING_DOWN"
+    assert running.process.wait(60) == 0
+    assert not running.run_dir.exists()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+
+
+def _busy(product: Product, key: str) -> int:
+    return int(product.model(key)["replicas"][0].get("running_requests", 0))
+
+
+def _story(product: Product) -> str:
+    body = {
+        "model": "qwen",
+        "messages": [{"role": "user", "content": PROMPT}],
+        "max_tokens": TOKENS,
+        "stream": True,
+        "ignore_eos": True,
+    }
+    return httpx.post(f"{product.base_url}/v1/chat/completions", json=body, timeout=120).text
+
+
+def _upload(product: Product) -> str:
+    files = {"file": ("parole.wav", (DATA / "en" / "austen-0870.wav").read_bytes(), "audio/wav")}
+    form = {"model": "whisper-1", "stream": "true"}
+    response = httpx.post(f"{product.base_url}/v1/audio/transcriptions", data=form, files=files, timeout=120)
+    assert response.status_code == 200, response.text
+    return response.text
+
+
+async def _grpc_streams(product: Product) -> tuple[list[str], str, list[Response], str]:
+    """Une conversation typée, un suivi d'état et un direct sans fin, jusqu'à ce que le serveur les close."""
+    async with grpc.aio.insecure_channel(product.target) as channel:
+        reasons, watched, live = await asyncio.gather(_typed(channel), _watch(channel), _live(channel))
+        return reasons, watched, *live
+
+
+async def _typed(channel: grpc.aio.Channel) -> list[str]:
+    message = chat_pb2.ChatMessage(role=chat_pb2.CHAT_ROLE_USER, content=[chat_pb2.ContentPart(text=PROMPT)])
+    request = chat_pb2.ChatRequest(
+        model="qwen", messages=[message], options=chat_pb2.GenerationOptions(max_tokens=TOKENS)
+    )
+    request.options.extra["ignore_eos"] = True
+    stream = chat_pb2_grpc.ChatServiceStub(channel).StreamChat(chat_pb2.StreamChatRequest(request=request))
+    return [delta.finish_reason async for response in stream for delta in response.deltas]
+
+
+async def _watch(channel: grpc.aio.Channel) -> str:
+    try:
+        async for _ in admin_pb2_grpc.AdminServiceStub(channel).WatchStatus(admin_pb2.WatchStatusRequest()):
+            pass
+    except grpc.aio.AioRpcError as error:
+        return grpc_reason(error)
+    return ""
+
+
+async def _live(channel: grpc.aio.Channel) -> tuple[list[Response], str]:
+    async def speak() -> AsyncIterator[transcribe_pb2.StreamTranscribeRequest]:
+        yield transcribe_pb2.StreamTranscribeRequest(config=live_config())
+        started, sent = time.monotonic(), 0
+        # Au rythme de la parole, et sans fin : seul le serveur peut clore.
+        while True:
+            begin = 44 + sent % (len(SPEECH) - 3244)
+            yield transcribe_pb2.StreamTranscribeRequest(audio=SPEECH[begin : begin + 3200])
+            sent += 3200
+            await asyncio.sleep(max(0.0, started + sent / 32000 - time.monotonic()))
+
+    heard: list[Response] = []
+    try:
+        async for response in transcribe_pb2_grpc.TranscribeServiceStub(channel).StreamTranscribe(speak()):
+            heard.append(response)
+    except grpc.aio.AioRpcError as error:
+        return heard, grpc_reason(error)
+    return heard, ""
