@@ -35,8 +35,8 @@ def main() -> None:
         with Load(product, {name: KINDS[name] for name in LIGHT}) as load:
             load.wait_success(60)
             for _ in range(options.rounds):
-                for part, sign in found:
-                    found[part, sign].append(one_fault(product, load, part, sign))
+                for (part, sign), measures in found.items():
+                    measures.append(one_fault(product, load, part, sign))
     print("| partie | panne | p50 (s) | max (s) |\n|---|---|---|---|")
     for (part, sign), seconds in found.items():
         print(f"| {part} | {FAULTS[sign]} | {statistics.median(seconds):.1f} | {max(seconds):.1f} |")

@@ -194,8 +194,16 @@ class ManagedModel:
         """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche."""
         host = self._tools.replicas
         if all(host.is_ready(process["name"]) for process in processes):
-            self.replicas = await asyncio.gather(*(host.adopt(process, _ignore) for process in processes))
-            return
+            adopting = [host.adopt(process, _ignore) for process in processes]
+            found = await asyncio.gather(*adopting, return_exceptions=True)
+            opened = [one for one in found if isinstance(one, Replica)]
+            if len(opened) == len(found):
+                self.replicas = opened
+                return
+            # Un exemplaire figé en même temps que nous tombions : le plan de contrôle doit servir sans l'attendre.
+            logger.warning("replicas_not_adopted", extra={"model": self.spec.key, "errors": str(found)})
+            for replica in opened:
+                await replica.link.aclose()
 
         async def wait(operation: Operation) -> None:
             self.replicas = await self._gather(

@@ -17,6 +17,7 @@ from server.supervisor.client import SupervisorClient, SupervisorError
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
+_CONNECT_SECONDS = 5.0
 _BUFFER_BYTES = 1024 * 1024
 
 OnPhase = Callable[[str], None]
@@ -122,9 +123,10 @@ class ReplicaHost:
     async def _connected(self, name: str, pid: int, gpus: tuple[int, ...], features: tuple[str, ...]) -> Replica:
         path = self._run_dir / f"{name}.sock"
         try:
-            link = await LinkClient.connect(
-                str(path), "control", max_frame_bytes=self._max_frame_bytes, request_buffer_bytes=_BUFFER_BYTES
-            )
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                link = await LinkClient.connect(
+                    str(path), "control", max_frame_bytes=self._max_frame_bytes, request_buffer_bytes=_BUFFER_BYTES
+                )
         except (OSError, WorkerLost) as error:
             raise ModelLoadFailed(f"L'exemplaire {name} ne répond pas sur sa prise : {error}") from error
         logger.info("replica_ready", extra={"replica": name, "pid": pid})

@@ -25,8 +25,8 @@ PUBLIC_SERVICES = (
 """Services que la réflexion annonce, quel que soit le processus qui les sert."""
 
 _ENVELOPE_BYTES = 1024 * 1024
-_ENDING_SHARE = 0.8
-_LAST_SHARE = 0.9
+_ENDING_SHARE = 0.5
+_LAST_SHARE = 0.95
 """Part du délai d'arrêt après laquelle ce qui n'a pas fini est terminé par une erreur, plutôt que coupé ensuite."""
 _LINGER_SECONDS = 0.3
 

@@ -161,9 +161,10 @@ async def live_requests() -> AsyncIterator[transcribe_pb2.StreamTranscribeReques
 
 
 def live_config() -> transcribe_pb2.StreamTranscribeConfig:
-    """Configuration de l'enregistrement envoyé."""
+    """Configuration de l'enregistrement envoyé, sans hypothèses : deux cœurs ont déjà assez à faire."""
     config = transcribe_pb2.StreamTranscribeConfig()
     config.config.language = "en"
+    config.interim_results = False
     config.config.audio_format.encoding = audio_pb2.AUDIO_ENCODING_PCM_S16LE
     config.config.audio_format.sample_rate_hertz = 16000
     return config

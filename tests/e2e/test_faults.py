@@ -1,6 +1,7 @@
 """Les pannes : chaque partie est tuée, puis figée, sous une charge mêlée ; les autres continuent, elle revient seule."""
 
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ FORGIVEN: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 SLOW = frozenset({"transcribe", "live", "diarize"})
 """Genres trop lents pour attendre une réussite de chacun après la panne d'une partie qui n'est pas leur modèle."""
 
+QUICK = frozenset({"chat", "models", "status", "page"})
+"""Genres dont une requête tient dans le temps d'une panne."""
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -58,7 +62,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         front = psutil.Process(by_argument("front", "--index", "0")(product))
         with Load(product) as load:
             # Ce qui s'ouvre une fois pour toutes l'est alors : connexions, liaisons, fils.
-            load.wait_success(60)
+            load.wait_success(60, *KINDS.keys() - SLOW)
             yield Bench(product, load, sockets(product), processes, front, front.num_fds(), front.memory_info().rss)
 
 
@@ -72,13 +76,18 @@ def test_a_part_comes_back_and_the_others_go_on(bench: Bench, part: str, sign: s
     affected, forgiven = FORGIVEN[part]
     product, load = bench.product, bench.load
     others = {name: PARTS[name].pid(product) for name in PARTS if name != part}
+    begin = time.monotonic()
     struck = strike(product, part, sign)
-    recovery(product, part, struck, RECOVERY_SECONDS)
+    end = begin + recovery(product, part, struck, RECOVERY_SECONDS)
     load.wait_settled(90, *affected)
     load.wait_success(60, *(affected - {"live"} if part in MODELS else affected - SLOW))
     outcomes = load.take()
     surprises = [o for o in outcomes if o.reason and (o.kind not in affected or o.reason not in forgiven)]
     assert not surprises, describe(outcomes)
+    if sign == signal.SIGSTOP:
+        # Figée, elle ne retient personne : les autres requêtes commencent et finissent pendant ce temps.
+        during = {o.kind for o in outcomes if not o.reason and o.started >= begin and o.ended <= end}
+        assert during >= QUICK - affected, describe(outcomes)
     # Personne d'autre n'est tombé ; relancer le plan de contrôle n'a rechargé aucun modèle.
     assert {name: PARTS[name].pid(product) for name in others} == others
 

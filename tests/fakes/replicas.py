@@ -35,7 +35,9 @@ class FakeReplicas:
         return self._replica(name, gpus)
 
     async def adopt(self, process: Mapping[str, Any], _on_phase: Callable[[str], None]) -> Replica:
-        """Un exemplaire retrouvé."""
+        """Un exemplaire retrouvé, ou `error`."""
+        if self.error is not None:
+            raise self.error
         return self._replica(process["name"], ())
 
     async def stop(self, names: Sequence[str], grace: float) -> None:

@@ -11,7 +11,7 @@ import pytest
 from server.cache import Artifacts
 from server.control.journal import Journal
 from server.control.model import FALLS, ManagedModel, ModelState, ModelTools
-from server.control.operations import Changes, OperationState
+from server.control.operations import Changes, OperationKind, OperationState
 from server.domain import Capability, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,
@@ -226,6 +226,26 @@ async def test_a_replica_stopped_on_purpose_is_not_replaced(bench: Bench) -> Non
     await model.load().result()
     await model.replica_exited("m-0", 0, asked=True)
     assert model.operation is None and bench.replicas.started == ["m-0"]
+
+
+async def test_a_replica_that_does_not_answer_does_not_hold_back_the_control(bench: Bench) -> None:
+    bench.replicas.error = ModelLoadFailed("L'exemplaire m-0 ne répond pas sur sa prise.")
+    await bench.model.adopt([{"name": "m-0", "pid": 1, "meta": {}}])
+    operation = bench.model.operation
+    assert operation is not None and operation.kind is OperationKind.LOAD
+    with pytest.raises(ModelLoadFailed):
+        await operation.result()
+    assert bench.replicas.stopped == [("m-0", 0.0)]
+    assert bench.model.operation is None and not bench.model.replicas
+
+
+async def test_a_frozen_replica_is_said(bench: Bench) -> None:
+    model = bench.with_spec(auto_download=True)
+    await model.load().result()
+    await model.replica_exited("m-0", -9, asked=False, frozen=True)
+    assert model.last_failure is not None and "ne répondait plus" in model.last_failure.message
+    assert model.operation is not None
+    await model.operation.result()
 
 
 async def test_adopted_replicas_serve_at_once(bench: Bench) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from server.supervisor.process import Command
@@ -126,6 +127,7 @@ async def test_a_frozen_child_that_is_stopped_goes_within_its_grace(supervisor: 
     pid = await supervisor.spawn(command("figé-0", BEATING))
     await until(standing(tmp_path, "figé-0"))
     os.kill(pid, signal.SIGSTOP)
+    await until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
     assert await supervisor.stop("figé-0", 600) == -signal.SIGKILL
 
 

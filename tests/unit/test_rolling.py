@@ -1,0 +1,84 @@
+"""Le remplacement des fronts, avec de vrais processus et une administration d'Envoy tenue par l'essai."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from server.supervisor.process import Command
+from server.supervisor.rolling import RollingRestart
+from server.supervisor.supervisor import Supervisor
+
+SLEEP = "import time; time.sleep(600)"
+
+
+@dataclass
+class Bench:
+    """Un superviseur, deux fronts et une prise libre."""
+
+    supervisor: Supervisor
+    rolling: RollingRestart
+    folder: Path
+    healthy: set[str] = field(default_factory=set)
+    """Fronts qu'Envoy dit en bonne santé."""
+
+    def running(self) -> set[str]:
+        """Fronts en marche."""
+        return {entry["name"] for entry in self.supervisor.list() if entry["pid"]}
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Répond comme `GET /clusters`."""
+        await reader.readuntil(b"\r\n\r\n")
+        body = "".join(f"fronts::{self.folder / name}.sock::health_flags::healthy\n" for name in self.healthy)
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        writer.close()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    read, write = os.pipe()
+    supervisor = Supervisor(tmp_path, read)
+    names = [f"front-{index}" for index in range(3)]
+    commands = [
+        Command(name, (sys.executable, "-c", SLEEP), dict(os.environ), socket=tmp_path / f"{name}.sock")
+        for name in names
+    ]
+    rolling = RollingRestart(supervisor, commands, tmp_path / "admin.sock", 5.0, ready_seconds=3.0)
+    found = Bench(supervisor, rolling, tmp_path)
+    admin = await asyncio.start_unix_server(found.answer, str(tmp_path / "admin.sock"))
+    rolling.start()
+    await until(lambda: found.running() == {"front-0", "front-1"})
+    yield found
+    await rolling.stop()
+    assert not found.running()
+    admin.close()
+    os.close(write)
+    os.close(read)
+
+
+async def test_each_front_waits_for_its_replacement(bench: Bench) -> None:
+    bench.rolling.ask()
+    bench.rolling.ask()
+    await until(lambda: bench.running() == {"front-0", "front-1", "front-2"})
+    bench.healthy = {"front-0", "front-1", "front-2"}
+    # Les trois noms tournent : le libre remplace front-0, dont la prise sert au remplaçant de front-1.
+    await until(lambda: {entry["name"] for entry in bench.supervisor.list()} == {"front-0", "front-2"})
+    assert bench.running() == {"front-0", "front-2"}
+
+
+async def test_a_replacement_that_never_serves_changes_nothing(bench: Bench) -> None:
+    before = {entry["name"]: entry["pid"] for entry in bench.supervisor.list()}
+    bench.rolling.ask()
+    await until(lambda: "front-2" in bench.running())
+    await until(lambda: "front-2" not in {entry["name"] for entry in bench.supervisor.list()})
+    assert {entry["name"]: entry["pid"] for entry in bench.supervisor.list()} == before
