@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tools import cpu_wheels
-from tools.dgx import FAMILIES, VARIANTS, choose_variant
+from tools.dgx import FAMILIES, VARIANTS, choose_variant, install_dgx
 from tools.engine_suites import SUITES
-from tools.locks import ALL
+from tools.locks import ALL, LOCKS
 from tools.steps import Environment, SetupError
 
 
@@ -49,6 +49,30 @@ def test_without_a_driver_the_variable_decides(tmp_path: Path) -> None:
     assert choose_variant({"PATH": str(tmp_path), "PASSERELLE_CUDA": "cuda12"})[0] == "cuda12"
     with pytest.raises(SetupError, match="PASSERELLE_CUDA : « 11 » inconnu"):
         choose_variant({"PASSERELLE_CUDA": "11"})
+
+
+def test_production_installs_one_environment_per_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = tmp_path / "uv.txt"
+    environ = nvidia_smi(tmp_path, "echo 550.90.07") | {"PASSERELLE_ENVS_DIR": str(tmp_path / "envs")}
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$@" >> {said}\n')
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    pythons = [tmp_path / "envs" / family / "bin" / "python" for family in FAMILIES]
+    for python in pythons:
+        python.parent.mkdir(parents=True)
+        python.write_text("")
+    for _ in range(2):
+        install_dgx(environ)
+    assert said.read_text().splitlines() == [
+        f"pip install --python {python} --require-hashes --no-deps -r {LOCKS / f'dgx-{family}-cuda12.txt'}"
+        for family, python in zip(FAMILIES, pythons, strict=True)
+    ]
+    shown = capsys.readouterr().out
+    assert "Verrous cuda12 : pilote NVIDIA 550.90.07." in shown
+    assert "vllm, verrou cuda12 (5,2 Go au plus)" in shown
 
 
 def test_every_environment_has_its_lock() -> None:
