@@ -18,7 +18,7 @@ class Suite:
     """Essais d'un moteur."""
 
     family: str
-    """Environnement, verrou et fichier d'essais."""
+    """Nom de l'environnement, du verrou et des fichiers d'essais."""
     engine: str
     """Nom du moteur dans un profil."""
 
@@ -28,9 +28,9 @@ class Suite:
         return Environment(ROOT / ".engines" / self.family)
 
     @property
-    def tests(self) -> str:
-        """Fichier d'essais."""
-        return f"tests/engines/test_{self.family}.py"
+    def tests(self) -> list[str]:
+        """Fichiers d'essais."""
+        return [str(path) for path in sorted((ROOT / "tests" / "engines").glob(f"test_{self.family}*.py"))]
 
 
 SUITES = (Suite("vllm", "vllm"), Suite("nemo", "canary"), Suite("pyannote", "pyannote"))
@@ -52,6 +52,8 @@ def install(suite: Suite) -> None:
 
 def play(suite: Suite) -> None:
     """Joue les essais d'un moteur ; un échec arrête tout."""
+    if not suite.tests:
+        raise SetupError(f"aucun essai de {suite.family} (tests/engines/test_{suite.family}*.py).")
     environ = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")]),
@@ -59,7 +61,7 @@ def play(suite: Suite) -> None:
         "HF_HUB_OFFLINE": "1",
     }
     # Un avertissement d'une bibliothèque de moteur n'est pas une faute d'ici.
-    command = (str(suite.environment.python), "-m", "pytest", "-q", "-o", "filterwarnings=default", suite.tests)
+    command = (str(suite.environment.python), "-m", "pytest", "-q", "-o", "filterwarnings=default", *suite.tests)
     subprocess.run(command, cwd=ROOT, env=environ, check=True)
 
 
