@@ -36,9 +36,20 @@ def install_dgx(environ: Mapping[str, str] = os.environ) -> None:
     folder = Path(environ.get("PASSERELLE_ENVS_DIR", "").strip() or ROOT / ".envs").expanduser().resolve()
     for family in FAMILIES:
         environment = Environment(folder / family)
+        clear_other_variant(environment, variant)
         environment.create(f"l'environnement de {family} ({environment.folder})")
         title = f"{family}, verrou {variant} ({_GIGABYTES[variant][family]} Go au plus)"
         environment.lock(f"dgx-{family}-{variant}", title, uv=True)
+
+
+def clear_other_variant(environment: Environment, variant: str) -> None:
+    """Retire un environnement rempli pour un autre pilote : des bibliothèques CUDA de deux versions s'y mêleraient."""
+    mark = environment.folder / ".variante"
+    if mark.is_file() and mark.read_text() != variant:
+        print(f"→ retrait de {environment.folder}, fait pour {mark.read_text()}", flush=True)
+        shutil.rmtree(environment.folder)
+    environment.folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(variant)
 
 
 def choose_variant(environ: Mapping[str, str]) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tools import cpu_wheels
-from tools.dgx import FAMILIES, VARIANTS, choose_variant, install_dgx
+from tools.dgx import FAMILIES, VARIANTS, choose_variant, clear_other_variant, install_dgx
 from tools.engine_suites import SUITES
 from tools.locks import ALL, LOCKS
 from tools.steps import Environment, SetupError
@@ -73,6 +73,19 @@ def test_production_installs_one_environment_per_engine(
     shown = capsys.readouterr().out
     assert "Verrous cuda12 : pilote NVIDIA 550.90.07." in shown
     assert "vllm, verrou cuda12 (5,2 Go au plus)" in shown
+
+
+def test_an_environment_made_for_another_driver_is_made_again(tmp_path: Path) -> None:
+    environment = Environment(tmp_path / "vllm")
+    kept = environment.folder / "paquet"
+    clear_other_variant(environment, "cuda12")
+    kept.write_text("")
+    clear_other_variant(environment, "cuda12")
+    assert kept.is_file()
+    clear_other_variant(environment, "cuda13")
+    assert not kept.exists()
+    clear_other_variant(environment, "cuda13")
+    assert environment.folder.is_dir()
 
 
 def test_every_environment_has_its_lock() -> None:
