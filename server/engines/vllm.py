@@ -45,6 +45,7 @@ class VllmEngine:
         self._spec = spec
         self._serving: OpenAiServing | None = None
         self._features: frozenset[str] = frozenset()
+        self._max_running = 0
         self._abandoned = threading.Event()
         self._asleep = False
 
@@ -54,7 +55,7 @@ class VllmEngine:
 
     @property
     def max_running(self) -> int:
-        return self._opened().max_running
+        return self._max_running
 
     async def open(self) -> None:
         for name, value in environment(
@@ -75,6 +76,7 @@ class VllmEngine:
         self._serving = serving
         await serving.start()
         self._features = serving.features()
+        self._max_running = serving.max_running
 
     async def warm_up(self) -> None:
         request = {"model": self._spec.model_key, "prompt": "Hi", "max_tokens": 1}
@@ -160,7 +162,7 @@ class VllmEngine:
         if self._abandoned.is_set():
             raise ModelLoadFailed("Le chargement a été abandonné.")
         try:
-            return OpenAiServing(self._spec)
+            return OpenAiServing.load(self._spec)
         except PasserelleError:
             raise
         except Exception as error:

@@ -49,20 +49,28 @@ class _Parser(RaisingParser, FlexibleArgumentParser):  # type: ignore[misc]
 class OpenAiServing:
     """Moteur ouvert, et ce qui lui parle au schéma d'OpenAI."""
 
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, engine: Any, arguments: argparse.Namespace, key: str) -> None:
+        self.engine = engine
+        self._args = arguments
+        self._key = key
+        self._state = State()
+
+    @classmethod
+    def load(cls, spec: EngineSpec) -> "OpenAiServing":
         """Charge le modèle : de dix secondes à plusieurs minutes, hors de la boucle.
 
         Raises:
-            ModelLoadFailed: option refusée, ou vLLM n'a pas pu s'ouvrir.
+            ModelLoadFailed: option refusée.
             CudaUnusable: cette installation de vLLM n'est pas pour CUDA.
+            Exception: de vLLM, qui n'a pas pu s'ouvrir.
         """
         _check_platform(spec.device)
-        self._key = spec.model_key
-        self._args = _arguments(spec)
-        self.engine: Any = AsyncLLM.from_engine_args(
-            AsyncEngineArgs.from_cli_args(self._args), usage_context=UsageContext.OPENAI_API_SERVER
+        arguments = _arguments(spec)
+        # Le contexte d'usage donne à l'ordonnanceur les mêmes tailles que `vllm serve`.
+        engine = AsyncLLM.from_engine_args(
+            AsyncEngineArgs.from_cli_args(arguments), usage_context=UsageContext.OPENAI_API_SERVER
         )
-        self._state = State()
+        return cls(engine, arguments, spec.model_key)
 
     async def start(self) -> None:
         """Prépare la façade, sur la boucle qui servira."""

@@ -60,19 +60,20 @@ def adapter(folder: Path) -> Path:
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
+    targets = ("q_proj", "o_proj")
     settings = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "r": 8,
         "lora_alpha": 64,
         "bias": "none",
-        "target_modules": ["q_proj", "o_proj"],
+        "target_modules": targets,
     }
     (folder / "adapter_config.json").write_text(json.dumps(settings), encoding="utf-8")
     chance = torch.Generator().manual_seed(1)
     weights = {}
     for layer in range(LAYERS):
-        for name in settings["target_modules"]:
+        for name in targets:
             base = f"base_model.model.model.language_model.layers.{layer}.self_attn.{name}"
             weights[f"{base}.lora_A.weight"] = torch.randn(8, HIDDEN, generator=chance)
             weights[f"{base}.lora_B.weight"] = torch.randn(HIDDEN, 8, generator=chance)

@@ -1,6 +1,7 @@
 """Ouvrir vLLM dans un essai, et regarder ce qu'il mène."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ from server.engines.base import EngineSpec
 from server.engines.vllm import VllmEngine, create_engine
 from tests.engines.qwen3_vl import build
 
-OPTIONS = {
+DEVICE = os.environ.get("PASSERELLE_TEST_DEVICE", "cpu")
+"""`cpu`, ou `cuda` pour jouer les mêmes essais sur un GPU."""
+OPTIONS: dict[str, Any] = {
     "load_format": "dummy",
     "enforce_eager": True,
     "max_model_len": 2048,
@@ -20,11 +23,13 @@ OPTIONS = {
     "limit_mm_per_prompt": {"image": 2, "video": 0},
 }
 """Options d'un modèle minuscule, aux poids tirés au hasard."""
+if DEVICE == "cuda":
+    OPTIONS["gpu_memory_utilization"] = 0.1
 
 
 def spec(folder: Path, **more: Any) -> EngineSpec:
-    """Le modèle minuscule, sur le processeur, avec des options en plus."""
-    return EngineSpec("qwen", build(folder), options=OPTIONS | more, device="cpu", threads=2)
+    """Le modèle minuscule, avec des options en plus."""
+    return EngineSpec("qwen", build(folder), options=OPTIONS | more, device=DEVICE, threads=2)
 
 
 def family() -> list[psutil.Process]:
