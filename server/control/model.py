@@ -6,7 +6,6 @@ L'état n'est jamais écrit : il se déduit du disque, des exemplaires prêts et
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,18 +17,13 @@ from server.control.journal import Journal
 from server.control.loadable import check_loadable
 from server.control.operations import Changes, Failure, Operation, OperationKind, OperationState
 from server.control.replicas import Replica, ReplicaHost
+from server.control.setbacks import FALLS, FALLS_WINDOW, Setbacks
+from server.control.work import Work
 from server.domain import ModelSpec
-from server.errors import InternalError, InvalidState, ModelLoadFailed, ModelLoading, PasserelleError
+from server.errors import InvalidState, ModelLoadFailed, ModelLoading
 
 logger = logging.getLogger(__name__)
 
-FALLS = 3
-"""Chutes d'exemplaires dans la fenêtre avant de ne plus relancer."""
-FALLS_WINDOW = 300.0
-"""Fenêtre des chutes, en secondes."""
-
-_FIRST_RETRY = 5.0
-_MAX_RETRY = 300.0
 _STOP_MARGIN = 5.0
 _DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")
 
@@ -68,17 +62,26 @@ class ManagedModel:
         self.spec = spec
         self.artifacts = Artifacts()
         self.replicas: list[Replica] = []
-        self.operation: Operation | None = None
-        self.last_failure: Failure | None = None
         self.selected_gpus: tuple[int, ...] = spec.gpus
         self.created_at = time.time()
         self._tools = tools
         self._engine_available = engine_available
-        self._task: asyncio.Task[None] | None = None
-        self._cancelled: set[str] = set()
-        self._falls: deque[float] = deque()
-        self._load_failures = 0
-        self._retry_at = 0.0
+        self._setbacks = Setbacks(time.monotonic)
+        self._work = Work(spec.key, tools.journal, tools.changes.notify, self._ended)
+
+    @property
+    def operation(self) -> Operation | None:
+        """Opération en cours."""
+        return self._work.operation
+
+    @property
+    def last_failure(self) -> Failure | None:
+        """Dernier échec, jusqu'à la prochaine réussite."""
+        return self._setbacks.last
+
+    @last_failure.setter
+    def last_failure(self, failure: Failure | None) -> None:
+        self._setbacks.last = failure
 
     @property
     def state(self) -> ModelState:
@@ -105,8 +108,10 @@ class ManagedModel:
             InvalidState: une autre opération est en cours.
         """
         if self.artifacts.complete:
-            return self._nothing_to_do(OperationKind.DOWNLOAD)
-        return self._joined(OperationKind.DOWNLOAD) or self._begin(OperationKind.DOWNLOAD, self._download, operation_id)
+            return self._work.nothing_to_do(OperationKind.DOWNLOAD)
+        return self._work.joined(OperationKind.DOWNLOAD) or self._work.begin(
+            OperationKind.DOWNLOAD, self._download, operation_id
+        )
 
     def load(self, gpus: Sequence[int] = (), replicas: int | None = None) -> Operation:
         """Charge le modèle ; sans effet s'il l'est.
@@ -116,8 +121,8 @@ class ManagedModel:
             InvalidState: une autre opération est en cours.
         """
         if self.state is ModelState.READY:
-            return self._nothing_to_do(OperationKind.LOAD)
-        joined = self._joined(OperationKind.LOAD, OperationKind.RESTART)
+            return self._work.nothing_to_do(OperationKind.LOAD)
+        joined = self._work.joined(OperationKind.LOAD, OperationKind.RESTART)
         if joined is not None:
             return joined
         check_loadable(
@@ -130,9 +135,9 @@ class ManagedModel:
         if gpus:
             self.selected_gpus = tuple(gpus)
             self._tools.journal.choose(f"gpus/{self.spec.key}", list(gpus))
-        self._falls.clear()
+        self._setbacks.forgive_falls()
         count = replicas or self.spec.replicas
-        return self._begin(OperationKind.LOAD, lambda operation: self._load(operation, count))
+        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, count))
 
     def unload(self, *, force: bool = False) -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
@@ -144,13 +149,11 @@ class ManagedModel:
         if operation is not None and operation.kind is OperationKind.UNLOAD:
             return operation
         if operation is not None and operation.kind is OperationKind.DOWNLOAD:
-            raise self._busy(operation)
+            raise self._work.busy(operation)
         if operation is None and not self.replicas:
-            return self._nothing_to_do(OperationKind.UNLOAD)
-        previous = self._task if operation is not None else None
-        if operation is not None:
-            self._cancelled.add(operation.id)
-        return self._begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
+            return self._work.nothing_to_do(OperationKind.UNLOAD)
+        previous = self._work.supersede()
+        return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
 
     async def cancel(self, operation: Operation) -> None:
         """Annule l'opération en cours et attend qu'elle soit défaite.
@@ -160,10 +163,7 @@ class ManagedModel:
         """
         if operation.kind is OperationKind.UNLOAD:
             raise InvalidState("Un déchargement ne s'annule pas ; rechargez le modèle ensuite.")
-        self._cancelled.add(operation.id)
-        if self._task is not None:
-            self._task.cancel()
-        await operation.done.wait()
+        await self._work.cancel(operation)
 
     async def ensure(self, timeout: float) -> None:
         """Attend que le modèle soit prêt, en le chargeant au besoin.
@@ -177,7 +177,7 @@ class ManagedModel:
                 while self.state is not ModelState.READY:
                     operation = self.operation
                     if operation is None:
-                        self._check_retry()
+                        self._setbacks.check_retry()
                         operation = self.load()
                     if operation.kind is OperationKind.UNLOAD:
                         await operation.done.wait()
@@ -203,7 +203,7 @@ class ManagedModel:
                 [process["name"] for process in processes],
             )
 
-        self._begin(OperationKind.LOAD, wait)
+        self._work.begin(OperationKind.LOAD, wait)
 
     async def replica_exited(self, name: str, code: int, *, asked: bool) -> None:
         """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès."""
@@ -215,24 +215,20 @@ class ManagedModel:
         await lost.link.aclose()
         if asked or self.operation is not None:
             return
-        now = time.monotonic()
-        self._falls.append(now)
-        while self._falls[0] < now - FALLS_WINDOW:
-            self._falls.popleft()
         message = f"L'exemplaire {name} s'est arrêté tout seul (code {code})"
-        if len(self._falls) >= FALLS:
-            logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": len(self._falls)})
+        delay = self._setbacks.fall()
+        if delay is None:
+            logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": FALLS})
             self.last_failure = Failure.of(
                 ModelLoadFailed(
                     f"{message}, {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
                 )
             )
-            self._retry_at = now + FALLS_WINDOW
             self._tools.changes.notify()
             return
         self.last_failure = Failure.of(ModelLoadFailed(f"{message} ; il est relancé."))
         index = int(name.rpartition("-")[2])
-        self._begin(OperationKind.RESTART, lambda operation: self._restart(operation, index, lost.gpus))
+        self._work.begin(OperationKind.RESTART, lambda operation: self._restart(operation, index, lost.gpus, delay))
 
     def look(self, artifacts: Artifacts) -> bool:
         """Prend ce que le disque contient ; vrai si cela a changé."""
@@ -242,96 +238,16 @@ class ManagedModel:
 
     async def aclose(self) -> None:
         """Abandonne l'opération en cours, sans toucher aux exemplaires."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._work.aclose()
         for replica in self.replicas:
             await replica.link.aclose()
 
-    def _nothing_to_do(self, kind: OperationKind) -> Operation:
-        operation = Operation(kind, self.spec.key)
-        operation.finish(OperationState.SUCCEEDED)
-        return operation
-
-    def _joined(self, *kinds: OperationKind) -> Operation | None:
-        """Opération en cours du même genre, que l'appelant rejoint."""
-        operation = self.operation
-        if operation is None:
-            return None
-        if operation.kind in kinds:
-            return operation
-        raise self._busy(operation)
-
-    def _busy(self, operation: Operation) -> InvalidState:
-        return InvalidState(
-            f"Le modèle « {self.spec.key} » est déjà en cours d'opération ({operation.kind}, {operation.id}) ; "
-            "attendez-la ou annulez-la.",
-            metadata={"model": self.spec.key, "operation_id": operation.id},
-            retry_after=2.0,
-        )
-
-    def _check_retry(self) -> None:
-        """Une requête ne relance pas aussitôt un chargement qui vient d'échouer."""
-        wait = self._retry_at - time.monotonic()
-        if wait > 0 and self.last_failure is not None:
-            error = self.last_failure.error()
-            error.retry_after = wait
-            raise error
-
-    def _begin(
-        self, kind: OperationKind, work: Callable[[Operation], Awaitable[None]], operation_id: str = ""
-    ) -> Operation:
-        operation = Operation(kind, self.spec.key)
-        if operation_id:
-            operation.id = operation_id
-        self.operation = operation
-        self._tools.journal.save(operation)
-        self._task = asyncio.create_task(self._run(operation, work))
-        self._tools.changes.notify()
-        logger.info("operation_started", extra={"operation": operation.id, "kind": kind, "model": self.spec.key})
-        return operation
-
-    async def _run(self, operation: Operation, work: Callable[[Operation], Awaitable[None]]) -> None:
-        state, failure = OperationState.SUCCEEDED, None
-        try:
-            await work(operation)
-        except asyncio.CancelledError:
-            if operation.id not in self._cancelled:
-                raise
-            state = OperationState.CANCELLED
-        except PasserelleError as error:
-            state, failure = OperationState.FAILED, Failure.of(error)
-        except Exception as error:
-            logger.exception("operation_crashed", extra={"operation": operation.id})
-            failure = Failure.of(InternalError(f"L'opération a échoué de façon imprévue ({type(error).__name__})."))
-            state = OperationState.FAILED
-        self._cancelled.discard(operation.id)
-        self._remember(operation.kind, state, failure)
+    async def _ended(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
+        if state is not OperationState.CANCELLED:
+            self.last_failure = failure
+            if kind in (OperationKind.LOAD, OperationKind.RESTART):
+                (self._setbacks.load_failed if failure else self._setbacks.loaded)()
         self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
-        if self.operation is operation:
-            self.operation = None
-        operation.finish(state, failure)
-        self._tools.journal.save(operation)
-        self._tools.changes.notify()
-        logger.info(
-            "operation_finished",
-            extra={
-                "operation": operation.id,
-                "model": self.spec.key,
-                "state": state,
-                "reason": failure.reason if failure else "",
-            },
-        )
-
-    def _remember(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
-        if state is OperationState.CANCELLED:
-            return
-        self.last_failure = failure
-        if kind not in (OperationKind.LOAD, OperationKind.RESTART):
-            return
-        self._load_failures = self._load_failures + 1 if failure else 0
-        if failure:
-            self._retry_at = time.monotonic() + min(_MAX_RETRY, _FIRST_RETRY * 2 ** (self._load_failures - 1))
 
     async def _download(self, operation: Operation) -> None:
         operation.progress.phase = "resolving"
@@ -354,7 +270,9 @@ class ManagedModel:
             [f"{self.spec.key}-{index}" for index in range(count)],
         )
 
-    async def _restart(self, operation: Operation, index: int, gpus: tuple[int, ...]) -> None:
+    async def _restart(self, operation: Operation, index: int, gpus: tuple[int, ...], delay: float) -> None:
+        operation.progress.phase = "backoff"
+        await asyncio.sleep(delay)
         starting = self._tools.replicas.start(self.spec, index, gpus, self._phase_of(operation))
         self.replicas += await self._gather([starting], [f"{self.spec.key}-{index}"])
 

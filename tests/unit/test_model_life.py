@@ -10,8 +10,9 @@ import pytest
 
 from server.cache import Artifacts
 from server.control.journal import Journal
-from server.control.model import FALLS, ManagedModel, ModelState, ModelTools
+from server.control.model import ManagedModel, ModelState, ModelTools
 from server.control.operations import Changes, OperationState
+from server.control.setbacks import FALLS
 from server.domain import Capability, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,
