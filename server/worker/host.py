@@ -64,7 +64,7 @@ class WorkerHost:
         self._idle.set()
         self._still = asyncio.Event()
         self._still.set()
-        self._nap = Nap(engine, self._still, self._admit)
+        self.nap = Nap(engine, self._still, self._admit)
 
     def load(self) -> link_pb2.Load:
         """Charge de cet instant."""
@@ -74,7 +74,7 @@ class WorkerHost:
             max_running=self._engine.max_running,
             max_waiting=self._max_waiting,
             steps=self._steps,
-            asleep=self._nap.asleep,
+            asleep=self.nap.asleep,
         )
 
     def submit(self, link: FrontLink, request: link_pb2.Submit) -> None:
@@ -84,7 +84,7 @@ class WorkerHost:
             link.fail(request.id, ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
             return
         if request.kind == link_pb2.REQUEST_KIND_LIVE:
-            if self._nap.holding:
+            if self.nap.holding:
                 link.fail(request.id, ShuttingDown("Le modèle dort ; réessayez.", retry_after=_RETRY_SECONDS))
                 return
             if len(self._inputs) >= self._max_live:
@@ -92,7 +92,7 @@ class WorkerHost:
                 return
             self._inputs[key] = RequestInput(lambda size: link.give_back(request.id, size))
             self._start(key, request)
-        elif self._nap.holding or self._busy() >= self._engine.max_running:
+        elif self.nap.holding or self._busy() >= self._engine.max_running:
             if len(self._waiting) >= self._max_waiting:
                 link.fail(request.id, self._full())
                 return
@@ -106,11 +106,11 @@ class WorkerHost:
 
     def sleep(self, link: FrontLink, request: link_pb2.Sleep) -> None:
         """Endort le moteur ; les requêtes à venir attendront son réveil."""
-        self._answer(link, request.id, self._nap.sleep(request.level, request.grace_seconds))
+        self._answer(link, request.id, self.nap.sleep(request.level, request.grace_seconds))
 
     def wake(self, link: FrontLink, request: link_pb2.Wake) -> None:
         """Réveille le moteur."""
-        self._answer(link, request.id, self._nap.wake())
+        self._answer(link, request.id, self.nap.wake())
 
     def input(self, link: FrontLink, chunk: link_pb2.InputChunk) -> None:
         """Suite d'un flux en direct, peut-être déjà fini."""
@@ -136,7 +136,7 @@ class WorkerHost:
     async def drain(self, grace: float) -> None:
         """N'admet plus rien, et attend la fin des requêtes au plus `grace` secondes."""
         self._draining = True
-        if self._nap.holding:
+        if self.nap.holding:
             for key in tuple(self._waiting):
                 key[0].fail(key[1], ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
                 self._abandon(key)
@@ -214,7 +214,7 @@ class WorkerHost:
 
     def _admit(self) -> None:
         """Fait entrer les requêtes qui attendent, autant que le moteur en mène."""
-        while self._waiting and not self._nap.holding and self._busy() < self._engine.max_running:
+        while self._waiting and not self.nap.holding and self._busy() < self._engine.max_running:
             self._start(*self._waiting.popitem(last=False))
         if not self._running:
             self._still.set()

@@ -81,8 +81,8 @@ async def test_what_runs_ends_before_the_engine_sleeps(tmp_path: Path) -> None:
         running = asyncio.create_task(text(ask(front)))
         await until(lambda: bench.host.load().running == 1)
         falling = asyncio.create_task(control.sleep(1, 60.0))
-        await asyncio.sleep(0)
-        late = asyncio.create_task(text(ask(control)))  # par la même prise, donc après l'endormissement
+        await until(lambda: bench.host.nap.holding)
+        late = asyncio.create_task(text(ask(front)))
         await until(lambda: bench.host.load().waiting == 1)
         assert engine.level is None
         engine.gate.set()
