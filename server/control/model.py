@@ -1,23 +1,31 @@
 """Un modèle et sa vie : le seul endroit où son état change.
 
-L'état n'est jamais écrit : il se déduit du disque, des exemplaires prêts et de l'opération en cours.
+L'état n'est jamais écrit : il se déduit du disque, des exemplaires et de l'opération en cours. Chaque changement passe
+par `_changed`, qui le montre et le journalise.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from server.cache import Artifacts
+from server.control.choices import Choices, LoadOrder
+from server.control.crew import Crew
 from server.control.downloads import Downloader
+from server.control.gpu.board import GpuBoard
+from server.control.gpu.placement import Plan, plan
+from server.control.gpu.release import Freed
 from server.control.journal import Journal
 from server.control.loadable import check_loadable
+from server.control.loading import Move, again, first, resize
 from server.control.operations import Changes, Failure, Operation, OperationKind, OperationState
-from server.control.replicas import Replica, ReplicaHost
+from server.control.replicas import Replica, ReplicaHost, said
 from server.control.setbacks import FALLS, FALLS_WINDOW, Setbacks
+from server.control.usage import Usage
 from server.control.work import Work
 from server.domain import ModelSpec
 from server.errors import InvalidState, ModelLoadFailed, ModelLoading
@@ -26,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _STOP_MARGIN = 5.0
 _DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")
+_NOTHING = LoadOrder()
 
 
 class ModelState(StrEnum):
@@ -36,6 +45,7 @@ class ModelState(StrEnum):
     CACHED = "CACHED"
     LOADING = "LOADING"
     READY = "READY"
+    ASLEEP = "ASLEEP"
     UNLOADING = "UNLOADING"
 
 
@@ -49,10 +59,12 @@ class ModelTools:
     changes: Changes
     inspect: Callable[[ModelSpec], Artifacts]
     """Regarde le disque ; peut bloquer."""
-    gpu_count: Callable[[], int]
-    """Nombre de GPU visibles."""
+    gpus: GpuBoard
     stop_grace: float
     """Secondes laissées aux requêtes en cours quand un modèle se décharge."""
+    clock: Callable[[], float] = time.monotonic
+    """Horloge monotone, en secondes."""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class ManagedModel:
@@ -61,18 +73,28 @@ class ManagedModel:
     def __init__(self, spec: ModelSpec, tools: ModelTools, *, engine_available: bool) -> None:
         self.spec = spec
         self.artifacts = Artifacts()
-        self.replicas: list[Replica] = []
-        self.selected_gpus: tuple[int, ...] = spec.gpus
-        self.created_at = time.time()
+        self.choices = Choices.of(spec)
+        self.created_at = self.state_since = time.time()
+        self.usage = Usage(tools.clock)
         self._tools = tools
         self._engine_available = engine_available
-        self._setbacks = Setbacks(time.monotonic)
-        self._work = Work(spec.key, tools.journal, tools.changes.notify, self._ended)
+        self._setbacks = Setbacks(tools.clock)
+        self._crew = Crew(spec.key, tools.replicas, tools.gpus, self._changed)
+        self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle)
+        self._order = _NOTHING
+        self._fallen: list[Replica] = []
+        self._departures: set[asyncio.Task[None]] = set()
+        self._shown = ("", "")
 
     @property
     def operation(self) -> Operation | None:
         """Opération en cours."""
         return self._work.operation
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """Exemplaires prêts, ou endormis."""
+        return self._crew.ready
 
     @property
     def last_failure(self) -> Failure | None:
@@ -89,8 +111,11 @@ class ManagedModel:
         operation = self.operation
         if operation is not None and operation.kind is OperationKind.UNLOAD:
             return ModelState.UNLOADING
-        if self.replicas:
-            return ModelState.READY
+        if self._crew.ready:
+            if not self._crew.resting:
+                return ModelState.READY
+            waking = operation is not None and operation.kind is OperationKind.WAKE
+            return ModelState.LOADING if waking else ModelState.ASLEEP
         if operation is not None:
             downloading = operation.kind is OperationKind.DOWNLOAD or operation.progress.phase in _DOWNLOAD_PHASES
             return ModelState.DOWNLOADING if downloading else ModelState.LOADING
@@ -100,6 +125,11 @@ class ManagedModel:
     def features(self) -> tuple[str, ...]:
         """Options honorées : celles du moteur chargé, sinon celles du profil."""
         return self.replicas[0].features if self.replicas else self.spec.features
+
+    @property
+    def evictable(self) -> bool:
+        """Vrai s'il peut laisser sa place : chargé, ni épinglé, ni occupé, ni en cours d'opération."""
+        return bool(self.replicas) and not self.choices.pinned and self.operation is None and not self.usage.busy
 
     def download(self, operation_id: str = "") -> Operation:
         """Télécharge les poids ; sans effet s'ils sont là.
@@ -113,31 +143,53 @@ class ManagedModel:
             OperationKind.DOWNLOAD, self._download, operation_id
         )
 
-    def load(self, gpus: Sequence[int] = (), replicas: int | None = None) -> Operation:
-        """Charge le modèle ; sans effet s'il l'est.
+    def foresee(self, order: LoadOrder, *, without: Collection[str] = ()) -> tuple[Move, Plan]:
+        """Ce qu'un ordre de chargement ferait, et s'il tient, si les exemplaires `without` n'étaient plus là.
 
         Raises:
-            PasserelleError: celles de `check_loadable`.
+            NoGpuVisible: le modèle exige un GPU, aucun n'est visible.
+            InvalidRequest: GPU, exemplaires ou options qui ne conviennent pas.
+            EngineUnavailable: moteur non fourni.
+            InvalidState: options changées sur un modèle chargé.
+        """
+        board = self._tools.gpus
+        self._check(order, complete=True)
+        if self.replicas:
+            move = resize(self.spec, self.artifacts, self.choices, order, self.replicas)
+        else:
+            move = first(self.spec, self.artifacts, self.choices, order)
+        return move, plan(board, move.demand, without=without)
+
+    def load(self, order: LoadOrder = _NOTHING, room: "Sequence[ManagedModel]" = ()) -> Operation:
+        """Charge le modèle, change ses exemplaires s'il l'est, ou le réveille ; sans effet si l'ordre est déjà suivi.
+
+        `room` nomme les modèles à décharger d'abord.
+
+        Raises:
+            PasserelleError: celles de `check_loadable` et de `Plan.check`.
             InvalidState: une autre opération est en cours.
         """
-        if self.state is ModelState.READY:
-            return self._work.nothing_to_do(OperationKind.LOAD)
+        if self._crew.resting:
+            return self.wake()
         joined = self._work.joined(OperationKind.LOAD, OperationKind.RESTART)
         if joined is not None:
-            return joined
-        check_loadable(
-            self.spec,
-            gpus,
-            visible_gpus=self._tools.gpu_count(),
-            engine_available=self._engine_available,
-            complete=self.artifacts.complete,
-        )
-        if gpus:
-            self.selected_gpus = tuple(gpus)
-            self._tools.journal.choose(f"gpus/{self.spec.key}", list(gpus))
+            if order in (_NOTHING, self._order):
+                return joined
+            raise self._work.busy(joined)
+        if not self.replicas:
+            self._check(order, complete=self.artifacts.complete)
+        move, found = self.foresee(order, without=[one.id for other in room for one in other.replicas])
+        found.check()
+        move.choices.save(self.spec.key, self._tools.journal, self.choices)
+        self.choices = move.choices
+        if self.replicas and not found.seats and not move.leaving:
+            self._changed()
+            return self._work.nothing_to_do(OperationKind.LOAD)
         self._setbacks.forgive_falls()
-        count = replicas or self.spec.replicas
-        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, count))
+        self._order = order
+        if not room:
+            self._crew.reserve(found)
+        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, found, room))
 
     def unload(self, *, force: bool = False) -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
@@ -155,18 +207,55 @@ class ManagedModel:
         previous = self._work.supersede()
         return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
 
+    def sleep(self, level: int = 1) -> Operation:
+        """Endort le modèle : la mémoire des GPU est rendue, les processus restent ; sans effet s'il dort.
+
+        Raises:
+            InvalidState: le modèle n'est pas chargé, ou une autre opération est en cours.
+        """
+        joined = self._work.joined(OperationKind.SLEEP)
+        if joined is not None:
+            return joined
+        if self._crew.resting:
+            return self._work.nothing_to_do(OperationKind.SLEEP)
+        if not self.replicas:
+            raise InvalidState(f"« {self.spec.key} » n'est pas chargé.", metadata={"model": self.spec.key})
+        return self._work.begin(OperationKind.SLEEP, lambda operation: self._sleep(operation, level))
+
+    def wake(self) -> Operation:
+        """Réveille le modèle, si ses GPU ont encore la place ; sans effet s'il ne dort pas.
+
+        Raises:
+            InvalidState: le modèle n'est pas chargé, ou une autre opération est en cours.
+            PasserelleError: celles de `Plan.check`.
+        """
+        joined = self._work.joined(OperationKind.WAKE)
+        if joined is not None:
+            return joined
+        if not self.replicas:
+            raise InvalidState(f"« {self.spec.key} » n'est pas chargé.", metadata={"model": self.spec.key})
+        if not self._crew.resting:
+            return self._work.nothing_to_do(OperationKind.WAKE)
+        board = self._tools.gpus
+        plans = [plan(board, one) for one in again(self.spec, self.artifacts, self.choices, self.replicas)]
+        for found in plans:
+            found.check()
+        for found in plans:
+            self._crew.reserve(found)
+        return self._work.begin(OperationKind.WAKE, self._wake)
+
     async def cancel(self, operation: Operation) -> None:
         """Annule l'opération en cours et attend qu'elle soit défaite.
 
         Raises:
-            InvalidState: un déchargement ne s'annule pas.
+            InvalidState: ni un déchargement ni un réveil ne s'annulent.
         """
-        if operation.kind is OperationKind.UNLOAD:
-            raise InvalidState("Un déchargement ne s'annule pas ; rechargez le modèle ensuite.")
+        if operation.kind in (OperationKind.UNLOAD, OperationKind.WAKE):
+            raise InvalidState("Un déchargement ou un réveil ne s'annule pas ; demandez l'inverse ensuite.")
         await self._work.cancel(operation)
 
     async def ensure(self, timeout: float) -> None:
-        """Attend que le modèle soit prêt, en le chargeant au besoin.
+        """Attend que le modèle soit prêt, en le chargeant ou en le réveillant au besoin.
 
         Raises:
             ModelLoading: pas prêt dans le délai.
@@ -175,11 +264,11 @@ class ManagedModel:
         try:
             async with asyncio.timeout(timeout):
                 while self.state is not ModelState.READY:
-                    operation = self.operation
-                    if operation is None:
+                    if self.operation is None:
                         self._setbacks.check_retry()
-                        operation = self.load()
-                    if operation.kind is OperationKind.UNLOAD:
+                        await self._tools.gpus.refresh()
+                    operation = self.operation or self.load()
+                    if operation.kind in (OperationKind.UNLOAD, OperationKind.SLEEP):
                         await operation.done.wait()
                     else:
                         await operation.result()
@@ -191,17 +280,20 @@ class ManagedModel:
             ) from None
 
     async def adopt(self, processes: Sequence[Mapping[str, Any]]) -> None:
-        """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche."""
-        host = self._tools.replicas
-        if all(host.is_ready(process["name"]) for process in processes):
-            self.replicas = await asyncio.gather(*(host.adopt(process, _ignore) for process in processes))
+        """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche, et leurs baux."""
+        host, names = self._tools.replicas, [process["name"] for process in processes]
+        for process in processes:
+            self._tools.gpus.adopt(process["name"], process["meta"])
+        if all(host.is_ready(name) for name in names):
+            await self._crew.adopt([host.adopt(process, _ignore) for process in processes], names)
+            self.usage.touch()
+            self._changed()
             return
 
         async def wait(operation: Operation) -> None:
-            self.replicas = await self._gather(
-                [host.adopt(process, self._phase_of(operation)) for process in processes],
-                [process["name"] for process in processes],
-            )
+            show = self._phase_of(operation)
+            await self._crew.adopt([host.adopt(process, show) for process in processes], names)
+            self.usage.touch()
 
         self._work.begin(OperationKind.LOAD, wait)
 
@@ -211,105 +303,186 @@ class ManagedModel:
         if lost is None:
             return
         self.replicas.remove(lost)
-        self._tools.changes.notify()
+        self._changed()
         await lost.link.aclose()
-        if asked or self.operation is not None:
+        if asked:
+            self._depart(lost)
             return
-        message = f"L'exemplaire {name} s'est arrêté tout seul (code {code})"
-        delay = self._setbacks.fall()
-        if delay is None:
-            logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": FALLS})
-            self.last_failure = Failure.of(
-                ModelLoadFailed(
-                    f"{message}, {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
-                )
-            )
-            self._tools.changes.notify()
+        message = f"L'exemplaire {name} s'est arrêté tout seul ({said(code)}){self._tools.replicas.last_words(name)}"
+        if lost.asleep:
+            self.last_failure = Failure.of(ModelLoadFailed(f"{message}. Il dormait : il n'est pas relancé."))
+            self._depart(lost)
             return
-        self.last_failure = Failure.of(ModelLoadFailed(f"{message} ; il est relancé."))
-        index = int(name.rpartition("-")[2])
-        self._work.begin(OperationKind.RESTART, lambda operation: self._restart(operation, index, lost.gpus, delay))
+        self.last_failure = Failure.of(ModelLoadFailed(f"{message}. Il est relancé."))
+        self._fallen.append(lost)
+        if self.operation is None:
+            self._idle()
+
+    def watch(self) -> None:
+        """Suit l'usage : réveille un modèle qu'on attend, décharge celui que personne n'emploie plus."""
+        waiting = self.usage.follow(self.replicas)
+        if self.operation is not None or not self.replicas:
+            return
+        idle = self.choices.idle_unload
+        if waiting and self._crew.resting:
+            self.wake()
+        elif idle > 0 and not self.choices.pinned and not self.usage.busy and self.usage.idle_seconds >= idle:
+            logger.info("idle_unload", extra={"model": self.spec.key, "idle_seconds": round(self.usage.idle_seconds)})
+            self.unload()
 
     def look(self, artifacts: Artifacts) -> bool:
         """Prend ce que le disque contient ; vrai si cela a changé."""
         changed = artifacts != self.artifacts
         self.artifacts = artifacts
+        if changed:
+            self._changed()
         return changed
 
     async def aclose(self) -> None:
         """Abandonne l'opération en cours, sans toucher aux exemplaires."""
         await self._work.aclose()
-        for replica in self.replicas:
-            await replica.link.aclose()
+        for task in self._departures:
+            task.cancel()
+        await asyncio.gather(*self._departures, return_exceptions=True)
+        await self._crew.aclose()
+
+    def _check(self, order: LoadOrder, *, complete: bool) -> None:
+        check_loadable(
+            self.spec,
+            order.gpus,
+            visible_gpus=self._tools.gpus.readings,
+            engine_available=self._engine_available,
+            complete=complete,
+        )
+
+    def _changed(self) -> None:
+        """Montre et journalise l'état, s'il a changé ; réveille ceux qui regardent."""
+        operation = self.operation
+        state, phase = self.state, operation.progress.phase if operation is not None else ""
+        if (state, phase) != self._shown:
+            now = time.time()
+            if state != self._shown[0]:
+                self.state_since = now
+            self._shown = (state, phase)
+            self._tools.journal.transition(now, self.spec.key, state, phase, operation.id if operation else "")
+        self._tools.changes.notify()
 
     async def _ended(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
         if state is not OperationState.CANCELLED:
             self.last_failure = failure
-            if kind in (OperationKind.LOAD, OperationKind.RESTART):
+            if kind in (OperationKind.LOAD, OperationKind.RESTART, OperationKind.WAKE):
                 (self._setbacks.load_failed if failure else self._setbacks.loaded)()
         self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
 
+    def _idle(self) -> None:
+        """Relance les exemplaires tombés, une fois l'opération en cours finie."""
+        fallen, self._fallen = self._fallen, []
+        delay: float | None = 0.0
+        for _ in fallen:
+            delay = self._setbacks.fall()
+            if delay is None:
+                self._abandon(fallen)
+                return
+        if fallen:
+            self._work.begin(OperationKind.RESTART, lambda operation: self._restart(operation, fallen, delay or 0.0))
+
+    def _abandon(self, fallen: Sequence[Replica]) -> None:
+        logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": FALLS})
+        last = self.last_failure.message.removesuffix(" Il est relancé.") if self.last_failure else ""
+        self.last_failure = Failure.of(
+            ModelLoadFailed(
+                f"{last} C'est arrivé {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
+            )
+        )
+        for lost in fallen:
+            self._depart(lost)
+        self._changed()
+
+    def _depart(self, lost: Replica) -> None:
+        task = asyncio.create_task(self._crew.forget(lost))
+        self._departures.add(task)
+        task.add_done_callback(self._departures.discard)
+
     async def _download(self, operation: Operation) -> None:
         operation.progress.phase = "resolving"
-        await self._tools.downloads.fetch(self.spec.key, operation.progress, self._tools.changes.notify)
+        await self._tools.downloads.fetch(self.spec.key, operation.progress, self._changed)
 
-    async def _load(self, operation: Operation, count: int) -> None:
-        if not self.artifacts.complete:
-            await self._download(operation)
-        share = max(1, len(self.selected_gpus) // count)
-        self.replicas = await self._gather(
-            [
-                self._tools.replicas.start(
-                    self.spec,
-                    index,
-                    self.selected_gpus[index * share : (index + 1) * share] if self.spec.requires_gpu else (),
-                    self._phase_of(operation),
-                )
-                for index in range(count)
-            ],
-            [f"{self.spec.key}-{index}" for index in range(count)],
-        )
-
-    async def _restart(self, operation: Operation, index: int, gpus: tuple[int, ...], delay: float) -> None:
-        operation.progress.phase = "backoff"
-        await asyncio.sleep(delay)
-        starting = self._tools.replicas.start(self.spec, index, gpus, self._phase_of(operation))
-        self.replicas += await self._gather([starting], [f"{self.spec.key}-{index}"])
-
-    async def _gather(self, starting: Sequence[Awaitable[Replica]], names: Sequence[str]) -> list[Replica]:
-        """Attend tous les exemplaires ; un seul échec, ou une annulation, les arrête tous."""
-        tasks = [asyncio.ensure_future(one) for one in starting]
+    async def _load(self, operation: Operation, move: Move, found: Plan, room: "Sequence[ManagedModel]") -> None:
+        show, board, demand = self._phase_of(operation), self._tools.gpus, move.demand
         try:
-            return list(await asyncio.gather(*tasks))
+            again = bool(room)
+            if not self.artifacts.complete and demand.indexes:
+                await self._download(operation)
+                self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
+                demand, again = replace(demand, weights_bytes=self.artifacts.total_bytes), True
+            for other in room:
+                show("making_room")
+                await other.unload().result()
+            if again:
+                await board.refresh()
+                self._crew.give_up(found)
+                found = plan(board, demand)
+                found.check()
+                self._crew.reserve(found)
         except BaseException:
-            for task in tasks:
-                task.cancel()
-            for opened in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(opened, Replica):
-                    await opened.link.aclose()
-            await asyncio.shield(self._tools.replicas.stop(names, 0.0))
+            self._crew.give_up(found)
             raise
+        if found.seats:
+            await self._crew.open(demand.spec, found.seats, show)
+        self.usage.touch()
+        if move.leaving:
+            show("draining")
+            await self._close(operation, move.leaving, self._tools.stop_grace + _STOP_MARGIN)
+
+    async def _restart(self, operation: Operation, fallen: Sequence[Replica], delay: float) -> None:
+        show = self._phase_of(operation)
+        try:
+            show("backoff")
+            await self._tools.sleep(delay)
+        except BaseException:
+            for lost in fallen:
+                self._depart(lost)
+            raise
+        await self._crew.reopen(self.choices.spec(self.spec), fallen, show)
+        self.usage.touch()
 
     async def _unload(self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool) -> None:
+        show = self._phase_of(operation)
         if previous is not None:
-            operation.progress.phase = "stopping"
+            show("stopping")
             previous.cancel()
             await asyncio.wait({previous})
+        for lost in self._fallen:
+            self._depart(lost)
+        self._fallen = []
         # Les fronts n'ont plus cette route : rien de neuf n'arrive pendant le vidage.
-        leaving, self.replicas = self.replicas, []
-        operation.progress.phase = "stopping" if force else "draining"
-        self._tools.changes.notify()
-        grace = 0.0 if force else self._tools.stop_grace + _STOP_MARGIN
-        await self._tools.replicas.stop([replica.id for replica in leaving], grace)
-        for replica in leaving:
-            await replica.link.aclose()
+        show("stopping" if force else "draining")
+        await self._close(operation, list(self.replicas), 0.0 if force else self._tools.stop_grace + _STOP_MARGIN)
+
+    async def _close(self, operation: Operation, leaving: Sequence[Replica], grace: float) -> None:
+        freed = await self._crew.close(leaving, grace)
+        _note(operation, freed)
+        freed.check()
+
+    async def _sleep(self, operation: Operation, level: int) -> None:
+        spec = self.choices.spec(self.spec)
+        _note(operation, await self._crew.sleep(spec, level, self._tools.stop_grace, self._phase_of(operation)))
+
+    async def _wake(self, operation: Operation) -> None:
+        self._phase_of(operation)("waking")
+        await self._crew.wake(self.choices.spec(self.spec))
+        self.usage.touch()
 
     def _phase_of(self, operation: Operation) -> Callable[[str], None]:
         def show(phase: str) -> None:
             operation.progress.phase = phase
-            self._tools.changes.notify()
+            self._changed()
 
         return show
+
+
+def _note(operation: Operation, freed: Freed) -> None:
+    operation.freed_bytes, operation.elapsed = freed.bytes, freed.seconds
 
 
 def _ignore(_phase: str) -> None:

@@ -17,12 +17,16 @@ OnEnd = Callable[[OperationKind, OperationState, Failure | None], Awaitable[None
 class Work:
     """Mène les opérations d'un modèle, l'une après l'autre."""
 
-    def __init__(self, key: str, journal: Journal, changed: Callable[[], None], on_end: OnEnd) -> None:
+    def __init__(
+        self, key: str, journal: Journal, changed: Callable[[], None], on_end: OnEnd, on_idle: Callable[[], None]
+    ) -> None:
+        """`on_idle` est appelé quand plus rien n'est en cours."""
         self.operation: Operation | None = None
         self._key = key
         self._journal = journal
         self._changed = changed
         self._on_end = on_end
+        self._on_idle = on_idle
         self._task: asyncio.Task[None] | None = None
         self._cancelled: set[str] = set()
 
@@ -118,3 +122,5 @@ class Work:
                 "reason": failure.reason if failure else "",
             },
         )
+        if self.operation is None:
+            self._on_idle()
