@@ -15,10 +15,10 @@ def victims(model: ManagedModel, order: LoadOrder, others: Iterable[ManagedModel
     chosen: list[ManagedModel] = []
     if _fits(model, order, chosen):
         return []
-    candidates = sorted(
-        (other for other in others if other is not model and other.evictable and any(r.gpus for r in other.replicas)),
-        key=lambda other: other.usage.order,
-    )
+    present = [other for other in others if other is not model and any(one.gpus for one in other.replicas)]
+    for other in present:
+        other.usage.follow(other.replicas)
+    candidates = sorted((other for other in present if other.evictable), key=lambda other: other.usage.order)
     for candidate in candidates:
         chosen.append(candidate)
         if _fits(model, order, chosen):
