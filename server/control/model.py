@@ -1,135 +1,39 @@
-"""Un modèle et sa vie : le seul endroit où son état change.
-
-L'état n'est jamais écrit : il se déduit du disque, des exemplaires et de l'opération en cours. Chaque changement passe
-par `_changed`, qui le montre et le journalise.
-"""
+"""Un modèle et sa vie : le seul endroit où ses verbes sont menés."""
 
 import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from server.cache import Artifacts
-from server.control.choices import Choices, LoadOrder
-from server.control.crew import Crew
-from server.control.downloads import Downloader
-from server.control.gpu.board import GpuBoard
+from server.control.choices import LoadOrder
 from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
-from server.control.journal import Journal
 from server.control.loadable import check_loadable
 from server.control.loading import Move, again, first, resize
-from server.control.operations import Changes, Failure, Operation, OperationKind, OperationState
-from server.control.replicas import Replica, ReplicaHost, said
-from server.control.setbacks import FALLS, FALLS_WINDOW, Setbacks
-from server.control.usage import Usage
-from server.control.work import Work
+from server.control.operations import Operation, OperationKind
+from server.control.recovery import Recovery
+from server.control.replicas import Replica
+from server.control.state import ModelFacts, ModelState, ModelTools
 from server.domain import ModelSpec
-from server.errors import InvalidState, ModelLoadFailed, ModelLoading
+from server.errors import InvalidState, ModelLoading
+
+__all__ = ["ManagedModel", "ModelState", "ModelTools"]
 
 logger = logging.getLogger(__name__)
 
 _STOP_MARGIN = 5.0
-_DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")
 _NOTHING = LoadOrder()
 
 
-class ModelState(StrEnum):
-    """État d'un modèle."""
-
-    UNAVAILABLE = "UNAVAILABLE"
-    DOWNLOADING = "DOWNLOADING"
-    CACHED = "CACHED"
-    LOADING = "LOADING"
-    READY = "READY"
-    ASLEEP = "ASLEEP"
-    UNLOADING = "UNLOADING"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelTools:
-    """Ce dont tous les modèles se servent."""
-
-    replicas: ReplicaHost
-    downloads: Downloader
-    journal: Journal
-    changes: Changes
-    inspect: Callable[[ModelSpec], Artifacts]
-    """Regarde le disque ; peut bloquer."""
-    gpus: GpuBoard
-    stop_grace: float
-    """Secondes laissées aux requêtes en cours quand un modèle se décharge."""
-    clock: Callable[[], float] = time.monotonic
-    """Horloge monotone, en secondes."""
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
-class ManagedModel:
-    """Modèle du profil, ses exemplaires et son opération en cours."""
+class ManagedModel(ModelFacts):
+    """Modèle du profil : ses verbes, et ce que chacun fait."""
 
     def __init__(self, spec: ModelSpec, tools: ModelTools, *, engine_available: bool) -> None:
-        self.spec = spec
-        self.artifacts = Artifacts()
-        self.choices = Choices.of(spec)
-        self.created_at = self.state_since = time.time()
-        self.usage = Usage(tools.clock)
-        self._tools = tools
+        super().__init__(spec, tools)
         self._engine_available = engine_available
-        self._setbacks = Setbacks(tools.clock)
-        self._crew = Crew(spec.key, tools.replicas, tools.gpus, self._changed)
-        self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle)
+        self._recovery = Recovery(spec.key, self._crew, tools.replicas, self._setbacks)
         self._order = _NOTHING
-        self._fallen: list[Replica] = []
-        self._departures: set[asyncio.Task[None]] = set()
-        self._shown = ("", "")
-
-    @property
-    def operation(self) -> Operation | None:
-        """Opération en cours."""
-        return self._work.operation
-
-    @property
-    def replicas(self) -> list[Replica]:
-        """Exemplaires prêts, ou endormis."""
-        return self._crew.ready
-
-    @property
-    def last_failure(self) -> Failure | None:
-        """Dernier échec, jusqu'à la prochaine réussite."""
-        return self._setbacks.last
-
-    @last_failure.setter
-    def last_failure(self, failure: Failure | None) -> None:
-        self._setbacks.last = failure
-
-    @property
-    def state(self) -> ModelState:
-        """État présent."""
-        operation = self.operation
-        if operation is not None and operation.kind is OperationKind.UNLOAD:
-            return ModelState.UNLOADING
-        if self._crew.ready:
-            if not self._crew.resting:
-                return ModelState.READY
-            waking = operation is not None and operation.kind is OperationKind.WAKE
-            return ModelState.LOADING if waking else ModelState.ASLEEP
-        if operation is not None:
-            downloading = operation.kind is OperationKind.DOWNLOAD or operation.progress.phase in _DOWNLOAD_PHASES
-            return ModelState.DOWNLOADING if downloading else ModelState.LOADING
-        return ModelState.CACHED if self.artifacts.complete else ModelState.UNAVAILABLE
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Options honorées : celles du moteur chargé, sinon celles du profil."""
-        return self.replicas[0].features if self.replicas else self.spec.features
-
-    @property
-    def evictable(self) -> bool:
-        """Vrai s'il peut laisser sa place : chargé, ni épinglé, ni occupé, ni en cours d'opération."""
-        return bool(self.replicas) and not self.choices.pinned and self.operation is None and not self.usage.busy
 
     def download(self, operation_id: str = "") -> Operation:
         """Télécharge les poids ; sans effet s'ils sont là.
@@ -306,17 +210,12 @@ class ManagedModel:
         self._changed()
         await lost.link.aclose()
         if asked:
-            self._depart(lost)
+            self._recovery.forget([lost])
             return
-        message = f"L'exemplaire {name} s'est arrêté tout seul ({said(code)}){self._tools.replicas.last_words(name)}"
-        if lost.asleep:
-            self.last_failure = Failure.of(ModelLoadFailed(f"{message}. Il dormait : il n'est pas relancé."))
-            self._depart(lost)
-            return
-        self.last_failure = Failure.of(ModelLoadFailed(f"{message}. Il est relancé."))
-        self._fallen.append(lost)
+        self._recovery.fell(lost, code)
         if self.operation is None:
             self._idle()
+        self._changed()
 
     def watch(self) -> None:
         """Suit l'usage : réveille un modèle qu'on attend, décharge celui que personne n'emploie plus."""
@@ -330,20 +229,10 @@ class ManagedModel:
             logger.info("idle_unload", extra={"model": self.spec.key, "idle_seconds": round(self.usage.idle_seconds)})
             self.unload()
 
-    def look(self, artifacts: Artifacts) -> bool:
-        """Prend ce que le disque contient ; vrai si cela a changé."""
-        changed = artifacts != self.artifacts
-        self.artifacts = artifacts
-        if changed:
-            self._changed()
-        return changed
-
     async def aclose(self) -> None:
         """Abandonne l'opération en cours, sans toucher aux exemplaires."""
         await self._work.aclose()
-        for task in self._departures:
-            task.cancel()
-        await asyncio.gather(*self._departures, return_exceptions=True)
+        await self._recovery.aclose()
         await self._crew.aclose()
 
     def _check(self, order: LoadOrder, *, complete: bool) -> None:
@@ -355,53 +244,11 @@ class ManagedModel:
             complete=complete,
         )
 
-    def _changed(self) -> None:
-        """Montre et journalise l'état, s'il a changé ; réveille ceux qui regardent."""
-        operation = self.operation
-        state, phase = self.state, operation.progress.phase if operation is not None else ""
-        if (state, phase) != self._shown:
-            now = time.time()
-            if state != self._shown[0]:
-                self.state_since = now
-            self._shown = (state, phase)
-            self._tools.journal.transition(now, self.spec.key, state, phase, operation.id if operation else "")
-        self._tools.changes.notify()
-
-    async def _ended(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
-        if state is not OperationState.CANCELLED:
-            self.last_failure = failure
-            if kind in (OperationKind.LOAD, OperationKind.RESTART, OperationKind.WAKE):
-                (self._setbacks.load_failed if failure else self._setbacks.loaded)()
-        self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
-
     def _idle(self) -> None:
         """Relance les exemplaires tombés, une fois l'opération en cours finie."""
-        fallen, self._fallen = self._fallen, []
-        delay: float | None = 0.0
-        for _ in fallen:
-            delay = self._setbacks.fall()
-            if delay is None:
-                self._abandon(fallen)
-                return
-        if fallen:
-            self._work.begin(OperationKind.RESTART, lambda operation: self._restart(operation, fallen, delay or 0.0))
-
-    def _abandon(self, fallen: Sequence[Replica]) -> None:
-        logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": FALLS})
-        last = self.last_failure.message.removesuffix(" Il est relancé.") if self.last_failure else ""
-        self.last_failure = Failure.of(
-            ModelLoadFailed(
-                f"{last} C'est arrivé {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
-            )
-        )
-        for lost in fallen:
-            self._depart(lost)
-        self._changed()
-
-    def _depart(self, lost: Replica) -> None:
-        task = asyncio.create_task(self._crew.forget(lost))
-        self._departures.add(task)
-        task.add_done_callback(self._departures.discard)
+        due = self._recovery.due()
+        if due is not None:
+            self._work.begin(OperationKind.RESTART, lambda operation: self._restart(operation, *due))
 
     async def _download(self, operation: Operation) -> None:
         operation.progress.phase = "resolving"
@@ -440,8 +287,7 @@ class ManagedModel:
             show("backoff")
             await self._tools.sleep(delay)
         except BaseException:
-            for lost in fallen:
-                self._depart(lost)
+            self._recovery.forget(fallen)
             raise
         await self._crew.reopen(self.choices.spec(self.spec), fallen, show)
         self.usage.touch()
@@ -452,9 +298,7 @@ class ManagedModel:
             show("stopping")
             previous.cancel()
             await asyncio.wait({previous})
-        for lost in self._fallen:
-            self._depart(lost)
-        self._fallen = []
+        self._recovery.give_up()
         # Les fronts n'ont plus cette route : rien de neuf n'arrive pendant le vidage.
         show("stopping" if force else "draining")
         await self._close(operation, list(self.replicas), 0.0 if force else self._tools.stop_grace + _STOP_MARGIN)
