@@ -68,7 +68,7 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.EngineUnavailable: ErrorCodes(StatusCode.UNIMPLEMENTED, 501, _SERVER, "engine_unavailable"),
     errors.NoGpuVisible: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "no_gpu_visible"),
     errors.CudaUnusable: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "cuda_unusable"),
-    errors.GpuBusy: ErrorCodes(StatusCode.FAILED_PRECONDITION, 409, _SERVER, "gpu_busy"),
+    errors.GpuBusy: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "gpu_busy"),
     errors.GpuMemoryInsufficient: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "gpu_memory_insufficient"),
     errors.GpuDirty: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "gpu_dirty"),
     errors.DownloadFailed: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "download_failed"),
