@@ -63,11 +63,15 @@ class Crew:
         self.ready = sorted(await self._gather(adopting, names), key=lambda one: one.index)
         self.resting = any(one.asleep for one in self.ready)
 
+    def lose(self, lost: Replica) -> None:
+        """Raye un exemplaire disparu ; son bail reste, jusqu'à la relance ou la preuve."""
+        self.ready.remove(lost)
+        self.resting = self.resting and bool(self.ready)
+
     async def close(self, leaving: Sequence[Replica], grace: float) -> Freed:
         """Retire des exemplaires : leur route d'abord, puis leurs requêtes, leur processus, leur mémoire."""
         self.ready = [one for one in self.ready if one not in leaving]
-        if not self.ready:
-            self.resting = False
+        self.resting = self.resting and bool(self.ready)
         self._changed()
         names = [one.id for one in leaving]
         # Annuler n'arrête pas un départ commencé : les baux suivent la mémoire.

@@ -39,8 +39,8 @@ def resize(
 ) -> Move:
     """Suivre un ordre quand des exemplaires servent déjà ; rien à lancer ni à retirer s'il est déjà suivi.
 
-    Un GPU de plus prend un exemplaire de plus ; l'exemplaire dont les GPU ne sont plus demandés s'en va, une fois les
-    nouveaux prêts.
+    Un exemplaire qui manque, tombé et non relancé, est rouvert. Un GPU de plus prend un exemplaire de plus ; celui dont
+    les GPU ne sont plus demandés s'en va, une fois les nouveaux prêts.
 
     Raises:
         InvalidRequest: le nombre de GPU ne convient pas.
@@ -52,7 +52,7 @@ def resize(
             f"« {spec.key} » est chargé avec d'autres options ; déchargez-le pour les changer.",
             metadata={"field": "options", "model": spec.key},
         )
-    if order.replicas is None and not order.gpus:
+    if order.replicas is None and not order.gpus and len(current) == ordered.replicas:
         return Move(ordered, _demand(spec, artifacts, ordered, (), ()))
     ordered = _counted(ordered, spec, order)
     if order.gpus:

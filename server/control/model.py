@@ -206,7 +206,7 @@ class ManagedModel(ModelFacts):
         lost = next((replica for replica in self.replicas if replica.id == name), None)
         if lost is None:
             return
-        self.replicas.remove(lost)
+        self._crew.lose(lost)
         self._changed()
         await lost.link.aclose()
         if asked:

@@ -28,6 +28,8 @@ class FakeReplicas:
         """Octets pris sur chaque GPU."""
         self.leaks = 0
         """Octets qu'un exemplaire arrêté laisse sur chacun de ses GPU."""
+        self.naps = False
+        """Vrai si les exemplaires retrouvés dorment."""
         self.started: list[str] = []
         self.stopped: list[tuple[str, float]] = []
         self.specs: list[ModelSpec] = []
@@ -107,8 +109,8 @@ class FakeReplicas:
         async def aclose() -> None:
             pass
 
-        link: Any = SimpleNamespace(aclose=aclose, closed=False, load=WorkerLoad(max_running=1))
-        return Replica(name, gpus, pid, Path(name), ("stream",), link, 0.0)
+        link: Any = SimpleNamespace(aclose=aclose, closed=False, load=WorkerLoad(max_running=1, asleep=self.naps))
+        return Replica(name, gpus, pid, Path(name), ("stream",), link, 0.0, self.naps)
 
 
 class FakeDownloads:

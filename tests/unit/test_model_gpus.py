@@ -340,6 +340,50 @@ async def test_two_fallen_replicas_are_both_replaced_on_their_gpus(bench: Bench)
     ]
 
 
+async def test_a_missing_replica_comes_back_when_asked(bench: Bench) -> None:
+    model = bench.model()
+    await bench.load(gpus=(2, 3))
+    bench.replicas.crash("a-0")
+    bench.replicas.error = ModelLoadFailed("raté")
+    await model.replica_exited("a-0", 1, asked=False)
+    await bench.settle()
+    assert [one.id for one in model.replicas] == ["a-1"] and state_of(model) is ModelState.READY
+    assert bench.board.leases.replicas() == ["a-1"]
+    bench.replicas.error = None
+    await bench.load()
+    assert [(one.id, one.gpus) for one in model.replicas] == [("a-0", (2,)), ("a-1", (3,))]
+
+
+async def test_a_sleeper_that_falls_is_not_replaced(bench: Bench) -> None:
+    model = bench.model()
+    await bench.load()
+    await model.sleep().result()
+    bench.replicas.crash("a-0")
+    await model.replica_exited("a-0", -9, asked=False)
+    await bench.settle()
+    assert state_of(model) is ModelState.CACHED and model.last_failure is not None
+    while bench.board.leases.replicas():
+        await asyncio.sleep(0.01)
+    await model.ensure(5)
+    assert state_of(model) is ModelState.READY
+
+
+async def test_adopted_replicas_keep_their_leases_and_their_sleep(bench: Bench, tmp_path: Path) -> None:
+    await bench.load(gpus=(5,))
+    meta, pid = bench.replicas.metas["a-0"], bench.replicas.pids["a-0"]
+    again = await make(tmp_path / "relance", 8)
+    again.gpus.take(5, pid, 10 * GIB)
+    again.replicas.naps = True
+    await again.board.refresh()
+    await again.model().adopt([{"name": "a-0", "pid": pid, "meta": meta}])
+    assert state_of(again.model()) is ModelState.ASLEEP
+    assert again.board.leases.of("a-0") == bench.board.leases.of("a-0")
+    operation = again.model().unload()
+    await operation.result()
+    assert operation.freed_bytes == 10 * GIB and again.board.readings[5].used_bytes == 0
+    await again.journal.aclose()
+
+
 async def test_relaunches_wait_longer_then_stop_and_give_the_gpu_back(bench: Bench) -> None:
     model = bench.model()
     await bench.load()
