@@ -5,12 +5,15 @@
 
 import argparse
 import asyncio
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from server.config import Config, ConfigError, load_config
+from server.domain import ModelSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_FRAME_BYTES = 80 * 1024 * 1024
@@ -48,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "dashboard":
             _dashboard(config, config.run_dir)
         case "worker":
-            return _worker(config, config.run_dir, options.key, options.replica)
+            return _worker(config, config.run_dir, options.key, options.replica, options.options)
     return 0
 
 
@@ -63,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     worker = roles.add_parser("worker", help="exemplaire d'un modèle (lancé par le plan de contrôle)")
     worker.add_argument("--key", required=True)
     worker.add_argument("--replica", type=int, required=True)
+    worker.add_argument("--options", type=json.loads, default={}, help="options du moteur changées, en JSON")
     download = roles.add_parser("download", help="télécharge les poids d'un modèle du profil")
     download.add_argument("--key", required=True)
     return parser
@@ -117,6 +121,7 @@ def _serve(config: Config) -> int:
 
 def _control(config: Config, run_dir: Path) -> None:
     from server.advertise import endpoints, public_hosts
+    from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
     from server.engines.registry import is_available
     from server.environments import interpreter
@@ -133,7 +138,7 @@ def _control(config: Config, run_dir: Path) -> None:
         engine_available=is_available,
         worker_command=lambda spec, replica: (
             *(interpreter(spec, config.envs_dir), "-m", "server", "worker"),
-            *("--key", spec.key, "--replica", str(replica)),
+            *("--key", spec.key, "--replica", str(replica), *_changed_options(config, spec)),
         ),
         download_command=(sys.executable, "-m", "server", "download", "--key"),
         environ=dict(os.environ),
@@ -143,10 +148,19 @@ def _control(config: Config, run_dir: Path) -> None:
         allowed_origins=config.allowed_origins,
         max_frame_bytes=_frame_bytes(config),
         stop_grace=config.stop_grace,
+        gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
     )
     # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
     # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.
     asyncio.run(run(settings))
+
+
+def _changed_options(config: Config, spec: ModelSpec) -> list[str]:
+    """Arguments qui disent à un exemplaire les options changées depuis le profil."""
+    known = config.profile.model(spec.key)
+    before = known.options if known is not None else {}
+    changed = {name: value for name, value in spec.options.items() if before.get(name) != value}
+    return ["--options", json.dumps(changed)] if changed else []
 
 
 def _front(config: Config, run_dir: Path, index: int) -> None:
@@ -187,7 +201,7 @@ def _dashboard(config: Config, run_dir: Path) -> None:
     asyncio.run(run(settings))
 
 
-def _worker(config: Config, run_dir: Path, key: str, replica: int) -> int:
+def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapping[str, Any]) -> int:
     from server.cache import model_dir
     from server.engines.base import EngineSpec
     from server.engines.registry import engine_factory
@@ -206,7 +220,7 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int) -> int:
         spec=EngineSpec(
             model_key=key,
             model_dir=model_dir(config.cache_dir, spec),
-            options=spec.options,
+            options={**spec.options, **changed},
             threads=config.threads,
             device="cuda" if spec.requires_gpu else "cpu",
         ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import Capability, Limits, ModelSource, ModelSpec, Profile, SourceFile
+from server.domain import Capability, Limits, MemorySpec, ModelSource, ModelSpec, Profile, SourceFile
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PROFILES_DIR = PACKAGE_DIR / "profiles"
@@ -77,6 +77,10 @@ class Config:
     """Secondes laissées aux requêtes en cours à l'arrêt."""
     watchdog_seconds: float
     """Silence au bout duquel un processus figé est tué et relancé ; 0 : jamais."""
+    release_wait: float
+    """Secondes laissées à la mémoire d'un GPU pour revenir après un déchargement."""
+    release_tolerance: float
+    """Mio d'écart admis entre avant un chargement et après le déchargement."""
     run_dir: Path | None
     """Dossier des prises ; `None` chez le superviseur, qui le crée."""
     run_base: Path
@@ -122,6 +126,8 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         threads=env.integer("PASSERELLE_THREADS", min(cores, 8), 1, 256),
         stop_grace=env.number("PASSERELLE_STOP_GRACE", 30.0, 0.0, 3600.0),
         watchdog_seconds=_watchdog(env),
+        release_wait=env.number("PASSERELLE_RELEASE_WAIT", 30.0, 0.0, 3600.0),
+        release_tolerance=env.number("PASSERELLE_RELEASE_TOLERANCE_MIB", 64.0, 0.0, 65536.0),
         run_dir=Path(run_dir) if run_dir else None,
         run_base=Path(env.text("PASSERELLE_RUN_BASE", tempfile.gettempdir())),
         allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
@@ -178,6 +184,7 @@ def _model(file: str, index: int, entry: Mapping[str, Any]) -> ModelSpec:
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
     values["capability"] = capability
     values["source"] = _source(f"{where}.source", entry["source"])
+    values["memory"] = _memory(f"{where}.memory", entry.get("memory", {}))
     return ModelSpec(**values)
 
 
@@ -194,6 +201,14 @@ def _source(where: str, entry: Mapping[str, Any]) -> ModelSource:
         raise ConfigError(f"{where}.files : au moins un fichier est attendu pour une source « package ».")
     rest = {k: v for k, v in entry.items() if k != "files"}
     return ModelSource(**rest, files=tuple(files))
+
+
+def _memory(where: str, entry: Mapping[str, Any]) -> MemorySpec:
+    _check_names(where, entry, {f.name for f in fields(MemorySpec)}, required=set())
+    for name, value in entry.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise ConfigError(f"{where}.{name} : « {value} » refusé (un nombre de Gio, 0 ou plus).")
+    return MemorySpec(**{name: float(value) for name, value in entry.items()})
 
 
 def _check_names(where: str, entry: Mapping[str, Any], known: set[str], *, required: set[str]) -> None:

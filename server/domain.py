@@ -43,6 +43,21 @@ class ModelSource:
 
 
 @dataclass(frozen=True, slots=True)
+class MemorySpec:
+    """Mémoire qu'un exemplaire demande à ses GPU, en Gio ; l'estimation qui précède tout chargement."""
+
+    weights_gib: float = 0.0
+    """Poids de tout le modèle ; 0 : la taille des fichiers."""
+    working_gib: float = 0.0
+    """Cache KV et activations, au moins, par GPU."""
+    reserve_gib: float = 1.0
+    """Contexte CUDA, bibliothèques et graphes, par GPU."""
+    budget_gib: float = 0.0
+    """Part déclarée par GPU pour les poids et la mémoire de travail ; 0 : leur somme. L'option de moteur
+    `gpu_memory_utilization`, quand elle est là, en tient lieu."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Modèle tel que le profil le décrit."""
 
@@ -59,6 +74,15 @@ class ModelSpec:
     gpus: tuple[int, ...] = ()
     """GPU par défaut ; vide : un seul, le premier libre."""
     replicas: int = 1
+    memory: MemorySpec = field(default_factory=MemorySpec)
+    exclusive: bool = False
+    """Refuse de partager ses GPU."""
+    pinned: bool = False
+    """Jamais déchargé de lui-même, ni pour faire de la place."""
+    idle_unload_seconds: float = 0.0
+    """Secondes sans requête avant de se décharger ; 0 : jamais."""
+    load_options: tuple[str, ...] = ()
+    """Options du moteur qu'un chargement peut changer."""
     auto_download: bool = False
     """Télécharge de lui-même quand un chargement le demande."""
     python: str = ""

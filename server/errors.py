@@ -11,7 +11,7 @@ PasserelleError
 ├── ModelNotFound · OperationNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
 ├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable
-├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable
+├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
 ├── DownloadFailed · IntegrityMismatch · InvalidState · OperationCancelled
 └── DeadlineExceeded · InternalError
 
@@ -192,6 +192,24 @@ class CudaUnusable(PasserelleError):
     """GPU présent, mais pas utilisable avec ce qui est installé."""
 
     reason = "CUDA_UNUSABLE"
+
+
+class GpuBusy(PasserelleError):
+    """GPU tenu par d'autres modèles : `metadata["holders"]` les nomme."""
+
+    reason = "GPU_BUSY"
+
+
+class GpuMemoryInsufficient(PasserelleError):
+    """Mémoire du GPU insuffisante, avant tout chargement : `metadata` a les chiffres."""
+
+    reason = "GPU_MEMORY_INSUFFICIENT"
+
+
+class GpuDirty(PasserelleError):
+    """GPU dont la mémoire n'est pas revenue après un déchargement."""
+
+    reason = "GPU_DIRTY"
 
 
 class DownloadFailed(PasserelleError):

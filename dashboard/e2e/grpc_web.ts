@@ -277,6 +277,20 @@ const adminCalls: Calls<typeof AdminService> = {
     const { state, replicas } = await model("qwen");
     check(state === ModelState.READY && replicas.length === 1, `modèle : ${ModelState[state]}`);
   },
+  async checkLoad() {
+    const verdict = await admin.checkLoad({ model: "qwen" });
+    check(verdict.fits && verdict.replicas === 1 && verdict.gpus.length === 0, "verdict sans GPU");
+  },
+  async sleepModel() {
+    await ready("qwen");
+    const refused = await failure(admin.sleepModel({ model: "qwen", wait: true }));
+    check(refused.code === Code.InvalidArgument, `llama.cpp ne sait pas dormir : ${refused.message}`);
+  },
+  async wakeModel() {
+    await ready("qwen");
+    const { operation } = await admin.wakeModel({ model: "qwen", wait: true });
+    check(operation?.state === OperationState.SUCCEEDED, "réveil d'un modèle éveillé");
+  },
   async unloadModel() {
     await ready("qwen");
     const { operation } = await admin.unloadModel({ model: "qwen", wait: true });

@@ -18,6 +18,8 @@ export const OPERATIONS: Record<OperationKind, string> = {
   [OperationKind.LOAD]: "Chargement",
   [OperationKind.UNLOAD]: "Déchargement",
   [OperationKind.RESTART]: "Relance",
+  [OperationKind.SLEEP]: "Endormissement",
+  [OperationKind.WAKE]: "Réveil",
 };
 
 export const CAPABILITIES: Record<Capability, string> = {
@@ -32,11 +34,14 @@ export const PHASES: Record<string, string> = {
   resolving: "préparation",
   downloading: "copie",
   verifying: "vérification",
+  making_room: "place à faire",
+  backoff: "attente avant relance",
   spawning: "lancement",
   opening: "ouverture du modèle",
   warming_up: "première inférence",
   draining: "fin des requêtes en cours",
   stopping: "arrêt",
+  waking: "réveil",
 };
 
 /** Étapes d'un travail sur de l'audio ; une étape inconnue se montre telle quelle. */

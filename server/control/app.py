@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
@@ -22,8 +22,10 @@ from prometheus_client import CollectorRegistry, Gauge, multiprocess
 
 from server.cache import Artifacts, inspect
 from server.control.downloads import Downloader
+from server.control.gpu.board import BoardSettings, GpuBoard
+from server.control.gpu.probe import NvmlProbe
 from server.control.journal import Journal
-from server.control.machine import MachineProbe
+from server.control.machine import MachineProbe, process_tree
 from server.control.model import ModelState, ModelTools
 from server.control.models import Models
 from server.control.operations import Changes
@@ -81,6 +83,8 @@ class ControlSettings:
     """Octets d'une trame de la liaison au plus."""
     stop_grace: float = 30.0
     """Secondes laissées aux requêtes en cours quand un modèle se décharge."""
+    gpus: BoardSettings = field(default_factory=BoardSettings)
+    """Réglages des baux et de la preuve de mémoire rendue."""
 
 
 @asynccontextmanager
@@ -100,7 +104,13 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         journal=journal,
         changes=Changes(),
         inspect=lambda spec: _inspect(settings, spec),
-        gpu_count=lambda: machine.gpu_count,
+        gpus=GpuBoard(
+            NvmlProbe(),
+            pid_of=replicas.pid_of,
+            group_of=process_tree,
+            clock=time.monotonic,
+            settings=settings.gpus,
+        ),
         stop_grace=settings.stop_grace,
     )
     models = Models(

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 OPERATIONS_KEPT = 2000
 """Opérations finies gardées."""
+TRANSITIONS_KEPT = 10_000
+"""Changements d'état gardés."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS operations (
@@ -23,16 +25,26 @@ CREATE TABLE IF NOT EXISTS operations (
   reason TEXT, message TEXT, failed_at REAL, started_at REAL NOT NULL, finished_at REAL
 );
 CREATE TABLE IF NOT EXISTS choices (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS transitions (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
+  phase TEXT NOT NULL, operation TEXT NOT NULL
+);
 """
 _SAVE = """
 INSERT INTO operations
-  (id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  (id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at,
+   freed_bytes, elapsed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, phase = excluded.phase, completed = excluded.completed,
   total = excluded.total, reason = excluded.reason, message = excluded.message, failed_at = excluded.failed_at,
-  finished_at = excluded.finished_at
+  finished_at = excluded.finished_at, freed_bytes = excluded.freed_bytes, elapsed = excluded.elapsed
 """
-_COLUMNS = "seq, id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at"
+_ADDED = {"freed_bytes": "INTEGER", "elapsed": "REAL"}
+"""Colonnes ajoutées aux opérations depuis la première version."""
+_COLUMNS = (
+    "seq, id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at, "
+    "freed_bytes, elapsed"
+)
 
 T = TypeVar("T")
 
@@ -76,6 +88,8 @@ class Journal:
             failure.at if failure else None,
             operation.started_at,
             operation.finished_at,
+            operation.freed_bytes,
+            operation.elapsed,
         )
         self._later(lambda db: db.execute(_SAVE, row))
 
@@ -95,6 +109,23 @@ class Journal:
         """Opérations qu'un arrêt a laissées en cours, de la plus ancienne à la plus récente."""
         query = f"SELECT {_COLUMNS} FROM operations WHERE state = 'RUNNING' ORDER BY seq"
         return [_operation(row) for row in await self._call(lambda: self._db.execute(query).fetchall())]
+
+    def transition(self, at: float, model: str, state: str, phase: str, operation: str) -> None:
+        """Écrit un changement d'état, sans attendre ; les plus anciens s'en vont."""
+        row = (at, model, state, phase, operation)
+
+        def write(db: sqlite3.Connection) -> None:
+            found = db.execute(
+                "INSERT INTO transitions (at, model, state, phase, operation) VALUES (?, ?, ?, ?, ?)", row
+            )
+            db.execute("DELETE FROM transitions WHERE seq <= ?", ((found.lastrowid or 0) - TRANSITIONS_KEPT,))
+
+        self._later(write)
+
+    async def transitions(self, model: str) -> list[tuple[str, str]]:
+        """États et étapes par où un modèle est passé, du plus ancien au plus récent."""
+        query = "SELECT state, phase FROM transitions WHERE model = ? ORDER BY seq"
+        return await self._call(lambda: self._db.execute(query, (model,)).fetchall())
 
     async def choices(self) -> dict[str, Any]:
         """Choix retenus."""
@@ -127,6 +158,10 @@ class Journal:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.executescript(_SCHEMA)
+            present = {row[1] for row in connection.execute("PRAGMA table_info(operations)")}
+            for name, kind in _ADDED.items():
+                if name not in present:
+                    connection.execute(f"ALTER TABLE operations ADD COLUMN {name} {kind}")
             keep = "SELECT seq FROM operations ORDER BY seq DESC LIMIT 1 OFFSET ?"
             connection.execute(f"DELETE FROM operations WHERE seq <= ({keep})", (OPERATIONS_KEPT,))
         except sqlite3.DatabaseError:
@@ -153,7 +188,8 @@ class Journal:
 
 
 def _operation(row: tuple[Any, ...]) -> Operation:
-    _, number, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at = row
+    _, number, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, *rest = row
+    finished_at, freed_bytes, elapsed = rest
     operation = Operation(
         OperationKind(kind),
         model,
@@ -163,6 +199,8 @@ def _operation(row: tuple[Any, ...]) -> Operation:
         failure=Failure(reason, message, failed_at) if reason else None,
         started_at=started_at,
         finished_at=finished_at,
+        freed_bytes=freed_bytes,
+        elapsed=elapsed,
     )
     if operation.state is not OperationState.RUNNING:
         operation.done.set()

@@ -1,13 +1,13 @@
 """Ce qu'il faut pour qu'un modèle puisse se charger ; sinon, pourquoi il ne le peut pas."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from server.domain import ModelSpec
 from server.errors import EngineUnavailable, InvalidRequest, ModelNotDownloaded, NoGpuVisible
 
 
 def check_loadable(
-    spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: int, engine_available: bool, complete: bool
+    spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: Collection[int], engine_available: bool, complete: bool
 ) -> None:
     """Refuse un chargement qui ne peut pas aboutir, avant de rien lancer.
 
@@ -21,16 +21,22 @@ def check_loadable(
         EngineUnavailable: moteur non fourni.
         ModelNotDownloaded: poids absents, et le profil ne les télécharge pas de lui-même.
     """
-    if spec.requires_gpu and visible_gpus == 0:
+    if spec.requires_gpu and not visible_gpus:
         raise NoGpuVisible(
             f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. Vérifiez le pilote NVIDIA "
             "et l'accès du conteneur aux GPU, ou lancez le profil « embarque ».",
             metadata={"model": spec.key},
         )
-    if any(gpu >= visible_gpus for gpu in gpus) or len(set(gpus)) != len(gpus):
+    if gpus and not spec.requires_gpu:
         raise InvalidRequest(
-            f"gpus : {list(gpus)} ne convient pas ; {visible_gpus} GPU visibles, chacun nommé une fois au plus.",
-            metadata={"field": "gpus", "limit": str(visible_gpus), "value": str(list(gpus))},
+            f"gpus : « {spec.key} » tourne sur le processeur dans ce profil.",
+            metadata={"field": "gpus", "value": str(list(gpus))},
+        )
+    if any(gpu not in visible_gpus for gpu in gpus) or len(set(gpus)) != len(gpus):
+        known = ", ".join(map(str, sorted(visible_gpus))) or "aucun"
+        raise InvalidRequest(
+            f"gpus : {list(gpus)} ne convient pas ; GPU visibles : {known}, chacun nommé une fois au plus.",
+            metadata={"field": "gpus", "limit": known, "value": str(list(gpus))},
         )
     if not engine_available:
         raise EngineUnavailable(

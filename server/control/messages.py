@@ -1,14 +1,17 @@
 """Des valeurs du plan de contrôle aux messages du contrat."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.control.v1 import control_pb2
 from passerelle.v1 import admin_pb2
 
 from server import domain
+from server.control.gpu.board import GpuBoard
+from server.control.gpu.needs import gpus_per_replica
 from server.control.machine import MachineSample, resident_bytes
 from server.control.model import ManagedModel, ModelState
 from server.control.operations import Failure, Operation
@@ -59,6 +62,8 @@ def to_operation(operation: Operation) -> admin_pb2.Operation:
         error=to_failure(operation.failure),
         started_at=timestamp(operation.started_at),
         finished_at=None if operation.finished_at is None else timestamp(operation.finished_at),
+        freed_bytes=operation.freed_bytes,
+        elapsed=None if operation.elapsed is None else duration(operation.elapsed),
     )
 
 
@@ -72,9 +77,9 @@ def to_state(state: ModelState) -> "admin_pb2.ModelState":
     return cast("admin_pb2.ModelState", admin_pb2.ModelState.Value(f"MODEL_STATE_{state}"))
 
 
-def to_model(model: ManagedModel) -> admin_pb2.Model:
+def to_model(model: ManagedModel, board: GpuBoard) -> admin_pb2.Model:
     """Modèle et son état."""
-    spec, artifacts = model.spec, model.artifacts
+    spec, artifacts, choices = model.spec, model.artifacts, model.choices
     source = spec.source
     return admin_pb2.Model(
         key=spec.key,
@@ -89,17 +94,31 @@ def to_model(model: ManagedModel) -> admin_pb2.Model:
         artifacts_cached=artifacts.complete,
         cached_bytes=artifacts.cached_bytes,
         total_bytes=artifacts.total_bytes,
-        replicas=[_replica(replica) for replica in model.replicas],
-        selected_gpus=model.selected_gpus,
+        replicas=[_replica(replica, board) for replica in model.replicas],
+        selected_gpus=choices.gpus,
         operation=to_operation(model.operation) if model.operation is not None else None,
         last_error=to_failure(model.last_failure),
         notice=spec.notice,
         languages=spec.languages,
         demonstration=spec.demonstration,
+        pinned=choices.pinned,
+        idle_unload=duration(choices.idle_unload) if choices.idle_unload else None,
+        last_used_at=None if model.usage.last_used_at is None else timestamp(model.usage.last_used_at),
+        state_since=timestamp(model.state_since),
+        selected_replicas=choices.replicas,
+        gpus_per_replica=gpus_per_replica(choices.spec(spec)),
+        options=_struct(choices.options) if choices.options else None,
+        load_options=spec.load_options,
     )
 
 
-def _replica(replica: Replica) -> admin_pb2.Replica:
+def _struct(values: Mapping[str, Any]) -> Struct:
+    found = Struct()
+    found.update(dict(values))
+    return found
+
+
+def _replica(replica: Replica, board: GpuBoard) -> admin_pb2.Replica:
     load = replica.link.load
     return admin_pb2.Replica(
         id=replica.id,
@@ -111,17 +130,20 @@ def _replica(replica: Replica) -> admin_pb2.Replica:
         resident_bytes=resident_bytes(replica.pid),
         ready_at=timestamp(replica.ready_at),
         pid=replica.pid,
+        asleep=replica.asleep,
+        gpu_bytes=board.replica_bytes(replica.id),
     )
 
 
 def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
-    """Route vers un modèle ; sans exemplaire, rien n'y est envoyé."""
+    """Route vers un modèle ; sans exemplaire éveillé, rien n'y est envoyé."""
+    awake = model.replicas if model.state is ModelState.READY else []
     return control_pb2.ModelRoute(
         key=model.spec.key,
         aliases=model.spec.aliases,
         capability=to_capability(model.spec.capability),
         state=to_state(model.state),
-        workers=[control_pb2.WorkerRoute(id=replica.id, sockets=[str(replica.socket)]) for replica in model.replicas],
+        workers=[control_pb2.WorkerRoute(id=replica.id, sockets=[str(replica.socket)]) for replica in awake],
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,
@@ -141,23 +163,6 @@ def to_host(sample: MachineSample, models: Sequence[ManagedModel]) -> admin_pb2.
         ready_models=sum(model.state is ModelState.READY for model in models),
         cached_models=sum(model.artifacts.complete for model in models),
     )
-
-
-def to_gpus(sample: MachineSample, models: Sequence[ManagedModel]) -> list[admin_pb2.Gpu]:
-    """GPU visibles et exemplaires qui les tiennent."""
-    return [
-        admin_pb2.Gpu(
-            index=gpu.index,
-            name=gpu.name,
-            total_bytes=gpu.total_bytes,
-            used_bytes=gpu.used_bytes,
-            utilization_percent=gpu.utilization_percent,
-            temperature_celsius=gpu.temperature_celsius,
-            power_watts=gpu.power_watts,
-            replicas=[replica.id for model in models for replica in model.replicas if gpu.index in replica.gpus],
-        )
-        for gpu in sample.gpus
-    ]
 
 
 def to_limits(limits: domain.Limits) -> admin_pb2.Limits:

@@ -1,102 +1,39 @@
-"""Un modèle et sa vie : le seul endroit où son état change.
-
-L'état n'est jamais écrit : il se déduit du disque, des exemplaires prêts et de l'opération en cours.
-"""
+"""Un modèle et sa vie : le seul endroit où ses verbes sont menés."""
 
 import asyncio
 import logging
-import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from server.cache import Artifacts
-from server.control.downloads import Downloader
-from server.control.journal import Journal
+from server.control.choices import LoadOrder
+from server.control.gpu.placement import Plan, plan
+from server.control.gpu.release import Freed
 from server.control.loadable import check_loadable
-from server.control.operations import Changes, Failure, Operation, OperationKind, OperationState
-from server.control.replicas import Replica, ReplicaHost
+from server.control.loading import Move, again, first, resize
+from server.control.operations import Operation, OperationKind
+from server.control.recovery import Recovery
+from server.control.replicas import Replica
+from server.control.state import ModelFacts, ModelState, ModelTools
 from server.domain import ModelSpec
-from server.errors import InternalError, InvalidState, ModelLoadFailed, ModelLoading, PasserelleError
+from server.errors import InvalidState, ModelLoading
+
+__all__ = ["ManagedModel", "ModelState", "ModelTools"]
 
 logger = logging.getLogger(__name__)
 
-FALLS = 3
-"""Chutes d'exemplaires dans la fenêtre avant de ne plus relancer."""
-FALLS_WINDOW = 300.0
-"""Fenêtre des chutes, en secondes."""
-
-_FIRST_RETRY = 5.0
-_MAX_RETRY = 300.0
 _STOP_MARGIN = 5.0
-_DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")
+_NOTHING = LoadOrder()
 
 
-class ModelState(StrEnum):
-    """État d'un modèle."""
-
-    UNAVAILABLE = "UNAVAILABLE"
-    DOWNLOADING = "DOWNLOADING"
-    CACHED = "CACHED"
-    LOADING = "LOADING"
-    READY = "READY"
-    UNLOADING = "UNLOADING"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelTools:
-    """Ce dont tous les modèles se servent."""
-
-    replicas: ReplicaHost
-    downloads: Downloader
-    journal: Journal
-    changes: Changes
-    inspect: Callable[[ModelSpec], Artifacts]
-    """Regarde le disque ; peut bloquer."""
-    gpu_count: Callable[[], int]
-    """Nombre de GPU visibles."""
-    stop_grace: float
-    """Secondes laissées aux requêtes en cours quand un modèle se décharge."""
-
-
-class ManagedModel:
-    """Modèle du profil, ses exemplaires et son opération en cours."""
+class ManagedModel(ModelFacts):
+    """Modèle du profil : ses verbes, et ce que chacun fait."""
 
     def __init__(self, spec: ModelSpec, tools: ModelTools, *, engine_available: bool) -> None:
-        self.spec = spec
-        self.artifacts = Artifacts()
-        self.replicas: list[Replica] = []
-        self.operation: Operation | None = None
-        self.last_failure: Failure | None = None
-        self.selected_gpus: tuple[int, ...] = spec.gpus
-        self.created_at = time.time()
-        self._tools = tools
+        super().__init__(spec, tools)
         self._engine_available = engine_available
-        self._task: asyncio.Task[None] | None = None
-        self._cancelled: set[str] = set()
-        self._falls: deque[float] = deque()
-        self._load_failures = 0
-        self._retry_at = 0.0
-
-    @property
-    def state(self) -> ModelState:
-        """État présent."""
-        operation = self.operation
-        if operation is not None and operation.kind is OperationKind.UNLOAD:
-            return ModelState.UNLOADING
-        if self.replicas:
-            return ModelState.READY
-        if operation is not None:
-            downloading = operation.kind is OperationKind.DOWNLOAD or operation.progress.phase in _DOWNLOAD_PHASES
-            return ModelState.DOWNLOADING if downloading else ModelState.LOADING
-        return ModelState.CACHED if self.artifacts.complete else ModelState.UNAVAILABLE
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Options honorées : celles du moteur chargé, sinon celles du profil."""
-        return self.replicas[0].features if self.replicas else self.spec.features
+        self._recovery = Recovery(spec.key, self._crew, tools.replicas, self._setbacks)
+        self._order = _NOTHING
 
     def download(self, operation_id: str = "") -> Operation:
         """Télécharge les poids ; sans effet s'ils sont là.
@@ -105,34 +42,58 @@ class ManagedModel:
             InvalidState: une autre opération est en cours.
         """
         if self.artifacts.complete:
-            return self._nothing_to_do(OperationKind.DOWNLOAD)
-        return self._joined(OperationKind.DOWNLOAD) or self._begin(OperationKind.DOWNLOAD, self._download, operation_id)
+            return self._work.nothing_to_do(OperationKind.DOWNLOAD)
+        return self._work.joined(OperationKind.DOWNLOAD) or self._work.begin(
+            OperationKind.DOWNLOAD, self._download, operation_id
+        )
 
-    def load(self, gpus: Sequence[int] = (), replicas: int | None = None) -> Operation:
-        """Charge le modèle ; sans effet s'il l'est.
+    def foresee(self, order: LoadOrder, *, without: Collection[str] = ()) -> tuple[Move, Plan]:
+        """Ce qu'un ordre de chargement ferait, et s'il tient, si les exemplaires `without` n'étaient plus là.
 
         Raises:
-            PasserelleError: celles de `check_loadable`.
+            NoGpuVisible: le modèle exige un GPU, aucun n'est visible.
+            InvalidRequest: GPU, exemplaires ou options qui ne conviennent pas.
+            EngineUnavailable: moteur non fourni.
+            InvalidState: options changées sur un modèle chargé.
+        """
+        board = self._tools.gpus
+        self._check(order, complete=True)
+        if self.replicas:
+            move = resize(self.spec, self.artifacts, self.choices, order, self.replicas)
+        else:
+            move = first(self.spec, self.artifacts, self.choices, order)
+        return move, plan(board, move.demand, without=without)
+
+    def load(self, order: LoadOrder = _NOTHING, room: "Sequence[ManagedModel]" = ()) -> Operation:
+        """Charge le modèle, change ses exemplaires s'il l'est, ou le réveille ; sans effet si l'ordre est déjà suivi.
+
+        `room` nomme les modèles à décharger d'abord.
+
+        Raises:
+            PasserelleError: celles de `check_loadable` et de `Plan.check`.
             InvalidState: une autre opération est en cours.
         """
-        if self.state is ModelState.READY:
-            return self._nothing_to_do(OperationKind.LOAD)
-        joined = self._joined(OperationKind.LOAD, OperationKind.RESTART)
+        if self._crew.resting:
+            return self.wake()
+        joined = self._work.joined(OperationKind.LOAD, OperationKind.RESTART)
         if joined is not None:
-            return joined
-        check_loadable(
-            self.spec,
-            gpus,
-            visible_gpus=self._tools.gpu_count(),
-            engine_available=self._engine_available,
-            complete=self.artifacts.complete,
-        )
-        if gpus:
-            self.selected_gpus = tuple(gpus)
-            self._tools.journal.choose(f"gpus/{self.spec.key}", list(gpus))
-        self._falls.clear()
-        count = replicas or self.spec.replicas
-        return self._begin(OperationKind.LOAD, lambda operation: self._load(operation, count))
+            if order in (_NOTHING, self._order):
+                return joined
+            raise self._work.busy(joined)
+        if not self.replicas:
+            self._check(order, complete=self.artifacts.complete)
+        move, found = self.foresee(order, without=[one.id for other in room for one in other.replicas])
+        found.check()
+        move.choices.save(self.spec.key, self._tools.journal, self.choices)
+        self.choices = move.choices
+        if self.replicas and not found.seats and not move.leaving:
+            self._changed()
+            return self._work.nothing_to_do(OperationKind.LOAD)
+        self._setbacks.forgive_falls()
+        self._order = order
+        if not room:
+            self._crew.reserve(found)
+        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, found, room))
 
     def unload(self, *, force: bool = False) -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
@@ -144,29 +105,61 @@ class ManagedModel:
         if operation is not None and operation.kind is OperationKind.UNLOAD:
             return operation
         if operation is not None and operation.kind is OperationKind.DOWNLOAD:
-            raise self._busy(operation)
+            raise self._work.busy(operation)
         if operation is None and not self.replicas:
-            return self._nothing_to_do(OperationKind.UNLOAD)
-        previous = self._task if operation is not None else None
-        if operation is not None:
-            self._cancelled.add(operation.id)
-        return self._begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
+            return self._work.nothing_to_do(OperationKind.UNLOAD)
+        previous = self._work.supersede()
+        return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
+
+    def sleep(self, level: int = 1) -> Operation:
+        """Endort le modèle : la mémoire des GPU est rendue, les processus restent ; sans effet s'il dort.
+
+        Raises:
+            InvalidState: le modèle n'est pas chargé, ou une autre opération est en cours.
+        """
+        joined = self._work.joined(OperationKind.SLEEP)
+        if joined is not None:
+            return joined
+        if self._crew.resting:
+            return self._work.nothing_to_do(OperationKind.SLEEP)
+        if not self.replicas:
+            raise InvalidState(f"« {self.spec.key} » n'est pas chargé.", metadata={"model": self.spec.key})
+        return self._work.begin(OperationKind.SLEEP, lambda operation: self._sleep(operation, level))
+
+    def wake(self) -> Operation:
+        """Réveille le modèle, si ses GPU ont encore la place ; sans effet s'il ne dort pas.
+
+        Raises:
+            InvalidState: le modèle n'est pas chargé, ou une autre opération est en cours.
+            PasserelleError: celles de `Plan.check`.
+        """
+        joined = self._work.joined(OperationKind.WAKE)
+        if joined is not None:
+            return joined
+        if not self.replicas:
+            raise InvalidState(f"« {self.spec.key} » n'est pas chargé.", metadata={"model": self.spec.key})
+        if not self._crew.resting:
+            return self._work.nothing_to_do(OperationKind.WAKE)
+        board = self._tools.gpus
+        plans = [plan(board, one) for one in again(self.spec, self.artifacts, self.choices, self.replicas)]
+        for found in plans:
+            found.check()
+        for found in plans:
+            self._crew.reserve(found)
+        return self._work.begin(OperationKind.WAKE, self._wake)
 
     async def cancel(self, operation: Operation) -> None:
         """Annule l'opération en cours et attend qu'elle soit défaite.
 
         Raises:
-            InvalidState: un déchargement ne s'annule pas.
+            InvalidState: ni un déchargement ni un réveil ne s'annulent.
         """
-        if operation.kind is OperationKind.UNLOAD:
-            raise InvalidState("Un déchargement ne s'annule pas ; rechargez le modèle ensuite.")
-        self._cancelled.add(operation.id)
-        if self._task is not None:
-            self._task.cancel()
-        await operation.done.wait()
+        if operation.kind in (OperationKind.UNLOAD, OperationKind.WAKE):
+            raise InvalidState("Un déchargement ou un réveil ne s'annule pas ; demandez l'inverse ensuite.")
+        await self._work.cancel(operation)
 
     async def ensure(self, timeout: float) -> None:
-        """Attend que le modèle soit prêt, en le chargeant au besoin.
+        """Attend que le modèle soit prêt, en le chargeant ou en le réveillant au besoin.
 
         Raises:
             ModelLoading: pas prêt dans le délai.
@@ -175,11 +168,11 @@ class ManagedModel:
         try:
             async with asyncio.timeout(timeout):
                 while self.state is not ModelState.READY:
-                    operation = self.operation
-                    if operation is None:
-                        self._check_retry()
-                        operation = self.load()
-                    if operation.kind is OperationKind.UNLOAD:
+                    if self.operation is None:
+                        self._setbacks.check_retry()
+                        await self._tools.gpus.refresh()
+                    operation = self.operation or self.load()
+                    if operation.kind in (OperationKind.UNLOAD, OperationKind.SLEEP):
                         await operation.done.wait()
                     else:
                         await operation.result()
@@ -191,14 +184,18 @@ class ManagedModel:
             ) from None
 
     async def adopt(self, processes: Sequence[Mapping[str, Any]]) -> None:
-        """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche."""
-        host = self._tools.replicas
-        if all(host.is_ready(process["name"]) for process in processes):
+        """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche, et leurs baux."""
+        host, names = self._tools.replicas, [process["name"] for process in processes]
+        for process in processes:
+            self._tools.gpus.adopt(process["name"], process["meta"])
+        if all(host.is_ready(name) for name in names):
             adopting = [host.adopt(process, _ignore) for process in processes]
             found = await asyncio.gather(*adopting, return_exceptions=True)
             opened = [one for one in found if isinstance(one, Replica)]
             if len(opened) == len(found):
-                self.replicas = opened
+                self._crew.retake(opened)
+                self.usage.touch()
+                self._changed()
                 return
             # Un exemplaire figé en même temps que nous tombions : le plan de contrôle doit servir sans l'attendre.
             logger.warning("replicas_not_adopted", extra={"model": self.spec.key, "errors": str(found)})
@@ -206,201 +203,138 @@ class ManagedModel:
                 await replica.link.aclose()
 
         async def wait(operation: Operation) -> None:
-            self.replicas = await self._gather(
-                [host.adopt(process, self._phase_of(operation)) for process in processes],
-                [process["name"] for process in processes],
-            )
+            show = self._phase_of(operation)
+            await self._crew.adopt([host.adopt(process, show) for process in processes], names)
+            self.usage.touch()
 
-        self._begin(OperationKind.LOAD, wait)
+        self._work.begin(OperationKind.LOAD, wait)
 
     async def replica_exited(self, name: str, code: int, *, asked: bool, frozen: bool = False) -> None:
         """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès ; `frozen` : figé, donc tué."""
         lost = next((replica for replica in self.replicas if replica.id == name), None)
         if lost is None:
             return
-        self.replicas.remove(lost)
-        self._tools.changes.notify()
+        self._crew.lose(lost)
+        self._changed()
         await lost.link.aclose()
-        if asked or self.operation is not None:
+        if asked:
+            self._recovery.forget([lost])
             return
-        now = time.monotonic()
-        self._falls.append(now)
-        while self._falls[0] < now - FALLS_WINDOW:
-            self._falls.popleft()
-        ended = "ne répondait plus et a été tué" if frozen else f"s'est arrêté tout seul (code {code})"
-        message = f"L'exemplaire {name} {ended}"
-        if len(self._falls) >= FALLS:
-            logger.critical("model_abandoned", extra={"model": self.spec.key, "falls": len(self._falls)})
-            self.last_failure = Failure.of(
-                ModelLoadFailed(
-                    f"{message}, {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
-                )
-            )
-            self._retry_at = now + FALLS_WINDOW
-            self._tools.changes.notify()
-            return
-        self.last_failure = Failure.of(ModelLoadFailed(f"{message} ; il est relancé."))
-        index = int(name.rpartition("-")[2])
-        self._begin(OperationKind.RESTART, lambda operation: self._restart(operation, index, lost.gpus))
+        self._recovery.fell(lost, code, frozen=frozen)
+        if self.operation is None:
+            self._idle()
+        self._changed()
 
-    def look(self, artifacts: Artifacts) -> bool:
-        """Prend ce que le disque contient ; vrai si cela a changé."""
-        changed = artifacts != self.artifacts
-        self.artifacts = artifacts
-        return changed
+    def watch(self) -> None:
+        """Suit l'usage : réveille un modèle qu'on attend, décharge celui que personne n'emploie plus."""
+        waiting = self.usage.follow(self.replicas)
+        if self.operation is not None or not self.replicas:
+            return
+        idle = self.choices.idle_unload
+        if waiting and self._crew.resting:
+            self.wake()
+        elif idle > 0 and not self.choices.pinned and not self.usage.busy and self.usage.idle_seconds >= idle:
+            logger.info("idle_unload", extra={"model": self.spec.key, "idle_seconds": round(self.usage.idle_seconds)})
+            self.unload()
 
     async def aclose(self) -> None:
         """Abandonne l'opération en cours, sans toucher aux exemplaires."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        for replica in self.replicas:
-            await replica.link.aclose()
+        await self._work.aclose()
+        await self._recovery.aclose()
+        await self._crew.aclose()
 
-    def _nothing_to_do(self, kind: OperationKind) -> Operation:
-        operation = Operation(kind, self.spec.key)
-        operation.finish(OperationState.SUCCEEDED)
-        return operation
-
-    def _joined(self, *kinds: OperationKind) -> Operation | None:
-        """Opération en cours du même genre, que l'appelant rejoint."""
-        operation = self.operation
-        if operation is None:
-            return None
-        if operation.kind in kinds:
-            return operation
-        raise self._busy(operation)
-
-    def _busy(self, operation: Operation) -> InvalidState:
-        return InvalidState(
-            f"Le modèle « {self.spec.key} » est déjà en cours d'opération ({operation.kind}, {operation.id}) ; "
-            "attendez-la ou annulez-la.",
-            metadata={"model": self.spec.key, "operation_id": operation.id},
-            retry_after=2.0,
+    def _check(self, order: LoadOrder, *, complete: bool) -> None:
+        check_loadable(
+            self.spec,
+            order.gpus,
+            visible_gpus=self._tools.gpus.readings,
+            engine_available=self._engine_available,
+            complete=complete,
         )
 
-    def _check_retry(self) -> None:
-        """Une requête ne relance pas aussitôt un chargement qui vient d'échouer."""
-        wait = self._retry_at - time.monotonic()
-        if wait > 0 and self.last_failure is not None:
-            error = self.last_failure.error()
-            error.retry_after = wait
-            raise error
-
-    def _begin(
-        self, kind: OperationKind, work: Callable[[Operation], Awaitable[None]], operation_id: str = ""
-    ) -> Operation:
-        operation = Operation(kind, self.spec.key)
-        if operation_id:
-            operation.id = operation_id
-        self.operation = operation
-        self._tools.journal.save(operation)
-        self._task = asyncio.create_task(self._run(operation, work))
-        self._tools.changes.notify()
-        logger.info("operation_started", extra={"operation": operation.id, "kind": kind, "model": self.spec.key})
-        return operation
-
-    async def _run(self, operation: Operation, work: Callable[[Operation], Awaitable[None]]) -> None:
-        state, failure = OperationState.SUCCEEDED, None
-        try:
-            await work(operation)
-        except asyncio.CancelledError:
-            if operation.id not in self._cancelled:
-                raise
-            state = OperationState.CANCELLED
-        except PasserelleError as error:
-            state, failure = OperationState.FAILED, Failure.of(error)
-        except Exception as error:
-            logger.exception("operation_crashed", extra={"operation": operation.id})
-            failure = Failure.of(InternalError(f"L'opération a échoué de façon imprévue ({type(error).__name__})."))
-            state = OperationState.FAILED
-        self._cancelled.discard(operation.id)
-        self._remember(operation.kind, state, failure)
-        self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
-        if self.operation is operation:
-            self.operation = None
-        operation.finish(state, failure)
-        self._tools.journal.save(operation)
-        self._tools.changes.notify()
-        logger.info(
-            "operation_finished",
-            extra={
-                "operation": operation.id,
-                "model": self.spec.key,
-                "state": state,
-                "reason": failure.reason if failure else "",
-            },
-        )
-
-    def _remember(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
-        if state is OperationState.CANCELLED:
-            return
-        self.last_failure = failure
-        if kind not in (OperationKind.LOAD, OperationKind.RESTART):
-            return
-        self._load_failures = self._load_failures + 1 if failure else 0
-        if failure:
-            self._retry_at = time.monotonic() + min(_MAX_RETRY, _FIRST_RETRY * 2 ** (self._load_failures - 1))
+    def _idle(self) -> None:
+        """Relance les exemplaires tombés, une fois l'opération en cours finie."""
+        due = self._recovery.due()
+        if due is not None:
+            self._work.begin(OperationKind.RESTART, lambda operation: self._restart(operation, *due))
 
     async def _download(self, operation: Operation) -> None:
         operation.progress.phase = "resolving"
-        await self._tools.downloads.fetch(self.spec.key, operation.progress, self._tools.changes.notify)
+        await self._tools.downloads.fetch(self.spec.key, operation.progress, self._changed)
 
-    async def _load(self, operation: Operation, count: int) -> None:
-        if not self.artifacts.complete:
-            await self._download(operation)
-        share = max(1, len(self.selected_gpus) // count)
-        self.replicas = await self._gather(
-            [
-                self._tools.replicas.start(
-                    self.spec,
-                    index,
-                    self.selected_gpus[index * share : (index + 1) * share] if self.spec.requires_gpu else (),
-                    self._phase_of(operation),
-                )
-                for index in range(count)
-            ],
-            [f"{self.spec.key}-{index}" for index in range(count)],
-        )
-
-    async def _restart(self, operation: Operation, index: int, gpus: tuple[int, ...]) -> None:
-        starting = self._tools.replicas.start(self.spec, index, gpus, self._phase_of(operation))
-        self.replicas += await self._gather([starting], [f"{self.spec.key}-{index}"])
-
-    async def _gather(self, starting: Sequence[Awaitable[Replica]], names: Sequence[str]) -> list[Replica]:
-        """Attend tous les exemplaires ; un seul échec, ou une annulation, les arrête tous."""
-        tasks = [asyncio.ensure_future(one) for one in starting]
+    async def _load(self, operation: Operation, move: Move, found: Plan, room: "Sequence[ManagedModel]") -> None:
+        show, board, demand = self._phase_of(operation), self._tools.gpus, move.demand
         try:
-            return list(await asyncio.gather(*tasks))
+            again = bool(room)
+            if not self.artifacts.complete and demand.indexes:
+                await self._download(operation)
+                self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
+                demand, again = replace(demand, weights_bytes=self.artifacts.total_bytes), True
+            for other in room:
+                show("making_room")
+                await other.unload().result()
+            if again:
+                await board.refresh()
+                self._crew.give_up(found)
+                found = plan(board, demand)
+                found.check()
+                self._crew.reserve(found)
         except BaseException:
-            for task in tasks:
-                task.cancel()
-            for opened in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(opened, Replica):
-                    await opened.link.aclose()
-            await asyncio.shield(self._tools.replicas.stop(names, 0.0))
+            self._crew.give_up(found)
             raise
+        if found.seats:
+            await self._crew.open(demand.spec, found.seats, show)
+        self.usage.touch()
+        if move.leaving:
+            show("draining")
+            await self._close(operation, move.leaving, self._tools.stop_grace + _STOP_MARGIN)
+
+    async def _restart(self, operation: Operation, fallen: Sequence[Replica], delay: float) -> None:
+        show = self._phase_of(operation)
+        try:
+            show("backoff")
+            await self._tools.sleep(delay)
+        except BaseException:
+            self._recovery.forget(fallen)
+            raise
+        await self._crew.reopen(self.choices.spec(self.spec), fallen, show)
+        self.usage.touch()
 
     async def _unload(self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool) -> None:
+        show = self._phase_of(operation)
         if previous is not None:
-            operation.progress.phase = "stopping"
+            show("stopping")
             previous.cancel()
             await asyncio.wait({previous})
+        self._recovery.give_up()
         # Les fronts n'ont plus cette route : rien de neuf n'arrive pendant le vidage.
-        leaving, self.replicas = self.replicas, []
-        operation.progress.phase = "stopping" if force else "draining"
-        self._tools.changes.notify()
-        grace = 0.0 if force else self._tools.stop_grace + _STOP_MARGIN
-        await self._tools.replicas.stop([replica.id for replica in leaving], grace)
-        for replica in leaving:
-            await replica.link.aclose()
+        show("stopping" if force else "draining")
+        await self._close(operation, list(self.replicas), 0.0 if force else self._tools.stop_grace + _STOP_MARGIN)
+
+    async def _close(self, operation: Operation, leaving: Sequence[Replica], grace: float) -> None:
+        freed = await self._crew.close(leaving, grace)
+        _note(operation, freed)
+        freed.check()
+
+    async def _sleep(self, operation: Operation, level: int) -> None:
+        spec = self.choices.spec(self.spec)
+        _note(operation, await self._crew.sleep(spec, level, self._tools.stop_grace, self._phase_of(operation)))
+
+    async def _wake(self, operation: Operation) -> None:
+        self._phase_of(operation)("waking")
+        await self._crew.wake(self.choices.spec(self.spec))
+        self.usage.touch()
 
     def _phase_of(self, operation: Operation) -> Callable[[str], None]:
         def show(phase: str) -> None:
             operation.progress.phase = phase
-            self._tools.changes.notify()
+            self._changed()
 
         return show
+
+
+def _note(operation: Operation, freed: Freed) -> None:
+    operation.freed_bytes, operation.elapsed = freed.bytes, freed.seconds
 
 
 def _ignore(_phase: str) -> None:

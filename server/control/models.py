@@ -5,6 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
+from server.control.choices import LoadOrder
+from server.control.eviction import victims
 from server.control.journal import Journal
 from server.control.machine import MachineProbe, MachineSample
 from server.control.model import ManagedModel, ModelState, ModelTools
@@ -44,6 +46,7 @@ class Models:
             spec.key: ManagedModel(spec, tools, engine_available=engine_available(spec.engine))
             for spec in profile.models
         }
+        self.gpus = tools.gpus
         self._tools = tools
         self._supervisor = supervisor
         self._machine = machine
@@ -67,6 +70,18 @@ class Models:
                 metadata={"field": "model", "value": name[:200]},
             )
         return self._models[spec.key]
+
+    async def load(self, name: str, order: LoadOrder) -> Operation:
+        """Charge un modèle, en faisant de la place si l'ordre le demande.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            PasserelleError: celles de `ManagedModel.load`.
+        """
+        model = self.get(name)
+        await self.gpus.refresh()
+        room = victims(model, order, self) if order.make_room and model.operation is None else []
+        return model.load(order, room)
 
     def running(self, operation_id: str) -> tuple[ManagedModel, Operation]:
         """Opération en cours et son modèle.
@@ -117,10 +132,8 @@ class Models:
 
     async def _restore_choices(self) -> None:
         choices = await self._tools.journal.choices()
-        for key, model in self._models.items():
-            gpus = choices.get(f"gpus/{key}")
-            if gpus and all(gpu < self._machine.gpu_count for gpu in gpus):
-                model.selected_gpus = tuple(gpus)
+        for model in self._models.values():
+            model.choices = model.choices.restored(model.spec, choices)
 
     async def _adopt(self) -> set[str]:
         found: dict[str, list[dict[str, Any]]] = {}
@@ -183,7 +196,13 @@ class Models:
             return self._machine.sample(), [self._tools.inspect(model.spec) for model in models]
 
         self.sample, found = await asyncio.to_thread(read)
+        await self.gpus.refresh()
         self.processes = await self._supervisor.list()
         changed = [model.look(artifacts) for model, artifacts in zip(models, found, strict=True)]
         if any(changed):
             self.changes.notify()
+        for model in models:
+            try:
+                model.watch()
+            except PasserelleError as error:
+                model.last_failure = Failure.of(error)

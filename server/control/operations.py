@@ -16,6 +16,8 @@ class OperationKind(StrEnum):
     LOAD = "LOAD"
     UNLOAD = "UNLOAD"
     RESTART = "RESTART"
+    SLEEP = "SLEEP"
+    WAKE = "WAKE"
 
 
 class OperationState(StrEnum):
@@ -88,6 +90,10 @@ class Operation:
     state: OperationState = OperationState.RUNNING
     progress: Progress = field(default_factory=Progress)
     failure: Failure | None = None
+    freed_bytes: int | None = None
+    """Octets de GPU rendus, une fois la preuve faite."""
+    elapsed: float | None = None
+    """Secondes de l'ordre d'arrêt à la mémoire rendue."""
     started_at: float = field(default_factory=time.time)
     finished_at: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)

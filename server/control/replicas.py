@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
 _BUFFER_BYTES = 1024 * 1024
+_TAIL_BYTES = 16 * 1024
+_LINE_CHARACTERS = 300
 
 OnPhase = Callable[[str], None]
 
@@ -34,6 +37,13 @@ class Replica:
     features: tuple[str, ...]
     link: LinkClient
     ready_at: float
+    asleep: bool = False
+    """Vrai si le moteur a rendu la mémoire du GPU."""
+
+    @property
+    def index(self) -> int:
+        """Rang."""
+        return int(self.id.rpartition("-")[2])
 
 
 class ReplicaHost:
@@ -51,9 +61,12 @@ class ReplicaHost:
         self._command = command
         self._max_frame_bytes = max_frame_bytes
         self._exits: dict[str, asyncio.Future[int]] = {}
+        self._pids: dict[str, int] = {}
 
-    async def start(self, spec: ModelSpec, index: int, gpus: tuple[int, ...], on_phase: OnPhase) -> Replica:
-        """Lance un exemplaire et attend qu'il soit prêt.
+    async def start(
+        self, spec: ModelSpec, index: int, gpus: tuple[int, ...], on_phase: OnPhase, meta: Mapping[str, Any]
+    ) -> Replica:
+        """Lance un exemplaire et attend qu'il soit prêt ; `meta` sera rendu à qui le retrouvera.
 
         Raises:
             ModelLoadFailed: le moteur ne s'est pas ouvert.
@@ -66,9 +79,11 @@ class ReplicaHost:
             pid = await self._supervisor.spawn(
                 name,
                 self._command(spec, index),
-                {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))},
-                {"key": spec.key, "gpus": list(gpus)},
+                # Les numéros sont ceux de NVML : l'ordre du bus PCI, que CUDA ne suit que si on le lui dit.
+                {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))},
+                {"key": spec.key, "gpus": list(gpus), **meta},
             )
+            self._pids[name] = pid
             return await self._ready(name, pid, gpus, exited, on_phase)
         except SupervisorError as error:
             raise ModelLoadFailed(f"L'exemplaire {name} n'a pas pu être lancé : {error}") from error
@@ -79,6 +94,7 @@ class ReplicaHost:
         """Retrouve un exemplaire lancé avant le redémarrage du plan de contrôle."""
         name = process["name"]
         exited = self._exits[name] = asyncio.get_running_loop().create_future()
+        self._pids[name] = process["pid"]
         try:
             return await self._ready(name, process["pid"], tuple(process["meta"].get("gpus", ())), exited, on_phase)
         finally:
@@ -87,9 +103,29 @@ class ReplicaHost:
     async def stop(self, names: Sequence[str], grace: float) -> None:
         """Arrête des exemplaires ; leurs requêtes en cours ont `grace` secondes."""
         await asyncio.gather(*(self._supervisor.stop(name, grace) for name in names))
+        for name in names:
+            self._pids.pop(name, None)
+
+    async def sleep(self, replica: Replica, level: int, grace: float) -> None:
+        """Endort un exemplaire ; ses requêtes en cours ont `grace` secondes."""
+        await replica.link.sleep(level, grace)
+
+    async def wake(self, replica: Replica) -> None:
+        """Réveille un exemplaire."""
+        await replica.link.wake()
+
+    def pid_of(self, name: str) -> int | None:
+        """Processus de tête d'un exemplaire ; `None` s'il ne tourne pas."""
+        return self._pids.get(name)
+
+    def last_words(self, name: str) -> str:
+        """Dernière ligne du journal d'un exemplaire, entre guillemets ; vide s'il n'a rien dit."""
+        line = last_line(self._run_dir / "logs" / f"{name}.log")
+        return f" ; dernière ligne de son journal : « {line} »" if line else ""
 
     def exited(self, name: str, code: int) -> None:
         """Apprend la fin d'un processus."""
+        self._pids.pop(name, None)
         waiting = self._exits.get(name)
         if waiting is not None and not waiting.done():
             waiting.set_result(code)
@@ -108,8 +144,8 @@ class ReplicaHost:
                 raise error_for(status["reason"], status["message"])
             if exited.done():
                 raise ModelLoadFailed(
-                    f"L'exemplaire {name} s'est arrêté pendant son ouverture (code {exited.result()}) ; "
-                    "son journal dit pourquoi.",
+                    f"L'exemplaire {name} s'est arrêté pendant son ouverture ({said(exited.result())})"
+                    f"{self.last_words(name)}.",
                     metadata={"replica": name, "exit_code": str(exited.result())},
                 )
             phase = status.get("phase", "")
@@ -130,7 +166,7 @@ class ReplicaHost:
         except (OSError, WorkerLost) as error:
             raise ModelLoadFailed(f"L'exemplaire {name} ne répond pas sur sa prise : {error}") from error
         logger.info("replica_ready", extra={"replica": name, "pid": pid})
-        return Replica(name, gpus, pid, path, features, link, time.time())
+        return Replica(name, gpus, pid, path, features, link, time.time(), link.load.asleep)
 
     def _status_path(self, name: str) -> Path:
         return self._run_dir / f"{name}.status.json"
@@ -141,3 +177,34 @@ class ReplicaHost:
         except (OSError, ValueError):
             return {}
         return found
+
+
+def said(code: int) -> str:
+    """Fin d'un processus, pour une personne."""
+    if code < 0:
+        try:
+            return f"tué par {signal.Signals(-code).name}"
+        except ValueError:
+            return f"tué par le signal {-code}"
+    return f"code {code}"
+
+
+def last_line(path: Path) -> str:
+    """Dernière ligne d'un journal ; d'un événement JSON, son nom et son erreur."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    try:
+        event = json.loads(line)
+        texts = [str(event[name]) for name in ("event", "error") if event.get(name)]
+        # La dernière ligne d'une trace est celle de l'exception.
+        texts += str(event.get("exception", "")).strip().split("\n")[-1:]
+        line = " : ".join(text for text in texts if text)
+    except (ValueError, AttributeError):
+        pass
+    return line[:_LINE_CHARACTERS]

@@ -64,6 +64,24 @@ class Engine(Protocol):
         """Rend tout. Peut être appelée deux fois."""
 
 
+@runtime_checkable
+class SleepingEngine(Protocol):
+    """Moteur qui sait rendre la mémoire du GPU sans quitter son processus."""
+
+    async def sleep(self, level: int) -> None:
+        """S'endort ; aucune requête n'est en cours, et aucune ne viendra avant le réveil.
+
+        Args:
+            level: 1 garde les poids en mémoire vive, 2 les abandonne.
+
+        Raises:
+            UnsupportedOption: ouvert sans de quoi dormir.
+        """
+
+    async def wake(self) -> None:
+        """Se réveille, prêt à servir."""
+
+
 class ChatEngine(Engine, Protocol):
     """Conversation et complétion, au schéma d'OpenAI."""
 

@@ -29,6 +29,7 @@ class WorkerLoad:
     max_running: int = 0
     max_waiting: int = 0
     steps: int = 0
+    asleep: bool = False
 
 
 class LinkCall:
@@ -245,11 +246,9 @@ class LinkClient:
                 f"La requête de {len(payload)} octets dépasse la limite de {self._peer_max_frame - 4096}.",
                 metadata={"limit": str(self._peer_max_frame - 4096), "value": str(len(payload))},
             )
-        self._next_id += 1
         # Une réponse entière arrive d'un bloc : seul un flux peut laisser grossir son tampon.
         small = stream and not whole_buffer
-        call = LinkCall(self, self._next_id, self._request_buffer_bytes if small else self._max_frame_bytes)
-        self._calls[self._next_id] = call
+        call = self._open_call(self._request_buffer_bytes if small else self._max_frame_bytes)
         submit = link_pb2.Submit(
             id=self._next_id,
             kind=kind,
@@ -260,6 +259,41 @@ class LinkClient:
             timeout_seconds=timeout or 0.0,
         )
         self._connection.send(link_pb2.Frame(submit=submit))
+        return call
+
+    async def sleep(self, level: int, grace: float) -> None:
+        """Endort le moteur, une fois finies ses requêtes en cours.
+
+        Raises:
+            UnsupportedOption: le moteur ne sait pas dormir.
+            InvalidState: des requêtes durent encore après `grace` secondes.
+            WorkerLost: liaison fermée.
+        """
+        call = self._open_call(self._max_frame_bytes)
+        sleep = link_pb2.Sleep(id=self._next_id, level=level, grace_seconds=grace)
+        self._connection.send(link_pb2.Frame(sleep=sleep))
+        async with call:
+            async for _ in call:
+                pass
+
+    async def wake(self) -> None:
+        """Réveille le moteur ; sans effet s'il ne dort pas.
+
+        Raises:
+            EngineFailed: le moteur ne s'est pas réveillé.
+            WorkerLost: liaison fermée.
+        """
+        call = self._open_call(self._max_frame_bytes)
+        self._connection.send(link_pb2.Frame(wake=link_pb2.Wake(id=self._next_id)))
+        async with call:
+            async for _ in call:
+                pass
+
+    def _open_call(self, buffer_bytes: int) -> LinkCall:
+        if self.closed:
+            raise _lost()
+        self._next_id += 1
+        call = self._calls[self._next_id] = LinkCall(self, self._next_id, buffer_bytes)
         return call
 
     def drop(self, request_id: int) -> None:
@@ -288,7 +322,9 @@ class LinkClient:
             case "hello":
                 self._on_hello(frame.hello)
             case "goodbye":
+                # Tout ce qui est parti d'ici précède cette réponse : l'exemplaire saura qu'il a tout reçu.
                 self._leaving = True
+                self._connection.send(link_pb2.Frame(goodbye=link_pb2.Goodbye()))
             case other:
                 self._connection.abort(f"trame inattendue : {other}")
 
@@ -314,7 +350,7 @@ class LinkClient:
         self._greeted.set_result(None)
 
     def _set_load(self, load: link_pb2.Load) -> None:
-        self.load = WorkerLoad(load.running, load.waiting, load.max_running, load.max_waiting, load.steps)
+        self.load = WorkerLoad(load.running, load.waiting, load.max_running, load.max_waiting, load.steps, load.asleep)
 
     def _on_lost(self, reason: str) -> None:
         if not self._greeted.done():

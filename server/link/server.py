@@ -35,6 +35,12 @@ class LinkHandler(Protocol):
     def cancel(self, link: "FrontLink", request_id: int) -> None:
         """Abandon d'une requête, peut-être déjà finie."""
 
+    def sleep(self, link: "FrontLink", request: link_pb2.Sleep) -> None:
+        """Endormissement du moteur."""
+
+    def wake(self, link: "FrontLink", request: link_pb2.Wake) -> None:
+        """Réveil du moteur."""
+
     def lost(self, link: "FrontLink") -> None:
         """Front perdu : ses requêtes n'ont plus de lecteur."""
 
@@ -46,6 +52,8 @@ class FrontLink:
         self._server = server
         self.connection = FrameConnection(server.max_frame_bytes, self._on_frame, self._on_lost)
         self.name = ""
+        self.quiet = asyncio.Event()
+        """Mis quand le front n'enverra plus de requête."""
         self._peer_max_frame = server.max_frame_bytes
         self._ids: list[int] = []
         self._data: list[bytes] = []
@@ -119,6 +127,12 @@ class FrontLink:
                 self._server.handler.input(self, frame.input)
             case "cancel" if self.name:
                 self._server.handler.cancel(self, frame.cancel.id)
+            case "sleep" if self.name:
+                self._server.handler.sleep(self, frame.sleep)
+            case "wake" if self.name:
+                self._server.handler.wake(self, frame.wake)
+            case "goodbye":
+                self.quiet.set()
             case "hello":
                 self._greet(frame.hello)
             case other:
@@ -138,8 +152,11 @@ class FrontLink:
         self.name = hello.name or "front"
         self._peer_max_frame = hello.max_frame_bytes or self._server.max_frame_bytes
         self._server.links.add(self)
+        if self._server.leaving:
+            self.connection.send(link_pb2.Frame(goodbye=link_pb2.Goodbye(reason=self._server.leaving)))
 
     def _on_lost(self, reason: str) -> None:
+        self.quiet.set()
         if self in self._server.links:
             self._server.links.discard(self)
             logger.info("link_closed", extra={"front": self.name, "reason": reason})
@@ -157,6 +174,8 @@ class LinkServer:
         self.max_frame_bytes = max_frame_bytes
         self.outbox_bytes = outbox_bytes
         self.links: set[FrontLink] = set()
+        self.leaving = ""
+        """Raison de la fin annoncée ; vide tant qu'elle ne l'est pas."""
         self._server: asyncio.Server | None = None
         self._heartbeat: asyncio.Task[None] | None = None
         self._path = ""
@@ -173,8 +192,15 @@ class LinkServer:
 
     def farewell(self, reason: str) -> None:
         """Prévient les fronts qu'aucune requête nouvelle ne sera admise."""
+        self.leaving = reason
         for link in self.links:
             link.connection.send(link_pb2.Frame(goodbye=link_pb2.Goodbye(reason=reason)))
+
+    async def last_requests(self, timeout: float) -> None:
+        """Attend que chaque front prévenu ait dit qu'il n'enverra plus rien, au plus `timeout` secondes."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await asyncio.gather(*(link.quiet.wait() for link in self.links))
 
     async def stop(self) -> None:
         """Ferme la prise et les liaisons, ce qui est écrit étant parti."""

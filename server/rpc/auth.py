@@ -52,6 +52,7 @@ POLICY: Mapping[str, Scope] = {
         "ListModels",
         "GetCapabilities",
         "ListOperations",
+        "CheckLoad",
     ),
     **_scopes(
         "passerelle.v1.AdminService",
@@ -59,6 +60,8 @@ POLICY: Mapping[str, Scope] = {
         "DownloadModel",
         "LoadModel",
         "UnloadModel",
+        "SleepModel",
+        "WakeModel",
         "CancelOperation",
         "StreamLogs",
     ),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from passerelle.worker.v1 import link_pb2
@@ -22,6 +22,7 @@ from server.errors import (
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
 from server.worker.handlers import Handlers, handlers_for
+from server.worker.nap import Nap
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,9 @@ class WorkerHost:
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._still = asyncio.Event()
+        self._still.set()
+        self.nap = Nap(engine, self._still, self._admit)
 
     def load(self) -> link_pb2.Load:
         """Charge de cet instant."""
@@ -70,6 +74,7 @@ class WorkerHost:
             max_running=self._engine.max_running,
             max_waiting=self._max_waiting,
             steps=self._steps,
+            asleep=self.nap.asleep,
         )
 
     def submit(self, link: FrontLink, request: link_pb2.Submit) -> None:
@@ -79,21 +84,33 @@ class WorkerHost:
             link.fail(request.id, ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
             return
         if request.kind == link_pb2.REQUEST_KIND_LIVE:
+            if self.nap.holding:
+                link.fail(request.id, ShuttingDown("Le modèle dort ; réessayez.", retry_after=_RETRY_SECONDS))
+                return
             if len(self._inputs) >= self._max_live:
                 link.fail(request.id, self._too_many_live())
                 return
             self._inputs[key] = RequestInput(lambda size: link.give_back(request.id, size))
             self._start(key, request)
-        elif self._busy() >= self._engine.max_running:
+        elif self.nap.holding or self._busy() >= self._engine.max_running:
             if len(self._waiting) >= self._max_waiting:
                 link.fail(request.id, self._full())
                 return
             self._waiting[key] = request
+            self._idle.clear()
         else:
             self._start(key, request)
         if request.timeout_seconds > 0:
             loop = asyncio.get_running_loop()
             self._deadlines[key] = loop.call_later(request.timeout_seconds, self._expire, key)
+
+    def sleep(self, link: FrontLink, request: link_pb2.Sleep) -> None:
+        """Endort le moteur ; les requêtes à venir attendront son réveil."""
+        self._answer(link, request.id, self.nap.sleep(request.level, request.grace_seconds))
+
+    def wake(self, link: FrontLink, request: link_pb2.Wake) -> None:
+        """Réveille le moteur."""
+        self._answer(link, request.id, self.nap.wake())
 
     def input(self, link: FrontLink, chunk: link_pb2.InputChunk) -> None:
         """Suite d'un flux en direct, peut-être déjà fini."""
@@ -119,6 +136,10 @@ class WorkerHost:
     async def drain(self, grace: float) -> None:
         """N'admet plus rien, et attend la fin des requêtes au plus `grace` secondes."""
         self._draining = True
+        if self.nap.holding:
+            for key in tuple(self._waiting):
+                key[0].fail(key[1], ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
+                self._abandon(key)
         try:
             async with asyncio.timeout(grace):
                 await self._end_by_themselves(grace * _LIVE_SHARE)
@@ -164,6 +185,7 @@ class WorkerHost:
 
     def _start(self, key: JobKey, request: link_pb2.Submit) -> None:
         self._idle.clear()
+        self._still.clear()
         task = asyncio.get_running_loop().create_task(self._run(key, request))
         self._running[key] = task
         self._ending.add(task)
@@ -188,10 +210,29 @@ class WorkerHost:
             deadline.cancel()
         self._running.pop(key, None)
         self._inputs.pop(key, None)
-        while self._waiting and self._busy() < self._engine.max_running:
+        self._admit()
+
+    def _admit(self) -> None:
+        """Fait entrer les requêtes qui attendent, autant que le moteur en mène."""
+        while self._waiting and not self.nap.holding and self._busy() < self._engine.max_running:
             self._start(*self._waiting.popitem(last=False))
-        if not self._running and not self._waiting:
-            self._idle.set()
+        if not self._running:
+            self._still.set()
+            if not self._waiting:
+                self._idle.set()
+
+    def _answer(self, link: FrontLink, request_id: int, work: Awaitable[None]) -> None:
+        async def run() -> None:
+            try:
+                await work
+                link.connection.send(link_pb2.Frame(load=self.load()))
+                link.emit(request_id, b"", True)
+            except PasserelleError as error:
+                link.fail(request_id, error)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def _run(self, key: JobKey, request: link_pb2.Submit) -> None:
         link, request_id = key

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 EXIT_LOAD_FAILED = 3
 EXIT_ENGINE_DEAD = 4
 
+_LAST_REQUESTS_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
@@ -128,6 +130,9 @@ async def _serve(
     await stop
     watch.cancel()
     server.farewell("arrêt demandé" if code == 0 else "moteur arrêté")
+    if code == 0:
+        # Une requête partie d'un front avant qu'il ne lise l'adieu est encore admise.
+        await server.last_requests(min(_LAST_REQUESTS_SECONDS, settings.stop_grace))
     await host.drain(settings.stop_grace if code == 0 else 0.0)
     await server.stop()
     await engine.close()

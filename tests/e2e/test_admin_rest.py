@@ -1,6 +1,8 @@
 """L'administration par REST : états, téléchargements, chargements, sondes."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -40,6 +42,14 @@ def test_the_whole_life_of_a_model(tmp_path: Path) -> None:
             "OPERATION_KIND_LOAD",
             "OPERATION_KIND_UNLOAD",
         }
+        unload = next(o for o in operations if o["kind"] == "OPERATION_KIND_UNLOAD")
+        assert unload["freed_bytes"] == 0 and unload["elapsed"]
+        journal = sqlite3.connect(f"file:{again.cache_dir}/.passerelle/journal.sqlite?mode=ro", uri=True)
+        with closing(journal) as db:
+            rows = [state for (state,) in db.execute("SELECT state FROM transitions WHERE model = 'qwen' ORDER BY seq")]
+    states = [state for index, state in enumerate(rows) if index == 0 or rows[index - 1] != state]
+    life = ["UNAVAILABLE", "DOWNLOADING", "CACHED", "LOADING", "READY", "UNLOADING", "CACHED"]
+    assert states[: len(life)] == life
 
 
 def test_every_model_downloads_and_verifies(product: Product) -> None:

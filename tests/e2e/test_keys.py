@@ -18,6 +18,7 @@ OPEN = {
     "AdminService/ListModels",
     "AdminService/GetCapabilities",
     "AdminService/ListOperations",
+    "AdminService/CheckLoad",
     "ProbeService/CheckReadiness",
     "ProbeService/GetMetrics",
     "RestService/CheckHealth",
@@ -26,6 +27,8 @@ ADMIN = {
     "AdminService/DownloadModel",
     "AdminService/LoadModel",
     "AdminService/UnloadModel",
+    "AdminService/SleepModel",
+    "AdminService/WakeModel",
     "AdminService/CancelOperation",
     "AdminService/StreamLogs",
 }

@@ -69,6 +69,35 @@ class FakeChatEngine:
         return json.dumps(found).encode()
 
 
+class SleepyChatEngine(FakeChatEngine):
+    """Sait dormir ; chaque réponse attend `gate`."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.level: int | None = None
+        self.broken = False
+        self.served_asleep = 0
+
+    async def sleep(self, level: int) -> None:
+        """S'endort."""
+        self.level = level
+
+    async def wake(self) -> None:
+        """Se réveille, sauf si `broken`."""
+        if self.broken:
+            raise RuntimeError("cassé")
+        self.level = None
+
+    async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
+        """Les mots, une fois `gate` levé."""
+        self.served_asleep += self.level is not None
+        await self.gate.wait()
+        async for item in super().generate(kind, request, stream=stream):
+            yield item
+
+
 class FakeTranscribeEngine:
     """Rend un mot par demi-seconde entamée de la fenêtre, et garde l'ordre de ce qu'il a reçu."""
 

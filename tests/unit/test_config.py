@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from server.config import ConfigError, load_config, load_profile
+from server.config import PROFILES_DIR, ConfigError, load_config, load_profile
+from server.control.gpu.needs import GIB, check_options, need_on
 from server.domain import Capability, Endpoint
 
 EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
@@ -27,6 +28,21 @@ def test_embedded_profile_pins_every_weight_file() -> None:
     for model in load_profile("embarque").models:
         assert model.demonstration and not model.requires_gpu
         assert all(len(file.sha256) == 64 for file in model.source.files)
+
+
+@pytest.mark.parametrize(("line", "said"), [("working_gib = -1", "working_gib"), ("kv = 3", "champ inconnu kv")])
+def test_a_wrong_memory_estimate_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    text = (PROFILES_DIR / "dgx.toml").read_text(encoding="utf-8").replace("working_gib = 4.0", line)
+    (tmp_path / "essai.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=said):
+        load_profile(str(tmp_path / "essai.toml"))
+
+
+def test_the_production_profile_leases_every_gpu_it_names() -> None:
+    for model in load_profile("dgx").models:
+        check_options(model.options)
+        need = need_on(model, 60 * GIB if model.key == "qwen" else 0, 141 * GIB)
+        assert not need.short_by and need.total < 141 * GIB
 
 
 def test_variables_of_the_specification() -> None:

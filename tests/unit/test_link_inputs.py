@@ -90,6 +90,12 @@ class Reader:
         """Note l'abandon."""
         self.cancelled.append(request_id)
 
+    def sleep(self, _link: FrontLink, _request: link_pb2.Sleep) -> None:
+        """Ne dort pas."""
+
+    def wake(self, _link: FrontLink, _request: link_pb2.Wake) -> None:
+        """Ne dort pas."""
+
     def lost(self, link: FrontLink) -> None:
         """Rien à rendre."""
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from server.cache import Artifacts
+from server.control.choices import LoadOrder
 from server.control.journal import Journal
-from server.control.model import FALLS, ManagedModel, ModelState, ModelTools
+from server.control.model import ManagedModel, ModelState, ModelTools
 from server.control.operations import Changes, OperationKind, OperationState
+from server.control.setbacks import FALLS
 from server.domain import Capability, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,
@@ -25,6 +27,7 @@ from server.errors import (
     OperationCancelled,
     PasserelleError,
 )
+from tests.fakes.gpus import FakeClock, FakeGpus, board_of
 from tests.fakes.replicas import FakeDownloads, FakeReplicas
 
 SPEC = ModelSpec(
@@ -51,7 +54,9 @@ class Bench:
     tools: ModelTools
 
     def with_spec(self, *, engine: bool = True, gpus: int = 0, **changes: Any) -> ManagedModel:
-        tools = replace(self.tools, gpu_count=lambda: gpus)
+        board = board_of(FakeGpus(gpus), FakeClock(), self.replicas.pids)
+        board.readings = {reading.index: reading for reading in board.probe.read()}
+        tools = replace(self.tools, gpus=board)
         model = ManagedModel(replace(SPEC, **changes), tools, engine_available=engine)
         model.look(self.disk[0])
         return model
@@ -62,7 +67,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     journal = Journal(tmp_path / "j.sqlite")
     await journal.open()
     disk = [Artifacts()]
-    replicas = FakeReplicas()
+    replicas, clock = FakeReplicas(), FakeClock()
 
     def downloaded() -> None:
         disk[0] = Artifacts(True, 10, 10)
@@ -75,8 +80,10 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         journal=journal,
         changes=Changes(),
         inspect=lambda _spec: disk[0],
-        gpu_count=lambda: 0,
+        gpus=board_of(FakeGpus(0), clock),
         stop_grace=3.0,
+        clock=clock,
+        sleep=clock.sleep,
     )
     model = ManagedModel(SPEC, tools, engine_available=True)
     yield Bench(model, replicas, downloads, disk, tools)
@@ -121,7 +128,7 @@ async def test_download_load_unload(bench: Bench) -> None:
 async def test_forced_unload_does_not_wait(bench: Bench) -> None:
     bench.disk[0] = Artifacts(True, 10, 10)
     bench.model.look(bench.disk[0])
-    await bench.model.load(replicas=2).result()
+    await bench.model.load(LoadOrder(replicas=2)).result()
     await bench.model.unload(force=True).result()
     assert bench.replicas.stopped == [("m-0", 0.0), ("m-1", 0.0)]
 
@@ -195,15 +202,15 @@ async def test_what_cannot_load_is_refused_before_anything_starts(
 ) -> None:
     model = bench.with_spec(engine=engine, gpus=gpus, **changes)
     with pytest.raises(error):
-        model.load(asked)
+        model.load(LoadOrder(gpus=asked))
     assert model.operation is None and bench.replicas.started == []
 
 
 async def test_chosen_gpus_are_shared_and_kept(bench: Bench) -> None:
-    model = bench.with_spec(requires_gpu=True, auto_download=True, gpus=4)
-    await model.load((0, 1, 2, 3), 2).result()
+    model = bench.with_spec(requires_gpu=True, auto_download=True, gpus=4, options={"tensor_parallel_size": 2})
+    await model.load(LoadOrder(gpus=(0, 1, 2, 3), replicas=2)).result()
     assert [replica.gpus for replica in model.replicas] == [(0, 1), (2, 3)]
-    assert await bench.tools.journal.choices() == {"gpus/m": [0, 1, 2, 3]}
+    assert await bench.tools.journal.choices() == {"gpus/m": [0, 1, 2, 3], "replicas/m": 2}
 
 
 async def test_a_lost_replica_is_replaced_until_it_falls_too_often(bench: Bench) -> None:

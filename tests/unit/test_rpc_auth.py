@@ -42,6 +42,8 @@ def test_what_changes_a_state_needs_an_admin_key() -> None:
         "DownloadModel",
         "LoadModel",
         "UnloadModel",
+        "SleepModel",
+        "WakeModel",
         "CancelOperation",
         "StreamLogs",
     }

@@ -124,16 +124,17 @@ async def test_a_killed_fixed_process_is_replaced(bench: Bench) -> None:
     assert await bench.supervisor.stop("pilier", 5) == -15
 
 
-def test_run_dirs_are_private_and_the_dead_ones_go(tmp_path: Path) -> None:
-    dead = tmp_path / "passerelle-mort"
+def test_run_dirs_are_private_and_the_dead_ones_go(tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = tmp_path_factory.mktemp("r")  # un chemin court : une prise Unix a 107 octets au plus
+    dead = base / "passerelle-mort"
     dead.mkdir()
     (dead / ".lock").touch()
-    with RunDir(tmp_path) as living:
+    with RunDir(base) as living:
         assert not dead.exists()
         assert stat.S_IMODE(living.path.stat().st_mode) == 0o700
-        assert remove_stale(tmp_path) == []
+        assert remove_stale(base) == []
         assert (living.path / "logs").is_dir()
-    assert list(tmp_path.iterdir()) == []
+    assert list(base.iterdir()) == []
 
 
 def test_a_base_too_long_for_sockets_is_named(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ function reached(ended: Operation, after: Model): boolean {
       return after.artifactsCached;
     case OperationKind.UNLOAD:
       return after.state !== ModelState.READY && after.state !== ModelState.UNLOADING;
+    case OperationKind.SLEEP:
+      return after.state === ModelState.ASLEEP;
     default:
       return after.state === ModelState.READY;
   }

@@ -9,25 +9,30 @@ from typing import Any
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server import __version__
+from server.control.eviction import victims
+from server.control.gpu.messages import to_gpus, to_verdict
+from server.control.gpu.needs import gpus_per_replica
 from server.control.journal import Journal
 from server.control.log_tail import tail
 from server.control.messages import (
     timestamp,
     to_capability,
     to_endpoint,
-    to_gpus,
+    to_failure,
     to_host,
     to_limits,
     to_model,
     to_operation,
 )
 from server.control.models import Models
-from server.control.operations import Operation
+from server.control.operations import Failure, Operation
+from server.control.services.orders import to_order
 from server.domain import Endpoint, Limits
 from server.errors import InvalidRequest
 
 _WATCH_SECONDS = 2.0
 _MAX_LOG_LINES = 10_000
+_MAX_SLEEP_LEVEL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         models = list(self._models)
         following = first + size if first + size < len(models) else 0
         return admin_pb2.ListModelsResponse(
-            models=[to_model(model) for model in models[first : first + size]],
+            models=[to_model(model, self._models.gpus) for model in models[first : first + size]],
             next_page_token=str(following) if following else "",
         )
 
@@ -108,12 +113,37 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         return admin_pb2.DownloadModelResponse(operation=await _answer(operation, request.wait))
 
     async def LoadModel(self, request: admin_pb2.LoadModelRequest, _context: Any) -> admin_pb2.LoadModelResponse:
-        """Charge."""
-        replicas = request.replicas if request.HasField("replicas") else None
-        if replicas is not None and not 1 <= replicas <= 64:
-            raise _out_of_range("replicas", str(replicas), "de 1 à 64")
-        operation = self._models.get(request.model).load(tuple(request.gpus), replicas)
+        """Charge, change le nombre d'exemplaires, ou réveille."""
+        operation = await self._models.load(request.model, to_order(request))
         return admin_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
+
+    async def CheckLoad(self, request: admin_pb2.CheckLoadRequest, _context: Any) -> admin_pb2.CheckLoadResponse:
+        """Verdict d'un chargement, sans rien lancer."""
+        model, order = self._models.get(request.model), to_order(request)
+        await self._models.gpus.refresh()
+        move, plan = model.foresee(order)
+        room = victims(model, order, self._models) if plan.error is not None else []
+        return admin_pb2.CheckLoadResponse(
+            fits=plan.error is None,
+            error=to_failure(Failure.of(plan.error)) if plan.error is not None else None,
+            gpus=[to_verdict(verdict) for verdict in plan.verdicts],
+            evictions=[other.spec.key for other in room],
+            replicas=move.choices.replicas,
+            gpus_per_replica=gpus_per_replica(move.demand.spec),
+        )
+
+    async def SleepModel(self, request: admin_pb2.SleepModelRequest, _context: Any) -> admin_pb2.SleepModelResponse:
+        """Endort."""
+        if request.level > _MAX_SLEEP_LEVEL:
+            raise _out_of_range("level", str(request.level), f"1 ou {_MAX_SLEEP_LEVEL}")
+        operation = self._models.get(request.model).sleep(request.level or 1)
+        return admin_pb2.SleepModelResponse(operation=await _answer(operation, request.wait))
+
+    async def WakeModel(self, request: admin_pb2.WakeModelRequest, _context: Any) -> admin_pb2.WakeModelResponse:
+        """Réveille."""
+        model = self._models.get(request.model)
+        await self._models.gpus.refresh()
+        return admin_pb2.WakeModelResponse(operation=await _answer(model.wake(), request.wait))
 
     async def UnloadModel(self, request: admin_pb2.UnloadModelRequest, _context: Any) -> admin_pb2.UnloadModelResponse:
         """Décharge."""
@@ -159,8 +189,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             profile=profile.name,
             profile_notice=profile.notice,
             version=__version__,
-            models=[to_model(model) for model in models],
-            gpus=to_gpus(self._models.sample, models),
+            models=[to_model(model, self._models.gpus) for model in models],
+            gpus=to_gpus(self._models.gpus),
             host=to_host(self._models.sample, models),
             api_key_required=facts.api_key_required,
             admin_key_required=facts.admin_key_required,

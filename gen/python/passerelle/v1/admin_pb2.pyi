@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -38,6 +39,8 @@ class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_KIND_LOAD: _ClassVar[OperationKind]
     OPERATION_KIND_UNLOAD: _ClassVar[OperationKind]
     OPERATION_KIND_RESTART: _ClassVar[OperationKind]
+    OPERATION_KIND_SLEEP: _ClassVar[OperationKind]
+    OPERATION_KIND_WAKE: _ClassVar[OperationKind]
 
 class OperationState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +66,8 @@ OPERATION_KIND_DOWNLOAD: OperationKind
 OPERATION_KIND_LOAD: OperationKind
 OPERATION_KIND_UNLOAD: OperationKind
 OPERATION_KIND_RESTART: OperationKind
+OPERATION_KIND_SLEEP: OperationKind
+OPERATION_KIND_WAKE: OperationKind
 OPERATION_STATE_UNSPECIFIED: OperationState
 OPERATION_STATE_RUNNING: OperationState
 OPERATION_STATE_SUCCEEDED: OperationState
@@ -114,7 +119,7 @@ class FileProgress(_message.Message):
     def __init__(self, name: _Optional[str] = ..., completed_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ...) -> None: ...
 
 class Operation(_message.Message):
-    __slots__ = ("id", "kind", "model", "state", "progress", "error", "started_at", "finished_at")
+    __slots__ = ("id", "kind", "model", "state", "progress", "error", "started_at", "finished_at", "freed_bytes", "elapsed")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +128,8 @@ class Operation(_message.Message):
     ERROR_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: OperationKind
     model: str
@@ -131,7 +138,9 @@ class Operation(_message.Message):
     error: ErrorDetail
     started_at: _timestamp_pb2.Timestamp
     finished_at: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[OperationState, str]] = ..., progress: _Optional[_Union[OperationProgress, _Mapping]] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    freed_bytes: float
+    elapsed: _duration_pb2.Duration
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[OperationState, str]] = ..., progress: _Optional[_Union[OperationProgress, _Mapping]] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., freed_bytes: _Optional[float] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ModelSource(_message.Message):
     __slots__ = ("kind", "repository", "revision", "license")
@@ -146,7 +155,7 @@ class ModelSource(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., repository: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("key", "aliases", "display_name", "capability", "engine", "source", "state", "artifacts_cached", "cached_bytes", "total_bytes", "replicas", "selected_gpus", "operation", "last_error", "notice", "languages", "demonstration")
+    __slots__ = ("key", "aliases", "display_name", "capability", "engine", "source", "state", "artifacts_cached", "cached_bytes", "total_bytes", "replicas", "selected_gpus", "operation", "last_error", "notice", "languages", "demonstration", "pinned", "idle_unload", "last_used_at", "state_since", "selected_replicas", "gpus_per_replica", "options", "load_options")
     KEY_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -164,6 +173,14 @@ class Model(_message.Message):
     NOTICE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     DEMONSTRATION_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    IDLE_UNLOAD_FIELD_NUMBER: _ClassVar[int]
+    LAST_USED_AT_FIELD_NUMBER: _ClassVar[int]
+    STATE_SINCE_FIELD_NUMBER: _ClassVar[int]
+    SELECTED_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    GPUS_PER_REPLICA_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     key: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     display_name: str
@@ -181,10 +198,18 @@ class Model(_message.Message):
     notice: str
     languages: _containers.RepeatedScalarFieldContainer[str]
     demonstration: bool
-    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., display_name: _Optional[str] = ..., capability: _Optional[_Union[Capability, str]] = ..., engine: _Optional[str] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., artifacts_cached: bool = ..., cached_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., selected_gpus: _Optional[_Iterable[int]] = ..., operation: _Optional[_Union[Operation, _Mapping]] = ..., last_error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., notice: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., demonstration: bool = ...) -> None: ...
+    pinned: bool
+    idle_unload: _duration_pb2.Duration
+    last_used_at: _timestamp_pb2.Timestamp
+    state_since: _timestamp_pb2.Timestamp
+    selected_replicas: int
+    gpus_per_replica: int
+    options: _struct_pb2.Struct
+    load_options: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., display_name: _Optional[str] = ..., capability: _Optional[_Union[Capability, str]] = ..., engine: _Optional[str] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., artifacts_cached: bool = ..., cached_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., selected_gpus: _Optional[_Iterable[int]] = ..., operation: _Optional[_Union[Operation, _Mapping]] = ..., last_error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., notice: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., demonstration: bool = ..., pinned: bool = ..., idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., selected_replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., load_options: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Replica(_message.Message):
-    __slots__ = ("id", "gpus", "running_requests", "waiting_requests", "max_running", "max_waiting", "resident_bytes", "ready_at", "pid")
+    __slots__ = ("id", "gpus", "running_requests", "waiting_requests", "max_running", "max_waiting", "resident_bytes", "ready_at", "pid", "asleep", "gpu_bytes")
     ID_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -194,6 +219,8 @@ class Replica(_message.Message):
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     READY_AT_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
+    ASLEEP_FIELD_NUMBER: _ClassVar[int]
+    GPU_BYTES_FIELD_NUMBER: _ClassVar[int]
     id: str
     gpus: _containers.RepeatedScalarFieldContainer[int]
     running_requests: int
@@ -203,10 +230,12 @@ class Replica(_message.Message):
     resident_bytes: float
     ready_at: _timestamp_pb2.Timestamp
     pid: int
-    def __init__(self, id: _Optional[str] = ..., gpus: _Optional[_Iterable[int]] = ..., running_requests: _Optional[int] = ..., waiting_requests: _Optional[int] = ..., max_running: _Optional[int] = ..., max_waiting: _Optional[int] = ..., resident_bytes: _Optional[float] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pid: _Optional[int] = ...) -> None: ...
+    asleep: bool
+    gpu_bytes: float
+    def __init__(self, id: _Optional[str] = ..., gpus: _Optional[_Iterable[int]] = ..., running_requests: _Optional[int] = ..., waiting_requests: _Optional[int] = ..., max_running: _Optional[int] = ..., max_waiting: _Optional[int] = ..., resident_bytes: _Optional[float] = ..., ready_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., pid: _Optional[int] = ..., asleep: bool = ..., gpu_bytes: _Optional[float] = ...) -> None: ...
 
 class Gpu(_message.Message):
-    __slots__ = ("index", "name", "total_bytes", "used_bytes", "utilization_percent", "temperature_celsius", "power_watts", "replicas")
+    __slots__ = ("index", "name", "total_bytes", "used_bytes", "utilization_percent", "temperature_celsius", "power_watts", "replicas", "uuid", "free_bytes", "available_bytes", "leases", "foreign_bytes", "processes", "dirty", "dirty_reason")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -215,6 +244,14 @@ class Gpu(_message.Message):
     TEMPERATURE_CELSIUS_FIELD_NUMBER: _ClassVar[int]
     POWER_WATTS_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    UUID_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LEASES_FIELD_NUMBER: _ClassVar[int]
+    FOREIGN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    DIRTY_FIELD_NUMBER: _ClassVar[int]
+    DIRTY_REASON_FIELD_NUMBER: _ClassVar[int]
     index: int
     name: str
     total_bytes: float
@@ -223,7 +260,35 @@ class Gpu(_message.Message):
     temperature_celsius: float
     power_watts: float
     replicas: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., total_bytes: _Optional[float] = ..., used_bytes: _Optional[float] = ..., utilization_percent: _Optional[float] = ..., temperature_celsius: _Optional[float] = ..., power_watts: _Optional[float] = ..., replicas: _Optional[_Iterable[str]] = ...) -> None: ...
+    uuid: str
+    free_bytes: float
+    available_bytes: float
+    leases: _containers.RepeatedCompositeFieldContainer[GpuLease]
+    foreign_bytes: float
+    processes: _containers.RepeatedCompositeFieldContainer[GpuProcess]
+    dirty: bool
+    dirty_reason: str
+    def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., total_bytes: _Optional[float] = ..., used_bytes: _Optional[float] = ..., utilization_percent: _Optional[float] = ..., temperature_celsius: _Optional[float] = ..., power_watts: _Optional[float] = ..., replicas: _Optional[_Iterable[str]] = ..., uuid: _Optional[str] = ..., free_bytes: _Optional[float] = ..., available_bytes: _Optional[float] = ..., leases: _Optional[_Iterable[_Union[GpuLease, _Mapping]]] = ..., foreign_bytes: _Optional[float] = ..., processes: _Optional[_Iterable[_Union[GpuProcess, _Mapping]]] = ..., dirty: bool = ..., dirty_reason: _Optional[str] = ...) -> None: ...
+
+class GpuLease(_message.Message):
+    __slots__ = ("replica", "reserved_bytes", "exclusive")
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    RESERVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    EXCLUSIVE_FIELD_NUMBER: _ClassVar[int]
+    replica: str
+    reserved_bytes: float
+    exclusive: bool
+    def __init__(self, replica: _Optional[str] = ..., reserved_bytes: _Optional[float] = ..., exclusive: bool = ...) -> None: ...
+
+class GpuProcess(_message.Message):
+    __slots__ = ("pid", "used_bytes", "replica")
+    PID_FIELD_NUMBER: _ClassVar[int]
+    USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    pid: int
+    used_bytes: float
+    replica: str
+    def __init__(self, pid: _Optional[int] = ..., used_bytes: _Optional[float] = ..., replica: _Optional[str] = ...) -> None: ...
 
 class Host(_message.Message):
     __slots__ = ("cpu_percent", "cpu_count", "memory_total_bytes", "memory_used_bytes", "cache_disk_total_bytes", "cache_disk_free_bytes", "cache_used_bytes", "ready_models", "cached_models")
@@ -458,18 +523,112 @@ class DownloadModelResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class LoadModelRequest(_message.Message):
-    __slots__ = ("model", "gpus", "wait", "replicas")
+    __slots__ = ("model", "gpus", "wait", "replicas", "options", "pinned", "idle_unload", "make_room")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    IDLE_UNLOAD_FIELD_NUMBER: _ClassVar[int]
+    MAKE_ROOM_FIELD_NUMBER: _ClassVar[int]
     model: str
     gpus: _containers.RepeatedScalarFieldContainer[int]
     wait: bool
     replicas: int
-    def __init__(self, model: _Optional[str] = ..., gpus: _Optional[_Iterable[int]] = ..., wait: bool = ..., replicas: _Optional[int] = ...) -> None: ...
+    options: _struct_pb2.Struct
+    pinned: bool
+    idle_unload: _duration_pb2.Duration
+    make_room: bool
+    def __init__(self, model: _Optional[str] = ..., gpus: _Optional[_Iterable[int]] = ..., wait: bool = ..., replicas: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., pinned: bool = ..., idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., make_room: bool = ...) -> None: ...
 
 class LoadModelResponse(_message.Message):
+    __slots__ = ("operation",)
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    operation: Operation
+    def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
+
+class CheckLoadRequest(_message.Message):
+    __slots__ = ("model", "gpus", "replicas", "options")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    GPUS_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    gpus: _containers.RepeatedScalarFieldContainer[int]
+    replicas: int
+    options: _struct_pb2.Struct
+    def __init__(self, model: _Optional[str] = ..., gpus: _Optional[_Iterable[int]] = ..., replicas: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class CheckLoadResponse(_message.Message):
+    __slots__ = ("fits", "error", "gpus", "evictions", "replicas", "gpus_per_replica")
+    FITS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    GPUS_FIELD_NUMBER: _ClassVar[int]
+    EVICTIONS_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    GPUS_PER_REPLICA_FIELD_NUMBER: _ClassVar[int]
+    fits: bool
+    error: ErrorDetail
+    gpus: _containers.RepeatedCompositeFieldContainer[GpuVerdict]
+    evictions: _containers.RepeatedScalarFieldContainer[str]
+    replicas: int
+    gpus_per_replica: int
+    def __init__(self, fits: bool = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., gpus: _Optional[_Iterable[_Union[GpuVerdict, _Mapping]]] = ..., evictions: _Optional[_Iterable[str]] = ..., replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ...) -> None: ...
+
+class GpuVerdict(_message.Message):
+    __slots__ = ("index", "replica", "fits", "reason", "total_bytes", "free_bytes", "available_bytes", "needed_bytes", "weights_bytes", "working_bytes", "reserve_bytes", "holders")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_FIELD_NUMBER: _ClassVar[int]
+    FITS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NEEDED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WORKING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RESERVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HOLDERS_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    replica: str
+    fits: bool
+    reason: str
+    total_bytes: float
+    free_bytes: float
+    available_bytes: float
+    needed_bytes: float
+    weights_bytes: float
+    working_bytes: float
+    reserve_bytes: float
+    holders: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, index: _Optional[int] = ..., replica: _Optional[str] = ..., fits: bool = ..., reason: _Optional[str] = ..., total_bytes: _Optional[float] = ..., free_bytes: _Optional[float] = ..., available_bytes: _Optional[float] = ..., needed_bytes: _Optional[float] = ..., weights_bytes: _Optional[float] = ..., working_bytes: _Optional[float] = ..., reserve_bytes: _Optional[float] = ..., holders: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SleepModelRequest(_message.Message):
+    __slots__ = ("model", "wait", "level")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    wait: bool
+    level: int
+    def __init__(self, model: _Optional[str] = ..., wait: bool = ..., level: _Optional[int] = ...) -> None: ...
+
+class SleepModelResponse(_message.Message):
+    __slots__ = ("operation",)
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    operation: Operation
+    def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
+
+class WakeModelRequest(_message.Message):
+    __slots__ = ("model", "wait")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    wait: bool
+    def __init__(self, model: _Optional[str] = ..., wait: bool = ...) -> None: ...
+
+class WakeModelResponse(_message.Message):
     __slots__ = ("operation",)
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     operation: Operation

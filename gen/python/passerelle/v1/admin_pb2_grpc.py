@@ -69,6 +69,21 @@ class AdminServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_admin__pb2.LoadModelRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_admin__pb2.LoadModelResponse.FromString,
                 _registered_method=True)
+        self.CheckLoad = channel.unary_unary(
+                '/passerelle.v1.AdminService/CheckLoad',
+                request_serializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadResponse.FromString,
+                _registered_method=True)
+        self.SleepModel = channel.unary_unary(
+                '/passerelle.v1.AdminService/SleepModel',
+                request_serializer=passerelle_dot_v1_dot_admin__pb2.SleepModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_admin__pb2.SleepModelResponse.FromString,
+                _registered_method=True)
+        self.WakeModel = channel.unary_unary(
+                '/passerelle.v1.AdminService/WakeModel',
+                request_serializer=passerelle_dot_v1_dot_admin__pb2.WakeModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_admin__pb2.WakeModelResponse.FromString,
+                _registered_method=True)
         self.UnloadModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/UnloadModel',
                 request_serializer=passerelle_dot_v1_dot_admin__pb2.UnloadModelRequest.SerializeToString,
@@ -139,11 +154,42 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def LoadModel(self, request, context):
-        """Charge un modèle dont les poids sont en cache.
+        """Charge un modèle dont les poids sont en cache, change ses exemplaires s'il est chargé, le réveille s'il dort.
 
-        Répond aussitôt avec l'opération (`wait` attend sa fin) ; sans effet s'il est chargé.
-        Renvoie NOT_FOUND (MODEL_NOT_FOUND), UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOAD_FAILED),
-        FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
+        Répond aussitôt avec l'opération (`wait` attend sa fin) ; sans effet si la demande est déjà satisfaite. Les GPU, les
+        exemplaires, les options et les réglages demandés sont retenus.
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOAD_FAILED), INVALID_ARGUMENT,
+        FAILED_PRECONDITION (NO_GPU_VISIBLE, GPU_BUSY, GPU_MEMORY_INSUFFICIENT, GPU_DIRTY, INVALID_STATE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckLoad(self, request, context):
+        """Dit si un chargement tiendrait, GPU par GPU, sans rien lancer.
+
+        Un GPU trop plein, tenu ou sali est un verdict, non une erreur.
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT, FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SleepModel(self, request, context):
+        """Endort un modèle chargé : la mémoire de ses GPU est rendue, ses processus restent.
+
+        Les requêtes en cours se terminent d'abord. Une requête pour un modèle endormi le réveille.
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (INVALID_STATE), INVALID_ARGUMENT (UNSUPPORTED_OPTION : le
+        moteur ne sait pas dormir).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WakeModel(self, request, context):
+        """Réveille un modèle endormi, si ses GPU ont encore la place.
+
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (INVALID_STATE, GPU_BUSY, GPU_MEMORY_INSUFFICIENT, GPU_DIRTY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -152,7 +198,8 @@ class AdminServiceServicer(object):
     def UnloadModel(self, request, context):
         """Décharge un modèle et rend sa mémoire.
 
-        Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule.
+        Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule. L'opération
+        réussit quand la mémoire des GPU est revenue à sa valeur d'avant le chargement ; elle échoue (GPU_DIRTY) sinon.
         Renvoie NOT_FOUND (MODEL_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -217,6 +264,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.LoadModel,
                     request_deserializer=passerelle_dot_v1_dot_admin__pb2.LoadModelRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_admin__pb2.LoadModelResponse.SerializeToString,
+            ),
+            'CheckLoad': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckLoad,
+                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadResponse.SerializeToString,
+            ),
+            'SleepModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SleepModel,
+                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.SleepModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_admin__pb2.SleepModelResponse.SerializeToString,
+            ),
+            'WakeModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.WakeModel,
+                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.WakeModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_admin__pb2.WakeModelResponse.SerializeToString,
             ),
             'UnloadModel': grpc.unary_unary_rpc_method_handler(
                     servicer.UnloadModel,
@@ -405,6 +467,87 @@ class AdminService(object):
             '/passerelle.v1.AdminService/LoadModel',
             passerelle_dot_v1_dot_admin__pb2.LoadModelRequest.SerializeToString,
             passerelle_dot_v1_dot_admin__pb2.LoadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckLoad(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/CheckLoad',
+            passerelle_dot_v1_dot_admin__pb2.CheckLoadRequest.SerializeToString,
+            passerelle_dot_v1_dot_admin__pb2.CheckLoadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SleepModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/SleepModel',
+            passerelle_dot_v1_dot_admin__pb2.SleepModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_admin__pb2.SleepModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WakeModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/WakeModel',
+            passerelle_dot_v1_dot_admin__pb2.WakeModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_admin__pb2.WakeModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,14 +8,14 @@ import { file_google_api_annotations } from "../../google/api/annotations_pb";
 import type { HttpBodySchema } from "../../google/api/httpbody_pb";
 import { file_google_api_httpbody } from "../../google/api/httpbody_pb";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file passerelle/v1/admin.proto.
  */
 export const file_passerelle_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdCJfCgtFcnJvckRldGFpbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijAIKEU9wZXJhdGlvblByb2dyZXNzEg0KBXBoYXNlGAEgASgJEhwKD2NvbXBsZXRlZF9ieXRlcxgCIAEoAUgAiAEBEhgKC3RvdGFsX2J5dGVzGAMgASgBSAGIAQESHQoQYnl0ZXNfcGVyX3NlY29uZBgEIAEoAUgCiAEBEiwKCXJlbWFpbmluZxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgVmaWxlcxgGIAMoCzIbLnBhc3NlcmVsbGUudjEuRmlsZVByb2dyZXNzQhIKEF9jb21wbGV0ZWRfYnl0ZXNCDgoMX3RvdGFsX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kIkoKDEZpbGVQcm9ncmVzcxIMCgRuYW1lGAEgASgJEhcKD2NvbXBsZXRlZF9ieXRlcxgCIAEoARITCgt0b3RhbF9ieXRlcxgDIAEoASLAAgoJT3BlcmF0aW9uEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbktpbmQSDQoFbW9kZWwYAyABKAkSLAoFc3RhdGUYBCABKA4yHS5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvblN0YXRlEjIKCHByb2dyZXNzGAUgASgLMiAucGFzc2VyZWxsZS52MS5PcGVyYXRpb25Qcm9ncmVzcxIpCgVlcnJvchgGIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKC01vZGVsU291cmNlEgwKBGtpbmQYASABKAkSEgoKcmVwb3NpdG9yeRgCIAEoCRIQCghyZXZpc2lvbhgDIAEoCRIPCgdsaWNlbnNlGAQgASgJIu0DCgVNb2RlbBILCgNrZXkYASABKAkSDwoHYWxpYXNlcxgCIAMoCRIUCgxkaXNwbGF5X25hbWUYAyABKAkSLQoKY2FwYWJpbGl0eRgEIAEoDjIZLnBhc3NlcmVsbGUudjEuQ2FwYWJpbGl0eRIOCgZlbmdpbmUYBSABKAkSKgoGc291cmNlGAYgASgLMhoucGFzc2VyZWxsZS52MS5Nb2RlbFNvdXJjZRIoCgVzdGF0ZRgHIAEoDjIZLnBhc3NlcmVsbGUudjEuTW9kZWxTdGF0ZRIYChBhcnRpZmFjdHNfY2FjaGVkGAggASgIEhQKDGNhY2hlZF9ieXRlcxgJIAEoARITCgt0b3RhbF9ieXRlcxgKIAEoARIoCghyZXBsaWNhcxgLIAMoCzIWLnBhc3NlcmVsbGUudjEuUmVwbGljYRIVCg1zZWxlY3RlZF9ncHVzGAwgAygNEisKCW9wZXJhdGlvbhgNIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uEi4KCmxhc3RfZXJyb3IYDiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEg4KBm5vdGljZRgPIAEoCRIRCglsYW5ndWFnZXMYECADKAkSFQoNZGVtb25zdHJhdGlvbhgRIAEoCCLUAQoHUmVwbGljYRIKCgJpZBgBIAEoCRIMCgRncHVzGAIgAygNEhgKEHJ1bm5pbmdfcmVxdWVzdHMYAyABKA0SGAoQd2FpdGluZ19yZXF1ZXN0cxgEIAEoDRITCgttYXhfcnVubmluZxgFIAEoDRITCgttYXhfd2FpdGluZxgGIAEoDRIWCg5yZXNpZGVudF9ieXRlcxgHIAEoARIsCghyZWFkeV9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDcGlkGAkgASgNIqwBCgNHcHUSDQoFaW5kZXgYASABKA0SDAoEbmFtZRgCIAEoCRITCgt0b3RhbF9ieXRlcxgDIAEoARISCgp1c2VkX2J5dGVzGAQgASgBEhsKE3V0aWxpemF0aW9uX3BlcmNlbnQYBSABKAESGwoTdGVtcGVyYXR1cmVfY2Vsc2l1cxgGIAEoARITCgtwb3dlcl93YXR0cxgHIAEoARIQCghyZXBsaWNhcxgIIAMoCSLrAQoESG9zdBITCgtjcHVfcGVyY2VudBgBIAEoARIRCgljcHVfY291bnQYAiABKA0SGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAMgASgBEhkKEW1lbW9yeV91c2VkX2J5dGVzGAQgASgBEh4KFmNhY2hlX2Rpc2tfdG90YWxfYnl0ZXMYBSABKAESHQoVY2FjaGVfZGlza19mcmVlX2J5dGVzGAYgASgBEhgKEGNhY2hlX3VzZWRfYnl0ZXMYByABKAESFAoMcmVhZHlfbW9kZWxzGAggASgNEhUKDWNhY2hlZF9tb2RlbHMYCSABKA0iTAoNU2VydmVyUHJvY2VzcxIMCgRuYW1lGAEgASgJEgsKA3BpZBgCIAEoDRIQCghyZXN0YXJ0cxgDIAEoDRIOCgZicm9rZW4YBCABKAgi9QIKBlN0YXR1cxIvCgtvYnNlcnZlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvZmlsZRgCIAEoCRIWCg5wcm9maWxlX25vdGljZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEiQKBm1vZGVscxgFIAMoCzIULnBhc3NlcmVsbGUudjEuTW9kZWwSIAoEZ3B1cxgGIAMoCzISLnBhc3NlcmVsbGUudjEuR3B1EiEKBGhvc3QYByABKAsyEy5wYXNzZXJlbGxlLnYxLkhvc3QSGAoQYXBpX2tleV9yZXF1aXJlZBgIIAEoCBIaChJhZG1pbl9rZXlfcmVxdWlyZWQYCSABKAgSLwoJcHJvY2Vzc2VzGAogAygLMhwucGFzc2VyZWxsZS52MS5TZXJ2ZXJQcm9jZXNzEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldFN0YXR1c1JlcXVlc3QiOgoRR2V0U3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMiQQoSV2F0Y2hTdGF0dXNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KE1dhdGNoU3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMSEAoIc2VxdWVuY2UYAiABKA0iOgoRTGlzdE1vZGVsc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiUwoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULnBhc3NlcmVsbGUudjEuTW9kZWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhgKFkdldENhcGFiaWxpdGllc1JlcXVlc3QiwAEKF0dldENhcGFiaWxpdGllc1Jlc3BvbnNlEg8KB3Byb2ZpbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIlCgZsaW1pdHMYAyABKAsyFS5wYXNzZXJlbGxlLnYxLkxpbWl0cxIwCgZtb2RlbHMYBCADKAsyIC5wYXNzZXJlbGxlLnYxLk1vZGVsQ2FwYWJpbGl0aWVzEioKCWVuZHBvaW50cxgFIAMoCzIXLnBhc3NlcmVsbGUudjEuRW5kcG9pbnQi3wEKBkxpbWl0cxInCgRjaGF0GAEgASgLMhkucGFzc2VyZWxsZS52MS5DaGF0TGltaXRzEikKBWF1ZGlvGAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0xpbWl0cxIbChNtYXhfanNvbl9ib2R5X2J5dGVzGAMgASgBEiwKCWxvYWRfd2FpdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI2ChNtYXhfc3RyZWFtX2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoUBCgpDaGF0TGltaXRzEhQKDG1heF9tZXNzYWdlcxgBIAEoDRISCgptYXhfdG9rZW5zGAIgASgNEg0KBW1heF9uGAMgASgNEhAKCG1heF9zdG9wGAQgASgNEhgKEG1heF90b3BfbG9ncHJvYnMYBSABKA0SEgoKbWF4X2ltYWdlcxgGIAEoDSKhBQoLQXVkaW9MaW1pdHMSGAoQbWF4X3VwbG9hZF9ieXRlcxgBIAEoARIZChFtYXhfbWVzc2FnZV9ieXRlcxgCIAEoARIvCgxtYXhfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoVbWluX3NhbXBsZV9yYXRlX2hlcnR6GAQgASgNEh0KFW1heF9zYW1wbGVfcmF0ZV9oZXJ0ehgFIAEoDRIUCgxtYXhfY2hhbm5lbHMYBiABKA0SNQoSbWF4X3N0cmVhbV9zaWxlbmNlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhkKEW1heF9kZWNvZGVkX2J5dGVzGAggASgBEhQKDG1heF9zcGVha2VycxgJIAEoDRIdChVtYXhfcHJvbXB0X2NoYXJhY3RlcnMYCiABKA0SGAoQbWF4X2xpdmVfc3RyZWFtcxgLIAEoDRIzChBlbmRwb2ludF9zaWxlbmNlGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1pbl9lbmRwb2ludF9zaWxlbmNlGA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1heF9lbmRwb2ludF9zaWxlbmNlGA4gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXV0dGVyYW5jZRgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1taW5fdXR0ZXJhbmNlGBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24inQEKEU1vZGVsQ2FwYWJpbGl0aWVzEgsKA2tleRgBIAEoCRIPCgdhbGlhc2VzGAIgAygJEi0KCmNhcGFiaWxpdHkYAyABKA4yGS5wYXNzZXJlbGxlLnYxLkNhcGFiaWxpdHkSEAoIZmVhdHVyZXMYBCADKAkSEQoJbGFuZ3VhZ2VzGAUgAygJEhYKDmNvbnRleHRfdG9rZW5zGAYgASgNIl8KCEVuZHBvaW50EgwKBG5hbWUYASABKAkSDgoGbWV0aG9kGAIgASgJEgwKBGhvc3QYAyABKAkSDAoEcG9ydBgEIAEoDRIMCgRwYXRoGAUgASgJEgsKA3VybBgGIAEoCSIzChREb3dubG9hZE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgR3YWl0GAIgASgIIkQKFURvd25sb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJhChBMb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SDAoEd2FpdBgDIAEoCBIVCghyZXBsaWNhcxgEIAEoDUgAiAEBQgsKCV9yZXBsaWNhcyJAChFMb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJAChJVbmxvYWRNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCBINCgVmb3JjZRgDIAEoCCJCChNVbmxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIi4KFkNhbmNlbE9wZXJhdGlvblJlcXVlc3QSFAoMb3BlcmF0aW9uX2lkGAEgASgJIkYKF0NhbmNlbE9wZXJhdGlvblJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIk0KFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRINCgVtb2RlbBgDIAEoCSJfChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEiwKCm9wZXJhdGlvbnMYASADKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiRgoRU3RyZWFtTG9nc1JlcXVlc3QSDQoFbW9kZWwYASABKAkSEgoKdGFpbF9saW5lcxgCIAEoDRIOCgZmb2xsb3cYAyABKAgiIwoSU3RyZWFtTG9nc1Jlc3BvbnNlEg0KBWxpbmVzGAEgAygJKnAKCkNhcGFiaWxpdHkSGgoWQ0FQQUJJTElUWV9VTlNQRUNJRklFRBAAEhMKD0NBUEFCSUxJVFlfQ0hBVBABEhkKFUNBUEFCSUxJVFlfVFJBTlNDUklCRRACEhYKEkNBUEFCSUxJVFlfRElBUklaRRADKt4BCgpNb2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTU9ERUxfU1RBVEVfVU5BVkFJTEFCTEUQARIbChdNT0RFTF9TVEFURV9ET1dOTE9BRElORxACEhYKEk1PREVMX1NUQVRFX0NBQ0hFRBADEhcKE01PREVMX1NUQVRFX0xPQURJTkcQBBIVChFNT0RFTF9TVEFURV9SRUFEWRAFEhYKEk1PREVMX1NUQVRFX0FTTEVFUBAGEhkKFU1PREVMX1NUQVRFX1VOTE9BRElORxAHKpwBCg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXT1BFUkFUSU9OX0tJTkRfRE9XTkxPQUQQARIXChNPUEVSQVRJT05fS0lORF9MT0FEEAISGQoVT1BFUkFUSU9OX0tJTkRfVU5MT0FEEAMSGgoWT1BFUkFUSU9OX0tJTkRfUkVTVEFSVBAEKqgBCg5PcGVyYXRpb25TdGF0ZRIfChtPUEVSQVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPUEVSQVRJT05fU1RBVEVfUlVOTklORxABEh0KGU9QRVJBVElPTl9TVEFURV9TVUNDRUVERUQQAhIaChZPUEVSQVRJT05fU1RBVEVfRkFJTEVEEAMSHQoZT1BFUkFUSU9OX1NUQVRFX0NBTkNFTExFRBAEMrUJCgxBZG1pblNlcnZpY2USaQoJR2V0U3RhdHVzEh8ucGFzc2VyZWxsZS52MS5HZXRTdGF0dXNSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5HZXRTdGF0dXNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2FkbWluL3N0YXR1cxJWCgtXYXRjaFN0YXR1cxIhLnBhc3NlcmVsbGUudjEuV2F0Y2hTdGF0dXNSZXF1ZXN0GiIucGFzc2VyZWxsZS52MS5XYXRjaFN0YXR1c1Jlc3BvbnNlMAESbAoKTGlzdE1vZGVscxIgLnBhc3NlcmVsbGUudjEuTGlzdE1vZGVsc1JlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLkxpc3RNb2RlbHNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2FkbWluL21vZGVscxJ7Cg9HZXRDYXBhYmlsaXRpZXMSJS5wYXNzZXJlbGxlLnYxLkdldENhcGFiaWxpdGllc1JlcXVlc3QaJi5wYXNzZXJlbGxlLnYxLkdldENhcGFiaWxpdGllc1Jlc3BvbnNlIhmC0+STAhMSES9hcGkvY2FwYWJpbGl0aWVzEokBCg1Eb3dubG9hZE1vZGVsEiMucGFzc2VyZWxsZS52MS5Eb3dubG9hZE1vZGVsUmVxdWVzdBokLnBhc3NlcmVsbGUudjEuRG93bmxvYWRNb2RlbFJlc3BvbnNlIi2C0+STAic6ASoiIi9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vZG93bmxvYWQSeQoJTG9hZE1vZGVsEh8ucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXNwb25zZSIpgtPkkwIjOgEqIh4vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L2xvYWQSgQEKC1VubG9hZE1vZGVsEiEucGFzc2VyZWxsZS52MS5VbmxvYWRNb2RlbFJlcXVlc3QaIi5wYXNzZXJlbGxlLnYxLlVubG9hZE1vZGVsUmVzcG9uc2UiK4LT5JMCJToBKiIgL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS91bmxvYWQSmAEKD0NhbmNlbE9wZXJhdGlvbhIlLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBomLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2UiNoLT5JMCMDoBKiIrL2FwaS9hZG1pbi9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9L2NhbmNlbBJ8Cg5MaXN0T3BlcmF0aW9ucxIkLnBhc3NlcmVsbGUudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GiUucGFzc2VyZWxsZS52MS5MaXN0T3BlcmF0aW9uc1Jlc3BvbnNlIh2C0+STAhcSFS9hcGkvYWRtaW4vb3BlcmF0aW9ucxJTCgpTdHJlYW1Mb2dzEiAucGFzc2VyZWxsZS52MS5TdHJlYW1Mb2dzUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuU3RyZWFtTG9nc1Jlc3BvbnNlMAEyyQEKDFByb2JlU2VydmljZRJfCg5DaGVja1JlYWRpbmVzcxIkLnBhc3NlcmVsbGUudjEuQ2hlY2tSZWFkaW5lc3NSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIPgtPkkwIJEgcvcmVhZHl6MAESWAoKR2V0TWV0cmljcxIgLnBhc3NlcmVsbGUudjEuR2V0TWV0cmljc1JlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5IhCC0+STAgoSCC9tZXRyaWNzMAFiBnByb3RvMw", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdCJfCgtFcnJvckRldGFpbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijAIKEU9wZXJhdGlvblByb2dyZXNzEg0KBXBoYXNlGAEgASgJEhwKD2NvbXBsZXRlZF9ieXRlcxgCIAEoAUgAiAEBEhgKC3RvdGFsX2J5dGVzGAMgASgBSAGIAQESHQoQYnl0ZXNfcGVyX3NlY29uZBgEIAEoAUgCiAEBEiwKCXJlbWFpbmluZxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgVmaWxlcxgGIAMoCzIbLnBhc3NlcmVsbGUudjEuRmlsZVByb2dyZXNzQhIKEF9jb21wbGV0ZWRfYnl0ZXNCDgoMX3RvdGFsX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kIkoKDEZpbGVQcm9ncmVzcxIMCgRuYW1lGAEgASgJEhcKD2NvbXBsZXRlZF9ieXRlcxgCIAEoARITCgt0b3RhbF9ieXRlcxgDIAEoASKWAwoJT3BlcmF0aW9uEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbktpbmQSDQoFbW9kZWwYAyABKAkSLAoFc3RhdGUYBCABKA4yHS5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvblN0YXRlEjIKCHByb2dyZXNzGAUgASgLMiAucGFzc2VyZWxsZS52MS5PcGVyYXRpb25Qcm9ncmVzcxIpCgVlcnJvchgGIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKC2ZyZWVkX2J5dGVzGAkgASgBSACIAQESKgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOCgxfZnJlZWRfYnl0ZXMiUgoLTW9kZWxTb3VyY2USDAoEa2luZBgBIAEoCRISCgpyZXBvc2l0b3J5GAIgASgJEhAKCHJldmlzaW9uGAMgASgJEg8KB2xpY2Vuc2UYBCABKAkihQYKBU1vZGVsEgsKA2tleRgBIAEoCRIPCgdhbGlhc2VzGAIgAygJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRItCgpjYXBhYmlsaXR5GAQgASgOMhkucGFzc2VyZWxsZS52MS5DYXBhYmlsaXR5Eg4KBmVuZ2luZRgFIAEoCRIqCgZzb3VyY2UYBiABKAsyGi5wYXNzZXJlbGxlLnYxLk1vZGVsU291cmNlEigKBXN0YXRlGAcgASgOMhkucGFzc2VyZWxsZS52MS5Nb2RlbFN0YXRlEhgKEGFydGlmYWN0c19jYWNoZWQYCCABKAgSFAoMY2FjaGVkX2J5dGVzGAkgASgBEhMKC3RvdGFsX2J5dGVzGAogASgBEigKCHJlcGxpY2FzGAsgAygLMhYucGFzc2VyZWxsZS52MS5SZXBsaWNhEhUKDXNlbGVjdGVkX2dwdXMYDCADKA0SKwoJb3BlcmF0aW9uGA0gASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24SLgoKbGFzdF9lcnJvchgOIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSDgoGbm90aWNlGA8gASgJEhEKCWxhbmd1YWdlcxgQIAMoCRIVCg1kZW1vbnN0cmF0aW9uGBEgASgIEg4KBnBpbm5lZBgSIAEoCBIuCgtpZGxlX3VubG9hZBgTIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgxsYXN0X3VzZWRfYXQYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3N0YXRlX3NpbmNlGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFzZWxlY3RlZF9yZXBsaWNhcxgWIAEoDRIYChBncHVzX3Blcl9yZXBsaWNhGBcgASgNEigKB29wdGlvbnMYGCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhQKDGxvYWRfb3B0aW9ucxgZIAMoCSKKAgoHUmVwbGljYRIKCgJpZBgBIAEoCRIMCgRncHVzGAIgAygNEhgKEHJ1bm5pbmdfcmVxdWVzdHMYAyABKA0SGAoQd2FpdGluZ19yZXF1ZXN0cxgEIAEoDRITCgttYXhfcnVubmluZxgFIAEoDRITCgttYXhfd2FpdGluZxgGIAEoDRIWCg5yZXNpZGVudF9ieXRlcxgHIAEoARIsCghyZWFkeV9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDcGlkGAkgASgNEg4KBmFzbGVlcBgKIAEoCBIWCglncHVfYnl0ZXMYCyABKAFIAIgBAUIMCgpfZ3B1X2J5dGVzIvoCCgNHcHUSDQoFaW5kZXgYASABKA0SDAoEbmFtZRgCIAEoCRITCgt0b3RhbF9ieXRlcxgDIAEoARISCgp1c2VkX2J5dGVzGAQgASgBEhsKE3V0aWxpemF0aW9uX3BlcmNlbnQYBSABKAESGwoTdGVtcGVyYXR1cmVfY2Vsc2l1cxgGIAEoARITCgtwb3dlcl93YXR0cxgHIAEoARIQCghyZXBsaWNhcxgIIAMoCRIMCgR1dWlkGAkgASgJEhIKCmZyZWVfYnl0ZXMYCiABKAESFwoPYXZhaWxhYmxlX2J5dGVzGAsgASgBEicKBmxlYXNlcxgMIAMoCzIXLnBhc3NlcmVsbGUudjEuR3B1TGVhc2USFQoNZm9yZWlnbl9ieXRlcxgNIAEoARIsCglwcm9jZXNzZXMYDiADKAsyGS5wYXNzZXJlbGxlLnYxLkdwdVByb2Nlc3MSDQoFZGlydHkYDyABKAgSFAoMZGlydHlfcmVhc29uGBAgASgJIkYKCEdwdUxlYXNlEg8KB3JlcGxpY2EYASABKAkSFgoOcmVzZXJ2ZWRfYnl0ZXMYAiABKAESEQoJZXhjbHVzaXZlGAMgASgIIlIKCkdwdVByb2Nlc3MSCwoDcGlkGAEgASgNEhcKCnVzZWRfYnl0ZXMYAiABKAFIAIgBARIPCgdyZXBsaWNhGAMgASgJQg0KC191c2VkX2J5dGVzIusBCgRIb3N0EhMKC2NwdV9wZXJjZW50GAEgASgBEhEKCWNwdV9jb3VudBgCIAEoDRIaChJtZW1vcnlfdG90YWxfYnl0ZXMYAyABKAESGQoRbWVtb3J5X3VzZWRfYnl0ZXMYBCABKAESHgoWY2FjaGVfZGlza190b3RhbF9ieXRlcxgFIAEoARIdChVjYWNoZV9kaXNrX2ZyZWVfYnl0ZXMYBiABKAESGAoQY2FjaGVfdXNlZF9ieXRlcxgHIAEoARIUCgxyZWFkeV9tb2RlbHMYCCABKA0SFQoNY2FjaGVkX21vZGVscxgJIAEoDSJMCg1TZXJ2ZXJQcm9jZXNzEgwKBG5hbWUYASABKAkSCwoDcGlkGAIgASgNEhAKCHJlc3RhcnRzGAMgASgNEg4KBmJyb2tlbhgEIAEoCCL1AgoGU3RhdHVzEi8KC29ic2VydmVkX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwcm9maWxlGAIgASgJEhYKDnByb2ZpbGVfbm90aWNlGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSJAoGbW9kZWxzGAUgAygLMhQucGFzc2VyZWxsZS52MS5Nb2RlbBIgCgRncHVzGAYgAygLMhIucGFzc2VyZWxsZS52MS5HcHUSIQoEaG9zdBgHIAEoCzITLnBhc3NlcmVsbGUudjEuSG9zdBIYChBhcGlfa2V5X3JlcXVpcmVkGAggASgIEhoKEmFkbWluX2tleV9yZXF1aXJlZBgJIAEoCBIvCglwcm9jZXNzZXMYCiADKAsyHC5wYXNzZXJlbGxlLnYxLlNlcnZlclByb2Nlc3MSLgoKc3RhcnRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEgoQR2V0U3RhdHVzUmVxdWVzdCI6ChFHZXRTdGF0dXNSZXNwb25zZRIlCgZzdGF0dXMYASABKAsyFS5wYXNzZXJlbGxlLnYxLlN0YXR1cyJBChJXYXRjaFN0YXR1c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iTgoTV2F0Y2hTdGF0dXNSZXNwb25zZRIlCgZzdGF0dXMYASABKAsyFS5wYXNzZXJlbGxlLnYxLlN0YXR1cxIQCghzZXF1ZW5jZRgCIAEoDSI6ChFMaXN0TW9kZWxzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJTChJMaXN0TW9kZWxzUmVzcG9uc2USJAoGbW9kZWxzGAEgAygLMhQucGFzc2VyZWxsZS52MS5Nb2RlbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiGAoWR2V0Q2FwYWJpbGl0aWVzUmVxdWVzdCLAAQoXR2V0Q2FwYWJpbGl0aWVzUmVzcG9uc2USDwoHcHJvZmlsZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiUKBmxpbWl0cxgDIAEoCzIVLnBhc3NlcmVsbGUudjEuTGltaXRzEjAKBm1vZGVscxgEIAMoCzIgLnBhc3NlcmVsbGUudjEuTW9kZWxDYXBhYmlsaXRpZXMSKgoJZW5kcG9pbnRzGAUgAygLMhcucGFzc2VyZWxsZS52MS5FbmRwb2ludCLfAQoGTGltaXRzEicKBGNoYXQYASABKAsyGS5wYXNzZXJlbGxlLnYxLkNoYXRMaW1pdHMSKQoFYXVkaW8YAiABKAsyGi5wYXNzZXJlbGxlLnYxLkF1ZGlvTGltaXRzEhsKE21heF9qc29uX2JvZHlfYnl0ZXMYAyABKAESLAoJbG9hZF93YWl0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjYKE21heF9zdHJlYW1fZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ihQEKCkNoYXRMaW1pdHMSFAoMbWF4X21lc3NhZ2VzGAEgASgNEhIKCm1heF90b2tlbnMYAiABKA0SDQoFbWF4X24YAyABKA0SEAoIbWF4X3N0b3AYBCABKA0SGAoQbWF4X3RvcF9sb2dwcm9icxgFIAEoDRISCgptYXhfaW1hZ2VzGAYgASgNIqEFCgtBdWRpb0xpbWl0cxIYChBtYXhfdXBsb2FkX2J5dGVzGAEgASgBEhkKEW1heF9tZXNzYWdlX2J5dGVzGAIgASgBEi8KDG1heF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdChVtaW5fc2FtcGxlX3JhdGVfaGVydHoYBCABKA0SHQoVbWF4X3NhbXBsZV9yYXRlX2hlcnR6GAUgASgNEhQKDG1heF9jaGFubmVscxgGIAEoDRI1ChJtYXhfc3RyZWFtX3NpbGVuY2UYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRbWF4X2RlY29kZWRfYnl0ZXMYCCABKAESFAoMbWF4X3NwZWFrZXJzGAkgASgNEh0KFW1heF9wcm9tcHRfY2hhcmFjdGVycxgKIAEoDRIYChBtYXhfbGl2ZV9zdHJlYW1zGAsgASgNEjMKEGVuZHBvaW50X3NpbGVuY2UYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWluX2VuZHBvaW50X3NpbGVuY2UYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWF4X2VuZHBvaW50X3NpbGVuY2UYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJdXR0ZXJhbmNlGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1pbl91dHRlcmFuY2UYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWF4X3V0dGVyYW5jZRgRIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKdAQoRTW9kZWxDYXBhYmlsaXRpZXMSCwoDa2V5GAEgASgJEg8KB2FsaWFzZXMYAiADKAkSLQoKY2FwYWJpbGl0eRgDIAEoDjIZLnBhc3NlcmVsbGUudjEuQ2FwYWJpbGl0eRIQCghmZWF0dXJlcxgEIAMoCRIRCglsYW5ndWFnZXMYBSADKAkSFgoOY29udGV4dF90b2tlbnMYBiABKA0iXwoIRW5kcG9pbnQSDAoEbmFtZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRwb3J0GAQgASgNEgwKBHBhdGgYBSABKAkSCwoDdXJsGAYgASgJIjMKFERvd25sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiRAoVRG93bmxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIu4BChBMb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SDAoEd2FpdBgDIAEoCBIVCghyZXBsaWNhcxgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnBpbm5lZBgGIAEoCEgBiAEBEi4KC2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCW1ha2Vfcm9vbRgIIAEoCEILCglfcmVwbGljYXNCCQoHX3Bpbm5lZCJAChFMb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJ9ChBDaGVja0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SFQoIcmVwbGljYXMYAyABKA1IAIgBARIoCgdvcHRpb25zGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEILCglfcmVwbGljYXMitAEKEUNoZWNrTG9hZFJlc3BvbnNlEgwKBGZpdHMYASABKAgSKQoFZXJyb3IYAiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEicKBGdwdXMYAyADKAsyGS5wYXNzZXJlbGxlLnYxLkdwdVZlcmRpY3QSEQoJZXZpY3Rpb25zGAQgAygJEhAKCHJlcGxpY2FzGAUgASgNEhgKEGdwdXNfcGVyX3JlcGxpY2EYBiABKA0i+AEKCkdwdVZlcmRpY3QSDQoFaW5kZXgYASABKA0SDwoHcmVwbGljYRgCIAEoCRIMCgRmaXRzGAMgASgIEg4KBnJlYXNvbhgEIAEoCRITCgt0b3RhbF9ieXRlcxgFIAEoARISCgpmcmVlX2J5dGVzGAYgASgBEhcKD2F2YWlsYWJsZV9ieXRlcxgHIAEoARIUCgxuZWVkZWRfYnl0ZXMYCCABKAESFQoNd2VpZ2h0c19ieXRlcxgJIAEoARIVCg13b3JraW5nX2J5dGVzGAogASgBEhUKDXJlc2VydmVfYnl0ZXMYCyABKAESDwoHaG9sZGVycxgMIAMoCSI/ChFTbGVlcE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgR3YWl0GAIgASgIEg0KBWxldmVsGAMgASgNIkEKElNsZWVwTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiIvChBXYWtlTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiQAoRV2FrZU1vZGVsUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24iQAoSVW5sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgSDQoFZm9yY2UYAyABKAgiQgoTVW5sb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiIuChZDYW5jZWxPcGVyYXRpb25SZXF1ZXN0EhQKDG9wZXJhdGlvbl9pZBgBIAEoCSJGChdDYW5jZWxPcGVyYXRpb25SZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJNChVMaXN0T3BlcmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkSDQoFbW9kZWwYAyABKAkiXwoWTGlzdE9wZXJhdGlvbnNSZXNwb25zZRIsCgpvcGVyYXRpb25zGAEgAygLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkYKEVN0cmVhbUxvZ3NSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEhIKCnRhaWxfbGluZXMYAiABKA0SDgoGZm9sbG93GAMgASgIIiMKElN0cmVhbUxvZ3NSZXNwb25zZRINCgVsaW5lcxgBIAMoCSpwCgpDYXBhYmlsaXR5EhoKFkNBUEFCSUxJVFlfVU5TUEVDSUZJRUQQABITCg9DQVBBQklMSVRZX0NIQVQQARIZChVDQVBBQklMSVRZX1RSQU5TQ1JJQkUQAhIWChJDQVBBQklMSVRZX0RJQVJJWkUQAyreAQoKTW9kZWxTdGF0ZRIbChdNT0RFTF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF01PREVMX1NUQVRFX1VOQVZBSUxBQkxFEAESGwoXTU9ERUxfU1RBVEVfRE9XTkxPQURJTkcQAhIWChJNT0RFTF9TVEFURV9DQUNIRUQQAxIXChNNT0RFTF9TVEFURV9MT0FESU5HEAQSFQoRTU9ERUxfU1RBVEVfUkVBRFkQBRIWChJNT0RFTF9TVEFURV9BU0xFRVAQBhIZChVNT0RFTF9TVEFURV9VTkxPQURJTkcQByrPAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhsKF09QRVJBVElPTl9LSU5EX0RPV05MT0FEEAESFwoTT1BFUkFUSU9OX0tJTkRfTE9BRBACEhkKFU9QRVJBVElPTl9LSU5EX1VOTE9BRBADEhoKFk9QRVJBVElPTl9LSU5EX1JFU1RBUlQQBBIYChRPUEVSQVRJT05fS0lORF9TTEVFUBAFEhcKE09QRVJBVElPTl9LSU5EX1dBS0UQBiqoAQoOT3BlcmF0aW9uU3RhdGUSHwobT1BFUkFUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1BFUkFUSU9OX1NUQVRFX1JVTk5JTkcQARIdChlPUEVSQVRJT05fU1RBVEVfU1VDQ0VFREVEEAISGgoWT1BFUkFUSU9OX1NUQVRFX0ZBSUxFRBADEh0KGU9QRVJBVElPTl9TVEFURV9DQU5DRUxMRUQQBDKvDAoMQWRtaW5TZXJ2aWNlEmkKCUdldFN0YXR1cxIfLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9zdGF0dXMSVgoLV2F0Y2hTdGF0dXMSIS5wYXNzZXJlbGxlLnYxLldhdGNoU3RhdHVzUmVxdWVzdBoiLnBhc3NlcmVsbGUudjEuV2F0Y2hTdGF0dXNSZXNwb25zZTABEmwKCkxpc3RNb2RlbHMSIC5wYXNzZXJlbGxlLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9tb2RlbHMSewoPR2V0Q2FwYWJpbGl0aWVzEiUucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXF1ZXN0GiYucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2NhcGFiaWxpdGllcxKJAQoNRG93bmxvYWRNb2RlbBIjLnBhc3NlcmVsbGUudjEuRG93bmxvYWRNb2RlbFJlcXVlc3QaJC5wYXNzZXJlbGxlLnYxLkRvd25sb2FkTW9kZWxSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL2FkbWluL21vZGVscy97bW9kZWx9L2Rvd25sb2FkEnkKCUxvYWRNb2RlbBIfLnBhc3NlcmVsbGUudjEuTG9hZE1vZGVsUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuTG9hZE1vZGVsUmVzcG9uc2UiKYLT5JMCIzoBKiIeL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9sb2FkEn4KCUNoZWNrTG9hZBIfLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVzcG9uc2UiLoLT5JMCKDoBKiIjL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9wcmVmbGlnaHQSfQoKU2xlZXBNb2RlbBIgLnBhc3NlcmVsbGUudjEuU2xlZXBNb2RlbFJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlNsZWVwTW9kZWxSZXNwb25zZSIqgtPkkwIkOgEqIh8vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3NsZWVwEnkKCVdha2VNb2RlbBIfLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVzcG9uc2UiKYLT5JMCIzoBKiIeL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS93YWtlEoEBCgtVbmxvYWRNb2RlbBIhLnBhc3NlcmVsbGUudjEuVW5sb2FkTW9kZWxSZXF1ZXN0GiIucGFzc2VyZWxsZS52MS5VbmxvYWRNb2RlbFJlc3BvbnNlIiuC0+STAiU6ASoiIC9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vdW5sb2FkEpgBCg9DYW5jZWxPcGVyYXRpb24SJS5wYXNzZXJlbGxlLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaJi5wYXNzZXJlbGxlLnYxLkNhbmNlbE9wZXJhdGlvblJlc3BvbnNlIjaC0+STAjA6ASoiKy9hcGkvYWRtaW4vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfS9jYW5jZWwSfAoOTGlzdE9wZXJhdGlvbnMSJC5wYXNzZXJlbGxlLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBolLnBhc3NlcmVsbGUudjEuTGlzdE9wZXJhdGlvbnNSZXNwb25zZSIdgtPkkwIXEhUvYXBpL2FkbWluL29wZXJhdGlvbnMSUwoKU3RyZWFtTG9ncxIgLnBhc3NlcmVsbGUudjEuU3RyZWFtTG9nc1JlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlN0cmVhbUxvZ3NSZXNwb25zZTABMskBCgxQcm9iZVNlcnZpY2USXwoOQ2hlY2tSZWFkaW5lc3MSJC5wYXNzZXJlbGxlLnYxLkNoZWNrUmVhZGluZXNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiD4LT5JMCCRIHL3JlYWR5ejABElgKCkdldE1ldHJpY3MSIC5wYXNzZXJlbGxlLnYxLkdldE1ldHJpY3NSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIQgtPkkwIKEggvbWV0cmljczABYgZwcm90bzM", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Sonde de disponibilité.
@@ -89,7 +89,8 @@ export const ErrorDetailSchema: GenMessage<ErrorDetail> = /*@__PURE__*/
  */
 export type OperationProgress = Message<"passerelle.v1.OperationProgress"> & {
   /**
-   * Étape : `resolving`, `downloading`, `verifying`, `spawning`, `opening`, `warming_up`, `draining`, `stopping`.
+   * Étape : `resolving`, `downloading`, `verifying`, `making_room`, `backoff`, `spawning`, `opening`, `warming_up`,
+   * `draining`, `stopping`, `waking`.
    *
    * @generated from field: string phase = 1;
    */
@@ -234,6 +235,20 @@ export type Operation = Message<"passerelle.v1.Operation"> & {
    * @generated from field: google.protobuf.Timestamp finished_at = 8;
    */
   finishedAt?: Timestamp | undefined;
+
+  /**
+   * Octets de GPU rendus, par un déchargement, un endormissement ou un retrait d'exemplaires.
+   *
+   * @generated from field: optional double freed_bytes = 9;
+   */
+  freedBytes?: number | undefined;
+
+  /**
+   * De l'ordre d'arrêt à la mémoire rendue.
+   *
+   * @generated from field: google.protobuf.Duration elapsed = 10;
+   */
+  elapsed?: Duration | undefined;
 };
 
 /**
@@ -409,6 +424,62 @@ export type Model = Message<"passerelle.v1.Model"> & {
    * @generated from field: bool demonstration = 17;
    */
   demonstration: boolean;
+
+  /**
+   * Jamais déchargé de lui-même, ni pour faire de la place.
+   *
+   * @generated from field: bool pinned = 18;
+   */
+  pinned: boolean;
+
+  /**
+   * Temps sans requête avant de se décharger ; absent : jamais.
+   *
+   * @generated from field: google.protobuf.Duration idle_unload = 19;
+   */
+  idleUnload?: Duration | undefined;
+
+  /**
+   * Dernière requête servie ; absente depuis le démarrage.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 20;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * Instant du dernier changement d'état.
+   *
+   * @generated from field: google.protobuf.Timestamp state_since = 21;
+   */
+  stateSince?: Timestamp | undefined;
+
+  /**
+   * Exemplaires du prochain chargement.
+   *
+   * @generated from field: uint32 selected_replicas = 22;
+   */
+  selectedReplicas: number;
+
+  /**
+   * GPU de chaque exemplaire ; 0 sur le processeur.
+   *
+   * @generated from field: uint32 gpus_per_replica = 23;
+   */
+  gpusPerReplica: number;
+
+  /**
+   * Options du moteur changées depuis le profil.
+   *
+   * @generated from field: google.protobuf.Struct options = 24;
+   */
+  options?: JsonObject | undefined;
+
+  /**
+   * Options du moteur qu'un chargement peut changer.
+   *
+   * @generated from field: repeated string load_options = 25;
+   */
+  loadOptions: string[];
 };
 
 /**
@@ -486,6 +557,20 @@ export type Replica = Message<"passerelle.v1.Replica"> & {
    * @generated from field: uint32 pid = 9;
    */
   pid: number;
+
+  /**
+   * Endormi : la mémoire de ses GPU est rendue.
+   *
+   * @generated from field: bool asleep = 10;
+   */
+  asleep: boolean;
+
+  /**
+   * Mémoire de GPU tenue, en octets ; absente si NVML ne nomme pas ses processus.
+   *
+   * @generated from field: optional double gpu_bytes = 11;
+   */
+  gpuBytes?: number | undefined;
 };
 
 /**
@@ -556,6 +641,62 @@ export type Gpu = Message<"passerelle.v1.Gpu"> & {
    * @generated from field: repeated string replicas = 8;
    */
   replicas: string[];
+
+  /**
+   * Identifiant permanent.
+   *
+   * @generated from field: string uuid = 9;
+   */
+  uuid: string;
+
+  /**
+   * Mémoire libre, en octets.
+   *
+   * @generated from field: double free_bytes = 10;
+   */
+  freeBytes: number;
+
+  /**
+   * Mémoire qu'un nouveau bail peut prendre, en octets.
+   *
+   * @generated from field: double available_bytes = 11;
+   */
+  availableBytes: number;
+
+  /**
+   * Baux en vigueur.
+   *
+   * @generated from field: repeated passerelle.v1.GpuLease leases = 12;
+   */
+  leases: GpuLease[];
+
+  /**
+   * Mémoire prise par d'autres que nous, en octets.
+   *
+   * @generated from field: double foreign_bytes = 13;
+   */
+  foreignBytes: number;
+
+  /**
+   * Processus qui tiennent ce GPU, tels que NVML les nomme.
+   *
+   * @generated from field: repeated passerelle.v1.GpuProcess processes = 14;
+   */
+  processes: GpuProcess[];
+
+  /**
+   * Sali : la mémoire d'un départ n'est pas revenue ; aucun chargement n'y est admis.
+   *
+   * @generated from field: bool dirty = 15;
+   */
+  dirty: boolean;
+
+  /**
+   * Ce qui est resté, et de qui ; vide si le GPU est propre.
+   *
+   * @generated from field: string dirty_reason = 16;
+   */
+  dirtyReason: string;
 };
 
 /**
@@ -564,6 +705,76 @@ export type Gpu = Message<"passerelle.v1.Gpu"> & {
  */
 export const GpuSchema: GenMessage<Gpu> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_admin, 9);
+
+/**
+ * Bail : mémoire qu'un exemplaire réserve sur un GPU.
+ *
+ * @generated from message passerelle.v1.GpuLease
+ */
+export type GpuLease = Message<"passerelle.v1.GpuLease"> & {
+  /**
+   * Exemplaire (`qwen-0`).
+   *
+   * @generated from field: string replica = 1;
+   */
+  replica: string;
+
+  /**
+   * Octets réservés.
+   *
+   * @generated from field: double reserved_bytes = 2;
+   */
+  reservedBytes: number;
+
+  /**
+   * Refuse tout voisin.
+   *
+   * @generated from field: bool exclusive = 3;
+   */
+  exclusive: boolean;
+};
+
+/**
+ * Describes the message passerelle.v1.GpuLease.
+ * Use `create(GpuLeaseSchema)` to create a new message.
+ */
+export const GpuLeaseSchema: GenMessage<GpuLease> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 10);
+
+/**
+ * Processus qui tient de la mémoire d'un GPU.
+ *
+ * @generated from message passerelle.v1.GpuProcess
+ */
+export type GpuProcess = Message<"passerelle.v1.GpuProcess"> & {
+  /**
+   * Identifiant, dans l'espace de noms de l'hôte.
+   *
+   * @generated from field: uint32 pid = 1;
+   */
+  pid: number;
+
+  /**
+   * Octets tenus ; absents si NVML ne le dit pas.
+   *
+   * @generated from field: optional double used_bytes = 2;
+   */
+  usedBytes?: number | undefined;
+
+  /**
+   * Exemplaire auquel il appartient ; vide s'il n'est pas à nous.
+   *
+   * @generated from field: string replica = 3;
+   */
+  replica: string;
+};
+
+/**
+ * Describes the message passerelle.v1.GpuProcess.
+ * Use `create(GpuProcessSchema)` to create a new message.
+ */
+export const GpuProcessSchema: GenMessage<GpuProcess> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 11);
 
 /**
  * Machine hôte.
@@ -640,7 +851,7 @@ export type Host = Message<"passerelle.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 10);
+  messageDesc(file_passerelle_v1_admin, 12);
 
 /**
  * Processus du produit, vu par son superviseur.
@@ -682,7 +893,7 @@ export type ServerProcess = Message<"passerelle.v1.ServerProcess"> & {
  * Use `create(ServerProcessSchema)` to create a new message.
  */
 export const ServerProcessSchema: GenMessage<ServerProcess> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 11);
+  messageDesc(file_passerelle_v1_admin, 13);
 
 /**
  * État du serveur et des modèles.
@@ -773,7 +984,7 @@ export type Status = Message<"passerelle.v1.Status"> & {
  * Use `create(StatusSchema)` to create a new message.
  */
 export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 12);
+  messageDesc(file_passerelle_v1_admin, 14);
 
 /**
  * Demande d'état.
@@ -788,7 +999,7 @@ export type GetStatusRequest = Message<"passerelle.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 13);
+  messageDesc(file_passerelle_v1_admin, 15);
 
 /**
  * État.
@@ -809,7 +1020,7 @@ export type GetStatusResponse = Message<"passerelle.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 14);
+  messageDesc(file_passerelle_v1_admin, 16);
 
 /**
  * Demande de suivi.
@@ -832,7 +1043,7 @@ export type WatchStatusRequest = Message<"passerelle.v1.WatchStatusRequest"> & {
  * Use `create(WatchStatusRequestSchema)` to create a new message.
  */
 export const WatchStatusRequestSchema: GenMessage<WatchStatusRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 15);
+  messageDesc(file_passerelle_v1_admin, 17);
 
 /**
  * Nouvel état.
@@ -860,7 +1071,7 @@ export type WatchStatusResponse = Message<"passerelle.v1.WatchStatusResponse"> &
  * Use `create(WatchStatusResponseSchema)` to create a new message.
  */
 export const WatchStatusResponseSchema: GenMessage<WatchStatusResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 16);
+  messageDesc(file_passerelle_v1_admin, 18);
 
 /**
  * Demande de la liste des modèles.
@@ -890,7 +1101,7 @@ export type ListModelsRequest = Message<"passerelle.v1.ListModelsRequest"> & {
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 17);
+  messageDesc(file_passerelle_v1_admin, 19);
 
 /**
  * Page de modèles.
@@ -918,7 +1129,7 @@ export type ListModelsResponse = Message<"passerelle.v1.ListModelsResponse"> & {
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 18);
+  messageDesc(file_passerelle_v1_admin, 20);
 
 /**
  * Demande des capacités.
@@ -933,7 +1144,7 @@ export type GetCapabilitiesRequest = Message<"passerelle.v1.GetCapabilitiesReque
  * Use `create(GetCapabilitiesRequestSchema)` to create a new message.
  */
 export const GetCapabilitiesRequestSchema: GenMessage<GetCapabilitiesRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 19);
+  messageDesc(file_passerelle_v1_admin, 21);
 
 /**
  * Capacités, limites et adresses du serveur.
@@ -982,7 +1193,7 @@ export type GetCapabilitiesResponse = Message<"passerelle.v1.GetCapabilitiesResp
  * Use `create(GetCapabilitiesResponseSchema)` to create a new message.
  */
 export const GetCapabilitiesResponseSchema: GenMessage<GetCapabilitiesResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 20);
+  messageDesc(file_passerelle_v1_admin, 22);
 
 /**
  * Limites en vigueur ; chacune se règle par une variable d'environnement du même nom (voir la documentation).
@@ -1031,7 +1242,7 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 21);
+  messageDesc(file_passerelle_v1_admin, 23);
 
 /**
  * Limites de conversation.
@@ -1087,7 +1298,7 @@ export type ChatLimits = Message<"passerelle.v1.ChatLimits"> & {
  * Use `create(ChatLimitsSchema)` to create a new message.
  */
 export const ChatLimitsSchema: GenMessage<ChatLimits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 22);
+  messageDesc(file_passerelle_v1_admin, 24);
 
 /**
  * Limites d'audio.
@@ -1220,7 +1431,7 @@ export type AudioLimits = Message<"passerelle.v1.AudioLimits"> & {
  * Use `create(AudioLimitsSchema)` to create a new message.
  */
 export const AudioLimitsSchema: GenMessage<AudioLimits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 23);
+  messageDesc(file_passerelle_v1_admin, 25);
 
 /**
  * Ce qu'un modèle accepte.
@@ -1276,7 +1487,7 @@ export type ModelCapabilities = Message<"passerelle.v1.ModelCapabilities"> & {
  * Use `create(ModelCapabilitiesSchema)` to create a new message.
  */
 export const ModelCapabilitiesSchema: GenMessage<ModelCapabilities> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 24);
+  messageDesc(file_passerelle_v1_admin, 26);
 
 /**
  * Adresse annoncée d'une route.
@@ -1332,7 +1543,7 @@ export type Endpoint = Message<"passerelle.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 25);
+  messageDesc(file_passerelle_v1_admin, 27);
 
 /**
  * Demande de téléchargement.
@@ -1360,7 +1571,7 @@ export type DownloadModelRequest = Message<"passerelle.v1.DownloadModelRequest">
  * Use `create(DownloadModelRequestSchema)` to create a new message.
  */
 export const DownloadModelRequestSchema: GenMessage<DownloadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 26);
+  messageDesc(file_passerelle_v1_admin, 28);
 
 /**
  * Téléchargement.
@@ -1381,7 +1592,7 @@ export type DownloadModelResponse = Message<"passerelle.v1.DownloadModelResponse
  * Use `create(DownloadModelResponseSchema)` to create a new message.
  */
 export const DownloadModelResponseSchema: GenMessage<DownloadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 27);
+  messageDesc(file_passerelle_v1_admin, 29);
 
 /**
  * Demande de chargement.
@@ -1411,13 +1622,41 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
   wait: boolean;
 
   /**
-   * Exemplaires voulus.
+   * Exemplaires voulus ; d'un modèle chargé, en ajoute ou en retire sans perdre de requête.
    *
-   * Par défaut : celui du profil.
+   * De 1 à 64. Par défaut : autant que les GPU demandés en logent, sinon le nombre retenu, sinon celui du profil.
    *
    * @generated from field: optional uint32 replicas = 4;
    */
   replicas?: number | undefined;
+
+  /**
+   * Options du moteur à changer, parmi `load_options` du modèle.
+   *
+   * @generated from field: google.protobuf.Struct options = 5;
+   */
+  options?: JsonObject | undefined;
+
+  /**
+   * Ne jamais le décharger de lui-même, ni pour faire de la place.
+   *
+   * @generated from field: optional bool pinned = 6;
+   */
+  pinned?: boolean | undefined;
+
+  /**
+   * Temps sans requête avant de se décharger ; 0 : jamais.
+   *
+   * @generated from field: google.protobuf.Duration idle_unload = 7;
+   */
+  idleUnload?: Duration | undefined;
+
+  /**
+   * Décharge d'abord, s'il le faut, les modèles inactifs et non épinglés les moins récemment employés.
+   *
+   * @generated from field: bool make_room = 8;
+   */
+  makeRoom: boolean;
 };
 
 /**
@@ -1425,7 +1664,7 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
  * Use `create(LoadModelRequestSchema)` to create a new message.
  */
 export const LoadModelRequestSchema: GenMessage<LoadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 28);
+  messageDesc(file_passerelle_v1_admin, 30);
 
 /**
  * Chargement.
@@ -1446,7 +1685,312 @@ export type LoadModelResponse = Message<"passerelle.v1.LoadModelResponse"> & {
  * Use `create(LoadModelResponseSchema)` to create a new message.
  */
 export const LoadModelResponseSchema: GenMessage<LoadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 29);
+  messageDesc(file_passerelle_v1_admin, 31);
+
+/**
+ * Demande de verdict, aux mêmes champs que le chargement.
+ *
+ * @generated from message passerelle.v1.CheckLoadRequest
+ */
+export type CheckLoadRequest = Message<"passerelle.v1.CheckLoadRequest"> & {
+  /**
+   * Clé du modèle.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Numéros des GPU ; vide : le choix retenu, sinon les plus libres.
+   *
+   * @generated from field: repeated uint32 gpus = 2;
+   */
+  gpus: number[];
+
+  /**
+   * Exemplaires voulus.
+   *
+   * De 1 à 64.
+   *
+   * @generated from field: optional uint32 replicas = 3;
+   */
+  replicas?: number | undefined;
+
+  /**
+   * Options du moteur à changer.
+   *
+   * @generated from field: google.protobuf.Struct options = 4;
+   */
+  options?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.CheckLoadRequest.
+ * Use `create(CheckLoadRequestSchema)` to create a new message.
+ */
+export const CheckLoadRequestSchema: GenMessage<CheckLoadRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 32);
+
+/**
+ * Verdict.
+ *
+ * @generated from message passerelle.v1.CheckLoadResponse
+ */
+export type CheckLoadResponse = Message<"passerelle.v1.CheckLoadResponse"> & {
+  /**
+   * Tout tient.
+   *
+   * @generated from field: bool fits = 1;
+   */
+  fits: boolean;
+
+  /**
+   * Premier refus ; absent si tout tient.
+   *
+   * @generated from field: passerelle.v1.ErrorDetail error = 2;
+   */
+  error?: ErrorDetail | undefined;
+
+  /**
+   * Verdict de chaque exemplaire à lancer, GPU par GPU ; vide sur le processeur.
+   *
+   * @generated from field: repeated passerelle.v1.GpuVerdict gpus = 3;
+   */
+  gpus: GpuVerdict[];
+
+  /**
+   * Modèles que `make_room` déchargerait ; vide s'il n'en faut pas, ou si cela ne suffirait pas.
+   *
+   * @generated from field: repeated string evictions = 4;
+   */
+  evictions: string[];
+
+  /**
+   * Exemplaires que le chargement laisserait.
+   *
+   * @generated from field: uint32 replicas = 5;
+   */
+  replicas: number;
+
+  /**
+   * GPU de chaque exemplaire.
+   *
+   * @generated from field: uint32 gpus_per_replica = 6;
+   */
+  gpusPerReplica: number;
+};
+
+/**
+ * Describes the message passerelle.v1.CheckLoadResponse.
+ * Use `create(CheckLoadResponseSchema)` to create a new message.
+ */
+export const CheckLoadResponseSchema: GenMessage<CheckLoadResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 33);
+
+/**
+ * Verdict d'un exemplaire sur un GPU.
+ *
+ * @generated from message passerelle.v1.GpuVerdict
+ */
+export type GpuVerdict = Message<"passerelle.v1.GpuVerdict"> & {
+  /**
+   * Numéro du GPU.
+   *
+   * @generated from field: uint32 index = 1;
+   */
+  index: number;
+
+  /**
+   * Exemplaire à lancer.
+   *
+   * @generated from field: string replica = 2;
+   */
+  replica: string;
+
+  /**
+   * Il y tient.
+   *
+   * @generated from field: bool fits = 3;
+   */
+  fits: boolean;
+
+  /**
+   * Pourquoi il n'y tient pas ; vide sinon.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Mémoire du GPU, en octets.
+   *
+   * @generated from field: double total_bytes = 5;
+   */
+  totalBytes: number;
+
+  /**
+   * Mémoire libre, en octets.
+   *
+   * @generated from field: double free_bytes = 6;
+   */
+  freeBytes: number;
+
+  /**
+   * Mémoire libre une fois comptés les baux qui n'ont pas encore tout pris, en octets.
+   *
+   * @generated from field: double available_bytes = 7;
+   */
+  availableBytes: number;
+
+  /**
+   * Mémoire demandée, en octets : la somme des trois suivantes.
+   *
+   * @generated from field: double needed_bytes = 8;
+   */
+  neededBytes: number;
+
+  /**
+   * Poids, en octets ; 0 s'ils ne sont pas encore connus.
+   *
+   * @generated from field: double weights_bytes = 9;
+   */
+  weightsBytes: number;
+
+  /**
+   * Cache KV et activations, en octets.
+   *
+   * @generated from field: double working_bytes = 10;
+   */
+  workingBytes: number;
+
+  /**
+   * Contexte CUDA et bibliothèques, en octets.
+   *
+   * @generated from field: double reserve_bytes = 11;
+   */
+  reserveBytes: number;
+
+  /**
+   * Exemplaires qui ont un bail sur ce GPU.
+   *
+   * @generated from field: repeated string holders = 12;
+   */
+  holders: string[];
+};
+
+/**
+ * Describes the message passerelle.v1.GpuVerdict.
+ * Use `create(GpuVerdictSchema)` to create a new message.
+ */
+export const GpuVerdictSchema: GenMessage<GpuVerdict> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 34);
+
+/**
+ * Demande d'endormissement.
+ *
+ * @generated from message passerelle.v1.SleepModelRequest
+ */
+export type SleepModelRequest = Message<"passerelle.v1.SleepModelRequest"> & {
+  /**
+   * Clé du modèle.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Attend la fin de l'opération.
+   *
+   * @generated from field: bool wait = 2;
+   */
+  wait: boolean;
+
+  /**
+   * Profondeur : 1 garde les poids en mémoire vive, 2 les abandonne.
+   *
+   * Par défaut 1.
+   *
+   * @generated from field: uint32 level = 3;
+   */
+  level: number;
+};
+
+/**
+ * Describes the message passerelle.v1.SleepModelRequest.
+ * Use `create(SleepModelRequestSchema)` to create a new message.
+ */
+export const SleepModelRequestSchema: GenMessage<SleepModelRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 35);
+
+/**
+ * Endormissement.
+ *
+ * @generated from message passerelle.v1.SleepModelResponse
+ */
+export type SleepModelResponse = Message<"passerelle.v1.SleepModelResponse"> & {
+  /**
+   * Opération.
+   *
+   * @generated from field: passerelle.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.SleepModelResponse.
+ * Use `create(SleepModelResponseSchema)` to create a new message.
+ */
+export const SleepModelResponseSchema: GenMessage<SleepModelResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 36);
+
+/**
+ * Demande de réveil.
+ *
+ * @generated from message passerelle.v1.WakeModelRequest
+ */
+export type WakeModelRequest = Message<"passerelle.v1.WakeModelRequest"> & {
+  /**
+   * Clé du modèle.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Attend la fin de l'opération.
+   *
+   * @generated from field: bool wait = 2;
+   */
+  wait: boolean;
+};
+
+/**
+ * Describes the message passerelle.v1.WakeModelRequest.
+ * Use `create(WakeModelRequestSchema)` to create a new message.
+ */
+export const WakeModelRequestSchema: GenMessage<WakeModelRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 37);
+
+/**
+ * Réveil.
+ *
+ * @generated from message passerelle.v1.WakeModelResponse
+ */
+export type WakeModelResponse = Message<"passerelle.v1.WakeModelResponse"> & {
+  /**
+   * Opération.
+   *
+   * @generated from field: passerelle.v1.Operation operation = 1;
+   */
+  operation?: Operation | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.WakeModelResponse.
+ * Use `create(WakeModelResponseSchema)` to create a new message.
+ */
+export const WakeModelResponseSchema: GenMessage<WakeModelResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 38);
 
 /**
  * Demande de déchargement.
@@ -1481,7 +2025,7 @@ export type UnloadModelRequest = Message<"passerelle.v1.UnloadModelRequest"> & {
  * Use `create(UnloadModelRequestSchema)` to create a new message.
  */
 export const UnloadModelRequestSchema: GenMessage<UnloadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 30);
+  messageDesc(file_passerelle_v1_admin, 39);
 
 /**
  * Déchargement.
@@ -1502,7 +2046,7 @@ export type UnloadModelResponse = Message<"passerelle.v1.UnloadModelResponse"> &
  * Use `create(UnloadModelResponseSchema)` to create a new message.
  */
 export const UnloadModelResponseSchema: GenMessage<UnloadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 31);
+  messageDesc(file_passerelle_v1_admin, 40);
 
 /**
  * Demande d'annulation.
@@ -1523,7 +2067,7 @@ export type CancelOperationRequest = Message<"passerelle.v1.CancelOperationReque
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 32);
+  messageDesc(file_passerelle_v1_admin, 41);
 
 /**
  * Annulation.
@@ -1544,7 +2088,7 @@ export type CancelOperationResponse = Message<"passerelle.v1.CancelOperationResp
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 33);
+  messageDesc(file_passerelle_v1_admin, 42);
 
 /**
  * Demande de la liste des opérations.
@@ -1581,7 +2125,7 @@ export type ListOperationsRequest = Message<"passerelle.v1.ListOperationsRequest
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 34);
+  messageDesc(file_passerelle_v1_admin, 43);
 
 /**
  * Page d'opérations.
@@ -1609,7 +2153,7 @@ export type ListOperationsResponse = Message<"passerelle.v1.ListOperationsRespon
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 35);
+  messageDesc(file_passerelle_v1_admin, 44);
 
 /**
  * Demande de journal.
@@ -1646,7 +2190,7 @@ export type StreamLogsRequest = Message<"passerelle.v1.StreamLogsRequest"> & {
  * Use `create(StreamLogsRequestSchema)` to create a new message.
  */
 export const StreamLogsRequestSchema: GenMessage<StreamLogsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 36);
+  messageDesc(file_passerelle_v1_admin, 45);
 
 /**
  * Lignes de journal.
@@ -1667,7 +2211,7 @@ export type StreamLogsResponse = Message<"passerelle.v1.StreamLogsResponse"> & {
  * Use `create(StreamLogsResponseSchema)` to create a new message.
  */
 export const StreamLogsResponseSchema: GenMessage<StreamLogsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 37);
+  messageDesc(file_passerelle_v1_admin, 46);
 
 /**
  * Ce qu'un modèle sait faire.
@@ -1819,6 +2363,20 @@ export enum OperationKind {
    * @generated from enum value: OPERATION_KIND_RESTART = 4;
    */
   RESTART = 4,
+
+  /**
+   * Endormissement.
+   *
+   * @generated from enum value: OPERATION_KIND_SLEEP = 5;
+   */
+  SLEEP = 5,
+
+  /**
+   * Réveil.
+   *
+   * @generated from enum value: OPERATION_KIND_WAKE = 6;
+   */
+  WAKE = 6,
 }
 
 /**
@@ -1940,11 +2498,12 @@ export const AdminService: GenService<{
     output: typeof DownloadModelResponseSchema;
   },
   /**
-   * Charge un modèle dont les poids sont en cache.
+   * Charge un modèle dont les poids sont en cache, change ses exemplaires s'il est chargé, le réveille s'il dort.
    *
-   * Répond aussitôt avec l'opération (`wait` attend sa fin) ; sans effet s'il est chargé.
-   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOAD_FAILED),
-   * FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
+   * Répond aussitôt avec l'opération (`wait` attend sa fin) ; sans effet si la demande est déjà satisfaite. Les GPU, les
+   * exemplaires, les options et les réglages demandés sont retenus.
+   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOAD_FAILED), INVALID_ARGUMENT,
+   * FAILED_PRECONDITION (NO_GPU_VISIBLE, GPU_BUSY, GPU_MEMORY_INSUFFICIENT, GPU_DIRTY, INVALID_STATE).
    *
    * @generated from rpc passerelle.v1.AdminService.LoadModel
    */
@@ -1954,9 +2513,49 @@ export const AdminService: GenService<{
     output: typeof LoadModelResponseSchema;
   },
   /**
+   * Dit si un chargement tiendrait, GPU par GPU, sans rien lancer.
+   *
+   * Un GPU trop plein, tenu ou sali est un verdict, non une erreur.
+   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT, FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
+   *
+   * @generated from rpc passerelle.v1.AdminService.CheckLoad
+   */
+  checkLoad: {
+    methodKind: "unary";
+    input: typeof CheckLoadRequestSchema;
+    output: typeof CheckLoadResponseSchema;
+  },
+  /**
+   * Endort un modèle chargé : la mémoire de ses GPU est rendue, ses processus restent.
+   *
+   * Les requêtes en cours se terminent d'abord. Une requête pour un modèle endormi le réveille.
+   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (INVALID_STATE), INVALID_ARGUMENT (UNSUPPORTED_OPTION : le
+   * moteur ne sait pas dormir).
+   *
+   * @generated from rpc passerelle.v1.AdminService.SleepModel
+   */
+  sleepModel: {
+    methodKind: "unary";
+    input: typeof SleepModelRequestSchema;
+    output: typeof SleepModelResponseSchema;
+  },
+  /**
+   * Réveille un modèle endormi, si ses GPU ont encore la place.
+   *
+   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (INVALID_STATE, GPU_BUSY, GPU_MEMORY_INSUFFICIENT, GPU_DIRTY).
+   *
+   * @generated from rpc passerelle.v1.AdminService.WakeModel
+   */
+  wakeModel: {
+    methodKind: "unary";
+    input: typeof WakeModelRequestSchema;
+    output: typeof WakeModelResponseSchema;
+  },
+  /**
    * Décharge un modèle et rend sa mémoire.
    *
-   * Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule.
+   * Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule. L'opération
+   * réussit quand la mémoire des GPU est revenue à sa valeur d'avant le chargement ; elle échoue (GPU_DIRTY) sinon.
    * Renvoie NOT_FOUND (MODEL_NOT_FOUND).
    *
    * @generated from rpc passerelle.v1.AdminService.UnloadModel

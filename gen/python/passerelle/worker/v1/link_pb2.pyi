@@ -23,7 +23,7 @@ REQUEST_KIND_LIVE: RequestKind
 REQUEST_KIND_DIARIZE: RequestKind
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load")
+    __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load", "sleep", "wake")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     SUBMIT_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,8 @@ class Frame(_message.Message):
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     LOAD_FIELD_NUMBER: _ClassVar[int]
+    SLEEP_FIELD_NUMBER: _ClassVar[int]
+    WAKE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     submit: Submit
     input: InputChunk
@@ -42,7 +44,9 @@ class Frame(_message.Message):
     credit: Credit
     goodbye: Goodbye
     load: Load
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., submit: _Optional[_Union[Submit, _Mapping]] = ..., input: _Optional[_Union[InputChunk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., output: _Optional[_Union[StepOutput, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
+    sleep: Sleep
+    wake: Wake
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., submit: _Optional[_Union[Submit, _Mapping]] = ..., input: _Optional[_Union[InputChunk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., output: _Optional[_Union[StepOutput, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., sleep: _Optional[_Union[Sleep, _Mapping]] = ..., wake: _Optional[_Union[Wake, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "name", "max_frame_bytes", "load")
@@ -132,21 +136,39 @@ class Failure(_message.Message):
     def __init__(self, id: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., retry_after_seconds: _Optional[float] = ...) -> None: ...
 
 class Load(_message.Message):
-    __slots__ = ("running", "waiting", "max_running", "max_waiting", "steps")
+    __slots__ = ("running", "waiting", "max_running", "max_waiting", "steps", "asleep")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     MAX_RUNNING_FIELD_NUMBER: _ClassVar[int]
     MAX_WAITING_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    ASLEEP_FIELD_NUMBER: _ClassVar[int]
     running: int
     waiting: int
     max_running: int
     max_waiting: int
     steps: int
-    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., max_running: _Optional[int] = ..., max_waiting: _Optional[int] = ..., steps: _Optional[int] = ...) -> None: ...
+    asleep: bool
+    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., max_running: _Optional[int] = ..., max_waiting: _Optional[int] = ..., steps: _Optional[int] = ..., asleep: bool = ...) -> None: ...
 
 class Goodbye(_message.Message):
     __slots__ = ("reason",)
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class Sleep(_message.Message):
+    __slots__ = ("id", "level", "grace_seconds")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    level: int
+    grace_seconds: float
+    def __init__(self, id: _Optional[int] = ..., level: _Optional[int] = ..., grace_seconds: _Optional[float] = ...) -> None: ...
+
+class Wake(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    def __init__(self, id: _Optional[int] = ...) -> None: ...

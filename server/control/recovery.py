@@ -1,0 +1,70 @@
+"""Après une chute : ce qui est tombé, pourquoi, et s'il faut le relancer."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from server.control.crew import Crew
+from server.control.operations import Failure
+from server.control.replicas import Replica, ReplicaHost, said
+from server.control.setbacks import FALLS, FALLS_WINDOW, Setbacks
+from server.errors import ModelLoadFailed
+
+logger = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Exemplaires tombés d'un modèle, jusqu'à leur relance ou leur abandon."""
+
+    def __init__(self, key: str, crew: Crew, host: ReplicaHost, setbacks: Setbacks) -> None:
+        self._key = key
+        self._crew = crew
+        self._host = host
+        self._setbacks = setbacks
+        self._fallen: list[Replica] = []
+        self._departures: set[asyncio.Task[None]] = set()
+
+    def fell(self, lost: Replica, code: int, *, frozen: bool = False) -> None:
+        """Prend acte d'une chute, avec sa cause ; `frozen` : figé, donc tué."""
+        ended = "ne répondait plus et a été tué" if frozen else f"s'est arrêté tout seul ({said(code)})"
+        message = f"L'exemplaire {lost.id} {ended}{self._host.last_words(lost.id)}."
+        self._setbacks.last = Failure.of(ModelLoadFailed(message))
+        if lost.asleep:
+            # Relancé, il serait éveillé : la prochaine requête s'en chargera.
+            self.forget([lost])
+        else:
+            self._fallen.append(lost)
+
+    def due(self) -> tuple[Sequence[Replica], float] | None:
+        """Exemplaires à relancer et secondes à attendre d'abord ; `None` s'il n'y en a pas, ou s'il faut y renoncer."""
+        fallen, self._fallen = self._fallen, []
+        delays = [self._setbacks.fall() for _ in fallen]
+        if not fallen or None not in delays:
+            return (fallen, max(delay or 0.0 for delay in delays)) if fallen else None
+        logger.critical("model_abandoned", extra={"model": self._key, "falls": FALLS})
+        last = self._setbacks.last.message if self._setbacks.last is not None else ""
+        self._setbacks.last = Failure.of(
+            ModelLoadFailed(
+                f"{last} C'est arrivé {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
+            )
+        )
+        self.forget(fallen)
+        return None
+
+    def give_up(self) -> None:
+        """Ne relance plus rien de ce qui est tombé."""
+        fallen, self._fallen = self._fallen, []
+        self.forget(fallen)
+
+    def forget(self, lost: Sequence[Replica]) -> None:
+        """Rend les baux d'exemplaires disparus, une fois leur mémoire rendue."""
+        for one in lost:
+            task = asyncio.create_task(self._crew.forget(one))
+            self._departures.add(task)
+            task.add_done_callback(self._departures.discard)
+
+    async def aclose(self) -> None:
+        """Abandonne les preuves en cours."""
+        for task in self._departures:
+            task.cancel()
+        await asyncio.gather(*self._departures, return_exceptions=True)

@@ -1,0 +1,54 @@
+"""Des demandes de chargement du contrat aux ordres."""
+
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from passerelle.v1 import admin_pb2
+
+from server.control.choices import LoadOrder
+from server.errors import InvalidRequest
+
+MAX_REPLICAS = 64
+"""Exemplaires d'un modèle au plus."""
+MAX_IDLE_SECONDS = 30 * 86400.0
+"""Temps sans requête avant déchargement, au plus."""
+
+
+def to_order(request: admin_pb2.LoadModelRequest | admin_pb2.CheckLoadRequest) -> LoadOrder:
+    """Ordre d'un chargement, ou d'un verdict.
+
+    Raises:
+        InvalidRequest: exemplaires ou temps d'inactivité hors des limites.
+    """
+    replicas = request.replicas if request.HasField("replicas") else None
+    if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:
+        raise _refused("replicas", str(replicas), f"de 1 à {MAX_REPLICAS}")
+    order = LoadOrder(
+        gpus=tuple(request.gpus),
+        replicas=replicas,
+        options={name: _whole(value) for name, value in MessageToDict(request.options).items()},
+    )
+    if isinstance(request, admin_pb2.CheckLoadRequest):
+        return order
+    idle = request.idle_unload.ToNanoseconds() / 1e9 if request.HasField("idle_unload") else None
+    if idle is not None and not 0 <= idle <= MAX_IDLE_SECONDS:
+        raise _refused("idle_unload", f"{idle:g} s", f"de 0 à {MAX_IDLE_SECONDS:.0f} s")
+    return LoadOrder(
+        gpus=order.gpus,
+        replicas=replicas,
+        options=order.options,
+        pinned=request.pinned if request.HasField("pinned") else None,
+        idle_unload=idle,
+        make_room=request.make_room,
+    )
+
+
+def _whole(value: Any) -> Any:
+    """Nombre entier, quand il l'est : un Struct n'a que des flottants."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _refused(field: str, value: str, limit: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{field} : {value} est hors des limites ({limit}).", metadata={"field": field, "limit": limit, "value": value}
+    )

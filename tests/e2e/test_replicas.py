@@ -1,0 +1,88 @@
+"""Des exemplaires ajoutés et retirés pendant que l'on sert : aucune requête perdue."""
+
+import threading
+from typing import Any
+
+import httpx
+
+from tests.e2e.product import Product, wait_until
+
+BODY = {"model": "qwen", "messages": [{"role": "user", "content": "Count to ten."}], "max_tokens": 8}
+
+
+class Callers:
+    """Clients qui se suivent sans relâche, et ce qu'on leur a répondu."""
+
+    def __init__(self, product: Product, count: int) -> None:
+        self.done = 0
+        self.refused: list[tuple[int, str]] = []
+        self._product = product
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._call, args=(index % 2 == 0,)) for index in range(count)]
+
+    def __enter__(self) -> "Callers":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def more(self, count: int) -> None:
+        """Attend `count` réponses de plus."""
+        goal = self.done + count
+        wait_until(lambda: self.done >= goal or bool(self.refused), 120, f"{goal} réponses")
+
+    def _call(self, stream: bool) -> None:
+        with httpx.Client(timeout=120) as http:
+            while not self._stop.is_set():
+                try:
+                    answer = http.post(f"{self._product.base_url}/v1/chat/completions", json=BODY | {"stream": stream})
+                except httpx.HTTPError as error:
+                    self.refused.append((0, repr(error)))
+                    return
+                whole = "data: [DONE]" in answer.text if stream else "choices" in answer.text
+                if answer.status_code != 200 or not whole or '"error"' in answer.text:
+                    self.refused.append((answer.status_code, answer.text[:500]))
+                    return
+                self.done += 1
+
+
+def replicas(product: Product) -> list[str]:
+    return [replica["id"] for replica in product.model()["replicas"]]
+
+
+def done(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    operation: dict[str, Any] = response.json()["operation"]
+    assert operation["state"] == "OPERATION_STATE_SUCCEEDED", operation
+    return operation
+
+
+def test_replicas_come_and_go_without_a_lost_request(product: Product) -> None:
+    product.ensure_ready()
+    verdict = product.admin("preflight", replicas=2).json()
+    assert verdict["fits"] and verdict["replicas"] == 2 and verdict["gpus"] == []
+    with Callers(product, 4) as callers:
+        callers.more(4)
+        done(product.admin("load", replicas=2, wait=True))
+        assert replicas(product) == ["qwen-0", "qwen-1"]
+        callers.more(8)
+        done(product.admin("load", replicas=1, wait=True))
+        assert replicas(product) == ["qwen-0"]
+        callers.more(4)
+    assert not callers.refused, callers.refused
+    assert product.model()["selected_replicas"] == 1
+
+
+def test_what_cannot_be_done_is_said(product: Product) -> None:
+    product.ensure_ready()
+    refused = product.admin("load", gpus=[0])
+    assert refused.status_code == 400 and refused.json()["error"]["metadata"]["field"] == "gpus", refused.text
+    refused = product.admin("load", options={"parallel": 8})
+    assert refused.json()["error"]["metadata"]["field"] == "options.parallel", refused.text
+    refused = product.admin("sleep", wait=True)
+    assert refused.json()["error"]["reason"] == "UNSUPPORTED_OPTION", refused.text
+    assert product.model()["state"] == "MODEL_STATE_READY"
