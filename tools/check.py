@@ -41,7 +41,7 @@ def checks() -> list[Check]:
         ("protos : règles", tool("buf", "lint")),
         ("protos : mise en forme", tool("buf", "format", "--diff", "--exit-code", "--path", "protos/passerelle")),
         ("protos : compatibilité", tool("buf", "breaking", "--against", "protos/published.binpb")),
-        ("scripts", tool("shellcheck", ".ci/run")),
+        ("scripts", tool("shellcheck", "-x", ".ci/run", "build_docker.sh", "run_docker.sh")),
         ("code produit", python("tools.gen", "--check")),
         ("essais rapides", python("pytest", "-q", "tests/unit", "tests/contract", "tests/rpc")),
         ("tableau de bord", npm("check")),
