@@ -14,7 +14,22 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # Les seuls vrais programmes que les scripts voient : ni docker, ni curl, ni nvidia-smi de la machine.
-TOOLS = "bash basename cat chown dirname env grep head mkdir rm sed sort stat tr".split()
+TOOLS = [
+    "bash",
+    "basename",
+    "cat",
+    "chown",
+    "dirname",
+    "env",
+    "grep",
+    "head",
+    "mkdir",
+    "rm",
+    "sed",
+    "sort",
+    "stat",
+    "tr",
+]
 RECORD = 'printf "%s\\0" "${0##*/}" "$@" >>"$STUBS/calls"; printf "\\n\\0" >>"$STUBS/calls"\n'
 STUBS = {
     "docker": """
@@ -268,7 +283,7 @@ def test_a_cache_that_is_a_file(play: Play, tmp_path: Path) -> None:
         ("READY_TIMEOUT", "1.5"),
     ],
 )
-def test_a_bad_value_is_named(play: Play, name: str, value: str) -> None:
+def test_a_bad_value_is_named(play: Play, name: str, value: Any) -> None:
     found = refused(play, f"{name} : « {value} »", code=2, **{name: value})
     assert found.calls == []
 
