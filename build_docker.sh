@@ -11,7 +11,7 @@ usage() {
 Usage : ./build_docker.sh IMAGE:TAG [options de « docker build »]
 
 Le verrou CUDA suit le pilote trouvé : CUDA 13 dès le pilote 580, CUDA 12 avant. Pour le choisir :
-  ./build_docker.sh IMAGE:TAG --build-arg PASSERELLE_CUDA=12
+  ./build_docker.sh IMAGE:TAG --build-arg PASSERELLE_CUDA=cuda12
 END
 }
 
@@ -37,8 +37,8 @@ for argument in "$@"; do
   previous=$argument
 done
 case $given in
-  "" | 12 | 13) ;;
-  *) die 2 "PASSERELLE_CUDA : « $given » inconnu (12 ou 13 attendu)." ;;
+  "" | cuda12 | cuda13) ;;
+  *) die 2 "PASSERELLE_CUDA : « $given » inconnu (cuda12 ou cuda13 attendu)." ;;
 esac
 
 require_docker
@@ -46,22 +46,22 @@ cuda=$given
 if [[ -z $cuda ]]; then
   driver=$(driver_major)
   if [[ -z $driver ]]; then
-    cuda=13
+    cuda=cuda13
     warn "aucun pilote NVIDIA trouvé ici : l'image aura CUDA 13 (pilote $CUDA13_DRIVER au moins)." \
-      "Pour une machine plus ancienne : --build-arg PASSERELLE_CUDA=12."
+      "Pour une machine plus ancienne : --build-arg PASSERELLE_CUDA=cuda12."
   elif ((driver >= CUDA13_DRIVER)); then
-    cuda=13
-    say "Pilote NVIDIA $driver : verrous CUDA 13."
+    cuda=cuda13
+    say "Pilote NVIDIA $driver : verrous cuda13."
   else
-    cuda=12
-    say "Pilote NVIDIA $driver, avant $CUDA13_DRIVER : verrous CUDA 12."
+    cuda=cuda12
+    say "Pilote NVIDIA $driver, avant $CUDA13_DRIVER : verrous cuda12."
     ((driver >= OLDEST_DRIVER)) ||
       warn "le pilote $driver précède CUDA 12.4 : mettez-le à jour ($OLDEST_DRIVER au moins) avant de servir."
   fi
   set -- --build-arg "PASSERELLE_CUDA=$cuda" "$@"
 fi
 
-say "Construction de $image (CUDA $cuda)…"
+say "Construction de $image ($cuda)…"
 DOCKER_BUILDKIT=1 docker build --tag "$image" "$@" "$root" ||
   die 1 "la construction a échoué ; la dernière étape affichée dit pourquoi. Un index de paquets injoignable est la" \
     "cause la plus fréquente : relancez, ce qui est fait est gardé."
