@@ -3,8 +3,8 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=deploy/common.sh
-. "$root/deploy/common.sh"
+# shellcheck source=deploy/docker-common.sh
+. "$root/deploy/docker-common.sh"
 
 usage() {
   cat <<'END'

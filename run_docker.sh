@@ -3,10 +3,10 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=deploy/common.sh
-. "$root/deploy/common.sh"
-# shellcheck source=deploy/run.sh
-. "$root/deploy/run.sh"
+# shellcheck source=deploy/docker-common.sh
+. "$root/deploy/docker-common.sh"
+# shellcheck source=deploy/docker-run.sh
+. "$root/deploy/docker-run.sh"
 
 usage() {
   cat <<'END'

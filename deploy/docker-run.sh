@@ -124,7 +124,8 @@ build_command() {
   for variable in $(compgen -e | grep '^PASSERELLE_' | sort); do
     case $variable in
       # Ce que l'image fixe, ou que ce script traduit.
-      PASSERELLE_BIND | PASSERELLE_PORT | PASSERELLE_RUN_* | PASSERELLE_WEIGHTS_DIR | PASSERELLE_CUDA) ;;
+      PASSERELLE_BIND | PASSERELLE_PORT | PASSERELLE_RUN_* | PASSERELLE_WEIGHTS_DIR | PASSERELLE_ENVS_DIR) ;;
+      PASSERELLE_CUDA) ;;
       PASSERELLE_TLS_*) share_file "$variable" ;;
       PASSERELLE_PROFILE)
         case $PASSERELLE_PROFILE in
