@@ -125,7 +125,8 @@ build_command() {
     case $variable in
       # Ce que l'image fixe, ou que ce script traduit.
       PASSERELLE_BIND | PASSERELLE_PORT | PASSERELLE_RUN_* | PASSERELLE_WEIGHTS_DIR | PASSERELLE_ENVS_DIR) ;;
-      PASSERELLE_CUDA) ;;
+      # Ce qui ne sert qu'à construire, ou qu'à la ligne de commande.
+      PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY) ;;
       PASSERELLE_TLS_*) share_file "$variable" ;;
       PASSERELLE_PROFILE)
         case $PASSERELLE_PROFILE in
