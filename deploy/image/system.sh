@@ -4,8 +4,12 @@ set -eu
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
-# D'abord : sans lui, debconf avertit à chaque paquet qu'il remet sa configuration à plus tard.
-apt-get install -y --no-install-recommends apt-utils
+# D'abord, et par dpkg : sans lui, debconf avertit à chaque paquet, même au sien, qu'il le configurera plus tard.
+debs=$(mktemp -d)
+install -d "$debs/partial"
+apt-get install -y --no-install-recommends --download-only -o "Dir::Cache::archives=$debs" apt-utils
+dpkg --install "$debs"/*.deb
+rm -rf "$debs"
 # gcc et Python.h : vLLM et torch compilent des noyaux à la volée. tini : premier processus, il recueille les orphelins.
 apt-get install -y --no-install-recommends ca-certificates gcc g++ libc6-dev python3 python3-dev python3-venv tini
 rm -rf /var/lib/apt/lists/*
