@@ -102,18 +102,22 @@ prepare_cache() {
 }
 
 build_command() {
-  local publish="$host_port:$PORT" variable
+  local publish="$host_port:$PORT" variable grace
   case $bind in
     "") ;;
     *:*) publish="[$bind]:$publish" ;;
     *) publish="$bind:$publish" ;;
   esac
   find_hosts
+  # Les requêtes en cours, puis l'arrêt ordonné de chaque processus.
+  grace=$(trim "${PASSERELLE_STOP_GRACE:-}")
+  grace=${grace%%.*}
+  [[ $grace =~ ^[0-9]{1,4}$ ]] || grace=30
   command=(
     docker run --detach --name "$name" --restart unless-stopped --user "$user"
     --gpus all --shm-size "$shm"
     --ulimit memlock=-1 --ulimit stack=67108864 --ulimit nofile=1048576:1048576
-    --stop-timeout 90 --publish "$publish"
+    --stop-timeout "$((10#$grace + 60))" --publish "$publish"
   )
   bind_mount "$cache" /models
   # Par leur nom seul : docker lit leur valeur dans l'environnement, aucune n'apparaît dans une liste de processus.

@@ -180,6 +180,11 @@ def test_no_secret_in_any_command_line(play: Play) -> None:
     }
 
 
+@pytest.mark.parametrize(("grace", "stop"), [("", "90"), ("120", "180"), ("0.5", "60"), ("bientôt", "90")])
+def test_docker_waits_longer_than_the_server(play: Play, grace: str, stop: str) -> None:
+    assert started(play, PASSERELLE_STOP_GRACE=grace).values("--stop-timeout") == [stop]
+
+
 def test_what_the_image_fixes_is_not_passed(play: Play) -> None:
     found = started(play, PASSERELLE_PORT="9", PASSERELLE_BIND="1.2.3.4", PASSERELLE_RUN_BASE="/x", HOST_PORT=" 09000 ")
     assert found.values("--publish") == ["9000:8000"]
