@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 DASHBOARD = ROOT / "dashboard"
-CODE = ("server", "tests", "tools", "bench", "examples")
+CODE = ("server", "tests", "tools", "bench", "examples", "deploy")
 SCRIPTS = (".ci/run", "build_docker.sh", "run_docker.sh", "passerelle")
 
 Check = tuple[str, Callable[[], None]]
