@@ -1,137 +1,19 @@
-"""build_docker.sh et run_docker.sh, devant de faux programmes qui notent ce qu'on leur demande."""
+"""run_docker.sh et docker-compose.yml, devant de faux programmes."""
 
 import json
 import os
-import shutil
-import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-# Les seuls vrais programmes que les scripts voient : ni docker, ni curl, ni nvidia-smi de la machine.
-TOOLS = [
-    "bash",
-    "basename",
-    "cat",
-    "chown",
-    "dirname",
-    "env",
-    "grep",
-    "head",
-    "mkdir",
-    "rm",
-    "sed",
-    "sort",
-    "stat",
-    "tr",
-]
-RECORD = 'printf "%s\\0" "${0##*/}" "$@" >>"$STUBS/calls"; printf "\\n\\0" >>"$STUBS/calls"\n'
-STUBS = {
-    "docker": """
-case "$1 ${2-}" in
-  "info "*) printf '%s' "${STUB_INFO-28.0}"; exit "${STUB_INFO_CODE-0}" ;;
-  "image inspect") exit "${STUB_IMAGE_CODE-0}" ;;
-  "container inspect")
-    case "$*" in
-      *Health*) echo "${STUB_HEALTH-healthy}" ;;
-      *Restart*) echo "${STUB_STATE-running 0}" ;;
-      *) [ -n "${STUB_EXISTING-}" ] && echo "$STUB_EXISTING" ;;
-    esac ;;
-  "run "*) env -0 >"$STUBS/environ"; printf '%s' "${STUB_RUN-0123abcd}"; exit "${STUB_RUN_CODE-0}" ;;
-  "build "*) exit "${STUB_BUILD_CODE-0}" ;;
-  "logs "*) echo "dernières lignes" ;;
-esac
-""",
-    "nvidia-smi": 'printf "%s" "${STUB_DRIVER-580.95.05}"; exit "${STUB_SMI_CODE-0}"\n',
-    "ip": """
-case "$*" in
-  "route get 192.0.2.1") printf '%s' "${STUB_ROUTE-192.0.2.1 via 10.200.50.1 dev eth0 src 10.200.50.46 uid 0}" ;;
-  *) printf '%s' "${STUB_ROUTE6-}" ;;
-esac
-""",
-    # Les codes HTTP successifs, un par ligne ; le dernier reste.
-    "curl": """
-n=$(grep -c '' "$STUBS/asked" 2>/dev/null); echo >>"$STUBS/asked"
-code=$(printf '%s\\n' ${STUB_HTTP-200} | sed -n "$((n + 1))p")
-[ -n "$code" ] || code=$(printf '%s\\n' ${STUB_HTTP-200} | sed -n '$p')
-[ "$code" = 000 ] && exit 7
-[ "$code" = 200 ] || printf '{"ready":false,"reasons":["aucun front ne sert"]}'
-printf '\\n%s' "$code"
-""",
-    "id": 'case "$1" in -un) echo moi ;; *) echo "${STUB_UID-1000}" ;; esac\n',
-    "sleep": "exit 0\n",
-}
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-    calls: list[list[str]]
-    environ: dict[str, str]
-
-    @property
-    def run(self) -> list[str]:
-        """Arguments de « docker run »."""
-        return self.only("run")
-
-    def only(self, verb: str) -> list[str]:
-        [found] = [call for call in self.calls if call[:2] == ["docker", verb]]
-        return found
-
-    def values(self, option: str) -> list[str]:
-        """Valeurs d'une option répétée de « docker run »."""
-        return [value for name, value in zip(self.run, self.run[1:], strict=False) if name == option]
-
-
-Play = Callable[..., Result]
+from tests.docker_stubs import ROOT, Play, Result, make_play
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Play:
-    """Joue un script ; `without` retire des programmes, `env` règle les autres."""
-    stubs, tools = tmp_path / "stubs", tmp_path / "tools"
-    stubs.mkdir()
-    tools.mkdir()
-    for name in TOOLS:
-        target = shutil.which(name)
-        assert target, name
-        (tools / name).symlink_to(target)
-    for name, body in STUBS.items():
-        (stubs / name).write_text(f"#!{tools / 'bash'}\n{RECORD}{body}")
-        (stubs / name).chmod(0o755)
-
-    def run(script: str, *arguments: str, without: tuple[str, ...] = (), **env: str) -> Result:
-        for name in without:
-            (stubs / name).unlink()
-        done = subprocess.run(
-            [str(ROOT / script), *arguments],
-            cwd=tmp_path,
-            env={"PATH": f"{stubs}:{tools}", "STUBS": str(tmp_path), **env},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        log = tmp_path / "calls"
-        records = log.read_text().split("\n\0") if log.exists() else []
-        environ = tmp_path / "environ"
-        pairs = environ.read_text().split("\0") if environ.exists() else []
-        return Result(
-            done.returncode,
-            done.stdout,
-            done.stderr,
-            [record.split("\0")[:-1] for record in records if record],
-            dict(pair.partition("=")[::2] for pair in pairs if pair),
-        )
-
-    return run
+    return make_play(tmp_path)
 
 
 def started(play: Play, **env: str) -> Result:
@@ -401,46 +283,6 @@ def test_a_profile_file_is_shared(play: Play, tmp_path: Path) -> None:
     (tmp_path / "mien.toml").touch()
     found = started(play, PASSERELLE_PROFILE="mien.toml")
     assert "PASSERELLE_PROFILE=/run/passerelle-files/passerelle_profile/mien.toml" in found.run
-
-
-@pytest.mark.parametrize(
-    ("driver", "arguments", "cuda"),
-    [
-        ("580.95.05\n580.95.05", (), "cuda13"),
-        ("575.57.08", (), "cuda12"),
-        (" 550.54 ", (), "cuda12"),
-        ("550.54", ("--build-arg", "PASSERELLE_CUDA=cuda13"), "cuda13"),
-        ("580.95", ("--build-arg=PASSERELLE_CUDA=cuda12", "--pull"), "cuda12"),
-    ],
-)
-def test_the_cuda_lock_follows_the_driver(play: Play, driver: str, arguments: tuple[str, ...], cuda: str) -> None:
-    found = play("build_docker.sh", "img:1", *arguments, STUB_DRIVER=driver)
-    assert found.code == 0, found.err
-    build = found.only("build")
-    chosen = [part.rpartition("=")[2] for part in build if "PASSERELLE_CUDA=" in part]
-    assert chosen == [cuda] and build[2:4] == ["--tag", "img:1"] and build[-1] == str(ROOT)
-    assert f"({cuda})" in found.out and "./run_docker.sh img:1" in found.out
-
-
-def test_building_without_a_driver_is_said(play: Play) -> None:
-    found = play("build_docker.sh", "img:1", without=("nvidia-smi",))
-    assert found.code == 0 and "PASSERELLE_CUDA=cuda13" in found.only("build") and "PASSERELLE_CUDA=cuda12" in found.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "env", "words", "code"),
-    [
-        ((), {}, "Usage : ./build_docker.sh", 2),
-        (("img:1", "--build-arg", "PASSERELLE_CUDA=cuda11"), {}, "cuda12 ou cuda13", 2),
-        (("img:1",), {"STUB_BUILD_CODE": "1"}, "la construction a échoué", 1),
-        (("img:1",), {"without": ("docker",)}, "docker est introuvable", 1),
-        (("img:1",), {"STUB_DRIVER": "535.1"}, "", 0),
-    ],
-)
-def test_a_refused_build(play: Play, arguments: tuple[str, ...], env: dict[str, Any], words: str, code: int) -> None:
-    found = play("build_docker.sh", *arguments, **env)
-    assert found.code == code and words in found.err
-    assert code or "précède CUDA 12.4" in found.err
 
 
 def test_compose_does_what_the_script_does(play: Play) -> None:
