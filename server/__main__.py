@@ -78,6 +78,7 @@ def _serve(config: Config) -> int:
     from server.rpc.logs import configure_logging
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
+    from server.supervisor.tls import TlsFiles
 
     configure_logging("supervisor", level="WARNING")
     descriptor = ROOT / "gen" / "passerelle.binpb"
@@ -108,12 +109,19 @@ def _serve(config: Config) -> int:
                 max_upload_bytes=config.limits.max_upload_bytes,
                 max_stream_duration_seconds=config.limits.max_stream_duration_seconds,
                 allowed_origins=config.allowed_origins,
+                tls=config.tls_cert is not None,
+                client_certificates=config.tls_client_ca is not None,
             ),
             run_base=config.run_base,
             stop_grace=config.stop_grace,
             watchdog_seconds=config.watchdog_seconds,
-            public_urls=tuple(Endpoint("", "GET", host, config.advertised_port, "/").url for host in hosts),
+            public_urls=tuple(
+                Endpoint("", "GET", host, config.advertised_port, "/", config.scheme).url for host in hosts
+            ),
             warnings=tuple(warnings),
+            tls=TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca)
+            if config.tls_cert and config.tls_key
+            else None,
             log_forward=config.log_forward,
         )
     )
@@ -134,7 +142,7 @@ def _control(config: Config, run_dir: Path) -> None:
         cache_dir=config.cache_dir,
         state_path=config.state_path,
         weights_dir=config.weights_dir,
-        endpoints=endpoints(hosts, config.advertised_port),
+        endpoints=endpoints(hosts, config.advertised_port, config.scheme),
         engine_available=is_available,
         worker_command=lambda spec, replica: (
             *(interpreter(spec, config.envs_dir), "-m", "server", "worker"),

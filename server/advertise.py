@@ -29,9 +29,9 @@ def public_hosts(advertised: Sequence[str], bind: str) -> tuple[str, ...]:
     return (_default_route_address(),)
 
 
-def endpoints(hosts: Sequence[str], port: int) -> tuple[Endpoint, ...]:
+def endpoints(hosts: Sequence[str], port: int, scheme: str = "http") -> tuple[Endpoint, ...]:
     """Adresse de chaque route sur chaque hôte."""
-    return tuple(Endpoint(name, method, host, port, path) for host in hosts for name, method, path in ROUTES)
+    return tuple(Endpoint(name, method, host, port, path, scheme) for host in hosts for name, method, path in ROUTES)
 
 
 def _default_route_address() -> str:

@@ -91,6 +91,17 @@ class Config:
     """Fils d'Envoy."""
     log_forward: bool
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
+    tls_cert: Path | None = None
+    """Certificat du serveur, chaîne comprise ; `None` : en clair."""
+    tls_key: Path | None = None
+    """Clé de ce certificat."""
+    tls_client_ca: Path | None = None
+    """Autorités des certificats de client ; `None` : aucun n'est demandé."""
+
+    @property
+    def scheme(self) -> str:
+        """`https` avec un certificat, `http` sans."""
+        return "https" if self.tls_cert else "http"
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> Config:
@@ -133,6 +144,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
+        **_tls(env),
     )
 
 
@@ -144,6 +156,18 @@ def _watchdog(env: "_Env") -> float:
             f"{name} : {seconds:g} est trop court ; {MIN_WATCHDOG_SECONDS:g} au moins, ou 0 pour s'en passer."
         )
     return seconds
+
+
+def _tls(env: "_Env") -> dict[str, Path | None]:
+    cert, key = env.path("PASSERELLE_TLS_CERT"), env.path("PASSERELLE_TLS_KEY")
+    client_ca = env.path("PASSERELLE_TLS_CLIENT_CA")
+    if cert is None and (key or client_ca):
+        raise ConfigError(
+            "PASSERELLE_TLS_CERT : certificat attendu dès qu'une autre variable PASSERELLE_TLS_ est donnée."
+        )
+    if cert is not None and key is None:
+        raise ConfigError("PASSERELLE_TLS_KEY : clé attendue avec PASSERELLE_TLS_CERT.")
+    return {"tls_cert": cert, "tls_key": key, "tls_client_ca": client_ca}
 
 
 def load_profile(name: str) -> Profile:
@@ -246,6 +270,10 @@ class _Env:
 
     def text(self, name: str, default: str) -> str:
         return self.values.get(name, "").strip() or default
+
+    def path(self, name: str) -> Path | None:
+        text = self.text(name, "")
+        return Path(text).expanduser().absolute() if text else None
 
     def items(self, name: str) -> tuple[str, ...]:
         return tuple(self.values.get(name, "").replace(",", " ").split())

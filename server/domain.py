@@ -167,9 +167,11 @@ class Endpoint:
     host: str
     port: int
     path: str
+    scheme: str = "http"
+    """`https` derrière un certificat."""
 
     @property
     def url(self) -> str:
         """Adresse entière ; une adresse IPv6 est mise entre crochets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{self.path}"
+        return f"{self.scheme}://{host}:{self.port}{self.path}"

@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 DASHBOARD = ROOT / "dashboard"
-CODE = ("server", "tests", "tools", "bench", "examples")
+CODE = ("server", "tests", "tools", "bench", "examples", "deploy")
+SCRIPTS = (".ci/run", "build_docker.sh", "run_docker.sh", "passerelle")
 
 Check = tuple[str, Callable[[], None]]
 
@@ -41,7 +42,8 @@ def checks() -> list[Check]:
         ("protos : règles", tool("buf", "lint")),
         ("protos : mise en forme", tool("buf", "format", "--diff", "--exit-code", "--path", "protos/passerelle")),
         ("protos : compatibilité", tool("buf", "breaking", "--against", "protos/published.binpb")),
-        ("scripts", tool("shellcheck", ".ci/run")),
+        ("scripts", tool("shellcheck", "-x", *SCRIPTS, *map(str, sorted(ROOT.glob("deploy/image/*.sh"))))),
+        ("Dockerfile", tool("hadolint", "Dockerfile")),
         ("code produit", python("tools.gen", "--check")),
         ("essais rapides", python("pytest", "-q", "tests/unit", "tests/contract", "tests/rpc")),
         ("tableau de bord", npm("check")),

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from server.supervisor.envoy_replies import local_replies
+from server.supervisor.envoy_tls import transport_socket
 
 FOLDER = Path(__file__).resolve().parents[2] / "envoy"
 """Dossier du modèle de configuration et de son script."""
@@ -45,6 +46,10 @@ class EnvoySettings:
     """Durée d'un flux au plus ; 0 : sans limite."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises (CORS) ; `*` les admet toutes."""
+    tls: bool = False
+    """TLS à l'écoute publique ; les fichiers de secrets doivent exister (`server/supervisor/tls.py`)."""
+    client_certificates: bool = False
+    """Exige un certificat de client."""
 
     @property
     def admin_socket(self) -> Path:
@@ -56,6 +61,11 @@ class EnvoySettings:
         """Prise de chaque front, par son nom ; la dernière est libre tant qu'aucun n'est remplacé."""
         names = (f"front-{index}" for index in range(self.fronts + 1))
         return {name: self.run_dir / f"{name}.sock" for name in names}
+
+    @property
+    def local_socket(self) -> Path:
+        """Mêmes routes sur une prise, sans TLS : pour les sondes de la machine."""
+        return self.run_dir / "envoy-local.sock"
 
 
 class EnvoyError(Exception):
@@ -95,6 +105,10 @@ def render(settings: EnvoySettings) -> str:
         "bind": settings.bind,
         "port": settings.port,
         "ipv4_compat": settings.bind == "::",
+        "transport_socket": transport_socket(run_dir, client_certificates=settings.client_certificates)
+        if settings.tls
+        else None,
+        "local_path": str(settings.local_socket),
         "local_replies": local_replies(settings.max_json_body_bytes, settings.max_upload_bytes),
         "allowed_origins": [{"exact": origin.rstrip("/").lower()} for origin in settings.allowed_origins],
         "max_stream_duration": f"{seconds:.3f}s",

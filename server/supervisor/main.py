@@ -20,6 +20,7 @@ from server.supervisor.rolling import FRONT_DRAIN_SECONDS, RollingRestart
 from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.socket import SupervisorSocket
 from server.supervisor.supervisor import Supervisor
+from server.supervisor.tls import TlsFiles, TlsKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ class SupervisorSettings:
     """Adresses à annoncer."""
     warnings: tuple[str, ...] = field(default=())
     """Avertissements à écrire au démarrage."""
+    tls: TlsFiles | None = None
+    """Certificats de l'écoute publique ; `None` : en clair."""
     log_forward: bool = False
     """Recopie le journal de chaque enfant sur la sortie d'erreur."""
 
@@ -93,10 +96,13 @@ class _Product:
         }
         self._stopping = asyncio.Event()
         self._had_terminal = _has_terminal()
+        self._certificates = TlsKeeper(settings.tls, run_dir) if settings.tls else None
 
     async def serve(self) -> int:
         """Lance tout, attend un signal, arrête tout dans l'ordre."""
         loop = asyncio.get_running_loop()
+        if self._certificates is not None:
+            self._certificates.publish()
         # Seul le superviseur tient l'autre bout : sa disparition ferme le tube de tous ses enfants.
         parent_read, parent_write = os.pipe()
         supervisor = Supervisor(
@@ -119,11 +125,14 @@ class _Product:
         for command in self._commands():
             supervisor.keep(command)
         rolling.start()
-        announcing = asyncio.create_task(self._announce())
+        background = [asyncio.create_task(self._announce())]
+        if self._certificates is not None:
+            background.append(asyncio.create_task(self._certificates.follow()))
         try:
             await self._stopping.wait()
         finally:
-            announcing.cancel()
+            for task in background:
+                task.cancel()
             await self._stop(supervisor, rolling)
             await door.aclose()
             os.close(parent_write)
@@ -172,10 +181,9 @@ class _Product:
         return Command(path.stem, (*self._settings.command, "front", "--index", str(index)), self._env, socket=path)
 
     async def _announce(self) -> None:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._envoy.bind, self._envoy.bind)
         for warning in self._settings.warnings:
             print(f"Attention : {warning}", file=sys.stderr, flush=True)
-        while not await asyncio.to_thread(_ready, host, self._envoy.port):
+        while not await asyncio.to_thread(_ready, self._envoy.local_socket):
             await asyncio.sleep(0.2)
         print(f"Passerelle est prête : {' '.join(self._settings.public_urls)}", flush=True)
         print(f"Journaux : {self._run_dir / 'logs'}", flush=True)
@@ -200,9 +208,12 @@ def _has_terminal() -> bool:
     return True
 
 
-def _ready(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=2)
+def _ready(path: Path) -> bool:
+    connection = http.client.HTTPConnection("passerelle", timeout=2)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(2)
     try:
+        connection.sock.connect(str(path))
         connection.request("GET", "/readyz")
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):

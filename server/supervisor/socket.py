@@ -14,7 +14,7 @@ from typing import Any
 from server.supervisor.process import Command
 from server.supervisor.supervisor import SpawnRefused, Supervisor
 
-SECRETS = ("OPENAI_KEYS", "ADMIN_KEYS", "HUGGINGFACE_TOKEN", "HF_TOKEN")
+SECRETS = ("OPENAI_KEYS", "ADMIN_KEYS", "HUGGINGFACE_TOKEN", "HF_TOKEN", "PASSERELLE_API_KEY")
 """Variables qu'un exemplaire ne voit jamais : il exécute du code venu avec les poids."""
 
 LINE_BYTES = 1024 * 1024

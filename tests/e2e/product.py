@@ -139,9 +139,10 @@ def running_product(
         )
     product = None
     try:
-        _wait_ready(process, port, log)
+        scheme = "https" if "PASSERELLE_TLS_CERT" in settings else "http"
+        _wait_ready(process, port, log, scheme)
         product = Product(
-            base_url=f"http://127.0.0.1:{port}",
+            base_url=f"{scheme}://127.0.0.1:{port}",
             port=port,
             process=process,
             run_dir=_run_dir(process.pid),
@@ -178,10 +179,12 @@ def stop(process: subprocess.Popen[bytes], product: Product | None) -> None:
         assert not product.run_dir.exists(), f"dossier resté : {product.run_dir}"
 
 
-def _wait_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_ready(process: subprocess.Popen[bytes], port: int, log: Path, scheme: str) -> None:
     def ready() -> bool:
         if process.poll() is not None:
             raise AssertionError(f"arrêt au démarrage :\n{log.read_text(errors='replace')[-4000:]}")
+        if scheme == "https":
+            return "Passerelle est prête : https://" in log.read_text(errors="replace")
         try:
             return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
         except httpx.HTTPError:

@@ -1,6 +1,7 @@
 """Le vrai Envoy devant de petits services gRPC et un tableau de bord d'essai, sur des prises Unix."""
 
 import asyncio
+import dataclasses
 import json
 import shutil
 import socket
@@ -44,6 +45,7 @@ from server.rpc.metrics import RpcMetrics
 from server.rpc.server import RpcServer, RpcSettings
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.supervisor.envoy import EnvoySettings, argv, envoy_binary, render
+from server.supervisor.tls import TlsFiles, TlsKeeper
 from tests.fakes.control import FakeControl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -293,16 +295,24 @@ def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
 
 
 @contextmanager
-def gateway(log: Path, *, fronts: int = 1, upstreams: bool = True, drain_delay: float = 0.0) -> Iterator[Gateway]:
+def gateway(
+    log: Path, *, fronts: int = 1, upstreams: bool = True, drain_delay: float = 0.0, tls: TlsFiles | None = None
+) -> Iterator[Gateway]:
     """Envoy en marche, tout étant arrêté en sortie."""
     folder = Path(tempfile.mkdtemp(prefix="envoy-"))  # court : une prise Unix a 107 octets au plus
-    found = Gateway(settings_in(folder, fronts=fronts), log)
+    settings = settings_in(folder, fronts=fronts)
+    if tls:
+        settings = dataclasses.replace(settings, tls=True, client_certificates=tls.client_ca is not None)
+        TlsKeeper(tls, folder).publish()
+    found = Gateway(settings, log)
     try:
         if upstreams:
             found.loop.run(found.start_upstreams(drain_delay))
         found.start_envoy(folder)
         if upstreams:
-            wait_until(lambda: httpx.get(f"{found.url}/healthz").status_code == 200, "un front est vu en bonne santé")
+            local = httpx.HTTPTransport(uds=str(settings.local_socket))
+            with httpx.Client(base_url="http://envoy", transport=local) as probe:
+                wait_until(lambda: probe.get("/healthz").status_code == 200, "un front est vu en bonne santé")
         yield found
     finally:
         found.stop_envoy()

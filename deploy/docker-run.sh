@@ -1,0 +1,281 @@
+# shellcheck shell=bash
+# Les étapes de run_docker.sh, dans leur ordre. Tout réglage y entre par une variable d'environnement.
+
+# L'utilisateur de l'image ; le Dockerfile le crée.
+readonly IMAGE_UID=10001
+readonly PORT=8000
+readonly SHARED_DIR=/run/passerelle-files
+
+read_settings() {
+  image=$1
+  require_image_name "$image"
+  name=$(trim "${CONTAINER_NAME:-}")
+  name=${name:-passerelle}
+  [[ $name =~ ^[a-zA-Z0-9][a-zA-Z0-9_.-]*$ ]] ||
+    die 2 "CONTAINER_NAME : « $name » n'est pas un nom de conteneur (lettres, chiffres, « _ », « . » et « - »)."
+  host_port=$(positive HOST_PORT 8000 65535)
+  ready_timeout=$(positive READY_TIMEOUT 900 86400)
+  shm=$(trim "${SHM_SIZE:-}")
+  shm=${shm:-16g}
+  [[ $shm =~ ^[1-9][0-9]*[bkmgBKMG]?$ ]] ||
+    die 2 "SHM_SIZE : « $shm » n'est pas une taille (exemples : 16g, 512m)."
+  bind=$(trim "${HOST_BIND_ADDRESS:-}")
+  bind=${bind#[}
+  bind=${bind%]}
+  case $bind in
+    "") ;;
+    *:*) [[ $bind =~ ^[0-9a-fA-F:.]+$ ]] || refuse_bind ;;
+    *) [[ $bind =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}$ ]] || refuse_bind ;;
+  esac
+  cache=$(trim "${MODEL_CACHE_DIR:-}")
+  cache=${cache:-./model_cache}
+  tls=$(trim "${PASSERELLE_TLS_CERT:-}")
+  scheme=http
+  [[ -z $tls ]] || scheme=https
+  client_ca=$(trim "${PASSERELLE_TLS_CLIENT_CA:-}")
+  read -r -a hosts <<<"$(tr ',\n\t' '   ' <<<"${ADVERTISED_HOSTS:-}")" || true
+}
+
+refuse_bind() {
+  die 2 "HOST_BIND_ADDRESS : « $bind » n'est pas une adresse IP de cette machine (« ip address » les liste ; vide :" \
+    "toutes)."
+}
+
+# positive NOM DÉFAUT MAXIMUM : l'entier de cette variable.
+positive() {
+  local value
+  value=$(trim "${!1:-}")
+  value=${value:-$2}
+  if ! [[ $value =~ ^[0-9]{1,9}$ ]] || ((10#$value < 1 || 10#$value > $3)); then
+    die 2 "$1 : « $value » n'est pas un entier de 1 à $3."
+  fi
+  printf '%d' "$((10#$value))"
+}
+
+require_image() {
+  docker image inspect "$image" >/dev/null 2>&1 ||
+    die 1 "l'image « $image » n'est pas sur cette machine : « ./build_docker.sh $image » la construit, et" \
+      "« docker pull $image » la prend d'un registre."
+}
+
+require_gpus() {
+  local driver
+  driver=$(driver_major)
+  [[ -n $driver ]] ||
+    die 1 "aucun GPU utilisable : « nvidia-smi » est absent ou échoue. Installez ou réparez le pilote NVIDIA" \
+      "($OLDEST_DRIVER au moins) ; toute inférence se fait sur GPU."
+  ((driver >= OLDEST_DRIVER)) ||
+    warn "le pilote NVIDIA $driver précède CUDA 12.4 : mettez-le à jour ($OLDEST_DRIVER au moins)."
+}
+
+require_free_name() {
+  local state
+  state=$(docker container inspect --format '{{.State.Status}}' "$name" 2>/dev/null) || return 0
+  case $state in
+    running | restarting | paused)
+      die 1 "le conteneur « $name » est déjà en marche : « docker rm -f $name » l'arrête et le retire," \
+        "CONTAINER_NAME=autre HOST_PORT=9000 en lance un second." ;;
+    *)
+      say "Le conteneur « $name », arrêté, est remplacé ; le cache des modèles est gardé."
+      docker rm "$name" >/dev/null || die 1 "le conteneur « $name » n'a pas pu être retiré : « docker rm -f $name »." ;;
+  esac
+}
+
+# Le conteneur ne tourne jamais en root : c'est l'appelant, sinon le possesseur du cache, sinon l'utilisateur de l'image.
+prepare_cache() {
+  local fresh=no owner
+  [[ -e $cache ]] || fresh=yes
+  mkdir -p -- "$cache" 2>/dev/null ||
+    die 1 "MODEL_CACHE_DIR : « $cache » ne peut pas être créé ; donnez un dossier où vous pouvez écrire."
+  cache=$(cd -- "$cache" && pwd -P) || die 1 "MODEL_CACHE_DIR : « $cache » ne peut pas être ouvert."
+  if (($(id -u) != 0)); then
+    [[ -w $cache ]] ||
+      die 1 "MODEL_CACHE_DIR : vous ne pouvez pas écrire dans « $cache » : « sudo chown -R $(id -un) '$cache' »."
+    user="$(id -u):$(id -g)"
+    return
+  fi
+  [[ $fresh == no ]] || chown "$IMAGE_UID:$IMAGE_UID" "$cache"
+  owner=$(stat -c '%u:%g' -- "$cache")
+  [[ $owner != 0:* ]] ||
+    die 1 "MODEL_CACHE_DIR : « $cache » est à root, et le conteneur n'est pas root : « chown -R $IMAGE_UID '$cache' »."
+  user=$owner
+}
+
+build_command() {
+  local publish="$host_port:$PORT" variable grace
+  case $bind in
+    "") ;;
+    *:*) publish="[$bind]:$publish" ;;
+    *) publish="$bind:$publish" ;;
+  esac
+  find_hosts
+  # Les requêtes en cours, puis l'arrêt ordonné de chaque processus.
+  grace=$(trim "${PASSERELLE_STOP_GRACE:-}")
+  grace=${grace%%.*}
+  [[ $grace =~ ^[0-9]{1,4}$ ]] || grace=30
+  command=(
+    docker run --detach --name "$name" --restart unless-stopped --user "$user"
+    --gpus all --shm-size "$shm"
+    --ulimit memlock=-1 --ulimit stack=67108864 --ulimit nofile=1048576:1048576
+    --stop-timeout "$((10#$grace + 60))" --publish "$publish"
+  )
+  bind_mount "$cache" /models
+  # Par leur nom seul : docker lit leur valeur dans l'environnement, aucune n'apparaît dans une liste de processus.
+  for variable in HUGGINGFACE_TOKEN HF_TOKEN OPENAI_KEYS ADMIN_KEYS LAZY_LOAD_MODELS CUDA_VISIBLE_DEVICES \
+    HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy HF_ENDPOINT HF_HUB_OFFLINE; do
+    pass "$variable"
+  done
+  for variable in $(compgen -e | grep '^PASSERELLE_' | sort); do
+    case $variable in
+      # Ce que l'image fixe, ou que ce script traduit.
+      PASSERELLE_BIND | PASSERELLE_PORT | PASSERELLE_RUN_* | PASSERELLE_WEIGHTS_DIR | PASSERELLE_ENVS_DIR) ;;
+      # Ce qui ne sert qu'à construire, ou qu'à la ligne de commande.
+      PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY) ;;
+      PASSERELLE_TLS_*) share_file "$variable" ;;
+      PASSERELLE_PROFILE)
+        case $PASSERELLE_PROFILE in
+          *.toml) share_file "$variable" ;;
+          *) pass "$variable" ;;
+        esac ;;
+      *) pass "$variable" ;;
+    esac
+  done
+  command+=(--env "HOST_PORT=$host_port" --env "ADVERTISED_HOSTS=${hosts[*]}" "$image")
+}
+
+# Transmet une variable par son nom, si elle a une valeur.
+pass() {
+  [[ -z $(trim "${!1:-}") ]] || command+=(--env "$1")
+}
+
+# bind_mount SOURCE CIBLE [options] ; la forme CSV admet espaces, virgules et deux-points.
+bind_mount() {
+  command+=(--mount "type=bind,\"source=${1//\"/\"\"}\",target=$2${3-}")
+}
+
+# Partage en lecture le dossier d'un fichier, pour qu'un renouvellement par renommage soit vu.
+share_file() {
+  local path target
+  path=$(trim "${!1:-}")
+  [[ -n $path ]] || return 0
+  [[ -f $path && -r $path ]] || die 2 "$1 : « $path » n'est pas un fichier lisible."
+  path=$(cd -- "$(dirname -- "$path")" && pwd)/$(basename -- "$path")
+  target=$SHARED_DIR/${1,,}
+  bind_mount "$(dirname -- "$path")" "$target" ,readonly
+  command+=(--env "$1=$target/$(basename -- "$path")")
+}
+
+# Hôtes à annoncer : ceux qu'on a donnés, sinon l'adresse publiée, sinon la source de la route par défaut.
+find_hosts() {
+  local target source
+  ((${#hosts[@]} == 0)) || return 0
+  case $bind in
+    "" | 0.0.0.0 | ::) ;;
+    *)
+      hosts=("$bind")
+      return ;;
+  esac
+  for target in 192.0.2.1 2001:db8::1; do
+    source=$(ip route get "$target" 2>/dev/null | sed -nE 's/.* src ([^ ]+).*/\1/p' | head -n 1) || true
+    case $source in
+      # Le réseau de Docker et la machine elle-même ne disent rien à personne d'autre.
+      "" | 172.17.* | 127.* | ::1) ;;
+      *)
+        hosts=("$source")
+        return ;;
+    esac
+  done
+}
+
+start_container() {
+  local answer
+  [[ -n $(trim "${HUGGINGFACE_TOKEN:-}${HF_TOKEN:-}") ]] ||
+    warn "HUGGINGFACE_TOKEN n'est pas donné : les modèles à accès restreint (pyannote) ne seront pas téléchargés." \
+      "« export HUGGINGFACE_TOKEN=hf_… », après avoir accepté leurs conditions, puis relancez."
+  [[ -n $(trim "${OPENAI_KEYS:-}") ]] || case $bind in
+    127.* | ::1) ;;
+    *) warn "OPENAI_KEYS n'est pas donné : tout le réseau peut se servir de ce serveur." ;;
+  esac
+  answer=$("${command[@]}" 2>&1) && return
+  # Créé mais jamais démarré : il tiendrait le nom.
+  docker rm -f "$name" >/dev/null 2>&1 || true
+  case $answer in
+    *"port is already allocated"* | *"address already in use"*)
+      die 1 "le port $host_port est déjà pris : « HOST_PORT=9000 ./run_docker.sh $image », ou arrêtez ce qui l'écoute" \
+        "(« ss -ltnp 'sport = :$host_port' »)." ;;
+    *"cannot assign requested address"*)
+      die 1 "HOST_BIND_ADDRESS : « $bind » n'est pas une adresse de cette machine (« ip address » les liste)." ;;
+    *"could not select device driver"* | *nvidia-container* | *"runtime name: nvidia"* | *"nvidia.com/gpu"*)
+      die 1 "Docker ne sait pas donner les GPU : installez nvidia-container-toolkit, puis « sudo nvidia-ctk runtime" \
+        "configure --runtime=docker && sudo systemctl restart docker ». Docker a dit : $answer" ;;
+    *) die 1 "le conteneur n'a pas démarré. Docker a dit : $answer" ;;
+  esac
+}
+
+# Code de retour 0 quand le service est prêt ; écrit ce qui manque encore dans « reasons ».
+probe() {
+  local host=127.0.0.1 answer
+  case $bind in
+    "" | 0.0.0.0) ;;
+    ::) host='[::1]' ;;
+    *:*) host="[$bind]" ;;
+    *) host=$bind ;;
+  esac
+  # Sans certificat de client, seule la sonde du conteneur peut répondre.
+  if [[ -n $client_ca ]] || ! command -v curl >/dev/null; then
+    [[ $(docker container inspect --format '{{.State.Health.Status}}' "$name" 2>/dev/null) == healthy ]]
+    return
+  fi
+  answer=$(curl --silent --insecure --noproxy '*' --max-time 5 --write-out '\n%{http_code}' \
+    "$scheme://$host:$host_port/readyz" 2>/dev/null) || true
+  reasons=$(sed -nE 's/.*"reasons":\[([^]]*)\].*/\1/p' <<<"$answer" | tr -d '"')
+  [[ ${answer##*$'\n'} == 200 ]]
+}
+
+wait_until_ready() {
+  local begun=$SECONDS shown=- next=0 state reasons=
+  say "Conteneur « $name » lancé. Attente du service (au plus $ready_timeout s)…"
+  until probe; do
+    state=$(docker container inspect --format '{{.State.Status}} {{.RestartCount}}' "$name" 2>/dev/null) || state=absent
+    if [[ $state != "running 0" && $state != "created 0" ]]; then
+      docker stop "$name" >/dev/null 2>&1 || true
+      docker logs --tail 40 "$name" >&2 || true
+      die 1 "le conteneur s'est arrêté au démarrage ; les lignes ci-dessus, fin de « docker logs $name », disent" \
+        "pourquoi. Corrigez, puis relancez."
+    fi
+    if ((SECONDS - begun >= ready_timeout)); then
+      docker logs --tail 20 "$name" >&2 || true
+      die 1 "toujours pas prêt après $ready_timeout s (${reasons:-aucune réponse}). Le conteneur continue :" \
+        "« docker logs -f $name » le suit, READY_TIMEOUT allonge l'attente, « docker rm -f $name » l'arrête."
+    fi
+    if [[ $reasons != "$shown" ]] || ((SECONDS >= next)); then
+      shown=$reasons next=$((SECONDS + 10))
+      say "  $((SECONDS - begun)) s : ${reasons:-démarrage}"
+    fi
+    sleep 1
+  done
+  say "Passerelle est prête en $((SECONDS - begun)) s."
+}
+
+print_addresses() {
+  local host
+  if ((${#hosts[@]} == 0)); then
+    warn "aucune adresse à annoncer (ni route par défaut, ni ADVERTISED_HOSTS) : « ADVERTISED_HOSTS=mon-serveur" \
+      "./run_docker.sh $image » en donne une. Le port publié est $host_port."
+    return
+  fi
+  case $bind in
+    127.* | ::1) warn "HOST_BIND_ADDRESS vaut $bind : le service ne se joint que de cette machine." ;;
+  esac
+  say "Service joignable à :"
+  for host in "${hosts[@]}"; do
+    # Une adresse IPv6 va entre crochets, qu'on les ait donnés ou non.
+    host=${host#[}
+    host=${host%]}
+    [[ $host != *:* ]] || host="[$host]"
+    say "  $scheme://$host:$host_port/"
+    say "    API OpenAI     $scheme://$host:$host_port/v1"
+    say "    gRPC           $host:$host_port"
+  done
+  say "Journal : docker logs -f $name · arrêt : docker stop $name"
+}

@@ -1,0 +1,1 @@
+"""La ligne de commande `passerelle` : un client des souches, et un diagnostic de la machine."""

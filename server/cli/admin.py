@@ -1,0 +1,193 @@
+"""Les verbes d'administration : état, téléchargement, chargement, déchargement, journaux."""
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+from passerelle.v1 import admin_pb2, admin_pb2_grpc
+
+from server.cli import show
+from server.cli.connection import Failure, Target
+
+_POLL_SECONDS = 0.3
+_RECENT = 50
+_RUNNING = admin_pb2.OPERATION_STATE_RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Ce que tous les verbes partagent."""
+
+    server: Target | None
+    """`None` pour les verbes qui n'appellent personne."""
+    as_json: bool
+
+    @property
+    def target(self) -> Target:
+        """Serveur à appeler."""
+        assert self.server is not None
+        return self.server
+
+
+def model_keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Clés du profil, pour la complétion."""
+    from server.config import ConfigError, load_config
+
+    try:
+        models = load_config().profile.models
+    except ConfigError:
+        return []
+    return [CompletionItem(model.key, help=model.display_name) for model in models if model.key.startswith(incomplete)]
+
+
+MODEL = click.argument("model", metavar="MODÈLE", shell_complete=model_keys)
+
+
+@click.command(help="Modèles, GPU et processus.")
+@click.pass_obj
+def status(session: Session) -> None:
+    """État du serveur."""
+    with session.target.channel() as channel:
+        answer = admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=30)
+    found = answer.status
+    if session.as_json:
+        show.message(found)
+        return
+    click.echo(f"Passerelle {found.version}, profil {found.profile} · {session.target.address}")
+    if found.profile_notice:
+        click.echo(found.profile_notice)
+    click.echo()
+    show.table([("modèle", "état", "moteur", "poids", "GPU", "en cours", "en attente"), *map(_model_row, found.models)])
+    for model in found.models:
+        if model.HasField("last_error"):
+            click.echo(f"  {model.key} : {model.last_error.reason}, {model.last_error.message}")
+    if found.gpus:
+        click.echo()
+        show.table([("GPU", "nom", "mémoire", "occupation", "exemplaires"), *map(_gpu_row, found.gpus)])
+    host = found.host
+    click.echo(
+        f"\nMémoire {show.size(host.memory_used_bytes)} sur {show.size(host.memory_total_bytes)} · "
+        f"cache {show.size(host.cache_used_bytes)}, {show.size(host.cache_disk_free_bytes)} libres"
+    )
+    for process in found.processes:
+        if process.broken:
+            click.echo(f"Attention : {process.name} est tombé trop souvent, il n'est plus relancé.")
+
+
+def _model_row(model: admin_pb2.Model) -> tuple[str, ...]:
+    return (
+        model.key,
+        admin_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_"),
+        model.engine,
+        show.size(model.cached_bytes) if model.artifacts_cached else "–",
+        ",".join(str(gpu) for replica in model.replicas for gpu in replica.gpus) or "–",
+        str(sum(replica.running_requests for replica in model.replicas)),
+        str(sum(replica.waiting_requests for replica in model.replicas)),
+    )
+
+
+def _gpu_row(gpu: admin_pb2.Gpu) -> tuple[str, ...]:
+    memory = f"{show.size(gpu.used_bytes)} sur {show.size(gpu.total_bytes)}"
+    return str(gpu.index), gpu.name, memory, f"{gpu.utilization_percent:.0f} %", ",".join(gpu.replicas) or "–"
+
+
+@click.command(help="Télécharge et vérifie les poids d'un modèle.")
+@MODEL
+@click.pass_obj
+def download(session: Session, model: str) -> None:
+    """Téléchargement, suivi jusqu'à sa fin."""
+    request = admin_pb2.DownloadModelRequest(model=model)
+    _operate(session, lambda stub, **call: stub.DownloadModel(request, **call))
+
+
+@click.command(help="Charge un modèle dont les poids sont en cache.")
+@MODEL
+@click.option("--gpu", "gpus", type=click.IntRange(0), multiple=True, help="GPU à employer ; se répète.")
+@click.option("--replicas", type=click.IntRange(1), help="Exemplaires voulus.")
+@click.pass_obj
+def load(session: Session, model: str, gpus: tuple[int, ...], replicas: int | None) -> None:
+    """Chargement, suivi jusqu'à sa fin."""
+    request = admin_pb2.LoadModelRequest(model=model, gpus=gpus, replicas=replicas)
+    _operate(session, lambda stub, **call: stub.LoadModel(request, **call))
+
+
+@click.command(help="Décharge un modèle et rend sa mémoire.")
+@MODEL
+@click.option("--force", is_flag=True, help="Interrompt les requêtes en cours.")
+@click.pass_obj
+def unload(session: Session, model: str, force: bool) -> None:
+    """Déchargement, suivi jusqu'à sa fin."""
+    request = admin_pb2.UnloadModelRequest(model=model, force=force)
+    _operate(session, lambda stub, **call: stub.UnloadModel(request, **call))
+
+
+def _operate(session: Session, ask: Callable[..., Any]) -> None:
+    """Demande une opération, la suit et en dit l'issue."""
+    with session.target.channel() as channel:
+        stub = admin_pb2_grpc.AdminServiceStub(channel)
+        operation = ask(stub, metadata=session.target.metadata(admin=True), timeout=30).operation
+        try:
+            operation = _follow(stub, operation, quiet=session.as_json)
+        except KeyboardInterrupt:
+            raise Failure(f"l'opération {operation.id} continue ; « passerelle status » la montre.") from None
+    if session.as_json:
+        show.message(operation)
+    if operation.state != admin_pb2.OPERATION_STATE_SUCCEEDED:
+        name = admin_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
+        error = operation.error
+        raise Failure(error.message or f"opération {name.lower()}", reason=error.reason or name)
+    if not session.as_json:
+        seconds = (operation.finished_at.ToNanoseconds() - operation.started_at.ToNanoseconds()) / 1e9
+        click.echo(f"{operation.model} : fait en {seconds:.1f} s".replace(".", ","))
+
+
+def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_pb2.Operation:
+    """Attend la fin d'une opération, avec son avancement."""
+    bar: Any = None
+    phase = ""
+    request = admin_pb2.ListOperationsRequest(model=operation.model, page_size=_RECENT)
+    while operation.state == _RUNNING:
+        progress = operation.progress
+        if not quiet and progress.total_bytes:
+            if bar is None:
+                bar = click.progressbar(length=int(progress.total_bytes), label=operation.model, file=sys.stderr)
+                bar.render_progress()
+            bar.update(int(progress.completed_bytes) - bar.pos)
+        elif not quiet and progress.phase != phase:
+            click.echo(f"  {operation.model} : {progress.phase}", err=True)
+        phase = progress.phase
+        time.sleep(_POLL_SECONDS)
+        recent = stub.ListOperations(request, timeout=30).operations
+        found = [other for other in recent if other.id == operation.id]
+        if not found:
+            raise Failure(f"l'opération {operation.id} n'est plus connue du serveur.", reason="OPERATION_NOT_FOUND")
+        operation = found[0]
+    if bar is not None:
+        bar.update(bar.length - bar.pos)
+        bar.render_finish()
+    return operation
+
+
+@click.command(help="Journal d'un modèle.")
+@MODEL
+@click.option("-n", "--tail", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Dernières lignes.")
+@click.option("-f", "--follow", is_flag=True, help="Continue avec les nouvelles lignes.")
+@click.pass_obj
+def logs(session: Session, model: str, tail: int, follow: bool) -> None:
+    """Lignes telles que l'exemplaire les a écrites : déjà du JSON."""
+    request = admin_pb2.StreamLogsRequest(model=model, tail_lines=tail, follow=follow)
+    with session.target.channel() as channel:
+        stub = admin_pb2_grpc.AdminServiceStub(channel)
+        try:
+            for answer in stub.StreamLogs(request, metadata=session.target.metadata(admin=True)):
+                for line in answer.lines:
+                    click.echo(line)
+        except KeyboardInterrupt:
+            return
+
+
+VERBS = (status, download, load, unload, logs)

@@ -1,0 +1,90 @@
+"""La commande et ses options ; chaque verbe est dans son fichier."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import get_completion_class
+
+from server import __version__
+from server.cli import admin, doctor, inference
+from server.cli.connection import Failure, find_target
+
+
+class _Group(click.Group):
+    """Groupe qui écrit ses échecs à la forme demandée."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Joue le verbe."""
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            failure.as_json = ctx.params["as_json"]
+            raise
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, help="Passerelle, en ligne de commande."
+)
+@click.option(
+    "--address",
+    envvar="PASSERELLE_ADDRESS",
+    default="",
+    metavar="HÔTE:PORT",
+    help="Serveur à appeler ; « https:// » pour TLS. Sans elle, celui de cette machine.",
+)
+@click.option(
+    "--key",
+    envvar="PASSERELLE_API_KEY",
+    default="",
+    metavar="CLÉ",
+    help="Clé ; sinon la première d'ADMIN_KEYS ou d'OPENAI_KEYS. Préférez la variable : ps montre les options.",
+)
+@click.option("--ca", type=_FILE, help="Autorités du serveur, PEM.")
+@click.option("--cert", "certificate", type=_FILE, help="Certificat de client, PEM.")
+@click.option("--cert-key", "certificate_key", type=_FILE, help="Clé de ce certificat.")
+@click.option("--json", "as_json", is_flag=True, help="Écrit du JSON, sans barre d'avancement.")
+@click.version_option(__version__, prog_name="passerelle")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    address: str,
+    key: str,
+    ca: Path | None,
+    certificate: Path | None,
+    certificate_key: Path | None,
+    as_json: bool,
+) -> None:
+    """Options communes."""
+    if ctx.invoked_subcommand in ("serve", "doctor", "completion"):
+        ctx.obj = admin.Session(None, as_json)
+        return
+    if (certificate is None) != (certificate_key is None):
+        raise click.UsageError("--cert et --cert-key vont ensemble.")
+    target = find_target(address, key, ca=ca, certificate=certificate, certificate_key=certificate_key)
+    ctx.obj = admin.Session(target, as_json)
+
+
+@cli.command(help="Lance le produit ; Ctrl-C l'arrête.")
+def serve() -> None:
+    """Le même rôle que « python -m server serve »."""
+    from server.__main__ import main
+
+    sys.exit(main(["serve"]))
+
+
+@cli.command(help='Écrit le script de complétion d\'un interpréteur : eval "$(passerelle completion bash)".')
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Script que click sait produire."""
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "passerelle", "_PASSERELLE_COMPLETE").source())
+
+
+for verb in (*admin.VERBS, *inference.VERBS, doctor.doctor):
+    cli.add_command(verb)

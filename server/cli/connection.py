@@ -1,0 +1,152 @@
+"""La connexion au serveur : la prise locale d'Envoy, ou une adresse et une clé ; les erreurs dites en une ligne."""
+
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+import grpc
+
+from server.errors import PasserelleError
+from server.rpc.status import from_rpc_error
+
+_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+class Failure(click.ClickException):
+    """Échec à écrire sur la sortie d'erreur ; `as_json` en fait un objet."""
+
+    def __init__(self, message: str, *, reason: str = "", metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.metadata = dict(metadata or {})
+        self.as_json = False
+
+    def show(self, file: Any = None) -> None:
+        """Écrit l'échec."""
+        if self.as_json:
+            body = {"error": {"reason": self.reason, "message": self.message, "metadata": self.metadata}}
+            click.echo(json.dumps(body, ensure_ascii=False), err=True)
+            return
+        click.echo(f"Erreur{f' ({self.reason})' if self.reason else ''} : {self.message}", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Où appeler, et comment."""
+
+    address: str
+    """Hôte et port, ou `unix:…`."""
+    tls: bool = False
+    ca: Path | None = None
+    """Autorités du serveur ; `None` : celles du système."""
+    certificate: Path | None = None
+    """Certificat de client."""
+    certificate_key: Path | None = None
+    api_key: str = ""
+    """Clé des routes d'inférence ; vide : aucune."""
+    admin_key: str = ""
+    """Clé d'administration ; vide : aucune."""
+
+    @contextmanager
+    def channel(self) -> Iterator[grpc.Channel]:
+        """Canal ouvert le temps du bloc ; une erreur d'appel y devient `Failure`."""
+        try:
+            with self._open() as channel:
+                yield channel
+        except grpc.RpcError as error:
+            raise _failure(error, self.address) from error
+
+    def metadata(self, *, admin: bool = False) -> tuple[tuple[str, str], ...]:
+        """Clé à joindre à un appel."""
+        key = self.admin_key if admin else self.api_key
+        return (("authorization", f"Bearer {key}"),) if key else ()
+
+    def _open(self) -> grpc.Channel:
+        if not self.tls:
+            return grpc.insecure_channel(self.address, _OPTIONS)
+        try:
+            files = [path.read_bytes() if path else None for path in (self.ca, self.certificate_key, self.certificate)]
+        except OSError as error:
+            raise Failure(f"{error.filename} est illisible ({error.strerror}).") from error
+        return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(*files), _OPTIONS)
+
+
+def find_target(
+    address: str,
+    key: str,
+    *,
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    certificate_key: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Target:
+    """Serveur à appeler : l'adresse donnée, sinon celui de cette machine.
+
+    Raises:
+        Failure: adresse illisible.
+    """
+    api_key = key or _first(environ, "OPENAI_KEYS")
+    admin_key = key or _first(environ, "ADMIN_KEYS") or api_key
+    if not address:
+        local = _local_socket(environ)
+        if local is not None:
+            return Target(f"unix:{local}", api_key=api_key, admin_key=admin_key)
+        address = f"127.0.0.1:{environ.get('HOST_PORT', '').strip() or '8000'}"
+    scheme, _, rest = address.rpartition("://")
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _bad_address(address) from error
+    if not host or scheme not in ("", "http", "https"):
+        raise _bad_address(address)
+    shown = f"[{host}]" if ":" in host else host
+    tls = scheme == "https" or ca is not None or certificate is not None
+    return Target(f"{shown}:{port or 8000}", tls, ca, certificate, certificate_key, api_key, admin_key)
+
+
+def _bad_address(address: str) -> Failure:
+    return Failure(f"--address : « {address} » n'est pas une adresse (exemples : gpu:8000, https://gpu.exemple:8000).")
+
+
+def _first(environ: Mapping[str, str], name: str) -> str:
+    return next(iter(environ.get(name, "").replace(",", " ").split()), "")
+
+
+def _local_socket(environ: Mapping[str, str]) -> Path | None:
+    """Prise du serveur de cette machine, s'il y en a un seul et qu'il est à nous."""
+    base = Path(environ.get("PASSERELLE_RUN_BASE", "").strip() or tempfile.gettempdir())
+    alive = [path for path in base.glob("passerelle-*/envoy-local.sock") if _answers(path)]
+    return alive[0] if len(alive) == 1 else None
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _failure(error: grpc.RpcError, address: str) -> Failure:
+    ours: PasserelleError | None = from_rpc_error(error)  # type: ignore[arg-type]
+    if ours is not None:
+        return Failure(ours.message, reason=ours.reason, metadata=ours.metadata)
+    call: Any = error
+    if call.code() is grpc.StatusCode.UNAVAILABLE:
+        return Failure(
+            f"aucun serveur ne répond à {address} ({call.details()}). Est-il lancé ? --address en désigne un autre, et "
+            "« https:// » parle TLS.",
+            reason="UNAVAILABLE",
+        )
+    return Failure(str(call.details()), reason=call.code().name)

@@ -1,0 +1,44 @@
+"""Ce que la ligne de commande écrit : des tailles, des tableaux, du JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from google.protobuf.json_format import MessageToJson
+
+_UNITS = ("o", "Kio", "Mio", "Gio", "Tio")
+
+
+def size(count: float) -> str:
+    """Taille lisible."""
+    unit = 0
+    while count >= 1024 and unit < len(_UNITS) - 1:
+        count, unit = count / 1024, unit + 1
+    return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}".replace(".", ",")
+
+
+def clock(seconds: float) -> str:
+    """Instant d'un enregistrement, `1:02:03,4`."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02}:{rest:04.1f}".replace(".", ",")
+
+
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Écrit des colonnes alignées ; la première ligne est l'en-tête."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def message(value: Any, *, one_line: bool = False) -> None:
+    """Écrit un message du contrat en JSON, aux noms de champs du contrat."""
+    click.echo(
+        MessageToJson(
+            value,
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+            ensure_ascii=False,
+            indent=None if one_line else 2,
+        )
+    )

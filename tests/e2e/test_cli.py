@@ -1,0 +1,77 @@
+"""La ligne de commande devant le produit : chaque verbe, en clair et en JSON."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from server.cli.app import cli
+from tests import audio_files
+from tests.e2e.product import ROOT, Product
+
+
+def passerelle(product: Product, *arguments: str, code: int = 0, key: str = "", text: str | None = None) -> Result:
+    """Joue la commande, par le réseau."""
+    env = {"PASSERELLE_ADDRESS": product.base_url, "PASSERELLE_API_KEY": key}
+    done = CliRunner().invoke(cli, arguments, input=text, env=env)
+    assert done.exit_code == code, (done.stdout, done.stderr, done.exception)
+    return done
+
+
+def test_the_script_finds_the_server_of_this_machine(product: Product) -> None:
+    env = {"PATH": os.environ["PATH"], "PASSERELLE_RUN_BASE": str(product.run_dir.parent)}
+    command = [str(ROOT / "passerelle"), "status"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"unix:{product.run_dir}/envoy-local.sock" in done.stdout and "pyannote" in done.stdout
+
+
+def test_a_model_from_download_to_unload(product: Product) -> None:
+    assert "fait en" in passerelle(product, "download", "qwen").stdout
+    loaded = passerelle(product, "load", "qwen")
+    assert "qwen : fait en" in loaded.stdout
+    assert "READY" in passerelle(product, "status").stdout
+    answer = passerelle(product, "chat", "--max-tokens", "8", "What", "is", "the", "capital", "of", "France?")
+    assert answer.stdout.strip() and not answer.stderr
+    typed = json.loads(passerelle(product, "--json", "chat", "--max-tokens", "8", text="Say hello.").stdout)
+    assert typed["choices"][0]["message"]["content"][0]["text"] and typed["usage"]["completion_tokens"] > 0
+    lines = passerelle(product, "logs", "qwen", "--tail", "3").stdout.splitlines()
+    assert 1 <= len(lines) <= 3
+    operation = json.loads(passerelle(product, "--json", "unload", "qwen").stdout)
+    assert (operation["model"], operation["state"]) == ("qwen", "OPERATION_STATE_SUCCEEDED")
+    status = json.loads(passerelle(product, "--json", "status").stdout)
+    assert [m["state"] for m in status["models"] if m["key"] == "qwen"] == ["MODEL_STATE_CACHED"]
+
+
+def test_speech(product: Product, tmp_path: Path) -> None:
+    speech = tmp_path / "parole.wav"
+    speech.write_bytes(audio_files.wav(audio_files.speech()))
+    subtitles = passerelle(product, "transcribe", str(speech), "--format", "srt").stdout
+    assert subtitles.startswith("1\n00:00:0") and "Dashwood" in subtitles
+    named = json.loads(passerelle(product, "--json", "transcribe", str(speech), "--diarize").stdout)
+    assert named["segments"][0]["words"][0]["speaker_label"] == "SPEAKER_00"
+    turns = passerelle(product, "diarize", str(speech), "--num-speakers", "1", "--format", "rttm").stdout.splitlines()
+    assert turns and all(line.startswith("SPEAKER ") and " SPEAKER_00 " in line for line in turns)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("load", "absent"), "MODEL_NOT_FOUND"),
+        (("chat", "--model", "absent", "Bonjour"), "MODEL_NOT_FOUND"),
+        (("transcribe", __file__), "INVALID_AUDIO"),
+    ],
+)
+def test_an_error_keeps_its_reason(product: Product, arguments: tuple[str, ...], reason: str) -> None:
+    assert passerelle(product, *arguments, code=1).stderr.splitlines()[-1].startswith(f"Erreur ({reason}) : ")
+    done = passerelle(product, "--json", *arguments, code=1)
+    assert json.loads(done.stderr)["error"]["reason"] == reason and not done.stdout
+
+
+def test_keys(guarded: Product) -> None:
+    assert "API_KEY" in passerelle(guarded, "logs", "qwen", code=1).stderr
+    assert "API_KEY" in passerelle(guarded, "logs", "qwen", key="cle-a", code=1).stderr
+    assert "fait en" in passerelle(guarded, "download", "qwen", key="cle-admin").stdout

@@ -1,0 +1,183 @@
+"""La ligne de commande sans serveur : l'adresse, les erreurs, le diagnostic."""
+
+import json
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from server.cli import show
+from server.cli.app import cli
+from server.cli.checks import Finding, Level, Machine, run_checks
+from server.cli.connection import Failure, Target, find_target
+from tests.certificates import Authority
+
+H200 = Machine("580.95.05", "13.0", ("NVIDIA H200",) * 8)
+NOTHING = Machine("", "", ())
+NO_SERVER = {"PASSERELLE_RUN_BASE": "/absent"}
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("gpu", Target("gpu:8000")),
+        ("gpu:9000", Target("gpu:9000")),
+        ("http://gpu.exemple:9000/", Target("gpu.exemple:9000")),
+        ("https://gpu.exemple", Target("gpu.exemple:8000", tls=True)),
+        ("[2001:db8::1]:9000", Target("[2001:db8::1]:9000")),
+        ("", Target("127.0.0.1:8000")),
+    ],
+)
+def test_addresses(address: str, wanted: Target) -> None:
+    assert find_target(address, "", environ=NO_SERVER) == wanted
+
+
+@pytest.mark.parametrize("address", ["ftp://gpu", "gpu:port", "http://", ":8000"])
+def test_a_bad_address_is_named(address: str) -> None:
+    with pytest.raises(Failure, match="--address"):
+        find_target(address, "", environ=NO_SERVER)
+
+
+def test_keys_come_from_the_option_then_the_environment() -> None:
+    environ = {**NO_SERVER, "OPENAI_KEYS": "a, b", "ADMIN_KEYS": "c", "HOST_PORT": "9000"}
+    found = find_target("", "", environ=environ)
+    assert (found.address, found.api_key, found.admin_key) == ("127.0.0.1:9000", "a", "c")
+    assert found.metadata(admin=True) == (("authorization", "Bearer c"),)
+    given = find_target("", "d", environ=environ)
+    assert (given.api_key, given.admin_key) == ("d", "d")
+    assert find_target("", "", environ=NO_SERVER).metadata() == ()
+
+
+def test_the_local_socket_is_found_when_it_answers(tmp_path: Path) -> None:
+    folder = tmp_path / "passerelle-essai"
+    folder.mkdir()
+    path = folder / "envoy-local.sock"
+    environ = {"PASSERELLE_RUN_BASE": str(tmp_path)}
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        assert find_target("", "", environ=environ).address == f"unix:{path}"
+    assert find_target("", "", environ=environ).address == "127.0.0.1:8000"
+
+
+def run(*arguments: str, **env: str) -> tuple[int, str, str]:
+    found = CliRunner().invoke(cli, arguments, env={**NO_SERVER, "PASSERELLE_PROFILE": "embarque", **env})
+    return found.exit_code, found.stdout, found.stderr
+
+
+def test_no_server_is_said_in_both_forms() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+        code, out, err = run("--address", address, "status")
+        assert code == 1 and not out and f"aucun serveur ne répond à {address}" in err
+        code, out, err = run("--address", address, "--json", "status")
+    error = json.loads(err)["error"]
+    assert code == 1 and not out and error["reason"] == "UNAVAILABLE"
+
+
+def test_options_that_go_together(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    file.touch()
+    assert run("--cert", str(file), "status")[0] == 2
+    assert run("transcribe", str(file), "--num-speakers", "2")[0] == 2
+    assert run("transcribe", str(tmp_path / "absent"))[0] == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str) -> None:
+    code, out, _err = run("completion", shell)
+    assert code == 0 and "_PASSERELLE_COMPLETE" in out
+
+
+def test_completion_knows_verbs_and_models() -> None:
+    completing = {"_PASSERELLE_COMPLETE": "bash_complete"}
+    verbs = CliRunner().invoke(
+        cli, [], prog_name="passerelle", env={**completing, "COMP_WORDS": "passerelle un", "COMP_CWORD": "1"}
+    )
+    assert "plain,unload" in verbs.output
+    models = CliRunner().invoke(
+        cli,
+        [],
+        prog_name="passerelle",
+        env={**completing, "PASSERELLE_PROFILE": "embarque", "COMP_WORDS": "passerelle load c", "COMP_CWORD": "2"},
+    )
+    assert "plain,canary" in models.output
+
+
+def test_sizes_and_instants() -> None:
+    assert [show.size(n) for n in (0, 1023, 1536, 3 * 1024**3)] == ["0 o", "1023 o", "1,5 Kio", "3,0 Gio"]
+    assert show.clock(3723.44) == "1:02:03,4"
+
+
+def checks(machine: Machine, **env: str) -> dict[str, Finding]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    found = run_checks({"PASSERELLE_PROFILE": "embarque", "HOST_PORT": port, **env}, machine)
+    return {finding.name: finding for finding in found}
+
+
+def failed(found: dict[str, Finding]) -> set[str]:
+    return {name for name, finding in found.items() if finding.level is Level.FAILURE}
+
+
+def test_a_machine_that_can_serve(tmp_path: Path) -> None:
+    found = checks(NOTHING, MODEL_CACHE_DIR=str(tmp_path / "neuf"))
+    assert failed(found) == set() and not (tmp_path / "neuf").exists()
+    assert found["Envoy"].found == "1.40.0" and "pas besoin" in found["GPU"].found
+
+
+def fake_environment(folder: Path, family: str, torch: str, cuda: str) -> None:
+    """Interpréteur qui répond ce que répondrait celui de cet environnement."""
+    python = folder / family / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\necho '{json.dumps([torch, cuda])}'\n")
+    python.chmod(0o755)
+
+
+def test_production_without_anything(tmp_path: Path) -> None:
+    found = checks(NOTHING, PASSERELLE_PROFILE="dgx", PASSERELLE_ENVS_DIR=str(tmp_path))
+    keys = ("qwen", "canary", "pyannote")
+    assert failed(found) == {"GPU", *(f"environnement de {key}" for key in keys)}
+    assert "nvidia-smi" in found["GPU"].advice and "make setup-dgx" in found["environnement de qwen"].found
+    assert found["jeton"].level is Level.WARNING and "HUGGINGFACE_TOKEN" in found["jeton"].advice
+    assert found["clés"].level is Level.WARNING
+
+
+def test_each_environment_is_measured_against_the_driver(tmp_path: Path) -> None:
+    fake_environment(tmp_path, "vllm", "2.11.0+cu130", "13.0")
+    fake_environment(tmp_path, "nemo", "2.11.0+cpu", "")
+    fake_environment(tmp_path, "pyannote", "2.10.0+cu128", "12.8")
+    env = {"PASSERELLE_PROFILE": "dgx", "PASSERELLE_ENVS_DIR": str(tmp_path), "HF_TOKEN": "hf_x", "OPENAI_KEYS": "k"}
+    found = checks(H200, **env)
+    assert failed(found) == {"environnement de canary"} and "8 × NVIDIA H200" in found["GPU"].found
+    assert "cuda13" in found["GPU"].found and "processeur" in found["environnement de canary"].found
+    assert found["jeton"].level is found["clés"].level is Level.OK
+    older = checks(Machine("570.1", "12.8", ("NVIDIA H100",)), **env)
+    assert failed(older) == {"environnement de canary", "environnement de qwen"} and "cuda12" in older["GPU"].found
+    assert "PASSERELLE_CUDA=cuda12" in older["environnement de qwen"].advice
+    assert "550" in checks(Machine("535.1", "12.2", ("NVIDIA H100",)), **env)["GPU"].advice
+
+
+def test_what_is_wrong_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "fichier"
+    file.touch()
+    authority = Authority(tmp_path)
+    a, b = authority.issue("a"), authority.issue("b")
+    tls = {"PASSERELLE_TLS_CERT": str(a.certificate), "PASSERELLE_TLS_KEY": str(b.key)}
+    found = checks(NOTHING, MODEL_CACHE_DIR=str(file), PASSERELLE_RUN_BASE=str(tmp_path / ("x" * 100)), **tls)
+    assert failed(found) == {"TLS", "cache", "dossier des prises"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = found = checks(NOTHING, HOST_PORT=str(taken.getsockname()[1]))
+    assert port["port"].level is Level.WARNING and "HOST_PORT" in port["port"].advice
+    assert failed(checks(NOTHING, HOST_PORT="huit")) == {"configuration"}
+
+
+def test_doctor_says_it_by_its_exit_code() -> None:
+    code, out, _err = run("--json", "doctor", HOST_PORT="huit")
+    assert code == 1 and {"name": "configuration", "level": "failure"}.items() <= json.loads(out)[-1].items()
+    code, out, _err = run("doctor", PASSERELLE_BIND="127.0.0.1")
+    assert code == 0 and "✓ Envoy" in out and f"Python {sys.version_info[0]}" in out

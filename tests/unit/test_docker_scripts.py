@@ -1,0 +1,304 @@
+"""run_docker.sh et docker-compose.yml, devant de faux programmes."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.docker_stubs import ROOT, Play, Result, make_play
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return make_play(tmp_path)
+
+
+def started(play: Play, **env: str) -> Result:
+    """« run_docker.sh » qui réussit."""
+    found = play("run_docker.sh", "img:1", **{"HUGGINGFACE_TOKEN": "hf_secret", "OPENAI_KEYS": "cle-a", **env})
+    assert found.code == 0, found.err
+    return found
+
+
+def refused(play: Play, *words: str, code: int = 1, arguments: tuple[str, ...] = ("img:1",), **env: Any) -> Result:
+    """« run_docker.sh » qui refuse, en nommant ces mots."""
+    found = play("run_docker.sh", *arguments, **env)
+    assert found.code == code, (found.out, found.err)
+    for word in words:
+        assert word in found.err, (word, found.err)
+    return found
+
+
+def test_a_shipped_profile_goes_by_its_name(play: Play) -> None:
+    assert "PASSERELLE_PROFILE" in started(play, PASSERELLE_PROFILE="dgx").values("--env")
+
+
+def test_the_plain_start(play: Play, tmp_path: Path) -> None:
+    found = started(play)
+    assert found.values("--publish") == ["8000:8000"]
+    assert found.values("--gpus") == ["all"] and found.values("--shm-size") == ["16g"]
+    assert found.values("--ulimit") == ["memlock=-1", "stack=67108864", "nofile=1048576:1048576"]
+    assert found.values("--mount") == [f'type=bind,"source={tmp_path}/model_cache",target=/models']
+    assert found.values("--user") == ["1000:1000"] and (tmp_path / "model_cache").is_dir()
+    assert found.run[-1] == "img:1"
+    assert "http://10.200.50.46:8000/" in found.out and "localhost" not in found.out and "127.0.0.1" not in found.out
+
+
+def test_no_secret_in_any_command_line(play: Play) -> None:
+    found = started(play, ADMIN_KEYS="cle-admin", PASSERELLE_MAX_N="4", HF_TOKEN="")
+    shown = json.dumps(found.calls) + found.out + found.err
+    for secret in ("hf_secret", "cle-a", "cle-admin"):
+        assert secret not in shown
+    names = [value for value in found.values("--env") if "=" not in value]
+    assert names == ["HUGGINGFACE_TOKEN", "OPENAI_KEYS", "ADMIN_KEYS", "PASSERELLE_MAX_N"]
+    assert {name: found.environ[name] for name in names} == {
+        "HUGGINGFACE_TOKEN": "hf_secret",
+        "OPENAI_KEYS": "cle-a",
+        "ADMIN_KEYS": "cle-admin",
+        "PASSERELLE_MAX_N": "4",
+    }
+
+
+@pytest.mark.parametrize(("grace", "stop"), [("", "90"), ("120", "180"), ("0.5", "60"), ("bientôt", "90")])
+def test_docker_waits_longer_than_the_server(play: Play, grace: str, stop: str) -> None:
+    assert started(play, PASSERELLE_STOP_GRACE=grace).values("--stop-timeout") == [stop]
+
+
+def test_what_the_image_fixes_is_not_passed(play: Play) -> None:
+    found = started(play, PASSERELLE_PORT="9", PASSERELLE_BIND="1.2.3.4", PASSERELLE_RUN_BASE="/x", HOST_PORT=" 09000 ")
+    assert found.values("--publish") == ["9000:8000"]
+    assert found.values("--env")[2:] == ["HOST_PORT=9000", "ADVERTISED_HOSTS=10.200.50.46"]
+
+
+@pytest.mark.parametrize(
+    ("bind", "publish", "url", "probed"),
+    [
+        ("10.200.50.46", "10.200.50.46:8000:8000", "http://10.200.50.46:8000/", "http://10.200.50.46:8000/readyz"),
+        ("2001:db8::7", "[2001:db8::7]:8000:8000", "http://[2001:db8::7]:8000/", "http://[2001:db8::7]:8000/readyz"),
+        (" [::] ", "[::]:8000:8000", "http://10.200.50.46:8000/", "http://[::1]:8000/readyz"),
+        ("0.0.0.0", "0.0.0.0:8000:8000", "http://10.200.50.46:8000/", "http://127.0.0.1:8000/readyz"),
+        ("  ", "8000:8000", "http://10.200.50.46:8000/", "http://127.0.0.1:8000/readyz"),
+    ],
+)
+def test_bind_addresses(play: Play, bind: str, publish: str, url: str, probed: str) -> None:
+    found = started(play, HOST_BIND_ADDRESS=bind)
+    assert found.values("--publish") == [publish]
+    assert f"  {url}\n" in found.out
+    assert [call[-1] for call in found.calls if call[0] == "curl"] == [probed]
+
+
+def test_a_loopback_bind_is_said(play: Play) -> None:
+    found = started(play, HOST_BIND_ADDRESS="127.0.0.1")
+    assert "que de cette machine" in found.err
+
+
+@pytest.mark.parametrize("hosts", ["gpu.exemple, 10.0.0.5", " gpu.exemple\t10.0.0.5 ", "gpu.exemple,,10.0.0.5,"])
+def test_advertised_hosts_win(play: Play, hosts: str) -> None:
+    found = started(play, ADVERTISED_HOSTS=hosts, HOST_PORT="9000")
+    assert "http://gpu.exemple:9000/" in found.out and "http://10.0.0.5:9000/v1" in found.out
+    assert "10.200.50.46" not in found.out
+    assert "ADVERTISED_HOSTS=gpu.exemple 10.0.0.5" in found.run
+    assert not [call for call in found.calls if call[0] == "ip"]
+
+
+def test_advertised_ipv6_gets_its_brackets(play: Play) -> None:
+    found = started(play, ADVERTISED_HOSTS="2001:db8::1 [2001:db8::2]")
+    assert "http://[2001:db8::1]:8000/" in found.out and "http://[2001:db8::2]:8000/" in found.out
+
+
+@pytest.mark.parametrize("source", ["172.17.0.1", "127.0.0.1", ""])
+def test_docker_and_the_machine_itself_are_never_announced(play: Play, source: str) -> None:
+    route = f"192.0.2.1 dev docker0 src {source} uid 0" if source else ""
+    found = started(play, STUB_ROUTE=route)
+    assert "172.17" not in found.out and "127.0.0.1" not in found.out
+    assert "ADVERTISED_HOSTS=mon-serveur" in found.err and "ADVERTISED_HOSTS=" in found.values("--env")[-1]
+
+
+def test_without_ipv4_route_the_ipv6_one_serves(play: Play) -> None:
+    found = started(
+        play, STUB_ROUTE="", STUB_ROUTE6="2001:db8::1 from :: via fe80::1 dev eth0 src 2001:db8::9 metric 1"
+    )
+    assert "http://[2001:db8::9]:8000/" in found.out
+
+
+def test_without_ip_the_remedy_is_given(play: Play) -> None:
+    found = play("run_docker.sh", "img:1", without=("ip",))
+    assert found.code == 0 and "ADVERTISED_HOSTS=mon-serveur" in found.err
+
+
+def test_a_cache_with_odd_characters(play: Play, tmp_path: Path) -> None:
+    odd = tmp_path / 'mes modèles, "à" : moi'
+    found = started(play, MODEL_CACHE_DIR=f"  {odd} ")
+    assert odd.is_dir()
+    source = str(odd).replace('"', '""')
+    assert found.values("--mount") == [f'type=bind,"source={source}",target=/models']
+
+
+def test_root_gives_the_cache_to_the_image_user(play: Play, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        assert started(play, STUB_UID="0").values("--user") == ["10001:10001"]
+        assert (tmp_path / "model_cache").stat().st_uid == 10001
+        kept = tmp_path / "kept"
+        kept.mkdir()
+        refused(play, "chown -R 10001", STUB_UID="0", MODEL_CACHE_DIR=str(kept))
+    else:
+        owner = f"{os.geteuid()}:{os.getegid()}"
+        (tmp_path / "model_cache").mkdir()
+        assert started(play, STUB_UID="0").values("--user") == [owner]
+
+
+def test_a_cache_that_is_a_file(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "fichier").touch()
+    refused(play, "MODEL_CACHE_DIR", "ne peut pas être créé", MODEL_CACHE_DIR="fichier")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOST_PORT", "huit"),
+        ("HOST_PORT", "0"),
+        ("HOST_PORT", "65536"),
+        ("HOST_PORT", "80 80"),
+        ("HOST_PORT", "-1"),
+        ("HOST_BIND_ADDRESS", "mon-serveur"),
+        ("HOST_BIND_ADDRESS", "::zz"),
+        ("CONTAINER_NAME", "un nom"),
+        ("SHM_SIZE", "beaucoup"),
+        ("READY_TIMEOUT", "1.5"),
+    ],
+)
+def test_a_bad_value_is_named(play: Play, name: str, value: Any) -> None:
+    found = refused(play, f"{name} : « {value} »", code=2, **{name: value})
+    assert found.calls == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("",), ("a", "b")])
+def test_usage(play: Play, arguments: tuple[str, ...]) -> None:
+    refused(play, "Usage : ./run_docker.sh IMAGE:TAG", code=2, arguments=arguments)
+
+
+@pytest.mark.parametrize("image", ["--privileged", "Une Image", "a b"])
+def test_an_image_name_is_not_an_option(play: Play, image: str) -> None:
+    assert refused(play, "n'est pas un nom d'image", code=2, arguments=(image,)).calls == []
+
+
+def test_docker_absent(play: Play) -> None:
+    refused(play, "docker est introuvable", "docs/installation.md", without=("docker",))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("permission denied while trying to connect", ("usermod -aG docker",)),
+        ("Cannot connect to the Docker daemon", ("systemctl start docker", "Cannot connect")),
+    ],
+)
+def test_docker_out_of_reach(play: Play, answer: str, words: tuple[str, ...]) -> None:
+    refused(play, *words, STUB_INFO=answer, STUB_INFO_CODE="1")
+
+
+def test_a_missing_image(play: Play) -> None:
+    refused(play, "./build_docker.sh img:1", "docker pull img:1", STUB_IMAGE_CODE="1")
+
+
+@pytest.mark.parametrize("env", [{"without": ("nvidia-smi",)}, {"STUB_SMI_CODE": "9"}, {"STUB_DRIVER": ""}])
+def test_no_gpu(play: Play, env: dict[str, Any]) -> None:
+    refused(play, "aucun GPU utilisable", "550", **env)
+
+
+def test_a_running_container_is_kept(play: Play) -> None:
+    found = refused(play, "déjà en marche", "docker rm -f passerelle", STUB_EXISTING="running")
+    assert not [call for call in found.calls if call[1] in ("run", "rm")]
+
+
+def test_a_stopped_container_is_replaced(play: Play) -> None:
+    found = started(play, STUB_EXISTING="exited", CONTAINER_NAME="autre")
+    assert ["docker", "rm", "autre"] in found.calls and found.values("--name") == ["autre"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("Bind for 0.0.0.0:8000 failed: port is already allocated.", ("port 8000 est déjà pris", "HOST_PORT=9000")),
+        ("listen tcp 0.0.0.0:8000: bind: address already in use", ("port 8000 est déjà pris",)),
+        ("listen tcp4 10.9.9.9:8000: bind: cannot assign requested address", ("HOST_BIND_ADDRESS",)),
+        ('could not select device driver "" with capabilities: [[gpu]]', ("nvidia-container-toolkit", "nvidia-ctk")),
+        ("nvidia-container-cli: initialization error", ("nvidia-container-toolkit",)),
+        ("no space left on device", ("n'a pas démarré", "no space left")),
+    ],
+)
+def test_a_refused_start_says_what_to_do(play: Play, answer: str, words: tuple[str, ...]) -> None:
+    found = refused(play, *words, STUB_RUN=answer, STUB_RUN_CODE="125")
+    assert ["docker", "rm", "-f", "passerelle"] in found.calls
+
+
+def test_no_token_and_no_keys_are_warned(play: Play) -> None:
+    found = play("run_docker.sh", "img:1", HUGGINGFACE_TOKEN="  ")
+    assert found.code == 0 and "HUGGINGFACE_TOKEN n'est pas donné" in found.err and "OPENAI_KEYS" in found.err
+    assert [value for value in found.values("--env") if "=" not in value] == []
+
+
+def test_progress_is_shown_until_ready(play: Play) -> None:
+    found = started(play, STUB_HTTP="000 503 503 200")
+    assert "démarrage" in found.out and found.out.count("aucun front ne sert") == 1
+    assert found.out.index("aucun front ne sert") < found.out.index("est prête en") < found.out.index("joignable")
+
+
+def test_a_container_that_dies_shows_its_log(play: Play) -> None:
+    found = refused(play, "dernières lignes", "s'est arrêté", STUB_HTTP="000", STUB_STATE="restarting 1")
+    assert ["docker", "stop", "passerelle"] in found.calls and "joignable" not in found.out
+
+
+def test_never_ready_leaves_it_running(play: Play) -> None:
+    found = refused(play, "toujours pas prêt après 1 s (aucun front ne sert)", STUB_HTTP="503", READY_TIMEOUT="1")
+    assert not [call for call in found.calls if call[1:2] in (["stop"], ["rm"])]
+
+
+def test_without_curl_the_health_check_answers(play: Play) -> None:
+    found = play("run_docker.sh", "img:1", without=("curl",))
+    assert found.code == 0 and "joignable" in found.out
+
+
+def test_tls_files_are_shared_by_their_folder(play: Play, tmp_path: Path) -> None:
+    for name in ("c.pem", "k.pem", "ca.pem"):
+        (tmp_path / name).touch()
+    found = started(
+        play, PASSERELLE_TLS_CERT="c.pem", PASSERELLE_TLS_KEY="k.pem", PASSERELLE_TLS_CLIENT_CA=str(tmp_path / "ca.pem")
+    )
+    assert f'type=bind,"source={tmp_path}",target=/run/passerelle-files/passerelle_tls_key,readonly' in found.run
+    assert "PASSERELLE_TLS_CERT=/run/passerelle-files/passerelle_tls_cert/c.pem" in found.run
+    assert "https://10.200.50.46:8000/" in found.out
+    # Un certificat de client est exigé : seule la sonde du conteneur peut entrer.
+    assert not [call for call in found.calls if call[0] == "curl"]
+
+
+def test_a_missing_tls_file_is_named(play: Play) -> None:
+    refused(play, "PASSERELLE_TLS_CERT : « absent.pem »", code=2, PASSERELLE_TLS_CERT="absent.pem")
+
+
+def test_a_profile_file_is_shared(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "mien.toml").touch()
+    found = started(play, PASSERELLE_PROFILE="mien.toml")
+    assert "PASSERELLE_PROFILE=/run/passerelle-files/passerelle_profile/mien.toml" in found.run
+
+
+def test_compose_does_what_the_script_does(play: Play) -> None:
+    [(name, service)] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].items()
+    found = started(play)
+    assert found.values("--name") == [name] == [service["container_name"]]
+    assert found.values("--restart") == [service["restart"]]
+    assert found.values("--shm-size") == [service["shm_size"].removeprefix("${SHM_SIZE:-").removesuffix("}")]
+    limits = service["ulimits"]
+    assert (limits["memlock"], limits["stack"], limits["nofile"]) == (-1, 67108864, {"soft": 1048576, "hard": 1048576})
+    assert found.values("--stop-timeout") == [service["stop_grace_period"].removesuffix("s")]
+    [gpu] = service["deploy"]["resources"]["reservations"]["devices"]
+    assert gpu == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
+    assert service["ports"] == ["${HOST_BIND_ADDRESS:-0.0.0.0}:${HOST_PORT:-8000}:8000"]
+    [volume] = service["volumes"]
+    assert (volume["source"], volume["target"]) == ("${MODEL_CACHE_DIR:-./model_cache}", "/models")
+    assert "ADVERTISED_HOSTS=${ADVERTISED_HOSTS:?" in str(service["environment"])
+    # Les secrets par leur nom : compose les lit dans l'environnement, ou dans .env.
+    assert {"HUGGINGFACE_TOKEN", "OPENAI_KEYS", "ADMIN_KEYS"} <= set(service["environment"])
