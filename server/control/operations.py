@@ -41,7 +41,7 @@ class Progress:
     """Avancement d'une opération."""
 
     phase: str = ""
-    """Étape : `downloading`, `verifying`, `spawning`, `opening`, `warming_up`, `draining`…"""
+    """Étape : `resolving`, `downloading`, `verifying`, `spawning`, `opening`, `warming_up`, `draining`…"""
     completed: int | None = None
     """Octets faits."""
     total: int | None = None
@@ -50,6 +50,8 @@ class Progress:
     """Octets par seconde."""
     files: tuple[FileProgress, ...] = ()
     """Avancement par fichier."""
+    commit: str = ""
+    """Commit du hub que le téléchargement prend."""
 
     @property
     def remaining(self) -> float | None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from server.config import load_profile
-from server.control.package_source import DownloadSettings, fetch
+from server.control.fetching import DownloadSettings
+from server.control.package_source import fetch
 from server.engines.base import ChatEngine, ChatKind, EngineSpec
 from server.engines.registry import engine_factory
 from server.errors import EngineUnavailable
