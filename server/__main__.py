@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.role == "serve":
         return _serve(config)
     if options.role == "download":
-        return _download(config, options.key)
+        return _download(config, options.key, found_only=options.found_only)
     from server.rpc.logs import configure_logging
 
     name = options.role
@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--options", type=json.loads, default={}, help="options du moteur changées, en JSON")
     download = roles.add_parser("download", help="télécharge les poids d'un modèle du profil")
     download.add_argument("--key", required=True)
+    download.add_argument("--found-only", action="store_true", help="vérifie ce qui est déjà là, sans télécharger")
     return parser
 
 
@@ -142,6 +143,7 @@ def _control(config: Config, run_dir: Path) -> None:
         cache_dir=config.cache_dir,
         state_path=config.state_path,
         weights_dir=config.weights_dir,
+        hub_caches=config.hub_caches,
         endpoints=endpoints(hosts, config.advertised_port, config.scheme),
         engine_available=is_available,
         worker_command=lambda spec, replica: (
@@ -243,14 +245,32 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
     return asyncio.run(run(settings))
 
 
-def _download(config: Config, key: str) -> int:
-    from server.control.package_source import DownloadSettings, run
+def _download(config: Config, key: str, *, found_only: bool) -> int:
+    import logging
 
+    from server.control.download_process import run
+    from server.control.fetching import DownloadSettings
+    from server.rpc.logs import configure_logging
+
+    configure_logging(f"download-{key}")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # ses lignes portent des adresses signées
     spec = config.profile.model(key)
     if spec is None:
         print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
         return 2
-    return run(DownloadSettings(spec=spec, cache_dir=config.cache_dir, weights_dir=config.weights_dir))
+    return run(
+        DownloadSettings(
+            spec=spec,
+            cache_dir=config.cache_dir,
+            weights_dir=config.weights_dir,
+            endpoint=config.hf_endpoint,
+            token=config.hf_token,
+            hub_caches=config.hub_caches,
+            streams=config.download_streams,
+            attempts=config.download_attempts,
+            found_only=found_only,
+        )
+    )
 
 
 def _frame_bytes(config: Config) -> int:

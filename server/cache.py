@@ -1,17 +1,22 @@
 """Le cache des poids : où est chaque modèle, et ce qui prouve qu'il est entier.
 
-`<cache>/<clé>/<révision>/` contient les fichiers et un manifeste, écrit une fois tous les fichiers vérifiés.
+`<cache>/<clé>/<révision>/` contient les fichiers et un manifeste, écrit une fois tous les fichiers vérifiés. Pendant un
+téléchargement depuis le hub, un plan le remplace : le commit choisi et la taille attendue.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from server.domain import ModelSpec
+from server.domain import ModelSource, ModelSpec
 
 MANIFEST = ".passerelle.json"
 """Manifeste : révision, puis taille et empreinte de chaque fichier."""
+PLAN = ".passerelle.plan.json"
+"""Plan d'un téléchargement commencé : commit, taille totale, fichiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Artifacts:
     """Octets présents."""
     total_bytes: int = 0
     """Octets du modèle entier ; 0 tant que la taille est inconnue."""
+    commit: str = ""
+    """Commit du hub dont viennent les fichiers ; vide s'il n'est pas connu."""
 
 
 def model_dir(cache_dir: Path, spec: ModelSpec) -> Path:
@@ -31,26 +38,71 @@ def model_dir(cache_dir: Path, spec: ModelSpec) -> Path:
     return cache_dir / spec.key / spec.source.revision
 
 
-def write_manifest(folder: Path, revision: str, files: Mapping[str, str]) -> None:
-    """Déclare le modèle entier ; `files` associe un nom à son empreinte SHA-256."""
+def selection(source: ModelSource) -> str:
+    """Ce que le profil prend en plus ou en moins du dépôt ; un autre choix demande un autre téléchargement."""
+    if not (source.include or source.exclude or source.extra):
+        return ""
+    extra = [[one.repository, one.revision, one.include, one.exclude] for one in source.extra]
+    return json.dumps([source.include, source.exclude, extra])
+
+
+def write_manifest(
+    folder: Path,
+    revision: str,
+    files: Mapping[str, str],
+    *,
+    selected: str = "",
+    commits: Mapping[str, str] | None = None,
+) -> None:
+    """Déclare le modèle entier.
+
+    Args:
+        files: empreinte SHA-256 de chaque fichier, par nom.
+        selected: choix du profil (`selection`).
+        commits: commit de chaque dépôt du hub, le principal d'abord.
+    """
     entries = {name: {"bytes": (folder / name).stat().st_size, "sha256": digest} for name, digest in files.items()}
-    partial = folder / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps({"revision": revision, "files": entries}, indent=1), encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    manifest: dict[str, Any] = {"revision": revision, "files": entries}
+    if selected:
+        manifest["selection"] = selected
+    if commits:
+        manifest["commits"] = dict(commits)
+        manifest["commit"] = next(iter(commits.values()))
+    write_json(folder / MANIFEST, manifest)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Écrit un fichier JSON d'un coup : un lecteur voit l'ancien ou le nouveau, entiers."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Objet JSON du fichier ; vide si le fichier manque ou n'en est pas un."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def inspect(cache_dir: Path, spec: ModelSpec) -> Artifacts:
     """Regarde le disque ; ne relit pas les fichiers, dont l'empreinte a été vérifiée à l'écriture."""
     folder = model_dir(cache_dir, spec)
+    manifest = read_json(folder / MANIFEST)
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         expected = {name: int(entry["bytes"]) for name, entry in manifest["files"].items()}
-        same_revision = manifest["revision"] == spec.source.revision
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Artifacts(cached_bytes=_bytes_in(folder))
+        wanted = manifest["revision"] == spec.source.revision
+        wanted = wanted and manifest.get("selection", "") == selection(spec.source)
+    except (KeyError, ValueError, TypeError, AttributeError):
+        wanted = False
+    if not wanted:
+        plan = read_json(folder / PLAN)
+        return Artifacts(False, _bytes_in(folder), int(plan.get("total", 0)), str(plan.get("commit", "")))
     found = {name: _size(folder / name) for name in expected}
-    complete = bool(expected) and same_revision and found == expected
-    return Artifacts(complete, sum(found.values()), sum(expected.values()))
+    complete = bool(expected) and found == expected
+    return Artifacts(complete, sum(found.values()), sum(expected.values()), str(manifest.get("commit", "")))
 
 
 def _size(path: Path) -> int:
@@ -61,7 +113,9 @@ def _size(path: Path) -> int:
 
 
 def _bytes_in(folder: Path) -> int:
-    try:
-        return sum(_size(path) for path in folder.iterdir() if path.is_file())
-    except OSError:
-        return 0
+    """Octets des fichiers de poids, sous-dossiers compris, sans ceux que le cache se réserve."""
+    total = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".cache"]
+        total += sum(_size(Path(parent) / name) for name in names if not name.startswith(".passerelle"))
+    return total

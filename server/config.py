@@ -4,6 +4,7 @@ Une valeur refusée nomme sa variable ou son champ, la limite et la valeur.
 """
 
 import os
+import re
 import sys
 import tempfile
 import tomllib
@@ -12,7 +13,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import Capability, Limits, MemorySpec, ModelSource, ModelSpec, Profile, SourceFile
+from server.domain import (
+    Capability,
+    HubRepository,
+    Limits,
+    MemorySpec,
+    ModelSource,
+    ModelSpec,
+    Profile,
+    SourceFile,
+)
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 PROFILES_DIR = PACKAGE_DIR / "profiles"
@@ -31,6 +41,9 @@ _MAY_BE_SMALL = (
 
 MIN_WATCHDOG_SECONDS = 2.0
 """Silence que le chien de garde admet au moins : quatre battements manqués."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
+"""Partie du nom d'un dépôt ou d'une révision."""
 
 
 class ConfigError(Exception):
@@ -59,6 +72,14 @@ class Config:
     """Clés d'administration ; vide : celles des routes d'inférence."""
     hf_token: str
     """Jeton Hugging Face ; vide : aucun."""
+    hf_endpoint: str
+    """Adresse du hub, sans barre finale."""
+    hub_caches: tuple[Path, ...]
+    """Caches du hub que d'autres outils remplissent."""
+    download_streams: int
+    """Fichiers d'un modèle téléchargés de front."""
+    download_attempts: int
+    """Essais d'affilée sans un octet de plus avant d'abandonner un téléchargement."""
     cache_dir: Path
     """Dossier des poids."""
     state_path: Path
@@ -128,6 +149,10 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         openai_keys=env.items("OPENAI_KEYS"),
         admin_keys=env.items("ADMIN_KEYS"),
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
+        hf_endpoint=_endpoint(env.text("HF_ENDPOINT", "https://huggingface.co")),
+        hub_caches=_hub_caches(env, cache_dir),
+        download_streams=env.integer("PASSERELLE_DOWNLOAD_STREAMS", 4, 1, 64),
+        download_attempts=env.integer("PASSERELLE_DOWNLOAD_ATTEMPTS", 5, 1, 100),
         cache_dir=cache_dir,
         state_path=cache_dir / ".passerelle" / "journal.sqlite",
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
@@ -205,11 +230,15 @@ def _model(file: str, index: int, entry: Mapping[str, Any]) -> ModelSpec:
     except ValueError as error:
         allowed = ", ".join(Capability)
         raise ConfigError(f"{where}.capability : « {entry['capability']} » inconnu (attendu : {allowed}).") from error
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    values: dict[str, Any] = {k: _frozen(v) for k, v in entry.items()}
     values["capability"] = capability
     values["source"] = _source(f"{where}.source", entry["source"])
     values["memory"] = _memory(f"{where}.memory", entry.get("memory", {}))
     return ModelSpec(**values)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _source(where: str, entry: Mapping[str, Any]) -> ModelSource:
@@ -223,8 +252,46 @@ def _source(where: str, entry: Mapping[str, Any]) -> ModelSource:
         files.append(SourceFile(name=file["name"], parts=tuple(file["parts"]), sha256=file["sha256"]))
     if entry["kind"] == "package" and not files:
         raise ConfigError(f"{where}.files : au moins un fichier est attendu pour une source « package ».")
-    rest = {k: v for k, v in entry.items() if k != "files"}
-    return ModelSource(**rest, files=tuple(files))
+    rest: dict[str, Any] = {k: _frozen(v) for k, v in entry.items() if k not in ("files", "extra")}
+    extra = [_hub_repository(f"{where}.extra[{i}]", one) for i, one in enumerate(entry.get("extra", []))]
+    if entry["kind"] == "hub":
+        _check_hub(where, entry)
+    elif extra or entry.get("include") or entry.get("exclude"):
+        raise ConfigError(f"{where} : include, exclude et extra ne vont qu'avec une source « hub ».")
+    return ModelSource(**rest, files=tuple(files), extra=tuple(extra))
+
+
+def _hub_repository(where: str, entry: Mapping[str, Any]) -> HubRepository:
+    known = {f.name for f in fields(HubRepository)}
+    _check_names(where, entry, known, required={"repository", "revision"})
+    _check_hub(where, entry)
+    values: dict[str, Any] = {k: _frozen(v) for k, v in entry.items()}
+    return HubRepository(**values)
+
+
+def _check_hub(where: str, entry: Mapping[str, Any]) -> None:
+    """Le dépôt et la révision deviennent des chemins : rien n'y sort du cache."""
+    for name in ("repository", "revision"):
+        parts = str(entry[name]).split("/")
+        if not all(_HUB_NAME.fullmatch(part) for part in parts) or (name == "repository" and len(parts) > 2):
+            raise ConfigError(f"{where}.{name} : « {entry[name]} » n'est pas un nom du hub.")
+    for name in ("include", "exclude"):
+        patterns = entry.get(name, [])
+        if not isinstance(patterns, list) or not all(isinstance(one, str) and one for one in patterns):
+            raise ConfigError(f"{where}.{name} : une liste de motifs est attendue.")
+
+
+def _endpoint(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ConfigError(f"HF_ENDPOINT : « {url} » n'est pas une adresse http:// ou https://.")
+    return url.rstrip("/")
+
+
+def _hub_caches(env: "_Env", cache_dir: Path) -> tuple[Path, ...]:
+    """Le cache partagé peut être celui d'un autre outil ; sinon, celui que ses variables désignent."""
+    named = env.text("HF_HUB_CACHE", str(Path(env.text("HF_HOME", "~/.cache/huggingface")) / "hub"))
+    found = (cache_dir, cache_dir / "hub", Path(named).expanduser().resolve())
+    return tuple(dict.fromkeys(found))
 
 
 def _memory(where: str, entry: Mapping[str, Any]) -> MemorySpec:

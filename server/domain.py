@@ -27,6 +27,20 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class HubRepository:
+    """Ce qu'on prend d'un dépôt Hugging Face."""
+
+    repository: str
+    """`organisation/nom`."""
+    revision: str
+    """Commit, étiquette ou branche."""
+    include: tuple[str, ...] = ()
+    """Motifs des fichiers à prendre ; vide : tous. `*` traverse les dossiers."""
+    exclude: tuple[str, ...] = ()
+    """Motifs des fichiers à laisser."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSource:
     """Origine des poids d'un modèle."""
 
@@ -40,6 +54,17 @@ class ModelSource:
     """Licence des poids."""
     files: tuple[SourceFile, ...] = ()
     """Fichiers à assembler (`package`)."""
+    include: tuple[str, ...] = ()
+    """Motifs des fichiers à prendre (`hub`) ; vide : tous."""
+    exclude: tuple[str, ...] = ()
+    """Motifs des fichiers à laisser (`hub`)."""
+    extra: tuple[HubRepository, ...] = ()
+    """Autres dépôts dont le modèle a besoin (`hub`), chacun rangé sous `<organisation>/<nom>/`."""
+
+    @property
+    def repositories(self) -> tuple[HubRepository, ...]:
+        """Dépôts à prendre, le principal d'abord."""
+        return (HubRepository(self.repository, self.revision, self.include, self.exclude), *self.extra)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ PasserelleError
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
 ├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
-├── DownloadFailed · IntegrityMismatch · InvalidState · OperationCancelled
+├── DownloadFailed ─┬─ HubTokenMissing · HubTokenInvalid · HubAccessDenied
+│                   └─ HubNotFound · HubUnreachable · DiskFull
+├── IntegrityMismatch · InvalidState · OperationCancelled
 └── DeadlineExceeded · InternalError
 
 Chaque classe porte un motif (`reason`) de l'énumération publique `ErrorReason`. La correspondance avec les codes gRPC
@@ -216,6 +218,42 @@ class DownloadFailed(PasserelleError):
     """Téléchargement impossible."""
 
     reason = "DOWNLOAD_FAILED"
+
+
+class HubTokenMissing(DownloadFailed):
+    """Dépôt privé ou à accès restreint, et aucun jeton."""
+
+    reason = "HUB_TOKEN_MISSING"
+
+
+class HubTokenInvalid(DownloadFailed):
+    """Jeton que le hub ne reconnaît pas."""
+
+    reason = "HUB_TOKEN_INVALID"
+
+
+class HubAccessDenied(DownloadFailed):
+    """Jeton reconnu, sans droit sur ce dépôt."""
+
+    reason = "HUB_ACCESS_DENIED"
+
+
+class HubNotFound(DownloadFailed):
+    """Dépôt, révision ou fichier inconnu du hub."""
+
+    reason = "HUB_NOT_FOUND"
+
+
+class HubUnreachable(DownloadFailed):
+    """Hub injoignable, en panne ou trop lent ; réessayer peut suffire."""
+
+    reason = "HUB_UNREACHABLE"
+
+
+class DiskFull(DownloadFailed):
+    """Disque du cache trop plein."""
+
+    reason = "DISK_FULL"
 
 
 class IntegrityMismatch(PasserelleError):

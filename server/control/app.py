@@ -21,6 +21,7 @@ from passerelle.v1 import (
 from prometheus_client import CollectorRegistry, Gauge, multiprocess
 
 from server.cache import Artifacts, inspect
+from server.control.adoption import Adoption
 from server.control.downloads import Downloader
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.probe import NvmlProbe
@@ -61,6 +62,8 @@ class ControlSettings:
     """Base SQLite."""
     weights_dir: Path
     """Dossier des paquets de poids."""
+    hub_caches: tuple[Path, ...]
+    """Caches du hub que d'autres outils remplissent."""
     endpoints: Sequence[Endpoint]
     """Adresses annoncées."""
     engine_available: Callable[[str], bool]
@@ -120,6 +123,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         machine,
         engine_available=settings.engine_available,
         on_exit=_forget_process,
+        adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )
     routes = ControlService(models)
     guard = Guard(

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 _STOP_SECONDS = 5.0
 _RATE_WINDOW = 0.5
+_MAX_EVENT_BYTES = 16 * 1024 * 1024
+"""Octets d'un événement : l'avancement de tous les fichiers d'un dépôt, sur une ligne."""
 
 
 class Downloader:
@@ -34,20 +36,33 @@ class Downloader:
             DownloadFailed: échec, ou processus disparu.
             IntegrityMismatch: empreinte différente de celle attendue.
         """
+        await self._run((key,), progress, changed)
+
+    async def adopt(self, key: str) -> None:
+        """Vérifie et déclare les poids qu'un autre outil a mis sur le disque, sans rien télécharger.
+
+        Raises:
+            DownloadFailed: poids incomplets, ou que rien ne permet de vérifier.
+            IntegrityMismatch: empreinte différente de celle attendue.
+        """
+        await self._run((key, "--found-only"), Progress(), lambda: None)
+
+    async def _run(self, arguments: Sequence[str], progress: Progress, changed: Callable[[], None]) -> None:
         read, write = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
-                key,
+                *arguments,
                 env={**self._environ, PARENT_FD_VARIABLE: str(read)},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
+                limit=_MAX_EVENT_BYTES,
                 pass_fds=(read,),
                 start_new_session=True,
             )
         finally:
             os.close(read)
-        logger.info("download_started", extra={"model": key, "pid": process.pid})
+        logger.info("download_started", extra={"model": arguments[0], "pid": process.pid})
         try:
             await self._follow(process, progress, changed)
         finally:
@@ -65,6 +80,7 @@ class Downloader:
                 case "progress":
                     progress.phase = event["phase"]
                     progress.completed, progress.total = event["completed"], event["total"]
+                    progress.commit = event["commit"]
                     progress.files = tuple(FileProgress(**file) for file in event["files"])
                     progress.rate = rate.update(event["completed"])
                     changed()

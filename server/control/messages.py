@@ -58,6 +58,7 @@ def to_operation(operation: Operation) -> admin_pb2.Operation:
                 admin_pb2.FileProgress(name=file.name, completed_bytes=file.completed, total_bytes=file.total)
                 for file in progress.files
             ],
+            commit=progress.commit,
         ),
         error=to_failure(operation.failure),
         started_at=timestamp(operation.started_at),
@@ -88,7 +89,11 @@ def to_model(model: ManagedModel, board: GpuBoard) -> admin_pb2.Model:
         capability=to_capability(spec.capability),
         engine=spec.engine,
         source=admin_pb2.ModelSource(
-            kind=source.kind, repository=source.repository, revision=source.revision, license=source.license
+            kind=source.kind,
+            repository=source.repository,
+            revision=source.revision,
+            license=source.license,
+            commit=artifacts.commit,
         ),
         state=to_state(model.state),
         artifacts_cached=artifacts.complete,

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
+from server.control.adoption import Adoption
 from server.control.choices import LoadOrder
 from server.control.eviction import victims
 from server.control.journal import Journal
@@ -35,8 +36,9 @@ class Models:
         *,
         engine_available: Callable[[str], bool],
         on_exit: Callable[[int], None],
+        adoption: Adoption,
     ) -> None:
-        """`on_exit` reçoit l'identifiant de chaque processus qui finit."""
+        """`on_exit` reçoit l'identifiant de chaque processus qui finit ; `adoption` suit les poids venus d'ailleurs."""
         self.profile = profile
         self.changes = tools.changes
         self.sample = MachineSample()
@@ -51,6 +53,7 @@ class Models:
         self._supervisor = supervisor
         self._machine = machine
         self._on_exit = on_exit
+        self._adoption = adoption
         self._tasks: list[asyncio.Task[None]] = []
 
     def __iter__(self) -> Iterator[ManagedModel]:
@@ -114,6 +117,7 @@ class Models:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._adoption.aclose()
         await asyncio.gather(*(model.aclose() for model in self._models.values()))
 
     def not_loaded(self) -> list[str]:
@@ -192,10 +196,14 @@ class Models:
         """Relit le disque et la machine, hors de la boucle."""
         models = list(self._models.values())
 
-        def read() -> tuple[MachineSample, list[Any]]:
-            return self._machine.sample(), [self._tools.inspect(model.spec) for model in models]
+        idle = [model.spec for model in models if model.operation is None and not model.artifacts.complete]
 
-        self.sample, found = await asyncio.to_thread(read)
+        def read() -> tuple[MachineSample, list[Any], dict[str, str]]:
+            found = [self._tools.inspect(model.spec) for model in models]
+            return self._machine.sample(), found, self._adoption.traces(idle)
+
+        self.sample, found, traces = await asyncio.to_thread(read)
+        self._adoption.follow(traces)
         await self.gpus.refresh()
         self.processes = await self._supervisor.list()
         changed = [model.look(artifacts) for model, artifacts in zip(models, found, strict=True)]

@@ -43,7 +43,7 @@ class Progress:
     """Avancement d'une opération."""
 
     phase: str = ""
-    """Étape : `downloading`, `verifying`, `spawning`, `opening`, `warming_up`, `draining`…"""
+    """Étape : `resolving`, `downloading`, `verifying`, `spawning`, `opening`, `warming_up`, `draining`…"""
     completed: int | None = None
     """Octets faits."""
     total: int | None = None
@@ -52,6 +52,8 @@ class Progress:
     """Octets par seconde."""
     files: tuple[FileProgress, ...] = ()
     """Avancement par fichier."""
+    commit: str = ""
+    """Commit du hub que le téléchargement prend."""
 
     @property
     def remaining(self) -> float | None:

@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from server.config import load_profile
-from server.control.package_source import DownloadSettings, fetch
+from server.control.fetching import DownloadSettings
+from server.control.package_source import fetch
 from server.engines.base import ChatEngine, EngineSpec
 from server.engines.registry import engine_factory
 from tests.contract.chat_options_suite import *  # noqa: F403

@@ -134,3 +134,7 @@ class FakeDownloads:
         if self.error is not None:
             raise self.error
         self._done()
+
+    async def adopt(self, _key: str) -> None:
+        """Rien n'est jamais trouvé."""
+        self.calls += 1

@@ -134,6 +134,68 @@ def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: 
     assert expected in str(caught.value)
 
 
+SOURCE = "[[models]]\nkey='a'\ncapability='chat'\nengine='x'\ndisplay_name='A'\n[models.source]\n"
+
+
+def test_a_hub_source_names_its_files_and_other_repositories(tmp_path: Path) -> None:
+    path = tmp_path / "essai.toml"
+    path.write_text(
+        SOURCE + "kind='hub'\nrepository='org/nom'\nrevision='refs/pr/1'\ninclude=['*.nemo']\nexclude=['*.md']\n"
+        "[[models.source.extra]]\nrepository='org/autre'\nrevision='main'\ninclude=['*.bin']\n",
+        encoding="utf-8",
+    )
+    first, second = load_profile(str(path)).models[0].source.repositories
+    assert (first.repository, first.revision, first.include, first.exclude) == (
+        "org/nom",
+        "refs/pr/1",
+        ("*.nemo",),
+        ("*.md",),
+    )
+    assert (second.repository, second.include) == ("org/autre", ("*.bin",))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("kind='hub'\nrepository='../x'\nrevision='main'", "source.repository : « ../x »"),
+        ("kind='hub'\nrepository='a/b/c'\nrevision='main'", "source.repository : « a/b/c »"),
+        ("kind='hub'\nrepository='a/b'\nrevision='../../etc'", "source.revision : « ../../etc »"),
+        ("kind='hub'\nrepository='a/b'\nrevision='main'\ninclude='*.bin'", "source.include : une liste"),
+        (
+            "kind='hub'\nrepository='a/b'\nrevision='v'\nextra=[{repository='c/d'}]",
+            "extra[0] : champ manquant revision",
+        ),
+        (
+            "kind='package'\nrepository='p'\nrevision='1'\ninclude=['x']\nfiles=[{name='n',parts=['p'],sha256='0'}]",
+            "hub",
+        ),
+    ],
+)
+def test_a_refused_source_names_its_field(tmp_path: Path, source: str, expected: str) -> None:
+    path = tmp_path / "essai.toml"
+    path.write_text(SOURCE + source, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_profile(str(path))
+    assert expected in str(caught.value)
+
+
+def test_hub_settings_follow_the_variables_of_its_client() -> None:
+    config = load_config(
+        EMBEDDED
+        | {
+            "HF_TOKEN": "hf_y",
+            "HF_ENDPOINT": "http://miroir.local/",
+            "HF_HOME": "/tmp/hf",
+            "MODEL_CACHE_DIR": "/tmp/poids",
+            "PASSERELLE_DOWNLOAD_STREAMS": "8",
+        }
+    )
+    assert (config.hf_token, config.hf_endpoint, config.download_streams) == ("hf_y", "http://miroir.local", 8)
+    assert config.hub_caches == (Path("/tmp/poids"), Path("/tmp/poids/hub"), Path("/tmp/hf/hub"))
+    with pytest.raises(ConfigError, match="HF_ENDPOINT"):
+        load_config(EMBEDDED | {"HF_ENDPOINT": "miroir.local"})
+
+
 def test_an_alias_used_twice_is_refused(tmp_path: Path) -> None:
     entry = "[[models]]\nkey='{key}'\naliases=['x']\ncapability='chat'\nengine='e'\ndisplay_name='A'\n[models.source]\nkind='hub'\nrepository='r'\nrevision='v'\n"
     path = tmp_path / "double.toml"

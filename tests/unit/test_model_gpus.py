@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from server.cache import Artifacts
+from server.control.adoption import Adoption
 from server.control.choices import LoadOrder
 from server.control.gpu.board import GpuBoard
 from server.control.journal import Journal
@@ -104,7 +105,15 @@ async def make(tmp_path: Path, count: int, *specs: ModelSpec) -> Bench:
         sleep=clock.sleep,
     )
     profile = Profile("essai", "", specs or (spec("a"), spec("b"), spec("c")))
-    models = Models(profile, tools, fakes[2], fakes[3], engine_available=lambda _e: True, on_exit=lambda _pid: None)
+    models = Models(
+        profile,
+        tools,
+        fakes[2],
+        fakes[3],
+        adoption=Adoption(tmp_path, (), tools.downloads.adopt),
+        engine_available=lambda _e: True,
+        on_exit=lambda _pid: None,
+    )
     for model in models:
         model.look(Artifacts(True, 8 * GIB, 8 * GIB))
     await board.refresh()

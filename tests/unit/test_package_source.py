@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from server.cache import inspect, model_dir
-from server.control.package_source import DownloadSettings, fetch, package_bytes
+from server.control.fetching import DownloadSettings
+from server.control.package_source import fetch, package_bytes
 from server.domain import Capability, ModelSource, ModelSpec, SourceFile
 from server.errors import DownloadFailed, IntegrityMismatch
 
@@ -15,9 +16,9 @@ PARTS = {"un/a": b"a" * 3_000_000, "deux/b": b"b" * 1_500_000}
 WHOLE = b"".join(PARTS.values())
 
 
-def make_spec(sha256: str = hashlib.sha256(WHOLE).hexdigest(), kind: str = "package") -> ModelSpec:
+def make_spec(sha256: str = hashlib.sha256(WHOLE).hexdigest()) -> ModelSpec:
     file = SourceFile("poids.bin", tuple(PARTS), sha256)
-    source = ModelSource(kind, "un, deux", "1.0", files=(file,))
+    source = ModelSource("package", "un, deux", "1.0", files=(file,))
     return ModelSpec(key="m", capability=Capability.CHAT, engine="x", source=source, display_name="M")
 
 
@@ -94,8 +95,3 @@ def test_a_changed_file_is_seen(folders: tuple[Path, Path]) -> None:
     download(spec, folders)
     (model_dir(cache, spec) / "poids.bin").write_bytes(b"court")
     assert not inspect(cache, spec).complete
-
-
-def test_a_hub_source_is_refused_clearly(folders: tuple[Path, Path]) -> None:
-    with pytest.raises(DownloadFailed, match="pas encore fourni"):
-        download(make_spec(kind="hub"), folders)

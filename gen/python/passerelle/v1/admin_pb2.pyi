@@ -93,20 +93,22 @@ class ErrorDetail(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., occurred_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class OperationProgress(_message.Message):
-    __slots__ = ("phase", "completed_bytes", "total_bytes", "bytes_per_second", "remaining", "files")
+    __slots__ = ("phase", "completed_bytes", "total_bytes", "bytes_per_second", "remaining", "files", "commit")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     COMPLETED_BYTES_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     REMAINING_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
     phase: str
     completed_bytes: float
     total_bytes: float
     bytes_per_second: float
     remaining: _duration_pb2.Duration
     files: _containers.RepeatedCompositeFieldContainer[FileProgress]
-    def __init__(self, phase: _Optional[str] = ..., completed_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., files: _Optional[_Iterable[_Union[FileProgress, _Mapping]]] = ...) -> None: ...
+    commit: str
+    def __init__(self, phase: _Optional[str] = ..., completed_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., bytes_per_second: _Optional[float] = ..., remaining: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., files: _Optional[_Iterable[_Union[FileProgress, _Mapping]]] = ..., commit: _Optional[str] = ...) -> None: ...
 
 class FileProgress(_message.Message):
     __slots__ = ("name", "completed_bytes", "total_bytes")
@@ -143,16 +145,18 @@ class Operation(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[OperationState, str]] = ..., progress: _Optional[_Union[OperationProgress, _Mapping]] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., freed_bytes: _Optional[float] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ModelSource(_message.Message):
-    __slots__ = ("kind", "repository", "revision", "license")
+    __slots__ = ("kind", "repository", "revision", "license", "commit")
     KIND_FIELD_NUMBER: _ClassVar[int]
     REPOSITORY_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     LICENSE_FIELD_NUMBER: _ClassVar[int]
+    COMMIT_FIELD_NUMBER: _ClassVar[int]
     kind: str
     repository: str
     revision: str
     license: str
-    def __init__(self, kind: _Optional[str] = ..., repository: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ...) -> None: ...
+    commit: str
+    def __init__(self, kind: _Optional[str] = ..., repository: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ..., commit: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("key", "aliases", "display_name", "capability", "engine", "source", "state", "artifacts_cached", "cached_bytes", "total_bytes", "replicas", "selected_gpus", "operation", "last_error", "notice", "languages", "demonstration", "pinned", "idle_unload", "last_used_at", "state_since", "selected_replicas", "gpus_per_replica", "options", "load_options")

