@@ -398,7 +398,7 @@ export type Model = Message<"passerelle.v1.Model"> & {
   operation?: Operation | undefined;
 
   /**
-   * Dernier échec ; absent après une réussite.
+   * Dernier échec, ou dernière chute d'un exemplaire ; absent après une opération demandée et réussie.
    *
    * @generated from field: passerelle.v1.ErrorDetail last_error = 14;
    */
