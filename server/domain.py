@@ -156,6 +156,8 @@ class Limits:
     max_form_field_bytes: int = 64 * 1024
     max_speakers: int = 32
     max_prompt_characters: int = 4096
+    max_replicas: int = 64
+    max_idle_unload_seconds: float = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/admin.proto.
  */
 export const file_passerelle_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdCJfCgtFcnJvckRldGFpbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijAIKEU9wZXJhdGlvblByb2dyZXNzEg0KBXBoYXNlGAEgASgJEhwKD2NvbXBsZXRlZF9ieXRlcxgCIAEoAUgAiAEBEhgKC3RvdGFsX2J5dGVzGAMgASgBSAGIAQESHQoQYnl0ZXNfcGVyX3NlY29uZBgEIAEoAUgCiAEBEiwKCXJlbWFpbmluZxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgVmaWxlcxgGIAMoCzIbLnBhc3NlcmVsbGUudjEuRmlsZVByb2dyZXNzQhIKEF9jb21wbGV0ZWRfYnl0ZXNCDgoMX3RvdGFsX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kIkoKDEZpbGVQcm9ncmVzcxIMCgRuYW1lGAEgASgJEhcKD2NvbXBsZXRlZF9ieXRlcxgCIAEoARITCgt0b3RhbF9ieXRlcxgDIAEoASKWAwoJT3BlcmF0aW9uEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbktpbmQSDQoFbW9kZWwYAyABKAkSLAoFc3RhdGUYBCABKA4yHS5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvblN0YXRlEjIKCHByb2dyZXNzGAUgASgLMiAucGFzc2VyZWxsZS52MS5PcGVyYXRpb25Qcm9ncmVzcxIpCgVlcnJvchgGIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKC2ZyZWVkX2J5dGVzGAkgASgBSACIAQESKgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOCgxfZnJlZWRfYnl0ZXMiUgoLTW9kZWxTb3VyY2USDAoEa2luZBgBIAEoCRISCgpyZXBvc2l0b3J5GAIgASgJEhAKCHJldmlzaW9uGAMgASgJEg8KB2xpY2Vuc2UYBCABKAkihQYKBU1vZGVsEgsKA2tleRgBIAEoCRIPCgdhbGlhc2VzGAIgAygJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRItCgpjYXBhYmlsaXR5GAQgASgOMhkucGFzc2VyZWxsZS52MS5DYXBhYmlsaXR5Eg4KBmVuZ2luZRgFIAEoCRIqCgZzb3VyY2UYBiABKAsyGi5wYXNzZXJlbGxlLnYxLk1vZGVsU291cmNlEigKBXN0YXRlGAcgASgOMhkucGFzc2VyZWxsZS52MS5Nb2RlbFN0YXRlEhgKEGFydGlmYWN0c19jYWNoZWQYCCABKAgSFAoMY2FjaGVkX2J5dGVzGAkgASgBEhMKC3RvdGFsX2J5dGVzGAogASgBEigKCHJlcGxpY2FzGAsgAygLMhYucGFzc2VyZWxsZS52MS5SZXBsaWNhEhUKDXNlbGVjdGVkX2dwdXMYDCADKA0SKwoJb3BlcmF0aW9uGA0gASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24SLgoKbGFzdF9lcnJvchgOIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSDgoGbm90aWNlGA8gASgJEhEKCWxhbmd1YWdlcxgQIAMoCRIVCg1kZW1vbnN0cmF0aW9uGBEgASgIEg4KBnBpbm5lZBgSIAEoCBIuCgtpZGxlX3VubG9hZBgTIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgxsYXN0X3VzZWRfYXQYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3N0YXRlX3NpbmNlGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFzZWxlY3RlZF9yZXBsaWNhcxgWIAEoDRIYChBncHVzX3Blcl9yZXBsaWNhGBcgASgNEigKB29wdGlvbnMYGCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhQKDGxvYWRfb3B0aW9ucxgZIAMoCSKKAgoHUmVwbGljYRIKCgJpZBgBIAEoCRIMCgRncHVzGAIgAygNEhgKEHJ1bm5pbmdfcmVxdWVzdHMYAyABKA0SGAoQd2FpdGluZ19yZXF1ZXN0cxgEIAEoDRITCgttYXhfcnVubmluZxgFIAEoDRITCgttYXhfd2FpdGluZxgGIAEoDRIWCg5yZXNpZGVudF9ieXRlcxgHIAEoARIsCghyZWFkeV9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDcGlkGAkgASgNEg4KBmFzbGVlcBgKIAEoCBIWCglncHVfYnl0ZXMYCyABKAFIAIgBAUIMCgpfZ3B1X2J5dGVzIvoCCgNHcHUSDQoFaW5kZXgYASABKA0SDAoEbmFtZRgCIAEoCRITCgt0b3RhbF9ieXRlcxgDIAEoARISCgp1c2VkX2J5dGVzGAQgASgBEhsKE3V0aWxpemF0aW9uX3BlcmNlbnQYBSABKAESGwoTdGVtcGVyYXR1cmVfY2Vsc2l1cxgGIAEoARITCgtwb3dlcl93YXR0cxgHIAEoARIQCghyZXBsaWNhcxgIIAMoCRIMCgR1dWlkGAkgASgJEhIKCmZyZWVfYnl0ZXMYCiABKAESFwoPYXZhaWxhYmxlX2J5dGVzGAsgASgBEicKBmxlYXNlcxgMIAMoCzIXLnBhc3NlcmVsbGUudjEuR3B1TGVhc2USFQoNZm9yZWlnbl9ieXRlcxgNIAEoARIsCglwcm9jZXNzZXMYDiADKAsyGS5wYXNzZXJlbGxlLnYxLkdwdVByb2Nlc3MSDQoFZGlydHkYDyABKAgSFAoMZGlydHlfcmVhc29uGBAgASgJIkYKCEdwdUxlYXNlEg8KB3JlcGxpY2EYASABKAkSFgoOcmVzZXJ2ZWRfYnl0ZXMYAiABKAESEQoJZXhjbHVzaXZlGAMgASgIIlIKCkdwdVByb2Nlc3MSCwoDcGlkGAEgASgNEhcKCnVzZWRfYnl0ZXMYAiABKAFIAIgBARIPCgdyZXBsaWNhGAMgASgJQg0KC191c2VkX2J5dGVzIusBCgRIb3N0EhMKC2NwdV9wZXJjZW50GAEgASgBEhEKCWNwdV9jb3VudBgCIAEoDRIaChJtZW1vcnlfdG90YWxfYnl0ZXMYAyABKAESGQoRbWVtb3J5X3VzZWRfYnl0ZXMYBCABKAESHgoWY2FjaGVfZGlza190b3RhbF9ieXRlcxgFIAEoARIdChVjYWNoZV9kaXNrX2ZyZWVfYnl0ZXMYBiABKAESGAoQY2FjaGVfdXNlZF9ieXRlcxgHIAEoARIUCgxyZWFkeV9tb2RlbHMYCCABKA0SFQoNY2FjaGVkX21vZGVscxgJIAEoDSJMCg1TZXJ2ZXJQcm9jZXNzEgwKBG5hbWUYASABKAkSCwoDcGlkGAIgASgNEhAKCHJlc3RhcnRzGAMgASgNEg4KBmJyb2tlbhgEIAEoCCL1AgoGU3RhdHVzEi8KC29ic2VydmVkX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdwcm9maWxlGAIgASgJEhYKDnByb2ZpbGVfbm90aWNlGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSJAoGbW9kZWxzGAUgAygLMhQucGFzc2VyZWxsZS52MS5Nb2RlbBIgCgRncHVzGAYgAygLMhIucGFzc2VyZWxsZS52MS5HcHUSIQoEaG9zdBgHIAEoCzITLnBhc3NlcmVsbGUudjEuSG9zdBIYChBhcGlfa2V5X3JlcXVpcmVkGAggASgIEhoKEmFkbWluX2tleV9yZXF1aXJlZBgJIAEoCBIvCglwcm9jZXNzZXMYCiADKAsyHC5wYXNzZXJlbGxlLnYxLlNlcnZlclByb2Nlc3MSLgoKc3RhcnRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEgoQR2V0U3RhdHVzUmVxdWVzdCI6ChFHZXRTdGF0dXNSZXNwb25zZRIlCgZzdGF0dXMYASABKAsyFS5wYXNzZXJlbGxlLnYxLlN0YXR1cyJBChJXYXRjaFN0YXR1c1JlcXVlc3QSKwoIaW50ZXJ2YWwYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iTgoTV2F0Y2hTdGF0dXNSZXNwb25zZRIlCgZzdGF0dXMYASABKAsyFS5wYXNzZXJlbGxlLnYxLlN0YXR1cxIQCghzZXF1ZW5jZRgCIAEoDSI6ChFMaXN0TW9kZWxzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCSJTChJMaXN0TW9kZWxzUmVzcG9uc2USJAoGbW9kZWxzGAEgAygLMhQucGFzc2VyZWxsZS52MS5Nb2RlbBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiGAoWR2V0Q2FwYWJpbGl0aWVzUmVxdWVzdCLAAQoXR2V0Q2FwYWJpbGl0aWVzUmVzcG9uc2USDwoHcHJvZmlsZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEiUKBmxpbWl0cxgDIAEoCzIVLnBhc3NlcmVsbGUudjEuTGltaXRzEjAKBm1vZGVscxgEIAMoCzIgLnBhc3NlcmVsbGUudjEuTW9kZWxDYXBhYmlsaXRpZXMSKgoJZW5kcG9pbnRzGAUgAygLMhcucGFzc2VyZWxsZS52MS5FbmRwb2ludCLfAQoGTGltaXRzEicKBGNoYXQYASABKAsyGS5wYXNzZXJlbGxlLnYxLkNoYXRMaW1pdHMSKQoFYXVkaW8YAiABKAsyGi5wYXNzZXJlbGxlLnYxLkF1ZGlvTGltaXRzEhsKE21heF9qc29uX2JvZHlfYnl0ZXMYAyABKAESLAoJbG9hZF93YWl0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjYKE21heF9zdHJlYW1fZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ihQEKCkNoYXRMaW1pdHMSFAoMbWF4X21lc3NhZ2VzGAEgASgNEhIKCm1heF90b2tlbnMYAiABKA0SDQoFbWF4X24YAyABKA0SEAoIbWF4X3N0b3AYBCABKA0SGAoQbWF4X3RvcF9sb2dwcm9icxgFIAEoDRISCgptYXhfaW1hZ2VzGAYgASgNIqEFCgtBdWRpb0xpbWl0cxIYChBtYXhfdXBsb2FkX2J5dGVzGAEgASgBEhkKEW1heF9tZXNzYWdlX2J5dGVzGAIgASgBEi8KDG1heF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdChVtaW5fc2FtcGxlX3JhdGVfaGVydHoYBCABKA0SHQoVbWF4X3NhbXBsZV9yYXRlX2hlcnR6GAUgASgNEhQKDG1heF9jaGFubmVscxgGIAEoDRI1ChJtYXhfc3RyZWFtX3NpbGVuY2UYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRbWF4X2RlY29kZWRfYnl0ZXMYCCABKAESFAoMbWF4X3NwZWFrZXJzGAkgASgNEh0KFW1heF9wcm9tcHRfY2hhcmFjdGVycxgKIAEoDRIYChBtYXhfbGl2ZV9zdHJlYW1zGAsgASgNEjMKEGVuZHBvaW50X3NpbGVuY2UYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWluX2VuZHBvaW50X3NpbGVuY2UYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWF4X2VuZHBvaW50X3NpbGVuY2UYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJdXR0ZXJhbmNlGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1pbl91dHRlcmFuY2UYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWF4X3V0dGVyYW5jZRgRIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKdAQoRTW9kZWxDYXBhYmlsaXRpZXMSCwoDa2V5GAEgASgJEg8KB2FsaWFzZXMYAiADKAkSLQoKY2FwYWJpbGl0eRgDIAEoDjIZLnBhc3NlcmVsbGUudjEuQ2FwYWJpbGl0eRIQCghmZWF0dXJlcxgEIAMoCRIRCglsYW5ndWFnZXMYBSADKAkSFgoOY29udGV4dF90b2tlbnMYBiABKA0iXwoIRW5kcG9pbnQSDAoEbmFtZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRwb3J0GAQgASgNEgwKBHBhdGgYBSABKAkSCwoDdXJsGAYgASgJIjMKFERvd25sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiRAoVRG93bmxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIu4BChBMb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SDAoEd2FpdBgDIAEoCBIVCghyZXBsaWNhcxgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnBpbm5lZBgGIAEoCEgBiAEBEi4KC2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCW1ha2Vfcm9vbRgIIAEoCEILCglfcmVwbGljYXNCCQoHX3Bpbm5lZCJAChFMb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJ9ChBDaGVja0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SFQoIcmVwbGljYXMYAyABKA1IAIgBARIoCgdvcHRpb25zGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEILCglfcmVwbGljYXMitAEKEUNoZWNrTG9hZFJlc3BvbnNlEgwKBGZpdHMYASABKAgSKQoFZXJyb3IYAiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEicKBGdwdXMYAyADKAsyGS5wYXNzZXJlbGxlLnYxLkdwdVZlcmRpY3QSEQoJZXZpY3Rpb25zGAQgAygJEhAKCHJlcGxpY2FzGAUgASgNEhgKEGdwdXNfcGVyX3JlcGxpY2EYBiABKA0i+AEKCkdwdVZlcmRpY3QSDQoFaW5kZXgYASABKA0SDwoHcmVwbGljYRgCIAEoCRIMCgRmaXRzGAMgASgIEg4KBnJlYXNvbhgEIAEoCRITCgt0b3RhbF9ieXRlcxgFIAEoARISCgpmcmVlX2J5dGVzGAYgASgBEhcKD2F2YWlsYWJsZV9ieXRlcxgHIAEoARIUCgxuZWVkZWRfYnl0ZXMYCCABKAESFQoNd2VpZ2h0c19ieXRlcxgJIAEoARIVCg13b3JraW5nX2J5dGVzGAogASgBEhUKDXJlc2VydmVfYnl0ZXMYCyABKAESDwoHaG9sZGVycxgMIAMoCSI/ChFTbGVlcE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgR3YWl0GAIgASgIEg0KBWxldmVsGAMgASgNIkEKElNsZWVwTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiIvChBXYWtlTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiQAoRV2FrZU1vZGVsUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24iQAoSVW5sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgSDQoFZm9yY2UYAyABKAgiQgoTVW5sb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiIuChZDYW5jZWxPcGVyYXRpb25SZXF1ZXN0EhQKDG9wZXJhdGlvbl9pZBgBIAEoCSJGChdDYW5jZWxPcGVyYXRpb25SZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJNChVMaXN0T3BlcmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkSDQoFbW9kZWwYAyABKAkiXwoWTGlzdE9wZXJhdGlvbnNSZXNwb25zZRIsCgpvcGVyYXRpb25zGAEgAygLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkYKEVN0cmVhbUxvZ3NSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEhIKCnRhaWxfbGluZXMYAiABKA0SDgoGZm9sbG93GAMgASgIIiMKElN0cmVhbUxvZ3NSZXNwb25zZRINCgVsaW5lcxgBIAMoCSpwCgpDYXBhYmlsaXR5EhoKFkNBUEFCSUxJVFlfVU5TUEVDSUZJRUQQABITCg9DQVBBQklMSVRZX0NIQVQQARIZChVDQVBBQklMSVRZX1RSQU5TQ1JJQkUQAhIWChJDQVBBQklMSVRZX0RJQVJJWkUQAyreAQoKTW9kZWxTdGF0ZRIbChdNT0RFTF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF01PREVMX1NUQVRFX1VOQVZBSUxBQkxFEAESGwoXTU9ERUxfU1RBVEVfRE9XTkxPQURJTkcQAhIWChJNT0RFTF9TVEFURV9DQUNIRUQQAxIXChNNT0RFTF9TVEFURV9MT0FESU5HEAQSFQoRTU9ERUxfU1RBVEVfUkVBRFkQBRIWChJNT0RFTF9TVEFURV9BU0xFRVAQBhIZChVNT0RFTF9TVEFURV9VTkxPQURJTkcQByrPAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhsKF09QRVJBVElPTl9LSU5EX0RPV05MT0FEEAESFwoTT1BFUkFUSU9OX0tJTkRfTE9BRBACEhkKFU9QRVJBVElPTl9LSU5EX1VOTE9BRBADEhoKFk9QRVJBVElPTl9LSU5EX1JFU1RBUlQQBBIYChRPUEVSQVRJT05fS0lORF9TTEVFUBAFEhcKE09QRVJBVElPTl9LSU5EX1dBS0UQBiqoAQoOT3BlcmF0aW9uU3RhdGUSHwobT1BFUkFUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1BFUkFUSU9OX1NUQVRFX1JVTk5JTkcQARIdChlPUEVSQVRJT05fU1RBVEVfU1VDQ0VFREVEEAISGgoWT1BFUkFUSU9OX1NUQVRFX0ZBSUxFRBADEh0KGU9QRVJBVElPTl9TVEFURV9DQU5DRUxMRUQQBDKvDAoMQWRtaW5TZXJ2aWNlEmkKCUdldFN0YXR1cxIfLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9zdGF0dXMSVgoLV2F0Y2hTdGF0dXMSIS5wYXNzZXJlbGxlLnYxLldhdGNoU3RhdHVzUmVxdWVzdBoiLnBhc3NlcmVsbGUudjEuV2F0Y2hTdGF0dXNSZXNwb25zZTABEmwKCkxpc3RNb2RlbHMSIC5wYXNzZXJlbGxlLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9tb2RlbHMSewoPR2V0Q2FwYWJpbGl0aWVzEiUucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXF1ZXN0GiYucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2NhcGFiaWxpdGllcxKJAQoNRG93bmxvYWRNb2RlbBIjLnBhc3NlcmVsbGUudjEuRG93bmxvYWRNb2RlbFJlcXVlc3QaJC5wYXNzZXJlbGxlLnYxLkRvd25sb2FkTW9kZWxSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL2FkbWluL21vZGVscy97bW9kZWx9L2Rvd25sb2FkEnkKCUxvYWRNb2RlbBIfLnBhc3NlcmVsbGUudjEuTG9hZE1vZGVsUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuTG9hZE1vZGVsUmVzcG9uc2UiKYLT5JMCIzoBKiIeL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9sb2FkEn4KCUNoZWNrTG9hZBIfLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVzcG9uc2UiLoLT5JMCKDoBKiIjL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9wcmVmbGlnaHQSfQoKU2xlZXBNb2RlbBIgLnBhc3NlcmVsbGUudjEuU2xlZXBNb2RlbFJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlNsZWVwTW9kZWxSZXNwb25zZSIqgtPkkwIkOgEqIh8vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3NsZWVwEnkKCVdha2VNb2RlbBIfLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVzcG9uc2UiKYLT5JMCIzoBKiIeL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS93YWtlEoEBCgtVbmxvYWRNb2RlbBIhLnBhc3NlcmVsbGUudjEuVW5sb2FkTW9kZWxSZXF1ZXN0GiIucGFzc2VyZWxsZS52MS5VbmxvYWRNb2RlbFJlc3BvbnNlIiuC0+STAiU6ASoiIC9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vdW5sb2FkEpgBCg9DYW5jZWxPcGVyYXRpb24SJS5wYXNzZXJlbGxlLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaJi5wYXNzZXJlbGxlLnYxLkNhbmNlbE9wZXJhdGlvblJlc3BvbnNlIjaC0+STAjA6ASoiKy9hcGkvYWRtaW4vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfS9jYW5jZWwSfAoOTGlzdE9wZXJhdGlvbnMSJC5wYXNzZXJlbGxlLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBolLnBhc3NlcmVsbGUudjEuTGlzdE9wZXJhdGlvbnNSZXNwb25zZSIdgtPkkwIXEhUvYXBpL2FkbWluL29wZXJhdGlvbnMSUwoKU3RyZWFtTG9ncxIgLnBhc3NlcmVsbGUudjEuU3RyZWFtTG9nc1JlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlN0cmVhbUxvZ3NSZXNwb25zZTABMskBCgxQcm9iZVNlcnZpY2USXwoOQ2hlY2tSZWFkaW5lc3MSJC5wYXNzZXJlbGxlLnYxLkNoZWNrUmVhZGluZXNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiD4LT5JMCCRIHL3JlYWR5ejABElgKCkdldE1ldHJpY3MSIC5wYXNzZXJlbGxlLnYxLkdldE1ldHJpY3NSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIQgtPkkwIKEggvbWV0cmljczABYgZwcm90bzM", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdCJfCgtFcnJvckRldGFpbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijAIKEU9wZXJhdGlvblByb2dyZXNzEg0KBXBoYXNlGAEgASgJEhwKD2NvbXBsZXRlZF9ieXRlcxgCIAEoAUgAiAEBEhgKC3RvdGFsX2J5dGVzGAMgASgBSAGIAQESHQoQYnl0ZXNfcGVyX3NlY29uZBgEIAEoAUgCiAEBEiwKCXJlbWFpbmluZxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgVmaWxlcxgGIAMoCzIbLnBhc3NlcmVsbGUudjEuRmlsZVByb2dyZXNzQhIKEF9jb21wbGV0ZWRfYnl0ZXNCDgoMX3RvdGFsX2J5dGVzQhMKEV9ieXRlc19wZXJfc2Vjb25kIkoKDEZpbGVQcm9ncmVzcxIMCgRuYW1lGAEgASgJEhcKD2NvbXBsZXRlZF9ieXRlcxgCIAEoARITCgt0b3RhbF9ieXRlcxgDIAEoASKWAwoJT3BlcmF0aW9uEgoKAmlkGAEgASgJEioKBGtpbmQYAiABKA4yHC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbktpbmQSDQoFbW9kZWwYAyABKAkSLAoFc3RhdGUYBCABKA4yHS5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvblN0YXRlEjIKCHByb2dyZXNzGAUgASgLMiAucGFzc2VyZWxsZS52MS5PcGVyYXRpb25Qcm9ncmVzcxIpCgVlcnJvchgGIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSLgoKc3RhcnRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKC2ZyZWVkX2J5dGVzGAkgASgBSACIAQESKgoHZWxhcHNlZBgKIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIOCgxfZnJlZWRfYnl0ZXMiUgoLTW9kZWxTb3VyY2USDAoEa2luZBgBIAEoCRISCgpyZXBvc2l0b3J5GAIgASgJEhAKCHJldmlzaW9uGAMgASgJEg8KB2xpY2Vuc2UYBCABKAkitAYKBU1vZGVsEgsKA2tleRgBIAEoCRIPCgdhbGlhc2VzGAIgAygJEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRItCgpjYXBhYmlsaXR5GAQgASgOMhkucGFzc2VyZWxsZS52MS5DYXBhYmlsaXR5Eg4KBmVuZ2luZRgFIAEoCRIqCgZzb3VyY2UYBiABKAsyGi5wYXNzZXJlbGxlLnYxLk1vZGVsU291cmNlEigKBXN0YXRlGAcgASgOMhkucGFzc2VyZWxsZS52MS5Nb2RlbFN0YXRlEhgKEGFydGlmYWN0c19jYWNoZWQYCCABKAgSFAoMY2FjaGVkX2J5dGVzGAkgASgBEhMKC3RvdGFsX2J5dGVzGAogASgBEigKCHJlcGxpY2FzGAsgAygLMhYucGFzc2VyZWxsZS52MS5SZXBsaWNhEhUKDXNlbGVjdGVkX2dwdXMYDCADKA0SKwoJb3BlcmF0aW9uGA0gASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24SLgoKbGFzdF9lcnJvchgOIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSDgoGbm90aWNlGA8gASgJEhEKCWxhbmd1YWdlcxgQIAMoCRIVCg1kZW1vbnN0cmF0aW9uGBEgASgIEg4KBnBpbm5lZBgSIAEoCBIuCgtpZGxlX3VubG9hZBgTIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgxsYXN0X3VzZWRfYXQYFCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3N0YXRlX3NpbmNlGBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFzZWxlY3RlZF9yZXBsaWNhcxgWIAEoDRIYChBncHVzX3Blcl9yZXBsaWNhGBcgASgNEigKB29wdGlvbnMYGCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhQKDGxvYWRfb3B0aW9ucxgZIAMoCRItCgZtZW1vcnkYGiABKAsyHS5wYXNzZXJlbGxlLnYxLk1lbW9yeUVzdGltYXRlIlUKDk1lbW9yeUVzdGltYXRlEhUKDXdlaWdodHNfYnl0ZXMYASABKAESFQoNd29ya2luZ19ieXRlcxgCIAEoARIVCg1yZXNlcnZlX2J5dGVzGAMgASgBIooCCgdSZXBsaWNhEgoKAmlkGAEgASgJEgwKBGdwdXMYAiADKA0SGAoQcnVubmluZ19yZXF1ZXN0cxgDIAEoDRIYChB3YWl0aW5nX3JlcXVlc3RzGAQgASgNEhMKC21heF9ydW5uaW5nGAUgASgNEhMKC21heF93YWl0aW5nGAYgASgNEhYKDnJlc2lkZW50X2J5dGVzGAcgASgBEiwKCHJlYWR5X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNwaWQYCSABKA0SDgoGYXNsZWVwGAogASgIEhYKCWdwdV9ieXRlcxgLIAEoAUgAiAEBQgwKCl9ncHVfYnl0ZXMi+gIKA0dwdRINCgVpbmRleBgBIAEoDRIMCgRuYW1lGAIgASgJEhMKC3RvdGFsX2J5dGVzGAMgASgBEhIKCnVzZWRfYnl0ZXMYBCABKAESGwoTdXRpbGl6YXRpb25fcGVyY2VudBgFIAEoARIbChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAYgASgBEhMKC3Bvd2VyX3dhdHRzGAcgASgBEhAKCHJlcGxpY2FzGAggAygJEgwKBHV1aWQYCSABKAkSEgoKZnJlZV9ieXRlcxgKIAEoARIXCg9hdmFpbGFibGVfYnl0ZXMYCyABKAESJwoGbGVhc2VzGAwgAygLMhcucGFzc2VyZWxsZS52MS5HcHVMZWFzZRIVCg1mb3JlaWduX2J5dGVzGA0gASgBEiwKCXByb2Nlc3NlcxgOIAMoCzIZLnBhc3NlcmVsbGUudjEuR3B1UHJvY2VzcxINCgVkaXJ0eRgPIAEoCBIUCgxkaXJ0eV9yZWFzb24YECABKAkiRgoIR3B1TGVhc2USDwoHcmVwbGljYRgBIAEoCRIWCg5yZXNlcnZlZF9ieXRlcxgCIAEoARIRCglleGNsdXNpdmUYAyABKAgiUgoKR3B1UHJvY2VzcxILCgNwaWQYASABKA0SFwoKdXNlZF9ieXRlcxgCIAEoAUgAiAEBEg8KB3JlcGxpY2EYAyABKAlCDQoLX3VzZWRfYnl0ZXMi6wEKBEhvc3QSEwoLY3B1X3BlcmNlbnQYASABKAESEQoJY3B1X2NvdW50GAIgASgNEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgEIAEoARIeChZjYWNoZV9kaXNrX3RvdGFsX2J5dGVzGAUgASgBEh0KFWNhY2hlX2Rpc2tfZnJlZV9ieXRlcxgGIAEoARIYChBjYWNoZV91c2VkX2J5dGVzGAcgASgBEhQKDHJlYWR5X21vZGVscxgIIAEoDRIVCg1jYWNoZWRfbW9kZWxzGAkgASgNIkwKDVNlcnZlclByb2Nlc3MSDAoEbmFtZRgBIAEoCRILCgNwaWQYAiABKA0SEAoIcmVzdGFydHMYAyABKA0SDgoGYnJva2VuGAQgASgIIvUCCgZTdGF0dXMSLwoLb2JzZXJ2ZWRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3Byb2ZpbGUYAiABKAkSFgoOcHJvZmlsZV9ub3RpY2UYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIkCgZtb2RlbHMYBSADKAsyFC5wYXNzZXJlbGxlLnYxLk1vZGVsEiAKBGdwdXMYBiADKAsyEi5wYXNzZXJlbGxlLnYxLkdwdRIhCgRob3N0GAcgASgLMhMucGFzc2VyZWxsZS52MS5Ib3N0EhgKEGFwaV9rZXlfcmVxdWlyZWQYCCABKAgSGgoSYWRtaW5fa2V5X3JlcXVpcmVkGAkgASgIEi8KCXByb2Nlc3NlcxgKIAMoCzIcLnBhc3NlcmVsbGUudjEuU2VydmVyUHJvY2VzcxIuCgpzdGFydGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCISChBHZXRTdGF0dXNSZXF1ZXN0IjoKEUdldFN0YXR1c1Jlc3BvbnNlEiUKBnN0YXR1cxgBIAEoCzIVLnBhc3NlcmVsbGUudjEuU3RhdHVzIkEKEldhdGNoU3RhdHVzUmVxdWVzdBIrCghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJOChNXYXRjaFN0YXR1c1Jlc3BvbnNlEiUKBnN0YXR1cxgBIAEoCzIVLnBhc3NlcmVsbGUudjEuU3RhdHVzEhAKCHNlcXVlbmNlGAIgASgNIjoKEUxpc3RNb2RlbHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIlMKEkxpc3RNb2RlbHNSZXNwb25zZRIkCgZtb2RlbHMYASADKAsyFC5wYXNzZXJlbGxlLnYxLk1vZGVsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIYChZHZXRDYXBhYmlsaXRpZXNSZXF1ZXN0IsABChdHZXRDYXBhYmlsaXRpZXNSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJQoGbGltaXRzGAMgASgLMhUucGFzc2VyZWxsZS52MS5MaW1pdHMSMAoGbW9kZWxzGAQgAygLMiAucGFzc2VyZWxsZS52MS5Nb2RlbENhcGFiaWxpdGllcxIqCgllbmRwb2ludHMYBSADKAsyFy5wYXNzZXJlbGxlLnYxLkVuZHBvaW50IqkCCgZMaW1pdHMSJwoEY2hhdBgBIAEoCzIZLnBhc3NlcmVsbGUudjEuQ2hhdExpbWl0cxIpCgVhdWRpbxgCIAEoCzIaLnBhc3NlcmVsbGUudjEuQXVkaW9MaW1pdHMSGwoTbWF4X2pzb25fYm9keV9ieXRlcxgDIAEoARIsCglsb2FkX3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTbWF4X3N0cmVhbV9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxtYXhfcmVwbGljYXMYBiABKA0SMgoPbWF4X2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoUBCgpDaGF0TGltaXRzEhQKDG1heF9tZXNzYWdlcxgBIAEoDRISCgptYXhfdG9rZW5zGAIgASgNEg0KBW1heF9uGAMgASgNEhAKCG1heF9zdG9wGAQgASgNEhgKEG1heF90b3BfbG9ncHJvYnMYBSABKA0SEgoKbWF4X2ltYWdlcxgGIAEoDSKhBQoLQXVkaW9MaW1pdHMSGAoQbWF4X3VwbG9hZF9ieXRlcxgBIAEoARIZChFtYXhfbWVzc2FnZV9ieXRlcxgCIAEoARIvCgxtYXhfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoVbWluX3NhbXBsZV9yYXRlX2hlcnR6GAQgASgNEh0KFW1heF9zYW1wbGVfcmF0ZV9oZXJ0ehgFIAEoDRIUCgxtYXhfY2hhbm5lbHMYBiABKA0SNQoSbWF4X3N0cmVhbV9zaWxlbmNlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhkKEW1heF9kZWNvZGVkX2J5dGVzGAggASgBEhQKDG1heF9zcGVha2VycxgJIAEoDRIdChVtYXhfcHJvbXB0X2NoYXJhY3RlcnMYCiABKA0SGAoQbWF4X2xpdmVfc3RyZWFtcxgLIAEoDRIzChBlbmRwb2ludF9zaWxlbmNlGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1pbl9lbmRwb2ludF9zaWxlbmNlGA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1heF9lbmRwb2ludF9zaWxlbmNlGA4gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXV0dGVyYW5jZRgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1taW5fdXR0ZXJhbmNlGBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24inQEKEU1vZGVsQ2FwYWJpbGl0aWVzEgsKA2tleRgBIAEoCRIPCgdhbGlhc2VzGAIgAygJEi0KCmNhcGFiaWxpdHkYAyABKA4yGS5wYXNzZXJlbGxlLnYxLkNhcGFiaWxpdHkSEAoIZmVhdHVyZXMYBCADKAkSEQoJbGFuZ3VhZ2VzGAUgAygJEhYKDmNvbnRleHRfdG9rZW5zGAYgASgNIl8KCEVuZHBvaW50EgwKBG5hbWUYASABKAkSDgoGbWV0aG9kGAIgASgJEgwKBGhvc3QYAyABKAkSDAoEcG9ydBgEIAEoDRIMCgRwYXRoGAUgASgJEgsKA3VybBgGIAEoCSIzChREb3dubG9hZE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgR3YWl0GAIgASgIIkQKFURvd25sb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiLuAQoQTG9hZE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgRncHVzGAIgAygNEgwKBHdhaXQYAyABKAgSFQoIcmVwbGljYXMYBCABKA1IAIgBARIoCgdvcHRpb25zGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBITCgZwaW5uZWQYBiABKAhIAYgBARIuCgtpZGxlX3VubG9hZBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgltYWtlX3Jvb20YCCABKAhCCwoJX3JlcGxpY2FzQgkKB19waW5uZWQiQAoRTG9hZE1vZGVsUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24ifQoQQ2hlY2tMb2FkUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgRncHVzGAIgAygNEhUKCHJlcGxpY2FzGAMgASgNSACIAQESKAoHb3B0aW9ucxgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCCwoJX3JlcGxpY2FzIrQBChFDaGVja0xvYWRSZXNwb25zZRIMCgRmaXRzGAEgASgIEikKBWVycm9yGAIgASgLMhoucGFzc2VyZWxsZS52MS5FcnJvckRldGFpbBInCgRncHVzGAMgAygLMhkucGFzc2VyZWxsZS52MS5HcHVWZXJkaWN0EhEKCWV2aWN0aW9ucxgEIAMoCRIQCghyZXBsaWNhcxgFIAEoDRIYChBncHVzX3Blcl9yZXBsaWNhGAYgASgNIvgBCgpHcHVWZXJkaWN0Eg0KBWluZGV4GAEgASgNEg8KB3JlcGxpY2EYAiABKAkSDAoEZml0cxgDIAEoCBIOCgZyZWFzb24YBCABKAkSEwoLdG90YWxfYnl0ZXMYBSABKAESEgoKZnJlZV9ieXRlcxgGIAEoARIXCg9hdmFpbGFibGVfYnl0ZXMYByABKAESFAoMbmVlZGVkX2J5dGVzGAggASgBEhUKDXdlaWdodHNfYnl0ZXMYCSABKAESFQoNd29ya2luZ19ieXRlcxgKIAEoARIVCg1yZXNlcnZlX2J5dGVzGAsgASgBEg8KB2hvbGRlcnMYDCADKAkiPwoRU2xlZXBNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCBINCgVsZXZlbBgDIAEoDSJBChJTbGVlcE1vZGVsUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24iLwoQV2FrZU1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgR3YWl0GAIgASgIIkAKEVdha2VNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIkAKElVubG9hZE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgR3YWl0GAIgASgIEg0KBWZvcmNlGAMgASgIIkIKE1VubG9hZE1vZGVsUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24iLgoWQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBIUCgxvcGVyYXRpb25faWQYASABKAkiRgoXQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24iTQoVTGlzdE9wZXJhdGlvbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEg0KBW1vZGVsGAMgASgJIl8KFkxpc3RPcGVyYXRpb25zUmVzcG9uc2USLAoKb3BlcmF0aW9ucxgBIAMoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJGChFTdHJlYW1Mb2dzUmVxdWVzdBINCgVtb2RlbBgBIAEoCRISCgp0YWlsX2xpbmVzGAIgASgNEg4KBmZvbGxvdxgDIAEoCCIjChJTdHJlYW1Mb2dzUmVzcG9uc2USDQoFbGluZXMYASADKAkqcAoKQ2FwYWJpbGl0eRIaChZDQVBBQklMSVRZX1VOU1BFQ0lGSUVEEAASEwoPQ0FQQUJJTElUWV9DSEFUEAESGQoVQ0FQQUJJTElUWV9UUkFOU0NSSUJFEAISFgoSQ0FQQUJJTElUWV9ESUFSSVpFEAMq3gEKCk1vZGVsU3RhdGUSGwoXTU9ERUxfU1RBVEVfVU5TUEVDSUZJRUQQABIbChdNT0RFTF9TVEFURV9VTkFWQUlMQUJMRRABEhsKF01PREVMX1NUQVRFX0RPV05MT0FESU5HEAISFgoSTU9ERUxfU1RBVEVfQ0FDSEVEEAMSFwoTTU9ERUxfU1RBVEVfTE9BRElORxAEEhUKEU1PREVMX1NUQVRFX1JFQURZEAUSFgoSTU9ERUxfU1RBVEVfQVNMRUVQEAYSGQoVTU9ERUxfU1RBVEVfVU5MT0FESU5HEAcqzwEKDU9wZXJhdGlvbktpbmQSHgoaT1BFUkFUSU9OX0tJTkRfVU5TUEVDSUZJRUQQABIbChdPUEVSQVRJT05fS0lORF9ET1dOTE9BRBABEhcKE09QRVJBVElPTl9LSU5EX0xPQUQQAhIZChVPUEVSQVRJT05fS0lORF9VTkxPQUQQAxIaChZPUEVSQVRJT05fS0lORF9SRVNUQVJUEAQSGAoUT1BFUkFUSU9OX0tJTkRfU0xFRVAQBRIXChNPUEVSQVRJT05fS0lORF9XQUtFEAYqqAEKDk9wZXJhdGlvblN0YXRlEh8KG09QRVJBVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhsKF09QRVJBVElPTl9TVEFURV9SVU5OSU5HEAESHQoZT1BFUkFUSU9OX1NUQVRFX1NVQ0NFRURFRBACEhoKFk9QRVJBVElPTl9TVEFURV9GQUlMRUQQAxIdChlPUEVSQVRJT05fU1RBVEVfQ0FOQ0VMTEVEEAQyrwwKDEFkbWluU2VydmljZRJpCglHZXRTdGF0dXMSHy5wYXNzZXJlbGxlLnYxLkdldFN0YXR1c1JlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLkdldFN0YXR1c1Jlc3BvbnNlIhmC0+STAhMSES9hcGkvYWRtaW4vc3RhdHVzElYKC1dhdGNoU3RhdHVzEiEucGFzc2VyZWxsZS52MS5XYXRjaFN0YXR1c1JlcXVlc3QaIi5wYXNzZXJlbGxlLnYxLldhdGNoU3RhdHVzUmVzcG9uc2UwARJsCgpMaXN0TW9kZWxzEiAucGFzc2VyZWxsZS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuTGlzdE1vZGVsc1Jlc3BvbnNlIhmC0+STAhMSES9hcGkvYWRtaW4vbW9kZWxzEnsKD0dldENhcGFiaWxpdGllcxIlLnBhc3NlcmVsbGUudjEuR2V0Q2FwYWJpbGl0aWVzUmVxdWVzdBomLnBhc3NlcmVsbGUudjEuR2V0Q2FwYWJpbGl0aWVzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9jYXBhYmlsaXRpZXMSiQEKDURvd25sb2FkTW9kZWwSIy5wYXNzZXJlbGxlLnYxLkRvd25sb2FkTW9kZWxSZXF1ZXN0GiQucGFzc2VyZWxsZS52MS5Eb3dubG9hZE1vZGVsUmVzcG9uc2UiLYLT5JMCJzoBKiIiL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9kb3dubG9hZBJ5CglMb2FkTW9kZWwSHy5wYXNzZXJlbGxlLnYxLkxvYWRNb2RlbFJlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLkxvYWRNb2RlbFJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vbG9hZBJ+CglDaGVja0xvYWQSHy5wYXNzZXJlbGxlLnYxLkNoZWNrTG9hZFJlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLkNoZWNrTG9hZFJlc3BvbnNlIi6C0+STAig6ASoiIy9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vcHJlZmxpZ2h0En0KClNsZWVwTW9kZWwSIC5wYXNzZXJlbGxlLnYxLlNsZWVwTW9kZWxSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5TbGVlcE1vZGVsUmVzcG9uc2UiKoLT5JMCJDoBKiIfL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9zbGVlcBJ5CglXYWtlTW9kZWwSHy5wYXNzZXJlbGxlLnYxLldha2VNb2RlbFJlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLldha2VNb2RlbFJlc3BvbnNlIimC0+STAiM6ASoiHi9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vd2FrZRKBAQoLVW5sb2FkTW9kZWwSIS5wYXNzZXJlbGxlLnYxLlVubG9hZE1vZGVsUmVxdWVzdBoiLnBhc3NlcmVsbGUudjEuVW5sb2FkTW9kZWxSZXNwb25zZSIrgtPkkwIlOgEqIiAvYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3VubG9hZBKYAQoPQ2FuY2VsT3BlcmF0aW9uEiUucGFzc2VyZWxsZS52MS5DYW5jZWxPcGVyYXRpb25SZXF1ZXN0GiYucGFzc2VyZWxsZS52MS5DYW5jZWxPcGVyYXRpb25SZXNwb25zZSI2gtPkkwIwOgEqIisvYXBpL2FkbWluL29wZXJhdGlvbnMve29wZXJhdGlvbl9pZH0vY2FuY2VsEnwKDkxpc3RPcGVyYXRpb25zEiQucGFzc2VyZWxsZS52MS5MaXN0T3BlcmF0aW9uc1JlcXVlc3QaJS5wYXNzZXJlbGxlLnYxLkxpc3RPcGVyYXRpb25zUmVzcG9uc2UiHYLT5JMCFxIVL2FwaS9hZG1pbi9vcGVyYXRpb25zElMKClN0cmVhbUxvZ3MSIC5wYXNzZXJlbGxlLnYxLlN0cmVhbUxvZ3NSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5TdHJlYW1Mb2dzUmVzcG9uc2UwATLJAQoMUHJvYmVTZXJ2aWNlEl8KDkNoZWNrUmVhZGluZXNzEiQucGFzc2VyZWxsZS52MS5DaGVja1JlYWRpbmVzc1JlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5Ig+C0+STAgkSBy9yZWFkeXowARJYCgpHZXRNZXRyaWNzEiAucGFzc2VyZWxsZS52MS5HZXRNZXRyaWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiEILT5JMCChIIL21ldHJpY3MwAWIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Sonde de disponibilité.
@@ -480,6 +480,13 @@ export type Model = Message<"passerelle.v1.Model"> & {
    * @generated from field: repeated string load_options = 25;
    */
   loadOptions: string[];
+
+  /**
+   * Mémoire qu'un exemplaire demande à chacun de ses GPU ; absente sans GPU.
+   *
+   * @generated from field: passerelle.v1.MemoryEstimate memory = 26;
+   */
+  memory?: MemoryEstimate | undefined;
 };
 
 /**
@@ -488,6 +495,41 @@ export type Model = Message<"passerelle.v1.Model"> & {
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_admin, 7);
+
+/**
+ * Mémoire demandée à un GPU, estimée avant tout chargement.
+ *
+ * @generated from message passerelle.v1.MemoryEstimate
+ */
+export type MemoryEstimate = Message<"passerelle.v1.MemoryEstimate"> & {
+  /**
+   * Poids, en octets ; 0 s'ils ne sont pas encore connus.
+   *
+   * @generated from field: double weights_bytes = 1;
+   */
+  weightsBytes: number;
+
+  /**
+   * Cache KV et activations, en octets.
+   *
+   * @generated from field: double working_bytes = 2;
+   */
+  workingBytes: number;
+
+  /**
+   * Contexte CUDA et bibliothèques, en octets.
+   *
+   * @generated from field: double reserve_bytes = 3;
+   */
+  reserveBytes: number;
+};
+
+/**
+ * Describes the message passerelle.v1.MemoryEstimate.
+ * Use `create(MemoryEstimateSchema)` to create a new message.
+ */
+export const MemoryEstimateSchema: GenMessage<MemoryEstimate> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 8);
 
 /**
  * Exemplaire chargé d'un modèle.
@@ -578,7 +620,7 @@ export type Replica = Message<"passerelle.v1.Replica"> & {
  * Use `create(ReplicaSchema)` to create a new message.
  */
 export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 8);
+  messageDesc(file_passerelle_v1_admin, 9);
 
 /**
  * GPU du serveur.
@@ -704,7 +746,7 @@ export type Gpu = Message<"passerelle.v1.Gpu"> & {
  * Use `create(GpuSchema)` to create a new message.
  */
 export const GpuSchema: GenMessage<Gpu> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 9);
+  messageDesc(file_passerelle_v1_admin, 10);
 
 /**
  * Bail : mémoire qu'un exemplaire réserve sur un GPU.
@@ -739,7 +781,7 @@ export type GpuLease = Message<"passerelle.v1.GpuLease"> & {
  * Use `create(GpuLeaseSchema)` to create a new message.
  */
 export const GpuLeaseSchema: GenMessage<GpuLease> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 10);
+  messageDesc(file_passerelle_v1_admin, 11);
 
 /**
  * Processus qui tient de la mémoire d'un GPU.
@@ -774,7 +816,7 @@ export type GpuProcess = Message<"passerelle.v1.GpuProcess"> & {
  * Use `create(GpuProcessSchema)` to create a new message.
  */
 export const GpuProcessSchema: GenMessage<GpuProcess> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 11);
+  messageDesc(file_passerelle_v1_admin, 12);
 
 /**
  * Machine hôte.
@@ -851,7 +893,7 @@ export type Host = Message<"passerelle.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 12);
+  messageDesc(file_passerelle_v1_admin, 13);
 
 /**
  * Processus du produit, vu par son superviseur.
@@ -893,7 +935,7 @@ export type ServerProcess = Message<"passerelle.v1.ServerProcess"> & {
  * Use `create(ServerProcessSchema)` to create a new message.
  */
 export const ServerProcessSchema: GenMessage<ServerProcess> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 13);
+  messageDesc(file_passerelle_v1_admin, 14);
 
 /**
  * État du serveur et des modèles.
@@ -984,7 +1026,7 @@ export type Status = Message<"passerelle.v1.Status"> & {
  * Use `create(StatusSchema)` to create a new message.
  */
 export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 14);
+  messageDesc(file_passerelle_v1_admin, 15);
 
 /**
  * Demande d'état.
@@ -999,7 +1041,7 @@ export type GetStatusRequest = Message<"passerelle.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 15);
+  messageDesc(file_passerelle_v1_admin, 16);
 
 /**
  * État.
@@ -1020,7 +1062,7 @@ export type GetStatusResponse = Message<"passerelle.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 16);
+  messageDesc(file_passerelle_v1_admin, 17);
 
 /**
  * Demande de suivi.
@@ -1043,7 +1085,7 @@ export type WatchStatusRequest = Message<"passerelle.v1.WatchStatusRequest"> & {
  * Use `create(WatchStatusRequestSchema)` to create a new message.
  */
 export const WatchStatusRequestSchema: GenMessage<WatchStatusRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 17);
+  messageDesc(file_passerelle_v1_admin, 18);
 
 /**
  * Nouvel état.
@@ -1071,7 +1113,7 @@ export type WatchStatusResponse = Message<"passerelle.v1.WatchStatusResponse"> &
  * Use `create(WatchStatusResponseSchema)` to create a new message.
  */
 export const WatchStatusResponseSchema: GenMessage<WatchStatusResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 18);
+  messageDesc(file_passerelle_v1_admin, 19);
 
 /**
  * Demande de la liste des modèles.
@@ -1101,7 +1143,7 @@ export type ListModelsRequest = Message<"passerelle.v1.ListModelsRequest"> & {
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 19);
+  messageDesc(file_passerelle_v1_admin, 20);
 
 /**
  * Page de modèles.
@@ -1129,7 +1171,7 @@ export type ListModelsResponse = Message<"passerelle.v1.ListModelsResponse"> & {
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 20);
+  messageDesc(file_passerelle_v1_admin, 21);
 
 /**
  * Demande des capacités.
@@ -1144,7 +1186,7 @@ export type GetCapabilitiesRequest = Message<"passerelle.v1.GetCapabilitiesReque
  * Use `create(GetCapabilitiesRequestSchema)` to create a new message.
  */
 export const GetCapabilitiesRequestSchema: GenMessage<GetCapabilitiesRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 21);
+  messageDesc(file_passerelle_v1_admin, 22);
 
 /**
  * Capacités, limites et adresses du serveur.
@@ -1193,7 +1235,7 @@ export type GetCapabilitiesResponse = Message<"passerelle.v1.GetCapabilitiesResp
  * Use `create(GetCapabilitiesResponseSchema)` to create a new message.
  */
 export const GetCapabilitiesResponseSchema: GenMessage<GetCapabilitiesResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 22);
+  messageDesc(file_passerelle_v1_admin, 23);
 
 /**
  * Limites en vigueur ; chacune se règle par une variable d'environnement du même nom (voir la documentation).
@@ -1235,6 +1277,20 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
    * @generated from field: google.protobuf.Duration max_stream_duration = 5;
    */
   maxStreamDuration?: Duration | undefined;
+
+  /**
+   * Exemplaires d'un modèle au plus.
+   *
+   * @generated from field: uint32 max_replicas = 6;
+   */
+  maxReplicas: number;
+
+  /**
+   * Temps sans requête avant déchargement, au plus.
+   *
+   * @generated from field: google.protobuf.Duration max_idle_unload = 7;
+   */
+  maxIdleUnload?: Duration | undefined;
 };
 
 /**
@@ -1242,7 +1298,7 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 23);
+  messageDesc(file_passerelle_v1_admin, 24);
 
 /**
  * Limites de conversation.
@@ -1298,7 +1354,7 @@ export type ChatLimits = Message<"passerelle.v1.ChatLimits"> & {
  * Use `create(ChatLimitsSchema)` to create a new message.
  */
 export const ChatLimitsSchema: GenMessage<ChatLimits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 24);
+  messageDesc(file_passerelle_v1_admin, 25);
 
 /**
  * Limites d'audio.
@@ -1431,7 +1487,7 @@ export type AudioLimits = Message<"passerelle.v1.AudioLimits"> & {
  * Use `create(AudioLimitsSchema)` to create a new message.
  */
 export const AudioLimitsSchema: GenMessage<AudioLimits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 25);
+  messageDesc(file_passerelle_v1_admin, 26);
 
 /**
  * Ce qu'un modèle accepte.
@@ -1487,7 +1543,7 @@ export type ModelCapabilities = Message<"passerelle.v1.ModelCapabilities"> & {
  * Use `create(ModelCapabilitiesSchema)` to create a new message.
  */
 export const ModelCapabilitiesSchema: GenMessage<ModelCapabilities> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 26);
+  messageDesc(file_passerelle_v1_admin, 27);
 
 /**
  * Adresse annoncée d'une route.
@@ -1543,7 +1599,7 @@ export type Endpoint = Message<"passerelle.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 27);
+  messageDesc(file_passerelle_v1_admin, 28);
 
 /**
  * Demande de téléchargement.
@@ -1571,7 +1627,7 @@ export type DownloadModelRequest = Message<"passerelle.v1.DownloadModelRequest">
  * Use `create(DownloadModelRequestSchema)` to create a new message.
  */
 export const DownloadModelRequestSchema: GenMessage<DownloadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 28);
+  messageDesc(file_passerelle_v1_admin, 29);
 
 /**
  * Téléchargement.
@@ -1592,7 +1648,7 @@ export type DownloadModelResponse = Message<"passerelle.v1.DownloadModelResponse
  * Use `create(DownloadModelResponseSchema)` to create a new message.
  */
 export const DownloadModelResponseSchema: GenMessage<DownloadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 29);
+  messageDesc(file_passerelle_v1_admin, 30);
 
 /**
  * Demande de chargement.
@@ -1624,7 +1680,7 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
   /**
    * Exemplaires voulus ; d'un modèle chargé, en ajoute ou en retire sans perdre de requête.
    *
-   * De 1 à 64. Par défaut : autant que les GPU demandés en logent, sinon le nombre retenu, sinon celui du profil.
+   * De 1 à `max_replicas`. Par défaut : autant que les GPU demandés en logent, sinon le nombre retenu, sinon celui du profil.
    *
    * @generated from field: optional uint32 replicas = 4;
    */
@@ -1647,6 +1703,8 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
   /**
    * Temps sans requête avant de se décharger ; 0 : jamais.
    *
+   * `max_idle_unload` au plus.
+   *
    * @generated from field: google.protobuf.Duration idle_unload = 7;
    */
   idleUnload?: Duration | undefined;
@@ -1664,7 +1722,7 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
  * Use `create(LoadModelRequestSchema)` to create a new message.
  */
 export const LoadModelRequestSchema: GenMessage<LoadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 30);
+  messageDesc(file_passerelle_v1_admin, 31);
 
 /**
  * Chargement.
@@ -1685,7 +1743,7 @@ export type LoadModelResponse = Message<"passerelle.v1.LoadModelResponse"> & {
  * Use `create(LoadModelResponseSchema)` to create a new message.
  */
 export const LoadModelResponseSchema: GenMessage<LoadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 31);
+  messageDesc(file_passerelle_v1_admin, 32);
 
 /**
  * Demande de verdict, aux mêmes champs que le chargement.
@@ -1710,7 +1768,7 @@ export type CheckLoadRequest = Message<"passerelle.v1.CheckLoadRequest"> & {
   /**
    * Exemplaires voulus.
    *
-   * De 1 à 64.
+   * De 1 à `max_replicas`.
    *
    * @generated from field: optional uint32 replicas = 3;
    */
@@ -1729,7 +1787,7 @@ export type CheckLoadRequest = Message<"passerelle.v1.CheckLoadRequest"> & {
  * Use `create(CheckLoadRequestSchema)` to create a new message.
  */
 export const CheckLoadRequestSchema: GenMessage<CheckLoadRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 32);
+  messageDesc(file_passerelle_v1_admin, 33);
 
 /**
  * Verdict.
@@ -1785,7 +1843,7 @@ export type CheckLoadResponse = Message<"passerelle.v1.CheckLoadResponse"> & {
  * Use `create(CheckLoadResponseSchema)` to create a new message.
  */
 export const CheckLoadResponseSchema: GenMessage<CheckLoadResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 33);
+  messageDesc(file_passerelle_v1_admin, 34);
 
 /**
  * Verdict d'un exemplaire sur un GPU.
@@ -1883,7 +1941,7 @@ export type GpuVerdict = Message<"passerelle.v1.GpuVerdict"> & {
  * Use `create(GpuVerdictSchema)` to create a new message.
  */
 export const GpuVerdictSchema: GenMessage<GpuVerdict> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 34);
+  messageDesc(file_passerelle_v1_admin, 35);
 
 /**
  * Demande d'endormissement.
@@ -1920,7 +1978,7 @@ export type SleepModelRequest = Message<"passerelle.v1.SleepModelRequest"> & {
  * Use `create(SleepModelRequestSchema)` to create a new message.
  */
 export const SleepModelRequestSchema: GenMessage<SleepModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 35);
+  messageDesc(file_passerelle_v1_admin, 36);
 
 /**
  * Endormissement.
@@ -1941,7 +1999,7 @@ export type SleepModelResponse = Message<"passerelle.v1.SleepModelResponse"> & {
  * Use `create(SleepModelResponseSchema)` to create a new message.
  */
 export const SleepModelResponseSchema: GenMessage<SleepModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 36);
+  messageDesc(file_passerelle_v1_admin, 37);
 
 /**
  * Demande de réveil.
@@ -1969,7 +2027,7 @@ export type WakeModelRequest = Message<"passerelle.v1.WakeModelRequest"> & {
  * Use `create(WakeModelRequestSchema)` to create a new message.
  */
 export const WakeModelRequestSchema: GenMessage<WakeModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 37);
+  messageDesc(file_passerelle_v1_admin, 38);
 
 /**
  * Réveil.
@@ -1990,7 +2048,7 @@ export type WakeModelResponse = Message<"passerelle.v1.WakeModelResponse"> & {
  * Use `create(WakeModelResponseSchema)` to create a new message.
  */
 export const WakeModelResponseSchema: GenMessage<WakeModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 38);
+  messageDesc(file_passerelle_v1_admin, 39);
 
 /**
  * Demande de déchargement.
@@ -2025,7 +2083,7 @@ export type UnloadModelRequest = Message<"passerelle.v1.UnloadModelRequest"> & {
  * Use `create(UnloadModelRequestSchema)` to create a new message.
  */
 export const UnloadModelRequestSchema: GenMessage<UnloadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 39);
+  messageDesc(file_passerelle_v1_admin, 40);
 
 /**
  * Déchargement.
@@ -2046,7 +2104,7 @@ export type UnloadModelResponse = Message<"passerelle.v1.UnloadModelResponse"> &
  * Use `create(UnloadModelResponseSchema)` to create a new message.
  */
 export const UnloadModelResponseSchema: GenMessage<UnloadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 40);
+  messageDesc(file_passerelle_v1_admin, 41);
 
 /**
  * Demande d'annulation.
@@ -2067,7 +2125,7 @@ export type CancelOperationRequest = Message<"passerelle.v1.CancelOperationReque
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 41);
+  messageDesc(file_passerelle_v1_admin, 42);
 
 /**
  * Annulation.
@@ -2088,7 +2146,7 @@ export type CancelOperationResponse = Message<"passerelle.v1.CancelOperationResp
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 42);
+  messageDesc(file_passerelle_v1_admin, 43);
 
 /**
  * Demande de la liste des opérations.
@@ -2125,7 +2183,7 @@ export type ListOperationsRequest = Message<"passerelle.v1.ListOperationsRequest
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 43);
+  messageDesc(file_passerelle_v1_admin, 44);
 
 /**
  * Page d'opérations.
@@ -2153,7 +2211,7 @@ export type ListOperationsResponse = Message<"passerelle.v1.ListOperationsRespon
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 44);
+  messageDesc(file_passerelle_v1_admin, 45);
 
 /**
  * Demande de journal.
@@ -2190,7 +2248,7 @@ export type StreamLogsRequest = Message<"passerelle.v1.StreamLogsRequest"> & {
  * Use `create(StreamLogsRequestSchema)` to create a new message.
  */
 export const StreamLogsRequestSchema: GenMessage<StreamLogsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 45);
+  messageDesc(file_passerelle_v1_admin, 46);
 
 /**
  * Lignes de journal.
@@ -2211,7 +2269,7 @@ export type StreamLogsResponse = Message<"passerelle.v1.StreamLogsResponse"> & {
  * Use `create(StreamLogsResponseSchema)` to create a new message.
  */
 export const StreamLogsResponseSchema: GenMessage<StreamLogsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 46);
+  messageDesc(file_passerelle_v1_admin, 47);
 
 /**
  * Ce qu'un modèle sait faire.
