@@ -72,7 +72,7 @@ class ModelSpec:
     demonstration: bool = False
     requires_gpu: bool = True
     gpus: tuple[int, ...] = ()
-    """GPU par défaut ; vide : un seul, le premier libre."""
+    """GPU par défaut ; vide : les plus libres."""
     replicas: int = 1
     memory: MemorySpec = field(default_factory=MemorySpec)
     exclusive: bool = False
