@@ -97,7 +97,7 @@ class ModelSpec:
     demonstration: bool = False
     requires_gpu: bool = True
     gpus: tuple[int, ...] = ()
-    """GPU par défaut ; vide : un seul, le premier libre."""
+    """GPU par défaut ; vide : les plus libres."""
     replicas: int = 1
     memory: MemorySpec = field(default_factory=MemorySpec)
     exclusive: bool = False
@@ -181,6 +181,8 @@ class Limits:
     max_form_field_bytes: int = 64 * 1024
     max_speakers: int = 32
     max_prompt_characters: int = 4096
+    max_replicas: int = 64
+    max_idle_unload_seconds: float = 30 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -439,11 +439,11 @@ export async function cancel(): Promise<void> {
     for await (const _ of chat.streamChat({ request: story(3000) }, { signal: stop.signal })) {
       seen += 1;
       if (seen === 1) {
-        const { replicas } = await model("qwen");
-        check(
-          replicas.some((replica) => replica.runningRequests > 0),
-          "aucune requête en cours",
-        );
+        // L'exemplaire annonce sa charge une fois par seconde ; le premier jeton peut venir avant.
+        await until(async () => {
+          const { replicas } = await model("qwen");
+          return replicas.some((replica) => replica.runningRequests > 0);
+        }, "requête en cours");
       }
       if (seen === 3) stop.abort();
     }

@@ -11,7 +11,7 @@ from passerelle.v1 import admin_pb2
 
 from server import domain
 from server.control.gpu.board import GpuBoard
-from server.control.gpu.needs import gpus_per_replica
+from server.control.gpu.needs import gpus_per_replica, need_on
 from server.control.machine import MachineSample, resident_bytes
 from server.control.model import ManagedModel, ModelState
 from server.control.operations import Failure, Operation
@@ -114,7 +114,17 @@ def to_model(model: ManagedModel, board: GpuBoard) -> admin_pb2.Model:
         gpus_per_replica=gpus_per_replica(choices.spec(spec)),
         options=_struct(choices.options) if choices.options else None,
         load_options=spec.load_options,
+        memory=_memory(model, board),
     )
+
+
+def _memory(model: ManagedModel, board: GpuBoard) -> admin_pb2.MemoryEstimate | None:
+    spec = model.choices.spec(model.spec)
+    seen = [board.readings[gpu] for gpu in (*model.choices.gpus, *board.readings) if gpu in board.readings]
+    if not spec.requires_gpu or not seen:
+        return None
+    need = need_on(spec, model.artifacts.total_bytes, seen[0].total_bytes)
+    return admin_pb2.MemoryEstimate(weights_bytes=need.weights, working_bytes=need.working, reserve_bytes=need.reserve)
 
 
 def _struct(values: Mapping[str, Any]) -> Struct:
@@ -203,6 +213,8 @@ def to_limits(limits: domain.Limits) -> admin_pb2.Limits:
         max_json_body_bytes=limits.max_json_body_bytes,
         load_wait=duration(limits.load_wait_seconds),
         max_stream_duration=duration(limits.max_stream_duration_seconds),
+        max_replicas=limits.max_replicas,
+        max_idle_unload=duration(limits.max_idle_unload_seconds),
     )
 
 

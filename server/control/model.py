@@ -74,7 +74,7 @@ class ManagedModel(ModelFacts):
             InvalidState: une autre opération est en cours.
         """
         if self._crew.resting:
-            return self.wake()
+            return self._load_asleep(order)
         joined = self._work.joined(OperationKind.LOAD, OperationKind.RESTART)
         if joined is not None:
             if order in (_NOTHING, self._order):
@@ -261,6 +261,18 @@ class ManagedModel(ModelFacts):
     async def _download(self, operation: Operation) -> None:
         operation.progress.phase = "resolving"
         await self._tools.downloads.fetch(self.spec.key, operation.progress, self._changed)
+
+    def _load_asleep(self, order: LoadOrder) -> Operation:
+        if order.gpus or order.options or order.replicas not in (None, len(self.replicas)):
+            raise InvalidState(
+                f"« {self.spec.key} » dort : réveillez-le, ou déchargez-le, avant de changer ses GPU, ses exemplaires "
+                "ou ses options.",
+                metadata={"model": self.spec.key},
+            )
+        choices = self.choices.ordered(self.spec, order)
+        choices.save(self.spec.key, self._tools.journal, self.choices)
+        self.choices = choices
+        return self.wake()
 
     async def _load(self, operation: Operation, move: Move, found: Plan, room: "Sequence[ManagedModel]") -> None:
         show, board, demand = self._phase_of(operation), self._tools.gpus, move.demand

@@ -38,18 +38,12 @@ class Recovery:
     def due(self) -> tuple[Sequence[Replica], float] | None:
         """Exemplaires à relancer et secondes à attendre d'abord ; `None` s'il n'y en a pas, ou s'il faut y renoncer."""
         fallen, self._fallen = self._fallen, []
-        delays = [self._setbacks.fall() for _ in fallen]
-        if not fallen or None not in delays:
-            return (fallen, max(delay or 0.0 for delay in delays)) if fallen else None
-        logger.critical("model_abandoned", extra={"model": self._key, "falls": FALLS})
-        last = self._setbacks.last.message if self._setbacks.last is not None else ""
-        self._setbacks.last = Failure.of(
-            ModelLoadFailed(
-                f"{last} C'est arrivé {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
-            )
-        )
-        self.forget(fallen)
-        return None
+        delays = {one.id: self._setbacks.fall(one.id) for one in fallen}
+        hopeless = [one for one in fallen if delays[one.id] is None]
+        if hopeless:
+            self._abandon(hopeless)
+        again = [one for one in fallen if one not in hopeless]
+        return (again, max(delays[one.id] or 0.0 for one in again)) if again else None
 
     def give_up(self) -> None:
         """Ne relance plus rien de ce qui est tombé."""
@@ -68,3 +62,13 @@ class Recovery:
         for task in self._departures:
             task.cancel()
         await asyncio.gather(*self._departures, return_exceptions=True)
+
+    def _abandon(self, hopeless: Sequence[Replica]) -> None:
+        logger.critical("replica_abandoned", extra={"model": self._key, "replicas": [one.id for one in hopeless]})
+        last = self._setbacks.last.message if self._setbacks.last is not None else ""
+        self._setbacks.last = Failure.of(
+            ModelLoadFailed(
+                f"{last} C'est arrivé {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
+            )
+        )
+        self.forget(hopeless)

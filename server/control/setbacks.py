@@ -7,7 +7,7 @@ from collections.abc import Callable
 from server.control.operations import Failure
 
 FALLS = 3
-"""Chutes d'exemplaires dans la fenêtre avant de ne plus relancer."""
+"""Chutes d'un exemplaire dans la fenêtre avant de ne plus le relancer."""
 FALLS_WINDOW = 300.0
 """Fenêtre des chutes, en secondes."""
 
@@ -17,13 +17,13 @@ _RESTART_DELAY = 2.0
 
 
 class Setbacks:
-    """Compte les revers ; l'horloge est monotone, en secondes."""
+    """Compte les revers, exemplaire par exemplaire pour les chutes ; l'horloge est monotone, en secondes."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.last: Failure | None = None
         """Dernier revers, montré jusqu'à la prochaine réussite."""
         self._clock = clock
-        self._falls: deque[float] = deque()
+        self._falls: dict[str, deque[float]] = {}
         self._load_failures = 0
         self._retry_at = -math.inf
 
@@ -31,17 +31,18 @@ class Setbacks:
         """Oublie les chutes : quelqu'un recharge le modèle."""
         self._falls.clear()
 
-    def fall(self) -> float | None:
+    def fall(self, replica: str) -> float | None:
         """Compte une chute ; rend les secondes à attendre avant de relancer, `None` s'il faut y renoncer."""
         now = self._clock()
-        self._falls.append(now)
-        while self._falls[0] < now - FALLS_WINDOW:
-            self._falls.popleft()
-        if len(self._falls) >= FALLS:
+        falls = self._falls.setdefault(replica, deque())
+        falls.append(now)
+        while falls[0] < now - FALLS_WINDOW:
+            falls.popleft()
+        if len(falls) >= FALLS:
             self._retry_at = now + FALLS_WINDOW
             return None
         # La première relance est immédiate : la plupart des chutes ne se répètent pas.
-        return _RESTART_DELAY * float(2 ** (len(self._falls) - 1) - 1)
+        return _RESTART_DELAY * float(2 ** (len(falls) - 1) - 1)
 
     def loaded(self) -> None:
         """Un chargement a réussi."""

@@ -82,7 +82,7 @@ class ModelFacts:
 
     @property
     def last_failure(self) -> Failure | None:
-        """Dernier échec, jusqu'à la prochaine réussite."""
+        """Dernier échec, jusqu'à la prochaine opération réussie que quelqu'un a demandée."""
         return self._setbacks.last
 
     @last_failure.setter
@@ -137,7 +137,9 @@ class ModelFacts:
 
     async def _ended(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
         if state is not OperationState.CANCELLED:
-            self.last_failure = failure
+            # Une relance réussie n'efface pas la cause de la chute : personne ne l'a encore vue.
+            if failure is not None or kind is not OperationKind.RESTART:
+                self.last_failure = failure
             if kind in (OperationKind.LOAD, OperationKind.RESTART, OperationKind.WAKE):
                 (self._setbacks.load_failed if failure else self._setbacks.loaded)()
         self.look(await asyncio.to_thread(self._tools.inspect, self.spec))

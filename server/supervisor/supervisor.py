@@ -49,6 +49,8 @@ class _Entry:
     frozen: bool = False
     task: "asyncio.Task[None] | None" = None
     falls: deque[float] = field(default_factory=deque)
+    spawned: asyncio.Event = field(default_factory=asyncio.Event)
+    """Mis quand le lancement demandé a abouti, ou échoué."""
 
 
 class SpawnRefused(Exception):
@@ -88,15 +90,17 @@ class Supervisor:
             SpawnRefused: nom déjà pris par un enfant en marche, ou programme refusé.
         """
         known = self._entries.get(command.name)
-        if known is not None and (known.kind == "fixed" or known.child is not None):
+        if known is not None and (known.kind == "fixed" or known.child is not None or not known.spawned.is_set()):
             raise SpawnRefused(f"« {command.name} » est déjà en marche.")
         entry = self._entries[command.name] = _Entry(command, "worker")
         try:
             child = await self._start(entry)
+            entry.task = asyncio.create_task(self._follow(entry, child))
         except OSError as error:
             del self._entries[command.name]
             raise SpawnRefused(f"« {command.name} » n'a pas pu être lancé : {error}.") from error
-        entry.task = asyncio.create_task(self._follow(entry, child))
+        finally:
+            entry.spawned.set()
         return child.pid
 
     async def stop(self, name: str, grace: float) -> int | None:
@@ -105,6 +109,9 @@ class Supervisor:
         if entry is None:
             return None
         entry.asked = True
+        if entry.kind == "worker":
+            # Un chargement annulé aussitôt demande l'arrêt d'un exemplaire qui n'est pas encore né.
+            await entry.spawned.wait()
         child = entry.child
         code = await child.stop(grace) if child is not None else None
         if entry.task is not None:

@@ -24,6 +24,7 @@ from server.errors import (
     InvalidRequest,
     InvalidState,
     ModelLoadFailed,
+    NoGpuVisible,
     UnsupportedOption,
 )
 from server.link.client import WorkerLoad
@@ -311,7 +312,10 @@ async def test_a_model_wakes_only_if_there_is_still_room(bench: Bench) -> None:
     assert state_of(model) is ModelState.ASLEEP and bench.board.leases.reserved(0) == GIB
     bench.gpus.free(999)
     await bench.load("b", gpus=(0,))
-    await bench.load()  # charger un modèle endormi le réveille
+    with pytest.raises(InvalidState, match="dort"):
+        await bench.load(gpus=(1,))
+    await bench.load(pinned=True)  # charger un modèle endormi le réveille
+    assert model.choices.pinned
     assert state_of(model) is ModelState.READY and state_of(other) is ModelState.READY
     await model.unload().result()
     assert state_of(model) is ModelState.CACHED
@@ -331,6 +335,27 @@ async def test_an_engine_that_cannot_sleep_stays_ready(bench: Bench) -> None:
     with pytest.raises(UnsupportedOption):
         await bench.model().sleep().result()
     assert state_of(bench.model()) is ModelState.READY and bench.board.leases.reserved(0) == 10 * GIB
+
+
+async def test_a_gpu_that_vanished_is_said(bench: Bench) -> None:
+    await bench.load(gpus=(7,))
+    await bench.model().sleep().result()
+    bench.gpus.count = 7
+    with pytest.raises(NoGpuVisible, match="Le GPU 7 n'est plus visible"):
+        await bench.model().ensure(5)
+    await bench.model().unload().result()
+    assert bench.board.leases.replicas() == []
+
+
+async def test_replicas_that_fall_together_are_all_replaced(bench: Bench) -> None:
+    model = bench.model()
+    await bench.load(gpus=tuple(range(8)))
+    for gpu in range(8):
+        bench.replicas.crash(f"a-{gpu}")
+        await model.replica_exited(f"a-{gpu}", -9, asked=False)
+    await bench.settle()
+    assert [one.gpus for one in model.replicas] == [(gpu,) for gpu in range(8)]
+    assert model.last_failure is not None and "SIGKILL" in model.last_failure.message
 
 
 async def test_two_fallen_replicas_are_both_replaced_on_their_gpus(bench: Bench) -> None:

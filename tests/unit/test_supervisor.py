@@ -77,6 +77,16 @@ async def test_a_worker_lives_and_stops(bench: Bench) -> None:
     assert await anext(events) == {"event": "exited", "name": "m-0", "pid": pid, **end}
 
 
+async def test_a_worker_stopped_before_its_birth_does_not_outlive_it(bench: Bench) -> None:
+    """Un chargement annulé aussitôt : l'arrêt suit le lancement de si près qu'il le trouve inachevé."""
+    for _ in range(5):
+        spawning = asyncio.create_task(bench.client.spawn("m-0", python(*SLEEP), {}, {}))
+        stopping = asyncio.create_task(bench.client.stop("m-0", 0.0))
+        pid, code = await spawning, await stopping
+        assert code is not None and code < 0 and not psutil.pid_exists(pid)
+        assert await bench.client.list() == []
+
+
 async def test_a_worker_never_sees_the_keys(bench: Bench) -> None:
     code = "import os; print(os.environ.get('OPENAI_KEYS'), os.environ['AUTRE'], os.environ['SIEN'], flush=True)"
     await bench.client.spawn("m-0", python(code), {"SIEN": "x"}, {})

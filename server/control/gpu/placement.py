@@ -7,7 +7,7 @@ from server.control.gpu.board import GpuBoard
 from server.control.gpu.leases import Lease
 from server.control.gpu.needs import GIB, Need, gpus_per_replica, need_on
 from server.domain import ModelSpec
-from server.errors import GpuBusy, GpuDirty, GpuMemoryInsufficient, InvalidRequest, PasserelleError
+from server.errors import GpuBusy, GpuDirty, GpuMemoryInsufficient, InvalidRequest, NoGpuVisible, PasserelleError
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ def plan(board: GpuBoard, demand: Demand, *, without: Collection[str] = ()) -> P
 
     Raises:
         InvalidRequest: le nombre de GPU demandés ne convient pas.
+        NoGpuVisible: l'un d'eux n'est plus visible.
     """
     spec, per = demand.spec, gpus_per_replica(demand.spec)
     if per == 0:
@@ -120,6 +121,9 @@ def _choose(board: GpuBoard, demand: Demand, count: int, without: Collection[str
     """GPU demandés, sinon retenus, sinon les plus libres ; ceux d'un même exemplaire se suivent."""
     free = [gpu for gpu in demand.asked if gpu not in demand.kept]
     if demand.asked:
+        gone = [gpu for gpu in free if gpu not in board.readings]
+        if gone:
+            raise NoGpuVisible(f"Le GPU {gone[0]} n'est plus visible.", metadata={"gpu": str(gone[0])})
         check_count(free, len(demand.indexes), count // len(demand.indexes))
         return tuple(free)
     preferred = tuple(gpu for gpu in demand.preferred if gpu in board.readings and gpu not in demand.kept)

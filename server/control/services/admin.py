@@ -114,12 +114,12 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
 
     async def LoadModel(self, request: admin_pb2.LoadModelRequest, _context: Any) -> admin_pb2.LoadModelResponse:
         """Charge, change le nombre d'exemplaires, ou réveille."""
-        operation = await self._models.load(request.model, to_order(request))
+        operation = await self._models.load(request.model, to_order(request, self._facts.limits))
         return admin_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
 
     async def CheckLoad(self, request: admin_pb2.CheckLoadRequest, _context: Any) -> admin_pb2.CheckLoadResponse:
         """Verdict d'un chargement, sans rien lancer."""
-        model, order = self._models.get(request.model), to_order(request)
+        model, order = self._models.get(request.model), to_order(request, self._facts.limits)
         await self._models.gpus.refresh()
         move, plan = model.foresee(order)
         room = victims(model, order, self._models) if plan.error is not None else []

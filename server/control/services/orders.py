@@ -6,23 +6,19 @@ from google.protobuf.json_format import MessageToDict
 from passerelle.v1 import admin_pb2
 
 from server.control.choices import LoadOrder
+from server.domain import Limits
 from server.errors import InvalidRequest
 
-MAX_REPLICAS = 64
-"""Exemplaires d'un modèle au plus."""
-MAX_IDLE_SECONDS = 30 * 86400.0
-"""Temps sans requête avant déchargement, au plus."""
 
-
-def to_order(request: admin_pb2.LoadModelRequest | admin_pb2.CheckLoadRequest) -> LoadOrder:
+def to_order(request: admin_pb2.LoadModelRequest | admin_pb2.CheckLoadRequest, limits: Limits) -> LoadOrder:
     """Ordre d'un chargement, ou d'un verdict.
 
     Raises:
         InvalidRequest: exemplaires ou temps d'inactivité hors des limites.
     """
     replicas = request.replicas if request.HasField("replicas") else None
-    if replicas is not None and not 1 <= replicas <= MAX_REPLICAS:
-        raise _refused("replicas", str(replicas), f"de 1 à {MAX_REPLICAS}")
+    if replicas is not None and not 1 <= replicas <= limits.max_replicas:
+        raise _refused("replicas", str(replicas), f"de 1 à {limits.max_replicas}")
     order = LoadOrder(
         gpus=tuple(request.gpus),
         replicas=replicas,
@@ -31,8 +27,8 @@ def to_order(request: admin_pb2.LoadModelRequest | admin_pb2.CheckLoadRequest) -
     if isinstance(request, admin_pb2.CheckLoadRequest):
         return order
     idle = request.idle_unload.ToNanoseconds() / 1e9 if request.HasField("idle_unload") else None
-    if idle is not None and not 0 <= idle <= MAX_IDLE_SECONDS:
-        raise _refused("idle_unload", f"{idle:g} s", f"de 0 à {MAX_IDLE_SECONDS:.0f} s")
+    if idle is not None and not 0 <= idle <= limits.max_idle_unload_seconds:
+        raise _refused("idle_unload", f"{idle:g} s", f"de 0 à {limits.max_idle_unload_seconds:.0f} s")
     return LoadOrder(
         gpus=order.gpus,
         replicas=replicas,

@@ -159,7 +159,7 @@ class ModelSource(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., repository: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ..., commit: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("key", "aliases", "display_name", "capability", "engine", "source", "state", "artifacts_cached", "cached_bytes", "total_bytes", "replicas", "selected_gpus", "operation", "last_error", "notice", "languages", "demonstration", "pinned", "idle_unload", "last_used_at", "state_since", "selected_replicas", "gpus_per_replica", "options", "load_options")
+    __slots__ = ("key", "aliases", "display_name", "capability", "engine", "source", "state", "artifacts_cached", "cached_bytes", "total_bytes", "replicas", "selected_gpus", "operation", "last_error", "notice", "languages", "demonstration", "pinned", "idle_unload", "last_used_at", "state_since", "selected_replicas", "gpus_per_replica", "options", "load_options", "memory")
     KEY_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -185,6 +185,7 @@ class Model(_message.Message):
     GPUS_PER_REPLICA_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     LOAD_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_FIELD_NUMBER: _ClassVar[int]
     key: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     display_name: str
@@ -210,7 +211,18 @@ class Model(_message.Message):
     gpus_per_replica: int
     options: _struct_pb2.Struct
     load_options: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., display_name: _Optional[str] = ..., capability: _Optional[_Union[Capability, str]] = ..., engine: _Optional[str] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., artifacts_cached: bool = ..., cached_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., selected_gpus: _Optional[_Iterable[int]] = ..., operation: _Optional[_Union[Operation, _Mapping]] = ..., last_error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., notice: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., demonstration: bool = ..., pinned: bool = ..., idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., selected_replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., load_options: _Optional[_Iterable[str]] = ...) -> None: ...
+    memory: MemoryEstimate
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., display_name: _Optional[str] = ..., capability: _Optional[_Union[Capability, str]] = ..., engine: _Optional[str] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., artifacts_cached: bool = ..., cached_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., selected_gpus: _Optional[_Iterable[int]] = ..., operation: _Optional[_Union[Operation, _Mapping]] = ..., last_error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., notice: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., demonstration: bool = ..., pinned: bool = ..., idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., selected_replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., load_options: _Optional[_Iterable[str]] = ..., memory: _Optional[_Union[MemoryEstimate, _Mapping]] = ...) -> None: ...
+
+class MemoryEstimate(_message.Message):
+    __slots__ = ("weights_bytes", "working_bytes", "reserve_bytes")
+    WEIGHTS_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WORKING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RESERVE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    weights_bytes: float
+    working_bytes: float
+    reserve_bytes: float
+    def __init__(self, weights_bytes: _Optional[float] = ..., working_bytes: _Optional[float] = ..., reserve_bytes: _Optional[float] = ...) -> None: ...
 
 class Replica(_message.Message):
     __slots__ = ("id", "gpus", "running_requests", "waiting_requests", "max_running", "max_waiting", "resident_bytes", "ready_at", "pid", "asleep", "gpu_bytes")
@@ -413,18 +425,22 @@ class GetCapabilitiesResponse(_message.Message):
     def __init__(self, profile: _Optional[str] = ..., version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelCapabilities, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration")
+    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload")
     CHAT_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
     LOAD_WAIT_FIELD_NUMBER: _ClassVar[int]
     MAX_STREAM_DURATION_FIELD_NUMBER: _ClassVar[int]
+    MAX_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    MAX_IDLE_UNLOAD_FIELD_NUMBER: _ClassVar[int]
     chat: ChatLimits
     audio: AudioLimits
     max_json_body_bytes: float
     load_wait: _duration_pb2.Duration
     max_stream_duration: _duration_pb2.Duration
-    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    max_replicas: int
+    max_idle_unload: _duration_pb2.Duration
+    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
     __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images")

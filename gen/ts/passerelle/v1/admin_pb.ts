@@ -15,7 +15,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/admin.proto.
  */
 export const file_passerelle_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdCJfCgtFcnJvckRldGFpbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinAIKEU9wZXJhdGlvblByb2dyZXNzEg0KBXBoYXNlGAEgASgJEhwKD2NvbXBsZXRlZF9ieXRlcxgCIAEoAUgAiAEBEhgKC3RvdGFsX2J5dGVzGAMgASgBSAGIAQESHQoQYnl0ZXNfcGVyX3NlY29uZBgEIAEoAUgCiAEBEiwKCXJlbWFpbmluZxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgVmaWxlcxgGIAMoCzIbLnBhc3NlcmVsbGUudjEuRmlsZVByb2dyZXNzEg4KBmNvbW1pdBgHIAEoCUISChBfY29tcGxldGVkX2J5dGVzQg4KDF90b3RhbF9ieXRlc0ITChFfYnl0ZXNfcGVyX3NlY29uZCJKCgxGaWxlUHJvZ3Jlc3MSDAoEbmFtZRgBIAEoCRIXCg9jb21wbGV0ZWRfYnl0ZXMYAiABKAESEwoLdG90YWxfYnl0ZXMYAyABKAEilgMKCU9wZXJhdGlvbhIKCgJpZBgBIAEoCRIqCgRraW5kGAIgASgOMhwucGFzc2VyZWxsZS52MS5PcGVyYXRpb25LaW5kEg0KBW1vZGVsGAMgASgJEiwKBXN0YXRlGAQgASgOMh0ucGFzc2VyZWxsZS52MS5PcGVyYXRpb25TdGF0ZRIyCghwcm9ncmVzcxgFIAEoCzIgLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uUHJvZ3Jlc3MSKQoFZXJyb3IYBiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEi4KCnN0YXJ0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgtmcmVlZF9ieXRlcxgJIAEoAUgAiAEBEioKB2VsYXBzZWQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDgoMX2ZyZWVkX2J5dGVzImIKC01vZGVsU291cmNlEgwKBGtpbmQYASABKAkSEgoKcmVwb3NpdG9yeRgCIAEoCRIQCghyZXZpc2lvbhgDIAEoCRIPCgdsaWNlbnNlGAQgASgJEg4KBmNvbW1pdBgFIAEoCSKFBgoFTW9kZWwSCwoDa2V5GAEgASgJEg8KB2FsaWFzZXMYAiADKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEi0KCmNhcGFiaWxpdHkYBCABKA4yGS5wYXNzZXJlbGxlLnYxLkNhcGFiaWxpdHkSDgoGZW5naW5lGAUgASgJEioKBnNvdXJjZRgGIAEoCzIaLnBhc3NlcmVsbGUudjEuTW9kZWxTb3VyY2USKAoFc3RhdGUYByABKA4yGS5wYXNzZXJlbGxlLnYxLk1vZGVsU3RhdGUSGAoQYXJ0aWZhY3RzX2NhY2hlZBgIIAEoCBIUCgxjYWNoZWRfYnl0ZXMYCSABKAESEwoLdG90YWxfYnl0ZXMYCiABKAESKAoIcmVwbGljYXMYCyADKAsyFi5wYXNzZXJlbGxlLnYxLlJlcGxpY2ESFQoNc2VsZWN0ZWRfZ3B1cxgMIAMoDRIrCglvcGVyYXRpb24YDSABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbhIuCgpsYXN0X2Vycm9yGA4gASgLMhoucGFzc2VyZWxsZS52MS5FcnJvckRldGFpbBIOCgZub3RpY2UYDyABKAkSEQoJbGFuZ3VhZ2VzGBAgAygJEhUKDWRlbW9uc3RyYXRpb24YESABKAgSDgoGcGlubmVkGBIgASgIEi4KC2lkbGVfdW5sb2FkGBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDGxhc3RfdXNlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLc3RhdGVfc2luY2UYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKEXNlbGVjdGVkX3JlcGxpY2FzGBYgASgNEhgKEGdwdXNfcGVyX3JlcGxpY2EYFyABKA0SKAoHb3B0aW9ucxgYIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoMbG9hZF9vcHRpb25zGBkgAygJIooCCgdSZXBsaWNhEgoKAmlkGAEgASgJEgwKBGdwdXMYAiADKA0SGAoQcnVubmluZ19yZXF1ZXN0cxgDIAEoDRIYChB3YWl0aW5nX3JlcXVlc3RzGAQgASgNEhMKC21heF9ydW5uaW5nGAUgASgNEhMKC21heF93YWl0aW5nGAYgASgNEhYKDnJlc2lkZW50X2J5dGVzGAcgASgBEiwKCHJlYWR5X2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNwaWQYCSABKA0SDgoGYXNsZWVwGAogASgIEhYKCWdwdV9ieXRlcxgLIAEoAUgAiAEBQgwKCl9ncHVfYnl0ZXMi+gIKA0dwdRINCgVpbmRleBgBIAEoDRIMCgRuYW1lGAIgASgJEhMKC3RvdGFsX2J5dGVzGAMgASgBEhIKCnVzZWRfYnl0ZXMYBCABKAESGwoTdXRpbGl6YXRpb25fcGVyY2VudBgFIAEoARIbChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAYgASgBEhMKC3Bvd2VyX3dhdHRzGAcgASgBEhAKCHJlcGxpY2FzGAggAygJEgwKBHV1aWQYCSABKAkSEgoKZnJlZV9ieXRlcxgKIAEoARIXCg9hdmFpbGFibGVfYnl0ZXMYCyABKAESJwoGbGVhc2VzGAwgAygLMhcucGFzc2VyZWxsZS52MS5HcHVMZWFzZRIVCg1mb3JlaWduX2J5dGVzGA0gASgBEiwKCXByb2Nlc3NlcxgOIAMoCzIZLnBhc3NlcmVsbGUudjEuR3B1UHJvY2VzcxINCgVkaXJ0eRgPIAEoCBIUCgxkaXJ0eV9yZWFzb24YECABKAkiRgoIR3B1TGVhc2USDwoHcmVwbGljYRgBIAEoCRIWCg5yZXNlcnZlZF9ieXRlcxgCIAEoARIRCglleGNsdXNpdmUYAyABKAgiUgoKR3B1UHJvY2VzcxILCgNwaWQYASABKA0SFwoKdXNlZF9ieXRlcxgCIAEoAUgAiAEBEg8KB3JlcGxpY2EYAyABKAlCDQoLX3VzZWRfYnl0ZXMi6wEKBEhvc3QSEwoLY3B1X3BlcmNlbnQYASABKAESEQoJY3B1X2NvdW50GAIgASgNEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgEIAEoARIeChZjYWNoZV9kaXNrX3RvdGFsX2J5dGVzGAUgASgBEh0KFWNhY2hlX2Rpc2tfZnJlZV9ieXRlcxgGIAEoARIYChBjYWNoZV91c2VkX2J5dGVzGAcgASgBEhQKDHJlYWR5X21vZGVscxgIIAEoDRIVCg1jYWNoZWRfbW9kZWxzGAkgASgNIkwKDVNlcnZlclByb2Nlc3MSDAoEbmFtZRgBIAEoCRILCgNwaWQYAiABKA0SEAoIcmVzdGFydHMYAyABKA0SDgoGYnJva2VuGAQgASgIIvUCCgZTdGF0dXMSLwoLb2JzZXJ2ZWRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3Byb2ZpbGUYAiABKAkSFgoOcHJvZmlsZV9ub3RpY2UYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIkCgZtb2RlbHMYBSADKAsyFC5wYXNzZXJlbGxlLnYxLk1vZGVsEiAKBGdwdXMYBiADKAsyEi5wYXNzZXJlbGxlLnYxLkdwdRIhCgRob3N0GAcgASgLMhMucGFzc2VyZWxsZS52MS5Ib3N0EhgKEGFwaV9rZXlfcmVxdWlyZWQYCCABKAgSGgoSYWRtaW5fa2V5X3JlcXVpcmVkGAkgASgIEi8KCXByb2Nlc3NlcxgKIAMoCzIcLnBhc3NlcmVsbGUudjEuU2VydmVyUHJvY2VzcxIuCgpzdGFydGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCISChBHZXRTdGF0dXNSZXF1ZXN0IjoKEUdldFN0YXR1c1Jlc3BvbnNlEiUKBnN0YXR1cxgBIAEoCzIVLnBhc3NlcmVsbGUudjEuU3RhdHVzIkEKEldhdGNoU3RhdHVzUmVxdWVzdBIrCghpbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJOChNXYXRjaFN0YXR1c1Jlc3BvbnNlEiUKBnN0YXR1cxgBIAEoCzIVLnBhc3NlcmVsbGUudjEuU3RhdHVzEhAKCHNlcXVlbmNlGAIgASgNIjoKEUxpc3RNb2RlbHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJIlMKEkxpc3RNb2RlbHNSZXNwb25zZRIkCgZtb2RlbHMYASADKAsyFC5wYXNzZXJlbGxlLnYxLk1vZGVsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIYChZHZXRDYXBhYmlsaXRpZXNSZXF1ZXN0IsABChdHZXRDYXBhYmlsaXRpZXNSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJQoGbGltaXRzGAMgASgLMhUucGFzc2VyZWxsZS52MS5MaW1pdHMSMAoGbW9kZWxzGAQgAygLMiAucGFzc2VyZWxsZS52MS5Nb2RlbENhcGFiaWxpdGllcxIqCgllbmRwb2ludHMYBSADKAsyFy5wYXNzZXJlbGxlLnYxLkVuZHBvaW50It8BCgZMaW1pdHMSJwoEY2hhdBgBIAEoCzIZLnBhc3NlcmVsbGUudjEuQ2hhdExpbWl0cxIpCgVhdWRpbxgCIAEoCzIaLnBhc3NlcmVsbGUudjEuQXVkaW9MaW1pdHMSGwoTbWF4X2pzb25fYm9keV9ieXRlcxgDIAEoARIsCglsb2FkX3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTbWF4X3N0cmVhbV9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKFAQoKQ2hhdExpbWl0cxIUCgxtYXhfbWVzc2FnZXMYASABKA0SEgoKbWF4X3Rva2VucxgCIAEoDRINCgVtYXhfbhgDIAEoDRIQCghtYXhfc3RvcBgEIAEoDRIYChBtYXhfdG9wX2xvZ3Byb2JzGAUgASgNEhIKCm1heF9pbWFnZXMYBiABKA0ioQUKC0F1ZGlvTGltaXRzEhgKEG1heF91cGxvYWRfYnl0ZXMYASABKAESGQoRbWF4X21lc3NhZ2VfYnl0ZXMYAiABKAESLwoMbWF4X2R1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh0KFW1pbl9zYW1wbGVfcmF0ZV9oZXJ0ehgEIAEoDRIdChVtYXhfc2FtcGxlX3JhdGVfaGVydHoYBSABKA0SFAoMbWF4X2NoYW5uZWxzGAYgASgNEjUKEm1heF9zdHJlYW1fc2lsZW5jZRgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIZChFtYXhfZGVjb2RlZF9ieXRlcxgIIAEoARIUCgxtYXhfc3BlYWtlcnMYCSABKA0SHQoVbWF4X3Byb21wdF9jaGFyYWN0ZXJzGAogASgNEhgKEG1heF9saXZlX3N0cmVhbXMYCyABKA0SMwoQZW5kcG9pbnRfc2lsZW5jZRgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3ChRtaW5fZW5kcG9pbnRfc2lsZW5jZRgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI3ChRtYXhfZW5kcG9pbnRfc2lsZW5jZRgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCgl1dHRlcmFuY2UYDyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWluX3V0dGVyYW5jZRgQIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1tYXhfdXR0ZXJhbmNlGBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIp0BChFNb2RlbENhcGFiaWxpdGllcxILCgNrZXkYASABKAkSDwoHYWxpYXNlcxgCIAMoCRItCgpjYXBhYmlsaXR5GAMgASgOMhkucGFzc2VyZWxsZS52MS5DYXBhYmlsaXR5EhAKCGZlYXR1cmVzGAQgAygJEhEKCWxhbmd1YWdlcxgFIAMoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoDSJfCghFbmRwb2ludBIMCgRuYW1lGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIMCgRob3N0GAMgASgJEgwKBHBvcnQYBCABKA0SDAoEcGF0aBgFIAEoCRILCgN1cmwYBiABKAkiMwoURG93bmxvYWRNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCCJEChVEb3dubG9hZE1vZGVsUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24i7gEKEExvYWRNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEZ3B1cxgCIAMoDRIMCgR3YWl0GAMgASgIEhUKCHJlcGxpY2FzGAQgASgNSACIAQESKAoHb3B0aW9ucxgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEwoGcGlubmVkGAYgASgISAGIAQESLgoLaWRsZV91bmxvYWQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJbWFrZV9yb29tGAggASgIQgsKCV9yZXBsaWNhc0IJCgdfcGlubmVkIkAKEUxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIn0KEENoZWNrTG9hZFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEZ3B1cxgCIAMoDRIVCghyZXBsaWNhcxgDIAEoDUgAiAEBEigKB29wdGlvbnMYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0QgsKCV9yZXBsaWNhcyK0AQoRQ2hlY2tMb2FkUmVzcG9uc2USDAoEZml0cxgBIAEoCBIpCgVlcnJvchgCIAEoCzIaLnBhc3NlcmVsbGUudjEuRXJyb3JEZXRhaWwSJwoEZ3B1cxgDIAMoCzIZLnBhc3NlcmVsbGUudjEuR3B1VmVyZGljdBIRCglldmljdGlvbnMYBCADKAkSEAoIcmVwbGljYXMYBSABKA0SGAoQZ3B1c19wZXJfcmVwbGljYRgGIAEoDSL4AQoKR3B1VmVyZGljdBINCgVpbmRleBgBIAEoDRIPCgdyZXBsaWNhGAIgASgJEgwKBGZpdHMYAyABKAgSDgoGcmVhc29uGAQgASgJEhMKC3RvdGFsX2J5dGVzGAUgASgBEhIKCmZyZWVfYnl0ZXMYBiABKAESFwoPYXZhaWxhYmxlX2J5dGVzGAcgASgBEhQKDG5lZWRlZF9ieXRlcxgIIAEoARIVCg13ZWlnaHRzX2J5dGVzGAkgASgBEhUKDXdvcmtpbmdfYnl0ZXMYCiABKAESFQoNcmVzZXJ2ZV9ieXRlcxgLIAEoARIPCgdob2xkZXJzGAwgAygJIj8KEVNsZWVwTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgSDQoFbGV2ZWwYAyABKA0iQQoSU2xlZXBNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIi8KEFdha2VNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCCJAChFXYWtlTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJAChJVbmxvYWRNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCBINCgVmb3JjZRgDIAEoCCJCChNVbmxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIi4KFkNhbmNlbE9wZXJhdGlvblJlcXVlc3QSFAoMb3BlcmF0aW9uX2lkGAEgASgJIkYKF0NhbmNlbE9wZXJhdGlvblJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIk0KFUxpc3RPcGVyYXRpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRINCgVtb2RlbBgDIAEoCSJfChZMaXN0T3BlcmF0aW9uc1Jlc3BvbnNlEiwKCm9wZXJhdGlvbnMYASADKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiRgoRU3RyZWFtTG9nc1JlcXVlc3QSDQoFbW9kZWwYASABKAkSEgoKdGFpbF9saW5lcxgCIAEoDRIOCgZmb2xsb3cYAyABKAgiIwoSU3RyZWFtTG9nc1Jlc3BvbnNlEg0KBWxpbmVzGAEgAygJKnAKCkNhcGFiaWxpdHkSGgoWQ0FQQUJJTElUWV9VTlNQRUNJRklFRBAAEhMKD0NBUEFCSUxJVFlfQ0hBVBABEhkKFUNBUEFCSUxJVFlfVFJBTlNDUklCRRACEhYKEkNBUEFCSUxJVFlfRElBUklaRRADKt4BCgpNb2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTU9ERUxfU1RBVEVfVU5BVkFJTEFCTEUQARIbChdNT0RFTF9TVEFURV9ET1dOTE9BRElORxACEhYKEk1PREVMX1NUQVRFX0NBQ0hFRBADEhcKE01PREVMX1NUQVRFX0xPQURJTkcQBBIVChFNT0RFTF9TVEFURV9SRUFEWRAFEhYKEk1PREVMX1NUQVRFX0FTTEVFUBAGEhkKFU1PREVMX1NUQVRFX1VOTE9BRElORxAHKs8BCg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASGwoXT1BFUkFUSU9OX0tJTkRfRE9XTkxPQUQQARIXChNPUEVSQVRJT05fS0lORF9MT0FEEAISGQoVT1BFUkFUSU9OX0tJTkRfVU5MT0FEEAMSGgoWT1BFUkFUSU9OX0tJTkRfUkVTVEFSVBAEEhgKFE9QRVJBVElPTl9LSU5EX1NMRUVQEAUSFwoTT1BFUkFUSU9OX0tJTkRfV0FLRRAGKqgBCg5PcGVyYXRpb25TdGF0ZRIfChtPUEVSQVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIbChdPUEVSQVRJT05fU1RBVEVfUlVOTklORxABEh0KGU9QRVJBVElPTl9TVEFURV9TVUNDRUVERUQQAhIaChZPUEVSQVRJT05fU1RBVEVfRkFJTEVEEAMSHQoZT1BFUkFUSU9OX1NUQVRFX0NBTkNFTExFRBAEMq8MCgxBZG1pblNlcnZpY2USaQoJR2V0U3RhdHVzEh8ucGFzc2VyZWxsZS52MS5HZXRTdGF0dXNSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5HZXRTdGF0dXNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2FkbWluL3N0YXR1cxJWCgtXYXRjaFN0YXR1cxIhLnBhc3NlcmVsbGUudjEuV2F0Y2hTdGF0dXNSZXF1ZXN0GiIucGFzc2VyZWxsZS52MS5XYXRjaFN0YXR1c1Jlc3BvbnNlMAESbAoKTGlzdE1vZGVscxIgLnBhc3NlcmVsbGUudjEuTGlzdE1vZGVsc1JlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLkxpc3RNb2RlbHNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2FkbWluL21vZGVscxJ7Cg9HZXRDYXBhYmlsaXRpZXMSJS5wYXNzZXJlbGxlLnYxLkdldENhcGFiaWxpdGllc1JlcXVlc3QaJi5wYXNzZXJlbGxlLnYxLkdldENhcGFiaWxpdGllc1Jlc3BvbnNlIhmC0+STAhMSES9hcGkvY2FwYWJpbGl0aWVzEokBCg1Eb3dubG9hZE1vZGVsEiMucGFzc2VyZWxsZS52MS5Eb3dubG9hZE1vZGVsUmVxdWVzdBokLnBhc3NlcmVsbGUudjEuRG93bmxvYWRNb2RlbFJlc3BvbnNlIi2C0+STAic6ASoiIi9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vZG93bmxvYWQSeQoJTG9hZE1vZGVsEh8ucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXNwb25zZSIpgtPkkwIjOgEqIh4vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L2xvYWQSfgoJQ2hlY2tMb2FkEh8ucGFzc2VyZWxsZS52MS5DaGVja0xvYWRSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5DaGVja0xvYWRSZXNwb25zZSIugtPkkwIoOgEqIiMvYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3ByZWZsaWdodBJ9CgpTbGVlcE1vZGVsEiAucGFzc2VyZWxsZS52MS5TbGVlcE1vZGVsUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuU2xlZXBNb2RlbFJlc3BvbnNlIiqC0+STAiQ6ASoiHy9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vc2xlZXASeQoJV2FrZU1vZGVsEh8ucGFzc2VyZWxsZS52MS5XYWtlTW9kZWxSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5XYWtlTW9kZWxSZXNwb25zZSIpgtPkkwIjOgEqIh4vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3dha2USgQEKC1VubG9hZE1vZGVsEiEucGFzc2VyZWxsZS52MS5VbmxvYWRNb2RlbFJlcXVlc3QaIi5wYXNzZXJlbGxlLnYxLlVubG9hZE1vZGVsUmVzcG9uc2UiK4LT5JMCJToBKiIgL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS91bmxvYWQSmAEKD0NhbmNlbE9wZXJhdGlvbhIlLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBomLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2UiNoLT5JMCMDoBKiIrL2FwaS9hZG1pbi9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9L2NhbmNlbBJ8Cg5MaXN0T3BlcmF0aW9ucxIkLnBhc3NlcmVsbGUudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GiUucGFzc2VyZWxsZS52MS5MaXN0T3BlcmF0aW9uc1Jlc3BvbnNlIh2C0+STAhcSFS9hcGkvYWRtaW4vb3BlcmF0aW9ucxJTCgpTdHJlYW1Mb2dzEiAucGFzc2VyZWxsZS52MS5TdHJlYW1Mb2dzUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuU3RyZWFtTG9nc1Jlc3BvbnNlMAEyyQEKDFByb2JlU2VydmljZRJfCg5DaGVja1JlYWRpbmVzcxIkLnBhc3NlcmVsbGUudjEuQ2hlY2tSZWFkaW5lc3NSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIPgtPkkwIJEgcvcmVhZHl6MAESWAoKR2V0TWV0cmljcxIgLnBhc3NlcmVsbGUudjEuR2V0TWV0cmljc1JlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5IhCC0+STAgoSCC9tZXRyaWNzMAFiBnByb3RvMw", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdCJfCgtFcnJvckRldGFpbBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIvCgtvY2N1cnJlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinAIKEU9wZXJhdGlvblByb2dyZXNzEg0KBXBoYXNlGAEgASgJEhwKD2NvbXBsZXRlZF9ieXRlcxgCIAEoAUgAiAEBEhgKC3RvdGFsX2J5dGVzGAMgASgBSAGIAQESHQoQYnl0ZXNfcGVyX3NlY29uZBgEIAEoAUgCiAEBEiwKCXJlbWFpbmluZxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIqCgVmaWxlcxgGIAMoCzIbLnBhc3NlcmVsbGUudjEuRmlsZVByb2dyZXNzEg4KBmNvbW1pdBgHIAEoCUISChBfY29tcGxldGVkX2J5dGVzQg4KDF90b3RhbF9ieXRlc0ITChFfYnl0ZXNfcGVyX3NlY29uZCJKCgxGaWxlUHJvZ3Jlc3MSDAoEbmFtZRgBIAEoCRIXCg9jb21wbGV0ZWRfYnl0ZXMYAiABKAESEwoLdG90YWxfYnl0ZXMYAyABKAEilgMKCU9wZXJhdGlvbhIKCgJpZBgBIAEoCRIqCgRraW5kGAIgASgOMhwucGFzc2VyZWxsZS52MS5PcGVyYXRpb25LaW5kEg0KBW1vZGVsGAMgASgJEiwKBXN0YXRlGAQgASgOMh0ucGFzc2VyZWxsZS52MS5PcGVyYXRpb25TdGF0ZRIyCghwcm9ncmVzcxgFIAEoCzIgLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uUHJvZ3Jlc3MSKQoFZXJyb3IYBiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEi4KCnN0YXJ0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2ZpbmlzaGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYCgtmcmVlZF9ieXRlcxgJIAEoAUgAiAEBEioKB2VsYXBzZWQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDgoMX2ZyZWVkX2J5dGVzImIKC01vZGVsU291cmNlEgwKBGtpbmQYASABKAkSEgoKcmVwb3NpdG9yeRgCIAEoCRIQCghyZXZpc2lvbhgDIAEoCRIPCgdsaWNlbnNlGAQgASgJEg4KBmNvbW1pdBgFIAEoCSK0BgoFTW9kZWwSCwoDa2V5GAEgASgJEg8KB2FsaWFzZXMYAiADKAkSFAoMZGlzcGxheV9uYW1lGAMgASgJEi0KCmNhcGFiaWxpdHkYBCABKA4yGS5wYXNzZXJlbGxlLnYxLkNhcGFiaWxpdHkSDgoGZW5naW5lGAUgASgJEioKBnNvdXJjZRgGIAEoCzIaLnBhc3NlcmVsbGUudjEuTW9kZWxTb3VyY2USKAoFc3RhdGUYByABKA4yGS5wYXNzZXJlbGxlLnYxLk1vZGVsU3RhdGUSGAoQYXJ0aWZhY3RzX2NhY2hlZBgIIAEoCBIUCgxjYWNoZWRfYnl0ZXMYCSABKAESEwoLdG90YWxfYnl0ZXMYCiABKAESKAoIcmVwbGljYXMYCyADKAsyFi5wYXNzZXJlbGxlLnYxLlJlcGxpY2ESFQoNc2VsZWN0ZWRfZ3B1cxgMIAMoDRIrCglvcGVyYXRpb24YDSABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbhIuCgpsYXN0X2Vycm9yGA4gASgLMhoucGFzc2VyZWxsZS52MS5FcnJvckRldGFpbBIOCgZub3RpY2UYDyABKAkSEQoJbGFuZ3VhZ2VzGBAgAygJEhUKDWRlbW9uc3RyYXRpb24YESABKAgSDgoGcGlubmVkGBIgASgIEi4KC2lkbGVfdW5sb2FkGBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDGxhc3RfdXNlZF9hdBgUIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLc3RhdGVfc2luY2UYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhkKEXNlbGVjdGVkX3JlcGxpY2FzGBYgASgNEhgKEGdwdXNfcGVyX3JlcGxpY2EYFyABKA0SKAoHb3B0aW9ucxgYIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoMbG9hZF9vcHRpb25zGBkgAygJEi0KBm1lbW9yeRgaIAEoCzIdLnBhc3NlcmVsbGUudjEuTWVtb3J5RXN0aW1hdGUiVQoOTWVtb3J5RXN0aW1hdGUSFQoNd2VpZ2h0c19ieXRlcxgBIAEoARIVCg13b3JraW5nX2J5dGVzGAIgASgBEhUKDXJlc2VydmVfYnl0ZXMYAyABKAEiigIKB1JlcGxpY2ESCgoCaWQYASABKAkSDAoEZ3B1cxgCIAMoDRIYChBydW5uaW5nX3JlcXVlc3RzGAMgASgNEhgKEHdhaXRpbmdfcmVxdWVzdHMYBCABKA0SEwoLbWF4X3J1bm5pbmcYBSABKA0SEwoLbWF4X3dhaXRpbmcYBiABKA0SFgoOcmVzaWRlbnRfYnl0ZXMYByABKAESLAoIcmVhZHlfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA3BpZBgJIAEoDRIOCgZhc2xlZXAYCiABKAgSFgoJZ3B1X2J5dGVzGAsgASgBSACIAQFCDAoKX2dwdV9ieXRlcyL6AgoDR3B1Eg0KBWluZGV4GAEgASgNEgwKBG5hbWUYAiABKAkSEwoLdG90YWxfYnl0ZXMYAyABKAESEgoKdXNlZF9ieXRlcxgEIAEoARIbChN1dGlsaXphdGlvbl9wZXJjZW50GAUgASgBEhsKE3RlbXBlcmF0dXJlX2NlbHNpdXMYBiABKAESEwoLcG93ZXJfd2F0dHMYByABKAESEAoIcmVwbGljYXMYCCADKAkSDAoEdXVpZBgJIAEoCRISCgpmcmVlX2J5dGVzGAogASgBEhcKD2F2YWlsYWJsZV9ieXRlcxgLIAEoARInCgZsZWFzZXMYDCADKAsyFy5wYXNzZXJlbGxlLnYxLkdwdUxlYXNlEhUKDWZvcmVpZ25fYnl0ZXMYDSABKAESLAoJcHJvY2Vzc2VzGA4gAygLMhkucGFzc2VyZWxsZS52MS5HcHVQcm9jZXNzEg0KBWRpcnR5GA8gASgIEhQKDGRpcnR5X3JlYXNvbhgQIAEoCSJGCghHcHVMZWFzZRIPCgdyZXBsaWNhGAEgASgJEhYKDnJlc2VydmVkX2J5dGVzGAIgASgBEhEKCWV4Y2x1c2l2ZRgDIAEoCCJSCgpHcHVQcm9jZXNzEgsKA3BpZBgBIAEoDRIXCgp1c2VkX2J5dGVzGAIgASgBSACIAQESDwoHcmVwbGljYRgDIAEoCUINCgtfdXNlZF9ieXRlcyLrAQoESG9zdBITCgtjcHVfcGVyY2VudBgBIAEoARIRCgljcHVfY291bnQYAiABKA0SGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAMgASgBEhkKEW1lbW9yeV91c2VkX2J5dGVzGAQgASgBEh4KFmNhY2hlX2Rpc2tfdG90YWxfYnl0ZXMYBSABKAESHQoVY2FjaGVfZGlza19mcmVlX2J5dGVzGAYgASgBEhgKEGNhY2hlX3VzZWRfYnl0ZXMYByABKAESFAoMcmVhZHlfbW9kZWxzGAggASgNEhUKDWNhY2hlZF9tb2RlbHMYCSABKA0iTAoNU2VydmVyUHJvY2VzcxIMCgRuYW1lGAEgASgJEgsKA3BpZBgCIAEoDRIQCghyZXN0YXJ0cxgDIAEoDRIOCgZicm9rZW4YBCABKAgi9QIKBlN0YXR1cxIvCgtvYnNlcnZlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvZmlsZRgCIAEoCRIWCg5wcm9maWxlX25vdGljZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEiQKBm1vZGVscxgFIAMoCzIULnBhc3NlcmVsbGUudjEuTW9kZWwSIAoEZ3B1cxgGIAMoCzISLnBhc3NlcmVsbGUudjEuR3B1EiEKBGhvc3QYByABKAsyEy5wYXNzZXJlbGxlLnYxLkhvc3QSGAoQYXBpX2tleV9yZXF1aXJlZBgIIAEoCBIaChJhZG1pbl9rZXlfcmVxdWlyZWQYCSABKAgSLwoJcHJvY2Vzc2VzGAogAygLMhwucGFzc2VyZWxsZS52MS5TZXJ2ZXJQcm9jZXNzEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldFN0YXR1c1JlcXVlc3QiOgoRR2V0U3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMiQQoSV2F0Y2hTdGF0dXNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KE1dhdGNoU3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMSEAoIc2VxdWVuY2UYAiABKA0iOgoRTGlzdE1vZGVsc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkiUwoSTGlzdE1vZGVsc1Jlc3BvbnNlEiQKBm1vZGVscxgBIAMoCzIULnBhc3NlcmVsbGUudjEuTW9kZWwSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhgKFkdldENhcGFiaWxpdGllc1JlcXVlc3QiwAEKF0dldENhcGFiaWxpdGllc1Jlc3BvbnNlEg8KB3Byb2ZpbGUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIlCgZsaW1pdHMYAyABKAsyFS5wYXNzZXJlbGxlLnYxLkxpbWl0cxIwCgZtb2RlbHMYBCADKAsyIC5wYXNzZXJlbGxlLnYxLk1vZGVsQ2FwYWJpbGl0aWVzEioKCWVuZHBvaW50cxgFIAMoCzIXLnBhc3NlcmVsbGUudjEuRW5kcG9pbnQiqQIKBkxpbWl0cxInCgRjaGF0GAEgASgLMhkucGFzc2VyZWxsZS52MS5DaGF0TGltaXRzEikKBWF1ZGlvGAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0xpbWl0cxIbChNtYXhfanNvbl9ib2R5X2J5dGVzGAMgASgBEiwKCWxvYWRfd2FpdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI2ChNtYXhfc3RyZWFtX2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDG1heF9yZXBsaWNhcxgGIAEoDRIyCg9tYXhfaWRsZV91bmxvYWQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ihQEKCkNoYXRMaW1pdHMSFAoMbWF4X21lc3NhZ2VzGAEgASgNEhIKCm1heF90b2tlbnMYAiABKA0SDQoFbWF4X24YAyABKA0SEAoIbWF4X3N0b3AYBCABKA0SGAoQbWF4X3RvcF9sb2dwcm9icxgFIAEoDRISCgptYXhfaW1hZ2VzGAYgASgNIqEFCgtBdWRpb0xpbWl0cxIYChBtYXhfdXBsb2FkX2J5dGVzGAEgASgBEhkKEW1heF9tZXNzYWdlX2J5dGVzGAIgASgBEi8KDG1heF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdChVtaW5fc2FtcGxlX3JhdGVfaGVydHoYBCABKA0SHQoVbWF4X3NhbXBsZV9yYXRlX2hlcnR6GAUgASgNEhQKDG1heF9jaGFubmVscxgGIAEoDRI1ChJtYXhfc3RyZWFtX3NpbGVuY2UYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRbWF4X2RlY29kZWRfYnl0ZXMYCCABKAESFAoMbWF4X3NwZWFrZXJzGAkgASgNEh0KFW1heF9wcm9tcHRfY2hhcmFjdGVycxgKIAEoDRIYChBtYXhfbGl2ZV9zdHJlYW1zGAsgASgNEjMKEGVuZHBvaW50X3NpbGVuY2UYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWluX2VuZHBvaW50X3NpbGVuY2UYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWF4X2VuZHBvaW50X3NpbGVuY2UYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJdXR0ZXJhbmNlGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1pbl91dHRlcmFuY2UYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWF4X3V0dGVyYW5jZRgRIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKdAQoRTW9kZWxDYXBhYmlsaXRpZXMSCwoDa2V5GAEgASgJEg8KB2FsaWFzZXMYAiADKAkSLQoKY2FwYWJpbGl0eRgDIAEoDjIZLnBhc3NlcmVsbGUudjEuQ2FwYWJpbGl0eRIQCghmZWF0dXJlcxgEIAMoCRIRCglsYW5ndWFnZXMYBSADKAkSFgoOY29udGV4dF90b2tlbnMYBiABKA0iXwoIRW5kcG9pbnQSDAoEbmFtZRgBIAEoCRIOCgZtZXRob2QYAiABKAkSDAoEaG9zdBgDIAEoCRIMCgRwb3J0GAQgASgNEgwKBHBhdGgYBSABKAkSCwoDdXJsGAYgASgJIjMKFERvd25sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiRAoVRG93bmxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIu4BChBMb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SDAoEd2FpdBgDIAEoCBIVCghyZXBsaWNhcxgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnBpbm5lZBgGIAEoCEgBiAEBEi4KC2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCW1ha2Vfcm9vbRgIIAEoCEILCglfcmVwbGljYXNCCQoHX3Bpbm5lZCJAChFMb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJ9ChBDaGVja0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SFQoIcmVwbGljYXMYAyABKA1IAIgBARIoCgdvcHRpb25zGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEILCglfcmVwbGljYXMitAEKEUNoZWNrTG9hZFJlc3BvbnNlEgwKBGZpdHMYASABKAgSKQoFZXJyb3IYAiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEicKBGdwdXMYAyADKAsyGS5wYXNzZXJlbGxlLnYxLkdwdVZlcmRpY3QSEQoJZXZpY3Rpb25zGAQgAygJEhAKCHJlcGxpY2FzGAUgASgNEhgKEGdwdXNfcGVyX3JlcGxpY2EYBiABKA0i+AEKCkdwdVZlcmRpY3QSDQoFaW5kZXgYASABKA0SDwoHcmVwbGljYRgCIAEoCRIMCgRmaXRzGAMgASgIEg4KBnJlYXNvbhgEIAEoCRITCgt0b3RhbF9ieXRlcxgFIAEoARISCgpmcmVlX2J5dGVzGAYgASgBEhcKD2F2YWlsYWJsZV9ieXRlcxgHIAEoARIUCgxuZWVkZWRfYnl0ZXMYCCABKAESFQoNd2VpZ2h0c19ieXRlcxgJIAEoARIVCg13b3JraW5nX2J5dGVzGAogASgBEhUKDXJlc2VydmVfYnl0ZXMYCyABKAESDwoHaG9sZGVycxgMIAMoCSI/ChFTbGVlcE1vZGVsUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIMCgR3YWl0GAIgASgIEg0KBWxldmVsGAMgASgNIkEKElNsZWVwTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiIvChBXYWtlTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiQAoRV2FrZU1vZGVsUmVzcG9uc2USKwoJb3BlcmF0aW9uGAEgASgLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24iQAoSVW5sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgSDQoFZm9yY2UYAyABKAgiQgoTVW5sb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiIuChZDYW5jZWxPcGVyYXRpb25SZXF1ZXN0EhQKDG9wZXJhdGlvbl9pZBgBIAEoCSJGChdDYW5jZWxPcGVyYXRpb25SZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJNChVMaXN0T3BlcmF0aW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkSDQoFbW9kZWwYAyABKAkiXwoWTGlzdE9wZXJhdGlvbnNSZXNwb25zZRIsCgpvcGVyYXRpb25zGAEgAygLMhgucGFzc2VyZWxsZS52MS5PcGVyYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkYKEVN0cmVhbUxvZ3NSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEhIKCnRhaWxfbGluZXMYAiABKA0SDgoGZm9sbG93GAMgASgIIiMKElN0cmVhbUxvZ3NSZXNwb25zZRINCgVsaW5lcxgBIAMoCSpwCgpDYXBhYmlsaXR5EhoKFkNBUEFCSUxJVFlfVU5TUEVDSUZJRUQQABITCg9DQVBBQklMSVRZX0NIQVQQARIZChVDQVBBQklMSVRZX1RSQU5TQ1JJQkUQAhIWChJDQVBBQklMSVRZX0RJQVJJWkUQAyreAQoKTW9kZWxTdGF0ZRIbChdNT0RFTF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF01PREVMX1NUQVRFX1VOQVZBSUxBQkxFEAESGwoXTU9ERUxfU1RBVEVfRE9XTkxPQURJTkcQAhIWChJNT0RFTF9TVEFURV9DQUNIRUQQAxIXChNNT0RFTF9TVEFURV9MT0FESU5HEAQSFQoRTU9ERUxfU1RBVEVfUkVBRFkQBRIWChJNT0RFTF9TVEFURV9BU0xFRVAQBhIZChVNT0RFTF9TVEFURV9VTkxPQURJTkcQByrPAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhsKF09QRVJBVElPTl9LSU5EX0RPV05MT0FEEAESFwoTT1BFUkFUSU9OX0tJTkRfTE9BRBACEhkKFU9QRVJBVElPTl9LSU5EX1VOTE9BRBADEhoKFk9QRVJBVElPTl9LSU5EX1JFU1RBUlQQBBIYChRPUEVSQVRJT05fS0lORF9TTEVFUBAFEhcKE09QRVJBVElPTl9LSU5EX1dBS0UQBiqoAQoOT3BlcmF0aW9uU3RhdGUSHwobT1BFUkFUSU9OX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXT1BFUkFUSU9OX1NUQVRFX1JVTk5JTkcQARIdChlPUEVSQVRJT05fU1RBVEVfU1VDQ0VFREVEEAISGgoWT1BFUkFUSU9OX1NUQVRFX0ZBSUxFRBADEh0KGU9QRVJBVElPTl9TVEFURV9DQU5DRUxMRUQQBDKvDAoMQWRtaW5TZXJ2aWNlEmkKCUdldFN0YXR1cxIfLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9zdGF0dXMSVgoLV2F0Y2hTdGF0dXMSIS5wYXNzZXJlbGxlLnYxLldhdGNoU3RhdHVzUmVxdWVzdBoiLnBhc3NlcmVsbGUudjEuV2F0Y2hTdGF0dXNSZXNwb25zZTABEmwKCkxpc3RNb2RlbHMSIC5wYXNzZXJlbGxlLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9tb2RlbHMSewoPR2V0Q2FwYWJpbGl0aWVzEiUucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXF1ZXN0GiYucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2NhcGFiaWxpdGllcxKJAQoNRG93bmxvYWRNb2RlbBIjLnBhc3NlcmVsbGUudjEuRG93bmxvYWRNb2RlbFJlcXVlc3QaJC5wYXNzZXJlbGxlLnYxLkRvd25sb2FkTW9kZWxSZXNwb25zZSItgtPkkwInOgEqIiIvYXBpL2FkbWluL21vZGVscy97bW9kZWx9L2Rvd25sb2FkEnkKCUxvYWRNb2RlbBIfLnBhc3NlcmVsbGUudjEuTG9hZE1vZGVsUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuTG9hZE1vZGVsUmVzcG9uc2UiKYLT5JMCIzoBKiIeL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9sb2FkEn4KCUNoZWNrTG9hZBIfLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVzcG9uc2UiLoLT5JMCKDoBKiIjL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9wcmVmbGlnaHQSfQoKU2xlZXBNb2RlbBIgLnBhc3NlcmVsbGUudjEuU2xlZXBNb2RlbFJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlNsZWVwTW9kZWxSZXNwb25zZSIqgtPkkwIkOgEqIh8vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3NsZWVwEnkKCVdha2VNb2RlbBIfLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVzcG9uc2UiKYLT5JMCIzoBKiIeL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS93YWtlEoEBCgtVbmxvYWRNb2RlbBIhLnBhc3NlcmVsbGUudjEuVW5sb2FkTW9kZWxSZXF1ZXN0GiIucGFzc2VyZWxsZS52MS5VbmxvYWRNb2RlbFJlc3BvbnNlIiuC0+STAiU6ASoiIC9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vdW5sb2FkEpgBCg9DYW5jZWxPcGVyYXRpb24SJS5wYXNzZXJlbGxlLnYxLkNhbmNlbE9wZXJhdGlvblJlcXVlc3QaJi5wYXNzZXJlbGxlLnYxLkNhbmNlbE9wZXJhdGlvblJlc3BvbnNlIjaC0+STAjA6ASoiKy9hcGkvYWRtaW4vb3BlcmF0aW9ucy97b3BlcmF0aW9uX2lkfS9jYW5jZWwSfAoOTGlzdE9wZXJhdGlvbnMSJC5wYXNzZXJlbGxlLnYxLkxpc3RPcGVyYXRpb25zUmVxdWVzdBolLnBhc3NlcmVsbGUudjEuTGlzdE9wZXJhdGlvbnNSZXNwb25zZSIdgtPkkwIXEhUvYXBpL2FkbWluL29wZXJhdGlvbnMSUwoKU3RyZWFtTG9ncxIgLnBhc3NlcmVsbGUudjEuU3RyZWFtTG9nc1JlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlN0cmVhbUxvZ3NSZXNwb25zZTABMskBCgxQcm9iZVNlcnZpY2USXwoOQ2hlY2tSZWFkaW5lc3MSJC5wYXNzZXJlbGxlLnYxLkNoZWNrUmVhZGluZXNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiD4LT5JMCCRIHL3JlYWR5ejABElgKCkdldE1ldHJpY3MSIC5wYXNzZXJlbGxlLnYxLkdldE1ldHJpY3NSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIQgtPkkwIKEggvbWV0cmljczABYgZwcm90bzM", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Sonde de disponibilité.
@@ -412,7 +412,7 @@ export type Model = Message<"passerelle.v1.Model"> & {
   operation?: Operation | undefined;
 
   /**
-   * Dernier échec ; absent après une réussite.
+   * Dernier échec, ou dernière chute d'un exemplaire ; absent après une opération demandée et réussie.
    *
    * @generated from field: passerelle.v1.ErrorDetail last_error = 14;
    */
@@ -494,6 +494,13 @@ export type Model = Message<"passerelle.v1.Model"> & {
    * @generated from field: repeated string load_options = 25;
    */
   loadOptions: string[];
+
+  /**
+   * Mémoire qu'un exemplaire demande à chacun de ses GPU ; absente sans GPU.
+   *
+   * @generated from field: passerelle.v1.MemoryEstimate memory = 26;
+   */
+  memory?: MemoryEstimate | undefined;
 };
 
 /**
@@ -502,6 +509,41 @@ export type Model = Message<"passerelle.v1.Model"> & {
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_admin, 7);
+
+/**
+ * Mémoire demandée à un GPU, estimée avant tout chargement.
+ *
+ * @generated from message passerelle.v1.MemoryEstimate
+ */
+export type MemoryEstimate = Message<"passerelle.v1.MemoryEstimate"> & {
+  /**
+   * Poids, en octets ; 0 s'ils ne sont pas encore connus.
+   *
+   * @generated from field: double weights_bytes = 1;
+   */
+  weightsBytes: number;
+
+  /**
+   * Cache KV et activations, en octets.
+   *
+   * @generated from field: double working_bytes = 2;
+   */
+  workingBytes: number;
+
+  /**
+   * Contexte CUDA et bibliothèques, en octets.
+   *
+   * @generated from field: double reserve_bytes = 3;
+   */
+  reserveBytes: number;
+};
+
+/**
+ * Describes the message passerelle.v1.MemoryEstimate.
+ * Use `create(MemoryEstimateSchema)` to create a new message.
+ */
+export const MemoryEstimateSchema: GenMessage<MemoryEstimate> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_admin, 8);
 
 /**
  * Exemplaire chargé d'un modèle.
@@ -592,7 +634,7 @@ export type Replica = Message<"passerelle.v1.Replica"> & {
  * Use `create(ReplicaSchema)` to create a new message.
  */
 export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 8);
+  messageDesc(file_passerelle_v1_admin, 9);
 
 /**
  * GPU du serveur.
@@ -718,7 +760,7 @@ export type Gpu = Message<"passerelle.v1.Gpu"> & {
  * Use `create(GpuSchema)` to create a new message.
  */
 export const GpuSchema: GenMessage<Gpu> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 9);
+  messageDesc(file_passerelle_v1_admin, 10);
 
 /**
  * Bail : mémoire qu'un exemplaire réserve sur un GPU.
@@ -753,7 +795,7 @@ export type GpuLease = Message<"passerelle.v1.GpuLease"> & {
  * Use `create(GpuLeaseSchema)` to create a new message.
  */
 export const GpuLeaseSchema: GenMessage<GpuLease> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 10);
+  messageDesc(file_passerelle_v1_admin, 11);
 
 /**
  * Processus qui tient de la mémoire d'un GPU.
@@ -788,7 +830,7 @@ export type GpuProcess = Message<"passerelle.v1.GpuProcess"> & {
  * Use `create(GpuProcessSchema)` to create a new message.
  */
 export const GpuProcessSchema: GenMessage<GpuProcess> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 11);
+  messageDesc(file_passerelle_v1_admin, 12);
 
 /**
  * Machine hôte.
@@ -865,7 +907,7 @@ export type Host = Message<"passerelle.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 12);
+  messageDesc(file_passerelle_v1_admin, 13);
 
 /**
  * Processus du produit, vu par son superviseur.
@@ -907,7 +949,7 @@ export type ServerProcess = Message<"passerelle.v1.ServerProcess"> & {
  * Use `create(ServerProcessSchema)` to create a new message.
  */
 export const ServerProcessSchema: GenMessage<ServerProcess> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 13);
+  messageDesc(file_passerelle_v1_admin, 14);
 
 /**
  * État du serveur et des modèles.
@@ -998,7 +1040,7 @@ export type Status = Message<"passerelle.v1.Status"> & {
  * Use `create(StatusSchema)` to create a new message.
  */
 export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 14);
+  messageDesc(file_passerelle_v1_admin, 15);
 
 /**
  * Demande d'état.
@@ -1013,7 +1055,7 @@ export type GetStatusRequest = Message<"passerelle.v1.GetStatusRequest"> & {
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 15);
+  messageDesc(file_passerelle_v1_admin, 16);
 
 /**
  * État.
@@ -1034,7 +1076,7 @@ export type GetStatusResponse = Message<"passerelle.v1.GetStatusResponse"> & {
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 16);
+  messageDesc(file_passerelle_v1_admin, 17);
 
 /**
  * Demande de suivi.
@@ -1057,7 +1099,7 @@ export type WatchStatusRequest = Message<"passerelle.v1.WatchStatusRequest"> & {
  * Use `create(WatchStatusRequestSchema)` to create a new message.
  */
 export const WatchStatusRequestSchema: GenMessage<WatchStatusRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 17);
+  messageDesc(file_passerelle_v1_admin, 18);
 
 /**
  * Nouvel état.
@@ -1085,7 +1127,7 @@ export type WatchStatusResponse = Message<"passerelle.v1.WatchStatusResponse"> &
  * Use `create(WatchStatusResponseSchema)` to create a new message.
  */
 export const WatchStatusResponseSchema: GenMessage<WatchStatusResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 18);
+  messageDesc(file_passerelle_v1_admin, 19);
 
 /**
  * Demande de la liste des modèles.
@@ -1115,7 +1157,7 @@ export type ListModelsRequest = Message<"passerelle.v1.ListModelsRequest"> & {
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 19);
+  messageDesc(file_passerelle_v1_admin, 20);
 
 /**
  * Page de modèles.
@@ -1143,7 +1185,7 @@ export type ListModelsResponse = Message<"passerelle.v1.ListModelsResponse"> & {
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 20);
+  messageDesc(file_passerelle_v1_admin, 21);
 
 /**
  * Demande des capacités.
@@ -1158,7 +1200,7 @@ export type GetCapabilitiesRequest = Message<"passerelle.v1.GetCapabilitiesReque
  * Use `create(GetCapabilitiesRequestSchema)` to create a new message.
  */
 export const GetCapabilitiesRequestSchema: GenMessage<GetCapabilitiesRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 21);
+  messageDesc(file_passerelle_v1_admin, 22);
 
 /**
  * Capacités, limites et adresses du serveur.
@@ -1207,7 +1249,7 @@ export type GetCapabilitiesResponse = Message<"passerelle.v1.GetCapabilitiesResp
  * Use `create(GetCapabilitiesResponseSchema)` to create a new message.
  */
 export const GetCapabilitiesResponseSchema: GenMessage<GetCapabilitiesResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 22);
+  messageDesc(file_passerelle_v1_admin, 23);
 
 /**
  * Limites en vigueur ; chacune se règle par une variable d'environnement du même nom (voir la documentation).
@@ -1249,6 +1291,20 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
    * @generated from field: google.protobuf.Duration max_stream_duration = 5;
    */
   maxStreamDuration?: Duration | undefined;
+
+  /**
+   * Exemplaires d'un modèle au plus.
+   *
+   * @generated from field: uint32 max_replicas = 6;
+   */
+  maxReplicas: number;
+
+  /**
+   * Temps sans requête avant déchargement, au plus.
+   *
+   * @generated from field: google.protobuf.Duration max_idle_unload = 7;
+   */
+  maxIdleUnload?: Duration | undefined;
 };
 
 /**
@@ -1256,7 +1312,7 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 23);
+  messageDesc(file_passerelle_v1_admin, 24);
 
 /**
  * Limites de conversation.
@@ -1312,7 +1368,7 @@ export type ChatLimits = Message<"passerelle.v1.ChatLimits"> & {
  * Use `create(ChatLimitsSchema)` to create a new message.
  */
 export const ChatLimitsSchema: GenMessage<ChatLimits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 24);
+  messageDesc(file_passerelle_v1_admin, 25);
 
 /**
  * Limites d'audio.
@@ -1445,7 +1501,7 @@ export type AudioLimits = Message<"passerelle.v1.AudioLimits"> & {
  * Use `create(AudioLimitsSchema)` to create a new message.
  */
 export const AudioLimitsSchema: GenMessage<AudioLimits> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 25);
+  messageDesc(file_passerelle_v1_admin, 26);
 
 /**
  * Ce qu'un modèle accepte.
@@ -1501,7 +1557,7 @@ export type ModelCapabilities = Message<"passerelle.v1.ModelCapabilities"> & {
  * Use `create(ModelCapabilitiesSchema)` to create a new message.
  */
 export const ModelCapabilitiesSchema: GenMessage<ModelCapabilities> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 26);
+  messageDesc(file_passerelle_v1_admin, 27);
 
 /**
  * Adresse annoncée d'une route.
@@ -1557,7 +1613,7 @@ export type Endpoint = Message<"passerelle.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 27);
+  messageDesc(file_passerelle_v1_admin, 28);
 
 /**
  * Demande de téléchargement.
@@ -1585,7 +1641,7 @@ export type DownloadModelRequest = Message<"passerelle.v1.DownloadModelRequest">
  * Use `create(DownloadModelRequestSchema)` to create a new message.
  */
 export const DownloadModelRequestSchema: GenMessage<DownloadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 28);
+  messageDesc(file_passerelle_v1_admin, 29);
 
 /**
  * Téléchargement.
@@ -1606,7 +1662,7 @@ export type DownloadModelResponse = Message<"passerelle.v1.DownloadModelResponse
  * Use `create(DownloadModelResponseSchema)` to create a new message.
  */
 export const DownloadModelResponseSchema: GenMessage<DownloadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 29);
+  messageDesc(file_passerelle_v1_admin, 30);
 
 /**
  * Demande de chargement.
@@ -1638,7 +1694,7 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
   /**
    * Exemplaires voulus ; d'un modèle chargé, en ajoute ou en retire sans perdre de requête.
    *
-   * De 1 à 64. Par défaut : autant que les GPU demandés en logent, sinon le nombre retenu, sinon celui du profil.
+   * De 1 à `max_replicas`. Par défaut : autant que les GPU demandés en logent, sinon le nombre retenu, sinon celui du profil.
    *
    * @generated from field: optional uint32 replicas = 4;
    */
@@ -1661,6 +1717,8 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
   /**
    * Temps sans requête avant de se décharger ; 0 : jamais.
    *
+   * `max_idle_unload` au plus.
+   *
    * @generated from field: google.protobuf.Duration idle_unload = 7;
    */
   idleUnload?: Duration | undefined;
@@ -1678,7 +1736,7 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
  * Use `create(LoadModelRequestSchema)` to create a new message.
  */
 export const LoadModelRequestSchema: GenMessage<LoadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 30);
+  messageDesc(file_passerelle_v1_admin, 31);
 
 /**
  * Chargement.
@@ -1699,7 +1757,7 @@ export type LoadModelResponse = Message<"passerelle.v1.LoadModelResponse"> & {
  * Use `create(LoadModelResponseSchema)` to create a new message.
  */
 export const LoadModelResponseSchema: GenMessage<LoadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 31);
+  messageDesc(file_passerelle_v1_admin, 32);
 
 /**
  * Demande de verdict, aux mêmes champs que le chargement.
@@ -1724,7 +1782,7 @@ export type CheckLoadRequest = Message<"passerelle.v1.CheckLoadRequest"> & {
   /**
    * Exemplaires voulus.
    *
-   * De 1 à 64.
+   * De 1 à `max_replicas`.
    *
    * @generated from field: optional uint32 replicas = 3;
    */
@@ -1743,7 +1801,7 @@ export type CheckLoadRequest = Message<"passerelle.v1.CheckLoadRequest"> & {
  * Use `create(CheckLoadRequestSchema)` to create a new message.
  */
 export const CheckLoadRequestSchema: GenMessage<CheckLoadRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 32);
+  messageDesc(file_passerelle_v1_admin, 33);
 
 /**
  * Verdict.
@@ -1799,7 +1857,7 @@ export type CheckLoadResponse = Message<"passerelle.v1.CheckLoadResponse"> & {
  * Use `create(CheckLoadResponseSchema)` to create a new message.
  */
 export const CheckLoadResponseSchema: GenMessage<CheckLoadResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 33);
+  messageDesc(file_passerelle_v1_admin, 34);
 
 /**
  * Verdict d'un exemplaire sur un GPU.
@@ -1897,7 +1955,7 @@ export type GpuVerdict = Message<"passerelle.v1.GpuVerdict"> & {
  * Use `create(GpuVerdictSchema)` to create a new message.
  */
 export const GpuVerdictSchema: GenMessage<GpuVerdict> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 34);
+  messageDesc(file_passerelle_v1_admin, 35);
 
 /**
  * Demande d'endormissement.
@@ -1934,7 +1992,7 @@ export type SleepModelRequest = Message<"passerelle.v1.SleepModelRequest"> & {
  * Use `create(SleepModelRequestSchema)` to create a new message.
  */
 export const SleepModelRequestSchema: GenMessage<SleepModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 35);
+  messageDesc(file_passerelle_v1_admin, 36);
 
 /**
  * Endormissement.
@@ -1955,7 +2013,7 @@ export type SleepModelResponse = Message<"passerelle.v1.SleepModelResponse"> & {
  * Use `create(SleepModelResponseSchema)` to create a new message.
  */
 export const SleepModelResponseSchema: GenMessage<SleepModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 36);
+  messageDesc(file_passerelle_v1_admin, 37);
 
 /**
  * Demande de réveil.
@@ -1983,7 +2041,7 @@ export type WakeModelRequest = Message<"passerelle.v1.WakeModelRequest"> & {
  * Use `create(WakeModelRequestSchema)` to create a new message.
  */
 export const WakeModelRequestSchema: GenMessage<WakeModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 37);
+  messageDesc(file_passerelle_v1_admin, 38);
 
 /**
  * Réveil.
@@ -2004,7 +2062,7 @@ export type WakeModelResponse = Message<"passerelle.v1.WakeModelResponse"> & {
  * Use `create(WakeModelResponseSchema)` to create a new message.
  */
 export const WakeModelResponseSchema: GenMessage<WakeModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 38);
+  messageDesc(file_passerelle_v1_admin, 39);
 
 /**
  * Demande de déchargement.
@@ -2039,7 +2097,7 @@ export type UnloadModelRequest = Message<"passerelle.v1.UnloadModelRequest"> & {
  * Use `create(UnloadModelRequestSchema)` to create a new message.
  */
 export const UnloadModelRequestSchema: GenMessage<UnloadModelRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 39);
+  messageDesc(file_passerelle_v1_admin, 40);
 
 /**
  * Déchargement.
@@ -2060,7 +2118,7 @@ export type UnloadModelResponse = Message<"passerelle.v1.UnloadModelResponse"> &
  * Use `create(UnloadModelResponseSchema)` to create a new message.
  */
 export const UnloadModelResponseSchema: GenMessage<UnloadModelResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 40);
+  messageDesc(file_passerelle_v1_admin, 41);
 
 /**
  * Demande d'annulation.
@@ -2081,7 +2139,7 @@ export type CancelOperationRequest = Message<"passerelle.v1.CancelOperationReque
  * Use `create(CancelOperationRequestSchema)` to create a new message.
  */
 export const CancelOperationRequestSchema: GenMessage<CancelOperationRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 41);
+  messageDesc(file_passerelle_v1_admin, 42);
 
 /**
  * Annulation.
@@ -2102,7 +2160,7 @@ export type CancelOperationResponse = Message<"passerelle.v1.CancelOperationResp
  * Use `create(CancelOperationResponseSchema)` to create a new message.
  */
 export const CancelOperationResponseSchema: GenMessage<CancelOperationResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 42);
+  messageDesc(file_passerelle_v1_admin, 43);
 
 /**
  * Demande de la liste des opérations.
@@ -2139,7 +2197,7 @@ export type ListOperationsRequest = Message<"passerelle.v1.ListOperationsRequest
  * Use `create(ListOperationsRequestSchema)` to create a new message.
  */
 export const ListOperationsRequestSchema: GenMessage<ListOperationsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 43);
+  messageDesc(file_passerelle_v1_admin, 44);
 
 /**
  * Page d'opérations.
@@ -2167,7 +2225,7 @@ export type ListOperationsResponse = Message<"passerelle.v1.ListOperationsRespon
  * Use `create(ListOperationsResponseSchema)` to create a new message.
  */
 export const ListOperationsResponseSchema: GenMessage<ListOperationsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 44);
+  messageDesc(file_passerelle_v1_admin, 45);
 
 /**
  * Demande de journal.
@@ -2204,7 +2262,7 @@ export type StreamLogsRequest = Message<"passerelle.v1.StreamLogsRequest"> & {
  * Use `create(StreamLogsRequestSchema)` to create a new message.
  */
 export const StreamLogsRequestSchema: GenMessage<StreamLogsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 45);
+  messageDesc(file_passerelle_v1_admin, 46);
 
 /**
  * Lignes de journal.
@@ -2225,7 +2283,7 @@ export type StreamLogsResponse = Message<"passerelle.v1.StreamLogsResponse"> & {
  * Use `create(StreamLogsResponseSchema)` to create a new message.
  */
 export const StreamLogsResponseSchema: GenMessage<StreamLogsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_admin, 46);
+  messageDesc(file_passerelle_v1_admin, 47);
 
 /**
  * Ce qu'un modèle sait faire.

@@ -1,0 +1,120 @@
+"""Ce que l'administration dit des GPU : état, baux, étrangers, salissures, verdict."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from passerelle.v1 import admin_pb2
+
+from server.control.choices import LoadOrder
+from server.control.gpu.messages import to_gpus
+from server.control.messages import to_model
+from server.control.services.admin import AdminFacts, AdminService
+from server.control.services.orders import to_order
+from server.domain import Limits
+from server.errors import InvalidRequest
+from tests.fakes.gpus import GIB
+from tests.unit.test_model_gpus import Bench, make
+
+
+def service_of(bench: Bench) -> AdminService:
+    return AdminService(bench.models, bench.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0))
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> Any:
+    made = await make(tmp_path, 2)
+    yield made
+    for model in made.models:
+        await model.aclose()
+    await made.journal.aclose()
+
+
+async def test_the_status_shows_who_holds_what(bench: Bench) -> None:
+    bench.gpus.take(1, 999, 3 * GIB)
+    await bench.load(gpus=(1,), pinned=True, idle_unload=90.0)
+    bench.replicas.uses = 4 * GIB
+    await bench.load("b", gpus=(0,))
+    bench.replicas.leaks = GIB
+    with pytest.raises(Exception, match="GPU 0"):
+        await bench.model("b").unload().result()
+    first, second = to_gpus(bench.board)
+    assert first.dirty and "après l'arrêt de b-0" in first.dirty_reason and not first.leases
+    assert not second.dirty and second.dirty_reason == ""
+    [lease] = second.leases
+    assert (lease.replica, lease.reserved_bytes, lease.exclusive) == ("a-0", 10 * GIB, False)
+    assert list(second.replicas) == ["a-0"] and second.uuid == "GPU-1"
+    assert (second.foreign_bytes, second.available_bytes, second.free_bytes) == (3 * GIB, 67 * GIB, 67 * GIB)
+    assert {(process.replica, process.used_bytes) for process in second.processes} == {
+        ("", 3 * GIB),
+        ("a-0", 10 * GIB),
+    }
+
+    shown = to_model(bench.model(), bench.board)
+    assert shown.pinned and shown.idle_unload.seconds == 90 and list(shown.selected_gpus) == [1]
+    assert (shown.selected_replicas, shown.gpus_per_replica) == (1, 1) and shown.state_since.seconds > 0
+    assert (shown.memory.weights_bytes, shown.memory.working_bytes) == (8 * GIB, GIB)
+    assert shown.replicas[0].gpu_bytes == 10 * GIB and not shown.replicas[0].asleep
+    assert not shown.HasField("last_used_at")
+
+
+async def test_a_verdict_says_each_gpu_and_who_would_leave(bench: Bench) -> None:
+    service = service_of(bench)
+    bench.replicas.uses = 75 * GIB
+    await bench.load("b", gpus=(0,))
+    request = admin_pb2.CheckLoadRequest(model="a", gpus=[0, 1])
+    answer = await service.CheckLoad(request, None)
+    assert not answer.fits and answer.error.reason == "GPU_BUSY" and list(answer.evictions) == ["b"]
+    assert (answer.replicas, answer.gpus_per_replica) == (2, 1)
+    refused, accepted = answer.gpus
+    assert (refused.index, refused.replica, refused.fits, list(refused.holders)) == (0, "a-0", False, ["b-0"])
+    assert refused.reason == answer.error.message and refused.needed_bytes == 10 * GIB
+    assert (refused.weights_bytes, refused.working_bytes, refused.reserve_bytes) == (8 * GIB, GIB, GIB)
+    assert (accepted.index, accepted.fits, accepted.reason) == (1, True, "")
+    assert bench.replicas.started == ["b-0"]
+    assert (await service.CheckLoad(admin_pb2.CheckLoadRequest(model="a", gpus=[1]), None)).fits
+
+
+async def test_the_verbs_answer_with_their_operation(bench: Bench) -> None:
+    service = service_of(bench)
+    loaded = await service.LoadModel(admin_pb2.LoadModelRequest(model="a", gpus=[0], wait=True), None)
+    assert loaded.operation.state == admin_pb2.OPERATION_STATE_SUCCEEDED
+    slept = await service.SleepModel(admin_pb2.SleepModelRequest(model="a", wait=True), None)
+    assert slept.operation.kind == admin_pb2.OPERATION_KIND_SLEEP and slept.operation.freed_bytes == 9.5 * GIB
+    status = (await service.GetStatus(None, None)).status
+    assert status.models[0].state == admin_pb2.MODEL_STATE_ASLEEP and status.models[0].replicas[0].asleep
+    woken = await service.WakeModel(admin_pb2.WakeModelRequest(model="a", wait=True), None)
+    assert woken.operation.kind == admin_pb2.OPERATION_KIND_WAKE
+    gone = await service.UnloadModel(admin_pb2.UnloadModelRequest(model="a", wait=True), None)
+    assert gone.operation.freed_bytes == 10 * GIB and gone.operation.HasField("elapsed")
+    with pytest.raises(InvalidRequest, match="level : 3"):
+        await service.SleepModel(admin_pb2.SleepModelRequest(model="a", level=3), None)
+
+
+def test_a_request_becomes_an_order() -> None:
+    request = admin_pb2.LoadModelRequest(
+        model="a", gpus=[1, 2], replicas=2, pinned=False, idle_unload=Duration(seconds=5), make_room=True
+    )
+    request.options.update({"tensor_parallel_size": 2, "share": 0.5, "eager": True})
+    options = {"tensor_parallel_size": 2, "share": 0.5, "eager": True}
+    order = to_order(request, Limits())
+    assert order == LoadOrder((1, 2), 2, options, False, 5.0, True)
+    assert isinstance(order.options["tensor_parallel_size"], int) and order.options["eager"] is True
+    assert to_order(admin_pb2.LoadModelRequest(model="a"), Limits()) == LoadOrder()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"replicas": 0}, "replicas"),
+        ({"replicas": 5}, "replicas"),
+        ({"idle_unload": Duration(seconds=-1)}, "idle_unload"),
+        ({"idle_unload": Duration(seconds=61)}, "idle_unload"),
+    ],
+)
+def test_an_order_out_of_bounds_names_its_field(changes: dict[str, Any], field: str) -> None:
+    limits = Limits(max_replicas=4, max_idle_unload_seconds=60.0)
+    with pytest.raises(InvalidRequest) as caught:
+        to_order(admin_pb2.LoadModelRequest(model="a", **changes), limits)
+    assert caught.value.metadata["field"] == field and caught.value.metadata["limit"]
