@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
+import grpc
 from click.shell_completion import CompletionItem
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
@@ -15,6 +16,7 @@ from server.cli.connection import Failure, Target
 
 _POLL_SECONDS = 0.3
 _RECENT = 50
+_PATIENCE_SECONDS = 30.0
 _RUNNING = admin_pb2.OPERATION_STATE_RUNNING
 
 
@@ -161,8 +163,7 @@ def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_
             click.echo(f"  {operation.model} : {progress.phase}", err=True)
         phase = progress.phase
         time.sleep(_POLL_SECONDS)
-        recent = stub.ListOperations(request, timeout=30).operations
-        found = [other for other in recent if other.id == operation.id]
+        found = [other for other in _recent(stub, request) if other.id == operation.id]
         if not found:
             raise Failure(f"l'opération {operation.id} n'est plus connue du serveur.", reason="OPERATION_NOT_FOUND")
         operation = found[0]
@@ -170,6 +171,20 @@ def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_
         bar.update(bar.length - bar.pos)
         bar.render_finish()
     return operation
+
+
+def _recent(stub: Any, request: admin_pb2.ListOperationsRequest) -> Sequence[admin_pb2.Operation]:
+    """Dernières opérations ; un plan de contrôle qui se relance est attendu, l'opération lui survit."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            found: Sequence[admin_pb2.Operation] = stub.ListOperations(request, timeout=30).operations
+            return found
+        except grpc.RpcError as error:
+            call: Any = error
+            if call.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
 
 
 @click.command(help="Journal d'un modèle.")

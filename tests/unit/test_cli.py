@@ -4,11 +4,14 @@ import json
 import socket
 import sys
 from pathlib import Path
+from typing import Any, ClassVar
 
+import grpc
 import pytest
 from click.testing import CliRunner
+from passerelle.v1 import admin_pb2
 
-from server.cli import show
+from server.cli import admin, show
 from server.cli.app import cli
 from server.cli.checks import Finding, Level, Machine, run_checks
 from server.cli.connection import Failure, Target, find_target
@@ -65,6 +68,30 @@ def test_the_local_socket_is_found_when_it_answers(tmp_path: Path) -> None:
 def run(*arguments: str, **env: str) -> tuple[int, str, str]:
     found = CliRunner().invoke(cli, arguments, env={**NO_SERVER, "PASSERELLE_PROFILE": "embarque", **env})
     return found.exit_code, found.stdout, found.stderr
+
+
+def test_a_followed_operation_survives_its_control_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "_POLL_SECONDS", 0.0)
+    running = admin_pb2.Operation(id="o", model="qwen", state=admin_pb2.OPERATION_STATE_RUNNING)
+    done = admin_pb2.Operation(id="o", model="qwen", state=admin_pb2.OPERATION_STATE_SUCCEEDED)
+
+    class Lost(grpc.RpcError):
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.UNAVAILABLE
+
+    class Control:
+        answers: ClassVar[list[Any]] = [[running], Lost(), Lost(), [done]]
+
+        def ListOperations(self, _request: Any, timeout: float) -> Any:
+            answer = self.answers.pop(0)
+            if isinstance(answer, Lost):
+                raise answer
+            return admin_pb2.ListOperationsResponse(operations=answer)
+
+    assert admin._follow(Control(), running, quiet=True) == done
+    Control.answers[:] = [[]]
+    with pytest.raises(Failure, match="n'est plus connue"):
+        admin._follow(Control(), running, quiet=True)
 
 
 def test_no_server_is_said_in_both_forms() -> None:
