@@ -97,11 +97,12 @@ def test_all_locks_have_the_protobuf_under_which_gen_loads_here() -> None:
 def test_the_light_processes_load_from_their_lock_alone(tmp_path: Path) -> None:
     python = make_light_environment(tmp_path / "leger")
     script = """
-import importlib.util
-for role in ("control", "front", "supervisor", "web"):
-    importlib.import_module(f"server.{role}.main")
-import server.control.package_source, server.environments, server.supervisor.envoy
-print(server.supervisor.envoy.envoy_binary())
+import importlib.util, pkgutil
+for room in ("control", "front", "link", "rpc", "supervisor", "web"):
+    package = importlib.import_module(f"server.{room}")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+print(importlib.import_module("server.supervisor.envoy").envoy_binary())
 for heavy in ("torch", "torchaudio", "numpy", "onnxruntime", "pyannote", "xllamacpp", "faster_whisper", "av"):
     assert importlib.util.find_spec(heavy) is None, heavy
 """
