@@ -138,10 +138,10 @@ async def _live(channel: grpc.aio.Channel) -> tuple[list[Response], str]:
     async def speak() -> AsyncIterator[transcribe_pb2.StreamTranscribeRequest]:
         yield transcribe_pb2.StreamTranscribeRequest(config=live_config())
         started, sent = time.monotonic(), 0
-        # Au rythme de la parole, et sans fin : seul le serveur peut clore.
+        # Une phrase puis du silence, au rythme de la parole et sans fin : seul le serveur peut clore.
         while True:
-            begin = 44 + sent % (len(SPEECH) - 3244)
-            yield transcribe_pb2.StreamTranscribeRequest(audio=SPEECH[begin : begin + 3200])
+            piece = SPEECH[44 + sent : 44 + sent + 3200]
+            yield transcribe_pb2.StreamTranscribeRequest(audio=piece.ljust(3200, b"\0"))
             sent += 3200
             await asyncio.sleep(max(0.0, started + sent / 32000 - time.monotonic()))
 
