@@ -141,16 +141,12 @@ class _Product:
 
     def _on_signal(self, supervisor: Supervisor) -> None:
         if self._stopping.is_set():
-            print("Arrêt immédiat.", file=sys.stderr, flush=True)
+            _say("Arrêt immédiat.")
             supervisor.kill_all()
             return
-        grace = self._settings.stop_grace
-        print(
-            f"Arrêt : les requêtes en cours ont {grace:g} s pour finir ; un second Ctrl-C coupe tout.",
-            file=sys.stderr,
-            flush=True,
-        )
         self._stopping.set()
+        grace = self._settings.stop_grace
+        _say(f"Arrêt : les requêtes en cours ont {grace:g} s pour finir ; un second Ctrl-C coupe tout.")
 
     def _on_hangup(self, supervisor: Supervisor, rolling: RollingRestart) -> None:
         # Un terminal qui se ferme envoie le même signal : il demande alors l'arrêt.
@@ -198,6 +194,12 @@ class _Product:
     async def _drain_envoy(self) -> None:
         with contextlib.suppress(OSError, TimeoutError, EnvoyError):
             await drain(self._envoy.admin_socket)
+
+
+def _say(text: str) -> None:
+    # Le terminal peut être celui qui vient de se fermer.
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _has_terminal() -> bool:

@@ -1,15 +1,18 @@
 """L'arrêt et le remplacement des fronts : rien d'accepté n'est perdu, rien ne reste."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import httpx
 import psutil
 
-from tests.e2e.product import Product, running_product, sse_events, wait_until
+from tests.e2e.product import ROOT, Product, free_port, running_product, sse_events, wait_until
 
 STORY = {
     "model": "qwen",
@@ -55,6 +58,39 @@ def test_killing_the_supervisor_leaves_no_orphan(tmp_path: Path, product: Produc
         running.process.wait(10)
         _, alive = psutil.wait_procs(children, timeout=15)
         assert not alive, [p.cmdline() for p in alive]
+
+
+def test_a_closed_terminal_stops_the_product(tmp_path: Path) -> None:
+    # Sans terminal, le même signal (SIGHUP) remplace les fronts : test_stop_under_load.py.
+    master, slave = pty.openpty()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PASSERELLE_")}
+    env = inherited | {
+        "PASSERELLE_PROFILE": "embarque",
+        "HOST_PORT": str(free_port()),
+        "MODEL_CACHE_DIR": str(tmp_path),
+        "PASSERELLE_RUN_BASE": tempfile.gettempdir(),
+    }
+    process = subprocess.Popen(
+        ["setsid", "--ctty", sys.executable, "-m", "server", "serve"],
+        cwd=ROOT,
+        env=env,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    try:
+        said = b""
+        while b"Journaux" not in said:
+            said += os.read(master, 4096)
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.close(master)
+        process.wait(60)
+        _, alive = psutil.wait_procs(children, timeout=15)
+        assert not alive
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, product: Product) -> None:
