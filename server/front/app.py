@@ -136,10 +136,7 @@ async def serving(
         TranscribeService(analysis, LiveAnalysis(router, metrics, limits, server.ending), spool, limits), server.server
     )
     diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
-    background = [
-        asyncio.create_task(router.watch()),
-        asyncio.create_task(coalescer.sweep()),
-    ]
+    background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]
     for task in background:
         task.add_done_callback(lambda done: _report(done, on_failure))
     try:
