@@ -132,7 +132,7 @@ def latency(product: Product, levels: list[int], seconds: float) -> None:
             found = list(pool.map(lambda index: one_voice(product, index, seconds), range(level)))
         partials = [delay for first, _ in found for delay in first]
         finals = [delay for _, final in found for delay in final]
-        row = [f"{np.percentile(values, q):.2f} s" for values in (partials, finals) for q in (50, 95)]
+        row = [f"{np.percentile(values, q):.2f} s" if values else "" for values in (partials, finals) for q in (50, 95)]
         print(f"| {level} | {len(finals)} | {' | '.join(row)} |", flush=True)
 
 
