@@ -161,11 +161,12 @@ const chatCalls: Calls<typeof ChatService> = {
   },
   async streamChat() {
     await ready("qwen");
-    const messages = await all(chat.streamChat({ request: question(24) }));
+    const messages = await all(chat.streamChat({ request: question(96) }));
     const deltas = messages.flatMap((message) => message.deltas);
     const text = deltas.map((delta) => delta.content).join("");
-    const whole = await chat.chat(question(24));
-    check(messages.length > 3, `réponse d'un seul tenant : ${messages.length} messages`);
+    const whole = await chat.chat(question(96));
+    // Sur une machine chargée, le front regroupe : seul le premier message, parti aussitôt, est sûr d'être à part.
+    check(messages.length > 1, `réponse d'un seul tenant : ${messages.length} messages`);
     check(text && text === whole.choices[0]?.message?.content[0]?.part.value, `le flux dit autre chose : ${text}`);
     const ends = deltas.map((delta) => delta.finishReason).filter(Boolean);
     check(ends.length === 1 && ends[0] === whole.choices[0]?.finishReason, `fins : ${ends}`);
