@@ -161,10 +161,10 @@ const chatCalls: Calls<typeof ChatService> = {
   },
   async streamChat() {
     await ready("qwen");
-    const messages = await all(chat.streamChat({ request: question(96) }));
+    const messages = await all(chat.streamChat({ request: question(48) }));
     const deltas = messages.flatMap((message) => message.deltas);
     const text = deltas.map((delta) => delta.content).join("");
-    const whole = await chat.chat(question(96));
+    const whole = await chat.chat(question(48));
     // Sur une machine chargée, le front regroupe : seul le premier message, parti aussitôt, est sûr d'être à part.
     check(messages.length > 1, `réponse d'un seul tenant : ${messages.length} messages`);
     check(text && text === whole.choices[0]?.message?.content[0]?.part.value, `le flux dit autre chose : ${text}`);
