@@ -1,6 +1,6 @@
 """La transcription en direct, servie : latences en temps réel, WER face au fichier, une heure au plus vite et sa mémoire.
 
-`python -m bench.live [--parts latency,wer,hour] [--streams 1,2,4] [--seconds 120] [--hours 1]`. Écrit des tableaux.
+`python -m bench.live [--parts latency,wer,hour] [--streams 1,2,4] [--seconds 120] [--recordings 100] [--hours 1]`. Écrit des tableaux.
 """
 
 import argparse
@@ -53,16 +53,19 @@ def main() -> None:
     parser.add_argument("--parts", default="latency,wer,hour")
     parser.add_argument("--streams", default="1,2,4")
     parser.add_argument("--seconds", type=float, default=120.0, help="durée de chaque relevé de latence")
+    parser.add_argument(
+        "--recordings", type=int, default=100, help="enregistrements par langue de la partie wer, au plus"
+    )
     parser.add_argument("--hours", type=float, default=1.0, help="audio de la partie hour")
     options = parser.parse_args()
     parts = options.parts.split(",")
     with tempfile.TemporaryDirectory(prefix="banc-") as folder, running_product(Path(folder)) as product:
         product.ensure_ready("canary")
-        run(product, pcm(joined("en")[: 10 * RATE]), "en")
+        run(product, pcm(joined(recordings("en"))[: 10 * RATE]), "en")
         if "latency" in parts:
             latency(product, [int(n) for n in options.streams.split(",")], options.seconds)
         if "wer" in parts:
-            accuracy(product)
+            accuracy(product, options.recordings)
         if "hour" in parts:
             hour(product, options.hours * 3600)
 
@@ -95,10 +98,13 @@ def run(
     return heard
 
 
-def joined(language: str, turn: int = 0) -> Wave:
-    """Les enregistrements d'une langue, à partir du `turn`-ième, chacun suivi d'un silence."""
-    names = [name for name in TRANSCRIPTS if name.startswith(language)]
-    names = names[turn % len(names) :] + names[: turn % len(names)]
+def recordings(language: str) -> list[str]:
+    """Enregistrements d'une langue."""
+    return [name for name in TRANSCRIPTS if name.startswith(language)]
+
+
+def joined(names: list[str]) -> Wave:
+    """Ces enregistrements, chacun suivi d'un silence."""
     gap = np.zeros(int(GAP_SECONDS * RATE), np.float32)
     return np.concatenate([part for name in names for part in (WAVES[name], gap)])
 
@@ -142,7 +148,9 @@ def one_voice(product: Product, index: int, seconds: float) -> tuple[list[float]
     heard = Heard()
     # Les flux ne disent pas la même chose au même moment.
     time.sleep(0.7 * index)
-    run(product, spoken(joined(language, index), seconds, heard), language, heard=heard)
+    names = recordings(language)
+    wave = joined(names[index % len(names) :] + names[: index % len(names)])
+    run(product, spoken(wave, seconds, heard), language, heard=heard)
     starts: dict[int, float] = {}
     ends: dict[int, float] = {}
     partials: dict[int, float] = {}
@@ -161,12 +169,12 @@ def one_voice(product: Product, index: int, seconds: float) -> tuple[list[float]
     return list(partials.values()), finals
 
 
-def accuracy(product: Product) -> None:
+def accuracy(product: Product, most: int) -> None:
     """WER du direct, du fichier, et du direct face au fichier, sur le même audio."""
     print("\n| langue | audio | WER direct | WER fichier | direct face au fichier |\n|---|---|---|---|---|")
     for language in ("en", "fr"):
-        wave = joined(language)
-        names = [name for name in TRANSCRIPTS if name.startswith(language)]
+        names = recordings(language)[:most]
+        wave = joined(names)
         expected = NORMALIZE(" ".join(TRANSCRIPTS[name]["text"] for name in names))
         live = NORMALIZE(run(product, pcm(wave), language).summary.text)
         with product.http(timeout=1200) as http:
@@ -183,7 +191,7 @@ def accuracy(product: Product) -> None:
 
 def hour(product: Product, seconds: float) -> None:
     """Un long flux au plus vite, et la mémoire de chaque processus au fil de l'audio."""
-    wave = joined("fr")
+    wave = joined(recordings("fr"))
     samples: list[tuple[str, dict[str, tuple[float, float]]]] = [("début", memory(product))]
     failure: list[BaseException] = []
 

@@ -12,15 +12,21 @@ def walk(script: str, product: Product, chromium: str, *extra: str) -> None:
     Raises:
         AssertionError: le parcours a échoué ; le message porte ce que la page montrait.
     """
-    done = subprocess.run(
+    process = subprocess.Popen(
         ["node", str(Path("e2e") / script), product.base_url, chromium, *extra],
         cwd=ROOT / "dashboard",
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=200,
-        check=False,
     )
-    assert done.returncode == 0 and "tout est bon" in done.stdout, done.stdout + done.stderr
+    try:
+        output, complaints = process.communicate(timeout=200)
+    except subprocess.TimeoutExpired:
+        # SIGTERM, non SIGKILL : node emporte alors Chromium, qui a son propre groupe.
+        process.terminate()
+        output, complaints = process.communicate(timeout=20)
+        raise AssertionError(f"parcours trop long :\n{output}{complaints}") from None
+    assert process.returncode == 0 and "tout est bon" in output, output + complaints
 
 
 def test_a_person_downloads_loads_talks_stops_and_unloads(tmp_path: Path, chromium: str) -> None:
