@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -242,12 +243,16 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
         spool_dir=run_dir / "spool",
         limits=config.limits,
     )
-    return asyncio.run(run(settings))
+    code = asyncio.run(run(settings))
+    # Défaire torch et vLLM prend à l'interpréteur jusqu'à des dizaines de secondes, la mémoire du GPU toujours prise ;
+    # tout est fermé, et la fin du processus rend le reste.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _download(config: Config, key: str, *, found_only: bool) -> int:
-    import logging
-
     from server.control.download_process import run
     from server.control.fetching import DownloadSettings
     from server.rpc.logs import configure_logging
