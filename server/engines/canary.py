@@ -1,0 +1,156 @@
+"""NeMo sur GPU : la transcription du profil dgx. Canary d'abord ; parakeet et les canary-flash par le seul profil.
+
+Le point de contrôle est le `.nemo` du dossier du modèle. Un seul fil possède le modèle ; les fenêtres de toutes les
+requêtes y passent en lots, en mémoire, rangées par longueur. La découpe est celle de `server.speech` : celle de Canary,
+qui se tait dès qu'un lot a plus d'une onde, ne sert pas. Les options du profil sont dans `docs/moteurs.md`.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from server.engines.base import EngineSpec
+from server.engines.buckets import bucketed
+from server.engines.cuda import CUDA, require_cuda
+from server.engines.faults import is_memory_error
+from server.engines.nemo_model import SAMPLE_RATE, NemoModel, NemoSettings, checkpoint_in
+from server.engines.owner import OwnerThread
+from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow
+from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
+
+_MULTITASK = ("EncDecMultiTaskModel",)
+_TRANSDUCER = (
+    "EncDecRNNTBPEModel",
+    "EncDecRNNTModel",
+    "EncDecHybridRNNTCTCBPEModel",
+    "EncDecHybridRNNTCTCModel",
+    "EncDecCTCModelBPE",
+    "EncDecCTCModel",
+)
+
+
+class NemoEngine:
+    """Moteur de transcription par NeMo."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self._spec = spec
+        self._settings = NemoSettings()
+        self._model: NemoModel | None = None
+        self._owner = OwnerThread("nemo")
+
+    @property
+    def features(self) -> frozenset[str]:
+        return self._model.features if self._model is not None else frozenset()
+
+    @property
+    def max_running(self) -> int:
+        return self._settings.parallel
+
+    @property
+    def max_window_seconds(self) -> float:
+        return self._settings.max_window_seconds
+
+    @property
+    def max_batch(self) -> int:
+        return self._settings.max_batch
+
+    async def open(self) -> None:
+        self._settings = NemoSettings.read(self._spec.options)
+        path = checkpoint_in(self._spec.model_dir, self._settings.file)
+        try:
+            self._model = await self._owner.load(lambda: _load(str(path), self._settings, self._spec))
+        except PasserelleError:
+            raise
+        except Exception as error:
+            short = "la mémoire du GPU ne suffit pas : " if is_memory_error(error) else ""
+            raise ModelLoadFailed(f"NeMo n'a pas pu lire {path.name} : {short}{error}") from error
+
+    async def warm_up(self) -> None:
+        noise = (np.random.default_rng(0).standard_normal(SAMPLE_RATE) * 0.01).astype(np.float32)
+        options = RecognitionOptions(words="word_timestamps" in self.features)
+        if self._model is not None and not self._settings.default_language:
+            options = replace(options, language=self._model.some_language)
+        results = await self.transcribe([RecognitionWindow(noise, options)])
+        if len(results) != 1:
+            raise ModelLoadFailed("L'inférence d'échauffement n'a rien rendu.")
+
+    async def close(self) -> None:
+        self._model = None
+        self._owner.close()
+
+    def check(self, options: RecognitionOptions) -> None:
+        if self._model is not None:
+            self._model.check(options)
+
+    async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
+        model = self._model
+        if model is None:
+            raise EngineFailed("Le moteur est fermé.")
+        language = self._settings.default_language
+        asked = [
+            replace(window.options, language=window.options.language or language) if language else window.options
+            for window in windows
+        ]
+        results: list[Recognition] = [Recognition((), language=options.language) for options in asked]
+        # La température vaut pour tout un lot du décodeur ; le reste des réglages est propre à chaque onde.
+        for temperature in sorted({options.temperature for options in asked}):
+            alike = [
+                index
+                for index, options in enumerate(asked)
+                if options.temperature == temperature and len(windows[index].samples)
+            ]
+            for bucket in bucketed([len(windows[index].samples) for index in alike], self._settings.max_padding):
+                chosen = [alike[rank] for rank in bucket]
+                found = await self._owner.call(
+                    model.recognize, [windows[i].samples for i in chosen], [asked[i] for i in chosen]
+                )
+                for index, result in zip(chosen, found, strict=True):
+                    results[index] = result
+        return results
+
+
+def create_engine(spec: EngineSpec) -> NemoEngine:
+    """Fabrique du moteur."""
+    return NemoEngine(spec)
+
+
+def _load(path: str, settings: NemoSettings, spec: EngineSpec) -> NemoModel:
+    if spec.device == CUDA:
+        require_cuda()
+    # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    # Rien n'est cherché en ligne : tout est dans le point de contrôle.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import warnings
+
+    # NeMo avertit de tout ce dont l'entraînement se servirait.
+    for module in (r"nemo\..*", r"lightning\..*", r"pydub\..*", r"torch\.jit.*"):
+        warnings.filterwarnings("ignore", module=module)
+    import torch
+    from nemo.collections.asr.models import ASRModel
+    from nemo.utils import logging as nemo_logging
+
+    from server.engines.nemo_multitask import MultitaskModel
+    from server.engines.nemo_transducer import TransducerModel
+
+    nemo_logging.setLevel(nemo_logging.ERROR)
+    device = torch.device(spec.device)
+    if spec.device != CUDA:
+        torch.set_num_threads(spec.threads)
+    wanted = settings.dtype or ("bf16" if spec.device == CUDA else "fp32")
+    dtype = torch.bfloat16 if wanted == "bf16" else torch.float32
+    model: Any = ASRModel.restore_from(path, map_location=device)
+    name = type(model).__name__
+    if name in _MULTITASK:
+        return MultitaskModel(model, settings, device, dtype)
+    if name in _TRANSDUCER:
+        return TransducerModel(model, settings, device, dtype)
+    raise ModelLoadFailed(
+        f"La classe {name} de ce point de contrôle n'est pas servie (classes servies : "
+        f"{', '.join((*_MULTITASK, *_TRANSDUCER))}).",
+        metadata={"value": name},
+    )

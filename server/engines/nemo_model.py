@@ -1,0 +1,148 @@
+"""Un point de contrôle NeMo, une fois lu : ce que `server.engines.canary` attend de chaque famille de modèles."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from server.engines.options import read_options, refusal
+from server.engines.speech import Recognition, RecognitionOptions, Wave
+from server.errors import ModelLoadFailed
+
+SAMPLE_RATE = 16000
+WINDOW_LIMIT = 40.0
+"""Durée au-delà de laquelle le décodeur de Canary perd de la parole, en secondes."""
+_MIN_SAMPLES = 1600
+"""Une onde plus courte est complétée de silence : la normalisation demande plusieurs trames."""
+
+
+@dataclass(frozen=True, slots=True)
+class NemoSettings:
+    """Options du profil."""
+
+    file: str = ""
+    """Nom du `.nemo` ; vide : le seul du dossier."""
+    dtype: str = ""
+    """`bf16` ou `fp32` ; vide : `bf16` sur GPU, `fp32` sinon."""
+    languages: tuple[str, ...] = ()
+    """Langues admises ; vide : celles que le modèle annonce."""
+    default_language: str = ""
+    """Langue des requêtes qui n'en disent rien ; vide : elles sont refusées si le modèle veut la connaître."""
+    strategy: str = "greedy"
+    """`greedy` ou `beam` (Canary seulement)."""
+    beam_size: int = 4
+    """Largeur du faisceau."""
+    max_generation_delta: int | None = None
+    """Jetons permis au-delà du nombre de trames ; absent : ce que le point de contrôle en dit, ou 50."""
+    max_window_seconds: float = 30.0
+    """Durée d'une fenêtre au plus."""
+    max_batch: int = 32
+    """Fenêtres par lot au plus."""
+    max_padding: float = 0.5
+    """Part d'un lot qui peut n'être que complément."""
+    parallel: int = 32
+    """Fichiers menés de front."""
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> "NemoSettings":
+        """Lit et vérifie les options.
+
+        Raises:
+            ModelLoadFailed: option inconnue ou hors limites, nommée.
+        """
+        found = read_options(cls, options)
+        if found.dtype not in ("", "bf16", "fp32"):
+            raise refusal("dtype", "type inconnu", found.dtype, limit="bf16, fp32")
+        if found.strategy not in ("greedy", "beam"):
+            raise refusal("strategy", "stratégie inconnue", found.strategy, limit="greedy, beam")
+        if not 1.0 <= found.max_window_seconds <= WINDOW_LIMIT:
+            raise refusal("max_window_seconds", "durée hors limites", found.max_window_seconds, limit="de 1 à 40")
+        if not 0.0 <= found.max_padding <= 1.0:
+            raise refusal("max_padding", "part hors limites", found.max_padding, limit="de 0 à 1")
+        for name in ("beam_size", "max_batch", "parallel"):
+            if getattr(found, name) < 1:
+                raise refusal(name, "au moins 1", getattr(found, name))
+        if found.default_language and found.languages and found.default_language not in found.languages:
+            raise refusal(
+                "default_language", "langue absente de options.languages", found.default_language,
+                limit=", ".join(found.languages),
+            )  # fmt: skip
+        return found
+
+
+class NemoModel(Protocol):
+    """Un modèle NeMo ouvert ; n'est appelé que du fil qui le possède, sauf `features` et `check`."""
+
+    @property
+    def features(self) -> frozenset[str]:
+        """Options honorées."""
+
+    @property
+    def some_language(self) -> str:
+        """Une langue que le modèle accepte, pour l'échauffement ; vide s'il n'en veut pas."""
+
+    def check(self, options: RecognitionOptions) -> None:
+        """Refuse ce que ce modèle ne sait pas honorer.
+
+        Raises:
+            UnsupportedOption: option, nommée dans `metadata["field"]`.
+        """
+
+    def recognize(self, waves: Sequence[Wave], options: Sequence[RecognitionOptions]) -> list[Recognition]:
+        """Transcrit un lot d'ondes de longueurs voisines, à une même température."""
+
+
+def checkpoint_in(folder: Path, name: str) -> Path:
+    """Point de contrôle à lire.
+
+    Raises:
+        ModelLoadFailed: absent, ou plusieurs sans que l'option `file` choisisse.
+    """
+    present = sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+    found = [item for item in present if item.endswith(".nemo")]
+    wanted = name or (found[0] if len(found) == 1 else "")
+    if wanted in found:
+        return folder / wanted
+    if name:
+        problem = f"options.file : « {name} » n'est pas dans le dossier du modèle"
+    elif found:
+        problem = "plusieurs fichiers .nemo : dites lequel par options.file"
+    else:
+        problem = "aucun fichier .nemo dans le dossier du modèle (canary-qwen, qui n'en a pas, n'est pas servi)"
+    raise ModelLoadFailed(
+        f"{problem} (présents : {', '.join(present) or 'aucun'}).",
+        metadata={"field": "options.file", "value": name, "limit": ", ".join(found)},
+    )
+
+
+def padded(waves: Sequence[Wave], device: Any) -> tuple[Any, Any]:
+    """Ondes complétées de silence jusqu'à la plus longue, et leurs longueurs, en tenseurs."""
+    import torch
+
+    lengths = [max(_MIN_SAMPLES, len(wave)) for wave in waves]
+    batch = torch.zeros((len(waves), max(lengths)), dtype=torch.float32)
+    for row, wave in zip(batch, waves, strict=True):
+        row[: len(wave)] = torch.from_numpy(wave if wave.flags.writeable else wave.copy())
+    return batch.to(device), torch.tensor(lengths, device=device)
+
+
+def features_of(model: Any, waves: Sequence[Wave], device: Any, dtype: Any) -> tuple[Any, Any]:
+    """Spectrogrammes d'un lot, calculés en flottants de 32 bits puis ramenés au type du modèle."""
+    signal, lengths = padded(waves, device)
+    spectra, sizes = model.preprocessor(input_signal=signal, length=lengths)
+    return spectra.to(dtype), sizes
+
+
+def prepare(model: Any, device: Any, dtype: Any) -> None:
+    """Pose un modèle sur son périphérique, pour l'inférence ; le spectrogramme reste en flottants de 32 bits."""
+    import torch
+
+    model.to(device=device, dtype=dtype)
+    model.preprocessor.to(dtype=torch.float32)
+    model.eval()
+    model.freeze()
+    featurizer = getattr(model.preprocessor, "featurizer", None)
+    # Comme le fait `transcribe` : ni bruit ajouté, ni trames de complément.
+    for name, value in (("dither", 0.0), ("pad_to", 0)):
+        if hasattr(featurizer, name):
+            setattr(featurizer, name, value)

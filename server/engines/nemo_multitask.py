@@ -1,0 +1,241 @@
+"""Canary (`EncDecMultiTaskModel`) : reconnaissance, traduction, ponctuation, instants, en un lot d'ondes en mémoire.
+
+Le lot va du spectrogramme au décodeur sans DataLoader ni fichier ; chaque onde y a sa propre amorce (langues,
+ponctuation, instants). Les instants viennent du modèle CTC que porte canary-1b-v2, par alignement forcé, ou des jetons
+`<|t|>` des canary-flash ; un modèle sans l'un ni l'autre n'en annonce pas.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from server.engines.nemo_model import NemoSettings, features_of, prepare
+from server.engines.options import refusal
+from server.engines.sentences import mean, segments_of, timed_words, word_confidences
+from server.engines.speech import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.errors import UnsupportedOption
+
+_SPECIAL = re.compile(r"<\|[^|]*\|>")
+_PROMPT_TOKENIZER = "spl_tokens"
+_DEFAULT_DELTA = 50
+_NEUTRAL = {"decodercontext": "", "emotion": "<|emo:undefined|>", "itn": "no", "diarize": "no"}
+"""Cases de l'amorce dont le point de contrôle ne dit rien."""
+# Le vocabulaire unifié de canary-1b-v2 porte des jetons de bien d'autres langues, qu'il n'a pas apprises.
+_CANARY_V2 = tuple("bg hr cs da nl en et fi fr de el hu it lv lt mt pl pt ro sk sl es sv ru uk".split())
+
+
+class MultitaskModel:
+    """Un Canary ouvert."""
+
+    def __init__(self, model: Any, settings: NemoSettings, device: Any, dtype: Any) -> None:
+        self._model = model
+        self._settings = settings
+        self._device = device
+        self._dtype = dtype
+        prepare(model, device, dtype)
+        self._aligner = model.timestamps_asr_model
+        if self._aligner is not None:
+            prepare(self._aligner, device, dtype)
+        self._slots = set(model.prompt.get_slots("user"))
+        self._languages = _languages(model, settings)
+        self._special_times = self._aligner is None and "timestamp" in self._slots and _knows(model, "<|0|>")
+        self._set_decoding()
+
+    @property
+    def features(self) -> frozenset[str]:
+        found = {"translate"} if len(self._languages) > 1 else set()
+        if "pnc" in self._slots:
+            found.add("punctuation")
+        if self._aligner is not None or self._special_times:
+            found.add("word_timestamps")
+        if self._settings.strategy == "greedy":
+            found.add("temperature")
+        return frozenset(found)
+
+    @property
+    def some_language(self) -> str:
+        return self._languages[0]
+
+    def check(self, options: RecognitionOptions) -> None:
+        check_languages(options, self._languages, self._settings.default_language)
+        refused = {
+            "word_timestamps": options.words,
+            "punctuation": options.punctuation is False,
+            "temperature": options.temperature > 0,
+            "prompt": bool(options.prompt),
+        }
+        for feature, asked in refused.items():
+            if asked and feature not in self.features:
+                raise UnsupportedOption(
+                    f"{feature} : ce modèle ne sait pas honorer cette option.", metadata={"field": feature}
+                )
+
+    def recognize(self, waves: Sequence[Wave], options: Sequence[RecognitionOptions]) -> list[Recognition]:
+        import torch
+
+        with torch.inference_mode():
+            spectra, sizes = features_of(self._model, waves, self._device, self._dtype)
+            _, _, states, mask = self._model.forward(processed_signal=spectra, processed_signal_length=sizes)
+            if self._settings.strategy == "greedy":
+                self._model.decoding.decoding.greedy_search.temperature = options[0].temperature or None
+            found = self._model.decoding.decode_predictions_tensor(
+                encoder_hidden_states=states,
+                encoder_input_mask=mask,
+                decoder_input_ids=torch.stack([self._prompt(item) for item in options]).to(self._device),
+                return_hypotheses=True,
+            )
+            confidences = [self._confidences(one) for one in found]
+            words = self._words(found, waves, options, confidences)
+        return [
+            Recognition(
+                segments_of(
+                    _text(one.text), words[index], len(waves[index]) / self._model.sample_rate, mean(confidences[index])
+                ),
+                language=options[index].language,
+            )
+            for index, one in enumerate(found)
+        ]
+
+    def _prompt(self, options: RecognitionOptions) -> Any:
+        """Jetons d'amorce ; de même longueur pour toutes les requêtes, puisque le contexte est toujours vide."""
+        told = self._model.prompt.get_default_dialog_slots()[0]["slots"]
+        slots = {name: value for name, value in _NEUTRAL.items() if name in self._slots}
+        slots |= {name: value for name, value in told.items() if value is not None}
+        slots |= prompt_slots(options, self._slots, special_times=self._special_times)
+        slots["prompt_language"] = _PROMPT_TOKENIZER
+        return self._model.prompt.encode_dialog(turns=[{"role": "user", "slots": slots}])["context_ids"]
+
+    def _confidences(self, found: Any) -> list[float]:
+        if found.token_confidence is None:
+            return []
+        pieces = self._model.tokenizer.ids_to_tokens(found.y_sequence.tolist())
+        return word_confidences(pieces, [float(x) for x in found.token_confidence])
+
+    def _words(
+        self,
+        found: list[Any],
+        waves: Sequence[Wave],
+        options: Sequence[RecognitionOptions],
+        confidences: list[list[float]],
+    ) -> list[tuple[RecognizedWord, ...]]:
+        """Mots datés des ondes qui en demandent."""
+        words: list[tuple[RecognizedWord, ...]] = [()] * len(found)
+        asked = [index for index, one in enumerate(options) if one.words]
+        if not asked:
+            return words
+        chosen = [found[index] for index in asked]
+        if self._aligner is not None:
+            for one in chosen:
+                one.text = _text(one.text)
+            self._align(chosen, [waves[index] for index in asked])
+        else:
+            from nemo.collections.asr.parts.utils.timestamp_utils import process_aed_timestamp_outputs
+
+            stride = float(self._model.cfg.preprocessor.window_stride)
+            process_aed_timestamp_outputs(chosen, self._model.encoder.subsampling_factor, stride)
+        for index, one in zip(asked, chosen, strict=True):
+            items = [(_text(w["word"]), float(w["start"]), float(w["end"])) for w in one.timestamp["word"]]
+            seconds = len(waves[index]) / self._model.sample_rate
+            words[index] = timed_words(items, seconds, confidences[index])
+        return words
+
+    def _align(self, found: list[Any], waves: Sequence[Wave]) -> None:
+        """Aligne les textes sur les ondes par le modèle CTC, dont les probabilités sont calculées en mémoire."""
+        from nemo.collections.asr.parts.utils.rnnt_utils import Hypothesis
+        from nemo.collections.asr.parts.utils.timestamp_utils import get_forced_aligned_timestamps_with_external_model
+
+        spectra, sizes = features_of(self._aligner, waves, self._device, self._dtype)
+        output = self._aligner.forward(processed_signal=spectra, processed_signal_length=sizes)
+        probabilities, lengths = output[0].float().cpu(), output[1].tolist()
+        heard = [
+            Hypothesis(score=0.0, y_sequence=probabilities[index, :length], text="")
+            for index, length in enumerate(lengths)
+        ]
+        get_forced_aligned_timestamps_with_external_model(
+            audio=heard,
+            external_ctc_model=self._aligner,
+            main_model_predictions=found,
+            batch_size=len(found),
+            timestamp_type=["word"],
+            viterbi_device=self._device,
+            has_hypotheses=True,
+            verbose=False,
+        )
+
+    def _set_decoding(self) -> None:
+        from omegaconf import OmegaConf
+
+        settings = self._settings
+        delta = settings.max_generation_delta
+        if delta is None:
+            told = OmegaConf.select(self._model.cfg, "decoding.beam.max_generation_delta")
+            delta = told if told is not None and told >= 0 else _DEFAULT_DELTA
+        confidence = {"preserve_token_confidence": True, "method_cfg": {"name": "max_prob", "alpha": 1.0}}
+        config: dict[str, Any] = {"strategy": settings.strategy}
+        if settings.strategy == "greedy":
+            config |= {"greedy": {"max_generation_delta": delta, "temperature": None}, "confidence_cfg": confidence}
+        else:
+            config["beam"] = {"beam_size": settings.beam_size, "max_generation_delta": delta, "return_best_hypothesis": True}
+        self._model.change_decoding_strategy(OmegaConf.create(config))
+
+
+def prompt_slots(options: RecognitionOptions, slots: set[str], *, special_times: bool) -> dict[str, str]:
+    """Cases de l'amorce que ces réglages remplissent, parmi celles de ce format (`canary` ou `canary2`)."""
+    target = options.target_language or options.language
+    found = {
+        "source_lang": options.language,
+        "target_lang": target,
+        "pnc": "no" if options.punctuation is False else "yes",
+        "timestamp": "yes" if special_times and options.words else "no",
+        "task": "asr" if target == options.language else "ast",
+    }
+    return {name: value for name, value in found.items() if name in slots}
+
+
+def check_languages(options: RecognitionOptions, languages: Sequence[str], default: str) -> None:
+    """Vérifie la langue parlée et celle d'arrivée.
+
+    Raises:
+        UnsupportedOption: langue à reconnaître, inconnue, ou paire que Canary n'a pas apprise.
+    """
+    known = ", ".join(sorted(languages))
+    source = options.language or default
+    if not source:
+        raise UnsupportedOption(
+            "language : ce modèle ne reconnaît pas la langue de lui-même, dites laquelle est parlée.",
+            metadata={"field": "language", "value": "", "limit": known},
+        )
+    for field, value in (("language", source), ("target_language", options.target_language)):
+        if value and value not in languages:
+            raise UnsupportedOption(
+                f"{field} : ce modèle ne connaît pas la langue « {value} » (langues : {known}).",
+                metadata={"field": field, "value": value, "limit": known},
+            )
+    if options.target_language and "en" not in (source, options.target_language):
+        raise UnsupportedOption(
+            f"target_language : ce modèle traduit de l'anglais ou vers l'anglais, pas de « {source} » vers "
+            f"« {options.target_language} ».",
+            metadata={"field": "target_language", "value": options.target_language, "limit": "en"},
+        )
+
+
+def _text(text: str) -> str:
+    """Texte sans les jetons réservés, aux espaces simples."""
+    return " ".join(_SPECIAL.sub(" ", text).split())
+
+
+def _languages(model: Any, settings: NemoSettings) -> tuple[str, ...]:
+    own = getattr(model.tokenizer, "langs", None)
+    announced = tuple(x for x in own if x != _PROMPT_TOKENIZER) if own else _CANARY_V2
+    for language in (*settings.languages, settings.default_language):
+        if language and not _knows(model, f"<|{language}|>"):
+            raise refusal("languages", "langue inconnue de ce point de contrôle", language, limit=", ".join(announced))
+    return settings.languages or tuple(x for x in announced if _knows(model, f"<|{x}|>"))
+
+
+def _knows(model: Any, token: str) -> bool:
+    tokenizer = model.tokenizer
+    special = getattr(tokenizer, "special_tokens", None)
+    if special is not None:
+        return token in special
+    return bool(tokenizer.ids_to_tokens([tokenizer.token_to_id(token)])[0] == token)

@@ -1,0 +1,89 @@
+"""Parakeet et les autres modèles NeMo à transducteur ou CTC : reconnaissance et instants, d'ondes en mémoire.
+
+La langue n'y est pas une consigne : le modèle écrit celle qu'il entend. Une requête qui en nomme une est admise si le
+profil dit (`languages`) que le modèle la connaît.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from server.engines.nemo_model import NemoSettings, features_of, prepare
+from server.engines.sentences import segments_of, timed_words
+from server.engines.speech import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.errors import UnsupportedOption
+
+
+class TransducerModel:
+    """Un modèle à transducteur (RNNT, TDT) ou CTC ouvert."""
+
+    def __init__(self, model: Any, settings: NemoSettings, device: Any, dtype: Any) -> None:
+        from omegaconf import open_dict
+
+        self._model = model
+        self._settings = settings
+        self._device = device
+        self._dtype = dtype
+        self._is_ctc = not hasattr(model, "joint")
+        prepare(model, device, dtype)
+        with open_dict(model.cfg.decoding):
+            model.cfg.decoding.compute_timestamps = True
+        model.change_decoding_strategy(model.cfg.decoding, verbose=False)
+
+    @property
+    def features(self) -> frozenset[str]:
+        return frozenset({"word_timestamps"})
+
+    @property
+    def some_language(self) -> str:
+        return ""
+
+    def check(self, options: RecognitionOptions) -> None:
+        known = ", ".join(self._settings.languages)
+        if options.language and options.language not in self._settings.languages:
+            raise UnsupportedOption(
+                f"language : le profil ne dit pas que ce modèle connaît « {options.language} » "
+                f"(options.languages : {known or 'vide'}).",
+                metadata={"field": "language", "value": options.language, "limit": known},
+            )
+        refused = {
+            "target_language": options.target_language,
+            "punctuation": "false" if options.punctuation is False else "",
+            "temperature": str(options.temperature) if options.temperature > 0 else "",
+            "prompt": options.prompt,
+        }
+        for field, value in refused.items():
+            if value:
+                raise UnsupportedOption(
+                    f"{field} : ce modèle ne sait pas honorer cette option.", metadata={"field": field, "value": value}
+                )
+
+    def recognize(self, waves: Sequence[Wave], options: Sequence[RecognitionOptions]) -> list[Recognition]:
+        import torch
+        from nemo.collections.asr.parts.utils.timestamp_utils import process_timestamp_outputs
+
+        with torch.inference_mode():
+            spectra, sizes = features_of(self._model, waves, self._device, self._dtype)
+            output = self._model.forward(processed_signal=spectra, processed_signal_length=sizes)
+            if self._is_ctc:
+                found = self._model.decoding.ctc_decoder_predictions_tensor(
+                    output[0], decoder_lengths=output[1], return_hypotheses=True
+                )
+            else:
+                found = self._model.decoding.rnnt_decoder_predictions_tensor(
+                    output[0], output[1], return_hypotheses=True
+                )
+            found = [one[0] if isinstance(one, list) else one for one in found]
+            stride = float(self._model.cfg.preprocessor.window_stride)
+            found = process_timestamp_outputs(found, self._model.encoder.subsampling_factor, stride)
+        return [
+            self._recognition(one, len(wave) / self._model.cfg.preprocessor.sample_rate, asked)
+            for one, wave, asked in zip(found, waves, options, strict=True)
+        ]
+
+    def _recognition(self, found: Any, seconds: float, options: RecognitionOptions) -> Recognition:
+        words: tuple[RecognizedWord, ...] = ()
+        if options.words:
+            items = [(w["word"], float(w["start"]), float(w["end"])) for w in found.timestamp["word"]]
+            words = timed_words(items, seconds)
+        only = self._settings.languages[0] if len(self._settings.languages) == 1 else self._settings.default_language
+        return Recognition(segments_of(found.text, words, seconds), language=options.language or only)
