@@ -18,6 +18,8 @@ from server.errors import UnsupportedOption
 _SPECIAL = re.compile(r"<\|[^|]*\|>")
 _PROMPT_TOKENIZER = "spl_tokens"
 _DEFAULT_DELTA = 50
+_MIN_DELTA = 16
+"""L'amorce compte dans la longueur permise : en deçà, une fenêtre très courte n'aurait place pour aucun mot."""
 _NEUTRAL = {"decodercontext": "", "emotion": "<|emo:undefined|>", "itn": "no", "diarize": "no"}
 """Cases de l'amorce dont le point de contrôle ne dit rien."""
 # Le vocabulaire unifié de canary-1b-v2 porte des jetons de bien d'autres langues, qu'il n'a pas apprises.
@@ -169,7 +171,9 @@ class MultitaskModel:
         delta = settings.max_generation_delta
         if delta is None:
             told = OmegaConf.select(self._model.cfg, "decoding.beam.max_generation_delta")
-            delta = told if told is not None and told >= 0 else _DEFAULT_DELTA
+            delta = told if told is not None and told >= _MIN_DELTA else _DEFAULT_DELTA
+        elif delta < _MIN_DELTA:
+            raise refusal("max_generation_delta", f"au moins {_MIN_DELTA}", delta)
         confidence = {"preserve_token_confidence": True, "method_cfg": {"name": "max_prob", "alpha": 1.0}}
         config: dict[str, Any] = {"strategy": settings.strategy}
         if settings.strategy == "greedy":

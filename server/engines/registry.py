@@ -12,6 +12,8 @@ _ADAPTERS = {
     "llamacpp": "server.engines.llamacpp:create_engine",
     "whisper": "server.engines.whisper:create_engine",
     "vllm": "server.engines.vllm:create_engine",
+    "canary": "server.engines.canary:create_engine",
+    "pyannote": "server.engines.pyannote:create_engine",
     "pyannote-camplus": "server.engines.pyannote_camplus:create_engine",
 }
 

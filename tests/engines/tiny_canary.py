@@ -1,29 +1,83 @@
-"""De petits modèles NeMo aux poids tirés au sort, faits sur place : les vraies classes, quelques centaines de kilo-octets.
+"""De petits modèles NeMo faits sur place, aux vraies classes, de quelques mégaoctets.
 
     python -m tests.engines.tiny_canary DOSSIER
 
-Le texte est sans queue ni tête, mais fait de mots : les jetons réservés sont interdits au décodeur.
+Le Canary apprend par cœur deux ondes de bruit et leurs phrases, selon la langue, la ponctuation et les instants demandés :
+ce qu'il rend prouve l'amorce, l'ordre et les lots. Le Parakeet et l'aligneur ont des poids tirés au sort.
 """
 
 import sys
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 LANGUAGES = ("en", "fr", "de")
+"""Langues du Canary ; il n'a rien appris de la dernière."""
 _SPECIAL = [
     "<|startofcontext|>", "<|endofcontext|>", "<|itn|>", "<|noitn|>", "<|timestamp|>", "<|notimestamp|>", "<|diarize|>",
     "<|nodiarize|>", "<|emo:undefined|>", "<|unklang|>", *(f"<|{name}|>" for name in LANGUAGES),
 ]  # fmt: skip
 _TIMES = [f"<|{index}|>" for index in range(400)]
-_LINES = (
-    "the gateway listens to every window and writes the words it has heard",
-    "la passerelle écoute chaque fenêtre et rend les mots dans leur ordre",
-    "ein kleines modell schreibt wörter ohne sinn. but it writes them fast!",
-    "une phrase finit ici. une autre commence là, puis se tait ?",
-)
+_PHRASES = {
+    ("bref", "en"): "One window speaks. Then it stops.",
+    ("bref", "fr"): "Une fenêtre parle. Puis elle se tait.",
+    ("long", "en"): "Every word has its own time, and its own place!",
+    ("long", "fr"): "Chaque mot a son instant, et sa place !",
+}
+_SECONDS = 3.0
+_FRAME = 0.08
+_MAX_STEPS = 400
+_LEARNT = 0.005
 _HIDDEN = 64
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Ce que le Canary doit rendre d'une onde."""
+
+    wave: str
+    """Nom de l'onde."""
+    source: str
+    target: str
+    punctuation: bool = True
+    times: bool = False
+
+    @property
+    def text(self) -> str:
+        """Phrase attendue."""
+        found = _PHRASES[self.wave, self.target]
+        if self.punctuation:
+            return found
+        return " ".join("".join(c for c in found.lower() if c not in ".,!?").split())
+
+    @property
+    def timed_text(self) -> str:
+        """Phrase attendue, chaque mot entre ses jetons d'instants : trois trames par mot, une entre deux."""
+        words = self.text.split()
+        return " ".join(f"<|{index * 4}|> {word} <|{index * 4 + 3}|>" for index, word in enumerate(words))
+
+
+def lessons() -> list[Lesson]:
+    """Tout ce que le Canary sait."""
+    pairs = [("en", "en"), ("fr", "fr"), ("fr", "en"), ("en", "fr")]
+    plain = [Lesson(name, *pair) for name in ("bref", "long") for pair in pairs]
+    bare = [Lesson(name, code, code, punctuation=False) for name in ("bref", "long") for code in ("en", "fr")]
+    timed = [Lesson(name, code, code, times=True) for name in ("bref", "long") for code in ("en", "fr")]
+    return plain + bare + timed
+
+
+def wave(name: str) -> NDArray[np.float32]:
+    """Onde connue du Canary : trois secondes de bruit haché, vite ou lentement."""
+    period = {"bref": 0.25, "long": 1.5}[name]
+    count = int(_SECONDS * 16000)
+    noise = np.random.default_rng(1).standard_normal(count) * 0.1
+    sounding = (np.arange(count) / 16000 / period) % 1.0 < 0.5
+    return np.where(sounding, noise, noise * 0.001).astype(np.float32)
 
 
 def canary(path: Path, *, aligner: bool = False, times: bool = True) -> Path:
@@ -42,7 +96,7 @@ def canary(path: Path, *, aligner: bool = False, times: bool = True) -> Path:
         tokenizers = {"spl_tokens": {"dir": str(_special(folder / "spl", times)), "type": "bpe"}}
         tokenizers |= {code: {"dir": str(_pieces(folder / "text")), "type": "bpe"} for code in LANGUAGES}
         model = EncDecMultiTaskModel(cfg=_canary_config(tokenizers)).eval()
-        _forbid_special_tokens(model)
+        _learn(model, times=times)
         model.save_to(str(path))
         if aligner:
             _join_aligner(path, folder)
@@ -121,16 +175,51 @@ def _join_aligner(path: Path, folder: Path) -> None:
         archive.add(whole, arcname="./")
 
 
-def _forbid_special_tokens(model: Any) -> None:
-    """Aucun jeton réservé ne sort du décodeur, sauf celui de fin."""
+def _learn(model: Any, *, times: bool) -> None:
+    """Apprend par cœur ce que `LESSONS` dit de chaque onde : le texte rendu prouve alors l'amorce, et l'ordre."""
     import torch
 
-    bias = model.log_softmax.mlp.layer0.bias
-    count = len(model.tokenizer.tokenizers_dict["spl_tokens"].vocab)
+    tokenizer, prompt = model.tokenizer, model.prompt
+    batch = [lesson for lesson in lessons() if times or not lesson.times]
+    dialogs = []
+    for lesson in batch:
+        slots = {"decodercontext": "", "emotion": "<|emo:undefined|>", "itn": "no", "diarize": "no"}
+        slots |= {"source_lang": lesson.source, "target_lang": lesson.target, "prompt_language": "spl_tokens"}
+        slots |= {"pnc": "yes" if lesson.punctuation else "no", "timestamp": "yes" if lesson.times else "no"}
+        asked = prompt.encode_dialog([{"role": "user", "slots": slots}])["context_ids"]
+        answer = tokenizer.text_to_ids(lesson.timed_text if lesson.times else lesson.text, lesson.target)
+        dialogs.append([*asked.tolist(), *answer, tokenizer.eos_id])
+    longest = max(map(len, dialogs))
+    ids = torch.tensor([dialog + [tokenizer.pad_id] * (longest - len(dialog)) for dialog in dialogs])
+    sizes = torch.tensor([len(dialog) - 1 for dialog in dialogs])
+    # L'encodeur garde ses poids tirés au sort, qui distinguent déjà les ondes : seul le décodeur apprend.
     with torch.no_grad():
-        bias[:count] = -1e4
-        bias[len(model.tokenizer.vocab) :] = -1e4
-        bias[model.tokenizer.eos_id] = 0.0
+        waves = torch.from_numpy(np.stack([wave(lesson.wave) for lesson in batch]))
+        lengths = torch.full((len(batch),), waves.shape[1])
+        _, _, states, mask = model.forward(input_signal=waves, input_signal_length=lengths)
+    inputs, targets = ids[:, :-1], ids[:, 1:].clone()
+    shown = torch.arange(longest - 1)[None] < sizes[:, None]
+    targets[~shown] = -100
+    # L'amorce est donnée, jamais devinée ; elle a la même longueur dans tous les dialogues.
+    targets[:, : len(asked) - 1] = -100
+    threads = torch.get_num_threads()
+    # De si petits calculs ne gagnent rien à se partager.
+    torch.set_num_threads(1)
+    learning = [*model.transf_decoder.parameters(), *model.log_softmax.parameters()]
+    optimizer = torch.optim.Adam(learning, lr=5e-3)
+    for _ in range(_MAX_STEPS):
+        hidden = model.transf_decoder(
+            input_ids=inputs, decoder_mask=shown.long(), encoder_embeddings=states, encoder_mask=mask
+        )
+        scores = model.log_softmax(hidden_states=hidden)
+        loss = torch.nn.functional.nll_loss(scores.flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if loss.item() < _LEARNT:
+            torch.set_num_threads(threads)
+            return
+    raise RuntimeError(f"le petit Canary n'a pas appris ses leçons (perte {loss.item():.3f})")
 
 
 def _special(folder: Path, times: bool) -> Path:
@@ -148,7 +237,7 @@ def _pieces(folder: Path) -> Path:
     if not folder.exists():
         folder.mkdir()
         text = folder / "document.txt"
-        text.write_text("\n".join(_LINES * 3), encoding="utf-8")
+        text.write_text("\n".join([*_PHRASES.values(), *map(str.lower, _PHRASES.values())] * 3), encoding="utf-8")
         sentencepiece.SentencePieceTrainer.Train(
             input=str(text), model_prefix=str(folder / "tokenizer"), vocab_size=120, model_type="bpe",
             character_coverage=1.0, bos_id=-1, eos_id=-1, unk_id=0, pad_id=-1, minloglevel=2,
@@ -250,7 +339,7 @@ def _canary_config(tokenizers: dict[str, Any]) -> Any:
                 "num_layers": 1, "activation": "relu", "log_softmax": True, "hidden_size": _HIDDEN, "num_classes": "None",
                 "dropout": 0.0, "use_transformer_init": True,
             },
-            "decoding": {"strategy": "beam", "beam": {"beam_size": 1, "len_pen": 0.0, "max_generation_delta": 4}},
+            "decoding": {"strategy": "beam", "beam": {"beam_size": 1, "len_pen": 0.0, "max_generation_delta": 16}},
             "loss": {
                 "_target_": "nemo.collections.common.losses.smoothed_cross_entropy.SmoothedCrossEntropyLoss",
                 "label_smoothing": 0.0, "pad_id": "None",

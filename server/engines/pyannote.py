@@ -1,0 +1,175 @@
+"""pyannote.audio sur GPU : la diarisation du profil dgx, community-1 ou 3.1, lue du seul dossier du modèle.
+
+Le pipeline est bâti de ses parties, que `config.yaml` désigne, sans passer par ce qui les chercherait en ligne ; il est
+posé tout entier sur le GPU, puis vérifié. Les tailles de lot suivent la mémoire libre, sauf si le profil les fixe. Les
+options du profil sont dans `docs/moteurs.md`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from server.engines.base import EngineSpec
+from server.engines.cuda import CUDA, require_cuda
+from server.engines.options import read_options, refusal
+from server.engines.pyannote_config import PipelineRecipe, read_recipe
+from server.engines.pyannote_pipeline import PipelineEngine, quiet_pyannote
+from server.errors import ModelLoadFailed
+
+_GIB = 1 << 30
+_EMBEDDING_ITEM = _GIB // 5
+"""Mémoire d'une onde de 10 s dans un lot d'empreintes (ResNet34), mesurée par excès."""
+_SEGMENTATION_ITEM = _GIB // 16
+_SHARE = 0.5
+"""Part de la mémoire libre qu'un lot peut prendre : un autre modèle peut partager ce GPU."""
+_LARGEST = 64
+_ON_CPU = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PyannoteSettings:
+    """Options du profil."""
+
+    segmentation_batch_size: int | None = None
+    """Fenêtres de segmentation par lot ; absent : selon la mémoire libre."""
+    embedding_batch_size: int | None = None
+    """Empreintes par lot ; absent : selon la mémoire libre."""
+    segmentation_step: float = 0.0
+    """Pas de la fenêtre glissante, en part de sa durée ; 0 : celui du pipeline."""
+    clustering_threshold: float = 0.0
+    """Seuil de regroupement ; 0 : celui du pipeline."""
+    parallel: int = 4
+    """Fichiers menés de front : les autres se décodent pendant que l'un est analysé."""
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> "PyannoteSettings":
+        """Lit et vérifie les options.
+
+        Raises:
+            ModelLoadFailed: option inconnue ou hors limites, nommée.
+        """
+        found = read_options(cls, options)
+        for name in ("segmentation_batch_size", "embedding_batch_size", "parallel"):
+            value = getattr(found, name)
+            if value is not None and value < 1:
+                raise refusal(name, "au moins 1", value)
+        if not 0.0 <= found.segmentation_step <= 1.0:
+            raise refusal("segmentation_step", "part hors limites", found.segmentation_step, limit="de 0 à 1")
+        return found
+
+
+@dataclass(slots=True)
+class PyannoteLoader:
+    """Bâtit le pipeline, puis règle ses lots avant chaque onde."""
+
+    spec: EngineSpec
+    settings: PyannoteSettings = field(default_factory=PyannoteSettings)
+
+    def load(self, spec: EngineSpec) -> Any:
+        """Pipeline prêt, sur son périphérique.
+
+        Raises:
+            ModelLoadFailed: option, recette ou poids en cause, ou une partie restée hors du GPU.
+            NoGpuVisible: le moteur exige CUDA et n'en voit pas.
+        """
+        self.settings = PyannoteSettings.read(spec.options)
+        recipe = read_recipe(spec.model_dir)
+        if spec.device == CUDA:
+            require_cuda()
+        quiet_pyannote()
+        import torch
+
+        if spec.device != CUDA:
+            torch.set_num_threads(spec.threads)
+        pipeline = _build(recipe, self.settings)
+        pipeline.to(torch.device(spec.device))
+        require_on_device(parts_of(pipeline), spec.device)
+        self.set_batches(pipeline)
+        return pipeline
+
+    def set_batches(self, pipeline: Any) -> None:
+        """Règle les lots du pipeline sur la mémoire libre."""
+        segmentation = embedding = _ON_CPU
+        if self.spec.device == CUDA:
+            import torch
+
+            free = torch.cuda.mem_get_info()[0]
+            # Ce que torch garde en réserve est libre aussi, pour lui.
+            free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+            segmentation, embedding = batch_sizes(free)
+        pipeline.segmentation_batch_size = self.settings.segmentation_batch_size or segmentation
+        pipeline.embedding_batch_size = self.settings.embedding_batch_size or embedding
+
+
+def create_engine(spec: EngineSpec) -> PipelineEngine:
+    """Fabrique du moteur."""
+    loader = PyannoteLoader(spec)
+    return PipelineEngine(
+        spec, loader.load, parallel=lambda: loader.settings.parallel, prepare=loader.set_batches
+    )
+
+
+def batch_sizes(free: int) -> tuple[int, int]:
+    """Tailles des lots de segmentation et d'empreintes que permettent `free` octets libres."""
+    usable = int(free * _SHARE)
+    return _clamped(usable // _SEGMENTATION_ITEM), _clamped(usable // _EMBEDDING_ITEM)
+
+
+def parts_of(pipeline: Any) -> dict[str, Any]:
+    """Modules torch d'un pipeline, par leur nom."""
+    return {"segmentation": pipeline._segmentation.model, "embedding": pipeline._embedding.model_}
+
+
+def require_on_device(parts: Mapping[str, Any], device: str) -> None:
+    """Vérifie que chaque paramètre et chaque tampon est sur ce périphérique.
+
+    Raises:
+        ModelLoadFailed: une partie est ailleurs, en tout ou en partie.
+    """
+    for name, module in parts.items():
+        elsewhere = {str(tensor.device) for tensor in _tensors(module) if tensor.device.type != device}
+        if elsewhere:
+            raise ModelLoadFailed(
+                f"La partie « {name} » du pipeline est restée sur {', '.join(sorted(elsewhere))}, pas sur {device}.",
+                metadata={"field": name, "value": ", ".join(sorted(elsewhere)), "limit": device},
+            )
+
+
+def _build(recipe: PipelineRecipe, settings: PyannoteSettings) -> Any:
+    from pyannote.audio import Model
+    from pyannote.audio.core.plda import PLDA
+    from pyannote.audio.pipelines import SpeakerDiarization
+
+    parts = {}
+    for name, path in (("segmentation", recipe.segmentation), ("embedding", recipe.embedding)):
+        # Des poids entraînés portent parfois leur fonction de perte, inutile ici.
+        parts[name] = Model.from_pretrained(str(path), map_location="cpu", strict=False)
+        if parts[name] is None:
+            raise ModelLoadFailed(f"pyannote.audio n'a pas pu lire {path.name} ({name}).")
+    # Le constructeur exige une PLDA ; un regroupement qui ne l'emploie pas n'en voit que le type.
+    plda = PLDA.from_pretrained(str(recipe.plda)) if recipe.plda is not None else object.__new__(PLDA)
+    pipeline = SpeakerDiarization(
+        **parts,
+        plda=plda,
+        clustering=recipe.clustering,
+        embedding_exclude_overlap=recipe.embedding_exclude_overlap,
+        segmentation_step=settings.segmentation_step or recipe.segmentation_step,
+    )
+    parameters = {key: dict(value) for key, value in recipe.parameters.items()}
+    if settings.clustering_threshold:
+        parameters.setdefault("clustering", {})["threshold"] = settings.clustering_threshold
+    pipeline.instantiate(parameters)
+    return pipeline
+
+
+def _tensors(module: Any) -> Iterator[Any]:
+    return chain(module.parameters(), module.buffers())
+
+
+def _clamped(count: int) -> int:
+    """Plus grande puissance de deux qui tient, de 1 à 64."""
+    size = 1
+    while size * 2 <= min(count, _LARGEST):
+        size *= 2
+    return size

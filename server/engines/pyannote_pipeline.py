@@ -1,0 +1,161 @@
+"""Un pipeline de diarisation de pyannote.audio et son fil, communs au profil embarque et au profil dgx.
+
+La télémétrie de pyannote est coupée avant tout import. Les appels ne sont pas sûrs entre fils : un seul fil possède le
+pipeline, et les ondes attendent leur tour.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from server.engines.base import EngineSpec
+from server.engines.faults import is_memory_error
+from server.engines.owner import OwnerThread
+from server.engines.speech import Diarization, DiarizationOptions, Turn, Wave
+from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
+
+SAMPLE_RATE = 16000
+_MIN_SECONDS = 0.1
+_STAGES = frozenset({"segmentation", "embeddings"})
+
+Loader = Callable[[EngineSpec], Any]
+"""Bâtit un pipeline, dans le fil qui le possède."""
+
+
+class _Cancelled(Exception):
+    """Requête abandonnée."""
+
+
+class PipelineEngine:
+    """Moteur de diarisation par un pipeline de pyannote.audio."""
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        load: Loader,
+        *,
+        parallel: Callable[[], int] = lambda: 1,
+        prepare: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Rien n'est chargé ici.
+
+        Args:
+            load: bâtit le pipeline.
+            parallel: ondes admises de front ; le pipeline n'en mène qu'une, les autres se décodent en l'attendant.
+            prepare: appelée sur le pipeline avant chaque onde.
+        """
+        self._spec = spec
+        self._load = load
+        self._parallel = parallel
+        self._prepare = prepare
+        self._pipeline: Any = None
+        self._owner = OwnerThread("pyannote")
+
+    @property
+    def features(self) -> frozenset[str]:
+        return frozenset({"num_speakers", "min_speakers", "max_speakers", "exclusive_turns", "embeddings"})
+
+    @property
+    def max_running(self) -> int:
+        return self._parallel()
+
+    async def open(self) -> None:
+        try:
+            self._pipeline = await self._owner.load(lambda: self._load(self._spec))
+        except PasserelleError:
+            raise
+        except Exception as error:
+            short = "la mémoire ne suffit pas : " if is_memory_error(error) else ""
+            raise ModelLoadFailed(f"pyannote.audio n'a pas pu lire les poids : {short}{error}") from error
+
+    async def warm_up(self) -> None:
+        noise = (np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE) * 0.01).astype(np.float32)
+        stages: list[str] = []
+        await self.diarize(noise, DiarizationOptions(), lambda stage, _ratio: stages.append(stage))
+        if "segmentation" not in stages:
+            raise ModelLoadFailed("L'inférence d'échauffement n'a rien rendu.")
+
+    async def close(self) -> None:
+        self._pipeline = None
+        self._owner.close()
+
+    async def diarize(
+        self, wave: Wave, options: DiarizationOptions, on_progress: Callable[[str, float], None]
+    ) -> Diarization:
+        if self._pipeline is None:
+            raise EngineFailed("Le moteur est fermé.")
+        if len(wave) < _MIN_SECONDS * SAMPLE_RATE:
+            return Diarization((), ())
+        stop = threading.Event()
+        return await self._owner.call(
+            self._run, self._pipeline, wave, options, on_progress, stop, on_cancel=stop.set
+        )
+
+    def _run(
+        self,
+        pipeline: Any,
+        wave: Wave,
+        options: DiarizationOptions,
+        on_progress: Callable[[str, float], None],
+        stop: threading.Event,
+    ) -> Diarization:
+        import torch
+
+        def hook(name: str, _artifact: Any, *, total: int = 0, completed: int = 0, **_rest: Any) -> None:
+            if stop.is_set():
+                raise _Cancelled
+            if name in _STAGES and total:
+                on_progress(name, completed / total)
+
+        if self._prepare is not None:
+            self._prepare(pipeline)
+        # Une onde projetée depuis un fichier reste hors de la mémoire du processus.
+        source = wave if wave.flags.writeable else np.array(wave)
+        file = {"waveform": torch.from_numpy(source)[None], "sample_rate": SAMPLE_RATE, "uri": "audio"}
+        try:
+            output = pipeline(
+                file,
+                num_speakers=options.num_speakers,
+                min_speakers=options.min_speakers,
+                max_speakers=options.max_speakers,
+                hook=hook,
+            )
+        except _Cancelled:
+            # Personne n'attend plus ce résultat.
+            return Diarization((), ())
+        return _diarization(output, len(wave) / SAMPLE_RATE, embeddings=options.embeddings)
+
+
+def quiet_pyannote() -> None:
+    """À appeler avant tout import de pyannote : ni télémétrie, ni réseau, ni fils d'OpenMP qui tournent à vide."""
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    import warnings
+
+    # torchcodec ne trouve pas FFmpeg et le dit longuement ; l'onde est toujours donnée en mémoire.
+    warnings.filterwarnings("ignore", module=r"pyannote\..*")
+
+
+def _diarization(output: Any, end: float, *, embeddings: bool) -> Diarization:
+    vectors: dict[str, tuple[float, ...]] = {}
+    if embeddings and output.speaker_embeddings is not None:
+        labels = output.speaker_diarization.labels()
+        for label, vector in zip(labels, output.speaker_embeddings, strict=False):
+            if np.isfinite(vector).all():
+                vectors[label] = tuple(float(x) for x in vector)
+    return Diarization(
+        _turns(output.speaker_diarization, end), _turns(output.exclusive_speaker_diarization, end), vectors
+    )
+
+
+def _turns(annotation: Any, end: float) -> tuple[Turn, ...]:
+    turns = [
+        Turn(str(label), max(0.0, float(turn.start)), min(end, float(turn.end)))
+        for turn, _track, label in annotation.itertracks(yield_label=True)
+    ]
+    return tuple(turn for turn in turns if turn.end > turn.start)
