@@ -17,7 +17,12 @@ Wave = NDArray[np.float32]
 
 def speech(name: str = "en/austen-0870.wav") -> Wave:
     """Enregistrement en flottants, un canal, 16 kHz."""
-    with av.open(str(DATA / name), format="g722" if name.endswith("g722") else None) as container:
+    return speech_of(DATA / name)
+
+
+def speech_of(path: Path) -> Wave:
+    """Fichier à 16 bits, un canal, 16 kHz, en flottants."""
+    with av.open(str(path), format="g722" if path.name.endswith("g722") else None) as container:
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     return (np.concatenate(frames).astype(np.float32) / 32768.0).astype(np.float32)
 

@@ -78,14 +78,8 @@ class MultitaskModel:
         with torch.inference_mode():
             spectra, sizes = features_of(self._model, waves, self._device, self._dtype)
             _, _, states, mask = self._model.forward(processed_signal=spectra, processed_signal_length=sizes)
-            if self._settings.strategy == "greedy":
-                self._model.decoding.decoding.greedy_search.temperature = options[0].temperature or None
-            found = self._model.decoding.decode_predictions_tensor(
-                encoder_hidden_states=states,
-                encoder_input_mask=mask,
-                decoder_input_ids=torch.stack([self._prompt(item) for item in options]).to(self._device),
-                return_hypotheses=True,
-            )
+            prompts = torch.stack([self._prompt(item) for item in options]).to(self._device)
+            found = self._decode(states, mask, prompts, options[0].temperature)
             confidences = [self._confidences(one) for one in found]
             words = self._words(found, waves, options, confidences)
         return [
@@ -96,6 +90,24 @@ class MultitaskModel:
                 language=options[index].language,
             )
             for index, one in enumerate(found)
+        ]
+
+    def _decode(self, states: Any, mask: Any, prompts: Any, temperature: float) -> list[Any]:
+        if self._settings.strategy == "greedy":
+            self._model.decoding.decoding.greedy_search.temperature = temperature or None
+            spans = [slice(0, len(prompts))]
+        else:
+            # La recherche en faisceau de NeMo 3.0.0 ne rend pas le même texte selon les voisins de lot.
+            spans = [slice(index, index + 1) for index in range(len(prompts))]
+        return [
+            one
+            for span in spans
+            for one in self._model.decoding.decode_predictions_tensor(
+                encoder_hidden_states=states[span],
+                encoder_input_mask=mask[span],
+                decoder_input_ids=prompts[span],
+                return_hypotheses=True,
+            )
         ]
 
     def _prompt(self, options: RecognitionOptions) -> Any:

