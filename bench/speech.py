@@ -23,7 +23,7 @@ import psutil
 from server.cache import model_dir
 from server.config import load_profile
 from server.engines.base import EngineSpec
-from server.engines.pyannote_camplus import PyannoteEngine
+from server.engines.pyannote_camplus import create_engine
 from server.engines.speech import DiarizationOptions
 from tests import audio_files
 from tests.e2e.product import Product, running_product
@@ -98,7 +98,7 @@ def speakers(product: Product, http: httpx.Client) -> None:
     """Écart entre les tours servis et ceux du moteur nu."""
     spec = load_profile("embarque").model("pyannote")
     assert spec is not None
-    engine = PyannoteEngine(EngineSpec(spec.key, model_dir(product.cache_dir, spec), threads=psutil.cpu_count() or 1))
+    engine = create_engine(EngineSpec(spec.key, model_dir(product.cache_dir, spec), threads=psutil.cpu_count() or 1))
     import av
 
     with av.open(str(audio_files.dialogue()[0])) as container:

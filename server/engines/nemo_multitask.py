@@ -191,7 +191,11 @@ class MultitaskModel:
         if settings.strategy == "greedy":
             config |= {"greedy": {"max_generation_delta": delta, "temperature": None}, "confidence_cfg": confidence}
         else:
-            config["beam"] = {"beam_size": settings.beam_size, "max_generation_delta": delta, "return_best_hypothesis": True}
+            config["beam"] = {
+                "beam_size": settings.beam_size,
+                "max_generation_delta": delta,
+                "return_best_hypothesis": True,
+            }
         self._model.change_decoding_strategy(OmegaConf.create(config))
 
 

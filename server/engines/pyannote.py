@@ -8,6 +8,7 @@ options du profil sont dans `docs/moteurs.md`.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from server.engines.base import EngineSpec
@@ -105,9 +106,7 @@ class PyannoteLoader:
 def create_engine(spec: EngineSpec) -> PipelineEngine:
     """Fabrique du moteur."""
     loader = PyannoteLoader(spec)
-    return PipelineEngine(
-        spec, loader.load, parallel=lambda: loader.settings.parallel, prepare=loader.set_batches
-    )
+    return PipelineEngine(spec, loader.load, parallel=lambda: loader.settings.parallel, prepare=loader.set_batches)
 
 
 def batch_sizes(free: int) -> tuple[int, int]:
@@ -141,16 +140,18 @@ def _build(recipe: PipelineRecipe, settings: PyannoteSettings) -> Any:
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
 
-    parts = {}
-    for name, path in (("segmentation", recipe.segmentation), ("embedding", recipe.embedding)):
+    def read(name: str, path: Path) -> Any:
         # Des poids entraînés portent parfois leur fonction de perte, inutile ici.
-        parts[name] = Model.from_pretrained(str(path), map_location="cpu", strict=False)
-        if parts[name] is None:
+        found = Model.from_pretrained(str(path), map_location="cpu", strict=False)
+        if found is None:
             raise ModelLoadFailed(f"pyannote.audio n'a pas pu lire {path.name} ({name}).")
+        return found
+
     # Le constructeur exige une PLDA ; un regroupement qui ne l'emploie pas n'en voit que le type.
-    plda = PLDA.from_pretrained(str(recipe.plda)) if recipe.plda is not None else object.__new__(PLDA)
+    plda: Any = PLDA.from_pretrained(str(recipe.plda)) if recipe.plda is not None else object.__new__(PLDA)
     pipeline = SpeakerDiarization(
-        **parts,
+        segmentation=read("segmentation", recipe.segmentation),
+        embedding=read("embedding", recipe.embedding),
         plda=plda,
         clustering=recipe.clustering,
         embedding_exclude_overlap=recipe.embedding_exclude_overlap,

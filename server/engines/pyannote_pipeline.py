@@ -90,9 +90,7 @@ class PipelineEngine:
         if len(wave) < _MIN_SECONDS * SAMPLE_RATE:
             return Diarization((), ())
         stop = threading.Event()
-        return await self._owner.call(
-            self._run, self._pipeline, wave, options, on_progress, stop, on_cancel=stop.set
-        )
+        return await self._owner.call(self._run, self._pipeline, wave, options, on_progress, stop, on_cancel=stop.set)
 
     def _run(
         self,

@@ -29,7 +29,7 @@ class TranscribeCase:
 
     engine: TranscribeEngine
     waves: tuple[Wave, ...]
-    """Ondes qu'il transcrit, d'au plus quelques secondes, toutes différentes."""
+    """Ondes qu'il transcrit, d'au plus quelques secondes ; les textes des deux premières diffèrent."""
     language: str
     """Langue de ces ondes."""
 
@@ -103,9 +103,7 @@ def embedded(key: str, folder: Path) -> Engine:
     assert spec is not None
     fetch(DownloadSettings(spec=spec, cache_dir=folder, weights_dir=_ROOT / ".venv" / "weights"), lambda _event: None)
     weights = folder / spec.key / spec.source.revision
-    return engine_factory(spec.engine)(
-        EngineSpec(key, weights, options=spec.options, threads=_THREADS, device="cpu")
-    )
+    return engine_factory(spec.engine)(EngineSpec(key, weights, options=spec.options, threads=_THREADS, device="cpu"))
 
 
 def production(name: str, folder: Path, **options: Any) -> Engine:

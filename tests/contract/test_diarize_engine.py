@@ -1,6 +1,7 @@
 """Ce que tout moteur de diarisation doit faire : le faux, celui du profil embarque, celui de production."""
 
 import asyncio
+import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ async def test_turns_and_progress(case: DiarizeCase) -> None:
         assert 0.0 <= turn.start < turn.end <= end
         assert turn.speaker
     exclusive = sorted(found.exclusive_turns, key=lambda turn: turn.start)
-    for before, after in zip(exclusive, exclusive[1:], strict=False):
+    for before, after in itertools.pairwise(exclusive):
         assert before.end <= after.start + 1e-6
     assert {turn.speaker for turn in exclusive} <= speakers(found)
     assert found.embeddings == {}
@@ -51,7 +52,7 @@ async def test_turns_and_progress(case: DiarizeCase) -> None:
     assert list(by_stage) == ["segmentation", "embeddings"]
     for ratios in by_stage.values():
         assert ratios == sorted(ratios)
-        assert 0.0 <= ratios[0] and ratios[-1] == 1.0
+        assert ratios[0] >= 0.0 and ratios[-1] == 1.0
 
 
 async def test_the_speaker_count_is_honoured_and_embeddings_given(case: DiarizeCase) -> None:

@@ -1,7 +1,6 @@
 """Ce que tout moteur de transcription doit faire : le faux, celui du profil embarque, ceux de production."""
 
 import asyncio
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -43,10 +42,9 @@ def text(found: Recognition) -> str:
 async def test_a_batch_keeps_its_order_and_changes_nothing(case: TranscribeCase) -> None:
     windows = [window(case, wave) for wave in case.waves]
     alone = [text((await case.engine.transcribe([one]))[0]) for one in windows]
-    assert len(set(alone)) == len(alone) and all(alone), alone
-    for order in itertools.islice(itertools.permutations(range(len(windows))), 2):
-        together = await case.engine.transcribe([windows[index] for index in order])
-        assert [text(found) for found in together] == [alone[index] for index in order]
+    assert all(alone) and alone[0] != alone[1], alone
+    together = await case.engine.transcribe(windows[::-1])
+    assert [text(found) for found in together] == alone[::-1]
 
 
 async def test_the_language_asked_is_the_one_told(case: TranscribeCase) -> None:

@@ -97,6 +97,8 @@ def canary(path: Path, *, aligner: bool = False, times: bool = True) -> Path:
         tokenizers |= {code: {"dir": str(_pieces(folder / "text")), "type": "bpe"} for code in LANGUAGES}
         model = EncDecMultiTaskModel(cfg=_canary_config(tokenizers)).eval()
         _learn(model, times=times)
+        # Faux pendant la construction : NeMo y chercherait l'aligneur du dernier modèle que ce processus a lu.
+        model.cfg.restore_timestamps_model = aligner
         model.save_to(str(path))
         if aligner:
             _join_aligner(path, folder)
@@ -113,7 +115,12 @@ def parakeet(path: Path) -> Path:
     with tempfile.TemporaryDirectory() as name:
         durations = [0, 1, 2, 3, 4]
         config = _common(str(_pieces(Path(name) / "text"))) | {
-            "model_defaults": {"enc_hidden": _HIDDEN, "pred_hidden": 32, "joint_hidden": 32, "tdt_durations": durations},
+            "model_defaults": {
+                "enc_hidden": _HIDDEN,
+                "pred_hidden": 32,
+                "joint_hidden": 32,
+                "tdt_durations": durations,
+            },
             "decoder": {
                 "_target_": "nemo.collections.asr.modules.RNNTDecoder",
                 "normalization_mode": None,
@@ -214,7 +221,7 @@ def _learn(model: Any, *, times: bool) -> None:
         scores = model.log_softmax(hidden_states=hidden)
         loss = torch.nn.functional.nll_loss(scores.flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if loss.item() < _LEARNT:
             torch.set_num_threads(threads)
@@ -315,6 +322,7 @@ def _canary_config(tokenizers: dict[str, Any]) -> Any:
             "prompt_format": "canary2",
             "prompt_defaults": [{"role": "user", "slots": slots}],
             "sample_rate": 16000,
+            "restore_timestamps_model": False,
             "preprocessor": _preprocessor(),
             "model_defaults": {"asr_enc_hidden": _HIDDEN, "lm_enc_hidden": _HIDDEN, "lm_dec_hidden": _HIDDEN},
             "encoder": _encoder(),
