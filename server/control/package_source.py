@@ -53,6 +53,7 @@ def _assemble(file: SourceFile, weights_dir: Path, folder: Path, progress: Progr
     final, partial = folder / file.name, folder / f"{file.name}.partial"
     if final.exists():
         final.replace(partial)  # sans manifeste, rien ne prouve qu'il est entier : il est vérifié comme une reprise
+    final.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     done = 0
 
