@@ -31,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_canary.canary(found / "v2.nemo", aligner=True, times=False)
     tiny_canary.canary(found / "nu.nemo", times=False)
     tiny_canary.parakeet(found / "parakeet.nemo")
+    tiny_canary.ctc(found / "ctc.nemo")
     return found
 
 
@@ -127,8 +128,9 @@ async def test_only_pairs_with_english_are_translated(folder: Path) -> None:
     assert refused.value.metadata == {"field": "target_language", "value": "fr", "limit": "en"}
 
 
-async def test_parakeet_by_the_profile_alone(folder: Path) -> None:
-    async with opened_here(folder, file="parakeet.nemo", languages=["en", "fr"]) as engine:
+@pytest.mark.parametrize("file", ["parakeet.nemo", "ctc.nemo"])
+async def test_parakeet_by_the_profile_alone(folder: Path, file: str) -> None:
+    async with opened_here(folder, file=file, languages=["en", "fr"]) as engine:
         assert engine.features == {"word_timestamps"}
         engine.check(RecognitionOptions(language="fr"))
         for refused in (

@@ -16,13 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LANGUAGES = ("en", "fr", "de")
-"""Langues du Canary ; il n'a rien appris de la dernière."""
-_SPECIAL = [
-    "<|startofcontext|>", "<|endofcontext|>", "<|itn|>", "<|noitn|>", "<|timestamp|>", "<|notimestamp|>", "<|diarize|>",
-    "<|nodiarize|>", "<|emo:undefined|>", "<|unklang|>", *(f"<|{name}|>" for name in LANGUAGES),
-]  # fmt: skip
-_TIMES = [f"<|{index}|>" for index in range(400)]
+from tests.engines.tiny_nemo import HIDDEN, LANGUAGES, canary_config, common, pieces, special_tokens
+
 _PHRASES = {
     ("bref", "en"): "One window speaks. Then it stops.",
     ("bref", "fr"): "Une fenêtre parle. Puis elle se tait.",
@@ -33,7 +28,6 @@ _SECONDS = 3.0
 _FRAME = 0.08
 _MAX_STEPS = 400
 _LEARNT = 0.005
-_HIDDEN = 64
 
 
 @dataclass(frozen=True)
@@ -93,9 +87,9 @@ def canary(path: Path, *, aligner: bool = False, times: bool = True) -> Path:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tokenizers = {"spl_tokens": {"dir": str(_special(folder / "spl", times)), "type": "bpe"}}
-        tokenizers |= {code: {"dir": str(_pieces(folder / "text")), "type": "bpe"} for code in LANGUAGES}
-        model = EncDecMultiTaskModel(cfg=_canary_config(tokenizers)).eval()
+        tokenizers = {"spl_tokens": {"dir": str(special_tokens(folder / "spl", times)), "type": "bpe"}}
+        tokenizers |= {code: {"dir": str(pieces(folder / "text", _lines())), "type": "bpe"} for code in LANGUAGES}
+        model = EncDecMultiTaskModel(cfg=canary_config(tokenizers)).eval()
         _learn(model, times=times)
         # Faux pendant la construction : NeMo y chercherait l'aligneur du dernier modèle que ce processus a lu.
         model.cfg.restore_timestamps_model = aligner
@@ -114,9 +108,9 @@ def parakeet(path: Path) -> Path:
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as name:
         durations = [0, 1, 2, 3, 4]
-        config = _common(str(_pieces(Path(name) / "text"))) | {
+        config = common(pieces(Path(name) / "text", _lines())) | {
             "model_defaults": {
-                "enc_hidden": _HIDDEN,
+                "enc_hidden": HIDDEN,
                 "pred_hidden": 32,
                 "joint_hidden": 32,
                 "tdt_durations": durations,
@@ -149,14 +143,29 @@ def parakeet(path: Path) -> Path:
     return path
 
 
-def _ctc(path: Path, pieces: Path) -> Path:
+def ctc(path: Path) -> Path:
+    """Écrit un modèle CTC minuscule."""
+    import torch
+
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as name:
+        return _ctc(path, pieces(Path(name) / "text", _lines()))
+
+
+def _lines() -> list[str]:
+    """Ce dont les vocabulaires sont appris."""
+    phrases = list(_PHRASES.values())
+    return [*phrases, *map(str.lower, phrases)] * 3
+
+
+def _ctc(path: Path, tokenizer: Path) -> Path:
     from nemo.collections.asr.models import EncDecCTCModelBPE
     from omegaconf import OmegaConf
 
-    config = _common(str(pieces)) | {
+    config = common(tokenizer) | {
         "decoder": {
             "_target_": "nemo.collections.asr.modules.ConvASRDecoder",
-            "feat_in": _HIDDEN,
+            "feat_in": HIDDEN,
             "num_classes": -1,
             "vocabulary": [],
         }
@@ -229,143 +238,6 @@ def _learn(model: Any, *, times: bool) -> None:
     raise RuntimeError(f"le petit Canary n'a pas appris ses leçons (perte {loss.item():.3f})")
 
 
-def _special(folder: Path, times: bool) -> Path:
-    from nemo.collections.common.tokenizers.canary_tokenizer import CanaryTokenizer
-
-    folder.mkdir(exist_ok=True)
-    tokens = _SPECIAL + (_TIMES if times else [])
-    CanaryTokenizer.build_special_tokenizer(tokens, str(folder), force_rebuild=True)
-    return folder
-
-
-def _pieces(folder: Path) -> Path:
-    import sentencepiece
-
-    if not folder.exists():
-        folder.mkdir()
-        text = folder / "document.txt"
-        text.write_text("\n".join([*_PHRASES.values(), *map(str.lower, _PHRASES.values())] * 3), encoding="utf-8")
-        sentencepiece.SentencePieceTrainer.Train(
-            input=str(text), model_prefix=str(folder / "tokenizer"), vocab_size=120, model_type="bpe",
-            character_coverage=1.0, bos_id=-1, eos_id=-1, unk_id=0, pad_id=-1, minloglevel=2,
-        )  # fmt: skip
-        lines = (folder / "tokenizer.vocab").read_text(encoding="utf-8").splitlines()
-        (folder / "vocab.txt").write_text("\n".join(line.split("\t")[0] for line in lines), encoding="utf-8")
-    return folder
-
-
-def _preprocessor() -> dict[str, Any]:
-    return {
-        "_target_": "nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor",
-        "sample_rate": 16000,
-        "normalize": "per_feature",
-        "window_size": 0.025,
-        "window_stride": 0.01,
-        "window": "hann",
-        "features": 64,
-        "n_fft": 512,
-        "log": True,
-        "frame_splicing": 1,
-        "dither": 1e-5,
-        "pad_to": 0,
-    }
-
-
-def _encoder() -> dict[str, Any]:
-    return {
-        "_target_": "nemo.collections.asr.modules.ConformerEncoder",
-        "feat_in": 64,
-        "feat_out": -1,
-        "n_layers": 2,
-        "d_model": _HIDDEN,
-        "subsampling": "dw_striding",
-        "subsampling_factor": 8,
-        "subsampling_conv_channels": 32,
-        "ff_expansion_factor": 4,
-        "self_attention_model": "rel_pos",
-        "n_heads": 4,
-        "att_context_size": [-1, -1],
-        "xscaling": False,
-        "untie_biases": True,
-        "pos_emb_max_len": 5000,
-        "conv_kernel_size": 9,
-        "conv_norm_type": "batch_norm",
-        "dropout": 0.1,
-        "dropout_pre_encoder": 0.1,
-        "dropout_emb": 0.0,
-        "dropout_att": 0.1,
-    }
-
-
-def _common(pieces: str) -> dict[str, Any]:
-    return {
-        "sample_rate": 16000,
-        "preprocessor": _preprocessor(),
-        "encoder": _encoder(),
-        "tokenizer": {"dir": pieces, "type": "bpe"},
-        "optim": {"name": "adamw", "lr": 1e-4},
-    }
-
-
-def _canary_config(tokenizers: dict[str, Any]) -> Any:
-    from omegaconf import OmegaConf
-
-    attention = {"ffn_dropout": 0.1, "attn_score_dropout": 0.1, "attn_layer_dropout": 0.1}
-    shape = {"hidden_size": _HIDDEN, "inner_size": 4 * _HIDDEN, "num_attention_heads": 4}
-    slots = {
-        "decodercontext": "", "source_lang": "<|en|>", "target_lang": "<|en|>", "emotion": "<|emo:undefined|>",
-        "pnc": "<|pnc|>", "itn": "<|noitn|>", "diarize": "<|nodiarize|>", "timestamp": "<|notimestamp|>",
-    }  # fmt: skip
-    transformer = "nemo.collections.asr.modules.transformer"
-    return OmegaConf.create(
-        {
-            "prompt_format": "canary2",
-            "prompt_defaults": [{"role": "user", "slots": slots}],
-            "sample_rate": 16000,
-            "restore_timestamps_model": False,
-            "preprocessor": _preprocessor(),
-            "model_defaults": {"asr_enc_hidden": _HIDDEN, "lm_enc_hidden": _HIDDEN, "lm_dec_hidden": _HIDDEN},
-            "encoder": _encoder(),
-            "transf_encoder": {
-                "_target_": f"{transformer}.transformer_encoders.TransformerEncoder",
-                "num_layers": 0, "mask_future": False, "pre_ln": True, "pre_ln_final_layer_norm": True, **shape, **attention,
-            },
-            "transf_decoder": {
-                "_target_": f"{transformer}.get_nemo_transformer",
-                "model_name": None,
-                "pretrained": False,
-                "encoder": None,
-                "pre_ln_final_layer_norm": True,
-                "config_dict": {
-                    "max_sequence_length": 1024, "num_token_types": 0, "embedding_dropout": 0.1, "num_layers": 1,
-                    "learn_positional_encodings": False, "hidden_act": "relu", "pre_ln": True, "vocab_size": "None",
-                    **shape, **attention,
-                },
-            },
-            "head": {
-                "_target_": "nemo.collections.asr.parts.submodules.token_classifier.TokenClassifier",
-                "num_layers": 1, "activation": "relu", "log_softmax": True, "hidden_size": _HIDDEN, "num_classes": "None",
-                "dropout": 0.0, "use_transformer_init": True,
-            },
-            "decoding": {"strategy": "beam", "beam": {"beam_size": 1, "len_pen": 0.0, "max_generation_delta": 16}},
-            "loss": {
-                "_target_": "nemo.collections.common.losses.smoothed_cross_entropy.SmoothedCrossEntropyLoss",
-                "label_smoothing": 0.0, "pad_id": "None",
-            },
-            "tokenizer": {
-                "dir": None,
-                "type": "agg",
-                "langs": tokenizers,
-                "custom_tokenizer": {
-                    "_target_": "nemo.collections.common.tokenizers.canary_tokenizer.CanaryTokenizer",
-                    "tokenizers": None,
-                },
-            },
-            "optim": {"name": "adamw", "lr": 1e-4},
-        }
-    )  # fmt: skip
-
-
 if __name__ == "__main__":
     target = Path(sys.argv[1])
     target.mkdir(parents=True, exist_ok=True)
@@ -373,5 +245,6 @@ if __name__ == "__main__":
         canary(target / "flash.nemo"),
         canary(target / "v2.nemo", aligner=True, times=False),
         parakeet(target / "parakeet.nemo"),
+        ctc(target / "ctc.nemo"),
     ):
         print(built.name, built.stat().st_size)

@@ -58,7 +58,9 @@ def _segmentation(*, full: bool = False) -> Any:
 
     torch.manual_seed(0)
     small = {"num_layers": 1, "hidden_size": 16}
-    shape: dict[str, Any] = {"lstm": {"num_layers": 4, "hidden_size": 128}} if full else {"lstm": small, "linear": small}
+    shape: dict[str, Any] = (
+        {"lstm": {"num_layers": 4, "hidden_size": 128}} if full else {"lstm": small, "linear": small}
+    )
     model = PyanNet(sincnet={"stride": 10}, **shape)
     model.specifications = Specifications(
         problem=Problem.MONO_LABEL_CLASSIFICATION,

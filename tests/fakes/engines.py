@@ -222,5 +222,7 @@ class FakeDiarizeEngine:
         starts = range(int(end) + 1)
         spans = [(f"SPEAKER_{i % count:02d}", float(i), min(end, i + 1.0)) for i in starts if i < end]
         turns = tuple(Turn(label, start, min(end, stop + 0.1)) for label, start, stop in spans)
-        vectors: dict[str, tuple[float, ...]] = {f"SPEAKER_{i:02d}": (float(i), 1.0) for i in range(min(count, len(spans)))}
+        vectors: dict[str, tuple[float, ...]] = {
+            f"SPEAKER_{i:02d}": (float(i), 1.0) for i in range(min(count, len(spans)))
+        }
         return Diarization(turns, tuple(Turn(*span) for span in spans), vectors if options.embeddings else {})
