@@ -1,4 +1,4 @@
-"""Des lots de longueurs voisines : ce qui complète une fenêtre jusqu'à la plus longue de son lot est calculé pour rien."""
+"""Des lots de longueurs voisines : compléter une fenêtre jusqu'à la plus longue de son lot se calcule pour rien."""
 
 from collections.abc import Sequence
 
