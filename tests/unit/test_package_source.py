@@ -1,6 +1,7 @@
 """L'assemblage des poids : vérifié, repris, refusé."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,18 @@ def test_parts_are_joined_and_declared(folders: tuple[Path, Path]) -> None:
     assert found.complete and found.cached_bytes == found.total_bytes == len(WHOLE)
     assert events[-1]["completed"] == events[-1]["total"] == len(WHOLE)
     assert not list(model_dir(cache, spec).glob("*.partial"))
+
+
+def test_a_file_goes_in_the_folder_its_name_says(folders: tuple[Path, Path]) -> None:
+    """Un pipeline de pyannote range ses modèles dans des sous-dossiers."""
+    cache, _ = folders
+    spec = make_spec()
+    nested = replace(
+        spec, source=replace(spec.source, files=(replace(spec.source.files[0], name="plda/sous/poids.bin"),))
+    )
+    download(nested, folders)
+    assert (model_dir(cache, nested) / "plda" / "sous" / "poids.bin").read_bytes() == WHOLE
+    assert inspect(cache, nested).complete
 
 
 @pytest.mark.parametrize("kept", [1, 2_999_999, 3_000_000, 3_000_001, 4_499_999])
