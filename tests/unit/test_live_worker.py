@@ -412,7 +412,7 @@ class Scripted(FakeTranscribeEngine):
         super().__init__()
         self.found = list(found)
 
-    def _one(self, seconds: float) -> Recognition:
+    def _one(self, seconds: float, options: RecognitionOptions) -> Recognition:
         text, language, probability = self.found.pop(0)
         segments = (RecognizedSegment(text, 0.0, seconds),) if text else ()
         return Recognition(segments, language, probability)
