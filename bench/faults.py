@@ -1,12 +1,13 @@
 """Le temps de retour de chaque partie, tuée puis figée, sur un produit peu chargé.
 
-`python -m bench.faults [--rounds 3] [--watchdog 4]`. Une partie est revenue à sa première réponse réussie après la
+`python -m bench.faults [--rounds 3] [--watchdog 4] [--parts envoy qwen …]`. Une partie est revenue à sa première réponse réussie après la
 panne ; un exemplaire, quand son modèle est de nouveau prêt. Figée, elle n'est tuée qu'au terme du chien de garde.
 """
 
 import argparse
 import signal
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,9 +27,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--watchdog", type=float, default=4.0)
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     options = parser.parse_args()
     env = {"PASSERELLE_FRONTS": "2", "PASSERELLE_WATCHDOG_SECONDS": f"{options.watchdog:g}"}
-    found: dict[Measure, list[float]] = {(part, sign): [] for part in PARTS for sign in FAULTS}
+    found: dict[Measure, list[float]] = {(part, sign): [] for part in options.parts for sign in FAULTS}
     with tempfile.TemporaryDirectory(prefix="banc-") as folder, running_product(Path(folder), env=env) as product:
         for key in MODELS:
             product.ensure_ready(key)
@@ -37,6 +39,7 @@ def main() -> None:
             for _ in range(options.rounds):
                 for (part, sign), measures in found.items():
                     measures.append(one_fault(product, load, part, sign))
+                    print(f"{part} {FAULTS[sign]} : {measures[-1]:.1f} s", file=sys.stderr, flush=True)
     print("| partie | panne | p50 (s) | max (s) |\n|---|---|---|---|")
     for (part, sign), seconds in found.items():
         print(f"| {part} | {FAULTS[sign]} | {statistics.median(seconds):.1f} | {max(seconds):.1f} |")

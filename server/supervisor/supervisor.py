@@ -21,6 +21,8 @@ Event = dict[str, Any]
 """`{"event": "started" | "exited", "name", "pid", …}`, tel qu'il part vers le plan de contrôle."""
 
 _EVENTS_KEPT = 1024
+_OPENING_SECONDS = 60.0
+"""Secondes laissées à un enfant permanent pour son premier signe de vie ; un exemplaire n'a pas de borne."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ class Supervisor:
         self._publish({"event": "exited", "name": name, "pid": child.pid, **end})
 
     async def _guard(self, entry: _Entry, child: Child) -> None:
+        if entry.kind == "fixed":
+            child.pulse.expect(_OPENING_SECONDS)
         silence = await frozen(child.pulse, self._watchdog_seconds, entry.command.probe)
         logger.error(
             "process_frozen",

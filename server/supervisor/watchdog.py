@@ -1,7 +1,8 @@
 """Le chien de garde : un enfant vivant donne signe de vie ; figé, il se tait, et rien d'autre ne le dirait.
 
 Un enfant en Python bat dans un tube depuis sa boucle (`server.lifetime.Heart`) ; un programme qui ne sait pas battre a
-une sonde. La garde commence au premier signe : un moteur qui s'ouvre peut se taire aussi longtemps qu'il lui faut.
+une sonde. Un exemplaire n'est gardé qu'à partir de son premier signe : un moteur qui s'ouvre peut se taire aussi
+longtemps qu'il lui faut.
 """
 
 import asyncio
@@ -22,11 +23,16 @@ class Pulse:
 
     def __init__(self) -> None:
         self.silence: float | None = None
-        """Secondes depuis le dernier signe ; `None` avant le premier."""
+        """Secondes depuis le dernier signe ; `None` avant le premier, s'il peut tarder."""
 
     def beat(self) -> None:
         """Signe de vie."""
         self.silence = 0.0
+
+    def expect(self, seconds: float) -> None:
+        """Attend le premier signe d'ici `seconds` secondes, en plus du silence admis ensuite."""
+        if self.silence is None:
+            self.silence = -seconds
 
     def tick(self, elapsed: float, period: float) -> None:
         """Compte un tour de garde prévu pour durer `period` secondes.

@@ -63,8 +63,10 @@ def _answers(path: str) -> Callable[[Product], bool]:
 
 def _front(name: str) -> Part:
     def serves(product: Product) -> bool:
+        # Le superviseur retire la prise d'un mort : Envoy, lui, peut le croire vivant une seconde de plus.
+        path = product.run_dir / f"{name}.sock"
         healthy = healthy_fronts(product.run_dir / "envoy-admin.sock")
-        return str(product.run_dir / f"{name}.sock") in healthy and _answers("/v1/models")(product)
+        return path.exists() and str(path) in healthy and _answers("/v1/models")(product)
 
     return Part(by_argument("front", "--index", name.removeprefix("front-")), serves)
 

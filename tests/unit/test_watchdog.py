@@ -131,6 +131,16 @@ async def test_a_frozen_child_that_is_stopped_goes_within_its_grace(supervisor: 
     assert await supervisor.stop("figé-0", 600) == -signal.SIGKILL
 
 
+def test_a_permanent_child_has_a_bounded_opening() -> None:
+    pulse = Pulse()
+    pulse.expect(60.0)
+    pulse.tick(1.0, 1.0)
+    assert pulse.silence == -59.0
+    pulse.beat()
+    pulse.expect(60.0)
+    assert pulse.silence == 0.0
+
+
 def test_the_lateness_of_the_supervisor_is_nobodys_silence() -> None:
     pulse = Pulse()
     pulse.tick(10.0, 1.0)
