@@ -1,38 +1,49 @@
 """Le produit entier contre `vllm serve` nu : même machine, mêmes options, même graine, même client, l'un après l'autre."""
 
-import os
+import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
 import psutil
 
-from bench.gpu.installation import Weights, install
 from bench.gpu.serve_bench import VLLM, Figures, Load, run_load
-from tests.e2e.product import Product, free_port, running_product
+from tests.e2e.product import Product, free_port
 
 OPTIONS: dict[str, object] = {
     "load_format": "dummy",
     "max_model_len": 32768,
-    "gpu_memory_utilization": 0.92,
+    "gpu_memory_utilization": 0.9,
+    "enable_sleep_mode": True,
 }
-WARM_UP = (Load(128, 64, 64, 32), Load(256, 128, 256, 256))
-LOADS = (Load(256, 128, 16, 1), Load(256, 256, 256, 64), Load(256, 256, 768, 256), Load(256, 256, 1024, 512))
+"""Arguments de vLLM, les mêmes pour les deux."""
+WARM_UP = Load(256, 64, 256, 256)
+LOADS = (Load(256, 128, 16, 1), Load(256, 256, 128, 64), Load(256, 256, 512, 256), Load(256, 256, 1024, 512))
 START_SECONDS = 420.0
 
 Processes = Callable[[], Mapping[str, int]]
 """Processus à compter, par nom."""
 
 
-def compare(weights: Path, folder: Path, loads: Sequence[Load] = LOADS) -> None:
-    """Mesure les deux et écrit le tableau des rapports."""
+def measure_bare(weights: Path, folder: Path, loads: Sequence[Load]) -> None:
+    """Mesure `vllm serve` nu, et garde ses chiffres pour `report`."""
     with bare(weights, folder) as (url, processes):
-        theirs = measure("vllm-serve", url, weights, loads, processes, folder)
-    with served(weights, folder) as product:
-        ours = measure("passerelle", product.base_url, weights, loads, lambda: names(product), folder)
+        keep(folder / "vllm-serve.json", measure("vllm-serve", url, weights, loads, processes, folder))
+
+
+def measure_served(product: Product, weights: Path, folder: Path, loads: Sequence[Load]) -> None:
+    """Mesure le produit, `qwen` chargé, et garde ses chiffres pour `report`."""
+    figures = measure("passerelle", product.base_url, weights, loads, lambda: names(product), folder)
+    keep(folder / "passerelle.json", figures)
+
+
+def report(folder: Path, loads: Sequence[Load]) -> None:
+    """Écrit le tableau des rapports."""
+    ours, theirs = recall(folder / "passerelle.json"), recall(folder / "vllm-serve.json")
     print(
         "\n| flux | jetons/s, Passerelle | jetons/s, vllm serve | rapport | 1er jeton p50 / p99 (ms) | celui de vllm serve |"
     )
@@ -53,12 +64,21 @@ def compare(weights: Path, folder: Path, loads: Sequence[Load] = LOADS) -> None:
             print(f"| {load.streams} | {who} | {sum(costs.values()):.0f} : {detail} |")
 
 
+def keep(path: Path, figures: Sequence[Figures]) -> None:
+    """Garde des chiffres d'un lancement à l'autre."""
+    path.write_text(json.dumps([asdict(one) for one in figures]), encoding="utf-8")
+
+
+def recall(path: Path) -> list[Figures]:
+    """Retrouve les chiffres gardés."""
+    return [Figures(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
+
+
 def measure(
     who: str, url: str, weights: Path, loads: Sequence[Load], processes: Processes, folder: Path
 ) -> list[Figures]:
     """Échauffe, puis joue chaque charge ; `who` nomme les journaux."""
-    for index, load in enumerate(WARM_UP):
-        run_load(url, weights, load, processes, folder / f"{who}-echauffement-{index}.log")
+    run_load(url, weights, WARM_UP, processes, folder / f"{who}-echauffement.log")
     found = []
     for load in loads:
         figures = run_load(url, weights, load, processes, folder / f"{who}-{load.streams}.log")
@@ -71,7 +91,9 @@ def measure(
 def bare(weights: Path, folder: Path) -> Iterator[tuple[str, Processes]]:
     """`vllm serve` en marche ; rend son adresse et de quoi nommer ses processus."""
     port = free_port()
-    options = [text for name, value in OPTIONS.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    options = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in OPTIONS.items()
+    ]
     log = folder / "vllm-serve.log"
     begin = time.monotonic()
     with log.open("wb") as output:
@@ -97,25 +119,6 @@ def bare(weights: Path, folder: Path) -> Iterator[tuple[str, Processes]]:
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-
-
-@contextmanager
-def served(weights: Path, folder: Path, **options: object) -> Iterator[Product]:
-    """Le produit entier, `qwen` chargé."""
-    model = Weights("qwen", "chat", "vllm", weights, OPTIONS | options, {"max_waiting": 1024, "gpus": [0]})
-    profile, cache = install([model], folder)
-    env = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1"}
-    if "PASSERELLE_ENVS_DIR" in os.environ:
-        env["PASSERELLE_ENVS_DIR"] = os.environ["PASSERELLE_ENVS_DIR"]
-    with running_product(folder, cache_dir=cache, env=env) as product:
-        begin = time.monotonic()
-        response = httpx.post(
-            f"{product.base_url}/api/admin/models/qwen/load", json={"wait": True}, timeout=START_SECONDS
-        )
-        if response.status_code != 200 or product.model()["state"] != "MODEL_STATE_READY":
-            raise RuntimeError(f"qwen ne s'est pas chargé : {response.text}")
-        print(f"passerelle : qwen prêt en {time.monotonic() - begin:.0f} s", flush=True)
-        yield product
 
 
 def names(product: Product) -> dict[str, int]:

@@ -1,12 +1,15 @@
-"""Un profil de mesure, et un cache dont les poids sont déjà là."""
+"""Le produit, servi d'un profil de mesure et d'un cache dont les poids sont déjà là."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.cache import write_manifest
+from tests.e2e.product import Product, running_product
 
 _REVISION = "mesure"
 
@@ -24,6 +27,17 @@ class Weights:
     """Options du moteur."""
     extra: Mapping[str, object] = field(default_factory=dict)
     """Autres champs du modèle dans le profil."""
+
+
+@contextmanager
+def serving(models: Sequence[Weights], folder: Path) -> Iterator[Product]:
+    """Le produit entier, aucun modèle chargé."""
+    profile, cache = install(models, folder)
+    env = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1"}
+    if "PASSERELLE_ENVS_DIR" in os.environ:
+        env["PASSERELLE_ENVS_DIR"] = os.environ["PASSERELLE_ENVS_DIR"]
+    with running_product(folder, cache_dir=cache, env=env) as product:
+        yield product
 
 
 def install(models: Sequence[Weights], folder: Path) -> tuple[Path, Path]:
@@ -52,6 +66,7 @@ def _model(model: Weights) -> str:
         "display_name": model.key,
         "capability": model.capability,
         "engine": model.engine,
+        "gpus": [0],
         **model.extra,
     }
     source = {"kind": "hub", "repository": f"mesure/{model.key}", "revision": _REVISION}

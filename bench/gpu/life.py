@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,23 +33,30 @@ _STORY = {
 
 
 def live(product: Product, keys: tuple[str, ...], recording: Path) -> None:
-    """Mène tout, et écrit une ligne par mesure."""
-    say("GPU avant tout", used_memory())
+    """Mène tout sur des modèles déchargés, et écrit une ligne par mesure ; un échec est écrit, puis la suite est menée."""
     for key in keys:
-        load(product, key)
-    say("GPU, les trois modèles chargés", used_memory())
+        if not running_now(product, key):
+            attempt(load, product, key)
+    say("GPU, modèles chargés", used_memory())
     if "qwen" in keys:
-        chat(product)
-        image(product)
-        say("abandon d'un flux : place rendue", f"{abandon(product) * 1000:.0f} ms")
-    speech(product, keys, recording)
+        for measure in (chat, image, abandon):
+            attempt(measure, product)
+    attempt(speech, product, keys, recording)
     if "qwen" in keys:
-        sleep_and_wake(product)
+        attempt(sleep_and_wake, product)
+    for key in reversed(keys):
+        attempt(kill, product, key)
     for key in keys:
-        say(f"{key} : kill -9, prêt de nouveau", f"{kill(product, key):.1f} s")
-    for key in keys:
-        unload(product, key)
+        attempt(unload, product, key)
     say("GPU après tout", used_memory())
+
+
+def attempt(measure: Callable[..., None], *arguments: Any) -> None:
+    """Mène une mesure ; écrit son échec au lieu de le lever."""
+    try:
+        measure(*arguments)
+    except Exception as error:
+        say(f"{measure.__name__} {' '.join(str(one) for one in arguments[1:])}", f"échec : {error}")
 
 
 def load(product: Product, key: str) -> None:
@@ -102,8 +109,8 @@ def image(product: Product) -> None:
     )
 
 
-def abandon(product: Product) -> float:
-    """Secondes entre le départ d'un client et sa place rendue par le moteur."""
+def abandon(product: Product) -> None:
+    """Temps entre le départ d'un client et sa place rendue par le moteur, que l'exemplaire annonce une fois par seconde."""
     with product.http() as http, http.stream("POST", "/v1/chat/completions", json=_STORY) as response:
         for line in response.iter_lines():
             if line.startswith("data: {"):
@@ -111,7 +118,7 @@ def abandon(product: Product) -> float:
         wait_until(lambda: running(product, "qwen") == 1, 10, "un flux en cours")
     begin = time.monotonic()
     wait_until(lambda: running(product, "qwen") == 0, 30, "place rendue")
-    return time.monotonic() - begin
+    say("qwen : client parti, place vue rendue", f"{(time.monotonic() - begin) * 1000:.0f} ms")
 
 
 def speech(product: Product, keys: tuple[str, ...], recording: Path) -> None:
@@ -161,8 +168,8 @@ def sleep_and_wake(product: Product) -> None:
         check(http.post("/v1/chat/completions", json=_STORY | {"max_tokens": 4, "stream": False}))
 
 
-def kill(product: Product, key: str) -> float:
-    """Tue l'exemplaire ; secondes avant qu'il soit prêt de nouveau."""
+def kill(product: Product, key: str) -> None:
+    """Tue l'exemplaire, et dit quand il est prêt de nouveau."""
     pid = product.model(key)["replicas"][0]["pid"]
     psutil.Process(pid).send_signal(signal.SIGKILL)
     begin = time.monotonic()
@@ -173,7 +180,7 @@ def kill(product: Product, key: str) -> float:
         return bool(model["state"] == "MODEL_STATE_READY" and replicas and replicas[0]["pid"] != pid)
 
     wait_until(back, RECOVERY_SECONDS, f"{key} relancé")
-    return time.monotonic() - begin
+    say(f"{key} : kill -9, prêt de nouveau", f"{time.monotonic() - begin:.1f} s, GPU {used_memory()}")
 
 
 def unload(product: Product, key: str) -> None:
@@ -210,6 +217,11 @@ def watching(product: Product, key: str) -> Iterator[dict[str, float]]:
     finally:
         done.set()
         thread.join()
+
+
+def running_now(product: Product, key: str) -> bool:
+    """Vrai si le modèle est chargé."""
+    return bool(product.model(key)["state"] == "MODEL_STATE_READY")
 
 
 def running(product: Product, key: str) -> int:
