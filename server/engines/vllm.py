@@ -34,7 +34,6 @@ _WATCH_SECONDS = 1.0
 """Période de la lecture d'un drapeau que vLLM lève à la mort de son moteur ; il n'offre pas de rappel."""
 _STOP_SECONDS = 10.0
 """Secondes laissées aux processus de vLLM pour finir d'eux-mêmes."""
-_SLEEP_LEVELS = (1, 2)
 _RETRY_SECONDS = 1.0
 
 
@@ -74,7 +73,11 @@ class VllmEngine:
         finally:
             pool.shutdown(wait=False)
         self._serving = serving
-        await serving.start()
+        try:
+            await serving.start()
+        except BaseException:
+            await self.close()
+            raise
         self._features = serving.features()
         self._max_running = serving.max_running
 
@@ -125,23 +128,24 @@ class VllmEngine:
         return "le processus du modèle de vLLM est mort"
 
     async def sleep(self, level: int) -> None:
-        """Rend la mémoire du GPU : 1 garde les poids en mémoire vive, 2 les abandonne.
+        """Rend la mémoire du GPU ; les poids restent en mémoire vive.
 
         Raises:
-            UnsupportedOption: ouvert sans `enable_sleep_mode`, ou niveau inconnu.
+            UnsupportedOption: ouvert sans `enable_sleep_mode`, ou niveau autre que 1.
         """
         if "sleep" not in self._features:
             raise UnsupportedOption(
                 "Ce modèle ne sait pas dormir : ajoutez enable_sleep_mode = true à ses options.",
                 metadata={"field": "options.enable_sleep_mode"},
             )
-        if level not in _SLEEP_LEVELS:
+        # Au niveau 2, vLLM jette les poids et ne les relit pas de lui-même au réveil.
+        if level != 1:
             raise UnsupportedOption(
-                f"level : 1 ou 2 est attendu (reçu : {level}).",
-                metadata={"field": "level", "limit": "1, 2", "value": str(level)},
+                f"level : seul le niveau 1 est offert (reçu : {level}).",
+                metadata={"field": "level", "limit": "1", "value": str(level)},
             )
-        self._asleep = True
         await self._opened().engine.sleep(level)
+        self._asleep = True
 
     async def wake(self) -> None:
         """Reprend la mémoire du GPU."""
