@@ -112,6 +112,8 @@ def image(product: Product) -> None:
 def abandon(product: Product) -> None:
     """Temps entre le départ d'un client et sa place rendue par le moteur, que l'exemplaire annonce une fois par seconde."""
     with product.http() as http, http.stream("POST", "/v1/chat/completions", json=_STORY) as response:
+        if response.status_code != 200:
+            raise RuntimeError(response.read().decode())
         for line in response.iter_lines():
             if line.startswith("data: {"):
                 break
