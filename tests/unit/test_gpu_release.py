@@ -70,6 +70,17 @@ async def test_the_tolerance_decides(named: bool, rest: int, dirty: bool) -> Non
         freed.check()
 
 
+@pytest.mark.parametrize("rest", [0, GIB])
+async def test_memory_nobody_explains_is_judged_when_the_last_of_ours_leaves(rest: int) -> None:
+    bench = bench_of()
+    await bench.load("a-0", 100)
+    await bench.load("b-0", 200)
+    bench.gpus.left[0] = GIB  # ce que le contexte d'un voisin tient sans que NVML le lui attribue
+    assert not (await bench.unload("a-0")).stains and not bench.board.stains
+    bench.gpus.left[0] = rest
+    assert bool((await bench.unload("b-0")).stains) is bool(rest)
+
+
 async def test_memory_that_comes_back_slowly_is_waited_for() -> None:
     bench = bench_of()
     await bench.load("m-0", 100)

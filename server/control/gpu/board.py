@@ -8,10 +8,10 @@ Ce qui est à nous, ce qui ne l'est pas
 
 Ce qui salit un GPU
 -------------------
-Après un déchargement, un GPU est propre quand aucun de nos processus partis n'y figure plus, et que sa mémoire qu'aucun
-processus vivant n'explique est revenue au plancher, à la tolérance près. Un étranger qui arrive ou grossit porte son
-identifiant : il est montré, jamais tenu pour une salissure. Si NVML n'attribue rien et qu'un autre exemplaire à nous
-tient encore le GPU, la preuve attend le départ du dernier.
+Après un déchargement, un GPU est propre quand aucun de nos processus partis n'y figure plus, et, une fois parti le dernier
+exemplaire à nous, que sa mémoire qu'aucun processus vivant n'explique est revenue au plancher, à la tolérance près. Tant
+qu'un voisin à nous reste, seul le premier point vaut : son contexte tient de la mémoire que NVML n'attribue à personne,
+et qui varie. Un étranger qui arrive ou grossit porte son identifiant : il est montré, jamais tenu pour une salissure.
 """
 
 import asyncio
@@ -169,7 +169,7 @@ class GpuBoard:
         survivors = [process for process in reading.processes if process.pid in pids]
         if survivors:
             return max(self.settings.tolerance_bytes + 1, sum(process.used_bytes or 0 for process in survivors))
-        if self.leases.on(gpu, without=replicas) and not reading.attributed:
+        if self.leases.on(gpu, without=replicas):
             return 0
         floor = self.floors.get(gpu)
         return 0 if floor is None else max(0, reading.unattributed_bytes - floor.unattributed_bytes)
