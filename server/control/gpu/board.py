@@ -8,10 +8,11 @@ Ce qui est à nous, ce qui ne l'est pas
 
 Ce qui salit un GPU
 -------------------
-Après un déchargement, un GPU est propre quand aucun de nos processus partis n'y figure plus, et, une fois parti le dernier
-exemplaire à nous, que sa mémoire qu'aucun processus vivant n'explique est revenue au plancher, à la tolérance près. Tant
-qu'un voisin à nous reste, seul le premier point vaut : son contexte tient de la mémoire que NVML n'attribue à personne,
-et qui varie. Un étranger qui arrive ou grossit porte son identifiant : il est montré, jamais tenu pour une salissure.
+Après un déchargement, un GPU est propre quand aucun de nos processus partis n'y figure plus, et, une fois parti le
+dernier exemplaire à nous, que sa mémoire qu'aucun processus vivant n'explique est revenue au plancher, à la tolérance
+près. Tant qu'un voisin à nous reste, seul le premier point vaut : son contexte tient de la mémoire que NVML n'attribue
+à personne, et qui varie. Un étranger qui arrive ou grossit porte son identifiant : il est montré, jamais tenu pour une
+salissure.
 """
 
 import asyncio
