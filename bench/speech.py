@@ -21,10 +21,10 @@ import numpy as np
 import psutil
 
 from server.cache import model_dir
-from server.config import load_profile
 from server.engines.base import EngineSpec
 from server.engines.pyannote_camplus import create_engine
 from server.engines.speech import DiarizationOptions
+from server.profile import load_profile
 from tests import audio_files
 from tests.e2e.product import Product, running_product
 

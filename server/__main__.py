@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from server.config import Config, ConfigError, load_config
+from server.config import Config, load_config
 from server.domain import ModelSpec
+from server.profile import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_FRAME_BYTES = 80 * 1024 * 1024

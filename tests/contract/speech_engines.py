@@ -96,9 +96,9 @@ def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
 
 def embedded(key: str, folder: Path) -> Engine:
     """Moteur du profil embarque, aux poids assemblés et vérifiés par le vrai téléchargement."""
-    from server.config import load_profile
     from server.control.fetching import DownloadSettings
     from server.control.package_source import fetch
+    from server.profile import load_profile
 
     spec = load_profile("embarque").model(key)
     assert spec is not None

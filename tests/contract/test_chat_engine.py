@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from server.config import load_profile
 from server.control.fetching import DownloadSettings
 from server.control.package_source import fetch
 from server.engines.base import ChatEngine, EngineSpec
 from server.engines.registry import engine_factory
+from server.profile import load_profile
 from tests.contract.chat_options_suite import *  # noqa: F403
 from tests.contract.chat_suite import *  # noqa: F403
 from tests.fakes.engines import FakeChatEngine

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from server.config import ConfigError, load_config
+from server.config import load_config
+from server.profile import ConfigError
 from server.supervisor.envoy_tls import clients_secret, server_secret
 from server.supervisor.tls import TlsError, TlsFiles, TlsKeeper
 from tests.certificates import Authority, Issued
