@@ -1,9 +1,13 @@
 """La documentation nomme ce qui existe."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
+from passerelle.v1 import error_reason_pb2
+
 from server.domain import Limits
+from server.rpc.status import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,11 +21,42 @@ def test_every_limit_is_documented_with_its_default() -> None:
 
 
 def test_the_readme_names_every_variable_that_is_read() -> None:
-    import re
-
     code = (ROOT / "server" / "config.py").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = set(re.findall(r'env\.\w+\("([A-Z_]+)"', code)) - {"PASSERELLE_RUN_DIR", "HF_TOKEN"}
     assert len(names) > 12
     missing = {name for name in names if f"`{name}`" not in readme}
     assert not missing
+
+
+def test_every_reason_has_its_codes_and_its_cure() -> None:
+    page = (ROOT / "docs" / "depannage.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\d+) \| `([A-Z_]+)` \| (.+?) \| (.+) \|$", page, re.M)
+    public = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118
+    assert sorted(reason for reason, *_ in rows) == sorted(public - {"UNSPECIFIED"})
+    written = {reason: (int(http), grpc) for reason, http, grpc, *_ in rows}
+    assert written == {kind.reason: (codes.http, codes.grpc.name) for kind, codes in TABLE.items()}
+    named = set(re.findall(r"`(PASSERELLE_[A-Z_]+)`", page))
+    assert named <= set(
+        re.findall(r"`(PASSERELLE_[A-Z_]+)`", _pages("README.md", "docs/limites.md", "docs/installation.md"))
+    )
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        text = page.read_text(encoding="utf-8")
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", text):
+            found = page.parent / target if target else page
+            assert found.exists(), f"{page.name} : {target}"
+            if anchor:
+                titles = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.M)
+                assert anchor in {_anchor(title) for title in titles}, f"{page.name} : {target}#{anchor}"
+
+
+def _pages(*names: str) -> str:
+    return "".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+
+
+def _anchor(title: str) -> str:
+    """Ancre que GitHub donne à un titre."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
