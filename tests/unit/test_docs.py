@@ -1,5 +1,6 @@
 """La documentation nomme ce qui existe."""
 
+import ast
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -27,6 +28,25 @@ def test_the_readme_names_every_variable_that_is_read() -> None:
     assert len(names) > 12
     missing = {name for name in names if f"`{name}`" not in readme}
     assert not missing
+
+
+def test_the_readme_gives_the_default_of_every_plain_setting() -> None:
+    code = (ROOT / "server" / "config.py").read_text(encoding="utf-8")
+    found = re.findall(r'env\.\w+\("([A-Z_]+)", ("[^"]+"|[\d.]+|True|False)[,)]', code)
+    assert len(found) > 10
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.+?) \|", _pages("README.md"), re.M)
+    table = {name: default for names, default in rows for name in re.findall(r"[A-Z_]+", names)}
+    for name, default in found:
+        value = ast.literal_eval(default)
+        shown = str(value).lower() if isinstance(value, bool | str) else f"{value:g}"
+        assert f"`{shown}`" in table[name].lower(), name
+
+
+def test_every_metric_is_documented() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "server").rglob("*.py"))
+    exported = set(re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(passerelle_\w+)"', code))
+    assert len(exported) > 5
+    assert set(re.findall(r"`(passerelle_\w+)`", _pages("docs/exploitation.md"))) == exported
 
 
 def test_every_reason_has_its_codes_and_its_cure() -> None:
