@@ -11,7 +11,7 @@ app=$folder/opt/passerelle
 inside() { chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 
 echo "── racine Debian"
-debootstrap --variant=minbase bookworm "$folder" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >/dev/null
+debootstrap --variant=minbase bookworm "$folder" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >/dev/null
 cp /etc/resolv.conf "$folder/etc/"
 echo "── system.sh"
 install -d "$app/deploy/image" "$app/locks" "$app/dashboard"
