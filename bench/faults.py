@@ -21,6 +21,9 @@ LIGHT = ("chat", "models", "status", "page")
 FAULTS = {signal.SIGKILL: "tuée", signal.SIGSTOP: "figée"}
 Measure = tuple[str, signal.Signals]
 
+SETTLE_SECONDS = 3.0
+"""Temps laissé au chien de garde pour voir vivre ce qui vient d'être relancé : avant, la borne de démarrage (60 s) vaut."""
+
 
 def main() -> None:
     """Joue toutes les pannes et écrit le tableau."""
@@ -47,6 +50,7 @@ def main() -> None:
 
 def one_fault(product: Product, load: Load, part: str, sign: signal.Signals) -> float:
     """Secondes de la panne au retour ; rend ensuite le produit à son état de départ."""
+    time.sleep(SETTLE_SECONDS)
     started = time.monotonic()
     struck = strike(product, part, sign)
     recovery(product, part, struck, RECOVERY_SECONDS)
