@@ -1,9 +1,10 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   esbuild: { jsx: "automatic" },
   // src/gen est un lien vers ../gen/ts : ses imports doivent trouver les paquets d'ici.
   resolve: { preserveSymlinks: true },
+  test: { environment: "jsdom", setupFiles: ["src/testing/setup.ts"] },
   build: {
     target: "es2022",
     chunkSizeWarningLimit: 800,

@@ -1,7 +1,8 @@
 // Un Chromium à soi, ce qu'on y regarde, et ce dont il se plaint.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import puppeteer from "puppeteer-core";
 
 const FLAGS = [
@@ -15,21 +16,27 @@ const FLAGS = [
   "--disable-sync",
 ];
 const PATIENCE_MS = 60_000;
+const AXE = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
 /** Échoue avec `message` si la condition est fausse. */
 export function check(condition, message) {
   if (!condition) throw new Error(message);
 }
 
-/** Joue `walk` sur la page de `base` ; tout est fermé et retiré en sortie, et un échec montre la page. */
-export async function visit(base, executablePath, walk) {
+/**
+ * Joue `walk` sur la page de `base` ; tout est fermé et retiré en sortie, et un échec montre la page.
+ *
+ * `width` est la largeur de l'écran, en pixels ; `flags` s'ajoute aux options de Chromium ; `prepare(page)` passe avant
+ * l'ouverture de l'adresse.
+ */
+export async function visit(base, executablePath, walk, { width = 1280, flags = [], prepare } = {}) {
   check(base && executablePath, "usage : node <script> <adresse> <chemin de Chromium>");
   const userDataDir = await mkdtemp(join(tmpdir(), "passerelle-chromium-"));
   const complaints = [];
   let browser;
   let page;
   try {
-    browser = await puppeteer.launch({ executablePath, headless: true, userDataDir, args: FLAGS });
+    browser = await puppeteer.launch({ executablePath, headless: true, userDataDir, args: [...FLAGS, ...flags] });
     page = await browser.newPage();
     page.setDefaultTimeout(PATIENCE_MS);
     page.on("console", (message) => {
@@ -41,7 +48,8 @@ export async function visit(base, executablePath, walk) {
         console.error(`CSP : ${event.violatedDirective} ${event.blockedURI}`);
       });
     });
-    await page.setViewport({ width: 1280, height: 900 });
+    await page.setViewport({ width, height: 900 });
+    await prepare?.(page);
     await page.goto(base);
     await walk(new Dashboard(page), complaints);
   } catch (error) {
@@ -59,6 +67,34 @@ export async function visit(base, executablePath, walk) {
 class Dashboard {
   constructor(page) {
     this.page = page;
+  }
+
+  /** Va à une page du menu, par son adresse. */
+  async open(path) {
+    await this.page.evaluate((place) => {
+      location.hash = place;
+    }, path);
+  }
+
+  /** Échoue si axe trouve un défaut sérieux ou critique. */
+  async accessible(what) {
+    await this.page.evaluate(AXE);
+    const found = await this.page.evaluate(async () => {
+      const { violations } = await window.axe.run();
+      return violations
+        .filter(({ impact }) => ["serious", "critical"].includes(impact))
+        .map(({ id, nodes }) => `${id} : ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
+    });
+    check(found.length === 0, `${what}, accessibilité : ${found.join(" ; ")}`);
+  }
+
+  /** Échoue si la page déborde de l'écran en largeur. */
+  async fits(what) {
+    const [wide, shown] = await this.page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      document.documentElement.clientWidth,
+    ]);
+    check(wide <= shown, `${what} : la page fait ${wide} px pour un écran de ${shown} px`);
   }
 
   /** Attend un élément ; rend son texte. */

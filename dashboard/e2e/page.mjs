@@ -21,10 +21,12 @@ await visit(base, chromium, async (dashboard, complaints) => {
     check(card.includes("à télécharger"), `la carte ${key} ne dit pas sa taille : ${card}`);
   }
   const notice = await dashboard.text("notice");
-  check(/modèle de démonstration, anglais seulement/i.test(notice), `l'avertissement manque : ${notice}`);
+  check(/démonstration/i.test(notice), `l'avertissement manque : ${notice}`);
+  await dashboard.open("/essayer/conversation");
   const prompts = await dashboard.texts("chat-prompt");
   check(prompts.length === 3, `trois exemples attendus : ${prompts}`);
 
+  await dashboard.open("/");
   await dashboard.state("qwen", "À télécharger");
   await dashboard.press("action-download-qwen");
   await dashboard.state("qwen", "Téléchargé");
@@ -33,6 +35,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   const outcome = await dashboard.text("outcome");
   check(outcome.includes("Chargement de qwen : terminé"), `la fin n'est pas annoncée : ${outcome}`);
 
+  await dashboard.open("/essayer/conversation");
   // Chaque longueur que la réponse a eue à l'écran, notée par la page elle-même.
   await page.evaluate(() => {
     window.lengths = new Set();
@@ -62,6 +65,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
 
   await dashboard.press("chat-new");
   await dashboard.see("chat-prompt");
+  await dashboard.open("/");
   await dashboard.press("action-unload-qwen");
   await dashboard.state("qwen", "Téléchargé");
   check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);

@@ -5,6 +5,7 @@ const [base, chromium, phrase, dialogue] = process.argv.slice(2);
 
 await visit(base, chromium, async (dashboard) => {
   const { page } = dashboard;
+  await dashboard.open("/essayer/audio");
   await dashboard.see("audio-transcribe");
   const choose = async (path) => (await page.$('[data-testid="audio-file"]')).uploadFile(path);
 
@@ -34,6 +35,7 @@ await visit(base, chromium, async (dashboard) => {
 
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
+  await dashboard.open("/essayer/audio");
   await dashboard.see("audio-transcribe");
   await (await page.$('[data-testid="audio-file"]')).uploadFile(process.argv[1]);
   await dashboard.press("audio-transcribe");

@@ -11,6 +11,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   const missing = await dashboard.text("model-failure-qwen");
   check(missing.includes("clé est nécessaire"), `le refus n'est pas dit : ${missing}`);
 
+  await dashboard.open("/essayer/conversation");
   await dashboard.type("chat-input", "Hello");
   await dashboard.press("chat-send");
   const refused = await dashboard.text("chat-failure");
@@ -28,6 +29,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.press("chat-send");
   await dashboard.grown("chat-answer", 1, 1);
   await dashboard.see("chat-send");
+  await dashboard.open("/");
   await dashboard.press("action-unload-qwen");
   await dashboard.state("qwen", "Téléchargé");
 

@@ -3,8 +3,8 @@ import { CacheProvider } from "@emotion/react";
 import { CssBaseline, ThemeProvider } from "@mui/material";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./App";
-import { theme } from "./theme";
+import { App } from "./shell/App";
+import { theme } from "./shell/theme";
 
 // La politique de sécurité n'admet que les styles qui portent le nonce de cette page.
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;

@@ -1,5 +1,5 @@
 // Les clients gRPC-Web ; même origine que la page.
-import { createClient, type Interceptor } from "@connectrpc/connect";
+import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { AdminService } from "../gen/passerelle/v1/admin_pb";
 import { ChatService } from "../gen/passerelle/v1/chat_pb";
@@ -11,7 +11,17 @@ const withKey: Interceptor = (next) => (request) => {
   return next(request);
 };
 
-const transport = createGrpcWebTransport({ baseUrl: location.origin, interceptors: [withKey] });
+let admin = createClient(AdminService, web());
+let chat = createClient(ChatService, web());
 
-export const admin = createClient(AdminService, transport);
-export const chat = createClient(ChatService, transport);
+export { admin, chat };
+
+function web(): Transport {
+  return createGrpcWebTransport({ baseUrl: location.origin, interceptors: [withKey] });
+}
+
+/** Remplace le transport des clients : les essais y mettent un serveur à eux. */
+export function connectTo(transport: Transport): void {
+  admin = createClient(AdminService, transport);
+  chat = createClient(ChatService, transport);
+}

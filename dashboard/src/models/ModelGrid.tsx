@@ -10,7 +10,17 @@ export function ModelGrid({ models }: { models: Model[] }) {
       <Typography id="models-title" variant="h2" sx={{ mb: 1.5 }}>
         {T.models}
       </Typography>
-      <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: { xs: "1fr", md: "repeat(3, minmax(0, 1fr))" } }}>
+      <Box
+        sx={{
+          display: "grid",
+          gap: 2,
+          gridTemplateColumns: {
+            xs: "minmax(0, 1fr)",
+            md: "repeat(2, minmax(0, 1fr))",
+            xl: "repeat(3, minmax(0, 1fr))",
+          },
+        }}
+      >
         {models.map((model) => (
           <ModelCard key={model.key} model={model} />
         ))}

@@ -28,6 +28,17 @@ export const theme = createTheme({
     h3: { fontSize: "1.05rem", fontWeight: 650 },
   },
   components: {
+    MuiCssBaseline: {
+      styleOverrides: (theme) => ({
+        body: {
+          backgroundAttachment: "fixed",
+          backgroundImage: `radial-gradient(60rem 40rem at 85% -10%, rgba(99, 102, 241, 0.20), transparent 70%),
+            radial-gradient(50rem 36rem at -10% 30%, rgba(14, 165, 164, 0.16), transparent 70%),
+            radial-gradient(50rem 40rem at 60% 110%, rgba(236, 72, 153, 0.10), transparent 70%)`,
+          backgroundColor: theme.vars?.palette.background.default,
+        },
+      }),
+    },
     MuiButton: { defaultProps: { disableElevation: true } },
     MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
   },

@@ -1,7 +1,7 @@
 import { TextField } from "@mui/material";
 import { useState } from "react";
-import { accessKey, isPortableKey, setAccessKey } from "./api/accessKey";
-import { T } from "./fr";
+import { accessKey, isPortableKey, setAccessKey } from "../api/accessKey";
+import { T } from "../fr";
 
 /** Clé d'accès ; une clé d'administration ouvre tout. */
 export function KeyField({ required }: { required: boolean }) {

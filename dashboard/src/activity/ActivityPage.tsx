@@ -1,0 +1,4 @@
+/** Page en cours d'écriture. */
+export function ActivityPage() {
+  return null;
+}

@@ -1,0 +1,4 @@
+/** La machine en bref, à côté des modèles. */
+export function MachinePanel() {
+  return null;
+}

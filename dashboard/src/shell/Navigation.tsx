@@ -1,0 +1,160 @@
+import { mdiFlaskOutline } from "@mdi/js";
+import {
+  Box,
+  List,
+  ListItemButton,
+  ListItemIcon,
+  ListItemText,
+  ListSubheader,
+  Menu,
+  MenuItem,
+  Paper,
+} from "@mui/material";
+import { useState } from "react";
+import { Link, useLocation } from "wouter";
+import { T } from "../fr";
+import { Icon } from "./Icon";
+import { PAGES, type Page } from "./pages";
+
+/** Menu : une colonne à gauche sur un écran large, une barre en bas sur un téléphone. */
+export function Navigation() {
+  return (
+    <>
+      <Side />
+      <Bottom />
+    </>
+  );
+}
+
+function Side() {
+  const plain = PAGES.filter((page) => !page.trial);
+  const [first, rest] = [plain.slice(0, 2), plain.slice(2)];
+  return (
+    <Box
+      component="nav"
+      aria-label={T.menu}
+      sx={{ display: { xs: "none", md: "block" }, width: 224, flexShrink: 0, pl: 2, pt: 2 }}
+    >
+      <List dense sx={{ position: "sticky", top: 80 }}>
+        {first.map((page) => (
+          <Entry key={page.path} page={page} />
+        ))}
+        <ListSubheader component="div" sx={{ bgcolor: "transparent", lineHeight: 3 }}>
+          {T.trial}
+        </ListSubheader>
+        {PAGES.filter((page) => page.trial).map((page) => (
+          <Entry key={page.path} page={page} />
+        ))}
+        <ListSubheader component="div" sx={{ bgcolor: "transparent", lineHeight: 3 }}>
+          {T.server}
+        </ListSubheader>
+        {rest.map((page) => (
+          <Entry key={page.path} page={page} />
+        ))}
+      </List>
+    </Box>
+  );
+}
+
+function Entry({ page }: { page: Page }) {
+  const [path] = useLocation();
+  const here = path === page.path;
+  return (
+    <ListItemButton
+      component={Link}
+      href={page.path}
+      selected={here}
+      aria-current={here ? "page" : undefined}
+      data-testid={`nav-${page.path}`}
+      sx={{ borderRadius: 2, mb: 0.25 }}
+    >
+      <ListItemIcon sx={{ minWidth: 36, color: here ? "primary.main" : "inherit" }}>
+        <Icon path={page.icon} fontSize="small" />
+      </ListItemIcon>
+      <ListItemText primary={page.label} />
+    </ListItemButton>
+  );
+}
+
+function Bottom() {
+  const [path] = useLocation();
+  const [anchor, setAnchor] = useState<HTMLElement | null>(null);
+  const trials = PAGES.filter((page) => page.trial);
+  const plain = PAGES.filter((page) => !page.trial);
+  return (
+    <Paper
+      component="nav"
+      aria-label={T.menu}
+      square
+      elevation={8}
+      sx={{
+        display: { xs: "flex", md: "none" },
+        position: "fixed",
+        bottom: 0,
+        left: 0,
+        right: 0,
+        zIndex: "appBar",
+        justifyContent: "space-around",
+      }}
+    >
+      {plain.slice(0, 2).map((page) => (
+        <Tab key={page.path} label={page.label} icon={page.icon} here={path === page.path} href={page.path} />
+      ))}
+      <Tab
+        label={T.trial}
+        icon={mdiFlaskOutline}
+        here={trials.some((page) => page.path === path)}
+        onClick={(event) => setAnchor(event.currentTarget)}
+      />
+      {plain.slice(2).map((page) => (
+        <Tab key={page.path} label={page.label} icon={page.icon} here={path === page.path} href={page.path} />
+      ))}
+      <Menu anchorEl={anchor} open={anchor !== null} onClose={() => setAnchor(null)}>
+        {trials.map((page) => (
+          <MenuItem key={page.path} component={Link} href={page.path} onClick={() => setAnchor(null)}>
+            <ListItemIcon>
+              <Icon path={page.icon} fontSize="small" />
+            </ListItemIcon>
+            {page.label}
+          </MenuItem>
+        ))}
+      </Menu>
+    </Paper>
+  );
+}
+
+interface TabProps {
+  label: string;
+  icon: string;
+  here: boolean;
+  href?: string;
+  onClick?: (event: React.MouseEvent<HTMLElement>) => void;
+}
+
+function Tab({ label, icon, here, href, onClick }: TabProps) {
+  const look = {
+    flexDirection: "column",
+    flex: 1,
+    minWidth: 0,
+    px: 0.25,
+    py: 0.75,
+    fontSize: 11,
+    textAlign: "center",
+    color: here ? "primary.main" : "text.secondary",
+  } as const;
+  const content = (
+    <>
+      <Icon path={icon} fontSize="small" />
+      {label}
+    </>
+  );
+  return href ? (
+    <ListItemButton component={Link} href={href} aria-current={here ? "page" : undefined} sx={look}>
+      {content}
+    </ListItemButton>
+  ) : (
+    <ListItemButton component="button" aria-haspopup="menu" onClick={onClick} sx={look}>
+      {content}
+    </ListItemButton>
+  );
+}

@@ -1,0 +1,48 @@
+import { Box, Stack } from "@mui/material";
+import { useEffect } from "react";
+import { Redirect, Route, Switch, useLocation } from "wouter";
+import { T } from "../fr";
+import { OutcomeBar } from "../models/OutcomeBar";
+import { LinkAlert } from "../status/LinkAlert";
+import { useServer } from "../status/StatusProvider";
+import { Header } from "./Header";
+import { Navigation } from "./Navigation";
+import { Notice } from "./Notice";
+import { PAGES } from "./pages";
+
+/** En-tête, menu, et la page que dit l'adresse. */
+export function Shell() {
+  const { status, link } = useServer();
+  const [path] = useLocation();
+  const page = PAGES.find((one) => one.path === path);
+  useEffect(() => {
+    document.title = page ? `${page.label} · ${T.title}` : T.title;
+  }, [page]);
+  return (
+    <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
+      <Header />
+      <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: 2200, mx: "auto" }}>
+        <Navigation />
+        <Stack
+          component="main"
+          spacing={3}
+          sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 } }}
+        >
+          <LinkAlert link={link} />
+          <Notice profile={status?.profileNotice} />
+          <Switch>
+            {PAGES.map(({ path: place, view: View }) => (
+              <Route key={place} path={place}>
+                <View />
+              </Route>
+            ))}
+            <Route>
+              <Redirect to="/" replace />
+            </Route>
+          </Switch>
+        </Stack>
+      </Box>
+      <OutcomeBar models={status?.models ?? []} />
+    </Box>
+  );
+}
