@@ -1,5 +1,4 @@
 import { createContext, type ReactNode, useContext, useMemo } from "react";
-import type { Status } from "../gen/passerelle/v1/admin_pb";
 import { History } from "./history";
 import { type PageConfig, useConfig } from "./useConfig";
 import { useStatus, type Watched } from "./useStatus";
@@ -37,4 +36,3 @@ export function StatusProvider({ children }: { children: ReactNode }) {
 export function useServer(): Server {
   return useContext(Context);
 }
-
