@@ -6,7 +6,12 @@ import { T } from "./texts";
 /** Ce que le cache contient de chaque modèle. */
 export function CacheTable({ models, labelledBy }: { models: Model[]; labelledBy: string }) {
   return (
-    <Table size="small" aria-labelledby={labelledBy} data-testid="cache-table">
+    <Table
+      size="small"
+      aria-labelledby={labelledBy}
+      data-testid="cache-table"
+      sx={{ "& td, & th": { px: { xs: 1, sm: 2 } } }}
+    >
       <TableHead>
         <TableRow>
           <TableCell>{T.model}</TableCell>

@@ -13,7 +13,7 @@ export function HostTiles({ host, models, named = true }: { host: Host; models: 
   const disk = host.cacheDiskTotalBytes - host.cacheDiskFreeBytes;
   const look = { display: "flex", flexDirection: "column", gap: 1, p: 2, minWidth: 0 } as const;
   return (
-    <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 260px), 1fr))" }}>
+    <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fit, minmax(min(100%, 220px), 1fr))" }}>
       <Card variant="outlined" data-testid="host-cpu" sx={look}>
         <Metric
           label={T.cpu}

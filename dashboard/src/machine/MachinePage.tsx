@@ -26,7 +26,7 @@ export function MachinePage() {
           <NoGpu models={models} />
         ) : (
           <Box
-            sx={{ display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 300px), 1fr))" }}
+            sx={{ display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 340px), 1fr))" }}
           >
             {gpus.map((gpu) => (
               <GpuTile key={gpu.uuid || gpu.index} gpu={gpu} models={models} />
@@ -43,12 +43,12 @@ export function MachinePage() {
         sx={{ display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", lg: "repeat(2, minmax(0, 1fr))" } }}
       >
         <Section id="machine-cache" title={T.cache}>
-          <Card variant="outlined" sx={{ overflowX: "auto" }}>
+          <Card variant="outlined">
             <CacheTable models={models} labelledBy="machine-cache" />
           </Card>
         </Section>
         <Section id="machine-processes" title={T.processes}>
-          <Card variant="outlined" sx={{ overflowX: "auto" }}>
+          <Card variant="outlined">
             <ProcessTable processes={processes} labelledBy="machine-processes" />
           </Card>
         </Section>
@@ -62,12 +62,13 @@ function Facts({ status: { startedAt, observedAt, host, models } }: { status: St
     <Stack direction="row" sx={{ flexWrap: "wrap", gap: 1, alignItems: "center" }}>
       {startedAt && observedAt && (
         <Chip
+          variant="outlined"
           data-testid="machine-uptime"
           label={T.uptime(seconds((timestampMs(observedAt) - timestampMs(startedAt)) / 1_000))}
         />
       )}
-      {host && <Chip data-testid="machine-ready" label={T.ready(host.readyModels, models.length)} />}
-      {host && <Chip data-testid="machine-cached" label={T.cachedModels(host.cachedModels)} />}
+      {host && <Chip variant="outlined" data-testid="machine-ready" label={T.ready(host.readyModels, models.length)} />}
+      {host && <Chip variant="outlined" data-testid="machine-cached" label={T.cachedModels(host.cachedModels)} />}
     </Stack>
   );
 }

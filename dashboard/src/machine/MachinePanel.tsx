@@ -1,4 +1,4 @@
-import { Box, Link, Stack, Typography } from "@mui/material";
+import { Box, Card, Link, Stack, Typography } from "@mui/material";
 import { Link as Route } from "wouter";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
@@ -28,21 +28,22 @@ export function MachinePanel() {
         {gpus.length === 0 ? (
           <NoGpu models={models} />
         ) : (
-          <Box
+          <Card
+            variant="outlined"
             component="ul"
             sx={{
               display: "grid",
               gap: 1.5,
               gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 220px), 1fr))",
               m: 0,
-              p: 0,
+              p: 2,
               listStyle: "none",
             }}
           >
             {gpus.map((gpu) => (
               <Line key={gpu.uuid || gpu.index} gpu={gpu} models={models} />
             ))}
-          </Box>
+          </Card>
         )}
         {host && <HostTiles host={host} models={models} named={false} />}
       </Stack>

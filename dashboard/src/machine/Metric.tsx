@@ -6,14 +6,14 @@ export function Metric({ value, testid, ...curve }: CurveProps & { value: string
   return (
     <Box sx={{ minWidth: 0 }}>
       <Stack direction="row" spacing={1} sx={{ alignItems: "baseline", justifyContent: "space-between" }}>
-        <Typography variant="body2" color="textSecondary" noWrap>
+        <Typography variant="caption" color="textSecondary" noWrap>
           {curve.label}
         </Typography>
         <Typography
           variant="body2"
           noWrap
           data-testid={testid}
-          sx={{ fontWeight: 650, fontVariantNumeric: "tabular-nums" }}
+          sx={{ flexShrink: 0, fontWeight: 650, fontVariantNumeric: "tabular-nums" }}
         >
           {value}
         </Typography>

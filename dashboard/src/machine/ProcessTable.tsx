@@ -6,7 +6,12 @@ import { T } from "./texts";
 export function ProcessTable({ processes, labelledBy }: { processes: ServerProcess[]; labelledBy: string }) {
   const number = { fontVariantNumeric: "tabular-nums" } as const;
   return (
-    <Table size="small" aria-labelledby={labelledBy} data-testid="process-table">
+    <Table
+      size="small"
+      aria-labelledby={labelledBy}
+      data-testid="process-table"
+      sx={{ "& td, & th": { px: { xs: 1, sm: 2 } } }}
+    >
       <TableHead>
         <TableRow>
           <TableCell>{T.process}</TableCell>

@@ -24,6 +24,7 @@ export function Shell() {
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />
+      <LinkAlert />
       <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: 2200, mx: "auto" }}>
         <Navigation />
         <Stack
@@ -31,7 +32,6 @@ export function Shell() {
           spacing={3}
           sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 } }}
         >
-          <LinkAlert />
           <Notice profile={status?.profileNotice} />
           <Switch>
             {PAGES.map(({ path: place, view: View }) => (

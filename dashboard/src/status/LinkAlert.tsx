@@ -17,7 +17,7 @@ export function LinkAlert() {
       role="status"
       data-testid="link"
       data-link={link}
-      sx={{ position: "sticky", top: { xs: 8, sm: 76 }, zIndex: "appBar", "&:empty": { display: "none" } }}
+      sx={{ position: "sticky", top: { xs: 8, sm: 76 }, zIndex: "appBar", width: "100%", maxWidth: 2200, mx: "auto" }}
     >
       {shown && <Message />}
     </Box>
@@ -32,7 +32,7 @@ function Message() {
       role="presentation"
       severity={lost ? "warning" : "info"}
       data-testid={`link-${link}`}
-      sx={{ boxShadow: 3, "& .MuiAlert-message": { flexGrow: 1 } }}
+      sx={{ mx: { xs: 2, md: 3 }, mt: 1, boxShadow: 3, "& .MuiAlert-message": { flexGrow: 1 } }}
       action={
         lost && (
           <Button color="inherit" size="small" onClick={retry} data-testid="link-retry">
