@@ -69,6 +69,11 @@ class Dashboard {
     this.page = page;
   }
 
+  /** Les mêmes gestes dans un autre onglet. */
+  in(page) {
+    return new Dashboard(page);
+  }
+
   /** Va à une page du menu, par son adresse. */
   async open(path) {
     await this.page.evaluate((place) => {
