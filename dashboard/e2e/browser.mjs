@@ -74,11 +74,19 @@ class Dashboard {
     return new Dashboard(page);
   }
 
-  /** Va à une page du menu, par son adresse. */
+  /** Va à une page du menu, par son adresse, et attend son programme. */
   async open(path) {
-    await this.page.evaluate((place) => {
-      location.hash = place;
-    }, path);
+    await this.page.evaluate(
+      (place) =>
+        new Promise((resolve) => {
+          const before = location.hash;
+          addEventListener("hashchange", () => setTimeout(resolve), { once: true });
+          location.hash = place;
+          if (location.hash === before) resolve();
+        }),
+      path,
+    );
+    await this.gone("page-loading");
   }
 
   /** Échoue si axe trouve un défaut sérieux ou critique. */

@@ -18,7 +18,7 @@ test("une page lue plus tard se montre quand elle arrive", async () => {
       <View />
     </PageFrame>,
   );
-  expect(await screen.findByTestId("status-skeleton")).toBeTruthy();
+  expect(await screen.findByTestId("page-loading")).toBeTruthy();
   arrive(() => "la page");
   expect(await screen.findByText("la page")).toBeTruthy();
 });

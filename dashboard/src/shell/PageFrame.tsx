@@ -14,7 +14,15 @@ const T = {
 export function PageFrame({ children }: { children: ReactNode }) {
   return (
     <MissingChunkBoundary>
-      <Suspense fallback={<StatusSkeleton />}>{children}</Suspense>
+      <Suspense
+        fallback={
+          <div data-testid="page-loading">
+            <StatusSkeleton />
+          </div>
+        }
+      >
+        {children}
+      </Suspense>
     </MissingChunkBoundary>
   );
 }
