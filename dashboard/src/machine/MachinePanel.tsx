@@ -3,6 +3,7 @@ import { Link as Route } from "wouter";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
 import { HostTiles } from "./HostTiles";
+import { Legend } from "./Legend";
 import { NoGpu } from "./NoGpu";
 import { StackBar } from "./StackBar";
 import { gpuParts } from "./stacks";
@@ -25,6 +26,7 @@ export function MachinePanel() {
         </Link>
       </Stack>
       <Stack spacing={2}>
+        <Legend models={models} />
         {gpus.length === 0 ? (
           <NoGpu models={models} />
         ) : (

@@ -51,7 +51,16 @@ function Message() {
           ))}
         </Box>
       )}
-      <LinearProgress color="inherit" aria-label={T.connecting} sx={{ mt: 1, borderRadius: 1, opacity: 0.6 }} />
+      <LinearProgress
+        color="inherit"
+        aria-label={T.connecting}
+        sx={{
+          mt: 1,
+          borderRadius: 1,
+          opacity: 0.6,
+          "@media (prefers-reduced-motion: reduce)": { "& .MuiLinearProgress-bar": { animation: "none" } },
+        }}
+      />
     </Alert>
   );
 }

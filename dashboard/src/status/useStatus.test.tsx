@@ -15,9 +15,9 @@ function Version() {
   return <p data-testid="seen">{status ? `${status.version} ${points.join(" ")}` : "rien"}</p>;
 }
 
-/** Faux serveur : chaque flux dit un état, puis se tait jusqu'à son abandon ; `up` faux, il refuse. */
+/** Faux serveur : chaque flux dit un état, puis se tait jusqu'à son abandon ; `up` faux, il refuse ; `mute`, il ne dit rien. */
 function server() {
-  const seen = { opened: 0, open: 0, up: true };
+  const seen = { opened: 0, open: 0, up: true, mute: false };
   const kill: (() => void)[] = [];
   const routes = (router: ConnectRouter) =>
     router.service(AdminService, {
@@ -26,9 +26,8 @@ function server() {
         if (!seen.up) throw new ConnectError("HTTP 503", Code.Unavailable);
         seen.open += 1;
         try {
-          yield create(WatchStatusResponseSchema, {
-            status: { version: `v${seen.opened}`, host: { cpuPercent: 10 } },
-          });
+          const status = { version: `v${seen.opened}`, host: { cpuPercent: 10 } };
+          if (!seen.mute) yield create(WatchStatusResponseSchema, { status });
           await new Promise<void>((resolve, reject) => {
             kill.push(() => reject(new ConnectError("coupé", Code.Unavailable)));
             signal.addEventListener("abort", () => resolve(), { once: true });
@@ -79,6 +78,17 @@ test("une page cachée rend sa connexion, garde l'état, et la reprend dès qu'o
   // Les deux points ne sont pas reliés.
   expect(screen.getByTestId("seen").textContent).toBe("v2 1 1");
   expect([seen.opened, seen.open]).toEqual([2, 1]);
+});
+
+test("un retour qui tarde dit l'âge de ce qu'on voit", async () => {
+  const { seen, routes } = server();
+  showPage(routes);
+  await waitFor(() => expect(link()).toBe("connected"));
+  seen.mute = true;
+  turn("hidden");
+  turn("visible");
+  expect((await screen.findByTestId("link-paused")).textContent).toMatch(/Mise à jour.*État d'il y a \d+ s\./);
+  expect(screen.getByTestId("seen").textContent).toBe("v1 1");
 });
 
 test("une page ouverte cachée n'ouvre rien avant d'être vue", async () => {
