@@ -25,9 +25,7 @@ export function MachinePage() {
         {gpus.length === 0 ? (
           <NoGpu models={models} />
         ) : (
-          <Box
-            sx={{ display: "grid", gap: 2, gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 340px), 1fr))" }}
-          >
+          <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: columns(gpus.length) }}>
             {gpus.map((gpu) => (
               <GpuTile key={gpu.uuid || gpu.index} gpu={gpu} models={models} />
             ))}
@@ -55,6 +53,12 @@ export function MachinePage() {
       </Box>
     </Stack>
   );
+}
+
+/** Autant de tuiles que la place en admet ; sur un écran large, des rangées pleines pour 4, 8 ou 16 GPU. */
+function columns(count: number) {
+  const fill = "repeat(auto-fill, minmax(min(100%, 340px), 1fr))";
+  return { xs: fill, xl: count % 4 === 0 ? "repeat(4, minmax(0, 1fr))" : fill };
 }
 
 function Facts({ status: { startedAt, observedAt, host, models } }: { status: Status }) {

@@ -32,7 +32,13 @@ function Message() {
       role="presentation"
       severity={lost ? "warning" : "info"}
       data-testid={`link-${link}`}
-      sx={{ mx: { xs: 2, md: 3 }, mt: 1, boxShadow: 3, "& .MuiAlert-message": { flexGrow: 1 } }}
+      sx={{
+        mx: { xs: 2, md: 3 },
+        mt: 1,
+        boxShadow: 3,
+        flexWrap: "wrap",
+        "& .MuiAlert-message": { flex: "1 1 0", minWidth: 220 },
+      }}
       action={
         lost && (
           <Button color="inherit" size="small" onClick={retry} data-testid="link-retry">

@@ -5,7 +5,7 @@ export const T = {
   lost: "Connexion au serveur perdue. La page la reprend toute seule.",
   unreachable: "Le serveur ne répond pas. La page réessaie toute seule.",
   advice: [
-    "Vérifiez que Passerelle tourne sur le serveur : « ./run_docker.sh », « make run », ou son journal.",
+    "Vérifiez que Passerelle tourne sur le serveur\u00a0: «\u00a0./run_docker.sh\u00a0», «\u00a0make run\u00a0», ou son journal.",
     "Vérifiez que cette adresse est la bonne, et que le réseau ou le VPN passe.",
   ],
   age: (time: string) => `État d'il y a ${time}.`,
