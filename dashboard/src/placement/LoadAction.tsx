@@ -1,0 +1,69 @@
+import { Button } from "@mui/material";
+import { useState } from "react";
+import { admin } from "../api/client";
+import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { useServer } from "../status/StatusProvider";
+import { PlacementDialog } from "./PlacementDialog";
+import { P } from "./texts";
+
+interface Props {
+  model: Model;
+  busy: boolean;
+  call: (verb: () => Promise<unknown>) => Promise<void>;
+}
+
+/** Charge un modèle : d'un geste sur le processeur, par le choix des GPU sinon ; chargé, change ses exemplaires. */
+export function LoadAction({ model, busy, call }: Props) {
+  const { status } = useServer();
+  const [open, setOpen] = useState(false);
+  const { key, state, operation, artifactsCached } = model;
+  const gpus = status?.gpus ?? [];
+  const loaded = state === ModelState.READY;
+  const idle = operation === undefined && !busy;
+  const loadable = artifactsCached && !loaded;
+  const asleep = state === ModelState.ASLEEP;
+  const choosing = model.gpusPerReplica > 0 && gpus.length > 0 && !asleep;
+  const name = model.displayName || key;
+  return (
+    <>
+      <Button
+        size="small"
+        variant={loadable ? "contained" : "text"}
+        disabled={!idle || !loadable}
+        aria-label={`${P.load} ${name}`}
+        aria-haspopup={choosing ? "dialog" : undefined}
+        data-testid={`action-load-${key}`}
+        onClick={() => (choosing ? setOpen(true) : void call(() => admin.loadModel({ model: key })))}
+      >
+        {P.load}
+      </Button>
+      {loadable && !choosing && !asleep && (
+        <Button
+          size="small"
+          disabled={!idle}
+          aria-label={`${P.options.of} ${name}`}
+          aria-haspopup="dialog"
+          data-testid={`action-options-${key}`}
+          onClick={() => setOpen(true)}
+        >
+          {P.options.open}
+        </Button>
+      )}
+      {loaded && (
+        <Button
+          size="small"
+          disabled={!idle}
+          aria-label={`${P.resize} ${name}`}
+          aria-haspopup="dialog"
+          data-testid={`action-resize-${key}`}
+          onClick={() => setOpen(true)}
+        >
+          {P.resize}
+        </Button>
+      )}
+      {open && (
+        <PlacementDialog model={model} models={status?.models ?? [model]} gpus={gpus} onClose={() => setOpen(false)} />
+      )}
+    </>
+  );
+}
