@@ -15,7 +15,7 @@ interface Props {
 export function KeepFields({ model, draft, fault, onChange }: Props) {
   const retained = written(idleMinutes(model));
   return (
-    <Stack spacing={1.5} component="fieldset" sx={{ border: 0, p: 0, m: 0 }}>
+    <Stack useFlexGap spacing={1.5} component="fieldset" sx={{ border: 0, p: 0, m: 0 }}>
       <Typography component="legend" variant="h3" sx={{ mb: 1, p: 0 }}>
         {P.keep.title}
       </Typography>

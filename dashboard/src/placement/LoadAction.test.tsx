@@ -87,18 +87,19 @@ test("chaque ligne du menu dit qui tient le GPU, et ce qui cloche", async () => 
 });
 
 test("un refus dit ses chiffres, et ne se lance pas", async () => {
-  const refused = verdictOf(0, { fits: false, availableBytes: 10 * GIB, reason: "GPU 0 : trop plein" });
+  const reason = "GPU 0 : « qwen-0 » demande 126,0 Gio, et 10,0 Gio sont disponibles.";
+  const refused = verdictOf(0, { fits: false, availableBytes: 10 * GIB, reason });
   const server = await opened({
     answer: () => ({
       fits: false,
       replicas: 1,
       gpusPerReplica: 1,
       gpus: [refused],
-      error: { reason: "GPU_MEMORY_INSUFFICIENT", message: "GPU 0 : « qwen-0 » demande 126,0 Gio." },
+      error: { reason: "GPU_MEMORY_INSUFFICIENT", message: reason },
     }),
   });
-  await says("placement-verdict", "Ne tient pas");
-  expect(text("placement-reason")).toContain("demande 126,0 Gio");
+  await says("placement-verdict", "Ne tient pas sur le GPU 0.");
+  expect(text("placement-reason")).toBe(reason);
   expect(text("placement-seat-0")).toContain("demande 126,0 Gio, 10,0 Gio disponibles");
   expect(text("placement-seat-0")).toContain("déjà pris : 130,0 Gio");
   expect(text("placement-dialog")).toContain("ne suffirait pas");

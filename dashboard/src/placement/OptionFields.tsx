@@ -1,4 +1,4 @@
-import { Box, FormControlLabel, FormHelperText, Switch, TextField } from "@mui/material";
+import { Box, FormControlLabel, FormHelperText, Switch, TextField, Typography } from "@mui/material";
 import { type EngineOption, written } from "./options";
 import { P } from "./texts";
 
@@ -45,7 +45,8 @@ function OptionField({ option: { name, kind, fallback }, text, fault, onChange }
       <Box>
         <FormControlLabel
           control={<Switch checked={text === "true"} onChange={(_, on) => onChange(String(on))} />}
-          label={name}
+          label={<Typography variant="body2">{name}</Typography>}
+          sx={{ mr: 0, overflowWrap: "anywhere" }}
           data-testid={`placement-option-${name}`}
         />
         <FormHelperText error={!!fault} sx={{ m: 0 }}>

@@ -22,6 +22,7 @@ export function RoomAsk({ evicted, agreed, onAgree }: Props) {
       <FormControlLabel
         control={<Checkbox color="warning" checked={agreed} onChange={(_, checked) => onAgree(checked)} />}
         label={P.room.would(evicted.map((model) => model.displayName || model.key))}
+        sx={{ alignItems: "flex-start", mt: 0.5, "& .MuiCheckbox-root": { py: 0 } }}
         data-testid="placement-room-agree"
       />
     </Alert>

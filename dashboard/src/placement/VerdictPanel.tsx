@@ -12,7 +12,9 @@ import type { Verdict } from "./useVerdict";
 export function VerdictPanel({ verdict, summary }: { verdict: Verdict; summary: string }) {
   const { response, refusal, fresh } = verdict;
   const known = response !== undefined || refusal !== undefined;
-  const message = response?.error?.message ?? (refusal && !hasPlace(refusal.field) ? refusal.message : "");
+  // Chaque place dit son refus ; ne l'écrire ici que si aucune ne le dit.
+  const unsaid = response?.gpus.every((one) => one.fits) ? response.error?.message : undefined;
+  const message = unsaid ?? (refusal && !hasPlace(refusal.field) ? refusal.message : "");
   return (
     <Box component="section" aria-labelledby="placement-verdict-title">
       <Typography id="placement-verdict-title" variant="h3" sx={{ mb: 1 }}>
@@ -35,7 +37,7 @@ export function VerdictPanel({ verdict, summary }: { verdict: Verdict; summary: 
         sx={{ opacity: fresh ? 1 : 0.7 }}
       >
         {summary}
-        {message && <Box data-testid="placement-reason">{message}</Box>}
+        {message && <Box data-testid="placement-message">{message}</Box>}
       </Alert>
       <Stack component="ul" spacing={1.5} sx={{ listStyle: "none", p: 0, mt: 2, mb: 0 }}>
         {response?.gpus.map((one) => (
@@ -47,7 +49,7 @@ export function VerdictPanel({ verdict, summary }: { verdict: Verdict; summary: 
 }
 
 function Seat({ verdict }: { verdict: GpuVerdict }) {
-  const { index, replica, fits, neededBytes, availableBytes, totalBytes } = verdict;
+  const { index, replica, fits, reason, neededBytes, availableBytes, totalBytes } = verdict;
   return (
     <Box component="li" data-testid={`placement-seat-${index}`}>
       <Stack direction="row" spacing={1} sx={{ alignItems: "center", color: fits ? "success.main" : "error.main" }}>
@@ -61,6 +63,11 @@ function Seat({ verdict }: { verdict: GpuVerdict }) {
         {P.verdict.needs(gib(neededBytes), gib(availableBytes))}
       </Typography>
       <MemoryBar shares={needsOf(verdict)} total={totalBytes} />
+      {reason && (
+        <Typography variant="body2" sx={{ color: "error.main", mt: 0.5 }} data-testid="placement-reason">
+          {reason}
+        </Typography>
+      )}
     </Box>
   );
 }

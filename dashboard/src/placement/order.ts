@@ -12,8 +12,8 @@ import { P } from "./texts";
 
 /** Ce qu'une personne a changé ; ce qui est absent garde le choix que le serveur a retenu. */
 export interface Draft {
-  gpus?: number[];
-  replicas?: string;
+  gpus?: number[] | undefined;
+  replicas?: string | undefined;
   /** Saisies, par option. */
   options: Record<string, string>;
   pinned?: boolean;

@@ -8,7 +8,10 @@ export function summaryOf(model: Model, { response, refusal }: Verdict): string 
   if (refusal) return hasPlace(refusal.field) ? P.verdict.wrong : P.verdict.none;
   if (!response) return P.verdict.checking;
   const { fits, gpus, replicas, gpusPerReplica } = response;
-  if (!fits) return P.verdict.refused;
+  if (!fits) {
+    const full = gpus.filter((one) => !one.fits).map((one) => one.index);
+    return full.length > 0 ? P.verdict.refusedOn(full) : P.verdict.refused;
+  }
   const layout = P.replicas.layout(replicas, gpusPerReplica);
   const serving = model.replicas.length;
   if (serving > replicas) return P.verdict.fewer(layout, serving - replicas);

@@ -20,7 +20,6 @@ export const P = {
   },
   title: (name: string) => `Charger ${name}`,
   titleLoaded: (name: string) => `Redimensionner ${name}`,
-  close: "Fermer",
   cancel: "Annuler",
   start: "Charger",
   startLoaded: "Appliquer",
@@ -74,6 +73,8 @@ export const P = {
         ? `Reste ${layout} ; ${count} autres s'arrêtent une fois leurs requêtes finies.`
         : `Reste ${layout} ; un autre s'arrête une fois ses requêtes finies.`,
     refused: "Ne tient pas",
+    refusedOn: (gpus: readonly number[]) =>
+      gpus.length > 1 ? `Ne tient pas sur les GPU ${listed(gpus)}.` : `Ne tient pas sur le GPU ${gpus[0]}.`,
     wrong: "Demande à corriger.",
     none: "Pas de verdict.",
     here: "Tient",

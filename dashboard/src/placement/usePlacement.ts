@@ -3,7 +3,10 @@ import { admin } from "../api/client";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { type Draft, orderOf, UNCHANGED } from "./order";
 import { hasPlace, type Refusal, refusalOf } from "./refusal";
+import { summaryOf } from "./summary";
 import { machineOf, useVerdict } from "./useVerdict";
+
+export type Placement = ReturnType<typeof usePlacement>;
 
 /** Choix en cours, son verdict, et son envoi ; `onStarted` suit un ordre accepté. */
 export function usePlacement(model: Model, gpus: Gpu[], onStarted: () => void) {
@@ -43,5 +46,6 @@ export function usePlacement(model: Model, gpus: Gpu[], onStarted: () => void) {
     }
   }
 
-  return { draft, change, verdict, faults, evictions, makeRoom, setMakeRoom, ready, start, refused };
+  const summary = summaryOf(model, verdict);
+  return { draft, change, verdict, summary, faults, evictions, makeRoom, setMakeRoom, ready, start, refused };
 }
