@@ -1,5 +1,5 @@
-import { mdiChevronDown } from "@mdi/js";
-import { Box, Button, Checkbox, FormHelperText, MenuItem, MenuList, Popover, Typography } from "@mui/material";
+import { mdiCheckboxBlankOutline, mdiCheckboxMarked, mdiChevronDown } from "@mdi/js";
+import { Box, Button, FormHelperText, MenuItem, MenuList, Popover, Typography } from "@mui/material";
 import { useId, useState } from "react";
 import type { Gpu, GpuVerdict, Model } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
@@ -70,12 +70,10 @@ export function GpuMenu({ gpus, models, chosen, own, verdicts, summary, error, o
               data-testid={`placement-gpu-${gpu.index}`}
               sx={{ alignItems: "flex-start", gap: 1, py: 1 }}
             >
-              <Checkbox
-                size="small"
-                checked={chosen.includes(gpu.index)}
-                disableRipple
-                sx={{ p: 0, mt: 0.25 }}
-                slotProps={{ input: { tabIndex: -1, "aria-hidden": true } }}
+              <Icon
+                path={chosen.includes(gpu.index) ? mdiCheckboxMarked : mdiCheckboxBlankOutline}
+                fontSize="small"
+                color={chosen.includes(gpu.index) ? "primary" : "action"}
               />
               <GpuRow gpu={gpu} models={models} verdict={verdicts.find((one) => one.index === gpu.index)} />
             </MenuItem>

@@ -20,15 +20,7 @@ export function VerdictPanel({ verdict, summary }: { verdict: Verdict; summary: 
       <Typography id="placement-verdict-title" variant="h3" sx={{ mb: 1 }}>
         {P.verdict.title}
       </Typography>
-      <LinearProgress
-        aria-hidden
-        sx={{
-          height: 2,
-          mb: 1,
-          visibility: fresh ? "hidden" : "visible",
-          "@media (prefers-reduced-motion: reduce)": { display: "none" },
-        }}
-      />
+      <Box sx={{ height: 2, mb: 1 }}>{!fresh && <LinearProgress aria-hidden sx={{ height: 2 }} />}</Box>
       <Alert
         severity={!known ? "info" : response?.fits ? "success" : "error"}
         variant="outlined"
