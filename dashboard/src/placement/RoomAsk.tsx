@@ -12,9 +12,14 @@ interface Props {
 
 /** Demande s'il faut décharger d'autres modèles, en les nommant ; rien ne part sans cet accord. */
 export function RoomAsk({ evicted, agreed, onAgree }: Props) {
-  if (evicted.length === 0) return <Alert severity="info">{P.room.hopeless}</Alert>;
+  if (evicted.length === 0)
+    return (
+      <Alert severity="info" role="note">
+        {P.room.hopeless}
+      </Alert>
+    );
   return (
-    <Alert severity="warning" variant="outlined" data-testid="placement-room">
+    <Alert severity="warning" variant="outlined" role="group" aria-label={P.room.title} data-testid="placement-room">
       <AlertTitle>{P.room.title}</AlertTitle>
       {evicted.map((model) => (
         <Box key={model.key}>{P.room.idle(model.displayName || model.key, held(model))}</Box>

@@ -26,7 +26,6 @@ export function VerdictPanel({ verdict, summary }: { verdict: Verdict; summary: 
         variant="outlined"
         role="status"
         data-testid="placement-verdict"
-        sx={{ opacity: fresh ? 1 : 0.7 }}
       >
         {summary}
         {message && <Box data-testid="placement-message">{message}</Box>}
