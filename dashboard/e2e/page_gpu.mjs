@@ -122,6 +122,9 @@ async function refuse(dashboard) {
   check(room.includes("SmolLM2") && room.includes("Gio"), `qui devrait partir n'est pas nommé : ${room}`);
   await dashboard.press("placement-room-agree");
   await says(dashboard, "placement-start", "Décharger, puis charger");
+  await dashboard.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+  await still(dashboard);
+  await dashboard.accessible("refus, en sombre");
   await write(dashboard, "placement-option-gpu_memory_utilization", "3");
   await says(dashboard, "placement-dialog", "options.gpu_memory_utilization : 3 est hors des limites");
   await dashboard.press("placement-cancel");

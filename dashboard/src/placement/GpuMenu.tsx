@@ -12,6 +12,8 @@ interface Props {
   chosen: number[];
   /** Vrai quand une personne a choisi, faux quand c'est le serveur. */
   own: boolean;
+  /** D'où vient le choix. */
+  help: string;
   verdicts: GpuVerdict[];
   /** Verdict en une phrase : il change sous les yeux, menu ouvert. */
   summary: string;
@@ -20,7 +22,7 @@ interface Props {
 }
 
 /** Choix des GPU : un menu à cases, qui reste ouvert tant qu'on y coche. */
-export function GpuMenu({ gpus, models, chosen, own, verdicts, summary, error, onChange }: Props) {
+export function GpuMenu({ gpus, models, chosen, own, help, verdicts, summary, error, onChange }: Props) {
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   const id = useId();
   const toggle = (index: number) => {
@@ -44,7 +46,7 @@ export function GpuMenu({ gpus, models, chosen, own, verdicts, summary, error, o
         {chosen.length > 0 ? P.gpu.names(chosen) : P.gpu.none}
       </Button>
       <FormHelperText error={!!error} sx={{ mx: 1.75 }} data-testid="placement-gpus-help">
-        {error ?? (own ? P.gpu.chosen : P.gpu.retained)}
+        {error ?? help}
       </FormHelperText>
       {own && (
         <Button size="small" onClick={() => onChange(undefined)} data-testid="placement-gpus-reset">

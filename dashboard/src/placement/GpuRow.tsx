@@ -40,8 +40,8 @@ export function GpuRow({ gpu, models, verdict }: Props) {
         </Typography>
       )}
       {wrong && (
-        <Stack direction="row" spacing={0.5} sx={{ color: "error.main", mt: 0.5 }}>
-          <Icon path={mdiAlertOutline} fontSize="small" />
+        <Stack direction="row" spacing={0.5} sx={{ mt: 0.5 }}>
+          <Icon path={mdiAlertOutline} fontSize="small" color="error" />
           <Typography variant="caption">{wrong}</Typography>
         </Stack>
       )}

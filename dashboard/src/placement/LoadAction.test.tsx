@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import { configure, fireEvent, screen, waitFor, within } from "@testing-library/react";
-import userEvent from "@testing-library/user-event";
+import userEvent, { PointerEventsCheckLevel } from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { ModelState } from "../gen/passerelle/v1/admin_pb";
 import { StatusProvider, useServer } from "../status/StatusProvider";
@@ -12,6 +12,9 @@ import { LoadAction } from "./LoadAction";
 // Une machine chargée rend une suite de gestes lente, non fausse.
 configure({ asyncUtilTimeout: 10_000 });
 vi.setConfig({ testTimeout: 40_000 });
+
+// jsdom met plus de temps à chercher ce qui recouvre un bouton qu'à y appuyer.
+const user = userEvent.setup({ pointerEventsCheck: PointerEventsCheckLevel.Never });
 
 /** Le bouton du premier modèle, tel qu'une carte le montre. */
 function Card() {
@@ -33,7 +36,7 @@ async function card(changes: Partial<GpuServer> = {}) {
 
 async function opened(changes: Partial<GpuServer> = {}) {
   const { server, load } = await card(changes);
-  await userEvent.click(load);
+  await user.click(load);
   await waitFor(() => expect(server.checks.length).toBeGreaterThan(0));
   return server;
 }
@@ -44,11 +47,11 @@ const says = (id: string, part: string | RegExp) => waitFor(() => expect(text(id
 
 test("sur le processeur, le chargement part d'un geste, et les options sont à côté", async () => {
   const { server, load } = await card({ models: [modelOf({ gpusPerReplica: 0 })] });
-  await userEvent.click(load);
+  await user.click(load);
   await waitFor(() => expect(server.loads).toHaveLength(1));
   expect(server.checks).toHaveLength(0);
   server.answer = () => ({ fits: true, replicas: 1 });
-  await userEvent.click(screen.getByTestId("action-options-qwen"));
+  await user.click(screen.getByTestId("action-options-qwen"));
   await says("placement-verdict", "Tient : 1 exemplaire sur le processeur.");
   expect(screen.queryByTestId("placement-gpus")).toBeNull();
 });
@@ -57,14 +60,14 @@ test("le menu reste ouvert pendant qu'on coche, et le verdict y suit", async () 
   const server = await opened();
   expect(server.loads).toHaveLength(0);
   await says("placement-gpus", "GPU 0");
-  await userEvent.click(screen.getByTestId("placement-gpus"));
-  await userEvent.click(screen.getByTestId("placement-gpu-3"));
-  await userEvent.click(screen.getByTestId("placement-gpu-5"));
+  await user.click(screen.getByTestId("placement-gpus"));
+  await user.click(screen.getByTestId("placement-gpu-3"));
+  await user.click(screen.getByTestId("placement-gpu-5"));
   await says("placement-menu-summary", "Tient : 3 exemplaires de 1 GPU, sur les GPU 0, 3 et 5.");
   expect(screen.getByTestId("placement-gpu-5").getAttribute("aria-checked")).toBe("true");
   expect(server.checks.at(-1)?.gpus).toEqual([0, 3, 5]);
-  await userEvent.click(screen.getByTestId("placement-menu-done"));
-  await userEvent.click(start());
+  await user.click(screen.getByTestId("placement-menu-done"));
+  await user.click(start());
   await waitFor(() => expect(screen.queryByTestId("placement-dialog")).toBeNull());
   expect(server.loads).toHaveLength(1);
   expect(server.loads[0]).toMatchObject({ model: "qwen", gpus: [0, 3, 5], makeRoom: false });
@@ -79,7 +82,7 @@ test("chaque ligne du menu dit qui tient le GPU, et ce qui cloche", async () => 
       gpuOf(1, { dirty: true, dirtyReason: "GPU 1 : 512 Mio restent." }),
     ],
   });
-  await userEvent.click(screen.getByTestId("placement-gpus"));
+  await user.click(screen.getByTestId("placement-gpus"));
   expect(text("placement-gpu-0")).toContain("20,0 Gio disponibles sur 140,0 Gio");
   expect(text("placement-gpu-0")).toContain("qwen-0 : 20,0 Gio");
   expect(text("placement-gpu-0")).toContain("autres programmes : 100,0 Gio");
@@ -122,12 +125,12 @@ test("faire de la place demande un accord, que tout autre choix retire", async (
   await says("placement-room", "Canary est inactif et rendrait 8,0 Gio.");
   expect(start().disabled).toBe(true);
   const agree = () => within(screen.getByTestId("placement-room-agree")).getByRole<HTMLInputElement>("checkbox");
-  await userEvent.click(agree());
-  await userEvent.click(within(screen.getByTestId("placement-pinned")).getByRole("switch"));
+  await user.click(agree());
+  await user.click(within(screen.getByTestId("placement-pinned")).getByRole("switch"));
   expect(agree().checked).toBe(false);
-  await userEvent.click(agree());
+  await user.click(agree());
   expect(start().textContent).toBe("Décharger, puis charger");
-  await userEvent.click(start());
+  await user.click(start());
   await waitFor(() => expect(server.loads[0]).toMatchObject({ makeRoom: true, pinned: true }));
 });
 
@@ -175,10 +178,10 @@ test("une option a la saisie de son genre, et le refus s'écrit dessous", async 
   expect(text("placement-verdict")).toBe("Demande à corriger.");
   expect(start().disabled).toBe(true);
   fireEvent.change(share, { target: { value: "0,5" } });
-  await userEvent.click(within(screen.getByTestId("placement-option-eager")).getByRole("switch"));
+  await user.click(within(screen.getByTestId("placement-option-eager")).getByRole("switch"));
   fireEvent.change(screen.getByTestId("placement-option-extra"), { target: { value: "[32, 64]" } });
   await waitFor(() => expect(start().disabled).toBe(false));
-  await userEvent.click(start());
+  await user.click(start());
   await waitFor(() => expect(server.loads[0]?.options).toEqual({ share: 0.5, eager: true, extra: [32, 64] }));
 });
 
@@ -197,7 +200,7 @@ test("le choix retenu par le serveur se retrouve, et le refus d'un temps s'écri
   expect(idle.value).toBe("90");
   fireEvent.change(idle, { target: { value: "99999999" } });
   await waitFor(() => expect(start().disabled).toBe(false));
-  await userEvent.click(start());
+  await user.click(start());
   await says("placement-dialog", "idle_unload : trop long.");
   expect(server.loads[0]?.idleUnload?.seconds).toBe(5999999940n);
   expect(server.loads[0]?.gpus).toEqual([]);
@@ -206,21 +209,21 @@ test("le choix retenu par le serveur se retrouve, et le refus d'un temps s'écri
 test("un modèle chargé se redimensionne, sans changer d'options", async () => {
   const loaded = { state: ModelState.READY, replicas: [{ id: "qwen-0", gpus: [4] }], loadOptions: ["share"] };
   const { server } = await card({ models: [modelOf(loaded)] });
-  await userEvent.click(screen.getByTestId("action-resize-qwen"));
+  await user.click(screen.getByTestId("action-resize-qwen"));
   await says("placement-gpus", "GPU 0 et 4");
   expect(text("placement-dialog")).toContain("déchargez d'abord le modèle");
-  await userEvent.click(screen.getByTestId("placement-gpus"));
-  await userEvent.click(screen.getByTestId("placement-gpu-0"));
+  await user.click(screen.getByTestId("placement-gpus"));
+  await user.click(screen.getByTestId("placement-gpu-0"));
   await says("placement-gpus", /^GPU 4$/);
-  await userEvent.click(screen.getByTestId("placement-menu-done"));
+  await user.click(screen.getByTestId("placement-menu-done"));
   await waitFor(() => expect(start().disabled).toBe(false));
-  await userEvent.click(start());
+  await user.click(start());
   await waitFor(() => expect(server.loads[0]?.gpus).toEqual([4]));
 });
 
 test("un modèle endormi se réveille d'un geste", async () => {
   const { server, load } = await card({ models: [modelOf({ state: ModelState.ASLEEP })] });
-  await userEvent.click(load);
+  await user.click(load);
   await waitFor(() => expect(server.loads).toHaveLength(1));
   expect(screen.queryByTestId("placement-dialog")).toBeNull();
 });

@@ -1,4 +1,5 @@
 import { Box, FormControlLabel, FormHelperText, Switch, TextField, Typography } from "@mui/material";
+import { Fragment } from "react";
 import { type EngineOption, written } from "./options";
 import { P } from "./texts";
 
@@ -45,8 +46,8 @@ function OptionField({ option: { name, kind, fallback }, text, fault, onChange }
       <Box>
         <FormControlLabel
           control={<Switch checked={text === "true"} onChange={(_, on) => onChange(String(on))} />}
-          label={<Typography variant="body2">{name}</Typography>}
-          sx={{ mr: 0, overflowWrap: "anywhere" }}
+          label={<Typography variant="body2">{breakable(name)}</Typography>}
+          sx={{ mr: 0 }}
           data-testid={`placement-option-${name}`}
         />
         <FormHelperText error={!!fault} sx={{ m: 0 }}>
@@ -74,4 +75,14 @@ function OptionField({ option: { name, kind, fallback }, text, fault, onChange }
       }}
     />
   );
+}
+
+/** Nom qu'une ligne étroite coupe après un tiret bas. */
+function breakable(name: string) {
+  return name.split(/(?<=_)/).map((part) => (
+    <Fragment key={part}>
+      {part}
+      <wbr />
+    </Fragment>
+  ));
 }

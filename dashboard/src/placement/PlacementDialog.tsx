@@ -52,7 +52,11 @@ export function PlacementDialog({ model, models, gpus, onClose }: Props) {
         <Box sx={AREAS}>
           <WhereSection model={model} models={models} gpus={gpus} placement={placement} />
           <Stack spacing={2} sx={{ gridColumn: { md: 2 }, gridRow: { md: "1 / span 2" } }}>
-            <VerdictPanel verdict={verdict} summary={summary} />
+            <VerdictPanel
+              title={loaded ? P.verdict.titleLoaded : P.verdict.title}
+              verdict={verdict}
+              summary={summary}
+            />
             {verdict.response && !verdict.response.fits && (
               <RoomAsk
                 evicted={models.filter((one) => evictions.includes(one.key))}
@@ -76,13 +80,7 @@ export function PlacementDialog({ model, models, gpus, onClose }: Props) {
         <Button onClick={onClose} data-testid="placement-cancel">
           {P.cancel}
         </Button>
-        <Button
-          variant="contained"
-          color={makeRoom ? "warning" : "primary"}
-          disabled={!ready}
-          onClick={() => void start()}
-          data-testid="placement-start"
-        >
+        <Button variant="contained" disabled={!ready} onClick={() => void start()} data-testid="placement-start">
           {makeRoom ? P.startRoom : label}
         </Button>
       </DialogActions>

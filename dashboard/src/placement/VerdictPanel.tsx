@@ -9,7 +9,7 @@ import { P } from "./texts";
 import type { Verdict } from "./useVerdict";
 
 /** Verdict du serveur, avant de rien lancer : ce qui tient, ce qui ne tient pas, et pourquoi. */
-export function VerdictPanel({ verdict, summary }: { verdict: Verdict; summary: string }) {
+export function VerdictPanel({ title, verdict, summary }: { title: string; verdict: Verdict; summary: string }) {
   const { response, refusal, fresh } = verdict;
   const known = response !== undefined || refusal !== undefined;
   // Chaque place dit son refus ; ne l'écrire ici que si aucune ne le dit.
@@ -18,7 +18,7 @@ export function VerdictPanel({ verdict, summary }: { verdict: Verdict; summary: 
   return (
     <Box component="section" aria-labelledby="placement-verdict-title">
       <Typography id="placement-verdict-title" variant="h3" sx={{ mb: 1 }}>
-        {P.verdict.title}
+        {title}
       </Typography>
       <Box sx={{ height: 2, mb: 1 }}>{!fresh && <LinearProgress aria-hidden sx={{ height: 2 }} />}</Box>
       <Alert
@@ -55,7 +55,7 @@ function Seat({ verdict }: { verdict: GpuVerdict }) {
       </Typography>
       <MemoryBar shares={needsOf(verdict)} total={totalBytes} />
       {reason && (
-        <Typography variant="body2" sx={{ color: "error.main", mt: 0.5 }} data-testid="placement-reason">
+        <Typography variant="body2" sx={{ mt: 0.5 }} data-testid="placement-reason">
           {reason}
         </Typography>
       )}

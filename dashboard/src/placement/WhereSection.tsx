@@ -1,7 +1,7 @@
 import { Box, Stack, TextField, Typography } from "@mui/material";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { GpuMenu } from "./GpuMenu";
-import { chosenGpus } from "./order";
+import { chosenGpus, isLoaded } from "./order";
 import { P } from "./texts";
 import type { Placement } from "./usePlacement";
 
@@ -30,6 +30,7 @@ export function WhereSection({ model, models, gpus, placement }: Props) {
             models={models}
             chosen={chosenGpus(model, draft, response)}
             own={draft.gpus !== undefined}
+            help={draft.gpus ? P.gpu.chosen : isLoaded(model) ? P.gpu.held : P.gpu.retained}
             verdicts={response?.gpus ?? []}
             summary={summary}
             error={faults.gpus}

@@ -32,6 +32,7 @@ export const P = {
     names: (indexes: readonly number[]) => `GPU ${listed(indexes)}`,
     none: "Aucun GPU choisi",
     retained: "Choix retenu par le serveur, ou ses GPU les plus libres.",
+    held: "GPU tenus, et ceux que le serveur prendrait en plus.",
     chosen: "Votre choix ; le serveur le retiendra au chargement.",
     reset: "Revenir au choix du serveur",
     available: (size: string) => `${size} disponibles`,
@@ -62,6 +63,7 @@ export const P = {
   },
   verdict: {
     title: "Avant de charger",
+    titleLoaded: "Avant d'appliquer",
     checking: "Vérification…",
     fits: (layout: string, gpus: readonly number[]) =>
       gpus.length > 0
