@@ -220,10 +220,3 @@ test("un modèle chargé se redimensionne, sans changer d'options", async () => 
   await user.click(start());
   await waitFor(() => expect(server.loads[0]?.gpus).toEqual([4]));
 });
-
-test("un modèle endormi se réveille d'un geste", async () => {
-  const { server, load } = await card({ models: [modelOf({ state: ModelState.ASLEEP })] });
-  await user.click(load);
-  await waitFor(() => expect(server.loads).toHaveLength(1));
-  expect(screen.queryByTestId("placement-dialog")).toBeNull();
-});

@@ -1,8 +1,11 @@
+import { mdiPlayCircleOutline, mdiTune } from "@mdi/js";
 import { Button } from "@mui/material";
 import { useState } from "react";
 import { admin } from "../api/client";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { Icon } from "../shell/Icon";
 import { useServer } from "../status/StatusProvider";
+import { isLoaded } from "./order";
 import { PlacementDialog } from "./PlacementDialog";
 import { P } from "./texts";
 
@@ -16,18 +19,17 @@ interface Props {
 export function LoadAction({ model, busy, call }: Props) {
   const { status } = useServer();
   const [open, setOpen] = useState(false);
-  const { key, state, operation, artifactsCached } = model;
+  const { key, state, operation } = model;
   const gpus = status?.gpus ?? [];
-  const loaded = state === ModelState.READY;
   const idle = operation === undefined && !busy;
-  const loadable = artifactsCached && !loaded;
-  const asleep = state === ModelState.ASLEEP;
-  const choosing = model.gpusPerReplica > 0 && gpus.length > 0 && !asleep;
+  const loadable = state === ModelState.CACHED;
+  const choosing = model.gpusPerReplica > 0 && gpus.length > 0;
   const name = model.displayName || key;
   return (
     <>
       <Button
         size="small"
+        startIcon={<Icon path={mdiPlayCircleOutline} />}
         variant={loadable ? "contained" : "text"}
         disabled={!idle || !loadable}
         aria-label={`${P.load} ${name}`}
@@ -37,9 +39,10 @@ export function LoadAction({ model, busy, call }: Props) {
       >
         {P.load}
       </Button>
-      {loadable && !choosing && !asleep && (
+      {loadable && !choosing && (
         <Button
           size="small"
+          startIcon={<Icon path={mdiTune} />}
           disabled={!idle}
           aria-label={`${P.options.of} ${name}`}
           aria-haspopup="dialog"
@@ -49,9 +52,10 @@ export function LoadAction({ model, busy, call }: Props) {
           {P.options.open}
         </Button>
       )}
-      {loaded && (
+      {isLoaded(model) && (
         <Button
           size="small"
+          startIcon={<Icon path={mdiTune} />}
           disabled={!idle}
           aria-label={`${P.resize} ${name}`}
           aria-haspopup="dialog"
