@@ -1,6 +1,6 @@
 import { mdiCheckboxBlankOutline, mdiCheckboxMarked, mdiChevronDown } from "@mdi/js";
 import { Box, Button, FormHelperText, MenuItem, MenuList, Popover, Typography } from "@mui/material";
-import { useId, useState } from "react";
+import { useState } from "react";
 import type { Gpu, GpuVerdict, Model } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
 import { GpuRow } from "./GpuRow";
@@ -24,7 +24,6 @@ interface Props {
 /** Choix des GPU : un menu à cases, qui reste ouvert tant qu'on y coche. */
 export function GpuMenu({ gpus, models, chosen, own, help, verdicts, summary, error, onChange }: Props) {
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
-  const id = useId();
   const toggle = (index: number) => {
     const next = chosen.includes(index) ? chosen.filter((one) => one !== index) : [...chosen, index];
     onChange(next.sort((a, b) => a - b));
@@ -32,7 +31,6 @@ export function GpuMenu({ gpus, models, chosen, own, help, verdicts, summary, er
   return (
     <Box>
       <Button
-        id={id}
         variant="outlined"
         color={error ? "error" : "primary"}
         fullWidth

@@ -112,6 +112,7 @@ test("un refus dit ses chiffres, et ne se lance pas", async () => {
 
 test("faire de la place demande un accord, que tout autre choix retire", async () => {
   const other = modelOf({ key: "canary", displayName: "Canary", replicas: [{ id: "canary-0", gpuBytes: 8 * GIB }] });
+  let evictions = ["canary"];
   const server = await opened({
     models: [modelOf(), other],
     answer: ({ gpus }) => ({
@@ -119,7 +120,7 @@ test("faire de la place demande un accord, que tout autre choix retire", async (
       replicas: 1,
       gpusPerReplica: 1,
       gpus: [verdictOf(gpus[0] ?? 0)],
-      evictions: ["canary"],
+      evictions,
     }),
   });
   await says("placement-room", "Canary est inactif et rendrait 8,0 Gio.");
@@ -129,9 +130,31 @@ test("faire de la place demande un accord, que tout autre choix retire", async (
   await user.click(within(screen.getByTestId("placement-pinned")).getByRole("switch"));
   expect(agree().checked).toBe(false);
   await user.click(agree());
+  // La machine change, et d'autres devraient partir : l'accord donné ne vaut pas pour eux.
+  evictions = ["canary", "pyannote"];
+  server.say({ gpus: [gpuOf(0, { availableBytes: 0 })] });
+  await waitFor(() => expect(agree().checked).toBe(false));
+  evictions = ["canary"];
+  server.say({ gpus: [gpuOf(0)] });
+  await waitFor(() => expect(agree().checked).toBe(true));
   expect(start().textContent).toBe("Décharger, puis charger");
   await user.click(start());
   await waitFor(() => expect(server.loads[0]).toMatchObject({ makeRoom: true, pinned: true }));
+});
+
+test("sans GPU coché, rien ne se lance, et le choix du serveur revient d'un geste", async () => {
+  const server = await opened();
+  await says("placement-gpus", "GPU 0");
+  await user.click(screen.getByTestId("placement-gpus"));
+  await user.click(screen.getByTestId("placement-gpu-0"));
+  expect(text("placement-menu-summary")).toBe("Demande à corriger.");
+  expect(text("placement-gpus-help")).toContain("Cochez un GPU");
+  expect(start().disabled).toBe(true);
+  await user.click(screen.getByTestId("placement-menu-done"));
+  await user.click(screen.getByTestId("placement-gpus-reset"));
+  await says("placement-gpus", "GPU 0");
+  await waitFor(() => expect(start().disabled).toBe(false));
+  expect(server.loads).toHaveLength(0);
 });
 
 test("une suite de frappes ne demande qu'un verdict, et la demande dépassée est abandonnée", async () => {
@@ -173,6 +196,7 @@ test("une option a la saisie de son genre, et le refus s'écrit dessous", async 
   expect(text("placement-dialog")).toContain("Profil : 0,9.");
   fireEvent.change(share, { target: { value: "beaucoup" } });
   expect(text("placement-dialog")).toContain("« beaucoup » n'est pas un nombre.");
+  expect(text("placement-verdict")).toBe("Demande à corriger.");
   fireEvent.change(share, { target: { value: "2" } });
   await says("placement-dialog", "hors des limites");
   expect(text("placement-verdict")).toBe("Demande à corriger.");

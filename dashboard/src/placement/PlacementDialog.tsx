@@ -39,7 +39,7 @@ const AREAS = {
 export function PlacementDialog({ model, models, gpus, onClose }: Props) {
   const phone = useMediaQuery(useTheme().breakpoints.down("sm"));
   const placement = usePlacement(model, gpus, onClose);
-  const { verdict, summary, evictions, makeRoom, setMakeRoom, ready, start, refused } = placement;
+  const { verdict, summary, evictions, makeRoom, agree, ready, start, refused } = placement;
   const name = model.displayName || model.key;
   const loaded = isLoaded(model);
   const label = loaded ? P.startLoaded : P.start;
@@ -61,7 +61,7 @@ export function PlacementDialog({ model, models, gpus, onClose }: Props) {
               <RoomAsk
                 evicted={models.filter((one) => evictions.includes(one.key))}
                 agreed={makeRoom}
-                onAgree={setMakeRoom}
+                onAgree={agree}
               />
             )}
           </Stack>

@@ -14,10 +14,9 @@ interface Props {
 
 /** Sur quels GPU, et en combien d'exemplaires. */
 export function WhereSection({ model, models, gpus, placement }: Props) {
-  const { draft, change, faults, verdict, summary } = placement;
-  const { response } = verdict;
-  const replicas = response?.replicas ?? model.selectedReplicas;
-  const layout = P.replicas.layout(replicas, response?.gpusPerReplica ?? model.gpusPerReplica);
+  const { draft, change, faults, foreseen, summary } = placement;
+  const replicas = foreseen?.replicas ?? model.selectedReplicas;
+  const layout = P.replicas.layout(replicas, foreseen?.gpusPerReplica ?? model.gpusPerReplica);
   return (
     <Stack spacing={3}>
       {model.gpusPerReplica > 0 && (
@@ -28,10 +27,10 @@ export function WhereSection({ model, models, gpus, placement }: Props) {
           <GpuMenu
             gpus={gpus}
             models={models}
-            chosen={chosenGpus(model, draft, response)}
+            chosen={chosenGpus(model, draft, foreseen)}
             own={draft.gpus !== undefined}
             help={draft.gpus ? P.gpu.chosen : isLoaded(model) ? P.gpu.held : P.gpu.retained}
-            verdicts={response?.gpus ?? []}
+            verdicts={foreseen?.gpus ?? []}
             summary={summary}
             error={faults.gpus}
             // Autant d'exemplaires que les GPU cochés en logent : le serveur les compte.

@@ -46,6 +46,7 @@ export function orderOf(model: Model, draft: Draft): Order {
     const value = text === undefined ? undefined : read(`options.${option.name}`, () => parsed(option, text));
     if (value !== undefined) options[option.name] = value;
   }
+  if (draft.gpus?.length === 0) faults.gpus = P.gpu.empty;
   const replicas = read("replicas", () => whole(draft.replicas));
   const minutes = read("idle_unload", () => positive(draft.idleMinutes));
   const check = { model: model.key, gpus: draft.gpus ?? [], options, ...(replicas && { replicas }) };

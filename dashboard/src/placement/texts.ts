@@ -34,6 +34,7 @@ export const P = {
     retained: "Choix retenu par le serveur, ou ses GPU les plus libres.",
     held: "GPU tenus, et ceux que le serveur prendrait en plus.",
     chosen: "Votre choix ; le serveur le retiendra au chargement.",
+    empty: "Cochez un GPU au moins, ou revenez au choix du serveur.",
     reset: "Revenir au choix du serveur",
     available: (size: string) => `${size} disponibles`,
     total: (size: string) => `sur ${size}`,

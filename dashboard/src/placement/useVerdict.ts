@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { admin } from "../api/client";
-import type { CheckLoadResponse, Gpu } from "../gen/passerelle/v1/admin_pb";
+import type { CheckLoadResponse, Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import type { Order } from "./order";
 import { type Refusal, refusalOf } from "./refusal";
 
@@ -17,12 +17,16 @@ export interface Verdict {
   fresh: boolean;
 }
 
-/** Verdict de cette demande, redemandé quand elle change, ou quand la mémoire de la machine change. */
-export function useVerdict(check: Order["check"], machine: string): Verdict {
-  const asked = JSON.stringify(check);
-  const turn = JSON.stringify([asked, machine]);
+/**
+ * Verdict de cette demande, redemandé quand elle change, ou quand change ce dont il dépend (`scene`) ; sans demande, le
+ * dernier reste.
+ */
+export function useVerdict(check: Order["check"] | undefined, scene: string): Verdict {
+  const asked = check && JSON.stringify(check);
+  const turn = asked && JSON.stringify([asked, scene]);
   const [answer, setAnswer] = useState<{ asked: string } & Omit<Verdict, "fresh">>();
   useEffect(() => {
+    if (!turn) return;
     const stop = new AbortController();
     const [request] = JSON.parse(turn) as [string];
     const timer = setTimeout(async () => {
@@ -43,9 +47,8 @@ export function useVerdict(check: Order["check"], machine: string): Verdict {
   return { ...found, fresh: answered === asked };
 }
 
-/** Ce dont un verdict dépend sur la machine ; la même tant que rien n'y bouge vraiment. */
-export function machineOf(gpus: Gpu[]): string {
-  return gpus
-    .map((gpu) => `${gpu.index}:${Math.round(gpu.availableBytes / STEP_BYTES)}:${gpu.dirty}:${gpu.replicas.join()}`)
-    .join(" ");
+/** Ce dont un verdict dépend, hors de la demande ; la même chaîne tant que rien n'y bouge vraiment. */
+export function sceneOf(model: Model, gpus: Gpu[], link: string): string {
+  const room = gpus.map((gpu) => [gpu.index, Math.round(gpu.availableBytes / STEP_BYTES), gpu.dirty, gpu.replicas]);
+  return JSON.stringify([room, model.replicas.map((one) => one.id), model.operation?.id, link]);
 }

@@ -64,13 +64,17 @@ export class GpuServer {
   };
   accept: (request: LoadModelRequest) => void = () => {};
 
+  private announce = () => {};
+
+  /** Change l'état, et l'annonce. */
+  say(changes: Partial<GpuServer>) {
+    Object.assign(this, changes);
+    this.announce();
+  }
+
   routes = (router: ConnectRouter) => {
-    const status = () => ({ models: this.models, gpus: this.gpus });
     router.service(AdminService, {
-      async *watchStatus(_, { signal }) {
-        yield { status: status() };
-        await new Promise((resolve) => signal.addEventListener("abort", resolve));
-      },
+      watchStatus: (_, { signal }) => this.watch(signal),
       checkLoad: async (request, { signal }) => {
         this.checks.push(request);
         signal.addEventListener("abort", () => {
@@ -85,4 +89,14 @@ export class GpuServer {
       },
     });
   };
+
+  private async *watch(signal: AbortSignal) {
+    while (!signal.aborted) {
+      yield { status: { models: this.models, gpus: this.gpus } };
+      await new Promise<void>((resolve) => {
+        this.announce = resolve;
+        signal.addEventListener("abort", () => resolve());
+      });
+    }
+  }
 }
