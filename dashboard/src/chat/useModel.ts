@@ -1,0 +1,14 @@
+import { Capability, type Model } from "../gen/passerelle/v1/admin_pb";
+import { useServer } from "../status/StatusProvider";
+import { useCapabilities } from "./useCapabilities";
+
+/** Les modèles de conversation, celui qui est choisi, ce qu'il sait faire et les limites du serveur. */
+export function useModel(wanted: string) {
+  const { status, link } = useServer();
+  const models = (status?.models ?? []).filter((model) => model.capability === Capability.CHAT);
+  const model: Model | undefined = models.find(({ key }) => key === wanted) ?? models[0];
+  // Un moteur chargé dit lui-même ce qu'il sait faire : l'état d'un modèle change donc ses options.
+  const capabilities = useCapabilities(`${link} ${models.map(({ key, state }) => `${key} ${state}`)}`);
+  const features = capabilities?.models.find(({ key }) => key === model?.key)?.features ?? [];
+  return { models, model, limits: capabilities?.limits, seesImages: features.includes("images") };
+}
