@@ -8,7 +8,6 @@ import { exported, save } from "./exported";
 import { Log } from "./Log";
 import { SettingsPanel } from "./SettingsPanel";
 import { Suggestions } from "./Suggestions";
-import { T } from "./texts";
 import { useQuestion } from "./useQuestion";
 
 interface Props {
