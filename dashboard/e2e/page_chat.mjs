@@ -6,7 +6,12 @@ import { check, visit } from "./browser.mjs";
 
 const [base, chromium, folder] = process.argv.slice(2);
 const LANGUAGES = ["curl", "python", "node", "grpc"];
-const WIDTHS = [360, 1024, 1920];
+const SCREENS = [
+  [360, "light"],
+  [1024, "dark"],
+  [1024, "light"],
+  [1920, "light"],
+];
 const SYSTEM = "You are brief.";
 // Ce qu'un shell, Python ou JavaScript pourrait prendre pour du code.
 // biome-ignore lint/suspicious/noTemplateCurlyInString: c'est le piège
@@ -104,15 +109,13 @@ async function talk(dashboard) {
 
 async function look(dashboard) {
   const { page } = dashboard;
-  for (const width of WIDTHS) {
+  for (const [width, scheme] of SCREENS) {
     await page.setViewport({ width, height: 900 });
-    for (const scheme of ["light", "dark"]) {
-      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-      // Une couleur qui change encore n'est pas celle qu'on lira.
-      await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
-      await dashboard.fits(`${width} px`);
-      await dashboard.accessible(`${width} px, ${scheme}`);
-    }
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    // Une couleur qui change encore n'est pas celle qu'on lira.
+    await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+    await dashboard.fits(`${width} px`);
+    await dashboard.accessible(`${width} px, ${scheme}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { mdiPencilOutline, mdiRefresh } from "@mdi/js";
 import { Alert, Box, Button, Stack, Typography } from "@mui/material";
-import { lazy, Suspense, useDeferredValue, useRef } from "react";
+import { lazy, memo, Suspense, useDeferredValue, useRef } from "react";
 import { Icon } from "../shell/Icon";
 import { CopyButton } from "../snippets/CopyButton";
 import { summary } from "./measures";
@@ -22,7 +22,7 @@ interface Props {
 }
 
 /** Une réponse : son texte, ce qu'elle a coûté, et la requête dont elle vient. */
-export function Answer({ turn, name, lang, onAgain, onEdit }: Props) {
+export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }: Props) {
   const shown = useRef<HTMLDivElement>(null);
   // Un long texte se met en forme quand le navigateur en a le temps : la saisie passe devant.
   const text = useDeferredValue(turn.answer);
@@ -80,7 +80,7 @@ export function Answer({ turn, name, lang, onAgain, onEdit }: Props) {
       )}
     </Stack>
   );
-}
+});
 
 interface ActionProps {
   label: string;

@@ -8,19 +8,21 @@ import { exported, save } from "./exported";
 import { Log } from "./Log";
 import { SettingsPanel } from "./SettingsPanel";
 import { Suggestions } from "./Suggestions";
+import type { Bounds } from "./settings";
 import { useQuestion } from "./useQuestion";
 
 interface Props {
   models: Model[];
   model: Model;
   limits: Limits | undefined;
+  bounds: Bounds;
   seesImages: boolean;
 }
 
 /** Conversation : les échanges, la question en cours, les réglages. */
-export function Chat({ models, model, limits, seesImages }: Props) {
+export function Chat({ models, model, limits, bounds, seesImages }: Props) {
   const kept = useChat();
-  const question = useQuestion({ model: model.key, limits, seesImages });
+  const question = useQuestion({ model: model.key, limits, bounds, seesImages });
   const [adjusting, setAdjusting] = useState(false);
   const [over, setOver] = useState(false);
   const wide = useMediaQuery("(min-width: 1200px)");
@@ -30,7 +32,7 @@ export function Chat({ models, model, limits, seesImages }: Props) {
     <SettingsPanel
       settings={question.settings}
       problems={question.problems}
-      limits={limits?.chat}
+      bounds={bounds}
       models={models}
       model={model.key}
       onChange={kept.setSettings}

@@ -1,13 +1,13 @@
 import { Box, Link } from "@mui/material";
-import { type ComponentProps, useRef } from "react";
+import { type ComponentProps, memo, useRef } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 import { MONOSPACE } from "../shell/monospace";
 import { CopyButton } from "../snippets/CopyButton";
 import { T } from "./texts";
 
-/** Une réponse en Markdown. Le HTML y reste du texte, et rien n'y est demandé au réseau. */
-export default function Markdown({ text }: { text: string }) {
+/** Une réponse en Markdown, relue quand elle change seulement. Le HTML y reste du texte, et rien n'y est demandé au réseau. */
+export default memo(function Markdown({ text }: { text: string }) {
   return (
     <Box sx={STYLE}>
       <ReactMarkdown remarkPlugins={[remarkGfm]} components={PARTS}>
@@ -15,7 +15,7 @@ export default function Markdown({ text }: { text: string }) {
       </ReactMarkdown>
     </Box>
   );
-}
+});
 
 const PARTS: Components = {
   // La page a ses titres : ceux d'une réponse viennent dessous.

@@ -25,7 +25,14 @@ export function Picture({ image, side }: { image: Image; side: number }) {
       width={SIDE_PX}
       height={SIDE_PX}
       data-testid="chat-image"
-      sx={{ width: side, height: side, borderRadius: 2, border: 1, borderColor: "divider", bgcolor: "action.hover" }}
+      sx={{
+        width: side,
+        height: side,
+        borderRadius: "10px",
+        border: 1,
+        borderColor: "divider",
+        bgcolor: "action.hover",
+      }}
     />
   );
 }

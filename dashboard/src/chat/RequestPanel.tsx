@@ -15,7 +15,12 @@ export function RequestPanel({ ask, children }: { ask: Ask; children: ReactNode 
   const [open, setOpen] = useState(false);
   return (
     <Box sx={{ minWidth: 0 }}>
-      <Stack direction="row" sx={{ flexWrap: "wrap", alignItems: "center", color: "text.secondary", px: 0.5 }}>
+      <Stack
+        direction="row"
+        spacing={0.5}
+        useFlexGap
+        sx={{ flexWrap: "wrap", alignItems: "center", color: "text.secondary", px: 0.5 }}
+      >
         {children}
         <Button
           size="small"

@@ -1,12 +1,12 @@
 import { Box, Button, MenuItem, Stack, TextField, Typography } from "@mui/material";
-import type { ChatLimits, Model } from "../gen/passerelle/v1/admin_pb";
-import type { Problems, Settings } from "./settings";
+import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Bounds, Problems, Settings } from "./settings";
 import { T } from "./texts";
 
 interface Props {
   settings: Settings;
   problems: Problems;
-  limits: ChatLimits | undefined;
+  bounds: Bounds;
   models: Model[];
   model: string;
   /** `undefined` remet les valeurs de départ. */
@@ -14,7 +14,7 @@ interface Props {
 }
 
 /** Réglages de la prochaine requête ; chacun dit sa limite, et ce qui ne va pas. */
-export function SettingsPanel({ settings, problems, limits, models, model, onChange }: Props) {
+export function SettingsPanel({ settings, problems, bounds, models, model, onChange }: Props) {
   const field = (name: keyof Settings, label: string, help: string) => ({
     label,
     size: "small" as const,
@@ -49,10 +49,20 @@ export function SettingsPanel({ settings, problems, limits, models, model, onCha
       <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: { xs: "1fr", sm: "1fr 1fr" } }}>
         <TextField {...field("temperature", words.temperature, words.between(0, 2))} />
         <TextField {...field("topP", words.topP, words.between(0, 1))} />
-        <TextField {...field("maxTokens", words.maxTokens, limits ? words.bound(limits.maxTokens) : words.engine)} />
+        <TextField
+          {...field(
+            "maxTokens",
+            words.maxTokens,
+            bounds.maxTokens ? words.bound(bounds.maxTokens, bounds.contextTokens) : words.engine,
+          )}
+        />
         <TextField {...field("seed", words.seed, words.engine)} />
       </Box>
-      <TextField {...field("stop", words.stop, limits ? words.most(limits.maxStop) : "")} multiline maxRows={6} />
+      <TextField
+        {...field("stop", words.stop, bounds.maxStop ? words.most(bounds.maxStop) : "")}
+        multiline
+        maxRows={6}
+      />
     </Stack>
   );
 }

@@ -1,17 +1,16 @@
-import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { ChatLimitsSchema } from "../gen/passerelle/v1/admin_pb";
 import { defaultsFor, read, type Settings } from "./settings";
 
-const limits = create(ChatLimitsSchema, { maxTokens: 256, maxStop: 2 });
+const bounds = { maxTokens: 256, maxStop: 2, contextTokens: 4096 };
 
 function given(change: Partial<Settings>) {
-  return read({ ...defaultsFor(limits), ...change }, limits);
+  return read({ ...defaultsFor(bounds), ...change }, bounds);
 }
 
 test("les réglages de départ tiennent dans les limites du serveur", () => {
-  expect(read(defaultsFor(limits), limits)).toEqual({ options: { maxTokens: 256 }, problems: {} });
-  expect(defaultsFor(undefined).maxTokens).toBe("1024");
+  expect(read(defaultsFor(bounds), bounds)).toEqual({ options: { maxTokens: 256 }, problems: {} });
+  expect(defaultsFor({}).maxTokens).toBe("1024");
+  expect(defaultsFor({ contextTokens: 512 }).maxTokens).toBe("256");
 });
 
 test("ce qui est tapé devient une option ; la virgule est un point", () => {

@@ -1,4 +1,3 @@
-import type { ChatLimits } from "../gen/passerelle/v1/admin_pb";
 import type { Options } from "./ask";
 import { T } from "./texts";
 
@@ -15,19 +14,31 @@ export interface Settings {
   seed: string;
 }
 
+/** Ce qui borne les réglages ; une borne inconnue est laissée au serveur. */
+export interface Bounds {
+  maxTokens?: number | undefined;
+  maxStop?: number | undefined;
+  /** Contexte du modèle, en jetons. */
+  contextTokens?: number | undefined;
+}
+
 export type Problems = Partial<Record<keyof Settings, string>>;
 
 /** Assez pour une vraie réponse ; un petit modèle qui se répète sans fin s'arrête là. */
 const MAX_TOKENS = 1_024;
 
-/** Réglages de départ, dans les limites du serveur. */
-export function defaultsFor(limits: ChatLimits | undefined): Settings {
-  const maxTokens = Math.min(MAX_TOKENS, limits?.maxTokens ?? MAX_TOKENS);
+/** Réglages de départ, dans les limites du serveur ; la question garde la moitié d'un petit contexte. */
+export function defaultsFor({ maxTokens: limit, contextTokens }: Bounds): Settings {
+  const maxTokens = Math.min(
+    MAX_TOKENS,
+    limit ?? MAX_TOKENS,
+    contextTokens ? Math.ceil(contextTokens / 2) : MAX_TOKENS,
+  );
   return { model: "", system: "", temperature: "", topP: "", maxTokens: String(maxTokens), stop: "", seed: "" };
 }
 
-/** Les options que ces réglages demandent, et ce qui ne va pas ; des limites inconnues sont laissées au serveur. */
-export function read(settings: Settings, limits: ChatLimits | undefined): { options: Options; problems: Problems } {
+/** Les options que ces réglages demandent, et ce qui ne va pas. */
+export function read(settings: Settings, bounds: Bounds): { options: Options; problems: Problems } {
   const problems: Problems = {};
   const number = (name: keyof Settings, low: number, high: number, whole: boolean): number | undefined => {
     const typed = settings[name].trim();
@@ -39,11 +50,12 @@ export function read(settings: Settings, limits: ChatLimits | undefined): { opti
     return value;
   };
   const stop = settings.stop.split("\n").filter(Boolean);
-  if (limits && stop.length > limits.maxStop) problems.stop = T.settings.count(limits.maxStop, stop.length);
+  const { maxStop = stop.length, maxTokens = Number.MAX_SAFE_INTEGER } = bounds;
+  if (stop.length > maxStop) problems.stop = T.settings.count(maxStop, stop.length);
   return {
     problems,
     options: given({
-      maxTokens: number("maxTokens", 1, limits?.maxTokens ?? Number.MAX_SAFE_INTEGER, true),
+      maxTokens: number("maxTokens", 1, maxTokens, true),
       temperature: number("temperature", 0, 2, false),
       topP: number("topP", 0, 1, false),
       stop: stop.length > 0 ? stop : undefined,

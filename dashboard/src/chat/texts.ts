@@ -84,7 +84,8 @@ export const T = {
     number: (value: string) => `Un nombre est attendu (ici : ${value}).`,
     count: (limit: number, value: number) => `Au plus ${limit} suites (ici : ${value}).`,
     most: (limit: number) => `Au plus ${limit}.`,
-    bound: (high: number) => `Au plus ${whole.format(high)}.`,
+    bound: (high: number, context: number | undefined) =>
+      [`Au plus ${whole.format(high)}.`, context ? `Contexte : ${whole.format(context)}.` : ""].join(" "),
     between: (low: number, high: number) => `De ${low} à ${high}. Vide : le moteur choisit.`,
   },
   promptsEnglish: [

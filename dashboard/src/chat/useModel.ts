@@ -1,5 +1,6 @@
 import { Capability, type Model } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
+import type { Bounds } from "./settings";
 import { useCapabilities } from "./useCapabilities";
 
 /** Les modèles de conversation, celui qui est choisi, ce qu'il sait faire et les limites du serveur. */
@@ -9,6 +10,12 @@ export function useModel(wanted: string) {
   const model: Model | undefined = models.find(({ key }) => key === wanted) ?? models[0];
   // Un moteur chargé dit lui-même ce qu'il sait faire : l'état d'un modèle change donc ses options.
   const capabilities = useCapabilities(`${link} ${models.map(({ key, state }) => `${key} ${state}`)}`);
-  const features = capabilities?.models.find(({ key }) => key === model?.key)?.features ?? [];
-  return { models, model, limits: capabilities?.limits, seesImages: features.includes("images") };
+  const able = capabilities?.models.find(({ key }) => key === model?.key);
+  const limits = capabilities?.limits;
+  const bounds: Bounds = {
+    maxTokens: limits?.chat?.maxTokens,
+    maxStop: limits?.chat?.maxStop,
+    contextTokens: able?.contextTokens,
+  };
+  return { models, model, limits, bounds, seesImages: able?.features.includes("images") ?? false };
 }

@@ -3,22 +3,23 @@ import type { Limits } from "../gen/passerelle/v1/admin_pb";
 import type { Image } from "./ask";
 import { type Draft, useChat } from "./ChatProvider";
 import { readImages, tooMuch } from "./images";
-import { defaultsFor, read } from "./settings";
+import { type Bounds, defaultsFor, read } from "./settings";
 import { T } from "./texts";
 import { messagesFor, type Turn } from "./turns";
 
 interface Place {
   model: string;
   limits: Limits | undefined;
+  bounds: Bounds;
   seesImages: boolean;
 }
 
 /** La question en cours : ce qu'on y joint, ce qui l'empêche de partir, et les façons de l'envoyer. */
-export function useQuestion({ model, limits, seesImages }: Place) {
+export function useQuestion({ model, limits, bounds, seesImages }: Place) {
   const { turns, send, clear, draft, changeDraft, addImages, clearDraft, ...kept } = useChat();
-  const settings = kept.settings ?? defaultsFor(limits?.chat);
+  const settings = kept.settings ?? defaultsFor(bounds);
   const [refused, setRefused] = useState<string[]>([]);
-  const { options, problems } = read(settings, limits?.chat);
+  const { options, problems } = read(settings, bounds);
   const wrong = Object.keys(problems).length > 0;
   const system = settings.system.trim();
   const past = draft.editing ? turns.slice(0, -1) : turns;

@@ -1,7 +1,9 @@
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(cleanup);
+// Une machine chargée est lente, non fautive.
+configure({ asyncUtilTimeout: 10_000 });
 
 // jsdom ne met rien en page : aucune hauteur n'y change jamais.
 globalThis.ResizeObserver ??= class {
