@@ -1,5 +1,6 @@
 // Une conversation réglée, ses extraits, ses images et ses refus : node e2e/page_chat.mjs <adresse> <Chromium> <dossier>
-// Le dossier porte `rouge.png`, et reçoit `texte.json` et `image.json` : ce que la page a montré, et les extraits de sa requête.
+// Le dossier porte `rouge.png`, et reçoit `texte.json` et `image.json` : ce que la page a envoyé (gRPC-Web, en base64), ce
+// qu'elle a montré, et les extraits qu'elle en donne.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { check, visit } from "./browser.mjs";
@@ -40,6 +41,24 @@ async function set({ page }, name, value) {
   await field.focus();
   await field.evaluate((element) => element.select());
   await page.keyboard.type(value);
+}
+
+/** Garde dans la page le corps de son dernier appel à StreamChat, tel qu'il part. */
+function record(page) {
+  return page.evaluateOnNewDocument(() => {
+    const { fetch } = window;
+    window.fetch = (address, options) => {
+      if (`${address}`.endsWith("/StreamChat")) window.sent = btoa(String.fromCharCode(...options.body));
+      return fetch(address, options);
+    };
+  });
+}
+
+/** Écrit ce que l'essai comparera. */
+async function keep(dashboard, name, answer) {
+  const sent = await dashboard.page.evaluate(() => window.sent);
+  const found = { sent, answer, snippets: await snippets(dashboard) };
+  await writeFile(join(folder, name), JSON.stringify(found));
 }
 
 /** Ouvre « La requête » du dernier échange ; rend son extrait dans chaque langage. */
@@ -103,8 +122,7 @@ async function talk(dashboard) {
     check(answer && letters(answer) === letters(shown[rank]), `la page montre autre chose : ${shown[rank]}`);
   });
   check(messages.length === 5 && messages[3].content === HARD, `export : ${JSON.stringify(messages)}`);
-  const { answer } = exchanges[1];
-  await writeFile(join(folder, "texte.json"), JSON.stringify({ answer, snippets: await snippets(dashboard) }));
+  await keep(dashboard, "texte.json", exchanges[1].answer);
 }
 
 async function look(dashboard) {
@@ -162,8 +180,7 @@ async function showImage(dashboard) {
   await page.waitForFunction(() =>
     document.querySelector('[data-testid="chat-failure"]')?.textContent.includes("n'offre pas cette option (images)"),
   );
-  const answer = await dashboard.text("chat-failure");
-  await writeFile(join(folder, "image.json"), JSON.stringify({ answer, snippets: await snippets(dashboard) }));
+  await keep(dashboard, "image.json", await dashboard.text("chat-failure"));
 
   await page.reload();
   await dashboard.see("chat-prompt");
@@ -207,7 +224,7 @@ await visit(
     await showImage(dashboard);
     quiet(complaints);
   },
-  { width: 360 },
+  { width: 360, prepare: record },
 );
 if (!process.exitCode) {
   const plain = new URL(base);

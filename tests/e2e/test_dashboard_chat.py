@@ -1,5 +1,6 @@
 """La conversation dans la page, et les extraits qu'elle donne, lancés pour de bon."""
 
+import base64
 import json
 import os
 import struct
@@ -9,6 +10,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from passerelle.v1 import chat_pb2
+
+from server.front.to_openai import chat_request
 from tests.e2e.product import ROOT, running_product
 from tests.e2e.test_dashboard import walk
 
@@ -43,7 +47,7 @@ def test_a_person_talks_and_the_snippets_do_exactly_the_same(tmp_path: Path, chr
     profile.write_text(
         'notice = "Profil d\'essai."\n'
         + MODEL.format(key="qwen", name="Sans images", features='["stream", "seed", "stop"]')
-        + MODEL.format(key="oeil", name="Avec images", features='["stream", "images"]'),
+        + MODEL.format(key="vision", name="Avec images", features='["stream", "images"]'),
         encoding="utf-8",
     )
     place = tmp_path / "extraits"
@@ -53,16 +57,25 @@ def test_a_person_talks_and_the_snippets_do_exactly_the_same(tmp_path: Path, chr
     with running_product(tmp_path, env={"PASSERELLE_PROFILE": str(profile)}) as product:
         walk("page_chat.mjs", product, chromium, str(place))
         text, image = (json.loads((place / f"{name}.json").read_text("utf-8")) for name in ("texte", "image"))
+        # Ce que la page a envoyé, lu par le serveur, est mot pour mot le corps de l'extrait curl.
+        body = text["snippets"]["curl"].split("JSON")[1].removeprefix("'")
+        assert chat_request(sent(text), stream=True) == json.loads(body)
         for language in RUNNERS:
             said = run(language, text["snippets"][language], place)
             assert said.returncode == 0, f"{language} : {said}"
             answer = streamed(said.stdout) if language == "curl" else said.stdout
             assert answer == text["answer"], language
+        assert sent(image).messages[-1].content[1].image.data == red_square(8)
         # Le modèle ne lit pas d'images : la même requête reçoit le même refus. Ce que curl et Node envoient d'une image est
         # lu octet par octet par les essais de la page.
         for language in ("python", "grpc"):
             said = run(language, image["snippets"][language], place)
             assert said.returncode != 0 and image["answer"] in said.stderr, f"{language} : {said}"
+
+
+def sent(found: dict[str, Any]) -> chat_pb2.ChatRequest:
+    """Requête que la page a envoyée ; en gRPC-Web, cinq octets précèdent le message."""
+    return chat_pb2.StreamChatRequest.FromString(base64.b64decode(found["sent"])[5:]).request
 
 
 RUNNERS = {

@@ -11,5 +11,6 @@ export function ChatPage() {
   const { settings } = useChat();
   const found = useModel(settings?.model ?? "");
   if (found.model) return <Chat {...found} model={found.model} />;
-  return <Alert severity="info">{status ? T.noModel : T.waitingServer}</Alert>;
+  // Sans état du serveur, l'avis de connexion dit déjà tout.
+  return status ? <Alert severity="info">{T.noModel}</Alert> : null;
 }

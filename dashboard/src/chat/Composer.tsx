@@ -9,9 +9,9 @@ interface Props {
   english: boolean;
   seesImages: boolean;
   streaming: boolean;
-  /** Ce qui empêche d'envoyer. */
+  /** Ce qui ne va pas, à dire. */
   trouble: string[];
-  /** Vrai si ce qui empêche d'envoyer vient des réglages ou de la question elle-même. */
+  /** Vrai si la question ne peut pas partir. */
   blocked: boolean;
   onChange: (change: Partial<Draft>) => void;
   onAttach: (files: File[]) => void;

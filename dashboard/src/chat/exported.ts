@@ -3,6 +3,8 @@ import { measuresOf } from "./measures";
 import { T } from "./texts";
 import { conversation, type Turn } from "./turns";
 
+const KEPT_MS = 60_000;
+
 /** La conversation en JSON : ses messages au schéma d'OpenAI, puis chaque échange avec ses réglages et ses mesures. */
 export function exported(turns: Turn[], now: Date): string {
   const exchanges = turns.map((turn) => {
@@ -37,5 +39,6 @@ export function save(text: string): void {
   link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   link.download = T.exportName;
   link.click();
-  URL.revokeObjectURL(link.href);
+  // Tous les navigateurs n'ont pas fini de lire l'adresse quand le clic rend la main.
+  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
 }

@@ -14,7 +14,6 @@ export const T = {
   exportName: "conversation.json",
   notKept: "Rien n'est enregistré : recharger la page efface la conversation.",
   noModel: "Ce serveur n'a pas de modèle de conversation.",
-  waitingServer: "L'état du serveur n'est pas encore connu.",
   ready: "Choisissez un exemple, ou écrivez.",
   readyEnglish: "Choisissez un exemple, ou écrivez en anglais.",
   notReady: "Le modèle n'est pas chargé : la première question le chargera.",
@@ -56,7 +55,6 @@ export const T = {
   total: (seconds: number) => `${decimal.format(seconds)} s en tout`,
   images: {
     add: "Joindre une image",
-    drop: "Déposez les images ici",
     remove: (name: string) => `Retirer ${name}`,
     unsupported: "Ce modèle ne lit pas d'images.",
     kind: (name: string, kind: string, allowed: string) =>
