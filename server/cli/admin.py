@@ -161,7 +161,7 @@ def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_
                 bar.render_progress()
             bar.update(int(progress.completed_bytes) - bar.pos)
         elif not quiet and progress.phase != phase:
-            click.echo(f"  {operation.model} : {progress.phase}", err=True)
+            click.echo(f"  {operation.model} : {show.phase(progress.phase)}", err=True)
         phase = progress.phase
         time.sleep(_POLL_SECONDS)
         found = [other for other in _recent(stub, request) if other.id == operation.id]
