@@ -5,12 +5,13 @@ import os
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from server.cli.app import cli
 from tests import audio_files
-from tests.e2e.product import ROOT, Product
+from tests.e2e.product import ROOT, Product, wait_until
 
 
 def passerelle(product: Product, *arguments: str, code: int = 0, key: str = "", text: str | None = None) -> Result:
@@ -44,6 +45,23 @@ def test_a_model_from_download_to_unload(product: Product) -> None:
     assert (operation["model"], operation["state"]) == ("qwen", "OPERATION_STATE_SUCCEEDED")
     status = json.loads(passerelle(product, "--json", "status").stdout)
     assert [m["state"] for m in status["models"] if m["key"] == "qwen"] == ["MODEL_STATE_CACHED"]
+
+
+def test_a_load_is_cancelled(product: Product) -> None:
+    passerelle(product, "download", "pyannote")
+    passerelle(product, "unload", "pyannote")
+    identifier = product.admin("load", "pyannote").json()["operation"]["id"]
+
+    def phase() -> str:
+        return str((product.model("pyannote").get("operation") or {}).get("progress", {}).get("phase"))
+
+    # torch prend des secondes à importer : l'exemplaire dit ce qu'il fait, et il n'est pas trop tard.
+    wait_until(lambda: phase() == "importing", 60, "bibliothèques en cours d'import")
+    assert passerelle(product, "cancel", "pyannote").stdout == "pyannote : opération annulée\n"
+    found = httpx.get(f"{product.base_url}/api/admin/operations", params={"model": "pyannote"}, timeout=30).json()
+    states = [one["state"] for one in found["operations"] if one["id"] == identifier]
+    assert states == ["OPERATION_STATE_CANCELLED"] and product.model("pyannote")["state"] == "MODEL_STATE_CACHED"
+    assert "OPERATION_NOT_FOUND" in passerelle(product, "cancel", "pyannote", code=1).stderr
 
 
 def test_speech(product: Product, tmp_path: Path) -> None:
