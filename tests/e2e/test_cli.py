@@ -41,6 +41,8 @@ def test_a_model_from_download_to_unload(product: Product) -> None:
     assert typed["choices"][0]["message"]["content"][0]["text"] and typed["usage"]["completion_tokens"] > 0
     lines = passerelle(product, "logs", "qwen", "--tail", "3").stdout.splitlines()
     assert 1 <= len(lines) <= 3
+    ready = [line for line in passerelle(product, "logs", "qwen").stdout.splitlines() if '"worker_ready"' in line]
+    assert json.loads(ready[-1])["frozen_objects"] > 1000
     operation = json.loads(passerelle(product, "--json", "unload", "qwen").stdout)
     assert (operation["model"], operation["state"]) == ("qwen", "OPERATION_STATE_SUCCEEDED")
     status = json.loads(passerelle(product, "--json", "status").stdout)

@@ -1,6 +1,7 @@
 """Un exemplaire écrit les étapes que son moteur dit, dans l'ordre, et plus aucune une fois ouvert."""
 
 import asyncio
+import gc
 import json
 import threading
 from pathlib import Path
@@ -52,3 +53,15 @@ async def test_engine_phases_reach_the_status_file(tmp_path: Path) -> None:
     late.start()
     late.join()
     assert shown() == "warming_up"
+
+
+async def test_what_opening_leaves_is_kept_from_the_collector(tmp_path: Path) -> None:
+    spec = EngineSpec("qwen", tmp_path)
+    path = tmp_path / "w.json"
+    settings = WorkerSettings("qwen-0", FakeChatEngine, spec, tmp_path / "w.sock", path, 1, 1 << 20, freeze_heap=True)
+    before = gc.get_freeze_count()
+    try:
+        await _open(FakeChatEngine(spec), settings, StatusFile(path))
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
