@@ -9,6 +9,7 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from server.cli import show
 from server.cli.app import cli
 from tests import audio_files
 from tests.e2e.product import ROOT, Product, wait_until
@@ -75,6 +76,28 @@ def test_speech(product: Product, tmp_path: Path) -> None:
     assert named["segments"][0]["words"][0]["speaker_label"] == "SPEAKER_00"
     turns = passerelle(product, "diarize", str(speech), "--num-speakers", "1", "--format", "rttm").stdout.splitlines()
     assert turns and all(line.startswith("SPEAKER ") and " SPEAKER_00 " in line for line in turns)
+
+
+def test_live_speech(product: Product, tmp_path: Path) -> None:
+    speech = tmp_path / "parole.wav"
+    wave = audio_files.speech()
+    speech.write_bytes(audio_files.wav(wave))
+    heard = passerelle(product, "live", str(speech), "--language", "en")
+    assert heard.stdout.startswith("0:0") and "Dashwood" in heard.stdout and "…" not in heard.stdout
+    assert heard.stderr == f"{show.clock(len(wave) / 16000)} d'audio entendues\n"
+    raw = subprocess.run(
+        [str(ROOT / "passerelle"), "--address", product.base_url, "--json", "live", "-", "--language", "en"],
+        input=speech.read_bytes()[44:],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    events = [json.loads(line) for line in raw.stdout.splitlines()]
+    texts = [line.split("  ", 1)[1] for line in heard.stdout.splitlines()]
+    assert "ready" in events[0] and events[-1]["summary"]["text"] == " ".join(texts)
+    not_audio = passerelle(product, "live", __file__, code=1)
+    assert "INVALID_AUDIO" in not_audio.stderr
 
 
 @pytest.mark.parametrize(
