@@ -113,9 +113,9 @@ def abandon(product: Product) -> None:
     with product.http() as http, http.stream("POST", "/v1/chat/completions", json=_STORY) as response:
         if response.status_code != 200:
             raise RuntimeError(response.read().decode())
-        for line in response.iter_lines():
-            if line.startswith("data: {"):
-                break
+        # L'itérateur doit vivre : abandonné, il fermerait la connexion.
+        lines = response.iter_lines()
+        next(line for line in lines if line.startswith("data: {"))
         wait_until(lambda: running(product, "qwen") == 1, 10, "un flux en cours")
     begin = time.monotonic()
     wait_until(lambda: running(product, "qwen") == 0, 30, "place rendue")
