@@ -35,7 +35,8 @@ SIGNALS = {
 """Texte d'une ligne de vLLM, avant que ses valeurs n'y entrent, et l'étape qu'elle ouvre (vLLM 0.26.0 et 0.32.0)."""
 
 _CONFIG = "VLLM_LOGGING_CONFIG_PATH"
-_LEVEL = "VLLM_CONFIGURE_LOGGING"
+_CONFIGURE = "VLLM_CONFIGURE_LOGGING"
+_END = b"\n"
 
 
 class SignalHandler(logging.Handler):
@@ -74,7 +75,7 @@ def told(on_phase: OnPhase, logging_config: Mapping[str, Any]) -> Iterator[None]
         on_phase: appelée d'un fil à part, à chaque changement d'étape.
         logging_config: configuration de journal que vLLM aurait prise, à la forme de `dictConfig`.
     """
-    if _CONFIG in os.environ or os.environ.get(_LEVEL, "1") == "0":
+    if _CONFIG in os.environ or os.environ.get(_CONFIGURE, "1") == "0":
         yield
         return
     with tempfile.TemporaryDirectory(prefix="passerelle-vllm-") as folder:
@@ -92,15 +93,17 @@ def told(on_phase: OnPhase, logging_config: Mapping[str, Any]) -> Iterator[None]
             yield
         finally:
             del os.environ[_CONFIG]
-            os.close(held)
+            # Un mot, et non la fermeture : un processus de vLLM né d'un fork tiendrait encore ce bout.
+            os.write(held, _END)
             listening.join()
+            os.close(held)
 
 
 def _listen(pipe: int, on_phase: OnPhase) -> None:
     last: LoadPhase | None = None
-    with os.fdopen(pipe, encoding="utf-8") as lines:
-        for line in lines:
-            phase = LoadPhase(line.strip())
+    with os.fdopen(pipe, "rb") as lines:
+        for line in iter(lines.readline, _END):
+            phase = LoadPhase(line.decode().strip())
             # Avec des graphes, le cache et les noyaux ne sont que le début de leur enregistrement.
             if last is LoadPhase.CAPTURING_GRAPHS and phase is LoadPhase.ALLOCATING_CACHE:
                 continue

@@ -86,3 +86,20 @@ def test_an_operator_keeps_their_own_logs(monkeypatch: pytest.MonkeyPatch, name:
     before = dict(os.environ)
     with told(lambda _phase: None, CONFIG):
         assert dict(os.environ) == before
+
+
+def test_a_process_that_outlives_the_load_holds_nothing_back() -> None:
+    with told(lambda _phase: None, CONFIG):
+        # Il hérite des deux bouts du tube, comme après un fork.
+        ends = [fd for fd in map(int, os.listdir("/proc/self/fd")) if _target(fd).endswith("/signals")]
+        assert len(ends) == 2
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=ends)
+    assert child.poll() is None
+    child.communicate(b"\n", timeout=60)
+
+
+def _target(descriptor: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except FileNotFoundError:
+        return ""
