@@ -4,3 +4,22 @@ import { afterEach } from "vitest";
 // Une machine chargée met parfois plus d'une seconde à rendre une page.
 configure({ asyncUtilTimeout: 10_000 });
 afterEach(cleanup);
+// Une machine chargée est lente, non fautive.
+configure({ asyncUtilTimeout: 10_000 });
+
+// jsdom ne met rien en page : aucune hauteur n'y change jamais.
+globalThis.ResizeObserver ??= class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+
+// jsdom ne sait lire un fichier que par FileReader.
+Blob.prototype.arrayBuffer ??= function (this: Blob) {
+  return new Promise<ArrayBuffer>((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as ArrayBuffer);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsArrayBuffer(this);
+  });
+};
