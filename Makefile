@@ -50,6 +50,7 @@ bench: python ## mesure (deux à trois heures) ; voir docs/mesures.md
 	.venv/bin/python -m bench.speech
 	.venv/bin/python -m bench.live
 	.venv/bin/python -m bench.faults
+	.venv/bin/python -m bench.dashboard
 
 rehearse: setup ## répète l'image dans une racine Debian neuve (root, debootstrap) : make rehearse DIR=/dossier/neuf
 	@deploy/rehearse.sh "$(DIR)"

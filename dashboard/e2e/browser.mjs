@@ -69,11 +69,24 @@ class Dashboard {
     this.page = page;
   }
 
-  /** Va à une page du menu, par son adresse. */
+  /** Les mêmes gestes dans un autre onglet. */
+  in(page) {
+    return new Dashboard(page);
+  }
+
+  /** Va à une page du menu, par son adresse, et attend son programme. */
   async open(path) {
-    await this.page.evaluate((place) => {
-      location.hash = place;
-    }, path);
+    await this.page.evaluate(
+      (place) =>
+        new Promise((resolve) => {
+          const before = location.hash;
+          addEventListener("hashchange", () => setTimeout(resolve), { once: true });
+          location.hash = place;
+          if (location.hash === before) resolve();
+        }),
+      path,
+    );
+    await this.gone("page-loading");
   }
 
   /** Échoue si axe trouve un défaut sérieux ou critique. */

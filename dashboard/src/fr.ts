@@ -69,8 +69,6 @@ export const T = {
   subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
   profile: (name: string) => `profil ${name}`,
   version: (number: string) => `version ${number}`,
-  connecting: "Connexion au serveur…",
-  disconnected: "Connexion au serveur perdue ; l'état affiché n'est plus à jour. Nouvel essai en cours…",
   menu: "Menu",
   trial: "Essayer",
   server: "Serveur",

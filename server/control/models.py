@@ -195,7 +195,7 @@ class Models:
     async def _tick(self) -> None:
         """Relit le disque et la machine, hors de la boucle."""
         models = list(self._models.values())
-
+        before = self._measured()
         idle = [model.spec for model in models if model.operation is None and not model.artifacts.complete]
 
         def read() -> tuple[MachineSample, list[Any], dict[str, str]]:
@@ -207,10 +207,14 @@ class Models:
         await self.gpus.refresh()
         self.processes = await self._supervisor.list()
         changed = [model.look(artifacts) for model, artifacts in zip(models, found, strict=True)]
-        if any(changed):
+        if any(changed) or before != self._measured():
             self.changes.notify()
         for model in models:
             try:
                 model.watch()
             except PasserelleError as error:
                 model.last_failure = Failure.of(error)
+
+    def _measured(self) -> tuple[Any, ...]:
+        """Ce qu'il faut montrer dès que cela change ; le processeur et la mémoire vive attendent la période."""
+        return self.gpus.readings, dict(self.gpus.stains), self.processes

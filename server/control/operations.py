@@ -129,10 +129,14 @@ class Changes:
         self._event.set()
         self._event = asyncio.Event()
 
-    async def wait(self, timeout: float | None = None) -> None:
-        """Attend le prochain changement, au plus `timeout` secondes."""
+    def mark(self) -> asyncio.Event:
+        """Le prochain changement ; pris avant de lire l'état, aucun n'est manqué pendant qu'on le montre."""
+        return self._event
+
+    async def wait(self, timeout: float | None = None, mark: asyncio.Event | None = None) -> None:
+        """Attend le changement de `mark`, sinon le prochain, au plus `timeout` secondes."""
         try:
             async with asyncio.timeout(timeout):
-                await self._event.wait()
+                await (mark or self._event).wait()
         except TimeoutError:
             pass

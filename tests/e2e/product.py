@@ -111,9 +111,14 @@ def running_product(
     cache_dir: Path | None = None,
     env: Mapping[str, str] | None = None,
     python: str = sys.executable,
+    port: int | None = None,
 ) -> Iterator[Product]:
-    """Produit en marche, arrêté en sortie ; vérifie que rien ne reste derrière lui."""
-    port = free_port()
+    """Produit en marche, arrêté en sortie ; vérifie que rien ne reste derrière lui.
+
+    Args:
+        port: port d'Envoy ; un port libre par défaut.
+    """
+    port = port or free_port()
     cache = cache_dir or folder / "cache"
     log = folder / "serve.log"
     run_base = Path("/tmp") if len(str(folder)) > 60 else folder

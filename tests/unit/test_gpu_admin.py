@@ -1,5 +1,6 @@
 """Ce que l'administration dit des GPU : état, baux, étrangers, salissures, verdict."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +128,13 @@ def test_an_order_out_of_bounds_names_its_field(changes: dict[str, Any], field: 
     with pytest.raises(InvalidRequest) as caught:
         to_order(admin_pb2.LoadModelRequest(model="a", **changes), limits)
     assert caught.value.metadata["field"] == field and caught.value.metadata["limit"]
+
+
+async def test_a_change_during_a_send_is_shown_at_once(bench: Bench) -> None:
+    watch: Any = service_of(bench).WatchStatus(admin_pb2.WatchStatusRequest(interval=Duration(seconds=60)), None)
+    assert (await anext(watch)).sequence == 1
+    # Le premier message n'est pas encore parti que l'état change : le suivant ne doit pas attendre la période.
+    bench.models.changes.notify()
+    async with asyncio.timeout(10):
+        assert (await anext(watch)).sequence == 2
+    await watch.aclose()

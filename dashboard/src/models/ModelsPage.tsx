@@ -1,14 +1,16 @@
 import { Box } from "@mui/material";
 import { MachinePanel } from "../machine/MachinePanel";
 import { useServer } from "../status/StatusProvider";
+import { StatusSkeleton } from "../status/StatusSkeleton";
 import { ModelGrid } from "./ModelGrid";
 
 /** L'accueil : les modèles, et la machine à côté quand l'écran est assez large. */
 export function ModelsPage() {
-  const models = useServer().status?.models ?? [];
+  const { status } = useServer();
+  if (!status) return <StatusSkeleton />;
   return (
     <Box sx={{ display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", xl: "minmax(0, 1fr) 340px" } }}>
-      <ModelGrid models={models} />
+      <ModelGrid models={status.models} />
       <MachinePanel />
     </Box>
   );

@@ -6,21 +6,25 @@ import { OutcomeBar } from "../models/OutcomeBar";
 import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
 import { Header } from "./Header";
+import { usePreload } from "./later";
 import { Navigation } from "./Navigation";
 import { Notice } from "./Notice";
+import { PageFrame } from "./PageFrame";
 import { PAGES } from "./pages";
 
 /** En-tête, menu, et la page que dit l'adresse. */
 export function Shell() {
-  const { status, link } = useServer();
+  const { status } = useServer();
   const [path] = useLocation();
   const page = PAGES.find((one) => one.path === path);
   useEffect(() => {
     document.title = page ? `${page.label} · ${T.title}` : T.title;
   }, [page]);
+  usePreload(PAGES, status !== undefined);
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />
+      <LinkAlert />
       <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: 2200, mx: "auto" }}>
         <Navigation />
         <Stack
@@ -28,12 +32,13 @@ export function Shell() {
           spacing={3}
           sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 } }}
         >
-          <LinkAlert link={link} />
           <Notice profile={status?.profileNotice} />
           <Switch>
             {PAGES.map(({ path: place, view: View }) => (
               <Route key={place} path={place}>
-                <View />
+                <PageFrame>
+                  <View />
+                </PageFrame>
               </Route>
             ))}
             <Route>

@@ -8,13 +8,8 @@ import {
   mdiServer,
 } from "@mdi/js";
 import type { ComponentType } from "react";
-import { ActivityPage } from "../activity/ActivityPage";
-import { AudioPage } from "../audio/AudioPage";
-import { ChatPage } from "../chat/ChatPage";
-import { EndpointsPage } from "../endpoints/EndpointsPage";
-import { LivePage } from "../live/LivePage";
-import { MachinePage } from "../machine/MachinePage";
 import { ModelsPage } from "../models/ModelsPage";
+import { later } from "./later";
 
 export interface Page {
   /** Chemin, après le dièse de l'adresse. */
@@ -22,17 +17,26 @@ export interface Page {
   label: string;
   icon: string;
   view: ComponentType;
+  /** Lit d'avance le programme de la page ; absent de l'accueil, qui vient avec le reste. */
+  preload?: () => void;
   /** Vrai pour une page d'« Essayer ». */
   trial?: boolean;
 }
 
+const machine = later(async () => (await import("../machine/MachinePage")).MachinePage);
+const chat = later(async () => (await import("../chat/ChatPage")).ChatPage);
+const audio = later(async () => (await import("../audio/AudioPage")).AudioPage);
+const live = later(async () => (await import("../live/LivePage")).LivePage);
+const endpoints = later(async () => (await import("../endpoints/EndpointsPage")).EndpointsPage);
+const activity = later(async () => (await import("../activity/ActivityPage")).ActivityPage);
+
 /** Les pages, dans l'ordre du menu ; la première est l'accueil. */
 export const PAGES: Page[] = [
   { path: "/", label: "Modèles", icon: mdiCubeOutline, view: ModelsPage },
-  { path: "/machine", label: "Machine", icon: mdiServer, view: MachinePage },
-  { path: "/essayer/conversation", label: "Conversation", icon: mdiChatOutline, view: ChatPage, trial: true },
-  { path: "/essayer/audio", label: "Fichier audio", icon: mdiAccountVoice, view: AudioPage, trial: true },
-  { path: "/essayer/micro", label: "Micro", icon: mdiMicrophoneOutline, view: LivePage, trial: true },
-  { path: "/acces", label: "Points d'accès", icon: mdiConnection, view: EndpointsPage },
-  { path: "/activite", label: "Activité", icon: mdiHistory, view: ActivityPage },
+  { path: "/machine", label: "Machine", icon: mdiServer, ...machine },
+  { path: "/essayer/conversation", label: "Conversation", icon: mdiChatOutline, ...chat, trial: true },
+  { path: "/essayer/audio", label: "Fichier audio", icon: mdiAccountVoice, ...audio, trial: true },
+  { path: "/essayer/micro", label: "Micro", icon: mdiMicrophoneOutline, ...live, trial: true },
+  { path: "/acces", label: "Points d'accès", icon: mdiConnection, ...endpoints },
+  { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];

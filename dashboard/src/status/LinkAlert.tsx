@@ -1,15 +1,87 @@
-import { Alert, LinearProgress } from "@mui/material";
-import { T } from "../fr";
-import type { Link } from "./useStatus";
+import { Alert, Box, Button, LinearProgress, Typography } from "@mui/material";
+import { useEffect, useState } from "react";
+import { Age } from "./Age";
+import { useServer } from "./StatusProvider";
+import { T } from "./texts";
 
-/** Dit que le serveur n'est pas, ou plus, joignable ; rien quand tout va bien. */
-export function LinkAlert({ link }: { link: Link }) {
-  if (link === "connected") return null;
+/** Une attente plus courte ne se dit pas : la page clignoterait à chaque retour sur l'onglet. */
+const PATIENCE_MS = 400;
+
+/** Dit que l'état n'est pas, ou plus, à jour, son âge et quoi faire ; rien quand tout va bien. */
+export function LinkAlert() {
+  const { link } = useServer();
+  const patient = useElapsed(link, PATIENCE_MS);
+  const shown = link === "lost" || (link !== "connected" && patient);
+  return (
+    <Box
+      role="status"
+      data-testid="link"
+      data-link={link}
+      sx={{ position: "sticky", top: { xs: 8, sm: 76 }, zIndex: "appBar", width: "100%", maxWidth: 2200, mx: "auto" }}
+    >
+      {shown && <Message />}
+    </Box>
+  );
+}
+
+function Message() {
+  const { status, link, receivedAt, retry } = useServer();
   const lost = link === "lost";
   return (
-    <Alert severity={lost ? "warning" : "info"} data-testid={`link-${link}`}>
-      {lost ? T.disconnected : T.connecting}
-      <LinearProgress color="inherit" aria-label={T.connecting} sx={{ mt: 1, borderRadius: 1 }} />
+    <Alert
+      role="presentation"
+      severity={lost ? "warning" : "info"}
+      data-testid={`link-${link}`}
+      sx={{
+        mx: { xs: 2, md: 3 },
+        mt: 1,
+        boxShadow: 3,
+        flexWrap: "wrap",
+        "& .MuiAlert-message": { flex: "1 1 0", minWidth: 220 },
+      }}
+      action={
+        lost && (
+          <Button color="inherit" size="small" onClick={retry} data-testid="link-retry">
+            {T.retry}
+          </Button>
+        )
+      }
+    >
+      {headline(lost, status !== undefined)} {receivedAt !== undefined && <Age since={receivedAt} />}
+      {lost && !status && (
+        <Box component="ul" sx={{ m: 0, mt: 0.5, pl: 2.5 }}>
+          {T.advice.map((advice) => (
+            <Typography key={advice} component="li" variant="body2">
+              {advice}
+            </Typography>
+          ))}
+        </Box>
+      )}
+      <LinearProgress
+        color="inherit"
+        aria-label={T.connecting}
+        sx={{
+          mt: 1,
+          borderRadius: 1,
+          opacity: 0.6,
+          "@media (prefers-reduced-motion: reduce)": { "& .MuiLinearProgress-bar": { animation: "none" } },
+        }}
+      />
     </Alert>
   );
+}
+
+function headline(lost: boolean, known: boolean): string {
+  if (lost) return known ? T.lost : T.unreachable;
+  return known ? T.resuming : T.connecting;
+}
+
+/** Vrai quand `value` n'a pas changé depuis `delay` millisecondes. */
+function useElapsed(value: string, delay: number): boolean {
+  const [settled, setSettled] = useState<string>();
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), delay);
+    return () => clearTimeout(timer);
+  }, [value, delay]);
+  return settled === value;
 }

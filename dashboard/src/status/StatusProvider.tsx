@@ -1,23 +1,34 @@
 import { createContext, type ReactNode, useContext, useMemo } from "react";
-import type { Status } from "../gen/passerelle/v1/admin_pb";
+import { History } from "./history";
 import { type PageConfig, useConfig } from "./useConfig";
-import { type Link, useStatus } from "./useStatus";
+import { useStatus, type Watched } from "./useStatus";
 
-export interface Server {
-  /** Dernier état reçu ; `undefined` avant le premier. */
-  status: Status | undefined;
-  link: Link;
+export interface Server extends Watched {
   /** Ce que le serveur de la page sait sans le plan de contrôle. */
   config: PageConfig | undefined;
+  /** Les dernières minutes des mesures ; elle grandit en place, à chaque nouvel état. */
+  history: History;
+  /** Rouvre le flux sans attendre. */
+  retry: () => void;
 }
 
-const Context = createContext<Server>({ status: undefined, link: "connecting", config: undefined });
+const Context = createContext<Server>({
+  status: undefined,
+  link: "connecting",
+  receivedAt: undefined,
+  config: undefined,
+  history: new History(),
+  retry: () => undefined,
+});
 
 /** Ouvre l'unique flux d'état de la page et le partage. */
 export function StatusProvider({ children }: { children: ReactNode }) {
   const config = useConfig();
-  const { status, link } = useStatus();
-  const server = useMemo(() => ({ status, link, config }), [status, link, config]);
+  const { status, link, receivedAt, history, retry } = useStatus();
+  const server = useMemo(
+    () => ({ status, link, receivedAt, config, history, retry }),
+    [status, link, receivedAt, config, history, retry],
+  );
   return <Context value={server}>{children}</Context>;
 }
 

@@ -27,6 +27,8 @@ export async function follow<T>({ open, onMessage, onLost, silence, wait, signal
     let watchdog = setTimeout(giveUp, silence);
     try {
       for await (const message of open(AbortSignal.any([signal, attempt.signal]))) {
+        // Un message déjà lu peut arriver après l'abandon.
+        if (signal.aborted) return;
         clearTimeout(watchdog);
         watchdog = setTimeout(giveUp, silence);
         failures = 0;

@@ -1,31 +1,60 @@
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { admin } from "../api/client";
 import type { Status } from "../gen/passerelle/v1/admin_pb";
 import { follow, pause } from "./follow";
+import { History } from "./history";
+import { samples } from "./samples";
+import { type Running, whileVisible } from "./visible";
 
-/** Le serveur parle au moins toutes les 2 s. */
-const SILENCE_MS = 10_000;
+/** Le serveur parle au moins toutes les 2 s : trois périodes sans un mot, et le flux est mort. */
+const SILENCE_MS = 6_000;
 
-export type Link = "connecting" | "connected" | "lost";
+/**
+ * Ce qu'il en est du flux : `connecting` avant le premier état, `connected`, `lost` quand il est tombé, `paused` quand
+ * la page s'est cachée, jusqu'au premier état d'après.
+ */
+export type Link = "connecting" | "connected" | "lost" | "paused";
 
-/** État du serveur, suivi en direct ; la connexion est reprise quand elle tombe. */
-export function useStatus(): { status: Status | undefined; link: Link } {
-  const [status, setStatus] = useState<Status>();
-  const [link, setLink] = useState<Link>("connecting");
+export interface Watched {
+  /** Dernier état reçu ; `undefined` avant le premier. */
+  status: Status | undefined;
+  link: Link;
+  /** Instant du dernier message, en millisecondes. */
+  receivedAt: number | undefined;
+}
+
+/** État du serveur, suivi en direct tant que la page se voit ; la connexion est reprise quand elle tombe. */
+export function useStatus(): Watched & { history: History; retry: () => void } {
+  const [watched, setWatched] = useState<Watched>({ status: undefined, link: "connecting", receivedAt: undefined });
+  const [history] = useState(() => new History());
+  const running = useRef<Running>(undefined);
   useEffect(() => {
-    const stop = new AbortController();
-    void follow({
-      open: (signal) => admin.watchStatus({}, { signal }),
-      onMessage: (message) => {
-        setLink("connected");
-        setStatus(message.status);
+    const become = (link: Link) => {
+      history.cut();
+      setWatched((last) => ({ ...last, link }));
+    };
+    running.current = whileVisible({
+      run: (signal) =>
+        void follow({
+          open: (attempt) => admin.watchStatus({}, { signal: attempt }),
+          onMessage: ({ status }) => {
+            const receivedAt = Date.now();
+            if (status) history.record(samples(status), receivedAt);
+            setWatched({ status, link: "connected", receivedAt });
+          },
+          onLost: () => become("lost"),
+          silence: SILENCE_MS,
+          wait: pause,
+          signal,
+        }),
+      // Sans aucun état encore, il n'y a rien dont dire l'âge.
+      onHidden: () => {
+        history.cut();
+        setWatched((last) => (last.status ? { ...last, link: "paused" } : last));
       },
-      onLost: () => setLink("lost"),
-      silence: SILENCE_MS,
-      wait: pause,
-      signal: stop.signal,
     });
-    return () => stop.abort();
-  }, []);
-  return { status, link };
+    return () => running.current?.stop();
+  }, [history]);
+  const retry = useCallback(() => running.current?.restart(), []);
+  return { ...watched, history, retry };
 }

@@ -71,8 +71,9 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         sequence = 0
         while True:
             sequence += 1
+            mark = self._models.changes.mark()
             yield admin_pb2.WatchStatusResponse(status=self._status(), sequence=sequence)
-            await self._models.changes.wait(interval)
+            await self._models.changes.wait(interval, mark)
 
     async def ListModels(self, request: admin_pb2.ListModelsRequest, _context: Any) -> admin_pb2.ListModelsResponse:
         """Page de modèles, dans l'ordre du profil."""

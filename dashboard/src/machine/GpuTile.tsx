@@ -1,0 +1,105 @@
+import { mdiAlertOutline } from "@mdi/js";
+import { Alert, Box, Card, Chip, Stack, Typography } from "@mui/material";
+import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import { Icon } from "../shell/Icon";
+import { gpuSeries } from "../status/samples";
+import { Metric } from "./Metric";
+import { StackBar } from "./StackBar";
+import { gpuParts } from "./stacks";
+import { T } from "./texts";
+import { celsius, memory, percentage, watts } from "./units";
+
+/** Un GPU : ce qui l'occupe, ce qui le tient, sa chaleur, ses courbes. */
+export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
+  const title = `gpu-title-${gpu.index}`;
+  const known = (value: number, format: (value: number) => string) => (value > 0 ? format(value) : T.unknown);
+  return (
+    <Card
+      component="article"
+      variant="outlined"
+      aria-labelledby={title}
+      data-testid={`gpu-${gpu.index}`}
+      sx={{ p: 2, display: "flex", flexDirection: "column", gap: 1.5, minWidth: 0 }}
+    >
+      <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
+        <Typography id={title} variant="h3" noWrap>
+          {T.gpu(gpu.index)}
+        </Typography>
+        <Typography variant="body2" color="textSecondary" noWrap title={gpu.name} sx={{ flexGrow: 1, minWidth: 0 }}>
+          {gpu.name}
+        </Typography>
+        <Holder gpu={gpu} />
+      </Stack>
+      {gpu.dirty && (
+        <Alert severity="warning" data-testid={`gpu-${gpu.index}-dirty`} sx={{ py: 0 }}>
+          {gpu.dirtyReason}
+        </Alert>
+      )}
+      <Box>
+        <Stack direction="row" spacing={1} sx={{ justifyContent: "space-between", mb: 0.5 }}>
+          <Typography variant="body2" color="textSecondary">
+            {T.memory}
+          </Typography>
+          <Typography
+            variant="body2"
+            noWrap
+            data-testid={`gpu-${gpu.index}-memory`}
+            sx={{ fontWeight: 650, fontVariantNumeric: "tabular-nums" }}
+          >
+            {T.of(memory(gpu.usedBytes), memory(gpu.totalBytes))}
+          </Typography>
+        </Stack>
+        <StackBar
+          parts={gpuParts(gpu)}
+          label={T.memory}
+          format={memory}
+          models={models}
+          named
+          testid={`gpu-${gpu.index}-stack`}
+        />
+      </Box>
+      <Box sx={{ display: "grid", gap: 1.5, gridTemplateColumns: "repeat(2, minmax(0, 1fr))", mt: "auto" }}>
+        <Metric
+          label={T.use}
+          value={percentage(gpu.utilizationPercent)}
+          testid={`gpu-${gpu.index}-use`}
+          series={gpuSeries(gpu, "use")}
+          format={percentage}
+          high={100}
+        />
+        <Metric
+          label={T.memory}
+          value={percentage((100 * gpu.usedBytes) / (gpu.totalBytes || 1))}
+          series={gpuSeries(gpu, "memory")}
+          format={memory}
+          high={gpu.totalBytes}
+        />
+        <Metric
+          label={T.temperature}
+          value={known(gpu.temperatureCelsius, celsius)}
+          testid={`gpu-${gpu.index}-temperature`}
+          series={gpuSeries(gpu, "temperature")}
+          format={celsius}
+          low={20}
+          high={100}
+        />
+        <Metric
+          label={T.power}
+          value={known(gpu.powerWatts, watts)}
+          testid={`gpu-${gpu.index}-power`}
+          series={gpuSeries(gpu, "power")}
+          format={watts}
+        />
+      </Box>
+    </Card>
+  );
+}
+
+function Holder({ gpu }: { gpu: Gpu }) {
+  if (gpu.dirty)
+    return (
+      <Chip size="small" color="warning" variant="outlined" icon={<Icon path={mdiAlertOutline} />} label={T.dirty} />
+    );
+  const held = gpu.leases.length;
+  return <Chip size="small" variant="outlined" label={held > 0 ? T.heldBy(held) : T.freeGpu} />;
+}

@@ -1,0 +1,14 @@
+/** Textes du suivi de l'état. */
+export const T = {
+  connecting: "Connexion au serveur…",
+  resuming: "Mise à jour de l'état…",
+  lost: "Connexion au serveur perdue. La page la reprend toute seule.",
+  unreachable: "Le serveur ne répond pas. La page réessaie toute seule.",
+  advice: [
+    "Vérifiez que Passerelle tourne sur le serveur\u00a0: «\u00a0./run_docker.sh\u00a0», «\u00a0make run\u00a0», ou son journal.",
+    "Vérifiez que cette adresse est la bonne, et que le réseau ou le VPN passe.",
+  ],
+  age: (time: string) => `État d'il y a ${time}.`,
+  retry: "Réessayer",
+  waiting: "En attente de l'état du serveur",
+} as const;
