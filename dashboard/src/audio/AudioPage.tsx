@@ -1,11 +1,19 @@
-import { Capability } from "../gen/passerelle/v1/admin_pb";
-import { useServer } from "../status/StatusProvider";
-import { AudioPanel } from "./AudioPanel";
+import { Alert, LinearProgress } from "@mui/material";
+import { lazy, Suspense } from "react";
+import { T } from "./texts";
+
+// Une page ouverte avant une mise à jour demande un morceau que le serveur n'a plus.
+const AudioDesk = lazy(() => import("./AudioDesk").catch(() => ({ default: Outdated })));
 
 /** Essayer la transcription et la diarisation d'un fichier. */
 export function AudioPage() {
-  const models = useServer().status?.models ?? [];
-  const has = (capability: Capability) => models.some((model) => model.capability === capability);
-  const [transcribes, diarizes] = [has(Capability.TRANSCRIBE), has(Capability.DIARIZE)];
-  return transcribes || diarizes ? <AudioPanel transcribes={transcribes} diarizes={diarizes} /> : null;
+  return (
+    <Suspense fallback={<LinearProgress aria-label={T.title} />}>
+      <AudioDesk />
+    </Suspense>
+  );
+}
+
+function Outdated() {
+  return <Alert severity="warning">{T.outdated}</Alert>;
 }

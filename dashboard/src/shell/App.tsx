@@ -1,5 +1,6 @@
 import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
+import { AudioProvider } from "../audio/job/AudioProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { Shell } from "./Shell";
 
@@ -8,7 +9,9 @@ export function App() {
   return (
     <StatusProvider>
       <Router hook={useHashLocation}>
-        <Shell />
+        <AudioProvider>
+          <Shell />
+        </AudioProvider>
       </Router>
     </StatusProvider>
   );
