@@ -54,7 +54,7 @@ export function TaskCard({ desk }: { desk: Desk }) {
                 px: 1,
                 py: 0.5,
                 border: 1,
-                borderRadius: 2,
+                borderRadius: 1,
                 borderColor: one === task ? "primary.main" : "divider",
               }}
             />

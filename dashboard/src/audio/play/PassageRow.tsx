@@ -35,7 +35,7 @@ export const PassageRow = memo(function PassageRow(props: Props) {
         py: 0.5,
         borderLeft: 4,
         borderColor: color,
-        borderRadius: 1,
+        borderRadius: "0 6px 6px 0",
         cursor: "pointer",
         // Une longue réunion a des centaines de lignes : le navigateur ne dessine que celles qu'on voit.
         contentVisibility: "auto",
@@ -66,7 +66,7 @@ export const PassageRow = memo(function PassageRow(props: Props) {
           color: "text.secondary",
           cursor: "pointer",
           borderRadius: 0.5,
-          "&:focus-visible": { outline: 2, outlineColor: "primary.main" },
+          "&:focus-visible": { outline: "2px solid", outlineColor: "primary.main" },
         }}
       >
         {clock(start)}
@@ -79,7 +79,7 @@ export const PassageRow = memo(function PassageRow(props: Props) {
         )}
         {text === undefined ? (
           <Box component="span" sx={{ color: "text.secondary", fontVariantNumeric: "tabular-nums" }}>
-            {T.until(clock(end))}
+            {T.lasting((end - start).toFixed(1).replace(".", ","))}
           </Box>
         ) : words && passage.words?.length ? (
           <Words words={passage.words} current={current} player={player} />
