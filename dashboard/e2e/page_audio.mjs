@@ -113,8 +113,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
       const audio = document.querySelector('[data-testid="audio-player"]');
       const cursor = document.querySelector('[data-testid="audio-cursor"]');
       if (audio.paused) return false;
-      window.before ??= { time: audio.currentTime, left: cursor.style.left };
-      return audio.currentTime > window.before.time && cursor.style.left !== window.before.left;
+      window.before ??= { time: audio.currentTime, place: cursor.style.transform };
+      return audio.currentTime > window.before.time && cursor.style.transform !== window.before.place;
     });
     await page.evaluate(() => {
       window.before = undefined;
