@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests import audio_files
@@ -68,6 +69,17 @@ def test_the_snippets_do_what_the_page_did(product: Product, seen: Path, languag
 def test_the_snippet_with_speakers_does_what_the_page_did(product: Product, seen: Path) -> None:
     page = _seen(seen, "speakers")
     assert _played(page, "grpc", seen) == page["result"]
+
+
+def test_a_two_hour_meeting_neither_freezes_nor_fills_the_page(product: Product, chromium: str, tmp_path: Path) -> None:
+    hours, minutes = tmp_path / "reunion.wav", tmp_path / "entretien.flac"
+    size = 2 * 3600 * 32000
+    with hours.open("wb") as file:
+        file.write(audio_files.wav(np.zeros(0, np.float32), size=size))
+        # Du silence, que le disque ne garde pas.
+        file.truncate(file.tell() + size)
+    minutes.write_bytes(audio_files.encoded(np.zeros(25 * 60 * 16000, np.float32), "flac", "flac"))
+    walk("page_audio_long.mjs", product, chromium, str(hours), str(minutes))
 
 
 def _seen(folder: Path, task: str) -> dict[str, Any]:

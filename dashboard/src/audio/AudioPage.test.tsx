@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { configure, screen, waitFor, within } from "@testing-library/react";
+import { configure, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
 import { AdminService, Capability, ModelState, OperationKind, StatusSchema } from "../gen/passerelle/v1/admin_pb";
@@ -210,6 +210,23 @@ test("on annule, et le refus du serveur se lit", async () => {
   await screen.findByTestId("audio-cancelled");
   expect(session.snapshot().job?.state).toBe("cancelled");
   expect(last().request.path).toBe("/api/audio/transcribe");
+});
+
+test("un fichier se dépose n'importe où dans la page, sauf pendant un travail", async () => {
+  const { person } = desk();
+  await screen.findByTestId("audio-run");
+  const drop = (name: string) => {
+    const dataTransfer = { types: ["Files"], files: [new File(["a"], name)] };
+    fireEvent.dragOver(window, { dataTransfer });
+    // Faux : la page a pris l'événement, que le navigateur ne suivra pas.
+    expect(fireEvent.drop(window, { dataTransfer })).toBe(false);
+  };
+  drop("premier.wav");
+  expect((await screen.findByTestId("audio-name")).textContent).toBe("premier.wav");
+  await person.click(screen.getByTestId("audio-run"));
+  await screen.findByTestId("audio-cancel");
+  drop("second.wav");
+  expect(screen.getByTestId("audio-name").textContent).toBe("premier.wav");
 });
 
 test("le chargement d'un modèle se suit", async () => {

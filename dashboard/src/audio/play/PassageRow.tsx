@@ -39,7 +39,7 @@ export const PassageRow = memo(function PassageRow(props: Props) {
       <div>
         {name && <strong>{name}</strong>}
         {text === undefined ? (
-          <small>{T.lasting((end - start).toFixed(1).replace(".", ","))}</small>
+          <small>{T.lasting(end - start)}</small>
         ) : words && passage.words?.length ? (
           <Words words={passage.words} current={current} player={player} />
         ) : (

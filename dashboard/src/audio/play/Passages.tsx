@@ -4,7 +4,7 @@ import type { Passage } from "../result/lanes";
 import { colorOf } from "./colors";
 import { PassageRow } from "./PassageRow";
 import type { Player } from "./Player";
-import { PASSAGES } from "./passageStyles";
+import { MANY, MANY_PASSAGES, PASSAGES } from "./passageStyles";
 import { currentOf, usePlayer } from "./usePlayer";
 
 interface Props {
@@ -55,7 +55,7 @@ export function Passages({ label, passages, speakers, nameOf, words, player }: P
       data-testid="audio-passages"
       onClick={click}
       onKeyDown={key}
-      sx={PASSAGES}
+      sx={passages.length > MANY ? MANY_PASSAGES : PASSAGES}
     >
       {passages.map((passage, index) => (
         <PassageRow

@@ -84,7 +84,7 @@ export function Timeline({ player, peaks, duration, lanes, nameOf, onRename }: P
                         height: "100%",
                         minWidth: "3px",
                         borderRadius: 1,
-                        backgroundColor: "text.primary",
+                        backgroundColor: "text.secondary",
                       },
                     }}
                   >

@@ -15,9 +15,6 @@ export const PASSAGES = {
     borderLeft: "4px solid transparent",
     borderRadius: "0 6px 6px 0",
     cursor: "pointer",
-    // Le navigateur ne dessine que les lignes qu'on voit.
-    contentVisibility: "auto",
-    containIntrinsicSize: "auto 32px",
   },
   "& li:hover": { bgcolor: "action.hover" },
   "& li[aria-current]": { bgcolor: "action.selected" },
@@ -41,4 +38,11 @@ export const PASSAGES = {
   "& li > div": { minWidth: 0, overflowWrap: "anywhere" },
   "& strong": { mr: 1 },
   "& small": { fontSize: "0.875rem", color: "text.secondary", fontVariantNumeric: "tabular-nums" },
+} as const;
+
+/** D'une longue liste, le navigateur ne dessine que les lignes qu'on voit ; une courte garde ses vraies hauteurs. */
+export const MANY = 200;
+export const MANY_PASSAGES = {
+  ...PASSAGES,
+  "& li": { ...PASSAGES["& li"], contentVisibility: "auto", containIntrinsicSize: "auto 32px" },
 } as const;
