@@ -5,7 +5,7 @@ const [base, chromium, hours, minutes] = process.argv.slice(2);
 const TURNS = 4000;
 const MAX_HEAP_MB = 150;
 
-await visit(base, chromium, async (dashboard) => {
+await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
   await dashboard.open("/essayer/audio");
   await dashboard.see("audio-run");
@@ -22,13 +22,21 @@ await visit(base, chromium, async (dashboard) => {
   check(/2 h 00 min/.test(await dashboard.text("audio-facts")), "la durée ne se voit pas");
 
   // Cet essai n'est pas celui du serveur : sa réponse est faite ici.
+  let reachable = false;
   await page.setRequestInterception(true);
   page.on("request", (request) => {
-    const asked = request.url().endsWith("/api/diarization/process");
-    if (asked) void request.respond({ status: 200, contentType: "text/event-stream", body: answer() });
-    else void request.continue();
+    if (!request.url().endsWith("/api/diarization/process")) void request.continue();
+    else if (!reachable) void request.abort("connectionreset");
+    else void request.respond({ status: 200, contentType: "text/event-stream", body: answer() });
   });
   await dashboard.press("audio-task-diarize");
+  await dashboard.press("audio-run");
+  const failure = await dashboard.text("audio-failure");
+  check(/La connexion s'est fermée/.test(failure), `la panne ne se dit pas : ${failure}`);
+  // Chromium note de lui-même la connexion rompue, et rien d'autre ne doit l'être.
+  check(complaints.length === 1 && /ERR_CONNECTION_RESET/.test(complaints[0]), `plaintes : ${complaints}`);
+  complaints.length = 0;
+  reachable = true;
   await dashboard.press("audio-run");
   await page.waitForFunction(
     (count) => document.querySelectorAll('[data-testid="audio-turn"]').length === count,

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ SECONDS = (6.5, 18.0)
 
 
 @pytest.fixture(scope="module")
-def seen(product: Product, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def seen(product: Product, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Dossier où une personne, devant la page, a déposé fichiers et extraits."""
     folder = tmp_path_factory.mktemp("audio")
     wave = audio_files.speech_of(audio_files.dialogue()[0])
@@ -32,7 +31,7 @@ def seen(product: Product, chromium: str, tmp_path_factory: pytest.TempPathFacto
     for model in ("canary", "pyannote"):
         product.ensure_ready(model)
     walk("page_audio.mjs", product, chromium, str(folder / PHRASE.name), str(folder / "dialogue.wav"), str(folder))
-    yield folder
+    return folder
 
 
 def test_what_is_left_or_cancelled_stops_on_the_server(product: Product, seen: Path) -> None:
@@ -106,6 +105,7 @@ def _played(page: dict[str, Any], language: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
     assert done.returncode == 0, text + done.stdout + done.stderr
     return _result_of(done.stdout) if language == "curl" else done.stdout.strip()

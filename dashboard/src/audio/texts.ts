@@ -45,7 +45,7 @@ export const T = {
   diarizer: "Modèle de diarisation",
   language: "Langue parlée",
   detect: "Détection automatique",
-  modelLanguage: "Celle du modèle par défaut",
+  modelLanguage: "Langue par défaut du modèle",
   translate: "Traduire en anglais",
   words: "Montrer chaque mot et son instant",
   punctuation: "Ponctuation et majuscules",

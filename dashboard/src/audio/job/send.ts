@@ -20,11 +20,13 @@ export const send: Send = (request, file, signal, on) => {
     const events = new EventReader();
     let read = 0;
     let sent = false;
+    let heard = false;
     let done = false;
 
     function take() {
       // Un refus est un objet JSON, non un flux.
       if (call.status !== 200) return;
+      heard = true;
       const text = call.responseText;
       for (const event of events.push(text.slice(read))) {
         if (event.type === "error") return finish(new Refusal(event.message));
@@ -56,8 +58,7 @@ export const send: Send = (request, file, signal, on) => {
       finish(call.status === 200 ? (done ? undefined : new Refusal(T.interrupted)) : refusalOf(call));
     };
     call.onerror = () => {
-      // Un refus peut arriver avant la fin de l'envoi, et la connexion se fermer avant qu'on le lise.
-      const heard = call.status === 200;
+      // Le code HTTP est alors effacé : ce qui était déjà passé dit seul où la connexion s'est rompue.
       finish(new Refusal(heard ? T.interrupted : sent ? messageOf(new TypeError()) : T.uploadBroken));
     };
     signal.addEventListener("abort", abort);
