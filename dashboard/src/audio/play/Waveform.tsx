@@ -80,14 +80,14 @@ export function Waveform({ player, peaks, duration }: Props) {
         height: peaks ? HEIGHT_PX : 20,
         borderRadius: 1,
         bgcolor: "action.hover",
-        color: "action.active",
+        color: "text.secondary",
         cursor: failed ? "default" : "pointer",
         touchAction: "pan-x pan-y",
         "& svg": { position: "absolute", inset: 0, width: "100%", height: "100%" },
         "&:focus-visible": { outline: "2px solid", outlineColor: "primary.main", outlineOffset: 2 },
       }}
     >
-      {peaks && drawing}
+      {peaks && <Box sx={{ opacity: 0.6 }}>{drawing}</Box>}
       <Box ref={played} sx={{ position: "absolute", inset: 0, color: "primary.main" }}>
         {drawing}
       </Box>

@@ -1,6 +1,6 @@
 import { Box, LinearProgress, Stack, Typography } from "@mui/material";
 import { bytes } from "../../format";
-import type { Job } from "../job/session";
+import type { Job } from "../job/job";
 import { STAGES, T } from "../texts";
 
 /** L'envoi, puis chaque étape que le serveur annonce. */
