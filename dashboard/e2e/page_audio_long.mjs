@@ -43,8 +43,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
     {},
     TURNS,
   );
-  await page.$eval(`[data-testid="audio-passage"]:nth-child(${TURNS - 10})`, (row) => row.click());
-  await page.waitForSelector(`[data-testid="audio-passage"]:nth-child(${TURNS - 10})[aria-current]`);
+  const row = `[data-testid="audio-passage"]:nth-child(${TURNS / 2})`;
+  await Promise.all([page.waitForSelector(`${row}[aria-current]`), page.$eval(row, (element) => element.click())]);
   await page.waitForFunction(() => !document.querySelector('[data-testid="audio-player"]').paused);
   await dashboard.press("audio-zoom-in");
   await dashboard.fits("une longue réunion");

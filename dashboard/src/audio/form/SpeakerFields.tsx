@@ -22,14 +22,13 @@ export function SpeakerFields({ desk: { session, state, task, diarizer, limits, 
       label={T[name]}
       value={options[name]}
       onChange={(event) => session.setOptions({ [name]: event.target.value.trim() } as Partial<Options>)}
-      error={problems[FIELDS[name]] !== undefined}
+      error={options[name] !== "" && problems[FIELDS[name]] !== undefined}
       slotProps={{ htmlInput: { inputMode: "numeric", "data-testid": `audio-${name}` } }}
     />
   );
   const shown = options.counting === "exact" ? (["exact"] as const) : (["min", "max"] as const);
-  const problem = Object.values(FIELDS)
-    .map((field) => problems[field])
-    .find(Boolean);
+  // Un champ encore vide attend : ce n'est pas une faute.
+  const problem = shown.map((name) => options[name] && problems[FIELDS[name]]).find(Boolean);
   return (
     <>
       {countings.length > 1 && (
