@@ -55,15 +55,6 @@ export const PHASES: Record<string, string> = {
   waking: "réveil",
 };
 
-/** Étapes d'un travail sur de l'audio ; une étape inconnue se montre telle quelle. */
-export const STAGES: Record<string, string> = {
-  decoding: "décodage",
-  recognition: "reconnaissance",
-  segmentation: "recherche des tours",
-  embeddings: "reconnaissance des voix",
-  merging: "fusion",
-};
-
 export const T = {
   title: "Passerelle",
   subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
@@ -102,23 +93,6 @@ export const T = {
   keyHelp: "Gardée dans cet onglet seulement.",
   keyNeeded: "Ce serveur en exige une ; elle reste dans cet onglet.",
   keyRefused: "Une clé n'a ni espace ni accent.",
-  audio: {
-    title: "Audio",
-    choose: "Choisir un fichier",
-    chosen: (name: string, size: string) => `${name} (${size})`,
-    none: "WAV, FLAC, MP3, OGG, WebM ou M4A. Le fichier ne quitte pas ce serveur.",
-    speakers: "Séparer les locuteurs",
-    transcribe: "Transcrire",
-    diarize: "Diariser",
-    cancelled: "Travail annulé.",
-    empty: "Aucune parole dans ce fichier.",
-    turns: "Tours de parole",
-    turn: (speaker: string, start: string, end: string) => `${speaker}, de ${start} à ${end}`,
-    speaking: (time: string) => `${time} de parole`,
-    language: (code: string) => `langue : ${code}`,
-    interrupted: "La réponse s'est interrompue ; réessayez.",
-    sending: "Envoi du fichier",
-  },
   errors: {
     cancelled: "L'appel a été annulé.",
     timeout: "Le serveur n'a pas répondu à temps ; réessayez.",

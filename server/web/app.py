@@ -67,10 +67,12 @@ def create_app(dist_dir: Path, config: Mapping[str, Any]) -> Starlette:
 
 def _protected(response: Response, *, cache: str = "no-cache", nonce: str = "") -> Response:
     allowed = f"'self' 'nonce-{nonce}'" if nonce else "'self'"
+    # La page écoute le fichier que la personne a choisi : une adresse blob: ne désigne que ce que la page a créé.
+    media = "media-src blob:; " if nonce else ""
     response.headers["cache-control"] = cache
     response.headers["content-security-policy"] = (
         f"default-src 'none'; script-src {allowed}; style-src {allowed}; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"connect-src 'self'; {media}base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     response.headers["x-content-type-options"] = "nosniff"
     response.headers["referrer-policy"] = "no-referrer"

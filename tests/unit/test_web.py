@@ -57,6 +57,8 @@ async def test_any_page_is_the_index_with_its_own_nonce(dist: Path, path: str) -
         nonce = policy.split("'nonce-")[1].split("'")[0]
         assert page.text.count(nonce) == 2 and NONCE not in page.text
         assert "unsafe" not in policy and "frame-ancestors 'none'" in policy and "default-src 'none'" in policy
+        # Un audio choisi s'écoute dans la page ; rien d'autre n'admet blob:, ni data:.
+        assert "; media-src blob:; " in policy and policy.count("blob:") == 1 and "data:" not in policy
         assert page.headers["x-content-type-options"] == "nosniff"
         assert page.headers["referrer-policy"] == "no-referrer"
         nonces.append(nonce)
@@ -74,6 +76,7 @@ async def test_hashed_files_are_kept_for_ever_and_compressed(dist: Path) -> None
     assert script.headers["content-type"].startswith("text/javascript")
     assert script.headers["x-content-type-options"] == "nosniff"
     assert again.status_code == 304
+    assert "media-src" not in script.headers["content-security-policy"]
     assert icon.headers["cache-control"] == "no-cache" and icon.headers["content-type"] == "image/svg+xml"
 
 

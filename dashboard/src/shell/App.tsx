@@ -1,5 +1,6 @@
 import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
+import { AudioProvider } from "../audio/job/AudioProvider";
 import { ChatProvider } from "../chat/ChatProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { Shell } from "./Shell";
@@ -8,11 +9,13 @@ import { Shell } from "./Shell";
 export function App() {
   return (
     <StatusProvider>
-      <ChatProvider>
-        <Router hook={useHashLocation}>
-          <Shell />
-        </Router>
-      </ChatProvider>
+      <Router hook={useHashLocation}>
+        <ChatProvider>
+          <AudioProvider>
+            <Shell />
+          </AudioProvider>
+        </ChatProvider>
+      </Router>
     </StatusProvider>
   );
 }

@@ -1,36 +1,50 @@
-// Les événements SSE de /api/audio/transcribe et /api/diarization/process, lus à mesure.
+// Les événements SSE de /api/audio/transcribe et /api/diarization/process, lus à mesure ; instants en secondes.
 
-/** Segment de texte ; instants en secondes. */
-export interface Segment {
-  index: number;
+/** Intervalle de temps. */
+export interface Span {
   start: number;
   end: number;
-  text: string;
-  speaker?: string;
 }
 
-/** Tour de parole ; instants en secondes. */
-export interface Turn {
+/** Mot, avec ses bornes. */
+export interface Word extends Span {
+  text: string;
+}
+
+/** Segment de texte. */
+export interface Segment extends Span {
+  index: number;
+  text: string;
+  speaker?: string;
+  words?: Word[];
+}
+
+/** Tour de parole. */
+export interface Turn extends Span {
   speaker: string;
-  start: number;
-  end: number;
 }
 
 /** Résultat d'une transcription ou d'une diarisation. */
 export interface AudioResult {
+  id: string;
   duration: number;
   language?: string;
+  language_probability?: number;
   text?: string;
   segments?: Segment[];
   turns?: Turn[];
+  exclusive_turns?: Turn[];
+  coverage?: { speech_without_words: Span[] };
 }
 
 /** Ce que le serveur dit pendant et après un travail. */
 export type AudioEvent =
   | { type: "progress"; stage: string; completed_ratio?: number }
   | { type: "segment"; segment: Segment }
-  | { type: "result"; result: AudioResult }
+  | { type: "result"; result: AudioResult; json: string }
   | { type: "error"; message: string };
+
+const RESULT = '{"type":"result","result":';
 
 /** Découpe un flux SSE reçu par morceaux quelconques en événements. */
 export class EventReader {
@@ -45,6 +59,11 @@ export class EventReader {
 }
 
 function parse(data: string): AudioEvent {
+  if (data.startsWith(RESULT)) {
+    // Le texte du serveur se garde : relire puis réécrire ses nombres les changerait (1.0 deviendrait 1).
+    const json = data.slice(RESULT.length, -1);
+    return { type: "result", result: JSON.parse(json) as AudioResult, json };
+  }
   const value = JSON.parse(data) as AudioEvent | { error: { message: string } };
   return "error" in value ? { type: "error", message: value.error.message } : value;
 }

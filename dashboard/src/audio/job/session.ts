@@ -1,0 +1,125 @@
+import { messageOf } from "../../api/errors";
+import type { Wave } from "../wave/read";
+import { after, type Job } from "./job";
+import { type AudioRequest, DEFAULTS, type Options, type Task } from "./request";
+import { Refusal, type Send } from "./send";
+
+/** Fichier choisi. */
+export interface Source {
+  file: File;
+  /** Adresse `blob:` de ce fichier, dans cette page seulement. */
+  url: string;
+  /** Secondes ; absente tant que le navigateur ne l'a pas lue, ou s'il ne sait pas. */
+  duration?: number;
+  wave: Wave;
+}
+
+export interface State {
+  source?: Source;
+  task: Task;
+  options: Options;
+  job?: Job;
+  /** Noms donnés aux locuteurs, à l'écran seulement. */
+  names: Record<string, string>;
+}
+
+/** De quoi la session a besoin du navigateur. */
+export interface Tools {
+  send: Send;
+  /** Durée d'un fichier, en secondes ; `undefined` si le navigateur ne sait pas le lire. */
+  durationOf: (url: string) => Promise<number | undefined>;
+  readWave: (file: File, duration: number | undefined, on: (wave: Wave) => void, signal: AbortSignal) => Promise<void>;
+  now: () => number;
+}
+
+/** Un fichier, ses réglages, son travail : au-dessus des pages, rien ne s'arrête quand on en change. */
+export class AudioSession {
+  private state: State = { task: "transcribe", options: DEFAULTS, names: {} };
+  private readonly listeners = new Set<() => void>();
+  private running: AbortController | undefined;
+  private reading: AbortController | undefined;
+
+  constructor(private readonly tools: Tools) {}
+
+  readonly subscribe = (listener: () => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  readonly snapshot = () => this.state;
+
+  readonly setTask = (task: Task) => this.set({ task });
+
+  readonly setOptions = (options: Partial<Options>) => this.set({ options: { ...this.state.options, ...options } });
+
+  readonly rename = (speaker: string, name: string) => this.set({ names: { ...this.state.names, [speaker]: name } });
+
+  /** Prend un fichier, lit sa durée puis son onde ; oublie le résultat du précédent. */
+  readonly choose = async (file: File) => {
+    this.forget();
+    const reading = new AbortController();
+    this.reading = reading;
+    const url = URL.createObjectURL(file);
+    this.set({ source: { file, url, wave: { state: "reading", ratio: 0 } } });
+    const duration = await this.tools.durationOf(url);
+    if (reading.signal.aborted) return;
+    this.patch({ ...(duration !== undefined && { duration }) });
+    await this.tools.readWave(file, duration, (wave) => this.patch({ wave }), reading.signal);
+  };
+
+  /** Oublie le fichier et son résultat ; arrête le travail en cours. */
+  readonly forget = () => {
+    this.reading?.abort();
+    this.running?.abort();
+    this.running = undefined;
+    if (this.state.source) URL.revokeObjectURL(this.state.source.url);
+    const { source: _source, job: _job, ...kept } = this.state;
+    this.replace({ ...kept, names: {} });
+  };
+
+  /** Lance un travail sur le fichier choisi. */
+  readonly start = async (request: AudioRequest) => {
+    const { source } = this.state;
+    if (!source || this.running) return;
+    const stop = new AbortController();
+    this.running = stop;
+    const began = this.tools.now();
+    const { size } = source.file;
+    this.set({ job: { request, state: "running", sent: 0, total: size, stages: [], segments: [] }, names: {} });
+    let end: Partial<Job> = { state: "done" };
+    try {
+      await this.tools.send(request, source.file, stop.signal, (step) => {
+        if (!stop.signal.aborted) this.change((job) => after(job, step));
+      });
+    } catch (error) {
+      end = stop.signal.aborted
+        ? { state: "cancelled" }
+        : { state: "failed", failure: error instanceof Refusal ? error.message : messageOf(error) };
+    }
+    // Le fichier a pu changer entre-temps : ce travail n'est alors plus celui qu'on montre.
+    if (this.running !== stop) return;
+    this.running = undefined;
+    this.change(() => ({ ...end, elapsed: (this.tools.now() - began) / 1000 }));
+  };
+
+  /** Arrête le travail : fermer la connexion l'arrête aussi sur le serveur. */
+  readonly cancel = () => this.running?.abort();
+
+  private change(how: (job: Job) => Partial<Job>) {
+    const { job } = this.state;
+    if (job) this.set({ job: { ...job, ...how(job) } });
+  }
+
+  private patch(source: Partial<Source>) {
+    if (this.state.source) this.set({ source: { ...this.state.source, ...source } });
+  }
+
+  private set(change: Partial<State>) {
+    this.replace({ ...this.state, ...change });
+  }
+
+  private replace(state: State) {
+    this.state = state;
+    for (const listener of this.listeners) listener();
+  }
+}

@@ -1,0 +1,63 @@
+import { Capability, type Limits, type Model, type ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
+import { useServer } from "../../status/StatusProvider";
+import { useAudio } from "./AudioProvider";
+import { fieldRefusals, fileRefusal } from "./limits";
+import { type AudioRequest, type Options, requestFor, type Task } from "./request";
+import { useCapabilities } from "./useCapabilities";
+
+/** Modèles d'une capacité, et celui qui servira. */
+export interface Choice {
+  models: Model[];
+  model: Model | undefined;
+  capabilities: ModelCapabilities | undefined;
+}
+
+/** Tout ce que la page montre : la session, ce que le serveur permet, et la requête qui en découle. */
+export function useDesk() {
+  const { session, state } = useAudio();
+  const models = useServer().status?.models;
+  const { known, failure } = useCapabilities();
+  const { source, options } = state;
+  const choice = (capability: Capability, wanted: string): Choice => {
+    const able = models?.filter((one) => one.capability === capability) ?? [];
+    const model = able.find(({ key }) => key === wanted) ?? able[0];
+    return { models: able, model, capabilities: known?.models.find(({ key }) => key === model?.key) };
+  };
+  const transcriber = choice(Capability.TRANSCRIBE, options.transcriber);
+  // Une transcription ne choisit pas son modèle de diarisation : c'est le premier du profil.
+  const diarizer = choice(Capability.DIARIZE, state.task === "speakers" ? "" : options.diarizer);
+  const tasks = tasksOf(transcriber, diarizer);
+  const task = tasks.includes(state.task) ? state.task : tasks[0];
+  const limits: Limits | undefined = known?.limits;
+  const request = task && requestOf(task, options, transcriber, diarizer);
+  const audio = limits?.audio;
+  return {
+    session,
+    state,
+    ready: models !== undefined,
+    failure,
+    tasks,
+    task,
+    transcriber,
+    diarizer,
+    limits: audio,
+    request,
+    fileProblem: source && audio && fileRefusal(source.file.size, source.duration, audio),
+    problems: request && audio ? fieldRefusals(request, audio) : {},
+  };
+}
+
+export type Desk = ReturnType<typeof useDesk>;
+
+function tasksOf(transcriber: Choice, diarizer: Choice): Task[] {
+  const tasks: Task[] = transcriber.model ? ["transcribe"] : [];
+  if (transcriber.model && diarizer.model) tasks.push("speakers");
+  if (diarizer.model) tasks.push("diarize");
+  return tasks;
+}
+
+function requestOf(task: Task, options: Options, transcriber: Choice, diarizer: Choice): AudioRequest | undefined {
+  const used = task === "diarize" ? diarizer : transcriber;
+  if (!used.capabilities || (task === "speakers" && !diarizer.capabilities)) return undefined;
+  return requestFor(task, options, used.capabilities, diarizer.capabilities ?? used.capabilities);
+}
