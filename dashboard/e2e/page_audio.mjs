@@ -1,48 +1,160 @@
-// Un fichier transcrit, diarisé, annulé, refusé : node e2e/page_audio.mjs <adresse> <chemin de Chromium> PHRASE DIALOGUE
+// Fichiers transcrits, diarisés, écoutés, annulés, refusés :
+// node e2e/page_audio.mjs <adresse> <chemin de Chromium> PHRASE DIALOGUE <dossier où déposer fichiers et extraits>
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { check, visit } from "./browser.mjs";
 
-const [base, chromium, phrase, dialogue] = process.argv.slice(2);
-
-await visit(base, chromium, async (dashboard) => {
-  const { page } = dashboard;
-  await dashboard.open("/essayer/audio");
-  await dashboard.see("audio-transcribe");
-  const choose = async (path) => (await page.$('[data-testid="audio-file"]')).uploadFile(path);
-
-  await choose(phrase);
-  await dashboard.press("audio-transcribe");
-  await dashboard.see("audio-end");
-  const text = await dashboard.text("audio-transcript");
-  check(/Dashwood/.test(text), `les mots manquent : ${text}`);
-
-  await choose(dialogue);
-  await dashboard.press("audio-diarize");
-  await dashboard.see("audio-progress");
-  await dashboard.see("audio-timeline");
-  const lanes = await dashboard.texts("audio-lane");
-  check(lanes.length === 2, `deux locuteurs attendus : ${lanes}`);
-
-  await dashboard.press("audio-diarize");
-  await dashboard.press("audio-cancel");
-  check(/annulé/.test(await dashboard.text("audio-failure")), "l'annulation ne se voit pas");
-
-  await dashboard.press("audio-separate");
-  await dashboard.press("audio-transcribe");
-  await dashboard.see("audio-end");
-  const spoken = await dashboard.text("audio-transcript");
-  check(/SPEAKER_00/.test(spoken) && /SPEAKER_01/.test(spoken), `les locuteurs manquent : ${spoken}`);
-});
+const [base, chromium, phrase, dialogue, out] = process.argv.slice(2);
+const WIDTHS = [360, 1024, 1920];
 
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
+  const session = await page.createCDPSession();
+  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: out });
   await dashboard.open("/essayer/audio");
-  await dashboard.see("audio-transcribe");
-  await (await page.$('[data-testid="audio-file"]')).uploadFile(process.argv[1]);
-  await dashboard.press("audio-transcribe");
+  await dashboard.see("audio-run");
+  check(await page.$eval('[data-testid="audio-run"]', (button) => button.disabled), "sans fichier, rien à lancer");
+
+  await choose(phrase);
+  check(/227 ko · 7 s/.test(await dashboard.text("audio-facts")), "taille et durée du fichier");
+  await dashboard.see("audio-wave");
+  await page.waitForSelector('[data-testid="audio-wave"][data-drawn="true"]');
+  await page.select('[data-testid="audio-language"]', "en");
+  await dashboard.press("audio-words");
+  await run("audio-run");
+  const spoken = (await shown("audio-passage")).join(" ");
+  check(/Dashwood/.test(spoken), `les mots manquent : ${spoken}`);
+  check(/anglais/.test(await dashboard.text("audio-end")), "la langue ne se voit pas");
+  await play('[data-testid="audio-word"]');
+  await keep("transcribe", phrase, (await shown("audio-word")).join(" "));
+  for (const extension of ["srt", "vtt", "txt", "json"]) await download(extension, "austen-0870");
+
+  // Une page que l'on quitte n'arrête pas son travail.
+  await choose(dialogue);
+  await dashboard.press("audio-task-diarize");
+  await dashboard.press("audio-run");
+  await dashboard.see("audio-progress");
+  await dashboard.open("/");
+  await dashboard.gone("audio-desk");
+  await dashboard.open("/essayer/audio");
+  await dashboard.see("audio-end");
+  const lanes = await dashboard.texts("audio-lane");
+  check(lanes.length === 2 && lanes.every((lane) => / %/.test(lane)), `deux locuteurs attendus : ${lanes}`);
+  await play('[data-testid="audio-lane"]:nth-child(2) [data-testid="audio-turn"]');
+  const heard = await page.$$eval('[data-testid="audio-turn"][aria-current]', (all) => all.length);
+  check(heard === 1, `un tour joué se voit, non ${heard}`);
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  const second = await page.$eval(
+    '[data-testid="audio-lane"]:nth-child(2) [data-testid="audio-turn"]:nth-child(2)',
+    focused,
+  );
+  check(second, "la flèche droite va au tour suivant");
+  await keep("diarize", dialogue, await turns());
+  await download("rttm", "dialogue");
+  await page.focus('[data-testid="audio-rename"]');
+  await page.keyboard.press("Enter");
+  await dashboard.see("audio-rename-field");
+  await page.keyboard.type("Diane");
+  await page.keyboard.press("Enter");
+  check((await shown("audio-speaker"))[0] === "Diane", "le nom donné ne se voit pas");
+  check(/Diane/.test((await shown("audio-passage")).join()), "le nom donné manque à la liste");
+
+  for (const width of WIDTHS) {
+    await page.setViewport({ width, height: 900 });
+    for (const value of ["dark", "light"]) {
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }]);
+      // Les couleurs changent en fondu.
+      await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+      await dashboard.accessible(`audio à ${width} px, ${value}`);
+    }
+    await dashboard.fits(`audio à ${width} px`);
+  }
+
+  await dashboard.press("audio-task-speakers");
+  await dashboard.press("audio-run");
+  await page.waitForFunction(
+    () => document.querySelectorAll('[data-testid="audio-progress"] [role="progressbar"]').length > 1,
+  );
+  await dashboard.press("audio-cancel");
+  await dashboard.see("audio-cancelled");
+  await run("audio-run");
+  const both = (await shown("audio-speaker")).sort();
+  check(both.join() === "SPEAKER_00,SPEAKER_01", `les locuteurs manquent : ${both}`);
+  await keep("speakers", dialogue, (await passages()).join("\n"));
+  await play('[data-testid="audio-passage"]:nth-child(2)');
+
+  await choose(process.argv[1]);
+  await dashboard.see("audio-unplayable");
+  await dashboard.see("audio-wave-note");
+  await dashboard.press("audio-task-transcribe");
+  await dashboard.press("audio-run");
   const failure = await dashboard.text("audio-failure");
   check(/n'est pas de l'audio/.test(failure), `le refus ne se voit pas : ${failure}`);
   // Chromium note de lui-même toute réponse 400.
+  check(complaints.length === 1 && /400/.test(complaints[0]), `plaintes : ${complaints}`);
   complaints.length = 0;
+
+  async function choose(path) {
+    await (await page.$('[data-testid="audio-file"]')).uploadFile(path);
+    await dashboard.see("audio-name");
+  }
+
+  async function run(button) {
+    await dashboard.press(button);
+    await dashboard.see("audio-progress");
+    await dashboard.see("audio-end");
+  }
+
+  /** Clique, et attend que le son avance et que le curseur le suive. */
+  async function play(target) {
+    await page.locator(target).click();
+    await page.waitForFunction(() => {
+      const audio = document.querySelector('[data-testid="audio-player"]');
+      const cursor = document.querySelector('[data-testid="audio-cursor"]');
+      if (audio.paused) return false;
+      window.before ??= { time: audio.currentTime, place: cursor.style.transform };
+      return audio.currentTime > window.before.time && cursor.style.transform !== window.before.place;
+    });
+    await page.evaluate(() => {
+      window.before = undefined;
+    });
+  }
+
+  /** Garde ce que la page montre, et sa requête en quatre langages. */
+  async function keep(task, file, result) {
+    const snippets = {};
+    for (const language of ["curl", "python", "node", "grpc"]) {
+      await dashboard.press(`audio-snippets-${language}`);
+      snippets[language] = await dashboard.text("snippet-code");
+    }
+    await writeFile(join(out, `page-${task}.json`), JSON.stringify({ file, result, snippets }));
+  }
+
+  async function download(extension, name) {
+    await dashboard.press(`audio-download-${extension}`);
+    const saved = `${name}.${extension}`;
+    while (!(await readdir(out)).includes(saved)) await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+
+  async function turns() {
+    const titles = await page.$$eval('[data-testid="audio-turn"]', (all) => all.map((turn) => turn.title));
+    return titles.join("\n");
+  }
+
+  async function passages() {
+    return page.$$eval('[data-testid="audio-passage"]', (all) =>
+      all.map((row) => [...row.lastElementChild.childNodes].map((node) => node.textContent).join(" ")),
+    );
+  }
+
+  function shown(name) {
+    return dashboard.texts(name);
+  }
 });
+
+function focused(element) {
+  return document.activeElement === element;
+}
 
 console.log("tout est bon");

@@ -1,11 +1,133 @@
-"""L'audio dans la page, dans un vrai Chromium, à travers Envoy."""
+"""L'audio dans la page, dans un vrai Chromium, à travers Envoy ; ses fichiers et ses extraits, contre le serveur."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 from tests import audio_files
-from tests.e2e.product import Product, wait_until
+from tests.e2e.product import ROOT, Product, wait_until
 from tests.e2e.test_dashboard import walk
 
+PHRASE = audio_files.DATA / "en" / "austen-0870.wav"
+SECONDS = (6.5, 18.0)
+"""Le passage du dialogue où deux voix se répondent."""
 
-def test_a_person_transcribes_diarizes_and_cancels(product: Product, chromium: str) -> None:
-    phrase = audio_files.DATA / "en" / "austen-0870.wav"
-    walk("page_audio.mjs", product, chromium, str(phrase), str(audio_files.dialogue()[0]))
+
+@pytest.fixture(scope="module")
+def seen(product: Product, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Dossier où une personne, devant la page, a déposé fichiers et extraits."""
+    folder = tmp_path_factory.mktemp("audio")
+    wave = audio_files.speech_of(audio_files.dialogue()[0])
+    start, end = (round(16000 * second) for second in SECONDS)
+    (folder / "dialogue.wav").write_bytes(audio_files.wav(wave[start:end]))
+    (folder / PHRASE.name).write_bytes(PHRASE.read_bytes())
+    for model in ("canary", "pyannote"):
+        product.ensure_ready(model)
+    walk("page_audio.mjs", product, chromium, str(folder / PHRASE.name), str(folder / "dialogue.wav"), str(folder))
+    yield folder
+
+
+def test_what_is_left_or_cancelled_stops_on_the_server(product: Product, seen: Path) -> None:
     wait_until(lambda: not list((product.run_dir / "spool").iterdir()), 20, "réserve vide")
+
+
+def test_a_downloaded_transcript_is_what_the_server_writes(product: Product, seen: Path) -> None:
+    asked = {"model": "canary", "language": "en", "response_format": "srt"}
+    assert (seen / "austen-0870.srt").read_bytes() == _post(product, "/api/audio/transcribe", PHRASE, asked)
+    assert (seen / "austen-0870.vtt").read_bytes().startswith(b"WEBVTT\n\n00:00:0")
+
+
+def test_the_text_and_the_json_are_the_servers_too(seen: Path) -> None:
+    body = json.loads((seen / "austen-0870.json").read_bytes())
+    assert (seen / "austen-0870.txt").read_text(encoding="utf-8") == body["text"] + "\n"
+    assert _seen(seen, "transcribe")["result"] == body["text"]
+
+
+def test_a_downloaded_rttm_is_what_the_server_writes(product: Product, seen: Path) -> None:
+    asked = {"model": "pyannote", "response_format": "rttm"}
+    answer = _post(product, "/api/diarization/process", seen / "dialogue.wav", asked).decode()
+    # Le nom du fichier y est l'identifiant de la requête.
+    assert _unnamed((seen / "dialogue.rttm").read_text(encoding="utf-8")) == _unnamed(answer)
+
+
+@pytest.mark.parametrize("language", ["curl", "python", "node", "grpc"])
+def test_the_snippets_do_what_the_page_did(product: Product, seen: Path, language: str) -> None:
+    page = _seen(seen, "transcribe")
+    assert _played(page, language, seen) == page["result"]
+    page = _seen(seen, "diarize")
+    assert sorted(_played(page, language, seen).splitlines()) == sorted(_turns_of(seen / "dialogue.rttm"))
+
+
+def test_the_snippet_with_speakers_does_what_the_page_did(product: Product, seen: Path) -> None:
+    page = _seen(seen, "speakers")
+    assert _played(page, "grpc", seen) == page["result"]
+
+
+def test_a_two_hour_meeting_neither_freezes_nor_fills_the_page(product: Product, chromium: str, tmp_path: Path) -> None:
+    hours, minutes = tmp_path / "reunion.wav", tmp_path / "entretien.flac"
+    size = 2 * 3600 * 32000
+    with hours.open("wb") as file:
+        file.write(audio_files.wav(np.zeros(0, np.float32), size=size))
+        # Du silence, que le disque ne garde pas.
+        file.truncate(file.tell() + size)
+    minutes.write_bytes(audio_files.encoded(np.zeros(25 * 60 * 16000, np.float32), "flac", "flac"))
+    walk("page_audio_long.mjs", product, chromium, str(hours), str(minutes))
+
+
+def _seen(folder: Path, task: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / f"page-{task}.json").read_bytes())
+    return found
+
+
+def _post(product: Product, path: str, file: Path, fields: dict[str, str]) -> bytes:
+    with product.http() as http, file.open("rb") as audio:
+        response = http.post(path, data=fields, files={"file": audio})
+    assert response.status_code == 200, response.text
+    return response.content
+
+
+def _played(page: dict[str, Any], language: str, folder: Path) -> str:
+    """Ce qu'affiche un extrait, lancé comme une personne le ferait dans le dossier du fichier."""
+    text = page["snippets"][language]
+    command = {"curl": ["bash", "-c", text], "node": ["node", "--input-type=module", "--eval", text]}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "gen" / "python")}
+    done = subprocess.run(
+        command.get(language, [sys.executable, "-c", text]),
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, text + done.stdout + done.stderr
+    return _result_of(done.stdout) if language == "curl" else done.stdout.strip()
+
+
+def _result_of(stream: str) -> str:
+    """Ce que dit le dernier événement d'une réponse SSE."""
+    events = [json.loads(block.removeprefix("data: ")) for block in stream.split("\n\n") if block.startswith("data: ")]
+    result = events[-1]["result"]
+    if "turns" in result:
+        return "\n".join(f"{turn['speaker']} {turn['start']} {turn['end']}" for turn in result["turns"])
+    return str(result["text"])
+
+
+def _turns_of(rttm: Path) -> list[str]:
+    """Tours d'un RTTM, comme les extraits les affichent."""
+    turns = []
+    for line in rttm.read_text(encoding="utf-8").splitlines():
+        _, _, _, start, length, _, _, speaker, *_ = line.split()
+        turns.append(f"{speaker} {round(float(start), 3)} {round(float(start) + float(length), 3)}")
+    return turns
+
+
+def _unnamed(rttm: str) -> str:
+    return re.sub(r"^SPEAKER \S+", "SPEAKER", rttm, flags=re.MULTILINE)

@@ -1,19 +1,36 @@
-import { Alert, LinearProgress } from "@mui/material";
-import { lazy, Suspense } from "react";
+import { Alert, Box, Stack } from "@mui/material";
+import { FileCard } from "./form/FileCard";
+import { TaskCard } from "./form/TaskCard";
+import { useDesk } from "./job/useDesk";
+import { RequestCard } from "./RequestCard";
+import { ResultCard } from "./result/ResultCard";
 import { T } from "./texts";
 
-// Une page ouverte avant une mise à jour demande un morceau que le serveur n'a plus.
-const AudioDesk = lazy(() => import("./AudioDesk").catch(() => ({ default: Outdated })));
-
-/** Essayer la transcription et la diarisation d'un fichier. */
+/** Essayer la transcription et la diarisation : un fichier, ce qu'on en demande, ce qui en sort, et la requête. */
 export function AudioPage() {
+  const desk = useDesk();
+  const { ready, task, failure, request } = desk;
+  const { source } = desk.state;
+  if (!ready) return null;
+  if (!task) return <Alert severity="info">{T.noModel}</Alert>;
   return (
-    <Suspense fallback={<LinearProgress aria-label={T.title} />}>
-      <AudioDesk />
-    </Suspense>
+    <Box
+      data-testid="audio-desk"
+      sx={{
+        display: "grid",
+        gap: 3,
+        gridTemplateColumns: { xs: "minmax(0, 1fr)", lg: "minmax(0, 5fr) minmax(0, 8fr)" },
+      }}
+    >
+      <Stack spacing={3} sx={{ minWidth: 0 }}>
+        {failure && <Alert severity="error">{failure}</Alert>}
+        <FileCard desk={desk} />
+        <TaskCard desk={desk} />
+      </Stack>
+      <Stack spacing={3} sx={{ minWidth: 0 }}>
+        {source && <ResultCard key={source.url} desk={desk} source={source} />}
+        {request && <RequestCard request={request} file={source?.file.name ?? "audio.wav"} />}
+      </Stack>
+    </Box>
   );
-}
-
-function Outdated() {
-  return <Alert severity="warning">{T.outdated}</Alert>;
 }

@@ -3,11 +3,11 @@ import type { Task } from "./job/request";
 
 /** Étapes d'un travail sur de l'audio ; une étape inconnue se montre telle quelle. */
 export const STAGES: Record<string, string> = {
-  decoding: "décodage",
-  recognition: "reconnaissance",
-  segmentation: "recherche des tours",
-  embeddings: "reconnaissance des voix",
-  merging: "fusion",
+  decoding: "Décodage",
+  recognition: "Reconnaissance",
+  segmentation: "Recherche des tours",
+  embeddings: "Reconnaissance des voix",
+  merging: "Fusion",
 };
 
 export const TASKS: Record<Task, { label: string; run: string; does: string }> = {
@@ -29,7 +29,6 @@ export function languageName(code: string): string {
 
 export const T = {
   title: "Fichier audio",
-  outdated: "Le tableau de bord a été mis à jour sur le serveur : rechargez la page.",
   noModel: "Ce serveur n'a ni modèle de transcription ni modèle de diarisation.",
   file: "Fichier",
   choose: "Choisir un fichier",
@@ -64,7 +63,7 @@ export const T = {
   willDownload: "Ses poids sont à télécharger : la demande échouera tant qu'ils manquent.",
   toModels: "Aller à la page Modèles",
   cancel: "Annuler",
-  sending: "envoi",
+  sending: "Envoi",
   sentOf: (sent: string, total: string) => `${sent} sur ${total}`,
   waiting: "Le serveur a tout reçu ; il attend le modèle.",
   cancelled: "Travail annulé.",
@@ -103,7 +102,7 @@ export const T = {
   speaking: (time: string, percent: number) => `${time} · ${percent} %`,
   turnCount: (count: number) => (count > 1 ? `${count} tours` : `${count} tour`),
   passage: (speaker: string, start: string, end: string) => `${speaker}, de ${start} à ${end}`,
-  until: (end: string) => `jusqu'à ${end}`,
+  lasting: (time: number) => (time < 0.1 ? "moins de 0,1 s" : `${time.toFixed(1).replace(".", ",")} s`),
   playFrom: (start: string) => `Lire depuis ${start}`,
   renaming: (speaker: string) => `Nom de ${speaker}`,
   rename: (speaker: string) => `Renommer ${speaker}`,

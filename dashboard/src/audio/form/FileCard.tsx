@@ -1,6 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { mdiFileMusicOutline, mdiTrayArrowUp } from "@mdi/js";
 import { Alert, Box, Button, Stack, Typography } from "@mui/material";
+import { useRef } from "react";
 import { bytes, seconds } from "../../format";
 import { Icon } from "../../shell/Icon";
 import type { Desk } from "../job/useDesk";
@@ -10,6 +11,7 @@ import { useDrop } from "./useDrop";
 
 /** Le fichier : choisi ou déposé, son nom, sa taille, sa durée, et pourquoi il serait refusé. */
 export function FileCard({ desk: { session, state, limits, fileProblem } }: { desk: Desk }) {
+  const input = useRef<HTMLInputElement>(null);
   const { source, job } = state;
   const busy = job?.state === "running";
   const over = useDrop(busy ? undefined : session.choose);
@@ -23,7 +25,7 @@ export function FileCard({ desk: { session, state, limits, fileProblem } }: { de
           borderStyle: "dashed",
           borderColor: over ? "primary.main" : "divider",
           bgcolor: over ? "action.hover" : "transparent",
-          borderRadius: 2,
+          borderRadius: 1,
           p: 2,
           transition: "border-color 150ms",
           "@media (prefers-reduced-motion: reduce)": { transition: "none" },
@@ -54,23 +56,28 @@ export function FileCard({ desk: { session, state, limits, fileProblem } }: { de
           </Box>
         </Stack>
         <Stack direction="row" spacing={1} useFlexGap sx={{ alignItems: "center", flexWrap: "wrap", mt: 2 }}>
-          <Button component="label" variant={source ? "outlined" : "contained"} disabled={busy}>
+          <Button
+            variant={source ? "outlined" : "contained"}
+            disabled={busy}
+            onClick={() => input.current?.click()}
+            data-testid="audio-choose"
+          >
             {source ? T.replace : T.choose}
-            <Box
-              component="input"
-              type="file"
-              accept="audio/*,video/webm,video/mp4"
-              data-testid="audio-file"
-              disabled={busy}
-              sx={{ position: "absolute", width: "1px", height: "1px", opacity: 0 }}
-              onChange={(event) => {
-                const [file] = event.currentTarget.files ?? [];
-                if (file) void session.choose(file);
-                // Choisir deux fois le même fichier doit le relire.
-                event.currentTarget.value = "";
-              }}
-            />
           </Button>
+          <input
+            ref={input}
+            type="file"
+            hidden
+            accept="audio/*,video/webm,video/mp4"
+            data-testid="audio-file"
+            disabled={busy}
+            onChange={({ currentTarget }) => {
+              const file = currentTarget.files?.[0];
+              if (file) void session.choose(file);
+              // Choisir deux fois le même fichier doit le relire.
+              currentTarget.value = "";
+            }}
+          />
           {source && (
             <Button color="inherit" disabled={busy} onClick={session.forget} data-testid="audio-remove">
               {T.remove}

@@ -1,10 +1,9 @@
 import { Alert, Box, Link, Stack, TextField, Typography } from "@mui/material";
 import { Link as RouteLink } from "wouter";
 import { ModelState } from "../../gen/passerelle/v1/admin_pb";
-import { OperationProgressBar } from "../../models/OperationProgressBar";
-import { StateChip } from "../../models/StateChip";
 import type { Choice, Desk } from "../job/useDesk";
 import { T } from "../texts";
+import { ModelChip, ModelOperation } from "./ModelState";
 
 const HINTS: Partial<Record<ModelState, string>> = {
   [ModelState.CACHED]: T.willLoad,
@@ -54,12 +53,10 @@ export function ModelLine({ choice: { models, model }, name, desk: { session, st
             </Typography>
           </Box>
         )}
-        <StateChip model={model} />
+        <ModelChip model={model} />
       </Stack>
       {operation ? (
-        <Box sx={{ mt: 1 }} data-testid={`audio-${name}-operation`}>
-          <OperationProgressBar operation={operation} />
-        </Box>
+        <ModelOperation operation={operation} />
       ) : lastError ? (
         <Alert severity="warning" sx={{ mt: 1 }}>
           {lastError.message}

@@ -10,6 +10,7 @@ import {
   Stack,
   Typography,
 } from "@mui/material";
+import { useId } from "react";
 import { Icon } from "../../shell/Icon";
 import type { Task } from "../job/request";
 import type { Desk } from "../job/useDesk";
@@ -22,14 +23,18 @@ import { TextFields } from "./TextFields";
 /** Ce que l'on demande, par quel modèle, avec quels réglages. */
 export function TaskCard({ desk }: { desk: Desk }) {
   const { session, state, tasks, task, request, fileProblem, problems, transcriber, diarizer } = desk;
+  const id = useId();
   const busy = state.job?.state === "running";
   const ready = state.source && request && !fileProblem && Object.keys(problems).length === 0;
   if (!task) return null;
   return (
     <Section title={T.options}>
       <FormControl>
-        <FormLabel sx={{ mb: 1 }}>{T.task}</FormLabel>
+        <FormLabel id={id} sx={{ mb: 1 }}>
+          {T.task}
+        </FormLabel>
         <RadioGroup
+          aria-labelledby={id}
           value={task}
           onChange={(_event, value) => session.setTask(value as Task)}
           sx={{ display: "grid", gap: 1 }}
@@ -54,7 +59,7 @@ export function TaskCard({ desk }: { desk: Desk }) {
                 px: 1,
                 py: 0.5,
                 border: 1,
-                borderRadius: 2,
+                borderRadius: 1,
                 borderColor: one === task ? "primary.main" : "divider",
               }}
             />

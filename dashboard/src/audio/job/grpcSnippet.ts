@@ -6,8 +6,9 @@ const SHOWS = {
   transcribe: "print(event.result.text)",
   speakers: "for segment in event.result.segments:\n                print(segment.speaker_label, segment.text)",
   diarize: `for turn in event.result.turns:
-                start, end = turn.start_offset.ToMilliseconds(), turn.end_offset.ToMilliseconds()
-                print(turn.speaker_label, start / 1000, end / 1000)`,
+                start = turn.start_offset.ToTimedelta().total_seconds()
+                end = turn.end_offset.ToTimedelta().total_seconds()
+                print(turn.speaker_label, round(start, 3), round(end, 3))`,
 };
 
 /** L'équivalent gRPC de la requête : un envoi par morceaux, la configuration d'abord. */

@@ -1,4 +1,3 @@
-import { Box } from "@mui/material";
 import { memo } from "react";
 import { clock, type Passage } from "../result/lanes";
 import { T } from "../texts";
@@ -18,75 +17,35 @@ interface Props {
   player: Player;
 }
 
-/** Un passage : son instant, qui est le bouton, son locuteur et son texte. */
+/** Un passage : son instant, qui est le bouton, son locuteur et son texte ; la liste porte les styles de toutes ses lignes. */
 export const PassageRow = memo(function PassageRow(props: Props) {
   const { passage, index, name, color, current, entry, onEntry, words, player } = props;
   const { start, end, text } = passage;
   return (
-    <Box
-      component="li"
+    <li
       data-start={start}
       aria-current={current || undefined}
       data-testid="audio-passage"
-      sx={{
-        display: "flex",
-        gap: 1.5,
-        px: 1,
-        py: 0.5,
-        borderLeft: 4,
-        borderColor: color,
-        borderRadius: 1,
-        cursor: "pointer",
-        // Une longue réunion a des centaines de lignes : le navigateur ne dessine que celles qu'on voit.
-        contentVisibility: "auto",
-        containIntrinsicSize: "auto 32px",
-        "&:hover": { bgcolor: "action.hover" },
-        "&[aria-current]": { bgcolor: "action.selected" },
-      }}
+      style={{ borderLeftColor: color }}
     >
-      <Box
-        component="button"
+      <button
         type="button"
-        data-start={start}
         tabIndex={entry ? 0 : -1}
         aria-label={T.playFrom(clock(start))}
         onFocus={() => onEntry(index)}
-        sx={{
-          flexShrink: 0,
-          alignSelf: "flex-start",
-          minWidth: 56,
-          p: 0,
-          border: 0,
-          background: "none",
-          font: "inherit",
-          fontSize: "0.8125rem",
-          lineHeight: 1.85,
-          textAlign: "left",
-          fontVariantNumeric: "tabular-nums",
-          color: "text.secondary",
-          cursor: "pointer",
-          borderRadius: 0.5,
-          "&:focus-visible": { outline: 2, outlineColor: "primary.main" },
-        }}
       >
         {clock(start)}
-      </Box>
-      <Box sx={{ minWidth: 0, overflowWrap: "anywhere" }}>
-        {name && (
-          <Box component="strong" sx={{ mr: 1 }}>
-            {name}
-          </Box>
-        )}
+      </button>
+      <div>
+        {name && <strong>{name}</strong>}
         {text === undefined ? (
-          <Box component="span" sx={{ color: "text.secondary", fontVariantNumeric: "tabular-nums" }}>
-            {T.until(clock(end))}
-          </Box>
+          <small>{T.lasting(end - start)}</small>
         ) : words && passage.words?.length ? (
           <Words words={passage.words} current={current} player={player} />
         ) : (
           text
         )}
-      </Box>
-    </Box>
+      </div>
+    </li>
   );
 });

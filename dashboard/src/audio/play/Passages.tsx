@@ -1,9 +1,10 @@
-import { Box, List } from "@mui/material";
+import { Box } from "@mui/material";
 import { type KeyboardEvent, type MouseEvent, useEffect, useRef, useState } from "react";
 import type { Passage } from "../result/lanes";
 import { colorOf } from "./colors";
 import { PassageRow } from "./PassageRow";
 import type { Player } from "./Player";
+import { MANY, MANY_PASSAGES, PASSAGES } from "./passageStyles";
 import { currentOf, usePlayer } from "./usePlayer";
 
 interface Props {
@@ -48,13 +49,13 @@ export function Passages({ label, passages, speakers, nameOf, words, player }: P
 
   return (
     <Box
-      component={List}
+      component="ul"
       ref={list}
       aria-label={label}
       data-testid="audio-passages"
       onClick={click}
       onKeyDown={key}
-      sx={{ position: "relative", maxHeight: { xs: 420, lg: 560 }, overflowY: "auto", py: 0, mx: -1 }}
+      sx={passages.length > MANY ? MANY_PASSAGES : PASSAGES}
     >
       {passages.map((passage, index) => (
         <PassageRow

@@ -36,7 +36,7 @@ export function Timeline({ player, peaks, duration, lanes, nameOf, onRename }: P
   useEffect(() => {
     const follow = () => {
       const ratio = Math.min(1, player.time / duration);
-      if (cursor.current) cursor.current.style.left = `${100 * ratio}%`;
+      if (cursor.current) cursor.current.style.transform = `translateX(${100 * ratio}%)`;
       const box = scroll.current;
       if (!box || zoom === 1 || !player.playing) return;
       const x = ratio * box.scrollWidth;
@@ -84,7 +84,7 @@ export function Timeline({ player, peaks, duration, lanes, nameOf, onRename }: P
                         height: "100%",
                         minWidth: "3px",
                         borderRadius: 1,
-                        backgroundColor: "text.primary",
+                        backgroundColor: "text.secondary",
                       },
                     }}
                   >
@@ -96,20 +96,17 @@ export function Timeline({ player, peaks, duration, lanes, nameOf, onRename }: P
               )}
             </Stack>
           )}
+          {/* Déplacé par transformation : des milliers de tours n'ont pas à être replacés à chaque image. */}
           <Box
-            ref={cursor}
             aria-hidden
-            data-testid="audio-cursor"
-            sx={{
-              position: "absolute",
-              top: 0,
-              bottom: 0,
-              width: "2px",
-              ml: "-1px",
-              bgcolor: "text.primary",
-              pointerEvents: "none",
-            }}
-          />
+            sx={{ position: "absolute", inset: "0 -2px 0 0", overflow: "hidden", pointerEvents: "none" }}
+          >
+            <Box
+              ref={cursor}
+              data-testid="audio-cursor"
+              sx={{ height: "100%", mr: "2px", borderLeft: 2, borderColor: "text.primary", willChange: "transform" }}
+            />
+          </Box>
         </Box>
       </Box>
     </Stack>

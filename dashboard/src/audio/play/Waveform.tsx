@@ -1,13 +1,15 @@
 import { Box } from "@mui/material";
-import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
+import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef } from "react";
 import { clock } from "../result/lanes";
 import { T } from "../texts";
 import type { Peaks } from "../wave/peaks";
-import { drawWave } from "./draw";
+import { barsOf } from "./bars";
 import type { Player } from "./Player";
 import { usePlayer } from "./usePlayer";
+import { useWidth } from "./useWidth";
 
 const STEP_S = 5;
+const HEIGHT_PX = 88;
 
 interface Props {
   player: Player;
@@ -20,24 +22,10 @@ interface Props {
 export function Waveform({ player, peaks, duration }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const played = useRef<HTMLDivElement>(null);
+  const width = useWidth(box);
+  const bars = useMemo(() => (peaks && width ? barsOf(peaks, width, HEIGHT_PX) : ""), [peaks, width]);
   const second = usePlayer(player, ({ time }) => Math.floor(time));
   const failed = usePlayer(player, ({ failed }) => failed);
-
-  useEffect(() => {
-    const canvases = [...(box.current?.querySelectorAll("canvas") ?? [])];
-    if (!peaks || !box.current) return;
-    const draw = () => {
-      for (const canvas of canvases) drawWave(canvas, peaks);
-    };
-    const sizes = new ResizeObserver(draw);
-    sizes.observe(box.current);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", draw);
-    return () => {
-      sizes.disconnect();
-      scheme.removeEventListener("change", draw);
-    };
-  }, [peaks]);
 
   useEffect(() => {
     const follow = () => {
@@ -64,6 +52,13 @@ export function Waveform({ player, peaks, duration }: Props) {
     else player.seek(Math.min(duration, target));
   }
 
+  const drawing = peaks ? (
+    <svg aria-hidden="true">
+      <path d={bars} stroke="currentColor" strokeWidth={2} />
+    </svg>
+  ) : (
+    <Box sx={{ height: "100%", borderRadius: 1, bgcolor: "currentColor", opacity: 0.4 }} />
+  );
   return (
     <Box
       ref={box}
@@ -76,28 +71,25 @@ export function Waveform({ player, peaks, duration }: Props) {
       aria-valuetext={T.at(clock(second), clock(duration))}
       aria-disabled={failed}
       data-testid="audio-wave"
-      data-drawn={peaks !== undefined}
+      data-drawn={bars !== ""}
       onPointerDown={point}
       onPointerMove={point}
       onKeyDown={key}
       sx={{
         position: "relative",
-        height: peaks ? 88 : 20,
+        height: peaks ? HEIGHT_PX : 20,
         borderRadius: 1,
         bgcolor: "action.hover",
+        color: "action.active",
         cursor: failed ? "default" : "pointer",
         touchAction: "pan-x pan-y",
-        "& canvas": { position: "absolute", inset: 0, width: "100%", height: "100%" },
-        "&:focus-visible": { outline: 2, outlineColor: "primary.main", outlineOffset: 2 },
+        "& svg": { position: "absolute", inset: 0, width: "100%", height: "100%" },
+        "&:focus-visible": { outline: "2px solid", outlineColor: "primary.main", outlineOffset: 2 },
       }}
     >
-      <Box component="canvas" aria-hidden sx={{ color: "text.secondary", opacity: 0.55 }} />
-      <Box ref={played} aria-hidden sx={{ position: "absolute", inset: 0 }}>
-        {peaks ? (
-          <Box component="canvas" sx={{ color: "primary.main" }} />
-        ) : (
-          <Box sx={{ height: "100%", borderRadius: 1, bgcolor: "primary.main", opacity: 0.35 }} />
-        )}
+      {peaks && drawing}
+      <Box ref={played} sx={{ position: "absolute", inset: 0, color: "primary.main" }}>
+        {drawing}
       </Box>
     </Box>
   );

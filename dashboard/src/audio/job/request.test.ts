@@ -1,0 +1,93 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { expect, test } from "vitest";
+import { AudioLimitsSchema } from "../../gen/passerelle/v1/admin_pb";
+import { fieldRefusals, fileRefusal } from "./limits";
+import { DEFAULTS, type Options, requestFor, type Task } from "./request";
+
+const WHISPER = { key: "canary", features: ["word_timestamps", "translate", "prompt"] };
+const PYANNOTE = { key: "pyannote", features: ["num_speakers", "min_speakers", "max_speakers"] };
+const LIMITS = create(AudioLimitsSchema, {
+  maxUploadBytes: 1_000_000,
+  maxDuration: durationFromMs(3_600_000),
+  maxSpeakers: 8,
+  maxPromptCharacters: 10,
+});
+
+function fields(task: Task, options: Partial<Options>, model = task === "diarize" ? PYANNOTE : WHISPER) {
+  return requestFor(task, { ...DEFAULTS, ...options }, model, PYANNOTE).fields;
+}
+
+test("sans réglage, seuls le modèle et le fil de l'eau partent", () => {
+  expect(fields("transcribe", {})).toEqual({ model: "canary", stream: "true" });
+  expect(fields("diarize", {})).toEqual({ model: "pyannote", stream: "true" });
+});
+
+test("chaque réglage est un champ du serveur", () => {
+  const all = {
+    language: "fr",
+    translate: true,
+    words: true,
+    prompt: " Noms ",
+    counting: "exact",
+    exact: "3",
+  } as const;
+  expect(fields("speakers", all)).toEqual({
+    model: "canary",
+    language: "fr",
+    task: "translate",
+    word_timestamps: "true",
+    prompt: "Noms",
+    diarize: "true",
+    num_speakers: "3",
+    stream: "true",
+  });
+  expect(fields("transcribe", all)).not.toHaveProperty("num_speakers");
+  expect(fields("diarize", { counting: "bounds", min: "2", max: "" })).toEqual({
+    model: "pyannote",
+    min_speakers: "2",
+    stream: "true",
+  });
+});
+
+test("une option que le modèle n'annonce pas ne part pas", () => {
+  const bare = { key: "nu", features: ["punctuation"] };
+  const all = { translate: true, words: true, prompt: "Noms", punctuation: false };
+  expect(fields("transcribe", all, bare)).toEqual({ model: "nu", punctuation: "false", stream: "true" });
+  expect(fields("transcribe", { punctuation: false })).not.toHaveProperty("punctuation");
+  expect(fields("diarize", { counting: "exact", exact: "3" }, bare)).not.toHaveProperty("num_speakers");
+});
+
+test("un fichier trop lourd, trop long ou vide est refusé avec sa limite", () => {
+  expect(fileRefusal(1_000_000, 3600, LIMITS)).toBeUndefined();
+  expect(fileRefusal(500, undefined, LIMITS)).toBeUndefined();
+  expect(fileRefusal(2_000_000, 1, LIMITS)).toBe(
+    "Fichier refusé : 2,0 Mo, plus que la limite de 1,0 Mo (max_upload_bytes).",
+  );
+  expect(fileRefusal(500, 7200, LIMITS)).toContain("plus que la limite de 1 h 00 min (max_duration)");
+  expect(fileRefusal(0, undefined, LIMITS)).toContain("vide");
+});
+
+test.each([
+  [{ counting: "exact", exact: "9" }, "num_speakers", "de 1 à 8", "9"],
+  [{ counting: "exact", exact: "" }, "num_speakers", "de 1 à 8", "rien"],
+  [{ counting: "bounds", min: "deux", max: "3" }, "min_speakers", "de 1 à 8", "deux"],
+  [{ counting: "bounds", min: "4", max: "3" }, "min_speakers", "max_speakers, 3", "4"],
+] as const)(
+  "un nombre de locuteurs refusé nomme le champ, la limite et la valeur : %o",
+  (options, field, limit, value) => {
+    const request = requestFor("diarize", { ...DEFAULTS, ...options }, PYANNOTE, PYANNOTE);
+    const found = fieldRefusals(request, LIMITS);
+    expect(Object.keys(found)).toEqual([field]);
+    expect(found[field]).toContain(field);
+    expect(found[field]).toContain(limit);
+    expect(found[field]).toContain(`(reçu : ${value})`);
+  },
+);
+
+test("un contexte trop long se compte en caractères, non en unités de 16 bits", () => {
+  const refusals = (prompt: string) =>
+    fieldRefusals(requestFor("transcribe", { ...DEFAULTS, prompt }, WHISPER, PYANNOTE), LIMITS);
+  expect(refusals("🎉".repeat(10))).toEqual({});
+  expect(refusals("🎉".repeat(11)).prompt).toBe("prompt : 10 caractères au plus (reçu : 11).");
+});
