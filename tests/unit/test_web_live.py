@@ -214,7 +214,11 @@ async def test_the_address_takes_no_parameter_and_explains_itself(page: Bridge) 
 
 
 async def test_its_own_limits_are_told(tmp_path: Path) -> None:
-    limits = {"max_web_sockets": 1, "max_web_socket_message_bytes": 1000, "web_socket_config_seconds": 0.2}
+    limits: dict[str, Any] = {
+        "max_web_sockets": 1,
+        "max_web_socket_message_bytes": 1000,
+        "web_socket_config_seconds": 0.2,
+    }
     async with bridge(tmp_path, **limits) as page:
         async with page.connect() as socket:
             events, code = await until_closed(socket)
