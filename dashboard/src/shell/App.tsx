@@ -1,6 +1,7 @@
 import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { AudioProvider } from "../audio/job/AudioProvider";
+import { LiveProvider } from "../live/session/LiveProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { Shell } from "./Shell";
 
@@ -10,7 +11,9 @@ export function App() {
     <StatusProvider>
       <Router hook={useHashLocation}>
         <AudioProvider>
-          <Shell />
+          <LiveProvider>
+            <Shell />
+          </LiveProvider>
         </AudioProvider>
       </Router>
     </StatusProvider>
