@@ -173,6 +173,20 @@ test("un serveur qui ne suit plus fait abandonner le flux, plutôt que de perdre
   expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.slow);
 });
 
+test("une fin qui tarde se laisse abandonner, et ce qui est écrit reste", async () => {
+  const bench = new Bench();
+  await started(bench);
+  bench.tell({ final: { index: 0, text: "Bonjour." } });
+  fireEvent.click(screen.getByTestId("live-stop"));
+  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  expect(screen.getByTestId("live-stop").textContent).toBe(T.abandon);
+  fireEvent.click(screen.getByTestId("live-stop"));
+  expect(bench.said).toEqual(["end", "close"]);
+  expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.abandoned);
+  expect(screen.getByTestId("live-finals").textContent).toContain("Bonjour.");
+  expect(bench.stopped).toBe(1);
+});
+
 test("un microphone refusé se dit, et rien ne s'ouvre", async () => {
   const bench = new Bench();
   bench.refusal = new MicrophoneProblem(T.problems.denied);

@@ -5,6 +5,7 @@ export const T = {
   noModel: "Ce serveur n'a pas de modèle de transcription.",
   start: "Parler",
   stop: "Arrêter",
+  abandon: "Ne pas attendre la fin",
   unavailable: "Micro indisponible ici",
   asking: "Autorisation attendue…",
   connecting: "Ouverture du flux…",
@@ -47,6 +48,7 @@ export const T = {
     unplugged:
       "Le microphone a été débranché, ou repris par le système : le flux est clos, ce qui précède est complet.",
     slow: "Le serveur ne suit plus : trop d'audio attend d'être envoyé. Le flux est abandonné.",
+    abandoned: "Le flux est abandonné : la fin de ce qui a été dit n'a pas été attendue.",
     unreachable: "Le flux n'a pas pu s'ouvrir ; vérifiez que le serveur tourne, puis réessayez.",
     lost: "La connexion s'est fermée avant la fin ; le texte affiché s'arrête là.",
     unexpected: "Le serveur a envoyé un message que cette page ne comprend pas ; rechargez-la.",

@@ -79,7 +79,7 @@ export class LiveSession {
           if (!run.socket) early.push(chunk);
           else if (!run.socket.send(chunk.pcm)) this.abandon(T.problems.slow);
         },
-        lost: () => mine() && void this.stop(T.problems.unplugged),
+        lost: () => mine() && this.state.phase !== "closing" && void this.stop(T.problems.unplugged),
       });
       if (!mine()) return void microphone.stop();
       run.microphone = microphone;
@@ -97,10 +97,14 @@ export class LiveSession {
     }
   };
 
-  /** Ferme le microphone ; le serveur rend encore ce qu'il a entendu. */
+  /** Ferme le microphone ; le serveur rend encore ce qu'il a entendu. Une seconde fois, n'attend plus rien de lui. */
   readonly stop = async (failure?: string): Promise<void> => {
     const run = this.run;
-    if (!run || this.state.phase === "closing") return;
+    if (!run) return;
+    if (this.state.phase === "closing") {
+      this.abandon(T.problems.abandoned);
+      return;
+    }
     if (!run.socket) {
       this.run = undefined;
       this.update({ phase: "idle" });

@@ -81,11 +81,10 @@ export function ControlCard({ studio }: { studio: Studio }) {
           color="error"
           size="large"
           startIcon={<Icon path={mdiStop} />}
-          disabled={phase === "closing"}
           onClick={() => void session.stop()}
           data-testid="live-stop"
         >
-          {T.stop}
+          {phase === "closing" ? T.abandon : T.stop}
         </Button>
       ) : (
         <Button
