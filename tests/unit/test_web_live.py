@@ -1,89 +1,29 @@
-"""Le pont de direct : WebSocket, clés, limites, retenue des deux côtés, fins de toute sorte."""
+"""Le WebSocket de direct : ses messages, ses refus, sa clé, l'origine de la page."""
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from passerelle.v1 import audio_pb2, transcribe_pb2
-from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.domain import Limits
-from server.errors import InvalidRequest, ShuttingDown
-from server.web.live_messages import event_text
-from server.web.main import WebSettings, serving
-from tests.fakes.live import FakeLive, Request, Response, ready, serving_live, summary
+from server.errors import InvalidRequest
+from server.web.live_messages import event_text, first_message
+from tests.fakes.live import Request, Response, summary
+from tests.live_bridge import Bridge, bridge, start, until_closed
 
-CONFIG: dict[str, Any] = {
-    "config": {"audio_format": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sample_rate_hertz": 48000}, "language": "fr"}
-}
 SECRET = "cle-tres-secrete"
-
-
-class Bridge:
-    """Le processus du tableau de bord, sur sa prise, devant un faux direct."""
-
-    def __init__(self, path: Path, fake: FakeLive) -> None:
-        self.path = path
-        self.fake = fake
-
-    def connect(self, **options: Any) -> Any:
-        """WebSocket ouvert ; `uri`, `origin` et les autres options sont celles de websockets."""
-        options = {"uri": "ws://page/ws/transcribe", "compression": None} | options
-        return unix_connect(str(self.path), **options)
-
-
-@asynccontextmanager
-async def bridge(folder: Path, *, keys: tuple[str, ...] = (), **changed: Any) -> AsyncIterator[Bridge]:
-    """Tout ce qu'il faut ; `changed` change les limites."""
-    path = folder / "page.sock"
-    settings = WebSettings(
-        socket_path=path,
-        dist_dir=folder,
-        config={},
-        stop_grace=2.0,
-        grpc_address=f"unix:{folder / 'grpc.sock'}",
-        limits=replace(Limits(), **changed),
-        allowed_origins=("https://ami.example",),
-    )
-    async with serving_live(folder / "grpc.sock", keys) as (fake, _):
-        async with serving(settings):
-            yield Bridge(path, fake)
 
 
 @pytest.fixture
 async def page(tmp_path: Path) -> AsyncIterator[Bridge]:
     async with bridge(tmp_path) as found:
         yield found
-
-
-async def start(socket: ClientConnection, **fields: Any) -> None:
-    await socket.send(json.dumps({"type": "config", "config": CONFIG} | fields))
-
-
-async def until_closed(socket: ClientConnection) -> tuple[list[dict[str, Any]], int]:
-    """Événements jusqu'à la fermeture, et son code."""
-    events: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
-        try:
-            while True:
-                events.append(json.loads(await socket.recv()))
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            return events, closed.rcvd.code
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_a_stream_is_told_as_it_comes_and_closed_with_its_summary(page: Bridge) -> None:
@@ -213,32 +153,6 @@ async def test_the_address_takes_no_parameter_and_explains_itself(page: Bridge) 
     assert plain.status_code == 426 and "WebSocket" in plain.json()["error"]["message"]
 
 
-async def test_its_own_limits_are_told(tmp_path: Path) -> None:
-    limits: dict[str, Any] = {
-        "max_web_sockets": 1,
-        "max_web_socket_message_bytes": 1000,
-        "web_socket_config_seconds": 0.2,
-    }
-    async with bridge(tmp_path, **limits) as page:
-        async with page.connect() as socket:
-            events, code = await until_closed(socket)
-        assert code == 4504 and events[0]["metadata"] == {"field": "config", "limit": "0.2", "value": "0.2"}
-        async with page.connect() as socket:
-            await start(socket)
-            assert json.loads(await socket.recv())["type"] == "ready"
-            async with page.connect() as other:
-                events, code = await until_closed(other)
-            assert code == 4429 and events[0]["reason"] == "QUEUE_FULL" and events[0]["retry_after"] == 5.0
-            await socket.send(bytes(1001))
-            events, code = await until_closed(socket)
-        assert code == 1009 and events[0]["metadata"] == {"field": "message", "limit": "1000", "value": "1001"}
-        await until(lambda: page.fake.cancelled == 1)
-        async with page.connect() as socket:
-            await start(socket)
-            await socket.send('{"type":"end"}')
-            assert (await until_closed(socket))[1] == 1000
-
-
 @pytest.mark.parametrize("said", ["{}", '{"type":"config"}', "non"])
 async def test_any_other_text_is_refused(page: Bridge, said: str) -> None:
     async with page.connect() as socket:
@@ -249,112 +163,7 @@ async def test_any_other_text_is_refused(page: Bridge, said: str) -> None:
     assert code == 4400 and events[0]["reason"] == "INVALID_REQUEST"
 
 
-@pytest.mark.parametrize("polite", [True, False])
-async def test_a_client_that_leaves_cancels_its_call_at_once(page: Bridge, polite: bool) -> None:
-    async with page.connect() as socket:
-        await start(socket)
-        await socket.recv()
-        await socket.send(bytes(100))
-        await until(lambda: page.fake.heard == 100)
-        if polite:
-            await socket.close()
-        else:
-            socket.transport.abort()
-        await until(lambda: page.fake.running == 0)
-    assert page.fake.cancelled == 1
-
-
-async def test_a_slow_engine_holds_the_client_back_and_loses_nothing(page: Bridge) -> None:
-    go = asyncio.Event()
-
-    async def slow(requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
-        await anext(requests)
-        yield ready()
-        await go.wait()
-        async for _ in requests:
-            pass
-        yield summary()
-
-    page.fake.script = slow
-    piece, pieces = bytes(100_000), 200
-    sent = 0
-
-    async def talk(socket: ClientConnection) -> None:
-        nonlocal sent
-        for _ in range(pieces):
-            await socket.send(piece)
-            sent += 1
-        await socket.send('{"type":"end"}')
-
-    async with page.connect() as socket:
-        await start(socket)
-        talking = asyncio.create_task(talk(socket))
-        seen = -1
-        while seen != sent:
-            seen = sent
-            await asyncio.sleep(0.3)
-        assert sent < 80, f"{sent} morceaux pris sans que le moteur lise"
-        go.set()
-        events, code = await until_closed(socket)
-        await talking
-    assert code == 1000 and page.fake.heard == pieces * len(piece)
-    assert events[-1]["type"] == "summary"
-
-
-async def test_a_client_that_does_not_read_holds_the_engine_back_then_loses_its_stream(tmp_path: Path) -> None:
-    told = 0
-
-    async def flood(requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
-        nonlocal told
-        await anext(requests)
-        for _ in range(2000):
-            yield summary("x" * 20_000)
-            told += 1
-
-    async with bridge(tmp_path, web_socket_stall_seconds=0.5) as page:
-        page.fake.script = flood
-        async with page.connect(max_queue=1) as socket:
-            await start(socket)
-            await until(lambda: page.fake.cancelled == 1)
-            assert 0 < told < 1000, f"{told} événements produits pour un client qui ne lit pas"
-            socket.transport.abort()
-
-
-async def test_a_stopping_server_gives_what_it_heard_then_says_why(tmp_path: Path) -> None:
-    async with bridge(tmp_path) as page:
-        talking, waiting = await page.connect(), await page.connect()
-        await start(talking)
-        await talking.recv()
-        await talking.send(bytes(100))
-        await until(lambda: page.fake.heard == 100)
-    events, code = await until_closed(talking)
-    assert [event["type"] for event in events] == ["summary", "error"] and events[0]["text"] == "100"
-    assert code == 1001 and events[1]["reason"] == ShuttingDown.reason and not page.fake.cancelled
-    events, code = await until_closed(waiting)
-    assert code == 1001 and events[0]["reason"] == ShuttingDown.reason
-
-
-async def test_a_server_that_dies_is_told_never_a_silence(tmp_path: Path) -> None:
-    path = tmp_path / "page.sock"
-    settings = WebSettings(path, tmp_path, {}, 2.0, f"unix:{tmp_path / 'grpc.sock'}")
-    async with serving(settings):
-        async with serving_live(tmp_path / "grpc.sock") as (fake, server):
-            page = Bridge(path, fake)
-            async with page.connect() as socket:
-                await start(socket)
-                await socket.recv()
-                await server.server.stop(0)
-                events, code = await until_closed(socket)
-            assert code == 4503 and events[-1]["reason"] == "WORKER_LOST"
-        async with page.connect() as socket:
-            await start(socket)
-            events, code = await until_closed(socket)
-        assert code == 4503 and events[0]["metadata"]["status"] == "UNAVAILABLE"
-
-
 def test_the_first_message_takes_the_two_spellings_of_proto3_json() -> None:
-    from server.web.live_messages import first_message
-
     text = json.dumps({"type": "config", "config": {"interimResults": False, "endpoint_silence": "0.4s"}})
     key, config = first_message(text)
     assert key == "" and config.interim_results is False and config.HasField("interim_results")
