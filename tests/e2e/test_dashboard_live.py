@@ -75,6 +75,7 @@ def test_each_process_that_stops_or_dies_is_told_to_the_client(keyed: Product) -
     for name, number, code, reason in (
         ("dashboard", signal.SIGTERM, 1001, "SHUTTING_DOWN"),
         ("front", signal.SIGKILL, 4503, "WORKER_LOST"),
+        ("worker", signal.SIGKILL, 4503, "WORKER_LOST"),
     ):
         wait_until(lambda: opens(keyed), 60, "WebSocket ouvert")
         with socket_of(keyed) as socket:
