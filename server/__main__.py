@@ -209,6 +209,9 @@ def _dashboard(config: Config, run_dir: Path) -> None:
             "api_key_required": bool(config.openai_keys),
         },
         stop_grace=config.stop_grace,
+        grpc_address=f"unix:{run_dir / 'envoy-local.sock'}",
+        limits=config.limits,
+        allowed_origins=config.allowed_origins,
     )
     asyncio.run(run(settings))
 

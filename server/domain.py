@@ -183,6 +183,13 @@ class Limits:
     max_prompt_characters: int = 4096
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0
+    max_web_sockets: int = 64
+    """WebSockets de direct ouverts à la fois."""
+    max_web_socket_message_bytes: int = 1024 * 1024
+    web_socket_config_seconds: float = 10.0
+    """Attente du premier message d'un WebSocket de direct."""
+    web_socket_stall_seconds: float = 30.0
+    """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""
 
 
 @dataclass(frozen=True, slots=True)

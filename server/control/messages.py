@@ -210,6 +210,8 @@ def to_limits(limits: domain.Limits) -> admin_pb2.Limits:
             utterance=duration(limits.utterance_seconds),
             min_utterance=duration(limits.min_utterance_seconds),
             max_utterance=duration(limits.max_utterance_seconds),
+            max_web_sockets=limits.max_web_sockets,
+            max_web_socket_message_bytes=limits.max_web_socket_message_bytes,
         ),
         max_json_body_bytes=limits.max_json_body_bytes,
         load_wait=duration(limits.load_wait_seconds),

@@ -1,9 +1,12 @@
-"""L'application Starlette qui sert la page ; ses données passent par gRPC-Web, directement à Envoy."""
+"""L'application Starlette qui sert la page ; ses données passent par gRPC-Web, directement à Envoy.
+
+Seul le microphone passe par elle (server/web/live.py) : gRPC-Web ne sait pas envoyer un flux.
+"""
 
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
 NONCE = "__CSP_NONCE__"
@@ -27,8 +30,8 @@ _MESSAGES = {
 }
 
 
-def create_app(dist_dir: Path, config: Mapping[str, Any]) -> Starlette:
-    """Application qui sert `dist_dir` (la page construite) et `config` sur `/config.json`.
+def create_app(dist_dir: Path, config: Mapping[str, Any], routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """Application qui sert `routes`, `config` sur `/config.json`, et `dist_dir` (la page construite) partout ailleurs.
 
     Les fichiers sont relus à chaque requête : une reconstruction se voit aussitôt.
     """
@@ -57,6 +60,7 @@ def create_app(dist_dir: Path, config: Mapping[str, Any]) -> Starlette:
 
     return Starlette(
         routes=[
+            *routes,
             Route("/config.json", send_config, methods=["GET"]),
             Route("/{path:path}", send_page, methods=["GET"]),
         ],

@@ -2,22 +2,30 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from server.domain import Limits
 from server.lifetime import Heart, watch_parent
 from server.web.app import create_app
+from server.web.live import LiveBridge
+from server.web.live_routes import live_routes
+from server.web.upstream import open_channel
 
-__all__ = ["WebSettings", "run"]
+__all__ = ["WebSettings", "run", "serving"]
 
 _BACKLOG = 2048
+_LIVE_GRACE_SECONDS = 5.0
+"""Secondes laissées aux flux de direct, à l'arrêt : le superviseur n'en laisse que dix à ce processus."""
+_PING_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,12 @@ class WebSettings:
     """Ce que rend `/config.json`."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
+    grpc_address: str
+    """Prise locale d'Envoy, où le direct du navigateur entre comme tout client : `unix:/chemin`."""
+    limits: Limits = field(default_factory=Limits)
+    """Limites en vigueur."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origines étrangères admises."""
 
 
 class _Server(uvicorn.Server):
@@ -59,27 +73,50 @@ async def run(settings: WebSettings) -> None:
 
     watch_parent(parent_gone)
     Heart().start()
-    server = _Server(
-        uvicorn.Config(
-            create_app(settings.dist_dir, settings.config),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            ws="none",
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=max(1, round(settings.stop_grace)),
-        )
-    )
-    with _listening(settings.socket_path) as listener:
-        serving = asyncio.create_task(server.serve([listener]))
+    async with serving(settings) as server:
         stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({server, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: WebSettings) -> AsyncIterator["asyncio.Task[None]"]:
+    """Sert dès l'entrée du bloc, par la tâche rendue ; la sortie finit les flux de direct, puis les requêtes.
+
+    Raises:
+        OSError: la prise ne peut pas être créée.
+    """
+    # Il consigne l'adresse entière de chaque WebSocket, et au besoin ses messages.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    limits = settings.limits
+    grace = min(settings.stop_grace, _LIVE_GRACE_SECONDS)
+    with open_channel(settings.grpc_address) as channel, _listening(settings.socket_path) as listener:
+        bridge = LiveBridge(channel, limits, settings.allowed_origins, grace)
+        server = _Server(
+            uvicorn.Config(
+                create_app(settings.dist_dir, settings.config, live_routes(bridge)),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ws="websockets-sansio",
+                # Le pont refuse avec ses mots un message trop long ; au double, la bibliothèque coupe sans rien lire.
+                ws_max_size=2 * limits.max_web_socket_message_bytes,
+                ws_ping_interval=_PING_SECONDS,
+                # Un flux retenu ne lit pas la réponse du client : son silence ne prouve rien.
+                ws_ping_timeout=None,
+                ws_per_message_deflate=False,
+                backlog=_BACKLOG,
+                timeout_graceful_shutdown=max(1, round(settings.stop_grace)),
+            )
+        )
+        task = asyncio.create_task(server.serve([listener]))
         try:
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            yield task
         finally:
-            stopping.cancel()
+            await bridge.aclose()
             server.should_exit = True
-            await serving
+            await task
 
 
 @contextlib.contextmanager
@@ -92,6 +129,8 @@ def _listening(path: Path) -> Iterator[socket.socket]:
             listener.bind(str(path))
         finally:
             os.umask(previous)
+        # Qui voit la prise peut s'y connecter : la demande attend qu'uvicorn la prenne.
+        listener.listen(_BACKLOG)
         try:
             yield listener
         finally:

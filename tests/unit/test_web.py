@@ -26,7 +26,7 @@ import asyncio, json, sys
 from pathlib import Path
 from server.web.main import WebSettings, run
 sock, dist, config = sys.argv[1:]
-asyncio.run(run(WebSettings(Path(sock), Path(dist), json.loads(config), 2.0)))
+asyncio.run(run(WebSettings(Path(sock), Path(dist), json.loads(config), 2.0, "unix:/nulle-part")))
 """
 
 

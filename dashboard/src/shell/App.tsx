@@ -2,6 +2,7 @@ import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { AudioProvider } from "../audio/job/AudioProvider";
 import { ChatProvider } from "../chat/ChatProvider";
+import { LiveProvider } from "../live/LiveProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { Shell } from "./Shell";
 
@@ -12,7 +13,9 @@ export function App() {
       <Router hook={useHashLocation}>
         <ChatProvider>
           <AudioProvider>
-            <Shell />
+            <LiveProvider>
+              <Shell />
+            </LiveProvider>
           </AudioProvider>
         </ChatProvider>
       </Router>

@@ -1,0 +1,216 @@
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import {
+  AdminService,
+  AudioLimitsSchema,
+  Capability,
+  GetCapabilitiesResponseSchema,
+  ModelState,
+  StatusSchema,
+} from "../gen/passerelle/v1/admin_pb";
+import { type StreamTranscribeConfig, StreamTranscribeResponseSchema } from "../gen/passerelle/v1/transcribe_pb";
+import { StatusProvider } from "../status/StatusProvider";
+import { show } from "../testing/render";
+import type { Listener } from "./capture/microphone";
+import { MicrophoneProblem } from "./capture/problems";
+import { LivePage } from "./LivePage";
+import { LiveProvider } from "./session/LiveProvider";
+import { LiveSession } from "./session/session";
+import type { SocketListener } from "./session/socket";
+import { T } from "./texts";
+
+const model = { key: "canary", displayName: "Canary", capability: Capability.TRANSCRIBE };
+
+/** Un navigateur et un serveur tenus à la main. */
+class Bench {
+  clock = 0;
+  listener!: Listener;
+  server!: SocketListener;
+  config!: StreamTranscribeConfig;
+  sent: number[] = [];
+  said: string[] = [];
+  stopped = 0;
+  refusal: Error | undefined;
+  accepts = true;
+
+  readonly session = new LiveSession({
+    microphone: async (_device, _rates, listener) => {
+      if (this.refusal) throw this.refusal;
+      this.listener = listener;
+      return {
+        rate: 48000,
+        stop: async () => {
+          this.stopped += 1;
+        },
+      };
+    },
+    socket: (config, listener) => {
+      this.config = config;
+      this.server = listener;
+      return {
+        send: (pcm) => {
+          this.sent.push(pcm.byteLength);
+          return this.accepts;
+        },
+        end: () => this.said.push("end"),
+        close: () => this.said.push("close"),
+      };
+    },
+    now: () => this.clock,
+  });
+
+  hear(size = 9600) {
+    act(() => this.listener.heard({ pcm: new ArrayBuffer(size), peak: 0.5 }));
+  }
+
+  tell(event: JsonValue) {
+    act(() => this.server.event(fromJson(StreamTranscribeResponseSchema, event)));
+  }
+}
+
+function open(bench: Bench, path = "/essayer/micro") {
+  return show(
+    <StatusProvider>
+      <LiveProvider session={bench.session}>
+        <LivePage />
+      </LiveProvider>
+    </StatusProvider>,
+    ({ service }) => {
+      service(AdminService, {
+        async *watchStatus(_request, { signal }) {
+          yield { status: create(StatusSchema, { models: [{ ...model, state: ModelState.READY }] }) };
+          await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        },
+        getCapabilities: () =>
+          create(GetCapabilitiesResponseSchema, {
+            models: [{ ...model, languages: ["fr", "en"], features: ["word_timestamps"] }],
+            limits: { audio: create(AudioLimitsSchema, { minSampleRateHertz: 8000, maxSampleRateHertz: 192000 }) },
+          }),
+      });
+    },
+    path,
+  );
+}
+
+async function ready(bench: Bench, path?: string) {
+  open(bench, path);
+  await waitFor(() => expect(screen.getByTestId<HTMLButtonElement>("live-start").disabled).toBe(false));
+}
+
+async function started(bench: Bench) {
+  await ready(bench);
+  fireEvent.change(screen.getByTestId("live-language"), { target: { value: "fr" } });
+  fireEvent.click(screen.getByTestId("live-start"));
+  await waitFor(() => expect(bench.session.snapshot().phase).toBe("connecting"));
+}
+
+beforeEach(() => {
+  vi.stubGlobal("fetch", () => Promise.resolve(new Response("{}")));
+  const mediaDevices = Object.assign(new EventTarget(), { getUserMedia: () => {}, enumerateDevices: async () => [] });
+  Object.defineProperty(navigator, "mediaDevices", { value: mediaDevices, configurable: true });
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  Reflect.deleteProperty(navigator, "mediaDevices");
+});
+
+test("le texte vient en gris, puis pour de bon, avec sa latence ; arrêter rend la fin", async () => {
+  const bench = new Bench();
+  await started(bench);
+  expect(bench.config.config).toMatchObject({ model: "canary", language: "fr", wordTimestamps: true });
+  bench.clock = 100;
+  bench.hear();
+  expect(bench.sent).toEqual([9600]);
+  bench.tell({ ready: { id: "r1", model: "canary" } });
+  expect(screen.getByTestId("live-phase").textContent).toBe(T.listening);
+  bench.tell({ partial: { text: "bonj" } });
+  expect(screen.getByTestId("live-partial").textContent).toBe("bonj");
+  bench.clock = 2900;
+  bench.tell({ final: { index: 0, text: "Bonjour.", start_offset: "1s", end_offset: "2s" } });
+  expect(screen.queryByTestId("live-partial")).toBeNull();
+  expect(screen.getByTestId("live-finals").textContent).toBe("0:01Bonjour.");
+  expect(screen.getByTestId("live-latency").textContent).toBe("0,9 s");
+  fireEvent.click(screen.getByTestId("live-stop"));
+  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  expect(bench.stopped).toBe(1);
+  bench.tell({ summary: { language: "fr", coverage: { covered_duration: "3s" } } });
+  act(() => bench.server.closed(undefined));
+  expect(bench.stopped).toBe(1);
+  expect(screen.getByTestId("live-downloads")).toBeTruthy();
+  expect(screen.getByTestId("live-language-found").textContent).toBe("français");
+  fireEvent.click(screen.getByTestId("live-clear"));
+  expect(screen.getByTestId("live-empty").textContent).toBe(T.hint);
+});
+
+test("un refus du serveur ferme le microphone et se lit", async () => {
+  const bench = new Bench();
+  await started(bench);
+  act(() => bench.server.closed("Cette clé n'est pas reconnue."));
+  expect(screen.getByTestId("live-failure").textContent).toBe("Cette clé n'est pas reconnue.");
+  expect(bench.stopped).toBe(1);
+  expect(screen.getByTestId("live-start")).toBeTruthy();
+});
+
+test("un microphone débranché clôt le flux, et ce qui précède est rendu", async () => {
+  const bench = new Bench();
+  await started(bench);
+  act(() => bench.listener.lost());
+  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  bench.tell({ final: { index: 0, text: "Au revoir." } });
+  act(() => bench.server.closed(undefined));
+  expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.unplugged);
+  expect(screen.getByTestId("live-finals").textContent).toContain("Au revoir.");
+});
+
+test("un serveur qui ne suit plus fait abandonner le flux, plutôt que de perdre du son en silence", async () => {
+  const bench = new Bench();
+  await started(bench);
+  bench.accepts = false;
+  bench.hear();
+  expect(bench.said).toEqual(["close"]);
+  expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.slow);
+});
+
+test("une fin qui tarde se laisse abandonner, et ce qui est écrit reste", async () => {
+  const bench = new Bench();
+  await started(bench);
+  bench.tell({ final: { index: 0, text: "Bonjour." } });
+  fireEvent.click(screen.getByTestId("live-stop"));
+  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  expect(screen.getByTestId("live-stop").textContent).toBe(T.abandon);
+  fireEvent.click(screen.getByTestId("live-stop"));
+  expect(bench.said).toEqual(["end", "close"]);
+  expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.abandoned);
+  expect(screen.getByTestId("live-finals").textContent).toContain("Bonjour.");
+  expect(bench.stopped).toBe(1);
+});
+
+test("un microphone refusé se dit, et rien ne s'ouvre", async () => {
+  const bench = new Bench();
+  bench.refusal = new MicrophoneProblem(T.problems.denied);
+  await ready(bench);
+  fireEvent.click(screen.getByTestId("live-start"));
+  await waitFor(() => expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.denied));
+  expect(bench.server).toBeUndefined();
+});
+
+test("en HTTP simple, le bouton le dit et nomme le remède", async () => {
+  Reflect.deleteProperty(navigator, "mediaDevices");
+  open(new Bench());
+  const advice = await screen.findByTestId("live-insecure");
+  expect(advice.textContent).toContain("docs/tls.md");
+  expect(screen.getByTestId<HTMLButtonElement>("live-start").disabled).toBe(true);
+  expect(screen.getByTestId("live-start").textContent).toBe(T.unavailable);
+});
+
+test("sur une autre page, un bandeau rappelle le microphone ouvert et peut le fermer", async () => {
+  const bench = new Bench();
+  await ready(bench, "/machine");
+  expect(screen.queryByTestId("live-badge")).toBeNull();
+  fireEvent.click(screen.getByTestId("live-start"));
+  fireEvent.click(await screen.findByTestId("live-badge-stop"));
+  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  expect(screen.queryByTestId("live-badge")).toBeNull();
+});

@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { T } from "../texts";
+import { canListen, problemOf } from "./problems";
+
+test("chaque refus du navigateur a son message", () => {
+  const told = (name: string) => problemOf(new DOMException("", name)).message;
+  expect(told("NotAllowedError")).toBe(T.problems.denied);
+  expect(told("NotFoundError")).toBe(T.problems.none);
+  expect(told("NotReadableError")).toBe(T.problems.busy);
+  expect(told("EncodingError")).toContain("EncodingError");
+});
+
+test("sans mediaDevices, comme en HTTP simple, aucun microphone ne s'ouvre", () => {
+  expect(canListen()).toBe(false);
+});

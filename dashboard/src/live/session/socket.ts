@@ -1,0 +1,82 @@
+// Le WebSocket de direct : ses messages sont ceux du contrat (docs/audio.md).
+import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
+import {
+  type StreamTranscribeConfig,
+  StreamTranscribeConfigSchema,
+  type StreamTranscribeResponse,
+  StreamTranscribeResponseSchema,
+} from "../../gen/passerelle/v1/transcribe_pb";
+import { T } from "../texts";
+
+/** Ce que le flux rend. */
+export interface SocketListener {
+  event(event: StreamTranscribeResponse): void;
+  /** Fermé ; `failure` dit pourquoi, s'il ne s'est pas fini de lui-même. */
+  closed(failure: string | undefined): void;
+}
+
+/** Flux ouvert, ou en train de s'ouvrir. */
+export interface LiveSocket {
+  /** Envoie du son, mis de côté tant que le flux s'ouvre ; faux s'il y en a trop d'avance. */
+  send(pcm: ArrayBuffer): boolean;
+  /** Dit que le son est fini. */
+  end(): void;
+  /** Abandonne. */
+  close(): void;
+}
+
+/** Son en attente d'envoi, en octets : une minute et demie à 48 kHz. */
+const MAX_WAITING = 8 * 1024 * 1024;
+
+/** Ouvre un flux vers le serveur de la page ; la clé part dans le premier message, jamais dans l'adresse. */
+export function openSocket(config: StreamTranscribeConfig, key: string, listener: SocketListener): LiveSocket {
+  const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/transcribe`);
+  socket.binaryType = "arraybuffer";
+  const early: (ArrayBuffer | string)[] = [];
+  let [opened, finished] = [false, false];
+  let failure: string | undefined;
+  socket.onopen = () => {
+    opened = true;
+    socket.send(JSON.stringify({ type: "config", ...(key && { api_key: key }), config: jsonOf(config) }));
+    for (const message of early.splice(0)) socket.send(message);
+  };
+  socket.onmessage = ({ data }: MessageEvent<string>) => {
+    try {
+      const { type, ...fields } = JSON.parse(data) as JsonObject & { type: string };
+      if (type === "error") {
+        failure = String(fields.message);
+        return;
+      }
+      const event = fromJson(StreamTranscribeResponseSchema, { [type]: fields }, { ignoreUnknownFields: true });
+      finished ||= event.event.case === "summary";
+      listener.event(event);
+    } catch {
+      failure ??= T.problems.unexpected;
+      socket.close();
+    }
+  };
+  socket.onclose = () => {
+    const broken = opened ? T.problems.lost : T.problems.unreachable;
+    listener.closed(failure ?? (finished ? undefined : broken));
+  };
+  let waiting = 0;
+  const pass = (message: ArrayBuffer | string) => {
+    if (opened) socket.send(message);
+    else early.push(message);
+  };
+  return {
+    send(pcm) {
+      waiting = opened ? socket.bufferedAmount : waiting + pcm.byteLength;
+      if (waiting > MAX_WAITING) return false;
+      pass(pcm);
+      return true;
+    },
+    end: () => pass(JSON.stringify({ type: "end" })),
+    close: () => socket.close(),
+  };
+}
+
+/** La configuration, telle qu'elle voyage. */
+export function jsonOf(config: StreamTranscribeConfig): JsonObject {
+  return toJson(StreamTranscribeConfigSchema, config, { useProtoFieldName: true }) as JsonObject;
+}

@@ -1,0 +1,33 @@
+import { Alert, Button, Typography } from "@mui/material";
+import { Section } from "../../audio/form/Section";
+import { T } from "../texts";
+import type { Studio } from "../useStudio";
+import { Downloads } from "./Downloads";
+import { Facts } from "./Facts";
+import { Lines } from "./Lines";
+
+/** Le texte, à mesure qu'il vient, et ce qu'on en emporte. */
+export function TranscriptCard({ studio: { session, state, busy } }: { studio: Studio }) {
+  const { phase, transcript } = state;
+  const { finals, partial, unheard } = transcript;
+  const empty = finals.length === 0 && !partial;
+  const clear = !busy && !empty && (
+    <Button size="small" color="inherit" onClick={session.clear} data-testid="live-clear">
+      {T.clear}
+    </Button>
+  );
+  return (
+    <Section title={T.transcript} side={clear}>
+      {empty ? (
+        <Typography color="textSecondary" data-testid="live-empty" sx={{ py: 3 }}>
+          {phase === "listening" ? T.waitingWords : phase === "done" && !state.failure ? T.nothing : T.hint}
+        </Typography>
+      ) : (
+        <Lines finals={finals} partial={partial} />
+      )}
+      <Facts state={state} />
+      {unheard > 0 && <Alert severity="info">{T.unheard(unheard)}</Alert>}
+      {!busy && finals.length > 0 && <Downloads transcript={transcript} />}
+    </Section>
+  );
+}

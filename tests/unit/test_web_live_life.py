@@ -1,0 +1,150 @@
+"""La vie d'un WebSocket de direct : limites, départs, retenue des deux côtés, arrêt et mort du serveur."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+
+from server.errors import ShuttingDown
+from server.web.main import WebSettings, serving
+from tests.fakes.live import Request, Response, ready, serving_live, summary
+from tests.live_bridge import Bridge, bridge, start, until, until_closed
+
+
+@pytest.fixture
+async def page(tmp_path: Path) -> AsyncIterator[Bridge]:
+    async with bridge(tmp_path) as found:
+        yield found
+
+
+async def test_its_own_limits_are_told(tmp_path: Path) -> None:
+    limits: dict[str, Any] = {
+        "max_web_sockets": 1,
+        "max_web_socket_message_bytes": 1000,
+        "web_socket_config_seconds": 0.2,
+    }
+    async with bridge(tmp_path, **limits) as page:
+        async with page.connect() as socket:
+            events, code = await until_closed(socket)
+        assert code == 4504 and events[0]["metadata"] == {"field": "config", "limit": "0.2", "value": "0.2"}
+        async with page.connect() as socket:
+            await start(socket)
+            assert json.loads(await socket.recv())["type"] == "ready"
+            async with page.connect() as other:
+                events, code = await until_closed(other)
+            assert code == 4429 and events[0]["reason"] == "QUEUE_FULL" and events[0]["retry_after"] == 5.0
+            await socket.send(bytes(1001))
+            events, code = await until_closed(socket)
+        assert code == 1009 and events[0]["metadata"] == {"field": "message", "limit": "1000", "value": "1001"}
+        await until(lambda: page.fake.cancelled == 1)
+        async with page.connect() as socket:
+            await start(socket)
+            await socket.send('{"type":"end"}')
+            assert (await until_closed(socket))[1] == 1000
+
+
+@pytest.mark.parametrize("polite", [True, False])
+async def test_a_client_that_leaves_cancels_its_call_at_once(page: Bridge, polite: bool) -> None:
+    async with page.connect() as socket:
+        await start(socket)
+        await socket.recv()
+        await socket.send(bytes(100))
+        await until(lambda: page.fake.heard == 100)
+        if polite:
+            await socket.close()
+        else:
+            socket.transport.abort()
+        await until(lambda: page.fake.running == 0)
+    assert page.fake.cancelled == 1
+
+
+async def test_a_slow_engine_holds_the_client_back_and_loses_nothing(page: Bridge) -> None:
+    go = asyncio.Event()
+
+    async def slow(requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
+        await anext(requests)
+        yield ready()
+        await go.wait()
+        async for _ in requests:
+            pass
+        yield summary()
+
+    page.fake.script = slow
+    piece, pieces = bytes(100_000), 200
+    sent = 0
+
+    async def talk(socket: ClientConnection) -> None:
+        nonlocal sent
+        for _ in range(pieces):
+            await socket.send(piece)
+            sent += 1
+        await socket.send('{"type":"end"}')
+
+    async with page.connect() as socket:
+        await start(socket)
+        talking = asyncio.create_task(talk(socket))
+        seen = -1
+        while seen != sent:
+            seen = sent
+            await asyncio.sleep(0.3)
+        assert sent < 80, f"{sent} morceaux pris sans que le moteur lise"
+        go.set()
+        events, code = await until_closed(socket)
+        await talking
+    assert code == 1000 and page.fake.heard == pieces * len(piece)
+    assert events[-1]["type"] == "summary"
+
+
+async def test_a_client_that_does_not_read_holds_the_engine_back_then_loses_its_stream(tmp_path: Path) -> None:
+    told = 0
+
+    async def flood(requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
+        nonlocal told
+        await anext(requests)
+        for _ in range(2000):
+            yield summary("x" * 20_000)
+            told += 1
+
+    async with bridge(tmp_path, web_socket_stall_seconds=0.5) as page:
+        page.fake.script = flood
+        async with page.connect(max_queue=1) as socket:
+            await start(socket)
+            await until(lambda: page.fake.cancelled == 1)
+            assert 0 < told < 1000, f"{told} événements produits pour un client qui ne lit pas"
+            socket.transport.abort()
+
+
+async def test_a_stopping_server_gives_what_it_heard_then_says_why(tmp_path: Path) -> None:
+    async with bridge(tmp_path) as page:
+        talking, waiting = await page.connect(), await page.connect()
+        await start(talking)
+        await talking.recv()
+        await talking.send(bytes(100))
+        await until(lambda: page.fake.heard == 100)
+    events, code = await until_closed(talking)
+    assert [event["type"] for event in events] == ["summary", "error"] and events[0]["text"] == "100"
+    assert code == 1001 and events[1]["reason"] == ShuttingDown.reason and not page.fake.cancelled
+    events, code = await until_closed(waiting)
+    assert code == 1001 and events[0]["reason"] == ShuttingDown.reason
+
+
+async def test_a_server_that_dies_is_told_never_a_silence(tmp_path: Path) -> None:
+    path = tmp_path / "page.sock"
+    settings = WebSettings(path, tmp_path, {}, 2.0, f"unix:{tmp_path / 'grpc.sock'}")
+    async with serving(settings):
+        async with serving_live(tmp_path / "grpc.sock") as (fake, server):
+            page = Bridge(path, fake)
+            async with page.connect() as socket:
+                await start(socket)
+                await socket.recv()
+                await server.server.stop(0)
+                events, code = await until_closed(socket)
+            assert code == 4503 and events[-1]["reason"] == "WORKER_LOST"
+        async with page.connect() as socket:
+            await start(socket)
+            events, code = await until_closed(socket)
+        assert code == 4503 and events[0]["metadata"]["status"] == "UNAVAILABLE"
