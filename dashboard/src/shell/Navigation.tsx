@@ -12,9 +12,9 @@ import {
 } from "@mui/material";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { T } from "../fr";
 import { Icon } from "./Icon";
 import { PAGES, type Page } from "./pages";
+import { T } from "./texts";
 
 /** Menu : une colonne à gauche sur un écran large, une barre en bas sur un téléphone. */
 export function Navigation() {

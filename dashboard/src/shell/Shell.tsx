@@ -5,6 +5,7 @@ import { T } from "../fr";
 import { OutcomeBar } from "../models/OutcomeBar";
 import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
+import { ErrorBoundary } from "./ErrorBoundary";
 import { Header } from "./Header";
 import { Navigation } from "./Navigation";
 import { Notice } from "./Notice";
@@ -30,16 +31,18 @@ export function Shell() {
         >
           <LinkAlert link={link} />
           <Notice profile={status?.profileNotice} />
-          <Switch>
-            {PAGES.map(({ path: place, view: View }) => (
-              <Route key={place} path={place}>
-                <View />
+          <ErrorBoundary key={path}>
+            <Switch>
+              {PAGES.map(({ path: place, view: View }) => (
+                <Route key={place} path={place}>
+                  <View />
+                </Route>
+              ))}
+              <Route>
+                <Redirect to="/" replace />
               </Route>
-            ))}
-            <Route>
-              <Redirect to="/" replace />
-            </Route>
-          </Switch>
+            </Switch>
+          </ErrorBoundary>
         </Stack>
       </Box>
       <OutcomeBar models={status?.models ?? []} />

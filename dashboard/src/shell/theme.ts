@@ -1,8 +1,11 @@
 import { createTheme } from "@mui/material";
 
-/** Clair ou sombre, selon la préférence du système ; aucune police n'est demandée au réseau. */
+/** Où l'apparence choisie est retenue ; `index.html` la lit avant tout affichage. */
+export const MODE_KEY = "passerelle.mode";
+
+/** Clair ou sombre, selon `data-scheme` de la racine ; aucune police n'est demandée au réseau. */
 export const theme = createTheme({
-  cssVariables: { colorSchemeSelector: "media" },
+  cssVariables: { colorSchemeSelector: "data-scheme" },
   colorSchemes: {
     light: {
       palette: {
