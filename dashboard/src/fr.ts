@@ -78,11 +78,6 @@ export const T = {
     rate: (rate: string) => `${rate}/s`,
     remaining: (time: string) => `reste ${time}`,
   },
-  outcome: {
-    done: (kind: string, model: string) => `${kind} de ${model} : terminé.`,
-    failed: (kind: string, model: string) => `${kind} de ${model} : échec.`,
-    cancelled: (kind: string, model: string) => `${kind} de ${model} : annulé.`,
-  },
   chat: "Conversation",
   chatLog: "Messages",
   chatNew: "Nouvelle conversation",

@@ -1,4 +1,5 @@
 import { Router } from "wouter";
+import { RecentProvider } from "../activity/RecentProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { AccessProvider } from "./AccessProvider";
 import { useHashPath, useHashSearch } from "./hashLocation";
@@ -10,7 +11,9 @@ export function App() {
     <StatusProvider>
       <AccessProvider>
         <Router hook={useHashPath} searchHook={useHashSearch}>
-          <Shell />
+          <RecentProvider>
+            <Shell />
+          </RecentProvider>
         </Router>
       </AccessProvider>
     </StatusProvider>

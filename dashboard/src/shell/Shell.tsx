@@ -1,8 +1,8 @@
 import { Box, Stack } from "@mui/material";
 import { useEffect } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
+import { OperationStrip } from "../activity/OperationStrip";
 import { T } from "../fr";
-import { OutcomeBar } from "../models/OutcomeBar";
 import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
 import { ErrorBoundary } from "./ErrorBoundary";
@@ -22,6 +22,7 @@ export function Shell() {
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />
+      <OperationStrip />
       <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: 2200, mx: "auto" }}>
         <Navigation />
         <Stack
@@ -45,7 +46,6 @@ export function Shell() {
           </ErrorBoundary>
         </Stack>
       </Box>
-      <OutcomeBar models={status?.models ?? []} />
     </Box>
   );
 }
