@@ -83,6 +83,7 @@ function open(path = "/activite", content = <ActivityPage />) {
 }
 
 beforeEach(() => {
+  asked.lists = 0;
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
   journal = [];
   live = new LiveStatus([{ key: "qwen" }, { key: "canary" }]);
@@ -168,6 +169,9 @@ test("la bande montre ce qui tourne, puis sa fin quatre secondes, et un échec j
   const view = open("/", <p>ailleurs</p>);
   expect((await screen.findByTestId("strip")).textContent).toContain("Chargement de qwen · ouverture du modèle");
   expect(screen.getByTestId("strip-link").getAttribute("href")).toBe("/activite");
+  // Une fin ne se remarque qu'auprès d'une première lecture.
+  await waitFor(() => expect(asked.lists).toBe(1));
+  await act(() => vi.advanceTimersByTimeAsync(100));
 
   journal = [operation("a", { state: SUCCEEDED })];
   live.show([{ key: "qwen" }]);
