@@ -3,8 +3,8 @@ import { Box, Typography } from "@mui/material";
 import { bytes } from "../format";
 import { PHASES } from "../fr";
 import type { Operation } from "../gen/passerelle/v1/admin_pb";
+import { remedyOf } from "../models/remedies";
 import { instant, lastedSeconds, lasting } from "./progress";
-import { remedyOf } from "./remedies";
 import { T } from "./texts";
 
 /** Ce qu'on sait d'une opération : quand, combien de temps, ce qu'elle a rendu, pourquoi elle a échoué. */
