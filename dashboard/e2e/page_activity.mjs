@@ -36,6 +36,8 @@ async function fails(dashboard) {
   await dashboard.press("operation-open");
   const facts = await dashboard.text("operation-facts");
   check(/INTEGRITY_MISMATCH/.test(facts) && /Que faire/.test(facts), `détails : ${facts}`);
+  // Tant que les détails s'ouvrent, un clic tombe à côté.
+  await page.waitForSelector('.MuiCollapse-entered [data-testid="operation-retry"]');
   await dashboard.press("operation-retry");
   await rows(dashboard, "failed", 2);
   await page.reload();

@@ -57,14 +57,7 @@ export function EndpointsPage() {
           </TextField>
         )}
       </Stack>
-      <Box
-        sx={{
-          display: "grid",
-          gap: 2,
-          alignItems: "start",
-          gridTemplateColumns: { xs: "minmax(0, 1fr)", xl: "repeat(2, minmax(0, 1fr))" },
-        }}
-      >
+      <Box sx={{ columns: { xs: 1, xl: 2 }, columnGap: 2 }}>
         {familiesOf(found.endpoints, host).map((family) => (
           <FamilyCard key={family.group} family={family} models={found.models} keys={keys} />
         ))}

@@ -16,7 +16,12 @@ export function FamilyCard({ family, models, keys }: Props) {
   const id = useId();
   const { title, help } = GROUPS[family.group];
   return (
-    <Paper component="section" variant="outlined" aria-labelledby={id} sx={{ overflow: "hidden" }}>
+    <Paper
+      component="section"
+      variant="outlined"
+      aria-labelledby={id}
+      sx={{ overflow: "hidden", breakInside: "avoid", mb: 2 }}
+    >
       <Box sx={{ px: { xs: 2, sm: 3 }, pt: 2, pb: 1.5 }}>
         <Typography variant="h3" id={id}>
           {title}

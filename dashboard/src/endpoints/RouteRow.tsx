@@ -38,7 +38,7 @@ export function RouteRow({ route, models, keys }: Props) {
           />
         )}
         {!keyed && route.key === KeyScope.LOCAL_OR_ADMIN && (
-          <Chip size="small" variant="outlined" label={KEYS[route.key]} />
+          <Chip size="small" variant="outlined" label={T.localOnly} />
         )}
         <Button
           size="small"

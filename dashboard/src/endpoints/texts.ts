@@ -64,6 +64,7 @@ export const T = {
     `Vous êtes sur ${here}, que le serveur n'annonce pas. Ajoutez cet hôte à ADVERTISED_HOSTS pour le voir ici.`,
   loading: "Lecture des points d'accès…",
   copyUrl: (name: string) => `Copier l'adresse : ${name}`,
+  localOnly: "depuis le serveur seulement",
   copyName: (key: string) => `Copier le nom : ${key}`,
   sample: "Exemple",
   sampleOf: (name: string) => `Exemple : ${name}`,

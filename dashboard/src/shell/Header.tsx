@@ -1,11 +1,12 @@
 import { AppBar, Box, Chip, Stack, Toolbar, Typography } from "@mui/material";
+import { OperationStrip } from "../activity/OperationStrip";
 import { T as ALL } from "../fr";
 import { useServer } from "../status/StatusProvider";
 import { KeyButton } from "./KeyButton";
 import { SchemeMenu } from "./SchemeMenu";
 import { T } from "./texts";
 
-/** Titre, profil, version, apparence, et la clé d'accès. */
+/** Titre, profil, version, apparence, clé d'accès, et ce que le serveur est en train de faire. */
 export function Header() {
   const { status, config } = useServer();
   const profile = status?.profile ?? config?.profile;
@@ -36,6 +37,7 @@ export function Header() {
         <SchemeMenu />
         <KeyButton required={keyRequired} />
       </Toolbar>
+      <OperationStrip />
     </AppBar>
   );
 }

@@ -1,7 +1,6 @@
 import { Box, Stack } from "@mui/material";
 import { useEffect } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
-import { OperationStrip } from "../activity/OperationStrip";
 import { T } from "../fr";
 import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
@@ -22,7 +21,6 @@ export function Shell() {
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />
-      <OperationStrip />
       <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: 2200, mx: "auto" }}>
         <Navigation />
         <Stack

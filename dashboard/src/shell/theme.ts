@@ -12,6 +12,10 @@ export const theme = createTheme({
         primary: { main: "#3f51d9" },
         background: { default: "#f5f6fb", paper: "#ffffff" },
         success: { main: "#1b7f4b" },
+        // Ceux de MUI manquent de contraste, écrits sur un fond clair.
+        warning: { main: "#8a4600" },
+        error: { main: "#b71c1c" },
+        info: { main: "#0b5cad" },
       },
     },
     dark: {
@@ -33,6 +37,9 @@ export const theme = createTheme({
   components: {
     MuiCssBaseline: {
       styleOverrides: (theme) => ({
+        "@media (prefers-reduced-motion: reduce)": {
+          "*, *::before, *::after": { transitionDuration: "0.01ms !important", scrollBehavior: "auto !important" },
+        },
         body: {
           backgroundAttachment: "fixed",
           backgroundImage: `radial-gradient(60rem 40rem at 85% -10%, rgba(99, 102, 241, 0.20), transparent 70%),
