@@ -3,12 +3,24 @@ import { recall, retain } from "./storage";
 
 const STORED_KEY = "passerelle.key";
 const listeners = new Set<() => void>();
-let current: string | undefined;
+
+/** Clé, telle qu'elle a été donnée une fois : la redonner en fait une autre, à vérifier de nouveau. */
+export interface GivenKey {
+  /** Vide si aucune n'a été donnée. */
+  text: string;
+}
+
+let current: GivenKey | undefined;
+
+/** Dernière clé donnée. */
+export function givenKey(): GivenKey {
+  current ??= { text: recall("sessionStorage", STORED_KEY) || recall("localStorage", STORED_KEY) };
+  return current;
+}
 
 /** Clé à présenter ; vide si aucune n'a été donnée. */
 export function accessKey(): string {
-  current ??= recall("sessionStorage", STORED_KEY) || recall("localStorage", STORED_KEY);
-  return current;
+  return givenKey().text;
 }
 
 /** Vrai si la clé est retenue sur ce poste. */
@@ -18,7 +30,7 @@ export function isKeyRemembered(): boolean {
 
 /** Prend une clé, jusqu'au rechargement si le navigateur ne retient rien ; une clé vide est oubliée partout. */
 export function setAccessKey(key: string, remember = false): void {
-  current = key;
+  current = { text: key };
   retain("sessionStorage", STORED_KEY, remember ? "" : key);
   retain("localStorage", STORED_KEY, remember ? key : "");
   for (const listener of listeners) listener();

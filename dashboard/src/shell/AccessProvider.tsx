@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import { accessKey, onKeyChange } from "../api/accessKey";
+import { givenKey, onKeyChange } from "../api/accessKey";
 import { admin } from "../api/client";
 import { messageOf } from "../api/errors";
 import type { GetAccessResponse } from "../gen/passerelle/v1/admin_pb";
@@ -24,12 +24,12 @@ const Context = createContext<Access>({ key: "", verdict: NONE });
 
 /** Fait vérifier la clé par le serveur, quand elle change et chaque fois qu'il revient. */
 export function AccessProvider({ children }: { children: ReactNode }) {
-  const key = useSyncExternalStore(onKeyChange, accessKey);
+  const given = useSyncExternalStore(onKeyChange, givenKey);
   const connected = useServer().link === "connected";
   const [verdict, setVerdict] = useState<Verdict>(NONE);
   useEffect(() => {
-    setVerdict(key ? { state: "waiting" } : NONE);
-    if (!key || !connected) return;
+    setVerdict(given.text ? { state: "waiting" } : NONE);
+    if (!given.text || !connected) return;
     const stop = new AbortController();
     admin
       .getAccess({}, { signal: stop.signal })
@@ -42,8 +42,8 @@ export function AccessProvider({ children }: { children: ReactNode }) {
         if (!stop.signal.aborted) setVerdict(found);
       });
     return () => stop.abort();
-  }, [key, connected]);
-  const access = useMemo(() => ({ key, verdict }), [key, verdict]);
+  }, [given, connected]);
+  const access = useMemo(() => ({ key: given.text, verdict }), [given, verdict]);
   return <Context value={access}>{children}</Context>;
 }
 

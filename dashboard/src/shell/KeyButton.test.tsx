@@ -10,11 +10,13 @@ import { show } from "../testing/render";
 import { AccessProvider } from "./AccessProvider";
 import { KeyButton } from "./KeyButton";
 
+let broken = false;
 const opens = { fausse: undefined, inference: [true, false], admin: [true, true] } as const;
 
 beforeEach(() => vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch"))));
 
 afterEach(() => {
+  broken = false;
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
   setAccessKey("");
@@ -28,6 +30,7 @@ function server(router: ConnectRouter) {
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
     getAccess() {
+      if (broken) throw new ConnectError("en panne", Code.Unavailable, { "grpc-status": "14" });
       const found = opens[accessKey() as keyof typeof opens];
       if (!found) throw new ConnectError("inconnue", Code.Unauthenticated);
       return { inference: found[0], admin: found[1] };
@@ -70,6 +73,16 @@ test("une clé fausse est refusée sous son champ, une bonne est confirmée", as
   expect((await screen.findByTestId("key-accepted")).textContent).toContain("administration");
   expect(screen.getByTestId("access-key").getAttribute("aria-invalid")).toBe("false");
   expect([state(), localStorage.length]).toEqual(["accepted", 0]);
+});
+
+test("une vérification qui échoue se refait en redonnant la même clé", async () => {
+  broken = true;
+  const person = await open();
+  await give(person, "admin");
+  expect(await screen.findByText("en panne")).toBeTruthy();
+  broken = false;
+  await person.click(screen.getByTestId("key-use"));
+  await screen.findByTestId("key-accepted");
 });
 
 test("une clé d'inférence dit ce qu'elle n'ouvre pas", async () => {
