@@ -2,6 +2,7 @@ import { Button, type ButtonProps } from "@mui/material";
 import { admin } from "../api/client";
 import { T } from "../fr";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { LoadAction } from "../placement/LoadAction";
 
 interface Props {
   model: Model;
@@ -14,7 +15,6 @@ export function ModelActions({ model, busy, call }: Props) {
   const { key, state, operation, artifactsCached } = model;
   const idle = operation === undefined && !busy;
   const loaded = state === ModelState.READY;
-  const loadable = artifactsCached && !loaded;
   const action = (name: string, label: string, verb: () => Promise<unknown>): ButtonProps => ({
     "aria-label": `${label} ${model.displayName || key}`,
     children: label,
@@ -29,11 +29,7 @@ export function ModelActions({ model, busy, call }: Props) {
         variant={artifactsCached ? "text" : "contained"}
         disabled={!idle || artifactsCached}
       />
-      <Button
-        {...action("load", T.load, () => admin.loadModel({ model: key }))}
-        variant={loadable ? "contained" : "text"}
-        disabled={!idle || !loadable}
-      />
+      <LoadAction model={model} busy={busy} call={call} />
       <Button
         {...action("unload", T.unload, () => admin.unloadModel({ model: key }))}
         variant={loaded ? "outlined" : "text"}

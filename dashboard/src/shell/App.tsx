@@ -1,5 +1,6 @@
 import { Router } from "wouter";
 import { RecentProvider } from "../activity/RecentProvider";
+import { ChatProvider } from "../chat/ChatProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { AccessProvider } from "./AccessProvider";
 import { useHashPath, useHashSearch } from "./hashLocation";
@@ -10,11 +11,13 @@ export function App() {
   return (
     <StatusProvider>
       <AccessProvider>
-        <Router hook={useHashPath} searchHook={useHashSearch}>
-          <RecentProvider>
-            <Shell />
-          </RecentProvider>
-        </Router>
+        <ChatProvider>
+          <Router hook={useHashPath} searchHook={useHashSearch}>
+            <RecentProvider>
+              <Shell />
+            </RecentProvider>
+          </Router>
+        </ChatProvider>
       </AccessProvider>
     </StatusProvider>
   );
