@@ -135,12 +135,11 @@ async function endpoints(dashboard) {
 }
 
 async function looks(dashboard, what) {
+  // Une bulle qui s'efface (« Copié ») n'a ni sa place ni ses couleurs.
+  await dashboard.page.waitForFunction(() => !document.querySelector('[role="tooltip"]'));
   for (const width of [360, 1024, 1920]) {
     await dashboard.page.setViewport({ width, height: 900 });
-    // Une bulle encore ouverte (« Copié ») ne suit le bord qu'un instant après.
-    await dashboard.page
-      .waitForFunction(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth)
-      .catch(() => dashboard.fits(`${what}, ${width} px`));
+    await dashboard.fits(`${what}, ${width} px`);
     await dashboard.accessible(`${what}, ${width} px`);
   }
 }
