@@ -192,6 +192,30 @@ class Limits:
     """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""
 
 
+class EndpointGroup(StrEnum):
+    """Famille d'une adresse annoncée."""
+
+    DASHBOARD = "dashboard"
+    OPENAI = "openai"
+    AUDIO = "audio"
+    GRPC = "grpc"
+    GRPC_WEB = "grpc_web"
+    PROBES = "probes"
+    ADMIN = "admin"
+
+
+class KeyScope(StrEnum):
+    """Clé qu'une adresse exige, quand le serveur en a."""
+
+    NONE = "none"
+    INFERENCE = "inference"
+    ADMIN = "admin"
+    LOCAL_OR_ADMIN = "local_or_admin"
+    """Aucune depuis le serveur lui-même."""
+    ADMIN_TO_CHANGE = "admin_to_change"
+    """Aucune pour lire."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Adresse annoncée d'une route."""
@@ -203,6 +227,8 @@ class Endpoint:
     path: str
     scheme: str = "http"
     """`https` derrière un certificat."""
+    group: EndpointGroup = EndpointGroup.DASHBOARD
+    key: KeyScope = KeyScope.NONE
 
     @property
     def url(self) -> str:

@@ -262,6 +262,10 @@ const adminCalls: Calls<typeof AdminService> = {
       "adresse de la conversation",
     );
   },
+  async getAccess() {
+    const { inference, admin: administration } = await admin.getAccess({});
+    check(inference && administration, "sans clé exigée, tout est ouvert");
+  },
   async downloadModel() {
     const { operation } = await admin.downloadModel({ model: "qwen", wait: true });
     check(operation?.kind === OperationKind.DOWNLOAD && operation.model === "qwen", `genre : ${operation?.kind}`);

@@ -17,6 +17,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   const refused = await dashboard.text("chat-failure");
   check(refused.includes("clé est nécessaire"), `le refus n'est pas dit : ${refused}`);
 
+  await dashboard.press("key-open");
   await dashboard.type("access-key", "clé");
   check((await dashboard.texts("chat-failure")).length === 1, "le refus précédent s'efface trop tôt");
   check(
@@ -25,6 +26,10 @@ await visit(base, chromium, async (dashboard, complaints) => {
   );
   for (const _ of "clé") await dashboard.page.keyboard.press("Backspace");
   await dashboard.type("access-key", key);
+  await dashboard.page.keyboard.press("Enter");
+  await dashboard.see("key-accepted");
+  await dashboard.press("key-close");
+  await dashboard.gone("key-dialog");
   await dashboard.type("chat-input", "Say hello.");
   await dashboard.press("chat-send");
   await dashboard.grown("chat-answer", 1, 1);

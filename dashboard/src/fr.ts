@@ -84,15 +84,6 @@ export const T = {
     rate: (rate: string) => `${rate}/s`,
     remaining: (time: string) => `reste ${time}`,
   },
-  outcome: {
-    done: (kind: string, model: string) => `${kind} de ${model} : terminé.`,
-    failed: (kind: string, model: string) => `${kind} de ${model} : échec.`,
-    cancelled: (kind: string, model: string) => `${kind} de ${model} : annulé.`,
-  },
-  key: "Clé d'accès",
-  keyHelp: "Gardée dans cet onglet seulement.",
-  keyNeeded: "Ce serveur en exige une ; elle reste dans cet onglet.",
-  keyRefused: "Une clé n'a ni espace ni accent.",
   errors: {
     cancelled: "L'appel a été annulé.",
     timeout: "Le serveur n'a pas répondu à temps ; réessayez.",

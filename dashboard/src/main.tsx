@@ -4,7 +4,8 @@ import { CssBaseline, ThemeProvider } from "@mui/material";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./shell/App";
-import { theme } from "./shell/theme";
+import { ErrorBoundary } from "./shell/ErrorBoundary";
+import { MODE_KEY, theme } from "./shell/theme";
 
 // La politique de sécurité n'admet que les styles qui portent le nonce de cette page.
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
@@ -15,9 +16,11 @@ if (root) {
   createRoot(root).render(
     <StrictMode>
       <CacheProvider value={cache}>
-        <ThemeProvider theme={theme}>
-          <CssBaseline />
-          <App />
+        <ThemeProvider theme={theme} modeStorageKey={MODE_KEY} colorSchemeStorageKey={`${MODE_KEY}-scheme`} noSsr>
+          <CssBaseline enableColorScheme />
+          <ErrorBoundary>
+            <App />
+          </ErrorBoundary>
         </ThemeProvider>
       </CacheProvider>
     </StrictMode>,

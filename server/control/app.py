@@ -139,6 +139,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         api_key_required=bool(settings.openai_keys),
         admin_key_required=bool(settings.openai_keys or settings.admin_keys),
         started_at=started_at,
+        guard=guard,
     )
     gauge = Gauge(
         "passerelle_model_replicas",

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,16 +100,24 @@ class Journal:
         )
         self._later(lambda db: db.execute(_SAVE, row))
 
-    async def page(self, size: int, *, before: int | None = None, model: str = "") -> tuple[list[Operation], int]:
-        """Opérations de la plus récente à la plus ancienne, et la place où reprendre (0 : c'est fini)."""
+    async def page(
+        self,
+        size: int,
+        *,
+        before: int | None = None,
+        model: str = "",
+        kinds: Sequence[OperationKind] = (),
+        states: Sequence[OperationState] = (),
+    ) -> tuple[list[Operation], int]:
+        """Opérations de la plus récente à la plus ancienne, et la place où reprendre (0 : c'est fini).
 
-        def read(db: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            query = (
-                f"SELECT {_COLUMNS} FROM operations WHERE seq < ? AND (? = '' OR model = ?) ORDER BY seq DESC LIMIT ?"
-            )
-            return db.execute(query, (before or 2**62, model, model, size + 1)).fetchall()
-
-        rows = await self._call(lambda: read(self._db))
+        Un filtre vide laisse tout passer.
+        """
+        wanted = (("model", [model] if model else []), ("kind", list(kinds)), ("state", list(states)))
+        filters = "".join(f" AND {name} IN ({', '.join('?' * len(values))})" for name, values in wanted if values)
+        query = f"SELECT {_COLUMNS} FROM operations WHERE seq < ?{filters} ORDER BY seq DESC LIMIT ?"
+        row = (before or 2**62, *(str(value) for _, values in wanted for value in values), size + 1)
+        rows = await self._call(lambda: self._db.execute(query, row).fetchall())
         return [_operation(row) for row in rows[:size]], rows[size - 1][0] if len(rows) > size else 0
 
     async def running(self) -> list[Operation]:

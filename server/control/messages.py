@@ -230,4 +230,6 @@ def to_endpoint(endpoint: domain.Endpoint) -> admin_pb2.Endpoint:
         port=endpoint.port,
         path=endpoint.path,
         url=endpoint.url,
+        group=f"ENDPOINT_GROUP_{endpoint.group.name}",
+        key=f"KEY_SCOPE_{endpoint.key.name}",
     )

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
@@ -51,6 +52,7 @@ POLICY: Mapping[str, Scope] = {
         "WatchStatus",
         "ListModels",
         "GetCapabilities",
+        "GetAccess",
         "ListOperations",
         "CheckLoad",
     ),
@@ -72,6 +74,13 @@ POLICY: Mapping[str, Scope] = {
     **_scopes("grpc.reflection.v1.ServerReflection", Scope.NONE, "ServerReflectionInfo"),
 }
 """Portée de chaque méthode."""
+
+
+class Access(NamedTuple):
+    """Ce qu'un appelant peut faire."""
+
+    inference: bool
+    admin: bool
 
 
 class KeyRing:
@@ -108,7 +117,7 @@ class KeyRing:
                 "Une clé est nécessaire : envoyez « Authorization: Bearer <clé> » ou l'en-tête « x-api-key »."
             )
         if not self.accepts(key):
-            raise InvalidApiKey("Cette clé n'est pas reconnue ; vérifiez-la auprès de l'exploitant du serveur.")
+            raise unknown_key()
 
 
 class Guard:
@@ -147,6 +156,18 @@ class Guard:
         self.check_origin(metadata)
         self.admin.check(metadata)
 
+    def access(self, metadata: Metadata) -> Access:
+        """Ce que la clé présentée ouvre ; sans clé, ce qui est ouvert à tous.
+
+        Raises:
+            InvalidApiKey: clé d'aucun trousseau.
+        """
+        key = presented_key(metadata)
+        inference, admin = self.inference.accepts(key), self.admin.accepts(key)
+        if key and not (inference or admin or self.admin.open):
+            raise unknown_key()
+        return Access(self.inference.open or inference, self.admin.open or admin)
+
     def check_origin(self, metadata: Metadata) -> None:
         """Refuse la page d'un autre site : sans clé exigée, un navigateur agirait au nom de son utilisateur."""
         values = _texts(metadata)
@@ -161,6 +182,11 @@ class Guard:
             "PASSERELLE_ALLOWED_ORIGINS pour agir sur les modèles.",
             metadata={"origin": origin},
         )
+
+
+def unknown_key() -> InvalidApiKey:
+    """Refus d'une clé qui n'est d'aucun trousseau."""
+    return InvalidApiKey("Cette clé n'est pas reconnue ; vérifiez-la auprès de l'exploitant du serveur.")
 
 
 def presented_key(metadata: Metadata) -> str:

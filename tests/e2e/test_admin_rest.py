@@ -44,6 +44,9 @@ def test_the_whole_life_of_a_model(tmp_path: Path) -> None:
         }
         unload = next(o for o in operations if o["kind"] == "OPERATION_KIND_UNLOAD")
         assert unload["freed_bytes"] == 0 and unload["elapsed"]
+        filters = {"kinds": ["OPERATION_KIND_UNLOAD", "OPERATION_KIND_LOAD"], "states": "OPERATION_STATE_SUCCEEDED"}
+        kept = httpx.get(f"{again.base_url}/api/admin/operations", params=filters).json()["operations"]
+        assert [o["id"] for o in kept] == [o["id"] for o in operations if o["kind"] in filters["kinds"]]
         journal = sqlite3.connect(f"file:{again.cache_dir}/.passerelle/journal.sqlite?mode=ro", uri=True)
         with closing(journal) as db:
             rows = [state for (state,) in db.execute("SELECT state FROM transitions WHERE model = 'qwen' ORDER BY seq")]

@@ -15,12 +15,13 @@ from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.orders import to_order
 from server.domain import Limits
 from server.errors import InvalidRequest
+from server.rpc.auth import Guard
 from tests.fakes.gpus import GIB
 from tests.unit.test_model_gpus import Bench, make, spec
 
 
 def service_of(bench: Bench) -> AdminService:
-    return AdminService(bench.models, bench.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0))
+    return AdminService(bench.models, bench.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ())))
 
 
 @pytest.fixture

@@ -38,6 +38,23 @@ async def test_operations_survive_and_come_by_pages(tmp_path: Path) -> None:
     await journal.aclose()
 
 
+async def test_operations_are_filtered_page_by_page(tmp_path: Path) -> None:
+    journal = await opened(tmp_path / "journal.sqlite")
+    made = [Operation(OperationKind.LOAD, "qwen" if index % 2 else "canary") for index in range(6)]
+    made[3].finish(OperationState.FAILED, Failure("MODEL_LOAD_FAILED", "raté", 12.5))
+    for operation in made:
+        journal.save(operation)
+    loads, ended = [OperationKind.LOAD], [OperationState.FAILED, OperationState.CANCELLED]
+    page, _ = await journal.page(50, model="qwen", kinds=loads, states=ended)
+    assert [operation.id for operation in page] == [made[3].id]
+    assert await journal.page(50, model="canary", kinds=loads, states=ended) == ([], 0)
+    assert await journal.page(50, kinds=[OperationKind.UNLOAD]) == ([], 0)
+    page, before = await journal.page(1, states=[OperationState.RUNNING], model="qwen")
+    rest, end = await journal.page(1, states=[OperationState.RUNNING], model="qwen", before=before)
+    assert [operation.id for operation in page + rest] == [made[5].id, made[1].id] and end == 0
+    await journal.aclose()
+
+
 async def test_the_last_load_is_timed_without_its_download(tmp_path: Path) -> None:
     journal = await opened(tmp_path / "journal.sqlite")
     assert await journal.load_seconds("qwen") is None

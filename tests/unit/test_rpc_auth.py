@@ -117,6 +117,31 @@ def test_admin_keys_alone_leave_inference_open() -> None:
         guard.check(LOAD, [])
 
 
+@pytest.mark.parametrize(
+    ("inference", "admin", "key", "opened"),
+    [
+        ((), (), "", (True, True)),
+        ((), (), "n'importe", (True, True)),
+        (("inf",), ("adm",), "", (False, False)),
+        (("inf",), ("adm",), "inf", (True, False)),
+        (("inf",), ("adm",), "adm", (True, True)),
+        (("inf",), (), "inf", (True, True)),
+        ((), ("adm",), "", (True, False)),
+        ((), ("adm",), "adm", (True, True)),
+    ],
+)
+def test_what_a_key_opens(
+    inference: tuple[str, ...], admin: tuple[str, ...], key: str, opened: tuple[bool, bool]
+) -> None:
+    assert Guard(inference, admin).access([("x-api-key", key)]) == opened
+
+
+@pytest.mark.parametrize("keys", [(("inf",), ("adm",)), (("inf",), ()), ((), ("adm",))])
+def test_a_key_of_no_ring_is_told_so(keys: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
+    with pytest.raises(InvalidApiKey):
+        Guard(*keys).access([("x-api-key", "fausse")])
+
+
 def test_an_unlisted_method_needs_an_admin_key() -> None:
     with pytest.raises(MissingApiKey):
         Guard(("inf",), ("adm",)).check("/passerelle.v1.ChatService/Nouvelle", [])

@@ -1,24 +1,30 @@
 import { Router } from "wouter";
-import { useHashLocation } from "wouter/use-hash-location";
+import { RecentProvider } from "../activity/RecentProvider";
 import { AudioProvider } from "../audio/job/AudioProvider";
 import { ChatProvider } from "../chat/ChatProvider";
-import { LiveProvider } from "../live/LiveProvider";
+import { LiveProvider } from "../live/session/LiveProvider";
 import { StatusProvider } from "../status/StatusProvider";
+import { AccessProvider } from "./AccessProvider";
+import { useHashPath, useHashSearch } from "./hashLocation";
 import { Shell } from "./Shell";
 
 /** La page entière ; l'adresse garde, après le dièse, ce qu'on y regarde. */
 export function App() {
   return (
     <StatusProvider>
-      <Router hook={useHashLocation}>
-        <ChatProvider>
-          <AudioProvider>
-            <LiveProvider>
-              <Shell />
-            </LiveProvider>
-          </AudioProvider>
-        </ChatProvider>
-      </Router>
+      <AccessProvider>
+        <Router hook={useHashPath} searchHook={useHashSearch}>
+          <RecentProvider>
+            <ChatProvider>
+              <AudioProvider>
+                <LiveProvider>
+                  <Shell />
+                </LiveProvider>
+              </AudioProvider>
+            </ChatProvider>
+          </RecentProvider>
+        </Router>
+      </AccessProvider>
     </StatusProvider>
   );
 }

@@ -1,9 +1,12 @@
 import { AppBar, Box, Chip, Stack, Toolbar, Typography } from "@mui/material";
-import { T } from "../fr";
+import { OperationStrip } from "../activity/OperationStrip";
+import { T as ALL } from "../fr";
 import { useServer } from "../status/StatusProvider";
-import { KeyField } from "./KeyField";
+import { KeyButton } from "./KeyButton";
+import { SchemeMenu } from "./SchemeMenu";
+import { T } from "./texts";
 
-/** Titre, profil, version, et la clé d'accès. */
+/** Titre, profil, version, apparence, clé d'accès, et ce que le serveur est en train de faire. */
 export function Header() {
   const { status, config } = useServer();
   const profile = status?.profile ?? config?.profile;
@@ -21,20 +24,24 @@ export function Header() {
         backgroundColor: "color-mix(in srgb, var(--mui-palette-background-default) 88%, transparent)",
       }}
     >
-      <Toolbar sx={{ gap: 2, flexWrap: "wrap", py: 1 }}>
-        <Box component="img" src="/favicon.svg" alt="" sx={{ width: 36, height: 36 }} />
+      <Toolbar sx={{ gap: { xs: 1, sm: 2 }, py: 1 }}>
+        <Box component="img" src="/favicon.svg" alt="" sx={{ width: 36, height: 36, flexShrink: 0 }} />
         <Box sx={{ flexGrow: 1, minWidth: 0 }}>
-          <Typography variant="h1">{T.title}</Typography>
-          <Typography variant="caption" color="textSecondary" sx={{ display: { xs: "none", sm: "block" } }}>
+          <Typography variant="h1" noWrap sx={{ fontSize: { xs: "1.3rem", sm: "1.75rem" } }}>
+            {ALL.title}
+          </Typography>
+          <Typography variant="caption" color="textSecondary" noWrap sx={{ display: { xs: "none", sm: "block" } }}>
             {T.subtitle}
           </Typography>
         </Box>
-        <Stack direction="row" spacing={1} sx={{ display: { xs: "none", sm: "flex" } }}>
+        <Stack direction="row" spacing={1} sx={{ display: { xs: "none", md: "flex" } }}>
           {profile && <Chip size="small" variant="outlined" label={T.profile(profile)} />}
           {version && <Chip size="small" variant="outlined" label={T.version(version)} />}
         </Stack>
-        <KeyField required={keyRequired} />
+        <SchemeMenu />
+        <KeyButton required={keyRequired} />
       </Toolbar>
+      <OperationStrip />
     </AppBar>
   );
 }

@@ -12,9 +12,10 @@ import {
 } from "@mui/material";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { T } from "../fr";
 import { Icon } from "./Icon";
+import { PageIcon } from "./PageIcon";
 import { PAGES, type Page } from "./pages";
+import { T } from "./texts";
 
 /** Menu : une colonne à gauche sur un écran large, une barre en bas sur un téléphone. */
 export function Navigation() {
@@ -69,7 +70,7 @@ function Entry({ page }: { page: Page }) {
       sx={{ borderRadius: 2, mb: 0.25 }}
     >
       <ListItemIcon sx={{ minWidth: 36, color: here ? "primary.main" : "inherit" }}>
-        <Icon path={page.icon} fontSize="small" />
+        <PageIcon path={page.path} icon={page.icon} />
       </ListItemIcon>
       <ListItemText primary={page.label} />
     </ListItemButton>
@@ -144,7 +145,7 @@ function Tab({ label, icon, here, href, onClick }: TabProps) {
   } as const;
   const content = (
     <>
-      <Icon path={icon} fontSize="small" />
+      <PageIcon path={href} icon={icon} />
       {label}
     </>
   );

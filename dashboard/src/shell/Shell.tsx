@@ -2,9 +2,9 @@ import { Box, Stack } from "@mui/material";
 import { useEffect } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { T } from "../fr";
-import { OutcomeBar } from "../models/OutcomeBar";
 import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
+import { ErrorBoundary } from "./ErrorBoundary";
 import { Header } from "./Header";
 import { usePreload } from "./later";
 import { Navigation } from "./Navigation";
@@ -33,21 +33,22 @@ export function Shell() {
           sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 } }}
         >
           <Notice profile={status?.profileNotice} />
-          <Switch>
-            {PAGES.map(({ path: place, view: View }) => (
-              <Route key={place} path={place}>
-                <PageFrame>
-                  <View />
-                </PageFrame>
+          <ErrorBoundary key={path}>
+            <Switch>
+              {PAGES.map(({ path: place, view: View }) => (
+                <Route key={place} path={place}>
+                  <PageFrame>
+                    <View />
+                  </PageFrame>
+                </Route>
+              ))}
+              <Route>
+                <Redirect to="/" replace />
               </Route>
-            ))}
-            <Route>
-              <Redirect to="/" replace />
-            </Route>
-          </Switch>
+            </Switch>
+          </ErrorBoundary>
         </Stack>
       </Box>
-      <OutcomeBar models={status?.models ?? []} />
     </Box>
   );
 }

@@ -1,14 +1,21 @@
 import { createTheme } from "@mui/material";
 
-/** Clair ou sombre, selon la préférence du système ; aucune police n'est demandée au réseau. */
+/** Où l'apparence choisie est retenue ; `index.html` la lit avant tout affichage. */
+export const MODE_KEY = "passerelle.mode";
+
+/** Clair ou sombre, selon `data-scheme` de la racine ; aucune police n'est demandée au réseau. */
 export const theme = createTheme({
-  cssVariables: { colorSchemeSelector: "media" },
+  cssVariables: { colorSchemeSelector: "data-scheme" },
   colorSchemes: {
     light: {
       palette: {
         primary: { main: "#3f51d9" },
         background: { default: "#f5f6fb", paper: "#ffffff" },
         success: { main: "#1b7f4b" },
+        // Ceux de MUI manquent de contraste, écrits sur un fond clair.
+        warning: { main: "#8a4600" },
+        error: { main: "#b71c1c" },
+        info: { main: "#0b5cad" },
       },
     },
     dark: {
@@ -30,6 +37,9 @@ export const theme = createTheme({
   components: {
     MuiCssBaseline: {
       styleOverrides: (theme) => ({
+        "@media (prefers-reduced-motion: reduce)": {
+          "*, *::before, *::after": { transitionDuration: "0.01ms !important", scrollBehavior: "auto !important" },
+        },
         body: {
           backgroundAttachment: "fixed",
           backgroundImage: `radial-gradient(60rem 40rem at 85% -10%, rgba(99, 102, 241, 0.20), transparent 70%),

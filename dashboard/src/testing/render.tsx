@@ -8,10 +8,15 @@ import { memoryLocation } from "wouter/memory-location";
 import { connectTo } from "../api/client";
 import { theme } from "../shell/theme";
 
-/** Affiche `content` ; `routes` sert les services que ses clients appellent. */
-export function show(content: ReactNode, routes: (router: ConnectRouter) => void = () => {}, path = "/") {
+/** Affiche `content` à l'adresse `path?searchPath` ; `routes` sert les services que ses clients appellent. */
+export function show(
+  content: ReactNode,
+  routes: (router: ConnectRouter) => void = () => {},
+  path = "/",
+  searchPath = "",
+) {
   connectTo(createRouterTransport(routes));
-  const { hook, searchHook } = memoryLocation({ path });
+  const { hook, searchHook } = memoryLocation({ path, searchPath });
   return render(
     <ThemeProvider theme={theme}>
       <Router hook={hook} searchHook={searchHook}>

@@ -26,9 +26,11 @@ from server.control.messages import (
 )
 from server.control.models import Models
 from server.control.operations import Failure, Operation
+from server.control.services.filters import to_kinds, to_states
 from server.control.services.orders import to_order
 from server.domain import Endpoint, Limits
 from server.errors import InvalidRequest
+from server.rpc.auth import Guard
 
 _WATCH_SECONDS = 2.0
 _MAX_LOG_LINES = 10_000
@@ -45,6 +47,7 @@ class AdminFacts:
     api_key_required: bool
     admin_key_required: bool
     started_at: float
+    guard: Guard
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -106,6 +109,11 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             endpoints=[to_endpoint(endpoint) for endpoint in self._facts.endpoints],
         )
 
+    async def GetAccess(self, _request: Any, context: Any) -> admin_pb2.GetAccessResponse:
+        """Ce que la clé ouvre."""
+        found = self._facts.guard.access(tuple(context.invocation_metadata() or ()))
+        return admin_pb2.GetAccessResponse(inference=found.inference, admin=found.admin)
+
     async def DownloadModel(
         self, request: admin_pb2.DownloadModelRequest, _context: Any
     ) -> admin_pb2.DownloadModelResponse:
@@ -165,7 +173,13 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Page d'opérations ; celles qui sont en cours ont leur avancement du moment."""
         size = _page_size(request.page_size, 50, 500)
         key = self._models.get(request.model).spec.key if request.model else ""
-        page, following = await self._journal.page(size, before=_page_token(request.page_token), model=key)
+        page, following = await self._journal.page(
+            size,
+            before=_page_token(request.page_token),
+            model=key,
+            kinds=to_kinds(request.kinds),
+            states=to_states(request.states),
+        )
         live = {model.operation.id: model.operation for model in self._models if model.operation is not None}
         return admin_pb2.ListOperationsResponse(
             operations=[to_operation(live.get(operation.id, operation)) for operation in page],

@@ -49,6 +49,26 @@ class OperationState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_STATE_SUCCEEDED: _ClassVar[OperationState]
     OPERATION_STATE_FAILED: _ClassVar[OperationState]
     OPERATION_STATE_CANCELLED: _ClassVar[OperationState]
+
+class EndpointGroup(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENDPOINT_GROUP_UNSPECIFIED: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_DASHBOARD: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_OPENAI: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_AUDIO: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_GRPC: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_GRPC_WEB: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_PROBES: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_ADMIN: _ClassVar[EndpointGroup]
+
+class KeyScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    KEY_SCOPE_UNSPECIFIED: _ClassVar[KeyScope]
+    KEY_SCOPE_NONE: _ClassVar[KeyScope]
+    KEY_SCOPE_INFERENCE: _ClassVar[KeyScope]
+    KEY_SCOPE_ADMIN: _ClassVar[KeyScope]
+    KEY_SCOPE_LOCAL_OR_ADMIN: _ClassVar[KeyScope]
+    KEY_SCOPE_ADMIN_TO_CHANGE: _ClassVar[KeyScope]
 CAPABILITY_UNSPECIFIED: Capability
 CAPABILITY_CHAT: Capability
 CAPABILITY_TRANSCRIBE: Capability
@@ -73,6 +93,20 @@ OPERATION_STATE_RUNNING: OperationState
 OPERATION_STATE_SUCCEEDED: OperationState
 OPERATION_STATE_FAILED: OperationState
 OPERATION_STATE_CANCELLED: OperationState
+ENDPOINT_GROUP_UNSPECIFIED: EndpointGroup
+ENDPOINT_GROUP_DASHBOARD: EndpointGroup
+ENDPOINT_GROUP_OPENAI: EndpointGroup
+ENDPOINT_GROUP_AUDIO: EndpointGroup
+ENDPOINT_GROUP_GRPC: EndpointGroup
+ENDPOINT_GROUP_GRPC_WEB: EndpointGroup
+ENDPOINT_GROUP_PROBES: EndpointGroup
+ENDPOINT_GROUP_ADMIN: EndpointGroup
+KEY_SCOPE_UNSPECIFIED: KeyScope
+KEY_SCOPE_NONE: KeyScope
+KEY_SCOPE_INFERENCE: KeyScope
+KEY_SCOPE_ADMIN: KeyScope
+KEY_SCOPE_LOCAL_OR_ADMIN: KeyScope
+KEY_SCOPE_ADMIN_TO_CHANGE: KeyScope
 
 class CheckReadinessRequest(_message.Message):
     __slots__ = ()
@@ -519,20 +553,36 @@ class ModelCapabilities(_message.Message):
     def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ...) -> None: ...
 
 class Endpoint(_message.Message):
-    __slots__ = ("name", "method", "host", "port", "path", "url")
+    __slots__ = ("name", "method", "host", "port", "path", "url", "group", "key")
     NAME_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     PORT_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     URL_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
     name: str
     method: str
     host: str
     port: int
     path: str
     url: str
-    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., path: _Optional[str] = ..., url: _Optional[str] = ...) -> None: ...
+    group: EndpointGroup
+    key: KeyScope
+    def __init__(self, name: _Optional[str] = ..., method: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ..., path: _Optional[str] = ..., url: _Optional[str] = ..., group: _Optional[_Union[EndpointGroup, str]] = ..., key: _Optional[_Union[KeyScope, str]] = ...) -> None: ...
+
+class GetAccessRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetAccessResponse(_message.Message):
+    __slots__ = ("inference", "admin")
+    INFERENCE_FIELD_NUMBER: _ClassVar[int]
+    ADMIN_FIELD_NUMBER: _ClassVar[int]
+    inference: bool
+    admin: bool
+    def __init__(self, inference: bool = ..., admin: bool = ...) -> None: ...
 
 class DownloadModelRequest(_message.Message):
     __slots__ = ("model", "wait")
@@ -689,14 +739,18 @@ class CancelOperationResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class ListOperationsRequest(_message.Message):
-    __slots__ = ("page_size", "page_token", "model")
+    __slots__ = ("page_size", "page_token", "model", "kinds", "states")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
     model: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+    kinds: _containers.RepeatedScalarFieldContainer[OperationKind]
+    states: _containers.RepeatedScalarFieldContainer[OperationState]
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., model: _Optional[str] = ..., kinds: _Optional[_Iterable[_Union[OperationKind, str]]] = ..., states: _Optional[_Iterable[_Union[OperationState, str]]] = ...) -> None: ...
 
 class ListOperationsResponse(_message.Message):
     __slots__ = ("operations", "next_page_token")

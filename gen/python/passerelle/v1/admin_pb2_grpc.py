@@ -59,6 +59,11 @@ class AdminServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesResponse.FromString,
                 _registered_method=True)
+        self.GetAccess = channel.unary_unary(
+                '/passerelle.v1.AdminService/GetAccess',
+                request_serializer=passerelle_dot_v1_dot_admin__pb2.GetAccessRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_admin__pb2.GetAccessResponse.FromString,
+                _registered_method=True)
         self.DownloadModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/DownloadModel',
                 request_serializer=passerelle_dot_v1_dot_admin__pb2.DownloadModelRequest.SerializeToString,
@@ -138,6 +143,16 @@ class AdminServiceServicer(object):
 
     def GetCapabilities(self, request, context):
         """Capacités, limites et adresses du serveur.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAccess(self, request, context):
+        """Ce que la clé présentée ouvre ; sans clé, ce qui est ouvert à tous.
+
+        Pas de route HTTP : gRPC et gRPC-Web seulement.
+        Renvoie UNAUTHENTICATED (INVALID_API_KEY) si la clé présentée n'est d'aucun trousseau.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -256,6 +271,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetCapabilities,
                     request_deserializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesResponse.SerializeToString,
+            ),
+            'GetAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAccess,
+                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.GetAccessRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_admin__pb2.GetAccessResponse.SerializeToString,
             ),
             'DownloadModel': grpc.unary_unary_rpc_method_handler(
                     servicer.DownloadModel,
@@ -415,6 +435,33 @@ class AdminService(object):
             '/passerelle.v1.AdminService/GetCapabilities',
             passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesRequest.SerializeToString,
             passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/GetAccess',
+            passerelle_dot_v1_dot_admin__pb2.GetAccessRequest.SerializeToString,
+            passerelle_dot_v1_dot_admin__pb2.GetAccessResponse.FromString,
             options,
             channel_credentials,
             insecure,

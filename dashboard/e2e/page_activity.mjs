@@ -1,0 +1,106 @@
+// Les opérations, puis ce qu'un redémarrage en garde : node e2e/page_activity.mjs <adresse> <Chromium> [ensuite]
+import { check, visit } from "./browser.mjs";
+
+const [base, chromium, after] = process.argv.slice(2);
+
+async function verb(model, name) {
+  const answer = await fetch(`${base}/api/admin/models/${model}/${name}`, { method: "POST", body: "{}" });
+  check(answer.ok, `${name} ${model} : ${await answer.text()}`);
+}
+
+/** Attend `count` opérations dans une partie de la page. */
+async function rows({ page }, part, count) {
+  await page
+    .waitForFunction(
+      (name, expected) =>
+        document.querySelectorAll(`[data-testid="activity-${name}"] [data-testid="operation"]`).length === expected,
+      {},
+      part,
+      count,
+    )
+    .catch((error) => check(false, `${part} : ${count} opérations attendues (${error.message})`));
+}
+
+async function fails(dashboard) {
+  const { page } = dashboard;
+  await dashboard.see("model-card-abime");
+  await verb("abime", "download");
+  const line = await dashboard.text("outcome");
+  check(line.includes("Téléchargement de abime : échec."), `la bande ne dit pas l'échec : ${line}`);
+  await dashboard.see("failures");
+  await dashboard.fits("bande d'échec");
+  await dashboard.press("strip-link");
+  await rows(dashboard, "failed", 1);
+  await dashboard.gone("failures");
+  await dashboard.gone("outcome");
+  await dashboard.press("operation-open");
+  const facts = await dashboard.text("operation-facts");
+  check(/INTEGRITY_MISMATCH/.test(facts) && /Que faire/.test(facts), `détails : ${facts}`);
+  // Tant que les détails s'ouvrent, un clic tombe à côté.
+  await page.waitForSelector('.MuiCollapse-entered [data-testid="operation-retry"]');
+  await dashboard.press("operation-retry");
+  await rows(dashboard, "failed", 2);
+  await page.reload();
+  await dashboard.see("activity-failed");
+  check((await dashboard.texts("failures")).length === 0, "un échec vu est compté de nouveau après un rechargement");
+}
+
+async function succeeds(dashboard) {
+  const { page } = dashboard;
+  // Chaque texte que la bande a eu, noté par la page elle-même.
+  await page.evaluate(() => {
+    window.lines = new Set();
+    new MutationObserver(() => {
+      for (const one of document.querySelectorAll('[data-testid="strip-link"]')) window.lines.add(one.textContent);
+    }).observe(document.body, { childList: true, characterData: true, subtree: true });
+  });
+  await dashboard.open("/machine");
+  await verb("qwen", "download");
+  await page.waitForFunction(() => [...window.lines].includes("Téléchargement de qwen : terminé."));
+  await dashboard.gone("outcome");
+  await verb("qwen", "load");
+  await page.waitForFunction(() => [...window.lines].includes("Chargement de qwen : terminé."));
+  const lines = await page.evaluate(() => [...window.lines]);
+  check(
+    lines.some((line) => line.startsWith("Chargement de qwen ·")),
+    `la bande ne suit pas : ${lines}`,
+  );
+  await dashboard.open("/activite");
+  await rows(dashboard, "done", 2);
+}
+
+async function filters(dashboard) {
+  const { page } = dashboard;
+  await page.select('[data-testid="filter-genre"]', "chargement");
+  await rows(dashboard, "done", 1);
+  await rows(dashboard, "failed", 0);
+  await page.select('[data-testid="filter-etat"]', "reussie");
+  check(page.url().endsWith("#/activite?genre=chargement&etat=reussie"), `adresse : ${page.url()}`);
+  await page.reload();
+  await rows(dashboard, "done", 1);
+  check((await dashboard.texts("activity-failed")).length === 0, "le filtre d'état se perd");
+  await dashboard.press("filter-clear");
+  await rows(dashboard, "failed", 2);
+}
+
+await visit(base, chromium, async (dashboard, complaints) => {
+  if (after) {
+    await dashboard.see("failures");
+    await dashboard.open("/activite");
+  } else {
+    await fails(dashboard);
+    await succeeds(dashboard);
+    await filters(dashboard);
+  }
+  await rows(dashboard, "failed", 2);
+  await rows(dashboard, "done", 2);
+  await dashboard.press("operation-open");
+  await dashboard.see("operation-facts");
+  for (const width of after ? [360] : [1920, 1024, 360]) {
+    await dashboard.page.setViewport({ width, height: 900 });
+    await dashboard.fits(`activité, ${width} px`);
+    await dashboard.accessible(`activité, ${width} px`);
+  }
+  check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
+  console.log("tout est bon");
+});

@@ -1,0 +1,201 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { act, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import {
+  AdminService,
+  type ListOperationsRequest,
+  type Operation,
+  OperationKind,
+  OperationSchema,
+  OperationState,
+} from "../gen/passerelle/v1/admin_pb";
+import { PageIcon } from "../shell/PageIcon";
+import { StatusProvider, useServer } from "../status/StatusProvider";
+import { LiveStatus } from "../testing/liveStatus";
+import { show } from "../testing/render";
+import { ActivityPage } from "./ActivityPage";
+import { OperationStrip } from "./OperationStrip";
+import { RecentProvider } from "./RecentProvider";
+
+const { RUNNING, SUCCEEDED, FAILED, CANCELLED } = OperationState;
+let journal: Operation[] = [];
+let live: LiveStatus;
+const asked = { cancelled: [] as string[], loaded: [] as string[], lists: 0 };
+
+function operation(id: string, init: Exclude<MessageInitShape<typeof OperationSchema>, Operation>): Operation {
+  const seconds = BigInt(1000 + journal.length);
+  return create(OperationSchema, {
+    id,
+    kind: OperationKind.LOAD,
+    model: "qwen",
+    startedAt: { seconds },
+    ...(init.state === RUNNING ? {} : { finishedAt: { seconds: seconds + 75n } }),
+    ...init,
+  });
+}
+
+function page({ pageSize, pageToken, model, kinds, states }: ListOperationsRequest) {
+  const first = Number(pageToken || 0);
+  asked.lists += 1;
+  const found = journal.filter(
+    (one) =>
+      (!model || one.model === model) &&
+      (!kinds.length || kinds.includes(one.kind)) &&
+      (!states.length || states.includes(one.state)),
+  );
+  const end = first + pageSize;
+  return { operations: found.slice(first, end), nextPageToken: end < found.length ? String(end) : "" };
+}
+
+/** Ce que le dernier état reçu porte, à l'écran : l'essai sait qu'il est arrivé. */
+function Notices() {
+  return <p>{useServer().status?.models.map(({ notice }) => notice)}</p>;
+}
+
+function open(path = "/activite", content = <ActivityPage />) {
+  const [place = "", search = ""] = path.split("?");
+  return show(
+    <StatusProvider>
+      <RecentProvider>
+        <OperationStrip />
+        <PageIcon path="/activite" icon="" />
+        <Notices />
+        {content}
+      </RecentProvider>
+    </StatusProvider>,
+    (router) =>
+      router.service(AdminService, {
+        watchStatus: (_request, { signal }) => live.watch(signal),
+        listOperations: page,
+        cancelOperation: ({ operationId }) => {
+          asked.cancelled.push(operationId);
+          return {};
+        },
+        loadModel: ({ model }) => {
+          asked.loaded.push(model);
+          return {};
+        },
+      }),
+    place,
+    search,
+  );
+}
+
+beforeEach(() => {
+  asked.lists = 0;
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+  journal = [];
+  live = new LiveStatus([{ key: "qwen" }, { key: "canary" }]);
+});
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+  localStorage.clear();
+});
+
+const rows = (name: string) => within(screen.getByTestId(name)).queryAllByTestId("operation");
+
+test("un échec dit son motif, son message et que faire, et se recommence", async () => {
+  const error = { reason: "GPU_BUSY", message: "Le GPU 0 est tenu par canary-0." };
+  journal = [operation("raté", { state: FAILED, error })];
+  const person = userEvent.setup();
+  open();
+  await person.click(await screen.findByTestId("operation-open"));
+  const facts = await screen.findByTestId("operation-facts");
+  expect(facts.textContent).toContain("GPU_BUSY : Le GPU 0 est tenu par canary-0.");
+  expect(facts.textContent).toContain("Choisissez d'autres GPU");
+  expect(facts.textContent).toContain("1 min 15 s");
+  await person.click(screen.getByTestId("operation-retry"));
+  await waitFor(() => expect(asked.loaded).toEqual(["qwen"]));
+});
+
+test("une opération en cours s'annule, après confirmation", async () => {
+  const running = operation("a", {
+    state: RUNNING,
+    progress: { phase: "downloading", completedBytes: 5e6, totalBytes: 1e7 },
+  });
+  live = new LiveStatus([{ key: "qwen", operation: running }]);
+  const person = userEvent.setup();
+  open();
+  const row = await screen.findByTestId("operation-running");
+  expect(row.textContent).toContain("copie · 5,0 Mo sur 10 Mo");
+  expect(within(row).getByRole("progressbar").getAttribute("aria-valuenow")).toBe("50");
+  await person.click(screen.getByTestId("operation-cancel"));
+  expect(asked.cancelled).toEqual([]);
+  await person.click(await screen.findByTestId("operation-cancel-confirm"));
+  await waitFor(() => expect(asked.cancelled).toEqual(["a"]));
+});
+
+test("un changement de l'état fait relire la liste ; l'avancement, non", async () => {
+  journal = [operation("a", { state: SUCCEEDED })];
+  open();
+  await waitFor(() => expect(rows("activity-done").length).toBe(1));
+  const before = asked.lists;
+  live.show([{ key: "qwen", cachedBytes: 12 }, { key: "canary" }]);
+  live.show([{ key: "qwen", cachedBytes: 13, notice: "vu" }, { key: "canary" }]);
+  await screen.findByText("vu");
+  expect(asked.lists).toBe(before);
+  journal = [operation("b", { state: CANCELLED }), ...journal];
+  live.show([{ key: "qwen", stateSince: { seconds: 5n } }]);
+  await waitFor(() => expect(rows("activity-done").length).toBe(2));
+});
+
+test("les filtres de l'adresse passent au serveur, et les pages se suivent", async () => {
+  for (let index = 0; index < 25; index += 1) journal.push(operation(`q${index}`, { state: SUCCEEDED }));
+  journal.push(operation("c", { model: "canary", state: SUCCEEDED }), operation("r", { state: FAILED }));
+  const person = userEvent.setup();
+  open("/activite?modele=qwen&etat=reussie");
+  await waitFor(() => expect(rows("activity-done").length).toBe(10));
+  expect(screen.queryByTestId("activity-failed")).toBeNull();
+  expect(screen.queryByTestId("activity-running")).toBeNull();
+  await person.click(screen.getByTestId("operations-more"));
+  await waitFor(() => expect(rows("activity-done").length).toBe(20));
+  await person.click(screen.getByTestId("operations-more"));
+  await waitFor(() => expect(rows("activity-done").length).toBe(25));
+  expect(screen.queryByTestId("operations-more")).toBeNull();
+  await person.selectOptions(screen.getByTestId("filter-modele"), "canary");
+  await waitFor(() => expect(rows("activity-done").length).toBe(1));
+  await person.click(screen.getByTestId("filter-clear"));
+  await waitFor(() => expect(rows("activity-failed").length).toBe(1));
+});
+
+test("la bande montre ce qui tourne, puis sa fin quatre secondes, et un échec jusqu'à ce qu'on le regarde", async () => {
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  const running = operation("a", { state: RUNNING, progress: { phase: "opening" } });
+  journal = [running];
+  live = new LiveStatus([{ key: "qwen", operation: running }]);
+  const view = open("/", <p>ailleurs</p>);
+  expect((await screen.findByTestId("strip")).textContent).toContain("Chargement de qwen · ouverture du modèle");
+  expect(screen.getByTestId("strip-link").getAttribute("href")).toBe("/activite");
+  // Une fin ne se remarque qu'auprès d'une première lecture.
+  await waitFor(() => expect(asked.lists).toBe(1));
+  await act(() => vi.advanceTimersByTimeAsync(100));
+
+  journal = [operation("a", { state: SUCCEEDED })];
+  live.show([{ key: "qwen" }]);
+  expect((await screen.findByTestId("outcome")).textContent).toContain("Chargement de qwen : terminé.");
+  await act(() => vi.advanceTimersByTimeAsync(4_100));
+  expect(screen.queryByTestId("outcome")).toBeNull();
+
+  const other = operation("c", { model: "canary", state: RUNNING });
+  journal = [other, operation("b", { state: FAILED, error: { message: "mémoire insuffisante" } }), ...journal];
+  live.show([
+    { key: "qwen", lastError: { occurredAt: { seconds: 9n } } },
+    { key: "canary", operation: other },
+  ]);
+  expect((await screen.findByTestId("outcome")).textContent).toContain("échec. mémoire insuffisante");
+  await act(() => vi.advanceTimersByTimeAsync(60_000));
+  expect(screen.queryByTestId("outcome")).not.toBeNull();
+  expect(screen.getByTestId("failures").getAttribute("aria-label")).toBe("1 échec à regarder");
+  view.unmount();
+
+  const { unmount } = open();
+  await waitFor(() => expect(rows("activity-failed").length).toBe(1));
+  await waitFor(() => expect(screen.queryByTestId("failures")).toBeNull());
+  unmount();
+  open("/", <p>ailleurs</p>);
+  await screen.findByTestId("strip");
+  expect(screen.queryByTestId("failures")).toBeNull();
+});

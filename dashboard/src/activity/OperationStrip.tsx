@@ -1,0 +1,91 @@
+import { mdiClose } from "@mdi/js";
+import { Alert, Box, IconButton, LinearProgress, Link as MuiLink, Typography } from "@mui/material";
+import { useEffect } from "react";
+import { Link } from "wouter";
+import { percent } from "../format";
+import { OPERATIONS } from "../fr";
+import { type Operation, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { Icon } from "../shell/Icon";
+import { useServer } from "../status/StatusProvider";
+import { progressLine } from "./progress";
+import { useRecent } from "./RecentProvider";
+import { ENDS, T } from "./texts";
+
+const SHOWN_MS = 4_000;
+const SEVERITY = {
+  [OperationState.UNSPECIFIED]: "info",
+  [OperationState.RUNNING]: "info",
+  [OperationState.SUCCEEDED]: "success",
+  [OperationState.FAILED]: "error",
+  [OperationState.CANCELLED]: "info",
+} as const;
+
+/** Une ligne sous l'en-tête, où qu'on soit : ce qui vient d'échouer, sinon ce qui tourne, sinon ce qui vient de finir. */
+export function OperationStrip() {
+  const { ended: last, unseen, dismiss } = useRecent();
+  const running = (useServer().status?.models ?? []).flatMap(({ operation }) => operation ?? []);
+  const failed = last?.state === OperationState.FAILED;
+  // Un échec qu'on a regardé n'est plus une nouvelle.
+  const ended = failed && !unseen.some(({ id }) => id === last.id) ? undefined : last;
+  useEffect(() => {
+    if (!ended || failed) return;
+    const timer = setTimeout(dismiss, SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [ended, failed, dismiss]);
+  if (ended && (failed || running.length === 0)) return <Outcome operation={ended} onClose={dismiss} />;
+  const [first, ...others] = running;
+  return first ? <Running operation={first} others={others.length} /> : null;
+}
+
+function Outcome({ operation, onClose }: { operation: Operation; onClose: () => void }) {
+  const { kind, model, state, error } = operation;
+  return (
+    <Alert
+      severity={SEVERITY[state]}
+      square
+      data-testid="outcome"
+      action={
+        <IconButton color="inherit" size="small" aria-label={T.dismiss} onClick={onClose} data-testid="outcome-close">
+          <Icon path={mdiClose} fontSize="small" />
+        </IconButton>
+      }
+      sx={{ py: 0, "& .MuiAlert-message": { minWidth: 0, overflow: "hidden", flexGrow: 1 } }}
+    >
+      <Line href="/activite">
+        {T.ended(OPERATIONS[kind], model, ENDS[state])}
+        {error && ` ${error.message}`}
+      </Line>
+    </Alert>
+  );
+}
+
+function Running({ operation, others }: { operation: Operation; others: number }) {
+  const { completedBytes, totalBytes } = operation.progress ?? {};
+  const done = percent(completedBytes, totalBytes);
+  const what = T.of(OPERATIONS[operation.kind], operation.model);
+  return (
+    <Box sx={{ bgcolor: "background.paper" }} data-testid="strip">
+      <LinearProgress
+        aria-label={what}
+        variant={done === undefined ? "indeterminate" : "determinate"}
+        value={done ?? 0}
+        sx={{ height: 3 }}
+      />
+      <Box sx={{ px: { xs: 2, md: 3 }, py: 0.5 }}>
+        <Line href="/activite">
+          {[what, progressLine(operation), others ? T.others(others) : ""].filter(Boolean).join(" · ")}
+        </Line>
+      </Box>
+    </Box>
+  );
+}
+
+function Line({ href, children }: { href: string; children: React.ReactNode }) {
+  return (
+    <MuiLink component={Link} href={href} color="inherit" underline="hover" title={T.see} data-testid="strip-link">
+      <Typography component="span" variant="body2" noWrap sx={{ display: "block", fontVariantNumeric: "tabular-nums" }}>
+        {children}
+      </Typography>
+    </MuiLink>
+  );
+}

@@ -1,0 +1,79 @@
+import { mdiCodeBraces, mdiKeyOutline } from "@mdi/js";
+import { Box, Button, Chip, Collapse, Stack, Typography } from "@mui/material";
+import { useId, useState } from "react";
+import { KeyScope, type ModelCapabilities } from "../gen/passerelle/v1/admin_pb";
+import { Icon } from "../shell/Icon";
+import { MONOSPACE } from "../shell/monospace";
+import { CopyButton } from "../snippets/CopyButton";
+import { Snippets } from "../snippets/Snippets";
+import { needsKey, type Route } from "./routes";
+import { samplesOf } from "./samples";
+import { KEYS, T } from "./texts";
+
+interface Props {
+  route: Route;
+  models: ModelCapabilities[];
+  keys: { apiKeyRequired: boolean; adminKeyRequired: boolean };
+}
+
+/** Une route : ses adresses, la clé qu'elle demande, et un exemple à copier. */
+export function RouteRow({ route, models, keys }: Props) {
+  const [open, setOpen] = useState(false);
+  const id = useId();
+  const keyed = needsKey(route.key, keys);
+  const [first] = route.addresses;
+  const typed = route.method.startsWith("gRPC");
+  return (
+    <Box sx={{ px: { xs: 2, sm: 3 }, py: 1.5 }} data-testid="endpoint">
+      <Stack direction="row" spacing={1} useFlexGap sx={{ alignItems: "center", flexWrap: "wrap" }}>
+        <Typography sx={{ fontWeight: 600 }}>{route.name}</Typography>
+        <Chip size="small" variant="outlined" label={route.method} sx={{ fontFamily: MONOSPACE }} />
+        {keyed && (
+          <Chip
+            size="small"
+            color="warning"
+            variant="outlined"
+            icon={<Icon path={mdiKeyOutline} />}
+            label={KEYS[route.key]}
+          />
+        )}
+        {!keyed && route.key === KeyScope.LOCAL_OR_ADMIN && (
+          <Chip size="small" variant="outlined" label={T.localOnly} />
+        )}
+        <Button
+          size="small"
+          startIcon={<Icon path={mdiCodeBraces} />}
+          aria-expanded={open}
+          aria-controls={id}
+          aria-label={T.sampleOf(route.name)}
+          onClick={() => setOpen((before) => !before)}
+          data-testid="endpoint-sample"
+          sx={{ ml: "auto" }}
+        >
+          {T.sample}
+        </Button>
+      </Stack>
+      {typed && (
+        <Typography variant="body2" color="textSecondary" sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere" }}>
+          {route.path.slice(1)}
+        </Typography>
+      )}
+      {route.addresses.map(({ text }) => (
+        <Stack key={text} direction="row" spacing={0.5} sx={{ alignItems: "center" }}>
+          <Typography
+            component="code"
+            variant="body2"
+            data-testid="endpoint-url"
+            sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere", minWidth: 0 }}
+          >
+            {text}
+          </Typography>
+          <CopyButton compact text={text} label={T.copyUrl(`${route.name}, ${text}`)} testId="endpoint-copy" />
+        </Stack>
+      ))}
+      <Collapse in={open} id={id} unmountOnExit>
+        <Box sx={{ pt: 1 }}>{first && <Snippets snippets={samplesOf(route, first, keyed, models)} />}</Box>
+      </Collapse>
+    </Box>
+  );
+}

@@ -1,0 +1,71 @@
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
+import { bytes, seconds } from "../format";
+import type { Limits } from "../gen/passerelle/v1/admin_pb";
+
+type Value = string | undefined;
+type Row = [string, (limits: Limits) => Value];
+
+const NUMBER = new Intl.NumberFormat("fr-FR");
+const count = (value: number | undefined): Value => (value === undefined ? undefined : NUMBER.format(value));
+const size = (value: number | undefined): Value =>
+  value === undefined ? undefined : `${bytes(value)} (${NUMBER.format(value)} octets)`;
+const hertz = (value: number | undefined): Value => (value === undefined ? undefined : `${NUMBER.format(value)} Hz`);
+
+function time(value: Duration | undefined): Value {
+  if (!value) return undefined;
+  const length = durationMs(value) / 1000;
+  if (length >= 86_400) return `${NUMBER.format(length / 86_400)} j`;
+  return Number.isInteger(length) ? seconds(length) : `${NUMBER.format(length)} s`;
+}
+
+/** Limites que rencontre un client, famille par famille : ce qu'elles bornent, et leur valeur. */
+export const LIMITS: [string, Row[]][] = [
+  [
+    "Partout",
+    [
+      ["Corps d'une requête JSON, au plus", (limits) => size(limits.maxJsonBodyBytes)],
+      ["Attente d'un chargement", ({ loadWait }) => time(loadWait)],
+      ["Durée d'un flux, au plus", ({ maxStreamDuration }) => time(maxStreamDuration)],
+      ["Exemplaires d'un modèle, au plus", ({ maxReplicas }) => count(maxReplicas)],
+      ["Temps sans requête avant déchargement, au plus", ({ maxIdleUnload }) => time(maxIdleUnload)],
+    ],
+  ],
+  [
+    "Conversation",
+    [
+      ["Messages par requête, au plus", ({ chat }) => count(chat?.maxMessages)],
+      ["Jetons produits par réponse, au plus", ({ chat }) => count(chat?.maxTokens)],
+      ["Réponses par requête, au plus", ({ chat }) => count(chat?.maxN)],
+      ["Suites d'arrêt, au plus", ({ chat }) => count(chat?.maxStop)],
+      ["Log-probabilités concurrentes, au plus", ({ chat }) => count(chat?.maxTopLogprobs)],
+      ["Images par requête, au plus", ({ chat }) => count(chat?.maxImages)],
+    ],
+  ],
+  [
+    "Fichier audio",
+    [
+      ["Taille d'un fichier, au plus", ({ audio }) => size(audio?.maxUploadBytes)],
+      ["Taille en un seul message gRPC, au plus", ({ audio }) => size(audio?.maxMessageBytes)],
+      ["Durée, au plus", ({ audio }) => time(audio?.maxDuration)],
+      ["Audio décodé, au plus", ({ audio }) => size(audio?.maxDecodedBytes)],
+      ["Fréquence d'échantillonnage, au moins", ({ audio }) => hertz(audio?.minSampleRateHertz)],
+      ["Fréquence d'échantillonnage, au plus", ({ audio }) => hertz(audio?.maxSampleRateHertz)],
+      ["Canaux, au plus", ({ audio }) => count(audio?.maxChannels)],
+      ["Locuteurs demandés, au plus", ({ audio }) => count(audio?.maxSpeakers)],
+      ["Caractères du texte qui oriente, au plus", ({ audio }) => count(audio?.maxPromptCharacters)],
+    ],
+  ],
+  [
+    "Audio en direct",
+    [
+      ["Flux de front par exemplaire, au plus", ({ audio }) => count(audio?.maxLiveStreams)],
+      ["Silence d'un client, au plus", ({ audio }) => time(audio?.maxStreamSilence)],
+      ["Silence qui clôt une phrase, par défaut", ({ audio }) => time(audio?.endpointSilence)],
+      ["Silence qui clôt une phrase, au moins", ({ audio }) => time(audio?.minEndpointSilence)],
+      ["Silence qui clôt une phrase, au plus", ({ audio }) => time(audio?.maxEndpointSilence)],
+      ["Phrase avant sa coupe, par défaut", ({ audio }) => time(audio?.utterance)],
+      ["Phrase avant sa coupe, au moins", ({ audio }) => time(audio?.minUtterance)],
+      ["Phrase avant sa coupe, au plus", ({ audio }) => time(audio?.maxUtterance)],
+    ],
+  ],
+];

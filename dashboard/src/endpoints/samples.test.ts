@@ -1,0 +1,131 @@
+// @vitest-environment node
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { expect, test } from "vitest";
+import {
+  Capability,
+  type Endpoint,
+  EndpointGroup,
+  KeyScope,
+  type ModelCapabilities,
+} from "../gen/passerelle/v1/admin_pb";
+import { familiesOf, hostsOf, needsKey, type Route } from "./routes";
+import { samplesOf } from "./samples";
+
+const MODELS = [
+  { key: "qwen", capability: Capability.CHAT },
+  { key: "canary", capability: Capability.TRANSCRIBE },
+  { key: "pyannote", capability: Capability.DIARIZE },
+] as ModelCapabilities[];
+
+/** Les routes que le serveur annonce, lues dans son code : un exemple qui manque se voit. */
+const TOLD = readFileSync(fileURLToPath(new URL("../../../server/advertise.py", import.meta.url)), "utf8");
+const PATHS = [...TOLD.matchAll(/"(GET|POST)", "(\/[^"]+)"/g)].map(([, method, path]) => [method, path] as const);
+const SERVICES = [...TOLD.matchAll(/"((?:passerelle|grpc)\.[\w.]+)"/g)].map(([, service]) => service ?? "");
+
+const route = (method: string, path: string): Route => ({
+  name: "essai",
+  method,
+  path,
+  key: KeyScope.NONE,
+  addresses: [],
+});
+const at = { text: "", base: "http://gpu.example:8000" };
+
+/** Fautes de syntaxe d'un module JavaScript. */
+function faults(program: string) {
+  const options = { reportDiagnostics: true, compilerOptions: { target: ts.ScriptTarget.ES2022, allowJs: true } };
+  return ts
+    .transpileModule(program, { ...options, fileName: "exemple.mjs" })
+    .diagnostics?.map((one) => one.messageText);
+}
+
+/** Fait lire des programmes à Python, sans les lancer. */
+function compile(programs: string[]) {
+  const reader = "import json, sys\nfor one in json.load(sys.stdin): compile(one, 'exemple', 'exec')";
+  execFileSync("python3", ["-c", reader], { input: JSON.stringify(programs), stdio: "pipe" });
+}
+
+test("chaque route HTTP a un curl qu'un shell comprend, clé comprise", () => {
+  expect(PATHS.length).toBeGreaterThan(12);
+  for (const [method, path] of PATHS) {
+    for (const keyed of [false, true]) {
+      const { curl = "", python, node } = samplesOf(route(method ?? "", path ?? ""), at, keyed, MODELS);
+      const words = execFileSync("sh", ["-c", `curl() { for word; do printf '%s\\n' "$word"; done; }\n${curl}`], {
+        encoding: "utf8",
+        env: { PASSERELLE_KEY: "secrète" },
+      }).split("\n");
+      expect(words[0]).toMatch(/^http:\/\/gpu\.example:8000\/[^{}]*$/);
+      expect(words.includes("Authorization: Bearer secrète")).toBe(keyed);
+      const body = words[words.indexOf("-d") + 1];
+      if (words.includes("-d")) JSON.parse(body ?? "");
+      expect([python !== undefined, node !== undefined]).toEqual([path?.startsWith("/v1/"), path?.startsWith("/v1/")]);
+      expect(`${python}${node}`).not.toContain("secrète");
+    }
+  }
+});
+
+test("les exemples de Python et de Node se lisent, clé comprise", () => {
+  const programs: string[] = [];
+  for (const keyed of [false, true]) {
+    for (const [method, path] of PATHS) {
+      const { python, node } = samplesOf(route(method ?? "", path ?? ""), at, keyed, MODELS);
+      if (python) programs.push(python);
+      if (node) expect(faults(node)).toEqual([]);
+    }
+  }
+  expect(programs.length).toBe(12);
+  compile(programs);
+});
+
+test("une faute de syntaxe se verrait", () => {
+  expect(faults("const a = {")).not.toEqual([]);
+  expect(() => compile(["def a("])).toThrow();
+});
+
+test("chaque service a son exemple", () => {
+  expect(SERVICES.length).toBe(6);
+  const programs: string[] = [];
+  for (const service of SERVICES) {
+    for (const keyed of [false, true]) {
+      const { grpc } = samplesOf(route("gRPC", `/${service}`), at, keyed, MODELS);
+      expect(grpc, service).toContain('grpc.insecure_channel("gpu.example:8000")');
+      programs.push(grpc ?? "");
+      const node = samplesOf(route("gRPC-Web", `/${service}`), at, keyed, MODELS).node ?? "";
+      expect(faults(node)).toEqual([]);
+    }
+  }
+  compile(programs);
+});
+
+const endpoint = (host: string, group: EndpointGroup, path: string, key = KeyScope.NONE) =>
+  ({ host, port: 8000, group, path, key, name: path, method: "GET", url: `http://${host}:8000${path}` }) as Endpoint;
+
+test("les adresses se rangent par famille, une par hôte", () => {
+  const all = ["a", "b"].flatMap((host) => [
+    endpoint(host, EndpointGroup.OPENAI, "/v1/models"),
+    endpoint(host, EndpointGroup.GRPC, "/passerelle.v1.ChatService"),
+    endpoint(host, EndpointGroup.GRPC_WEB, "/passerelle.v1.ChatService"),
+  ]);
+  expect(hostsOf(all)).toEqual(["a", "b"]);
+  const texts = (host: string) =>
+    familiesOf(all, host).map(({ routes }) => routes.map(({ addresses }) => addresses.map(({ text }) => text)));
+  expect(texts("")).toEqual([
+    [["http://a:8000/v1/models", "http://b:8000/v1/models"]],
+    [["a:8000", "b:8000"]],
+    [["http://a:8000", "http://b:8000"]],
+  ]);
+  expect(texts("b")).toEqual([[["http://b:8000/v1/models"]], [["b:8000"]], [["http://b:8000"]]]);
+});
+
+test("une clé n'est demandée que si le serveur en a", () => {
+  const free = { apiKeyRequired: false, adminKeyRequired: false };
+  const admin = { apiKeyRequired: false, adminKeyRequired: true };
+  for (const key of [KeyScope.INFERENCE, KeyScope.ADMIN, KeyScope.ADMIN_TO_CHANGE])
+    expect(needsKey(key, free)).toBe(false);
+  expect(needsKey(KeyScope.INFERENCE, admin)).toBe(false);
+  expect(needsKey(KeyScope.ADMIN, admin)).toBe(true);
+  expect(needsKey(KeyScope.NONE, { apiKeyRequired: true, adminKeyRequired: true })).toBe(false);
+});

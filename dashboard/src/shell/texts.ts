@@ -1,0 +1,56 @@
+// Les textes de l'en-tête, du menu et de la clé.
+export const T = {
+  subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
+  profile: (name: string) => `profil ${name}`,
+  version: (number: string) => `version ${number}`,
+  menu: "Menu",
+  trial: "Essayer",
+  server: "Serveur",
+  failures: (count: number) => (count > 1 ? `${count} échecs à regarder` : "1 échec à regarder"),
+  scheme: {
+    label: "Apparence",
+    light: "Clair",
+    dark: "Sombre",
+    system: "Comme le système",
+  },
+  key: {
+    title: "Clé d'accès",
+    help: "Elle part dans un en-tête, jamais dans une adresse.",
+    malformed: "Une clé n'a ni espace ni accent.",
+    refused: "Cette clé est refusée : le serveur ne la connaît pas.",
+    show: "Montrer la clé",
+    hide: "Cacher la clé",
+    remember: "Se souvenir sur ce poste",
+    rememberHelp: "Sinon, elle est oubliée quand cet onglet se ferme.",
+    cannotRemember:
+      "Ce navigateur refuse de retenir quoi que ce soit ici : la clé sera à redonner après un rechargement.",
+    use: "Utiliser et vérifier",
+    forget: "Oublier la clé",
+    close: "Fermer",
+    checking: "Vérification…",
+    unreachable: "Le serveur ne répond pas : la clé sera vérifiée à son retour.",
+    opensAll: "Clé acceptée : elle ouvre l'inférence et l'administration.",
+    opensInference: "Clé acceptée pour l'inférence ; agir sur les modèles en demande une d'administration.",
+    uselessHere: "Ce serveur n'exige aucune clé : celle-ci ne change rien.",
+    needs: {
+      none: "Ce serveur n'exige aucune clé.",
+      admin:
+        "Converser et transcrire sont libres ; agir sur les modèles demande une clé d'administration (ADMIN_KEYS).",
+      both: "Converser et transcrire demandent une clé d'inférence (OPENAI_KEYS) ; agir sur les modèles, une clé d'administration (ADMIN_KEYS, ou OPENAI_KEYS s'il n'y en a pas d'autres). Celle d'administration ouvre tout.",
+    },
+    state: {
+      none: "Clé",
+      missing: "Clé requise",
+      given: "Clé donnée",
+      refused: "Clé refusée",
+      accepted: "Clé acceptée",
+    },
+  },
+  crash: {
+    title: "Cette page a rencontré une erreur",
+    advice:
+      "Le serveur n'est pas en cause et continue. Rechargez la page ; si l'erreur revient, signalez le détail ci-dessous.",
+    detail: "Détail",
+    reload: "Recharger la page",
+  },
+} as const;

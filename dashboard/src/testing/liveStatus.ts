@@ -1,0 +1,30 @@
+// Un état suivi en direct que l'essai change quand il veut.
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type ModelSchema, StatusSchema } from "../gen/passerelle/v1/admin_pb";
+
+/** Modèles que montre le flux d'état. */
+export class LiveStatus {
+  private sequence = 0;
+  private wake: () => void = () => {};
+
+  constructor(private models: MessageInitShape<typeof ModelSchema>[]) {}
+
+  /** Montre d'autres modèles. */
+  show(models: MessageInitShape<typeof ModelSchema>[]): void {
+    this.models = models;
+    this.wake();
+  }
+
+  /** Sert `AdminService.WatchStatus`. */
+  async *watch(signal: AbortSignal) {
+    while (!signal.aborted) {
+      this.sequence += 1;
+      const changed = new Promise<void>((resolve) => {
+        this.wake = resolve;
+        signal.addEventListener("abort", () => resolve());
+      });
+      yield { status: create(StatusSchema, { models: this.models }), sequence: this.sequence };
+      await changed;
+    }
+  }
+}
