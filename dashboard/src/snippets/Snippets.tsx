@@ -1,0 +1,83 @@
+import { Box, Stack, Tab, Tabs } from "@mui/material";
+import { useId, useRef, useState } from "react";
+import { CopyButton } from "./CopyButton";
+import { LANGUAGES, T } from "./texts";
+
+export type Language = keyof typeof LANGUAGES;
+
+/** La même requête, dans chaque langage où elle s'écrit. Aucun extrait ne porte de clé : `PASSERELLE_KEY` la donne. */
+export type SnippetTexts = Partial<Record<Language, string>>;
+
+// D'une page à l'autre, on garde le langage qu'on lit.
+let preferred: Language = "curl";
+
+/** Des extraits à copier, un onglet par langage. */
+export function Snippets({ snippets, testId = "snippets" }: { snippets: SnippetTexts; testId?: string }) {
+  const id = useId();
+  const code = useRef<HTMLPreElement>(null);
+  const [wanted, setWanted] = useState<Language>(preferred);
+  const offered = (Object.keys(LANGUAGES) as Language[]).filter((language) => snippets[language] !== undefined);
+  const language = offered.includes(wanted) ? wanted : offered[0];
+  if (!language) return null;
+  const text = snippets[language] ?? "";
+  return (
+    <Box data-testid={testId} sx={{ border: 1, borderColor: "divider", borderRadius: 2, overflow: "hidden" }}>
+      <Stack
+        direction="row"
+        sx={{ alignItems: "center", justifyContent: "space-between", borderBottom: 1, borderColor: "divider", pr: 1 }}
+      >
+        <Tabs
+          value={language}
+          onChange={(_event, next: Language) => {
+            preferred = next;
+            setWanted(next);
+          }}
+          variant="scrollable"
+          aria-label={T.languages}
+          sx={{ minHeight: 40, minWidth: 0 }}
+        >
+          {offered.map((one) => (
+            <Tab
+              key={one}
+              value={one}
+              label={LANGUAGES[one]}
+              id={`${id}-${one}`}
+              aria-controls={`${id}-code`}
+              data-testid={`${testId}-${one}`}
+              sx={{ minHeight: 40, minWidth: 0, px: { xs: 1.25, sm: 2 } }}
+            />
+          ))}
+        </Tabs>
+        <CopyButton
+          text={text}
+          label={`${T.copy} : ${T.code(LANGUAGES[language])}`}
+          shown={code}
+          testId="snippet-copy"
+        />
+      </Stack>
+      <Box
+        component="pre"
+        ref={code}
+        role="tabpanel"
+        id={`${id}-code`}
+        aria-labelledby={`${id}-${language}`}
+        // Il défile : le clavier doit pouvoir y entrer.
+        tabIndex={0}
+        data-testid="snippet-code"
+        sx={{
+          m: 0,
+          p: 2,
+          maxHeight: "28rem",
+          overflow: "auto",
+          fontFamily: 'ui-monospace, "Cascadia Code", Menlo, Consolas, "DejaVu Sans Mono", monospace',
+          fontSize: "0.8125rem",
+          lineHeight: 1.55,
+          bgcolor: "action.hover",
+          tabSize: 2,
+        }}
+      >
+        {text}
+      </Box>
+    </Box>
+  );
+}
