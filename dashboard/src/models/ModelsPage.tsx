@@ -5,10 +5,10 @@ import { ModelGrid } from "./ModelGrid";
 
 /** L'accueil : les modèles, et la machine à côté quand l'écran est assez large. */
 export function ModelsPage() {
-  const models = useServer().status?.models ?? [];
+  const { status } = useServer();
   return (
     <Box sx={{ display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", xl: "minmax(0, 1fr) 340px" } }}>
-      <ModelGrid models={models} />
+      <ModelGrid status={status} />
       <MachinePanel />
     </Box>
   );

@@ -1,8 +1,9 @@
 import { Alert, Snackbar } from "@mui/material";
 import { useEffect, useRef, useState } from "react";
-import { T } from "../fr";
+
 import type { Model } from "../gen/passerelle/v1/admin_pb";
 import { type Outcome, outcomeOf } from "./outcome";
+import { T } from "./texts";
 
 const SHOWN_MS = 5_000;
 
@@ -34,7 +35,7 @@ export function OutcomeBar({ models }: { models: Model[] }) {
         severity={outcome?.severity ?? "info"}
         variant="filled"
         onClose={() => setOpen(false)}
-        closeText={T.dismiss}
+        closeText={T.actions.close}
         data-testid="outcome"
       >
         {outcome?.text}

@@ -1,6 +1,8 @@
-import { Chip } from "@mui/material";
+import { Box, Chip, Typography } from "@mui/material";
 import { STATES } from "../fr";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { T } from "./texts";
+import { elapsed, instant } from "./units";
 
 const COLORS: Partial<Record<ModelState, "success" | "warning" | "info" | "primary">> = {
   [ModelState.READY]: "success",
@@ -10,17 +12,30 @@ const COLORS: Partial<Record<ModelState, "success" | "warning" | "info" | "prima
   [ModelState.UNLOADING]: "warning",
 };
 
-/** État d'un modèle, annoncé quand il change. */
-export function StateChip({ model }: { model: Model }) {
-  const ready = model.state === ModelState.READY;
+/** État d'un modèle, annoncé quand il change, et depuis quand. */
+export function StateChip({ model: { key, state, stateSince }, now }: { model: Model; now: number }) {
+  const passed = elapsed(stateSince, now);
   return (
-    <Chip
-      size="small"
-      role="status"
-      data-testid={`model-state-${model.key}`}
-      label={STATES[model.state]}
-      color={COLORS[model.state] ?? "default"}
-      variant={ready ? "filled" : "outlined"}
-    />
+    <Box sx={{ flexShrink: 0, textAlign: "right" }}>
+      <Chip
+        size="small"
+        role="status"
+        data-testid={`model-state-${key}`}
+        label={STATES[state]}
+        color={COLORS[state] ?? "default"}
+        variant={state === ModelState.READY ? "filled" : "outlined"}
+      />
+      {stateSince && passed && (
+        <Typography
+          variant="caption"
+          component="time"
+          color="textSecondary"
+          title={instant(stateSince)}
+          sx={{ display: "block", mt: 0.25, fontVariantNumeric: "tabular-nums" }}
+        >
+          {T.since(passed)}
+        </Typography>
+      )}
+    </Box>
   );
 }

@@ -1,5 +1,6 @@
-import { OPERATIONS, T } from "../fr";
+import { OPERATIONS } from "../fr";
 import { type ErrorDetail, type Model, ModelState, type Operation, OperationKind } from "../gen/passerelle/v1/admin_pb";
+import { T } from "./texts";
 
 export interface Outcome {
   severity: "success" | "info" | "error";

@@ -1,9 +1,17 @@
 import { useState } from "react";
-import { messageOf } from "../api/errors";
+import { messageOf, reasonOf } from "../api/errors";
+
+export interface Refusal {
+  message: string;
+  /** Motif du contrat ; vide si le serveur n'en a pas donné. */
+  reason: string;
+}
+
+export type Call = (verb: () => Promise<unknown>) => Promise<void>;
 
 /** Un appel à la fois ; `failure` porte le dernier refus, en français. */
 export function useVerb() {
-  const [failure, setFailure] = useState<string>();
+  const [failure, setFailure] = useState<Refusal>();
   const [busy, setBusy] = useState(false);
 
   async function call(verb: () => Promise<unknown>) {
@@ -12,7 +20,7 @@ export function useVerb() {
     try {
       await verb();
     } catch (error) {
-      setFailure(messageOf(error));
+      setFailure({ message: messageOf(error), reason: reasonOf(error) });
     } finally {
       setBusy(false);
     }
