@@ -1,8 +1,5 @@
-import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { T } from "../fr";
-
-const REASON_FIELD = 1;
 
 /** Message français d'une erreur : celui du serveur s'il en a écrit un, sinon ce que la page sait de la panne. */
 export function messageOf(error: unknown): string {
@@ -25,18 +22,4 @@ export function messageOf(error: unknown): string {
     default:
       return T.errors.unexpected(Code[found.code]);
   }
-}
-
-/** Motif que le serveur a joint (`google.rpc.ErrorInfo.reason`) ; vide s'il n'y en a pas. */
-export function reasonOf(error: unknown): string {
-  for (const detail of ConnectError.from(error).details) {
-    if (!("type" in detail) || detail.type !== "google.rpc.ErrorInfo") continue;
-    const reader = new BinaryReader(detail.value);
-    while (reader.pos < reader.len) {
-      const [field, type] = reader.tag();
-      if (field === REASON_FIELD) return reader.string();
-      reader.skip(type);
-    }
-  }
-  return "";
 }

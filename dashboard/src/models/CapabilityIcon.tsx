@@ -20,7 +20,7 @@ export function CapabilityIcon({ capability }: { capability: Capability }) {
         flexShrink: 0,
         width: 40,
         height: 40,
-        borderRadius: 2,
+        borderRadius: 1,
         color: "primary.main",
         bgcolor: "color-mix(in srgb, currentColor 12%, transparent)",
       }}

@@ -7,13 +7,14 @@ import type { Call } from "./useVerb";
 
 interface Props {
   model: Model;
+  /** Vrai si aucune opération ni aucun appel n'est en cours. */
   idle: boolean;
   call: Call;
 }
 
-/** Vrai si un téléchargement a laissé des octets à reprendre. */
-export function isPartial({ artifactsCached, cachedBytes }: Model): boolean {
-  return !artifactsCached && cachedBytes > 0;
+/** Vrai si un téléchargement interrompu a laissé des octets à reprendre. */
+export function isPartial({ artifactsCached, cachedBytes, operation }: Model): boolean {
+  return !artifactsCached && cachedBytes > 0 && !operation;
 }
 
 /** Télécharge les poids, ou reprend où l'on en était. */

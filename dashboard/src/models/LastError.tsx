@@ -1,6 +1,7 @@
 import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
 import { admin } from "../api/client";
 import { type ErrorDetail, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";
 import { T } from "./texts";
 import { elapsed, instant } from "./units";
@@ -70,10 +71,14 @@ export function Remedy({ reason }: { reason: string }) {
   );
 }
 
-function retryOf({ key, state }: Model): { label: string; verb: () => Promise<unknown> } | undefined {
+function retryOf(model: Model): { label: string; verb: () => Promise<unknown> } | undefined {
+  const { key, state } = model;
   switch (state) {
     case ModelState.UNAVAILABLE:
-      return { label: T.error.retryDownload, verb: () => admin.downloadModel({ model: key }) };
+      return {
+        label: isPartial(model) ? T.error.resume : T.error.retryDownload,
+        verb: () => admin.downloadModel({ model: key }),
+      };
     case ModelState.CACHED:
       return { label: T.error.retryLoad, verb: () => admin.loadModel({ model: key }) };
     case ModelState.ASLEEP:

@@ -7,13 +7,12 @@ import type { Call } from "./useVerb";
 
 interface Props {
   model: Model;
-  /** Vrai si aucune opération ni aucun appel n'est en cours. */
-  idle: boolean;
+  busy: boolean;
   call: Call;
 }
 
 /** Charge le modèle, avec les choix que le serveur a retenus. */
-export function LoadAction({ model, idle, call }: Props) {
+export function LoadAction({ model, busy, call }: Props) {
   const loadable = model.state === ModelState.CACHED;
   return (
     <ActionButton
@@ -22,7 +21,7 @@ export function LoadAction({ model, idle, call }: Props) {
       label={T.actions.load}
       icon={mdiPlayCircleOutline}
       main={loadable}
-      disabled={!idle || !loadable}
+      disabled={busy || model.operation !== undefined || !loadable}
       onClick={() => void call(() => admin.loadModel({ model: model.key }))}
     />
   );

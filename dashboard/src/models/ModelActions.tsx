@@ -37,7 +37,7 @@ export function ModelActions({ model, busy, sleeps, call }: Props) {
       )}
       <Stack direction="row" useFlexGap spacing={0.5} sx={{ flexWrap: "wrap" }}>
         <DownloadAction model={model} idle={idle} call={call} />
-        <LoadAction model={model} idle={idle} call={call} />
+        <LoadAction model={model} busy={busy} call={call} />
         <UnloadAction model={model} idle={idle} call={call} />
         <SleepAction model={model} idle={idle} sleeps={sleeps} call={call} />
         <LogButton model={model} />

@@ -2,13 +2,15 @@ import { mdiCloudDownloadOutline, mdiDatabaseCheckOutline, mdiFlaskOutline, mdiP
 import { Chip, Stack } from "@mui/material";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
+import { StateChip } from "./StateChip";
 import { T } from "./texts";
 
-/** Ce qui est vrai d'un modèle quel que soit son état ; d'abord si ses poids sont là. */
-export function ModelBadges({ model }: { model: Model }) {
+/** L'état d'un modèle, puis ce qui ne dépend pas de lui : si ses poids sont là, ce qu'il est. */
+export function ModelBadges({ model, now }: { model: Model; now: number }) {
   const { key, artifactsCached, demonstration, pinned } = model;
   return (
     <Stack direction="row" useFlexGap spacing={0.75} sx={{ flexWrap: "wrap" }}>
+      <StateChip model={model} now={now} />
       <Chip
         size="small"
         variant="outlined"

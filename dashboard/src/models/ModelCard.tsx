@@ -8,7 +8,6 @@ import { ModelBadges } from "./ModelBadges";
 import { ModelFacts } from "./ModelFacts";
 import { ModelUse } from "./ModelUse";
 import { OperationPanel } from "./progress/OperationPanel";
-import { StateChip } from "./StateChip";
 import { StateRail } from "./StateRail";
 import { T } from "./texts";
 import { useVerb } from "./useVerb";
@@ -46,10 +45,9 @@ export function ModelCard({ model, now, sleeps }: Props) {
               {CAPABILITIES[model.capability]} · {key}
             </Typography>
           </Box>
-          <StateChip model={model} now={now} />
         </Stack>
         <StateRail state={model.state} name={name} />
-        <ModelBadges model={model} />
+        <ModelBadges model={model} now={now} />
         {model.notice && (
           <Typography variant="body2" color="textSecondary">
             {model.notice}

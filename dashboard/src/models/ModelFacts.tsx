@@ -41,9 +41,11 @@ function factsOf(model: Model): [string, string][] {
   return facts;
 }
 
-function size({ artifactsCached, cachedBytes, totalBytes }: Model): string {
+function size({ artifactsCached, cachedBytes, totalBytes, operation }: Model): string {
   if (artifactsCached) return bytes(cachedBytes);
   if (totalBytes === 0) return T.facts.sizeUnknown;
+  // L'avancement de l'opération, plus frais que la lecture du disque, se lit déjà plus haut.
+  if (operation) return bytes(totalBytes);
   if (cachedBytes > 0) return T.facts.sizePartial(bytes(cachedBytes), bytes(totalBytes));
   return T.facts.sizeMissing(bytes(totalBytes));
 }

@@ -4,26 +4,28 @@ import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { T } from "./texts";
 import { elapsed, instant } from "./units";
 
-const COLORS: Partial<Record<ModelState, "success" | "warning" | "info" | "primary">> = {
-  [ModelState.READY]: "success",
-  [ModelState.CACHED]: "primary",
-  [ModelState.DOWNLOADING]: "info",
-  [ModelState.LOADING]: "warning",
-  [ModelState.UNLOADING]: "warning",
+const COLORS: Partial<Record<ModelState, string>> = {
+  [ModelState.READY]: "success.main",
+  [ModelState.CACHED]: "primary.main",
+  [ModelState.DOWNLOADING]: "primary.main",
+  [ModelState.LOADING]: "warning.main",
+  [ModelState.UNLOADING]: "warning.main",
 };
 
 /** État d'un modèle, annoncé quand il change, et depuis quand. */
 export function StateChip({ model: { key, state, stateSince }, now }: { model: Model; now: number }) {
   const passed = elapsed(stateSince, now);
   return (
-    <Box sx={{ flexShrink: 0, textAlign: "right" }}>
+    <>
       <Chip
         size="small"
         role="status"
+        variant="outlined"
         data-testid={`model-state-${key}`}
+        // La couleur n'est que dans la pastille : le texte garde son contraste dans les deux apparences.
+        icon={<Box component="span" sx={{ width: 8, height: 8, borderRadius: "50%", bgcolor: "currentColor" }} />}
         label={STATES[state]}
-        color={COLORS[state] ?? "default"}
-        variant={state === ModelState.READY ? "filled" : "outlined"}
+        sx={{ fontWeight: 600, "& .MuiChip-icon": { color: COLORS[state] ?? "text.disabled", ml: 1, mr: -0.25 } }}
       />
       {stateSince && passed && (
         <Typography
@@ -31,11 +33,11 @@ export function StateChip({ model: { key, state, stateSince }, now }: { model: M
           component="time"
           color="textSecondary"
           title={instant(stateSince)}
-          sx={{ display: "block", mt: 0.25, fontVariantNumeric: "tabular-nums" }}
+          sx={{ alignSelf: "center", mr: 0.5, fontVariantNumeric: "tabular-nums" }}
         >
           {T.since(passed)}
         </Typography>
       )}
-    </Box>
+    </>
   );
 }

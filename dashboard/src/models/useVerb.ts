@@ -1,10 +1,16 @@
 import { useState } from "react";
-import { messageOf, reasonOf } from "../api/errors";
+import { errorInfo } from "../api/errorInfo";
+import { messageOf } from "../api/errors";
 
 export interface Refusal {
   message: string;
   /** Motif du contrat ; vide si le serveur n'en a pas donné. */
   reason: string;
+}
+
+/** Ce qu'une page dit d'un appel refusé. */
+export function refusalOf(error: unknown): Refusal {
+  return { message: messageOf(error), reason: errorInfo(error)?.reason ?? "" };
 }
 
 export type Call = (verb: () => Promise<unknown>) => Promise<void>;
@@ -20,7 +26,7 @@ export function useVerb() {
     try {
       await verb();
     } catch (error) {
-      setFailure({ message: messageOf(error), reason: reasonOf(error) });
+      setFailure(refusalOf(error));
     } finally {
       setBusy(false);
     }

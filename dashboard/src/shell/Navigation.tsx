@@ -35,7 +35,7 @@ function Side() {
       aria-label={T.menu}
       sx={{ display: { xs: "none", md: "block" }, width: 224, flexShrink: 0, pl: 2, pt: 2 }}
     >
-      <List dense sx={{ position: "sticky", top: 80 }}>
+      <List component="div" dense sx={{ position: "sticky", top: 80 }}>
         {first.map((page) => (
           <Entry key={page.path} page={page} />
         ))}

@@ -12,11 +12,13 @@ import { theme } from "../shell/theme";
 export function show(content: ReactNode, routes: (router: ConnectRouter) => void = () => {}, path = "/") {
   connectTo(createRouterTransport(routes));
   const { hook, searchHook } = memoryLocation({ path });
-  return render(
+  // Une enveloppe, non un parent : `rerender` garde ainsi l'état des composants.
+  const wrapper = ({ children }: { children: ReactNode }) => (
     <ThemeProvider theme={theme}>
       <Router hook={hook} searchHook={searchHook}>
-        {content}
+        {children}
       </Router>
-    </ThemeProvider>,
+    </ThemeProvider>
   );
+  return render(content, { wrapper });
 }

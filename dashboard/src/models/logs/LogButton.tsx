@@ -1,7 +1,8 @@
 import { mdiTextBoxOutline } from "@mdi/js";
+import { IconButton, Tooltip } from "@mui/material";
 import { useState } from "react";
 import type { Model } from "../../gen/passerelle/v1/admin_pb";
-import { ActionButton } from "../ActionButton";
+import { Icon } from "../../shell/Icon";
 import { T } from "../texts";
 import { LogDialog } from "./LogDialog";
 
@@ -10,13 +11,18 @@ export function LogButton({ model }: { model: Model }) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      <ActionButton
-        model={model}
-        name="logs"
-        label={T.actions.logs}
-        icon={mdiTextBoxOutline}
-        onClick={() => setOpen(true)}
-      />
+      <Tooltip title={T.actions.logs}>
+        <IconButton
+          size="small"
+          color="primary"
+          aria-label={`${T.actions.logs} ${model.displayName || model.key}`}
+          data-testid={`action-logs-${model.key}`}
+          onClick={() => setOpen(true)}
+          sx={{ ml: "auto" }}
+        >
+          <Icon path={mdiTextBoxOutline} fontSize="small" />
+        </IconButton>
+      </Tooltip>
       {open && <LogDialog model={model} onClose={() => setOpen(false)} />}
     </>
   );

@@ -33,7 +33,7 @@ export function LogView({ lines, ref, onScroll }: Props) {
         p: 1.5,
         border: 1,
         borderColor: "divider",
-        borderRadius: 2,
+        borderRadius: 1,
         bgcolor: "background.default",
         fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
         fontSize: 12.5,

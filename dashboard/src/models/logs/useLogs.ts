@@ -1,9 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { useEffect, useState } from "react";
 import { admin } from "../../api/client";
-import { messageOf, reasonOf } from "../../api/errors";
 import { pause, retryDelay } from "../../status/follow";
-import type { Refusal } from "../useVerb";
+import { type Refusal, refusalOf } from "../useVerb";
 import { append, type LogLine } from "./logLines";
 
 /** Lignes demandées à l'ouverture, et à chaque reprise. */
@@ -58,7 +57,7 @@ export function useLogs(model: string): Logs {
         } catch (error) {
           if (stop.signal.aborted) return;
           if (FINAL.has(ConnectError.from(error).code)) {
-            setRefusal({ message: messageOf(error), reason: reasonOf(error) });
+            setRefusal(refusalOf(error));
             return;
           }
         }

@@ -62,7 +62,7 @@ function File({ file: { name, completedBytes, totalBytes } }: { file: FileProgre
       </Stack>
       <LinearProgress
         variant="determinate"
-        value={done}
+        value={Math.floor(done)}
         aria-label={name}
         aria-valuetext={count}
         sx={{ height: 4, borderRadius: 1 }}

@@ -24,7 +24,7 @@ export function Journey({ operation, done, label, text }: Props) {
       aria-label={label}
       aria-valuemin={0}
       aria-valuemax={100}
-      aria-valuenow={measured}
+      aria-valuenow={measured === undefined ? undefined : Math.floor(measured * 10) / 10}
       aria-valuetext={text}
       data-testid={`progress-${operation.model}`}
       sx={{ display: "flex", gap: "3px", height: 8, mt: 0.5 }}

@@ -29,7 +29,7 @@ export function OperationPanel({ operation, busy, call }: Props) {
   ].filter(Boolean);
   const share = done === undefined ? "" : T.progress.percent(Math.floor(done));
   return (
-    <Box sx={{ p: 1.5, borderRadius: 2, bgcolor: "action.hover" }} data-testid={`operation-${operation.model}`}>
+    <Box sx={{ p: 1.5, borderRadius: 1, bgcolor: "action.hover" }} data-testid={`operation-${operation.model}`}>
       <Stack direction="row" spacing={1} sx={{ alignItems: "center", minHeight: 32 }}>
         <Typography variant="body2" sx={{ fontWeight: 600, flexGrow: 1, minWidth: 0 }}>
           {step}
