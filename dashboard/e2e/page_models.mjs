@@ -73,7 +73,7 @@ async function download(dashboard) {
   await watchBar(dashboard, "qwen");
   await dashboard.press("action-download-qwen");
   await dashboard.press("progress-files-qwen");
-  await reaches(dashboard, 12);
+  await reaches(dashboard, 6);
   const details = await until(dashboard, "progress-details-qwen", /\/s/);
   check(/Mo sur 98 Mo · .*o\/s · reste \d/.test(details), `total, débit ou temps manque : ${details}`);
   const files = (await dashboard.texts("progress-file")).join(" ");

@@ -47,7 +47,7 @@ def test_a_person_follows_a_model_from_the_hub_to_its_last_request(tmp_path: Pat
     commit = hub.add("essai/SmolLM2-GGUF", {FILE: weights, "config.json": b"{}", "tokenizer.json": b"{}" * 999})
     hub.add("essai/copie", {"copie.gguf": b"p" * 5000})
     hub.add("essai/ferme", {"ferme.gguf": b"f" * 5000}, gated=True)
-    hub.upset(FILE).bytes_per_second = 3 * MIB
+    hub.upset(FILE).bytes_per_second = 2 * MIB
     profile = tmp_path / "essai.toml"
     profile.write_text(PROFILE, encoding="utf-8")
     env = {"PASSERELLE_PROFILE": str(profile), "HF_HOME": str(tmp_path / "hf"), "PASSERELLE_BIND": "127.0.0.1"}

@@ -33,7 +33,7 @@ export function OutcomeBar({ models }: { models: Model[] }) {
     >
       <Alert
         severity={outcome?.severity ?? "info"}
-        variant="filled"
+        elevation={6}
         onClose={() => setOpen(false)}
         closeText={T.actions.close}
         data-testid="outcome"
