@@ -157,6 +157,17 @@ async function still(page) {
   });
 }
 
+/** Sur un téléphone, le journal tient dans l'écran : son bouton de fermeture y est en entier. */
+async function phoneLog(dashboard) {
+  await dashboard.page.setViewport({ width: 360, height: 900 });
+  await dashboard.press("action-logs-qwen");
+  await dashboard.see("log-line");
+  const right = await dashboard.page.$eval('[data-testid="log-close"]', (one) => one.getBoundingClientRect().right);
+  check(right <= 360, `le bouton qui ferme le journal finit à ${right} px`);
+  await dashboard.press("log-close");
+  await dashboard.gone("log-dialog");
+}
+
 async function look(dashboard) {
   const { page } = dashboard;
   for (const scheme of ["light", "dark"]) {
@@ -181,6 +192,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await download(dashboard);
   await loadUnderTheEyesOfTheLog(dashboard);
   await unloadUnderLoad(dashboard);
+  await phoneLog(dashboard);
   await look(dashboard);
   check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
   console.log("tout est bon");

@@ -27,7 +27,9 @@ export function OutcomeBar({ models }: { models: Model[] }) {
     <Snackbar
       key={outcome?.text}
       open={open}
-      anchorOrigin={{ vertical: "top", horizontal: "center" }}
+      // En bas, au-dessus du menu d'un téléphone : en haut, elle couvrirait le bouton qui ferme un dialogue.
+      anchorOrigin={{ vertical: "bottom", horizontal: "center" }}
+      sx={{ bottom: { xs: 80, md: 24 } }}
       autoHideDuration={SHOWN_MS}
       onClose={(_, reason) => reason !== "clickaway" && setOpen(false)}
     >

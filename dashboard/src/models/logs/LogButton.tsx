@@ -1,5 +1,5 @@
 import { mdiTextBoxOutline } from "@mdi/js";
-import { IconButton, Tooltip } from "@mui/material";
+import { IconButton } from "@mui/material";
 import { useState } from "react";
 import type { Model } from "../../gen/passerelle/v1/admin_pb";
 import { Icon } from "../../shell/Icon";
@@ -11,18 +11,18 @@ export function LogButton({ model }: { model: Model }) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      <Tooltip title={T.actions.logs}>
-        <IconButton
-          size="small"
-          color="primary"
-          aria-label={`${T.actions.logs} ${model.displayName || model.key}`}
-          data-testid={`action-logs-${model.key}`}
-          onClick={() => setOpen(true)}
-          sx={{ ml: "auto" }}
-        >
-          <Icon path={mdiTextBoxOutline} fontSize="small" />
-        </IconButton>
-      </Tooltip>
+      <IconButton
+        // Une infobulle de la page resterait par-dessus la boîte de dialogue, et prendrait ses clics.
+        title={T.actions.logs}
+        size="small"
+        color="primary"
+        aria-label={`${T.actions.logs} ${model.displayName || model.key}`}
+        data-testid={`action-logs-${model.key}`}
+        onClick={() => setOpen(true)}
+        sx={{ ml: "auto" }}
+      >
+        <Icon path={mdiTextBoxOutline} fontSize="small" />
+      </IconButton>
       {open && <LogDialog model={model} onClose={() => setOpen(false)} />}
     </>
   );

@@ -56,7 +56,7 @@ export function LogDialog({ model, onClose }: { model: Model; onClose: () => voi
       data-testid="log-dialog"
     >
       <Stack direction="row" sx={{ alignItems: "center", pr: 1.5 }}>
-        <DialogTitle id={id} sx={{ flexGrow: 1, minWidth: 0, overflowWrap: "anywhere" }}>
+        <DialogTitle id={id} sx={{ flex: "1 1 auto", minWidth: 0, overflowWrap: "anywhere" }}>
           {T.logs.title(model.displayName || model.key)}
         </DialogTitle>
         {!refusal && (
