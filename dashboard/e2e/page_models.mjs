@@ -109,7 +109,7 @@ async function loadUnderTheEyesOfTheLog(dashboard) {
   // La boîte de dialogue est ouverte : le chargement est demandé d'ailleurs, et ses lignes viennent d'elles-mêmes.
   await fetch(`${base}/api/admin/models/qwen/load`, { method: "POST", body: "{}" });
   await dashboard.see("log-line");
-  await until(dashboard, "log-lines", /worker_ready|model_ready|ready/);
+  await until(dashboard, "log-lines", /worker_ready/);
   await dashboard.accessible("journal");
   const before = (await dashboard.texts("log-line")).length;
   await dashboard.type("log-filter", "rien de tel");

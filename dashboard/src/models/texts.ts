@@ -81,7 +81,7 @@ export const T = {
     action: "Annuler",
     title: (kind: string, model: string) => `Annuler : ${kind.toLowerCase()} de ${model} ?`,
     download: "Ce qui est déjà copié reste sur le disque ; « Reprendre » continuera de là.",
-    load: "Le modèle ne sera pas prêt, et les requêtes qui l'attendent seront refusées.",
+    load: "Ce qui se chargeait est abandonné ; les requêtes qui n'attendaient que cela sont refusées.",
     other: "Le modèle revient à son état d'avant.",
     keep: "Continuer",
     confirm: "Annuler l'opération",

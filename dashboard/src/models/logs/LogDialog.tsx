@@ -12,7 +12,7 @@ import {
   Typography,
   useMediaQuery,
 } from "@mui/material";
-import { useId, useLayoutEffect, useRef, useState } from "react";
+import { useId, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Model } from "../../gen/passerelle/v1/admin_pb";
 import { Icon } from "../../shell/Icon";
 import { CopyButton } from "../../snippets/CopyButton";
@@ -33,7 +33,9 @@ export function LogDialog({ model, onClose }: { model: Model; onClose: () => voi
   const zone = useRef<HTMLDivElement>(null);
   const small = useMediaQuery("(max-width: 600px)");
   const id = useId();
-  const shown = matching(lines, filter);
+  // L'état du serveur redessine la page dix fois par seconde ; le journal, lui, ne change qu'avec ses lignes.
+  const shown = useMemo(() => matching(lines, filter), [lines, filter]);
+  const text = useMemo(() => shown.map((line) => line.raw).join("\n"), [shown]);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: chaque nouvelle ligne fait défiler.
   useLayoutEffect(() => {
@@ -99,12 +101,7 @@ export function LogDialog({ model, onClose }: { model: Model; onClose: () => voi
                 sx={{ flexGrow: 1, minWidth: 180 }}
                 slotProps={{ htmlInput: { "data-testid": "log-filter" } }}
               />
-              <CopyButton
-                text={shown.map((line) => line.raw).join("\n")}
-                label={T.logs.copy}
-                shown={zone}
-                testId="log-copy"
-              />
+              <CopyButton text={text} label={T.logs.copy} shown={zone} testId="log-copy" />
               <Button
                 size="small"
                 disabled={following}

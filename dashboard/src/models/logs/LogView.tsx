@@ -1,5 +1,5 @@
 import { Box } from "@mui/material";
-import { memo, type Ref } from "react";
+import { memo, type Ref, useMemo } from "react";
 import { T } from "../texts";
 import type { LogLine } from "./logLines";
 
@@ -17,6 +17,7 @@ interface Props {
 
 /** Les lignes, dans une zone qui défile à la souris comme au clavier. */
 export function LogView({ lines, ref, onScroll }: Props) {
+  const rows = useMemo(() => lines.map((line) => <Line key={line.id} line={line} />), [lines]);
   return (
     <Box
       ref={ref}
@@ -40,9 +41,7 @@ export function LogView({ lines, ref, onScroll }: Props) {
         lineHeight: 1.6,
       }}
     >
-      {lines.map((line) => (
-        <Line key={line.id} line={line} />
-      ))}
+      {rows}
     </Box>
   );
 }
