@@ -3,7 +3,14 @@
 import { check, visit } from "./browser.mjs";
 
 const [base, chromium, commit] = process.argv.slice(2);
-const COLUMNS = { 1920: 3, 1280: 2, 1024: 2, 360: 1 };
+/** Apparence, largeur de l'écran, colonnes attendues. */
+const SCREENS = [
+  ["light", 1920, 3],
+  ["light", 1024, 2],
+  ["light", 360, 1],
+  ["dark", 360, 1],
+  ["dark", 1280, 2],
+];
 const LONG = { messages: [{ role: "user", content: "Tell a story." }], max_tokens: 1900, ignore_eos: true };
 
 /** Attend que le texte d'un élément convienne ; rend ce texte. */
@@ -170,19 +177,17 @@ async function phoneLog(dashboard) {
 
 async function look(dashboard) {
   const { page } = dashboard;
-  for (const scheme of ["light", "dark"]) {
+  for (const [scheme, width, columns] of SCREENS) {
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-    for (const [width, columns] of Object.entries(COLUMNS)) {
-      await page.setViewport({ width: Number(width), height: 900 });
-      const found = await page.$eval(
-        '[data-testid="model-grid"]',
-        (grid) => getComputedStyle(grid).gridTemplateColumns.split(" ").length,
-      );
-      check(found === columns, `${found} colonnes à ${width} px`);
-      await dashboard.fits(`${width} px`);
-      await still(page);
-      await dashboard.accessible(`${width} px, ${scheme}`);
-    }
+    await page.setViewport({ width, height: 900 });
+    const found = await page.$eval(
+      '[data-testid="model-grid"]',
+      (grid) => getComputedStyle(grid).gridTemplateColumns.split(" ").length,
+    );
+    check(found === columns, `${found} colonnes à ${width} px`);
+    await dashboard.fits(`${width} px`);
+    await still(page);
+    await dashboard.accessible(`${width} px, ${scheme}`);
   }
 }
 

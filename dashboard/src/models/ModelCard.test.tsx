@@ -84,7 +84,7 @@ test("décharger dit ce que cela rend, et n'interroge personne si le modèle ne 
 });
 
 test("décharger un modèle employé demande s'il faut attendre ou interrompre", async () => {
-  const { rerender } = card(modelOf({ replicas: [replicaOf(2, 3)] }));
+  card(modelOf({ replicas: [replicaOf(2, 3)] }));
   expect(screen.getByTestId("action-help-qwen").textContent).toBe("Décharger libère environ 1,0 Gio de mémoire vive");
   await press("action-unload-qwen");
   expect(screen.getByTestId("confirm-busy").textContent).toContain("2 en cours, 3 en attente");
@@ -95,8 +95,10 @@ test("décharger un modèle employé demande s'il faut attendre ou interrompre",
   await press("action-unload-qwen");
   await press("confirm-drain");
   await waitFor(() => expect(asked.at(-1)).toBe("unload qwen"));
+});
 
-  // Le nombre suit l'état ; quand plus personne n'attend, il n'y a plus rien à interrompre.
+test("le nombre suit l'état : quand plus personne n'attend, il n'y a plus rien à interrompre", async () => {
+  const { rerender } = card(modelOf({ replicas: [replicaOf(2, 3)] }));
   await press("action-unload-qwen");
   rerender(<ModelCard model={modelOf({ replicas: [replicaOf(0, 0)] })} now={NOW} sleeps={false} />);
   expect(screen.getByTestId("confirm-busy").textContent).toContain("Plus aucune requête");
