@@ -60,6 +60,16 @@ async function readBar({ page }, least) {
   return { values, said };
 }
 
+/** Cherche les défauts d'accessibilité une fois les transitions finies : à mi-chemin, une couleur n'a pas son contraste. */
+async function accessible(dashboard, what) {
+  await dashboard.page.evaluate(async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    const finite = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(finite.map((one) => one.finished));
+  });
+  await dashboard.accessible(what);
+}
+
 async function refusals(dashboard) {
   await until(dashboard, "artifacts-copie", /Téléchargement requis/);
   await dashboard.press("action-download-ferme");
@@ -69,7 +79,7 @@ async function refusals(dashboard) {
   const absent = await until(dashboard, "model-error-absent", /HUB_NOT_FOUND/);
   check(/essai\/copie.*v9/.test(absent) && /à l'instant/.test(absent), `l'échec est mal dit : ${absent}`);
   await dashboard.see("action-retry-absent");
-  await dashboard.accessible("échecs");
+  await accessible(dashboard, "échecs");
   // Un autre outil a copié les poids : le badge tourne, le modèle étant au repos.
   await until(dashboard, "artifacts-copie", /Artefacts en cache/);
   await dashboard.state("copie", "Téléchargé");
@@ -85,7 +95,7 @@ async function download(dashboard) {
   check(/Mo sur 98 Mo · .*o\/s · reste \d/.test(details), `total, débit ou temps manque : ${details}`);
   const files = (await dashboard.texts("progress-file")).join(" ");
   check(/config\.json2 o sur 2 o/.test(files) && /gguf.* sur 98 Mo/.test(files), `fichiers : ${files}`);
-  await dashboard.accessible("téléchargement");
+  await accessible(dashboard, "téléchargement");
   await dashboard.press("action-cancel-qwen");
   await dashboard.press("confirm-cancel");
   await dashboard.state("qwen", "À télécharger");
@@ -117,7 +127,7 @@ async function loadUnderTheEyesOfTheLog(dashboard) {
   await fetch(`${base}/api/admin/models/qwen/load`, { method: "POST", body: "{}" });
   await dashboard.see("log-line");
   await until(dashboard, "log-lines", /worker_ready/);
-  await dashboard.accessible("journal");
+  await accessible(dashboard, "journal");
   const before = (await dashboard.texts("log-line")).length;
   await dashboard.type("log-filter", "rien de tel");
   check(/Aucune ligne/.test(await dashboard.text("log-empty")), "le filtre ne filtre pas");
@@ -141,7 +151,7 @@ async function unloadUnderLoad(dashboard) {
   await until(dashboard, "requests-qwen", /1sur 1 en cours2sur 4 en attente/);
   await dashboard.press("action-unload-qwen");
   check(/1 en cours, 2 en attente/.test(await dashboard.text("confirm-busy")), "le nombre de requêtes manque");
-  await dashboard.accessible("confirmation");
+  await accessible(dashboard, "confirmation");
   await dashboard.press("confirm-keep");
   await dashboard.gone("confirm");
   await dashboard.state("qwen", "Prêt");
@@ -153,15 +163,6 @@ async function unloadUnderLoad(dashboard) {
     cut.every((status) => status === 503),
     `les requêtes interrompues ont répondu ${cut}`,
   );
-}
-
-/** Attend la fin des transitions : à mi-chemin, une couleur n'a pas son contraste. */
-async function still(page) {
-  await page.evaluate(async () => {
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-    const finite = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
-    await Promise.allSettled(finite.map((one) => one.finished));
-  });
 }
 
 /** Sur un téléphone, le journal tient dans l'écran : son bouton de fermeture y est en entier. */
@@ -186,8 +187,7 @@ async function look(dashboard) {
     );
     check(found === columns, `${found} colonnes à ${width} px`);
     await dashboard.fits(`${width} px`);
-    await still(page);
-    await dashboard.accessible(`${width} px, ${scheme}`);
+    await accessible(dashboard, `${width} px, ${scheme}`);
   }
 }
 
