@@ -7,7 +7,7 @@ const WEIGHTS: Record<string, number> = { downloading: 6, opening: 3, draining: 
 
 interface Props {
   operation: Operation;
-  /** Octets faits, de 0 à 100 ; `undefined` hors d'un téléchargement. */
+  /** Octets faits, de 0 à 100 ; `undefined` hors de la copie et de sa vérification. */
   done: number | undefined;
   label: string;
   text: string;
@@ -16,15 +16,13 @@ interface Props {
 /** Une seule barre, du premier octet à la première inférence : un segment par étape. */
 export function Journey({ operation, done, label, text }: Props) {
   const { phases, current } = phasesOf(operation);
-  // La valeur annoncée est celle des octets ; une étape sans mesure n'en annonce aucune.
-  const measured = phases[current] === "downloading" || phases[current] === "verifying" ? done : undefined;
   return (
     <Box
       role="progressbar"
       aria-label={label}
       aria-valuemin={0}
       aria-valuemax={100}
-      aria-valuenow={measured === undefined ? undefined : Math.floor(measured * 10) / 10}
+      aria-valuenow={done === undefined ? undefined : Math.floor(done * 10) / 10}
       aria-valuetext={text}
       data-testid={`progress-${operation.model}`}
       sx={{ display: "flex", gap: "3px", height: 8, mt: 0.5 }}

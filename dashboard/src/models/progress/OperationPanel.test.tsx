@@ -79,6 +79,14 @@ test("la même barre va de la copie à la première inférence, sans jamais racc
   }
 });
 
+test("un chargement qui a téléchargé ne montre plus ses octets une fois copiés", () => {
+  const loaded = { ...DOWNLOADING, phase: "opening", completedBytes: 98_000_000, remaining: { seconds: 0n } };
+  show(panel(OperationKind.LOAD, loaded));
+  expect(screen.queryByTestId("progress-details-qwen")).toBeNull();
+  expect(screen.queryByTestId("progress-files-qwen")).toBeNull();
+  expect(bar().getAttribute("aria-valuetext")).toBe("Chargement : ouverture du modèle");
+});
+
 test("annuler se confirme, et dit ce qui reste", async () => {
   const asked: string[] = [];
   show(panel(OperationKind.DOWNLOAD, DOWNLOADING), (router) => {

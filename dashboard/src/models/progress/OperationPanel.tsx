@@ -21,9 +21,13 @@ export function OperationPanel({ operation, busy, call }: Props) {
   const { phase = "", completedBytes, totalBytes, bytesPerSecond, remaining, files = [] } = operation.progress ?? {};
   const kind = OPERATIONS[operation.kind];
   const step = phase ? `${kind} : ${PHASES[phase] ?? phase}` : kind;
-  const done = percent(completedBytes, totalBytes);
+  // Un chargement qui a d'abord téléchargé garde ces octets jusqu'à sa fin : ils ne disent plus rien de lui.
+  const copying = phase === "downloading" || phase === "verifying";
+  const done = copying ? percent(completedBytes, totalBytes) : undefined;
   const details = [
-    completedBytes !== undefined && totalBytes ? T.progress.bytes(bytes(completedBytes), bytes(totalBytes)) : "",
+    copying && completedBytes !== undefined && totalBytes
+      ? T.progress.bytes(bytes(completedBytes), bytes(totalBytes))
+      : "",
     phase === "downloading" && bytesPerSecond ? T.progress.rate(bytes(bytesPerSecond)) : "",
     phase === "downloading" && remaining ? T.progress.remaining(seconds(durationMs(remaining) / 1000)) : "",
   ].filter(Boolean);
@@ -58,7 +62,7 @@ export function OperationPanel({ operation, busy, call }: Props) {
         </Typography>
       )}
       <PhaseList operation={operation} />
-      {files.length > 0 && <FileList files={files} model={operation.model} />}
+      {copying && files.length > 0 && <FileList files={files} model={operation.model} />}
     </Box>
   );
 }

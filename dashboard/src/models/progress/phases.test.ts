@@ -16,6 +16,10 @@ test("un chargement continue là où le téléchargement s'est arrêté", () => 
 test("une étape imprévue se montre quand même, et l'absence d'étape n'en montre aucune", () => {
   expect(at(OperationKind.LOAD, "making_room")).toMatchObject({ current: 3 });
   expect(at(OperationKind.LOAD, "draining").phases.at(-1)).toBe("draining");
+  for (const kind of [OperationKind.LOAD, OperationKind.RESTART]) {
+    const seen = at(kind, "loading_weights");
+    expect(seen.phases[seen.current]).toBe("opening");
+  }
   expect(at(OperationKind.WAKE, "waking")).toEqual({ phases: ["waking"], current: 0 });
   expect(at(OperationKind.UNLOAD, "")).toEqual({ phases: ["draining", "stopping"], current: -1 });
 });
