@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 import orjson
 
-from server.engines.base import ChatKind, EngineSpec
+from server.engines.base import ChatKind, EngineSpec, OnPhase, unheard
 
 _FRAME = (
     b'data: {"id":"chatcmpl-mesure","object":"chat.completion.chunk","created":1700000000,"model":"qwen",'
@@ -40,7 +40,7 @@ class FreeEngine:
     def max_running(self) -> int:
         return self._max_running
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         if self._step:
             self._clock = asyncio.create_task(self._run_clock())
 

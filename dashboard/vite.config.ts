@@ -4,7 +4,7 @@ export default defineConfig({
   esbuild: { jsx: "automatic" },
   // src/gen est un lien vers ../gen/ts : ses imports doivent trouver les paquets d'ici.
   resolve: { preserveSymlinks: true },
-  test: { environment: "jsdom", setupFiles: ["src/testing/setup.ts"] },
+  test: { environment: "jsdom", setupFiles: ["src/testing/setup.ts"], testTimeout: 30_000 },
   build: {
     target: "es2022",
     chunkSizeWarningLimit: 800,

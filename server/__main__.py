@@ -243,6 +243,7 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
         stop_grace=config.stop_grace,
         spool_dir=run_dir / "spool",
         limits=config.limits,
+        freeze_heap=True,
     )
     code = asyncio.run(run(settings))
     # Défaire torch et vLLM prend à l'interpréteur jusqu'à des dizaines de secondes, la mémoire du GPU toujours prise ;

@@ -1,6 +1,7 @@
 """Le produit entier contre `vllm serve` nu : même machine, mêmes options, même graine, même client, l'un après l'autre."""
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,13 @@ OPTIONS: dict[str, object] = {
 }
 """Arguments de vLLM, les mêmes pour les deux."""
 WARM_UP = Load(256, 64, 256, 256)
-LOADS = (Load(256, 128, 16, 1), Load(256, 256, 128, 64), Load(256, 256, 512, 256), Load(256, 256, 1024, 512))
+LOADS = (
+    Load(256, 128, 16, 1),
+    Load(256, 128, 64, 16),
+    Load(256, 256, 128, 64),
+    Load(256, 256, 512, 256),
+    Load(256, 256, 1024, 512),
+)
 START_SECONDS = 420.0
 
 Processes = Callable[[], Mapping[str, int]]
@@ -43,7 +50,11 @@ def measure_served(product: Product, weights: Path, folder: Path, loads: Sequenc
 
 def report(folder: Path, loads: Sequence[Load]) -> None:
     """Écrit le tableau des rapports."""
-    ours, theirs = recall(folder / "passerelle.json"), recall(folder / "vllm-serve.json")
+    table(loads, recall(folder / "passerelle.json"), recall(folder / "vllm-serve.json"))
+
+
+def table(loads: Sequence[Load], ours: Sequence[Figures], theirs: Sequence[Figures]) -> None:
+    """Écrit les débits et leurs rapports, puis le processeur de chacun."""
     print(
         "\n| flux | jetons/s, Passerelle | jetons/s, vllm serve | rapport | 1er jeton p50 / p99 (ms) | celui de vllm serve |"
     )
@@ -61,7 +72,7 @@ def report(folder: Path, loads: Sequence[Load]) -> None:
         for who, figures in (("Passerelle", one), ("vllm serve", other)):
             costs = figures.cpu_micros_per_token()
             detail = ", ".join(f"{name} {cost:.0f}" for name, cost in sorted(costs.items()) if cost >= 0.5)
-            print(f"| {load.streams} | {who} | {sum(costs.values()):.0f} : {detail} |")
+            print(f"| {load.streams} | {who} | {sum(costs.values()):.0f} : {detail} |", flush=True)
 
 
 def keep(path: Path, figures: Sequence[Figures]) -> None:
@@ -75,10 +86,18 @@ def recall(path: Path) -> list[Figures]:
 
 
 def measure(
-    who: str, url: str, weights: Path, loads: Sequence[Load], processes: Processes, folder: Path
+    who: str,
+    url: str,
+    weights: Path,
+    loads: Sequence[Load],
+    processes: Processes,
+    folder: Path,
+    *,
+    warm_up: bool = True,
 ) -> list[Figures]:
     """Échauffe, puis joue chaque charge ; `who` nomme les journaux."""
-    run_load(url, weights, WARM_UP, processes, folder / f"{who}-echauffement.log")
+    if warm_up:
+        run_load(url, weights, WARM_UP, processes, folder / f"{who}-echauffement.log")
     found = []
     for load in loads:
         figures = run_load(url, weights, load, processes, folder / f"{who}-{load.streams}.log")
@@ -88,13 +107,13 @@ def measure(
 
 
 @contextmanager
-def bare(weights: Path, folder: Path) -> Iterator[tuple[str, Processes]]:
-    """`vllm serve` en marche ; rend son adresse et de quoi nommer ses processus."""
+def bare(weights: Path, folder: Path, gpu: int = 0) -> Iterator[tuple[str, Processes]]:
+    """`vllm serve` en marche sur un GPU ; rend son adresse et de quoi nommer ses processus."""
     port = free_port()
     options = [
         f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in OPTIONS.items()
     ]
-    log = folder / "vllm-serve.log"
+    log = folder / f"vllm-serve-gpu{gpu}.log"
     begin = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -102,6 +121,7 @@ def bare(weights: Path, folder: Path) -> Iterator[tuple[str, Processes]]:
                 *(*VLLM, "serve", str(weights), "--served-model-name", "qwen", "--host", "127.0.0.1"),
                 *("--port", str(port), "--no-enable-log-requests", *options),
             ],
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": str(gpu)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -111,8 +131,8 @@ def bare(weights: Path, folder: Path) -> Iterator[tuple[str, Processes]]:
             if process.poll() is not None or time.monotonic() - begin > START_SECONDS:
                 raise RuntimeError(f"vllm serve n'est pas venu :\n{log.read_text(errors='replace')[-3000:]}")
             time.sleep(1)
-        print(f"vllm serve prêt en {time.monotonic() - begin:.0f} s", flush=True)
-        yield url, lambda: _bare_names(process.pid)
+        print(f"vllm serve, GPU {gpu}, prêt en {time.monotonic() - begin:.0f} s", flush=True)
+        yield url, lambda: bare_names(process.pid)
     finally:
         process.terminate()
         try:
@@ -122,7 +142,7 @@ def bare(weights: Path, folder: Path) -> Iterator[tuple[str, Processes]]:
 
 
 def names(product: Product) -> dict[str, int]:
-    """Processus du produit, par rôle."""
+    """Processus du produit, par rôle et par rang."""
     found: dict[str, int] = {}
     for process in product.processes():
         try:
@@ -131,20 +151,21 @@ def names(product: Product) -> dict[str, int]:
             continue
         if "server" in command:
             role = command[command.index("server") + 1]
-            index = command[command.index("--index") + 1] if "--index" in command else ""
-            found[f"{role}{index}"] = process.pid
+            ranks = [command[command.index(flag) + 1] for flag in ("--index", "--key", "--replica") if flag in command]
+            found["-".join([role, *ranks])] = process.pid
         elif command and "envoy" in command[0]:
             found["envoy"] = process.pid
         elif "EngineCore" in " ".join(command):
-            found["EngineCore"] = process.pid
+            found[f"EngineCore-{process.pid}"] = process.pid
     return found
 
 
-def _bare_names(pid: int) -> Mapping[str, int]:
-    found = {"serveur d'API": pid}
+def bare_names(pid: int) -> dict[str, int]:
+    """Processus d'un `vllm serve`, par rôle."""
+    found = {f"serveur d'API-{pid}": pid}
     for child in psutil.Process(pid).children(recursive=True):
         if "EngineCore" in " ".join(child.cmdline()):
-            found["EngineCore"] = child.pid
+            found[f"EngineCore-{child.pid}"] = child.pid
     return found
 
 

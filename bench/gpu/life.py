@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,12 @@ def attempt(measure: Callable[..., None], *arguments: Any) -> None:
         say(f"{measure.__name__} {' '.join(str(one) for one in arguments[1:])}", f"échec : {error}")
 
 
-def load(product: Product, key: str) -> None:
+def load(product: Product, key: str, gpus: Sequence[int] = (), replicas: int = 1) -> None:
     """Charge un modèle et dit la durée de chaque étape."""
+    body = {"wait": True, "replicas": replicas, **({"gpus": list(gpus)} if gpus else {})}
     with watching(product, key) as phases:
         begin = time.monotonic()
-        response = httpx.post(
-            f"{product.base_url}/api/admin/models/{key}/load", json={"wait": True}, timeout=LOAD_SECONDS
-        )
+        response = httpx.post(f"{product.base_url}/api/admin/models/{key}/load", json=body, timeout=LOAD_SECONDS)
         seconds = time.monotonic() - begin
     check(response)
     detail = ", ".join(f"{name} {duration:.1f}" for name, duration in phases.items())
@@ -114,9 +113,9 @@ def abandon(product: Product) -> None:
     with product.http() as http, http.stream("POST", "/v1/chat/completions", json=_STORY) as response:
         if response.status_code != 200:
             raise RuntimeError(response.read().decode())
-        for line in response.iter_lines():
-            if line.startswith("data: {"):
-                break
+        # L'itérateur doit vivre : abandonné, il fermerait la connexion.
+        lines = response.iter_lines()
+        next(line for line in lines if line.startswith("data: {"))
         wait_until(lambda: running(product, "qwen") == 1, 10, "un flux en cours")
     begin = time.monotonic()
     wait_until(lambda: running(product, "qwen") == 0, 30, "place rendue")

@@ -3,12 +3,15 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+_CLIENT_SECONDS = 240
+_SUMMED = {"tokens_per_second", "requests_per_second", "tokens", "failed"}
 VLLM = (sys.executable, "-m", "vllm.entrypoints.cli.main")
 _LINES = {
     "duration": r"Benchmark duration \(s\):\s+([\d.]+)",
@@ -41,9 +44,12 @@ class Figures:
     cpu_seconds: dict[str, float] = field(default_factory=dict)
 
     def cpu_micros_per_token(self) -> dict[str, float]:
-        """Processeur de chaque processus, en microsecondes par jeton rendu."""
+        """Processeur de chaque rôle, tous rangs ensemble, en microsecondes par jeton rendu."""
         tokens = self.values.get("tokens", 0.0) or 1.0
-        return {name: 1e6 * seconds / tokens for name, seconds in self.cpu_seconds.items()}
+        costs: dict[str, float] = defaultdict(float)
+        for name, seconds in self.cpu_seconds.items():
+            costs[name.rstrip("-0123456789")] += 1e6 * seconds / tokens
+        return dict(costs)
 
 
 def run_load(
@@ -54,34 +60,55 @@ def run_load(
     Raises:
         RuntimeError: le client a échoué ; son journal est en `log`.
     """
+    return run_loads([base_url], tokenizer, load, processes, log)
+
+
+def run_loads(
+    base_urls: Sequence[str], tokenizer: Path, load: Load, processes: Callable[[], Mapping[str, int]], log: Path
+) -> Figures:
+    """Joue la même charge à chaque adresse, un client pour chacune, en même temps ; les débits s'ajoutent.
+
+    Les requêtes ne sont pas les mêmes d'un client à l'autre. Les latences sont celles du client le moins bien servi. Les
+    journaux des clients suivants portent leur rang.
+
+    Raises:
+        RuntimeError: un client a échoué ; son journal est en `log`.
+    """
     before = {name: _cpu(pid) for name, pid in processes().items()}
-    with log.open("wb") as output:
-        code = subprocess.run(
-            [
-                *(*VLLM, "bench", "serve", "--backend", "openai-chat", "--base-url", base_url),
-                *("--endpoint", "/v1/chat/completions", "--model", "qwen", "--tokenizer", str(tokenizer)),
-                *("--dataset-name", "random", "--ignore-eos", "--seed", "1"),
-                *("--percentile-metrics", "ttft,tpot,itl", "--metric-percentiles", "50,99"),
-                *("--random-input-len", str(load.input_tokens), "--random-output-len", str(load.output_tokens)),
-                *("--num-prompts", str(load.prompts), "--max-concurrency", str(load.streams)),
-            ],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-            timeout=240,
-        ).returncode
-    text = log.read_text(errors="replace")
-    if code:
-        raise RuntimeError(f"vllm bench serve a échoué (code {code}) :\n{text[-2000:]}")
-    figures = Figures()
-    for name, pattern in _LINES.items():
-        found = re.search(pattern, text)
-        if found:
-            figures.values[name] = float(found.group(1))
+    logs = [log.with_stem(f"{log.stem}-{rank}" if rank else log.stem) for rank in range(len(base_urls))]
+    clients = []
+    for rank, (url, path) in enumerate(zip(base_urls, logs, strict=True)):
+        with path.open("wb") as output:
+            command = _client(url, tokenizer, load, seed=rank + 1, detail=path.with_suffix(".json"))
+            clients.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
+    try:
+        codes = [client.wait(_CLIENT_SECONDS) for client in clients]
+    finally:
+        for client in clients:
+            client.kill()
+    found = []
+    for code, path in zip(codes, logs, strict=True):
+        text = path.read_text(errors="replace")
+        if code:
+            raise RuntimeError(f"vllm bench serve a échoué (code {code}) :\n{text[-2000:]}")
+        found.append({name: float(match.group(1)) for name, line in _LINES.items() if (match := re.search(line, text))})
+    figures = Figures({name: (sum if name in _SUMMED else max)(one[name] for one in found) for name in found[0]})
     for name, pid in processes().items():
         if name in before:
             figures.cpu_seconds[name] = _cpu(pid) - before[name]
     return figures
+
+
+def _client(base_url: str, tokenizer: Path, load: Load, *, seed: int, detail: Path) -> list[str]:
+    return [
+        *(*VLLM, "bench", "serve", "--backend", "openai-chat", "--base-url", base_url),
+        *("--endpoint", "/v1/chat/completions", "--model", "qwen", "--tokenizer", str(tokenizer)),
+        *("--dataset-name", "random", "--ignore-eos", "--seed", str(seed)),
+        *("--percentile-metrics", "ttft,tpot,itl", "--metric-percentiles", "50,99"),
+        *("--random-input-len", str(load.input_tokens), "--random-output-len", str(load.output_tokens)),
+        *("--num-prompts", str(load.prompts), "--max-concurrency", str(load.streams)),
+        *("--save-result", "--save-detailed", "--result-dir", str(detail.parent), "--result-filename", detail.name),
+    ]
 
 
 def _cpu(pid: int) -> float:

@@ -1,4 +1,4 @@
-"""Les verbes d'administration : état, téléchargement, chargement, déchargement, journaux."""
+"""Les verbes d'administration : état, téléchargement, chargement, déchargement, annulation, journaux."""
 
 import sys
 import time
@@ -136,7 +136,9 @@ def _operate(session: Session, ask: Callable[..., Any]) -> None:
         try:
             operation = _follow(stub, operation, quiet=session.as_json)
         except KeyboardInterrupt:
-            raise Failure(f"l'opération {operation.id} continue ; « passerelle status » la montre.") from None
+            raise Failure(
+                f"l'opération {operation.id} continue ; « passerelle cancel {operation.model} » l'annule."
+            ) from None
     if session.as_json:
         show.message(operation)
     if operation.state != admin_pb2.OPERATION_STATE_SUCCEEDED:
@@ -161,7 +163,7 @@ def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_
                 bar.render_progress()
             bar.update(int(progress.completed_bytes) - bar.pos)
         elif not quiet and progress.phase != phase:
-            click.echo(f"  {operation.model} : {progress.phase}", err=True)
+            click.echo(f"  {operation.model} : {show.phase(progress.phase)}", err=True)
         phase = progress.phase
         time.sleep(_POLL_SECONDS)
         found = [other for other in _recent(stub, request) if other.id == operation.id]
@@ -188,6 +190,30 @@ def _recent(stub: Any, request: admin_pb2.ListOperationsRequest) -> Sequence[adm
             time.sleep(_POLL_SECONDS)
 
 
+@click.command(help="Annule l'opération en cours d'un modèle.")
+@MODEL
+@click.pass_obj
+def cancel(session: Session, model: str) -> None:
+    """Annulation, défaite comprise."""
+    request = admin_pb2.ListOperationsRequest(model=model, page_size=_RECENT)
+    with session.target.channel() as channel:
+        stub = admin_pb2_grpc.AdminServiceStub(channel)
+        running = [operation.id for operation in _recent(stub, request) if operation.state == _RUNNING]
+        if not running:
+            raise Failure(f"aucune opération n'est en cours sur « {model} ».", reason="OPERATION_NOT_FOUND")
+        operation = stub.CancelOperation(
+            admin_pb2.CancelOperationRequest(operation_id=running[0]),
+            metadata=session.target.metadata(admin=True),
+            timeout=_PATIENCE_SECONDS,
+        ).operation
+    if session.as_json:
+        show.message(operation)
+    if operation.state != admin_pb2.OPERATION_STATE_CANCELLED:
+        raise Failure(f"l'opération {operation.id} s'est finie avant d'être annulée.", reason="INVALID_STATE")
+    if not session.as_json:
+        click.echo(f"{model} : opération annulée")
+
+
 @click.command(help="Journal d'un modèle.")
 @MODEL
 @click.option("-n", "--tail", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Dernières lignes.")
@@ -206,4 +232,4 @@ def logs(session: Session, model: str, tail: int, follow: bool) -> None:
             return
 
 
-VERBS = (status, download, load, unload, logs)
+VERBS = (status, download, load, unload, cancel, logs)

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, inference
+from server.cli import admin, doctor, inference, live
 from server.cli.connection import Failure, find_target
 
 
@@ -86,5 +86,5 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "passerelle", "_PASSERELLE_COMPLETE").source())
 
 
-for verb in (*admin.VERBS, *inference.VERBS, doctor.doctor):
+for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, doctor.doctor):
     cli.add_command(verb)

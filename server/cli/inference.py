@@ -25,13 +25,14 @@ _CHUNK = 256 * 1024
 _AUDIO = click.argument("file", metavar="FICHIER", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def _model(default: str) -> Any:
+def model_option(default: str) -> Any:
+    """Option `--model`."""
     return click.option("--model", default=default, show_default=True, shell_complete=model_keys, help="Modèle.")
 
 
 @click.command(help="Parle à un modèle : le message donné, sinon l'entrée standard, sinon une conversation.")
 @click.argument("message", metavar="[MESSAGE]…", nargs=-1)
-@_model("qwen")
+@model_option("qwen")
 @click.option("--system", default="", help="Consigne donnée au modèle.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Jetons produits au plus.")
 @click.option("--temperature", type=click.FloatRange(0.0), help="Température.")
@@ -93,7 +94,7 @@ def _stream(session: Session, stub: Any, request: chat_pb2.ChatRequest) -> str:
 
 @click.command(help="Transcrit un fichier audio.")
 @_AUDIO
-@_model("canary")
+@model_option("canary")
 @click.option("--language", help="Langue parlée, code ISO 639-1 ; sinon reconnue.")
 @click.option("--translate", is_flag=True, help="Traduit en anglais.")
 @click.option("--prompt", help="Texte qui oriente la reconnaissance.")
@@ -148,7 +149,7 @@ def _by_speaker(result: transcribe_pb2.TranscribeResponse) -> str:
 
 @click.command(help="Dit qui parle quand, dans un fichier audio.")
 @_AUDIO
-@_model("pyannote")
+@model_option("pyannote")
 @click.option("--num-speakers", type=click.IntRange(1), help="Locuteurs attendus.")
 @click.option("--min-speakers", type=click.IntRange(1), help="Locuteurs au moins.")
 @click.option("--max-speakers", type=click.IntRange(1), help="Locuteurs au plus.")

@@ -8,6 +8,37 @@ from google.protobuf.json_format import MessageToJson
 
 _UNITS = ("o", "Kio", "Mio", "Gio", "Tio")
 
+PHASES = {
+    "resolving": "préparation",
+    "downloading": "copie",
+    "verifying": "vérification",
+    "making_room": "place à faire",
+    "backoff": "attente avant relance",
+    "spawning": "lancement",
+    "opening": "ouverture du modèle",
+    "importing": "bibliothèques",
+    "preparing": "configuration et lexique",
+    "extracting": "archive à défaire",
+    "building": "construction du modèle",
+    "loading_weights": "lecture des poids",
+    "moving_to_gpu": "passage au GPU",
+    "profiling": "mesure de la mémoire",
+    "compiling": "compilation",
+    "allocating_cache": "cache KV et noyaux",
+    "capturing_graphs": "graphes CUDA",
+    "starting": "mise en service",
+    "warming_up": "première inférence",
+    "draining": "fin des requêtes en cours",
+    "stopping": "arrêt",
+    "waking": "réveil",
+}
+"""Étapes d'une opération, aux mots de la page."""
+
+
+def phase(name: str) -> str:
+    """Étape d'une opération ; une inconnue se montre telle quelle."""
+    return PHASES.get(name, name)
+
 
 def size(count: float) -> str:
     """Taille lisible."""

@@ -46,6 +46,13 @@ _COLUMNS = (
     "freed_bytes, elapsed"
 )
 
+_LOAD_SECONDS = """
+SELECT o.finished_at - MIN(t.at) FROM operations o
+  JOIN transitions t ON t.operation = o.id AND t.model = o.model AND t.state = 'LOADING'
+WHERE o.model = ? AND o.kind = 'LOAD' AND o.state = 'SUCCEEDED'
+GROUP BY o.seq ORDER BY o.seq DESC LIMIT 1
+"""
+
 T = TypeVar("T")
 
 
@@ -126,6 +133,11 @@ class Journal:
         """États et étapes par où un modèle est passé, du plus ancien au plus récent."""
         query = "SELECT state, phase FROM transitions WHERE model = ? ORDER BY seq"
         return await self._call(lambda: self._db.execute(query, (model,)).fetchall())
+
+    async def load_seconds(self, model: str) -> float | None:
+        """Durée du dernier chargement réussi d'un modèle, téléchargement exclu ; `None` s'il n'y en a pas."""
+        row = await self._call(lambda: self._db.execute(_LOAD_SECONDS, (model,)).fetchone())
+        return None if row is None else float(row[0])
 
     async def choices(self) -> dict[str, Any]:
         """Choix retenus."""

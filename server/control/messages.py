@@ -115,6 +115,7 @@ def to_model(model: ManagedModel, board: GpuBoard) -> admin_pb2.Model:
         options=_struct(choices.options) if choices.options else None,
         load_options=spec.load_options,
         memory=_memory(model, board),
+        load_option_defaults=_struct({name: spec.options[name] for name in spec.load_options if name in spec.options}),
     )
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from server.control.choices import LoadOrder
+from server.control.forecast import retry_after
 from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
 from server.control.loadable import check_loadable
@@ -177,10 +179,17 @@ class ManagedModel(ModelFacts):
                     else:
                         await operation.result()
         except TimeoutError:
+            wait = await retry_after(
+                self.operation,
+                self._tools.journal,
+                downloading=self.state is ModelState.DOWNLOADING,
+                elapsed=time.time() - self.state_since,
+            )
             raise ModelLoading(
-                f"Le modèle « {self.spec.key} » n'est pas encore prêt après {timeout:.0f} s ; réessayez bientôt.",
+                f"Le modèle « {self.spec.key} » n'est pas encore prêt après {timeout:.0f} s ; réessayez dans "
+                f"{wait:.0f} s.",
                 metadata={"model": self.spec.key, "waited_seconds": f"{timeout:.0f}"},
-                retry_after=5.0,
+                retry_after=wait,
             ) from None
 
     async def adopt(self, processes: Sequence[Mapping[str, Any]]) -> None:

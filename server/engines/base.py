@@ -34,6 +34,41 @@ class EngineSpec:
     """`cuda`, ou `cpu` pour un modèle du profil qui n'exige pas de GPU."""
 
 
+class LoadPhase(StrEnum):
+    """Étape de l'ouverture d'un moteur ; le plan de contrôle la montre telle quelle (`OperationProgress.phase`)."""
+
+    IMPORTING = "importing"
+    """Les bibliothèques du moteur."""
+    PREPARING = "preparing"
+    """La configuration du moteur, son lexique, ses processus."""
+    EXTRACTING = "extracting"
+    """Une archive de poids est défaite."""
+    BUILDING = "building"
+    """Le modèle est bâti, sans ses poids."""
+    LOADING_WEIGHTS = "loading_weights"
+    """Les poids sont lus."""
+    MOVING_TO_GPU = "moving_to_gpu"
+    """Le modèle passe de la mémoire vive au GPU."""
+    PROFILING = "profiling"
+    """Un passage à vide mesure la mémoire que demande le calcul."""
+    COMPILING = "compiling"
+    """Le modèle est compilé."""
+    ALLOCATING_CACHE = "allocating_cache"
+    """Le cache KV prend sa mémoire, et les noyaux s'échauffent."""
+    CAPTURING_GRAPHS = "capturing_graphs"
+    """Les graphes CUDA sont enregistrés."""
+    STARTING = "starting"
+    """Le modèle est prêt ; ce qui lui parle se met en place."""
+
+
+OnPhase = Callable[[LoadPhase], None]
+"""Prend acte du début d'une étape ; s'appelle de n'importe quel fil."""
+
+
+def unheard(_phase: LoadPhase) -> None:
+    """Personne ne suit l'ouverture."""
+
+
 class Engine(Protocol):
     """Vie commune à tous les moteurs."""
 
@@ -45,8 +80,12 @@ class Engine(Protocol):
     def max_running(self) -> int:
         """Requêtes que le moteur mène de front."""
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         """Charge le modèle.
+
+        Args:
+            on_phase: reçoit chaque étape à son début, jamais deux fois de suite la même, et plus rien après le retour ;
+                une étape que le moteur ne sait pas voir n'est pas dite.
 
         Raises:
             ModelLoadFailed: poids illisibles ou mémoire insuffisante.

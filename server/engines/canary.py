@@ -8,15 +8,14 @@ qui se tait dès qu'un lot a plus d'une onde, ne sert pas. Les options du profil
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from server.engines.base import EngineSpec
+from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.buckets import bucketed
 from server.engines.cuda import CUDA, require_cuda
 from server.engines.faults import is_memory_error
-from server.engines.nemo_model import SAMPLE_RATE, NemoModel, NemoSettings, checkpoint_in
+from server.engines.nemo_model import SAMPLE_RATE, NemoModel, NemoSettings, checkpoint_in, restored
 from server.engines.owner import OwnerThread
 from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
@@ -57,11 +56,11 @@ class NemoEngine:
     def max_batch(self) -> int:
         return self._settings.max_batch
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = NemoSettings.read(self._spec.options)
         path = checkpoint_in(self._spec.model_dir, self._settings.file)
         try:
-            self._model = await self._owner.load(lambda: _load(str(path), self._settings, self._spec))
+            self._model = await self._owner.load(lambda: _load(str(path), self._settings, self._spec, on_phase))
         except PasserelleError:
             raise
         except Exception as error:
@@ -117,7 +116,7 @@ def create_engine(spec: EngineSpec) -> NemoEngine:
     return NemoEngine(spec)
 
 
-def _load(path: str, settings: NemoSettings, spec: EngineSpec) -> NemoModel:
+def _load(path: str, settings: NemoSettings, spec: EngineSpec, on_phase: OnPhase) -> NemoModel:
     if spec.device == CUDA:
         require_cuda()
     # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
@@ -130,8 +129,8 @@ def _load(path: str, settings: NemoSettings, spec: EngineSpec) -> NemoModel:
     # NeMo avertit de tout ce dont l'entraînement se servirait.
     for module in (r"nemo\..*", r"lightning\..*", r"pydub\..*", r"torch\.jit.*"):
         warnings.filterwarnings("ignore", module=module)
+    on_phase(LoadPhase.IMPORTING)
     import torch
-    from nemo.collections.asr.models import ASRModel
     from nemo.utils import logging as nemo_logging
 
     from server.engines.nemo_multitask import MultitaskModel
@@ -143,7 +142,7 @@ def _load(path: str, settings: NemoSettings, spec: EngineSpec) -> NemoModel:
         torch.set_num_threads(spec.threads)
     wanted = settings.dtype or ("bf16" if spec.device == CUDA else "fp32")
     dtype = torch.bfloat16 if wanted == "bf16" else torch.float32
-    model: Any = ASRModel.restore_from(path, map_location=device)
+    model = restored(path, device, on_phase)
     name = type(model).__name__
     if name in _MULTITASK:
         return MultitaskModel(model, settings, device, dtype)

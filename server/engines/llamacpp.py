@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from server.engines.base import ChatKind, EngineSpec
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.llamacpp_shape import SubRequest, split_request
 from server.errors import EngineFailed, InvalidRequest, ModelLoadFailed, PasserelleError, UnsupportedOption
 
@@ -46,14 +46,14 @@ class LlamaCppEngine:
     def max_running(self) -> int:
         return self._parallel
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         path = self._spec.model_dir / str(self._spec.options.get("file", "model.gguf"))
         if not path.is_file():
             raise ModelLoadFailed(f"Fichier de poids absent : {path.name}.", metadata={"file": path.name})
         self._pool = ThreadPoolExecutor(self._parallel * _THREADS_PER_SLOT, thread_name_prefix="llama")
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.run_in_executor(self._pool, self._load, path)
+            self._server = await loop.run_in_executor(self._pool, self._load, path, on_phase)
         except (RuntimeError, ValueError) as error:
             raise ModelLoadFailed(f"llama.cpp n'a pas pu lire {path.name} : {error}") from error
 
@@ -98,12 +98,14 @@ class LlamaCppEngine:
             stop.set()
             await asyncio.gather(*calls, return_exceptions=True)
 
-    def _load(self, path: Path) -> Any:
+    def _load(self, path: Path, on_phase: OnPhase) -> Any:
         # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
+        on_phase(LoadPhase.IMPORTING)
         import xllamacpp
 
+        on_phase(LoadPhase.LOADING_WEIGHTS)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = self._context * self._parallel

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from server.engines.base import LoadPhase, OnPhase
 from server.engines.options import read_options, refusal
 from server.engines.speech import Recognition, RecognitionOptions, Wave
 from server.errors import ModelLoadFailed
@@ -113,6 +114,27 @@ def checkpoint_in(folder: Path, name: str) -> Path:
         f"{problem} (présents : {', '.join(present) or 'aucun'}).",
         metadata={"field": "options.file", "value": name, "limit": ", ".join(found)},
     )
+
+
+def restored(path: str, device: Any, on_phase: OnPhase) -> Any:
+    """Modèle lu de son archive, sur son périphérique."""
+    from nemo.collections.asr.models import ASRModel
+    from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
+
+    class Told(SaveRestoreConnector):  # type: ignore[misc]
+        """La lecture de NeMo, dont les étapes sont dites."""
+
+        def _unpack_nemo_file(self, *arguments: Any, **named: Any) -> Any:
+            on_phase(LoadPhase.EXTRACTING)
+            found = super()._unpack_nemo_file(*arguments, **named)
+            on_phase(LoadPhase.BUILDING)
+            return found
+
+        def _load_state_dict_from_disk(self, *arguments: Any, **named: Any) -> Any:
+            on_phase(LoadPhase.LOADING_WEIGHTS)
+            return super()._load_state_dict_from_disk(*arguments, **named)
+
+    return ASRModel.restore_from(path, map_location=device, save_restore_connector=Told())
 
 
 def padded(waves: Sequence[Wave], device: Any) -> tuple[Any, Any]:

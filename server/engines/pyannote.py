@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from server.engines.base import EngineSpec
+from server.engines.base import EngineSpec, LoadPhase, OnPhase
 from server.engines.cuda import CUDA, require_cuda
 from server.engines.options import read_options, refusal
 from server.engines.pyannote_config import PipelineRecipe, read_recipe
@@ -67,7 +67,7 @@ class PyannoteLoader:
     spec: EngineSpec
     settings: PyannoteSettings = field(default_factory=PyannoteSettings)
 
-    def load(self, spec: EngineSpec) -> Any:
+    def load(self, spec: EngineSpec, on_phase: OnPhase) -> Any:
         """Pipeline prêt, sur son périphérique.
 
         Raises:
@@ -79,11 +79,14 @@ class PyannoteLoader:
         if spec.device == CUDA:
             require_cuda()
         quiet_pyannote()
+        on_phase(LoadPhase.IMPORTING)
         import torch
 
         if spec.device != CUDA:
             torch.set_num_threads(spec.threads)
-        pipeline = _build(recipe, self.settings)
+        pipeline = _build(recipe, self.settings, on_phase)
+        if spec.device == CUDA:
+            on_phase(LoadPhase.MOVING_TO_GPU)
         pipeline.to(torch.device(spec.device))
         require_on_device(parts_of(pipeline), spec.device)
         self.set_batches(pipeline)
@@ -135,10 +138,12 @@ def require_on_device(parts: Mapping[str, Any], device: str) -> None:
             )
 
 
-def _build(recipe: PipelineRecipe, settings: PyannoteSettings) -> Any:
+def _build(recipe: PipelineRecipe, settings: PyannoteSettings, on_phase: OnPhase) -> Any:
     from pyannote.audio import Model
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
+
+    on_phase(LoadPhase.LOADING_WEIGHTS)
 
     def read(name: str, path: Path) -> Any:
         # Des poids entraînés portent parfois leur fonction de perte, inutile ici.

@@ -8,7 +8,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from server.engines.base import EngineSpec
+from server.engines.base import EngineSpec, LoadPhase, OnPhase
 from server.engines.pyannote_pipeline import SAMPLE_RATE, PipelineEngine, quiet_pyannote
 from server.errors import ModelLoadFailed
 
@@ -22,13 +22,15 @@ def create_engine(spec: EngineSpec) -> PipelineEngine:
     return PipelineEngine(spec, _load)
 
 
-def _load(spec: EngineSpec) -> Any:
+def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
     quiet_pyannote()
+    on_phase(LoadPhase.IMPORTING)
     import torch
     from pyannote.audio import Model
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
 
+    on_phase(LoadPhase.LOADING_WEIGHTS)
     torch.set_num_threads(spec.threads)
     options = spec.options
     folder = spec.model_dir

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from server.engines.base import EngineSpec
+from server.engines.base import EngineSpec, OnPhase, unheard
 from server.engines.faults import is_memory_error
 from server.engines.owner import OwnerThread
 from server.engines.speech import Diarization, DiarizationOptions, Turn, Wave
@@ -21,7 +21,7 @@ SAMPLE_RATE = 16000
 _MIN_SECONDS = 0.1
 _STAGES = frozenset({"segmentation", "embeddings"})
 
-Loader = Callable[[EngineSpec], Any]
+Loader = Callable[[EngineSpec, OnPhase], Any]
 """Bâtit un pipeline, dans le fil qui le possède."""
 
 
@@ -62,9 +62,9 @@ class PipelineEngine:
     def max_running(self) -> int:
         return self._parallel()
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         try:
-            self._pipeline = await self._owner.load(lambda: self._load(self._spec))
+            self._pipeline = await self._owner.load(lambda: self._load(self._spec, on_phase))
         except PasserelleError:
             raise
         except Exception as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from server.engines.base import ChatKind, EngineSpec
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.cuda import CUDA, require_cuda
 from server.engines.vllm_guard import check
 from server.engines.vllm_options import environment
@@ -56,7 +56,7 @@ class VllmEngine:
     def max_running(self) -> int:
         return self._max_running
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         for name, value in environment(
             self._spec.options, device=self._spec.device, threads=self._spec.threads
         ).items():
@@ -64,7 +64,7 @@ class VllmEngine:
         if self._spec.options.get("trust_remote_code"):
             logger.warning("trust_remote_code", extra={"model": self._spec.model_key})
         pool = ThreadPoolExecutor(1, thread_name_prefix="vllm-open")
-        loading = asyncio.get_running_loop().run_in_executor(pool, self._load)
+        loading = asyncio.get_running_loop().run_in_executor(pool, self._load, on_phase)
         try:
             serving = await asyncio.shield(loading)
         except asyncio.CancelledError:
@@ -73,6 +73,7 @@ class VllmEngine:
         finally:
             pool.shutdown(wait=False)
         self._serving = serving
+        on_phase(LoadPhase.STARTING)
         try:
             await serving.start()
         except BaseException:
@@ -158,15 +159,16 @@ class VllmEngine:
             raise EngineFailed("Le moteur est fermé.")
         return self._serving
 
-    def _load(self) -> "OpenAiServing":
+    def _load(self, on_phase: OnPhase) -> "OpenAiServing":
         if self._spec.device == CUDA:
             require_cuda()
+        on_phase(LoadPhase.IMPORTING)
         from server.engines.vllm_openai import OpenAiServing
 
         if self._abandoned.is_set():
             raise ModelLoadFailed("Le chargement a été abandonné.")
         try:
-            return OpenAiServing.load(self._spec)
+            return OpenAiServing.load(self._spec, on_phase)
         except PasserelleError:
             raise
         except Exception as error:

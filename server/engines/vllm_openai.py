@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.datastructures import State
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
+from vllm.logger import DEFAULT_LOGGING_CONFIG
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.platforms import current_platform
 from vllm.reasoning import ReasoningParserManager
@@ -32,10 +34,11 @@ except ImportError:  # 0.26
     from vllm.entrypoints.openai.api_server import init_app_state
     from vllm.entrypoints.openai.cli_args import make_arg_parser
 
-from server.engines.base import ChatKind, EngineSpec
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase
 from server.engines.cuda import CUDA
 from server.engines.vllm_errors import invalid_field, translated
-from server.engines.vllm_options import RaisingParser, parse, suggestions
+from server.engines.vllm_options import RaisingParser, on_one_machine, parse, suggestions
+from server.engines.vllm_signals import told
 from server.errors import CudaUnusable, EngineDead, ModelLoadFailed, PasserelleError
 
 _asked: ContextVar[str] = ContextVar("asked")
@@ -56,7 +59,7 @@ class OpenAiServing:
         self._state = State()
 
     @classmethod
-    def load(cls, spec: EngineSpec) -> "OpenAiServing":
+    def load(cls, spec: EngineSpec, on_phase: OnPhase) -> "OpenAiServing":
         """Charge le modèle : de dix secondes à plusieurs minutes, hors de la boucle.
 
         Raises:
@@ -64,12 +67,15 @@ class OpenAiServing:
             CudaUnusable: cette installation de vLLM n'est pas pour CUDA.
             Exception: de vLLM, qui n'a pas pu s'ouvrir.
         """
+        on_phase(LoadPhase.PREPARING)
         _check_platform(spec.device)
         arguments = _arguments(spec)
         # Le contexte d'usage donne à l'ordonnanceur les mêmes tailles que `vllm serve`.
-        engine = AsyncLLM.from_engine_args(
-            AsyncEngineArgs.from_cli_args(arguments), usage_context=UsageContext.OPENAI_API_SERVER
-        )
+        usage = UsageContext.OPENAI_API_SERVER
+        # Une autre machine n'aurait pas le fichier par où passent les étapes.
+        telling = told(on_phase, DEFAULT_LOGGING_CONFIG) if on_one_machine(spec.options) else nullcontext()
+        with telling:
+            engine = AsyncLLM.from_engine_args(AsyncEngineArgs.from_cli_args(arguments), usage_context=usage)
         return cls(engine, arguments, spec.model_key)
 
     async def start(self) -> None:

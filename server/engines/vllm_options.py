@@ -125,7 +125,7 @@ def environment(options: Mapping[str, Any], *, device: str, threads: int) -> dic
     if options.get("tensor_parallel_size", 1) != 1:
         # Le multicast NVLink manque dans bien des conteneurs, et NCCL échoue alors au lieu de s'en passer.
         values["NCCL_NVLS_ENABLE"] = "0"
-    if options.get("distributed_executor_backend") != "ray" and options.get("nnodes", 1) == 1:
+    if on_one_machine(options):
         # Sur une seule machine, les processus de vLLM ne s'écoutent que par la boucle locale.
         values["VLLM_HOST_IP"] = "127.0.0.1"
     if device == "cpu":
@@ -135,6 +135,11 @@ def environment(options: Mapping[str, Any], *, device: str, threads: int) -> dic
             "OMP_NUM_THREADS": str(threads),
         }
     return values
+
+
+def on_one_machine(options: Mapping[str, Any]) -> bool:
+    """Vrai si tous les processus de vLLM sont sur cette machine."""
+    return options.get("distributed_executor_backend") != "ray" and options.get("nnodes", 1) == 1
 
 
 def suggestions(name: str, known: Collection[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from server.engines.base import EngineSpec
+from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.speech import (
     Recognition,
     RecognitionOptions,
@@ -60,10 +60,10 @@ class WhisperEngine:
     def max_batch(self) -> int:
         return 1
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._load)
+            await loop.run_in_executor(self._thread, self._load, on_phase)
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelLoadFailed(f"faster-whisper n'a pas pu lire les poids : {error}") from error
 
@@ -101,12 +101,14 @@ class WhisperEngine:
         loop = asyncio.get_running_loop()
         return [await loop.run_in_executor(self._thread, self._one, window) for window in windows]
 
-    def _load(self) -> None:
+    def _load(self, on_phase: OnPhase) -> None:
         # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
+        on_phase(LoadPhase.IMPORTING)
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
+        on_phase(LoadPhase.LOADING_WEIGHTS)
         self._model = WhisperModel(
             str(self._spec.model_dir),
             device="cpu",

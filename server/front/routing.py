@@ -20,6 +20,9 @@ _FIRST_ROUTES_SECONDS = 5.0
 _RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 2.0
 _SILENCE_POLL_SECONDS = 1.0
+_ANSWER_SECONDS, _ANSWER_SHARE = 0.5, 0.1
+"""Ce qu'on garde de l'attente, en secondes et en part au plus : le plan de contrôle doit répondre le premier, car lui
+sait quand revenir."""
 
 _NAMES = {
     Capability.CHAT: "la conversation",
@@ -193,7 +196,8 @@ class Router:
             async with asyncio.timeout(budget):
                 while True:
                     if not route.ready:
-                        self._update(await self._control.ensure_loaded(route.key, max(0.0, end - self._clock())))
+                        left = end - self._clock() - min(_ANSWER_SECONDS, budget * _ANSWER_SHARE)
+                        self._update(await self._control.ensure_loaded(route.key, max(0.0, left)))
                     route = self._routes.get(route.key, route)
                     lease = self.take(route)
                     if lease is not None:

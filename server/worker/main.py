@@ -5,8 +5,7 @@ La prise n'existe qu'une fois l'inférence d'échauffement réussie : s'y connec
 """
 
 import asyncio
-import contextlib
-import json
+import gc
 import logging
 import os
 import signal
@@ -21,6 +20,7 @@ from server.lifetime import Heart, watch_parent
 from server.link.server import LinkServer
 from server.worker.handlers import Handlers, handlers_for
 from server.worker.host import WorkerHost
+from server.worker.status import StatusFile
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class WorkerSettings:
     socket_path: Path
     """Prise de la liaison."""
     status_path: Path
-    """Fichier d'état, remplacé d'un coup à chaque étape."""
+    """Fichier d'état."""
     max_waiting: int
     """Requêtes en attente au plus."""
     max_frame_bytes: int
@@ -54,6 +54,8 @@ class WorkerSettings:
     """Réserve des envois d'audio ; `None` pour un modèle qui n'en lit pas."""
     limits: Limits = field(default_factory=Limits)
     """Limites en vigueur."""
+    freeze_heap: bool = False
+    """Soustrait au ramasse-miettes tout ce que l'ouverture a laissé en mémoire."""
 
 
 async def run(settings: WorkerSettings) -> int:
@@ -66,7 +68,8 @@ async def run(settings: WorkerSettings) -> int:
     watch_parent(lambda: os.killpg(0, signal.SIGKILL))
     heart = Heart()
     engine = settings.engine(settings.spec)
-    opening = asyncio.create_task(_open(engine, settings))
+    status = StatusFile(settings.status_path)
+    opening = asyncio.create_task(_open(engine, settings, status))
     stop = asyncio.create_task(stopping.wait())
     await asyncio.wait({opening, stop}, return_when=asyncio.FIRST_COMPLETED)
     if not opening.done():
@@ -77,21 +80,24 @@ async def run(settings: WorkerSettings) -> int:
         handlers = opening.result()
     except PasserelleError as error:
         logger.error("load_failed", extra={"reason": error.reason, "error": error.message})
-        _write_status(settings, {"event": "failed", "reason": error.reason, "message": error.message})
+        status.failed(error.reason, error.message)
         stop.cancel()
         return EXIT_LOAD_FAILED
     # Pas avant : des imports lourds tiennent le GIL pendant l'ouverture, et la garde commence au premier battement.
     heart.start()
-    return await _serve(engine, handlers, settings, stopping, stop)
+    return await _serve(engine, handlers, settings, status, stopping, stop)
 
 
-async def _open(engine: Engine, settings: WorkerSettings) -> Handlers:
+async def _open(engine: Engine, settings: WorkerSettings, status: StatusFile) -> Handlers:
     try:
-        _write_status(settings, {"event": "phase", "phase": "opening"})
-        await engine.open()
-        _write_status(settings, {"event": "phase", "phase": "warming_up"})
+        status.phase("opening", engine_opened=False)
+        await engine.open(status.engine_phase)
+        status.phase("warming_up")
         await engine.warm_up()
-        return handlers_for(engine, settings.spool_dir, settings.limits)
+        handlers = handlers_for(engine, settings.spool_dir, settings.limits)
+        if settings.freeze_heap:
+            _freeze_heap()
+        return handlers
     except (PasserelleError, asyncio.CancelledError):
         raise
     except Exception as error:
@@ -99,10 +105,21 @@ async def _open(engine: Engine, settings: WorkerSettings) -> Handlers:
         raise ModelLoadFailed(f"Le moteur ne s'est pas ouvert : {error}") from error
 
 
+def _freeze_heap() -> None:
+    """Fige ce qui est en mémoire, comme le fait `vllm serve`.
+
+    Un moteur ouvert y laisse des centaines de milliers d'objets : une collecte entière, qu'une rafale de requêtes
+    déclenche, arrêterait toutes les requêtes une demi-seconde ou plus.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 async def _serve(
     engine: Engine,
     handlers: Handlers,
     settings: WorkerSettings,
+    status: StatusFile,
     stopping: asyncio.Event,
     stop: "asyncio.Task[bool]",
 ) -> int:
@@ -122,10 +139,8 @@ async def _serve(
     )
     server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)
     await server.start(str(settings.socket_path))
-    _write_status(
-        settings, {"event": "phase", "phase": "ready", "features": sorted(engine.features), "pid": os.getpid()}
-    )
-    logger.info("worker_ready", extra={"worker": settings.worker_id})
+    status.phase("ready", features=sorted(engine.features), pid=os.getpid())
+    logger.info("worker_ready", extra={"worker": settings.worker_id, "frozen_objects": gc.get_freeze_count()})
     watch = asyncio.create_task(_watch(engine, dead))
     await stop
     watch.cancel()
@@ -136,8 +151,7 @@ async def _serve(
     await host.drain(settings.stop_grace if code == 0 else 0.0)
     await server.stop()
     await engine.close()
-    with contextlib.suppress(FileNotFoundError):
-        settings.status_path.unlink()
+    status.remove()
     logger.info("worker_stopped", extra={"worker": settings.worker_id})
     return code
 
@@ -148,10 +162,3 @@ async def _watch(engine: Engine, dead: Callable[[str], None]) -> None:
         reason = await engine.wait_dead()
         logger.error("engine_dead", extra={"reason": reason})
         dead(reason)
-
-
-def _write_status(settings: WorkerSettings, status: dict[str, object]) -> None:
-    """Remplace le fichier d'état d'un coup, pour qu'un lecteur n'en voie jamais la moitié."""
-    partial = settings.status_path.with_suffix(".partial")
-    partial.write_text(json.dumps(status, ensure_ascii=False), encoding="utf-8")
-    partial.replace(settings.status_path)

@@ -1,13 +1,14 @@
 """Ce que tout moteur de conversation doit faire : le faux, l'embarqué et vLLM jouent ces mêmes essais.
 
-Un module d'essais importe tout d'ici et donne sa fixture `engine`.
+Un module d'essais importe tout d'ici et donne ses fixtures `engine` et `phases` (étapes dites à l'ouverture).
 """
 
 import asyncio
 import json
 from typing import Any
 
-from server.engines.base import ChatEngine, ChatKind
+from server.engines.base import ChatEngine, ChatKind, LoadPhase
+from tests.contract.opening import check_phases
 
 BODY = {"model": "alias", "messages": [{"role": "user", "content": "Count to five."}], "max_tokens": 12}
 
@@ -15,6 +16,7 @@ __all__ = [
     "test_a_stream_is_whole_frames_without_the_end_mark",
     "test_a_whole_answer_is_one_item",
     "test_leaving_frees_the_place",
+    "test_opening_tells_its_phases",
     "test_requests_run_side_by_side",
 ]
 
@@ -29,6 +31,11 @@ def events(items: list[bytes]) -> list[Any]:
     """Objets JSON d'un flux."""
     frames = [frame for frame in b"".join(items).decode().split("\n\n") if frame]
     return [json.loads(frame.removeprefix("data: ")) for frame in frames]
+
+
+async def test_opening_tells_its_phases(engine: ChatEngine, phases: list[LoadPhase]) -> None:
+    assert engine.max_running > 0
+    check_phases(phases)
 
 
 async def test_a_whole_answer_is_one_item(engine: ChatEngine) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from server.engines.base import Engine, EngineSpec
+from server.engines.base import Engine, EngineSpec, LoadPhase
 from server.engines.registry import engine_factory
 from server.engines.speech import DiarizeEngine, TranscribeEngine, Wave
 from tests import audio_files
@@ -32,6 +32,8 @@ class TranscribeCase:
     """Ondes qu'il transcrit, d'au plus quelques secondes ; les textes des deux premières diffèrent."""
     language: str
     """Langue de ces ondes."""
+    phases: list[LoadPhase]
+    """Étapes dites à l'ouverture."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class DiarizeCase:
 
     engine: DiarizeEngine
     wave: Wave
+    phases: list[LoadPhase]
+    """Étapes dites à l'ouverture."""
 
 
 def engine_names(*usual: str) -> tuple[str, ...]:
@@ -51,47 +55,49 @@ def engine_names(*usual: str) -> tuple[str, ...]:
 @contextmanager
 def transcribe_case(name: str, folder: Path) -> Iterator[TranscribeCase]:
     """Ouvre un moteur de transcription."""
+    phases: list[LoadPhase] = []
     if name == "fake":
         from tests.fakes.engines import FakeTranscribeEngine
 
         noise = [np.ones(int(16000 * seconds), np.float32) * 0.1 for seconds in (1.0, 2.5, 1.7)]
-        with opened(FakeTranscribeEngine(max_batch=3)) as engine:
-            yield TranscribeCase(engine, tuple(noise), "fr")
+        with opened(FakeTranscribeEngine(max_batch=3), phases) as engine:
+            yield TranscribeCase(engine, tuple(noise), "fr", phases)
     elif name == "whisper":
         phrase = audio_files.speech()
         # Les débuts d'une même phrase, à trois longueurs : leurs textes diffèrent.
         waves = tuple(phrase[: int(16000 * seconds)] for seconds in (2.0, 3.5, 2.7))
-        with opened(embedded("canary", folder)) as engine:
-            yield TranscribeCase(engine, waves, "en")
+        with opened(embedded("canary", folder), phases) as engine:
+            yield TranscribeCase(engine, waves, "en", phases)
     else:
         from tests.engines import tiny_canary
 
         tiny_canary.canary(folder / "tiny.nemo", aligner=True)
         waves = (tiny_canary.wave("bref"), tiny_canary.wave("long"), tiny_canary.wave("bref")[:24000])
-        with opened(production(name, folder)) as engine:
-            yield TranscribeCase(engine, waves, "fr")
+        with opened(production(name, folder), phases) as engine:
+            yield TranscribeCase(engine, waves, "fr", phases)
 
 
 @contextmanager
 def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
     """Ouvre un moteur de diarisation."""
+    phases: list[LoadPhase] = []
     if name == "fake":
         from tests.fakes.engines import FakeDiarizeEngine
 
-        with opened(FakeDiarizeEngine(delay=0.01)) as engine:
-            yield DiarizeCase(engine, np.ones(16000 * 5, np.float32) * 0.1)
+        with opened(FakeDiarizeEngine(delay=0.01), phases) as engine:
+            yield DiarizeCase(engine, np.ones(16000 * 5, np.float32) * 0.1, phases)
     elif name == "pyannote-camplus":
         dialogue = audio_files.speech_of(audio_files.dialogue()[0])[: 16000 * 14]
-        with opened(embedded("pyannote", folder)) as engine:
-            yield DiarizeCase(engine, dialogue)
+        with opened(embedded("pyannote", folder), phases) as engine:
+            yield DiarizeCase(engine, dialogue, phases)
     else:
         from tests.engines import tiny_pyannote
 
         tiny_pyannote.community(folder)
         random = np.random.default_rng(3)
         pieces = [random.standard_normal(32000) * level for level in (0.05, 0.2, 0.01, 0.1, 0.3, 0.02)]
-        with opened(production(name, folder)) as engine:
-            yield DiarizeCase(engine, np.concatenate(pieces).astype(np.float32))
+        with opened(production(name, folder), phases) as engine:
+            yield DiarizeCase(engine, np.concatenate(pieces).astype(np.float32), phases)
 
 
 def embedded(key: str, folder: Path) -> Engine:
@@ -113,11 +119,11 @@ def production(name: str, folder: Path, **options: Any) -> Engine:
 
 
 @contextmanager
-def opened(engine: Any) -> Iterator[Any]:
-    """Moteur ouvert et échauffé, puis fermé."""
+def opened(engine: Any, phases: list[LoadPhase]) -> Iterator[Any]:
+    """Moteur ouvert et échauffé, puis fermé ; `phases` reçoit ce qu'il dit de son ouverture."""
 
     async def start() -> None:
-        await engine.open()
+        await engine.open(phases.append)
         await engine.warm_up()
 
     asyncio.run(start())

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from server.control.fetching import DownloadSettings
 from server.control.package_source import fetch
-from server.engines.base import ChatEngine, EngineSpec
+from server.engines.base import ChatEngine, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.registry import engine_factory
 from server.profile import load_profile
 from tests.contract.chat_options_suite import *  # noqa: F403
@@ -32,10 +32,16 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> EngineSpec:
     return EngineSpec("qwen", folder / model.key / model.source.revision, options=model.options, threads=2)
 
 
+@pytest.fixture(scope="module")
+def phases() -> list[LoadPhase]:
+    """Étapes que le moteur en cours d'essai a dites."""
+    return []
+
+
 @asynccontextmanager
-async def opened(made: Any) -> AsyncIterator[ChatEngine]:
+async def opened(made: Any, on_phase: OnPhase = unheard) -> AsyncIterator[ChatEngine]:
     """Moteur ouvert et échauffé ; le fermer deux fois ne fait rien de plus."""
-    await made.open()
+    await made.open(on_phase)
     await made.warm_up()
     yield made
     await made.close()
@@ -49,6 +55,10 @@ async def real_engine(spec: EngineSpec) -> AsyncIterator[ChatEngine]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "llamacpp"])
-async def engine(request: pytest.FixtureRequest, spec: EngineSpec) -> AsyncIterator[ChatEngine]:
-    async with opened(FakeChatEngine(spec) if request.param == "fake" else engine_factory("llamacpp")(spec)) as made:
+async def engine(
+    request: pytest.FixtureRequest, spec: EngineSpec, phases: list[LoadPhase]
+) -> AsyncIterator[ChatEngine]:
+    phases.clear()
+    made = FakeChatEngine(spec) if request.param == "fake" else engine_factory("llamacpp")(spec)
+    async with opened(made, phases.append) as made:
         yield made

@@ -11,6 +11,7 @@ import pytest
 
 from server.engines.speech import Diarization, DiarizationOptions
 from server.errors import EngineFailed
+from tests.contract.opening import check_phases
 from tests.contract.speech_engines import DiarizeCase, diarize_case, engine_names
 
 # pyannote avertit d'une onde trop courte pour le nombre de locuteurs demandé.
@@ -29,6 +30,10 @@ def silent(_stage: str, _ratio: float) -> None:
 
 def speakers(found: Diarization) -> set[str]:
     return {turn.speaker for turn in found.turns}
+
+
+def test_opening_tells_its_phases(case: DiarizeCase) -> None:
+    check_phases(case.phases)
 
 
 async def test_turns_and_progress(case: DiarizeCase) -> None:

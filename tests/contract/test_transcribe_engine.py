@@ -9,6 +9,7 @@ import pytest
 
 from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow, Wave
 from server.errors import EngineFailed, UnsupportedOption
+from tests.contract.opening import check_phases
 from tests.contract.speech_engines import TranscribeCase, engine_names, transcribe_case
 
 # Les bibliothèques des moteurs avertissent de ce dont l'entraînement se servirait.
@@ -37,6 +38,10 @@ def window(case: TranscribeCase, wave: Wave, options: RecognitionOptions | None 
 
 def text(found: Recognition) -> str:
     return " ".join(segment.text for segment in found.segments)
+
+
+def test_opening_tells_its_phases(case: TranscribeCase) -> None:
+    check_phases(case.phases)
 
 
 async def test_a_batch_keeps_its_order_and_changes_nothing(case: TranscribeCase) -> None:

@@ -5,12 +5,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
+from server.cli import show
 from server.cli.app import cli
 from tests import audio_files
-from tests.e2e.product import ROOT, Product
+from tests.e2e.product import ROOT, Product, wait_until
 
 
 def passerelle(product: Product, *arguments: str, code: int = 0, key: str = "", text: str | None = None) -> Result:
@@ -40,10 +42,29 @@ def test_a_model_from_download_to_unload(product: Product) -> None:
     assert typed["choices"][0]["message"]["content"][0]["text"] and typed["usage"]["completion_tokens"] > 0
     lines = passerelle(product, "logs", "qwen", "--tail", "3").stdout.splitlines()
     assert 1 <= len(lines) <= 3
+    ready = [line for line in passerelle(product, "logs", "qwen").stdout.splitlines() if '"worker_ready"' in line]
+    assert json.loads(ready[-1])["frozen_objects"] > 1000
     operation = json.loads(passerelle(product, "--json", "unload", "qwen").stdout)
     assert (operation["model"], operation["state"]) == ("qwen", "OPERATION_STATE_SUCCEEDED")
     status = json.loads(passerelle(product, "--json", "status").stdout)
     assert [m["state"] for m in status["models"] if m["key"] == "qwen"] == ["MODEL_STATE_CACHED"]
+
+
+def test_a_load_is_cancelled(product: Product) -> None:
+    passerelle(product, "download", "pyannote")
+    passerelle(product, "unload", "pyannote")
+    identifier = product.admin("load", "pyannote").json()["operation"]["id"]
+
+    def phase() -> str:
+        return str((product.model("pyannote").get("operation") or {}).get("progress", {}).get("phase"))
+
+    # torch prend des secondes à importer : l'exemplaire dit ce qu'il fait, et il n'est pas trop tard.
+    wait_until(lambda: phase() == "importing", 60, "bibliothèques en cours d'import")
+    assert passerelle(product, "cancel", "pyannote").stdout == "pyannote : opération annulée\n"
+    found = httpx.get(f"{product.base_url}/api/admin/operations", params={"model": "pyannote"}, timeout=30).json()
+    states = [one["state"] for one in found["operations"] if one["id"] == identifier]
+    assert states == ["OPERATION_STATE_CANCELLED"] and product.model("pyannote")["state"] == "MODEL_STATE_CACHED"
+    assert "OPERATION_NOT_FOUND" in passerelle(product, "cancel", "pyannote", code=1).stderr
 
 
 def test_speech(product: Product, tmp_path: Path) -> None:
@@ -55,6 +76,28 @@ def test_speech(product: Product, tmp_path: Path) -> None:
     assert named["segments"][0]["words"][0]["speaker_label"] == "SPEAKER_00"
     turns = passerelle(product, "diarize", str(speech), "--num-speakers", "1", "--format", "rttm").stdout.splitlines()
     assert turns and all(line.startswith("SPEAKER ") and " SPEAKER_00 " in line for line in turns)
+
+
+def test_live_speech(product: Product, tmp_path: Path) -> None:
+    speech = tmp_path / "parole.wav"
+    wave = audio_files.speech()
+    speech.write_bytes(audio_files.wav(wave))
+    heard = passerelle(product, "live", str(speech), "--language", "en")
+    assert heard.stdout.startswith("0:0") and "Dashwood" in heard.stdout and "…" not in heard.stdout
+    assert heard.stderr == f"{show.clock(len(wave) / 16000)} d'audio entendues\n"
+    raw = subprocess.run(
+        [str(ROOT / "passerelle"), "--address", product.base_url, "--json", "live", "-", "--language", "en"],
+        input=speech.read_bytes()[44:],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    events = [json.loads(line) for line in raw.stdout.splitlines()]
+    texts = [line.split("  ", 1)[1] for line in heard.stdout.splitlines()]
+    assert "ready" in events[0] and events[-1]["summary"]["text"] == " ".join(texts)
+    not_audio = passerelle(product, "live", __file__, code=1)
+    assert "INVALID_AUDIO" in not_audio.stderr
 
 
 @pytest.mark.parametrize(

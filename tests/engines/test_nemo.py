@@ -14,9 +14,10 @@ import pytest
 
 os.environ.setdefault("PASSERELLE_TEST_ENGINE", "canary")
 
+from server.engines.base import LoadPhase
 from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow
 from server.errors import ModelLoadFailed, UnsupportedOption
-from tests.contract.speech_engines import opened, production
+from tests.contract.speech_engines import TranscribeCase, opened, production
 from tests.contract.test_transcribe_engine import *  # noqa: F403
 from tests.engines import tiny_canary
 
@@ -46,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=lambda options: "-".join(map(str, options.values())),
 )
 def canary(request: pytest.FixtureRequest, folder: Path) -> Iterator[Any]:
-    with opened(production("canary", folder, **request.param)) as engine:
+    with opened(production("canary", folder, **request.param), []) as engine:
         yield engine
 
 
@@ -60,6 +61,11 @@ async def opened_here(folder: Path, **options: Any) -> AsyncIterator[Any]:
         yield engine
     finally:
         await engine.close()
+
+
+def test_restoring_a_checkpoint_is_told_step_by_step(case: TranscribeCase) -> None:
+    restoring = [LoadPhase.EXTRACTING, LoadPhase.BUILDING, LoadPhase.LOADING_WEIGHTS]
+    assert case.phases == [LoadPhase.IMPORTING, *restoring]
 
 
 def said(found: Recognition) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 os.environ.setdefault("PASSERELLE_TEST_ENGINE", "pyannote")
 
-from server.engines.base import EngineSpec
+from server.engines.base import EngineSpec, unheard
 from server.engines.pyannote import PyannoteLoader, parts_of, require_on_device
 from server.engines.speech import DiarizationOptions
 from server.errors import ModelLoadFailed
@@ -59,7 +59,7 @@ async def test_a_repository_missing_from_the_folder_is_named(legacy: Path, tmp_p
 
 def test_a_part_left_behind_is_named(legacy: Path) -> None:
     spec = EngineSpec("pyannote", legacy, {"embedding_batch_size": 3}, threads=2, device="cpu")
-    pipeline = PyannoteLoader(spec).load(spec)
+    pipeline = PyannoteLoader(spec).load(spec, unheard)
     assert (pipeline.segmentation_batch_size, pipeline.embedding_batch_size) == (8, 3)
     parts = parts_of(pipeline)
     require_on_device(parts, "cpu")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from server.engines.base import ChatEngine, ChatKind
+from server.engines.base import ChatEngine, ChatKind, LoadPhase
 from server.engines.vllm import VllmEngine, create_engine
 from server.errors import InvalidRequest, ModelLoadFailed, UnsupportedOption
 from tests.contract.chat_options_suite import *  # noqa: F403
@@ -38,12 +39,20 @@ TOOL = {
 LONG = {"max_tokens": 1800, "ignore_eos": True}
 
 
+@pytest.fixture(scope="module")
+def phases() -> list[LoadPhase]:
+    """Étapes que vLLM a dites en s'ouvrant."""
+    return []
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vllm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VllmEngine]:
+async def vllm(tmp_path_factory: pytest.TempPathFactory, phases: list[LoadPhase]) -> AsyncIterator[VllmEngine]:
     # Sans blancs libres : des poids au hasard en écriraient jusqu'au bout.
     grammar = {"backend": "xgrammar", "disable_any_whitespace": True}
     folder = tmp_path_factory.mktemp("qwen3-vl")
-    async with opened(spec(folder, tool_call_parser="hermes", structured_outputs_config=grammar)) as made:
+    async with opened(
+        spec(folder, tool_call_parser="hermes", structured_outputs_config=grammar), phases.append
+    ) as made:
         yield made
 
 
@@ -81,6 +90,14 @@ async def test_it_says_what_it_can_do(vllm: VllmEngine) -> None:
     assert {"stream", "logprobs", "json_schema", "tools", "images", "n", "seed", "stop", "echo"} <= vllm.features
     assert not {"reasoning", "lora", "sleep"} & vllm.features
     assert vllm.max_running == 4
+
+
+async def test_its_processes_tell_what_they_do(vllm: VllmEngine, phases: list[LoadPhase]) -> None:
+    assert vllm.max_running
+    # Sans compilation ni graphes, d'un petit modèle : ce que vLLM en écrit suffit à suivre le reste.
+    told = ["importing", "preparing", "loading_weights", "allocating_cache", "starting"]
+    assert [phase for phase in phases if phase is not LoadPhase.PROFILING] == told
+    assert "VLLM_LOGGING_CONFIG_PATH" not in os.environ
 
 
 async def test_it_listens_on_the_loopback_only(vllm: VllmEngine) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from server.engines.base import EngineSpec
+from server.engines.base import EngineSpec, OnPhase, unheard
 from server.engines.vllm import VllmEngine, create_engine
 from tests.engines.qwen3_vl import build
 
@@ -43,10 +43,10 @@ def family() -> list[psutil.Process]:
 
 
 @asynccontextmanager
-async def opened(settings: EngineSpec) -> AsyncIterator[VllmEngine]:
+async def opened(settings: EngineSpec, on_phase: OnPhase = unheard) -> AsyncIterator[VllmEngine]:
     """Moteur ouvert et échauffé ; une fois fermé, il ne laisse aucun processus."""
     made = create_engine(settings)
-    await made.open()
+    await made.open(on_phase)
     await made.warm_up()
     yield made
     await made.close()

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from server.engines.base import ChatKind, EngineSpec
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.speech import (
     Diarization,
     DiarizationOptions,
@@ -31,8 +31,9 @@ class FakeChatEngine:
         self.opened = False
         self.stopped = 0
 
-    async def open(self) -> None:
-        """Rien à charger."""
+    async def open(self, on_phase: OnPhase = unheard) -> None:
+        """Rien à charger ; le dit comme des poids."""
+        on_phase(LoadPhase.LOADING_WEIGHTS)
         self.opened = True
 
     async def warm_up(self) -> None:
@@ -122,8 +123,9 @@ class FakeTranscribeEngine:
         self.broken: Exception | None = None
         self._closed = False
 
-    async def open(self) -> None:
-        """Rien à charger."""
+    async def open(self, on_phase: OnPhase = unheard) -> None:
+        """Rien à charger ; le dit comme des poids."""
+        on_phase(LoadPhase.LOADING_WEIGHTS)
 
     async def warm_up(self) -> None:
         """Rien à échauffer."""
@@ -195,8 +197,9 @@ class FakeDiarizeEngine:
         self.delay = delay
         self._closed = False
 
-    async def open(self) -> None:
-        """Rien à charger."""
+    async def open(self, on_phase: OnPhase = unheard) -> None:
+        """Rien à charger ; le dit comme des poids."""
+        on_phase(LoadPhase.LOADING_WEIGHTS)
 
     async def warm_up(self) -> None:
         """Rien à échauffer."""

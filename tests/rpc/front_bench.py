@@ -14,7 +14,7 @@ from passerelle.v1 import admin_pb2, chat_pb2, chat_pb2_grpc, rest_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from server.domain import Limits
-from server.engines.base import ChatKind
+from server.engines.base import ChatKind, OnPhase, unheard
 from server.front.app import FrontSettings, serving
 from server.link.server import LinkServer
 from server.rpc.server import RpcServer
@@ -52,7 +52,7 @@ class ScriptedEngine:
         self.abandoned = 0
         self.produced = 0
 
-    async def open(self) -> None:
+    async def open(self, on_phase: OnPhase = unheard) -> None:
         """Rien à ouvrir."""
 
     async def warm_up(self) -> None:

@@ -13,7 +13,7 @@ from passerelle.control.v1 import control_pb2
 from passerelle.v1 import admin_pb2, chat_pb2, rest_pb2
 
 from server.domain import Limits
-from server.errors import ModelLoadFailed, ModelNotDownloaded
+from server.errors import ModelLoadFailed, ModelLoading, ModelNotDownloaded
 from server.front.control_client import to_route
 from server.rpc.metrics import expose
 from tests.fakes.control import FakeControl, model_route, serving_control
@@ -204,6 +204,20 @@ async def test_a_load_longer_than_the_wait_is_503_with_retry_after(tmp_path: Pat
         assert (status, headers["retry-after"]) == (503, "5")
         assert json.loads(data)["error"]["code"] == "model_loading"
         await until(lambda: bench.control.loading == 0, "demande retirée")
+
+
+async def test_control_ends_the_wait_and_says_when_to_come_back(tmp_path: Path) -> None:
+    asked: list[float] = []
+
+    async def later(_key: str, timeout: float) -> control_pb2.ModelRoute:
+        asked.append(timeout)
+        raise ModelLoading("Pas encore.", retry_after=42.0)
+
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=20)) as bench:
+        bench.control.loader = later
+        status, headers, _, data = await answer(bench.rest.CreateChatCompletion(body()))
+    assert (status, headers["retry-after"]) == (503, "42") and json.loads(data)["error"]["code"] == "model_loading"
+    assert 0 < asked[0] <= 19.5
 
 
 async def test_waiting_loads_are_bounded(tmp_path: Path) -> None:

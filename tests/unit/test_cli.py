@@ -110,6 +110,7 @@ def test_options_that_go_together(tmp_path: Path) -> None:
     file.touch()
     assert run("--cert", str(file), "status")[0] == 2
     assert run("transcribe", str(file), "--num-speakers", "2")[0] == 2
+    assert run("live", str(file), "--rate", "8000")[0] == 2
     assert run("transcribe", str(tmp_path / "absent"))[0] == 2
 
 

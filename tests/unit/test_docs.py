@@ -7,7 +7,9 @@ from pathlib import Path
 
 from passerelle.v1 import error_reason_pb2
 
+from server.cli.show import PHASES
 from server.domain import Limits
+from server.engines.base import LoadPhase
 from server.rpc.status import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +49,18 @@ def test_every_metric_is_documented() -> None:
     exported = set(re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(passerelle_\w+)"', code))
     assert len(exported) > 5
     assert set(re.findall(r"`(passerelle_\w+)`", _pages("docs/exploitation.md"))) == exported
+
+
+def test_every_phase_has_its_words() -> None:
+    page = _pages("dashboard/src/fr.ts").split("PHASES", 1)[1].split("};", 1)[0]
+    assert dict(re.findall(r'^  (\w+): "(.+)",$', page, re.M)) == PHASES
+    proto = (
+        _pages("protos/passerelle/v1/admin.proto").split("message OperationProgress", 1)[1].split("string phase", 1)[0]
+    )
+    assert set(re.findall(r"`(\w+)`", proto)) == PHASES.keys()
+    assert {phase.value for phase in LoadPhase} <= PHASES.keys()
+    rows = re.findall(r"^\| `([a-z_]+)` \| .+ \|$", _pages("docs/moteurs.md").split("## vLLM", 1)[0], re.M)
+    assert rows == [phase.value for phase in LoadPhase]
 
 
 def test_every_reason_has_its_codes_and_its_cure() -> None:

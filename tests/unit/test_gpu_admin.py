@@ -15,7 +15,7 @@ from server.control.services.orders import to_order
 from server.domain import Limits
 from server.errors import InvalidRequest
 from tests.fakes.gpus import GIB
-from tests.unit.test_model_gpus import Bench, make
+from tests.unit.test_model_gpus import Bench, make, spec
 
 
 def service_of(bench: Bench) -> AdminService:
@@ -90,6 +90,15 @@ async def test_the_verbs_answer_with_their_operation(bench: Bench) -> None:
     assert gone.operation.freed_bytes == 10 * GIB and gone.operation.HasField("elapsed")
     with pytest.raises(InvalidRequest, match="level : 3"):
         await service.SleepModel(admin_pb2.SleepModelRequest(model="a", level=3), None)
+
+
+async def test_a_changed_option_keeps_its_default_in_sight(tmp_path: Path) -> None:
+    bench = await make(tmp_path, 1, spec("a", options={"seed": 3, "file": "a.bin"}))
+    await bench.load(options={"seed": 5})
+    shown = to_model(bench.model(), bench.board)
+    assert dict(shown.load_option_defaults) == {"seed": 3} and dict(shown.options) == {"seed": 5}
+    await bench.model().aclose()
+    await bench.journal.aclose()
 
 
 def test_a_request_becomes_an_order() -> None:

@@ -38,6 +38,27 @@ async def test_operations_survive_and_come_by_pages(tmp_path: Path) -> None:
     await journal.aclose()
 
 
+async def test_the_last_load_is_timed_without_its_download(tmp_path: Path) -> None:
+    journal = await opened(tmp_path / "journal.sqlite")
+    assert await journal.load_seconds("qwen") is None
+    for kind, state, loading, end in (
+        (OperationKind.LOAD, OperationState.SUCCEEDED, 100.0, 400.0),
+        (OperationKind.LOAD, OperationState.SUCCEEDED, 1000.0, 1158.0),
+        (OperationKind.LOAD, OperationState.FAILED, 2000.0, 2001.0),
+        (OperationKind.UNLOAD, OperationState.SUCCEEDED, 3000.0, 3002.0),
+    ):
+        operation = Operation(kind, "qwen", started_at=loading - 600)
+        operation.finish(state)
+        operation.finished_at = end
+        journal.transition(loading - 600, "qwen", "DOWNLOADING", "downloading", operation.id)
+        for after, phase in ((0.0, "opening"), (30.0, "warming_up")):
+            journal.transition(loading + after, "qwen", "LOADING", phase, operation.id)
+        journal.save(operation)
+    assert await journal.load_seconds("qwen") == 158.0
+    assert await journal.load_seconds("canary") is None
+    await journal.aclose()
+
+
 async def test_choices(tmp_path: Path) -> None:
     journal = await opened(tmp_path / "journal.sqlite")
     journal.choose("gpus/qwen", [0, 1])

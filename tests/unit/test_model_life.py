@@ -10,9 +10,10 @@ import pytest
 
 from server.cache import Artifacts
 from server.control.choices import LoadOrder
+from server.control.forecast import LONGEST, SHORTEST, UNKNOWN, retry_after
 from server.control.journal import Journal
 from server.control.model import ManagedModel, ModelState, ModelTools
-from server.control.operations import Changes, OperationKind, OperationState
+from server.control.operations import Changes, Operation, OperationKind, OperationState, Progress
 from server.control.setbacks import FALLS
 from server.domain import Capability, ModelSource, ModelSpec
 from server.errors import (
@@ -178,13 +179,56 @@ async def test_a_failed_load_is_not_tried_again_at_once(bench: Bench) -> None:
 async def test_a_request_waits_for_its_model(bench: Bench) -> None:
     model = bench.with_spec(auto_download=True)
     bench.replicas.gate.clear()
-    with pytest.raises(ModelLoading):
+    with pytest.raises(ModelLoading) as early:
         await model.ensure(0.05)
-    assert state_of(model) is ModelState.LOADING
+    assert state_of(model) is ModelState.LOADING and early.value.retry_after == UNKNOWN
     waiting = asyncio.create_task(model.ensure(5))
     bench.replicas.gate.set()
     await waiting
     assert state_of(model) is ModelState.READY and bench.replicas.started == ["m-0"]
+
+
+def loaded_in(journal: Journal, seconds: float) -> None:
+    """Journalise un chargement réussi de « m »."""
+    done = Operation(OperationKind.LOAD, "m", started_at=100.0)
+    journal.transition(100.0, "m", "LOADING", "opening", done.id)
+    done.finish(OperationState.SUCCEEDED)
+    done.finished_at = 100.0 + seconds
+    journal.save(done)
+
+
+@pytest.mark.parametrize(
+    ("last", "downloading", "elapsed", "wanted"),
+    [
+        (None, False, 1.0, UNKNOWN),
+        (40.0, False, 25.0, 15.0),
+        (158.0, False, 20.0, LONGEST),
+        (40.0, False, 39.9, SHORTEST),
+        (40.0, False, 50.0, UNKNOWN),
+        (20.0, True, 300.0, 30.0),
+    ],
+)
+async def test_a_refused_request_is_told_when_to_come_back(
+    bench: Bench, last: float | None, downloading: bool, elapsed: float, wanted: float
+) -> None:
+    journal = bench.tools.journal
+    if last is not None:
+        loaded_in(journal, last)
+    current = Operation(OperationKind.LOAD, "m", progress=Progress(completed=50, total=100, rate=5.0))
+    found = await retry_after(current, journal, downloading=downloading, elapsed=elapsed)
+    assert found == pytest.approx(wanted)
+    for kind in (OperationKind.UNLOAD, OperationKind.WAKE):
+        assert await retry_after(Operation(kind, "m"), journal, downloading=False, elapsed=1.0) == UNKNOWN
+
+
+async def test_the_last_load_is_what_a_waiting_request_is_told(bench: Bench) -> None:
+    model = bench.with_spec(auto_download=True)
+    loaded_in(bench.tools.journal, 50.0)
+    bench.replicas.gate.clear()
+    with pytest.raises(ModelLoading, match="réessayez dans") as caught:
+        await model.ensure(0.05)
+    assert UNKNOWN < (caught.value.retry_after or 0) < 50.0
+    bench.replicas.gate.set()
 
 
 @pytest.mark.parametrize(

@@ -1,38 +1,139 @@
-import { Alert, Button, Paper, Stack, Typography } from "@mui/material";
-import { T } from "../fr";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { Box, Collapse, Paper, Stack, useMediaQuery } from "@mui/material";
+import { type DragEvent, useState } from "react";
+import type { Limits, Model } from "../gen/passerelle/v1/admin_pb";
+import { Bar, TITLE_ID } from "./Bar";
+import { useChat } from "./ChatProvider";
 import { Composer } from "./Composer";
+import { exported, save } from "./exported";
 import { Log } from "./Log";
+import { SettingsPanel } from "./SettingsPanel";
 import { Suggestions } from "./Suggestions";
-import { useChat } from "./useChat";
+import type { Bounds } from "./settings";
+import { useQuestion } from "./useQuestion";
 
-/** Conversation avec le modèle `model`. */
-export function Chat({ model }: { model: Model }) {
-  const { turns, failure, streaming, send, restart, stop } = useChat(model.key);
+interface Props {
+  models: Model[];
+  model: Model;
+  limits: Limits | undefined;
+  bounds: Bounds;
+  seesImages: boolean;
+}
+
+/** Conversation : les échanges, la question en cours, les réglages. */
+export function Chat({ models, model, limits, bounds, seesImages }: Props) {
+  const kept = useChat();
+  const question = useQuestion({ model: model.key, limits, bounds, seesImages });
+  const [adjusting, setAdjusting] = useState(false);
+  const [over, setOver] = useState(false);
+  const wide = useMediaQuery("(min-width: 1200px)");
   const english = model.languages.length === 1 && model.languages[0] === "en";
-  const ready = model.state === ModelState.READY;
+  const names = new Map(models.map(({ key, displayName }) => [key, displayName || key]));
+  const settings = (
+    <SettingsPanel
+      settings={question.settings}
+      problems={question.problems}
+      bounds={bounds}
+      models={models}
+      model={model.key}
+      onChange={kept.setSettings}
+    />
+  );
+
+  const dragging = (event: DragEvent, here: boolean) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault();
+    setOver(here);
+  };
+
   return (
-    <Paper variant="outlined" component="section" aria-labelledby="chat-title" sx={{ p: { xs: 2, sm: 3 } }}>
-      <Stack spacing={2}>
-        <Stack direction="row" sx={{ justifyContent: "space-between", alignItems: "center", minHeight: 32 }}>
-          <Typography id="chat-title" variant="h2">
-            {T.chat}
-          </Typography>
-          {turns.length > 0 && (
-            <Button size="small" onClick={restart} disabled={streaming} data-testid="chat-new">
-              {T.chatNew}
-            </Button>
-          )}
-        </Stack>
-        {turns.length === 0 && <Suggestions ready={ready} english={english} onChoose={(text) => void send(text)} />}
-        {turns.length > 0 && <Log turns={turns} name={model.displayName || model.key} english={english} />}
-        {failure && (
-          <Alert severity="error" data-testid="chat-failure">
-            {failure}
-          </Alert>
+    <Stack direction="row" spacing={3} sx={{ alignItems: "flex-start", flexGrow: 1, minWidth: 0 }}>
+      <Paper
+        variant="outlined"
+        component="section"
+        aria-labelledby={TITLE_ID}
+        onDragOver={(event) => dragging(event, true)}
+        onDragLeave={(event) => dragging(event, false)}
+        onDrop={(event) => {
+          dragging(event, false);
+          void question.attach([...event.dataTransfer.files]);
+        }}
+        sx={{
+          flexGrow: 1,
+          minWidth: 0,
+          alignSelf: "stretch",
+          display: "flex",
+          flexDirection: "column",
+          ...(over && OVER),
+        }}
+      >
+        <Bar
+          name={names.get(model.key) ?? model.key}
+          started={kept.turns.length > 0}
+          streaming={kept.streaming}
+          onExport={() => save(exported(kept.turns, new Date()))}
+          onRestart={question.restart}
+          adjusting={wide ? undefined : adjusting}
+          onAdjust={() => setAdjusting(!adjusting)}
+        />
+        {!wide && (
+          <Collapse in={adjusting} unmountOnExit>
+            <Box sx={{ px: { xs: 2, sm: 3 }, py: 2 }}>{settings}</Box>
+          </Collapse>
         )}
-        <Composer english={english} streaming={streaming} onSend={(text) => void send(text)} onStop={stop} />
-      </Stack>
-    </Paper>
+        <Box sx={{ px: { xs: 2, sm: 3 }, py: 1, flexGrow: 1, minHeight: 160 }}>
+          {kept.turns.length > 0 ? (
+            <Log
+              turns={kept.turns}
+              name={(key) => names.get(key) ?? key}
+              lang={english ? "en" : undefined}
+              streaming={kept.streaming}
+              onAgain={question.again}
+              onEdit={question.edit}
+            />
+          ) : (
+            <Suggestions
+              state={model.state}
+              english={english}
+              disabled={question.blocked}
+              onChoose={(text) => question.ask(text)}
+            />
+          )}
+        </Box>
+        <Box sx={FOOT}>
+          <Composer
+            draft={kept.draft}
+            english={english}
+            seesImages={seesImages}
+            streaming={kept.streaming}
+            trouble={question.trouble}
+            blocked={question.blocked}
+            onChange={question.write}
+            onAttach={(files) => void question.attach(files)}
+            onSend={question.send}
+            onStop={kept.stop}
+            onCancel={kept.clearDraft}
+          />
+        </Box>
+      </Paper>
+      {wide && (
+        <Paper variant="outlined" sx={{ width: 340, flexShrink: 0, p: 3, position: "sticky", top: 96 }}>
+          {settings}
+        </Paper>
+      )}
+    </Stack>
   );
 }
+
+const OVER = { outline: 2, outlineColor: "primary.main", outlineStyle: "dashed" } as const;
+// La question reste sous les yeux, au-dessus du menu d'un téléphone.
+const FOOT = {
+  position: "sticky",
+  bottom: { xs: 60, md: 0 },
+  zIndex: 1,
+  px: { xs: 2, sm: 3 },
+  py: 2,
+  bgcolor: "background.paper",
+  borderTop: 1,
+  borderColor: "divider",
+  borderRadius: "0 0 12px 12px",
+} as const;

@@ -1,9 +1,16 @@
-import { Capability } from "../gen/passerelle/v1/admin_pb";
+import { Alert } from "@mui/material";
 import { useServer } from "../status/StatusProvider";
 import { Chat } from "./Chat";
+import { useChat } from "./ChatProvider";
+import { T } from "./texts";
+import { useModel } from "./useModel";
 
 /** Essayer la conversation. */
 export function ChatPage() {
-  const model = useServer().status?.models.find((one) => one.capability === Capability.CHAT);
-  return model ? <Chat model={model} /> : null;
+  const { status } = useServer();
+  const { settings } = useChat();
+  const found = useModel(settings?.model ?? "");
+  if (found.model) return <Chat {...found} model={found.model} />;
+  // Sans état du serveur, l'avis de connexion dit déjà tout.
+  return status ? <Alert severity="info">{T.noModel}</Alert> : null;
 }

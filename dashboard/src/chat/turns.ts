@@ -1,15 +1,42 @@
-import { ChatRole } from "../gen/passerelle/v1/chat_pb";
+import type { Usage } from "../gen/passerelle/v1/chat_pb";
+import type { Ask, Image, Message } from "./ask";
 
 /** Comment une réponse a fini ; absent tant qu'elle vient. */
-export type End = "complete" | "truncated" | "stopped" | "failed";
+export type End = "complete" | "stopped" | "failed";
 
-/** Une question et sa réponse. */
+/** Une question, ce qui a été envoyé, et la réponse reçue. */
 export interface Turn {
   id: number;
   question: string;
+  images: Image[];
+  /** La requête partie, tout entière. */
+  ask: Ask;
   answer: string;
+  reasoning: string;
   end?: End;
-  tokens?: number;
+  /** Raison de fin donnée par le moteur ; vide tant qu'il n'a pas fini. */
+  finishReason: string;
+  usage?: Usage;
+  times: Times;
+  /** Ce que dit l'échec, si la réponse a échoué. */
+  failure?: string;
+}
+
+/** Instants d'une réponse, en millisecondes depuis son envoi. */
+export interface Times {
+  first?: number;
+  last?: number;
+  end?: number;
+}
+
+/** Ce qu'un message du serveur ajoute à une réponse. */
+export interface Added {
+  text: string;
+  reasoning: string;
+  finishReason: string;
+  usage?: Usage | undefined;
+  /** Millisecondes depuis l'envoi. */
+  at: number;
 }
 
 /** Remplace le dernier tour. */
@@ -17,15 +44,36 @@ export function changeLast(turns: Turn[], change: (last: Turn) => Turn): Turn[] 
   return turns.map((turn, index) => (index === turns.length - 1 ? change(turn) : turn));
 }
 
+/** Le tour, avec ce qui vient d'arriver. */
+export function extend(turn: Turn, { text, reasoning, finishReason, usage, at }: Added): Turn {
+  const spoken = text || reasoning;
+  return {
+    ...turn,
+    answer: turn.answer + text,
+    reasoning: turn.reasoning + reasoning,
+    finishReason: finishReason || turn.finishReason,
+    ...(usage ? { usage } : {}),
+    times: spoken ? { ...turn.times, first: turn.times.first ?? at, last: at } : turn.times,
+  };
+}
+
 /** Messages à envoyer ; une question restée sans réponse n'est pas répétée au modèle. */
-export function messagesFor(past: Turn[], question: string) {
+export function messagesFor(past: Turn[], question: string, images: Image[], system: string): Message[] {
+  return [...conversation(past, system), asked(question, images)];
+}
+
+/** Les échanges aboutis, consigne du système comprise. */
+export function conversation(past: Turn[], system: string): Message[] {
   const answered = past.filter((turn) => turn.answer);
   return [
-    ...answered.flatMap((turn) => [said(ChatRole.USER, turn.question), said(ChatRole.ASSISTANT, turn.answer)]),
-    said(ChatRole.USER, question),
+    ...(system ? [{ role: "system" as const, text: system }] : []),
+    ...answered.flatMap((turn): Message[] => [
+      asked(turn.question, turn.images),
+      { role: "assistant", text: turn.answer },
+    ]),
   ];
 }
 
-function said(role: ChatRole, text: string) {
-  return { role, content: [{ part: { case: "text" as const, value: text } }] };
+function asked(text: string, images: Image[]): Message {
+  return { role: "user", text, ...(images.length > 0 ? { images } : {}) };
 }

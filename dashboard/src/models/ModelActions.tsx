@@ -1,8 +1,8 @@
 import { Box, Stack, Typography } from "@mui/material";
 import { bytes } from "../format";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { LoadAction } from "../placement/LoadAction";
 import { DownloadAction, isPartial } from "./DownloadAction";
-import { LoadAction } from "./LoadAction";
 import { LogButton } from "./logs/LogButton";
 import { freedBy } from "./memory";
 import { SleepAction } from "./SleepAction";

@@ -1,5 +1,6 @@
 import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
+import { ChatProvider } from "../chat/ChatProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { Shell } from "./Shell";
 
@@ -7,9 +8,11 @@ import { Shell } from "./Shell";
 export function App() {
   return (
     <StatusProvider>
-      <Router hook={useHashLocation}>
-        <Shell />
-      </Router>
+      <ChatProvider>
+        <Router hook={useHashLocation}>
+          <Shell />
+        </Router>
+      </ChatProvider>
     </StatusProvider>
   );
 }

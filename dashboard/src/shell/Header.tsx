@@ -15,7 +15,11 @@ export function Header() {
       position="sticky"
       color="transparent"
       elevation={0}
-      sx={{ backdropFilter: "blur(12px)" }}
+      // Ce qui défile dessous ne doit pas brouiller ce qu'on y lit.
+      sx={{
+        backdropFilter: "blur(12px)",
+        backgroundColor: "color-mix(in srgb, var(--mui-palette-background-default) 88%, transparent)",
+      }}
     >
       <Toolbar sx={{ gap: 2, flexWrap: "wrap", py: 1 }}>
         <Box component="img" src="/favicon.svg" alt="" sx={{ width: 36, height: 36 }} />

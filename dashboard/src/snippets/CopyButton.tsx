@@ -22,6 +22,7 @@ interface Props {
 /** Bouton qui copie un texte, et dit ce que cela a donné. */
 export function CopyButton({ text, label = T.copy, shown, compact = false, testId = "copy" }: Props) {
   const [copied, setCopied] = useState<Copied>();
+  const [over, setOver] = useState(false);
   useEffect(() => {
     if (!copied) return;
     const timer = setTimeout(() => setCopied(undefined), SHOWN_MS);
@@ -39,7 +40,12 @@ export function CopyButton({ text, label = T.copy, shown, compact = false, testI
   return (
     <>
       {compact ? (
-        <Tooltip title={said ?? label} {...(said ? { open: true } : {})}>
+        <Tooltip
+          title={said ?? label}
+          open={over || said !== undefined}
+          onOpen={() => setOver(true)}
+          onClose={() => setOver(false)}
+        >
           <IconButton {...common}>
             <Icon path={path} fontSize="small" />
           </IconButton>

@@ -1,5 +1,6 @@
-import { Box, Stack, Tab, Tabs } from "@mui/material";
+import { Box, Stack, Tab, Tabs, useMediaQuery } from "@mui/material";
 import { useId, useRef, useState } from "react";
+import { MONOSPACE } from "../shell/monospace";
 import { CopyButton } from "./CopyButton";
 import { LANGUAGES, T } from "./texts";
 
@@ -14,6 +15,7 @@ let preferred: Language = "curl";
 /** Des extraits à copier, un onglet par langage. */
 export function Snippets({ snippets, testId = "snippets" }: { snippets: SnippetTexts; testId?: string }) {
   const id = useId();
+  const narrow = useMediaQuery("(max-width: 599px)");
   const code = useRef<HTMLPreElement>(null);
   const [wanted, setWanted] = useState<Language>(preferred);
   const offered = (Object.keys(LANGUAGES) as Language[]).filter((language) => snippets[language] !== undefined);
@@ -21,7 +23,7 @@ export function Snippets({ snippets, testId = "snippets" }: { snippets: SnippetT
   if (!language) return null;
   const text = snippets[language] ?? "";
   return (
-    <Box data-testid={testId} sx={{ border: 1, borderColor: "divider", borderRadius: 2, overflow: "hidden" }}>
+    <Box data-testid={testId} sx={{ border: 1, borderColor: "divider", borderRadius: 1, overflow: "hidden" }}>
       <Stack
         direction="row"
         sx={{ alignItems: "center", justifyContent: "space-between", borderBottom: 1, borderColor: "divider", pr: 1 }}
@@ -49,6 +51,7 @@ export function Snippets({ snippets, testId = "snippets" }: { snippets: SnippetT
           ))}
         </Tabs>
         <CopyButton
+          compact={narrow}
           text={text}
           label={`${T.copy} : ${T.code(LANGUAGES[language])}`}
           shown={code}
@@ -69,7 +72,7 @@ export function Snippets({ snippets, testId = "snippets" }: { snippets: SnippetT
           p: 2,
           maxHeight: "28rem",
           overflow: "auto",
-          fontFamily: 'ui-monospace, "Cascadia Code", Menlo, Consolas, "DejaVu Sans Mono", monospace',
+          fontFamily: MONOSPACE,
           fontSize: "0.8125rem",
           lineHeight: 1.55,
           bgcolor: "action.hover",

@@ -1,53 +1,105 @@
 // Écrire une valeur dans le langage d'un extrait ; ce qui vient d'une personne n'y devient jamais du code.
 
-/** Valeur que JSON sait écrire. */
-export type Json = string | number | boolean | null | Json[] | { [name: string]: Json | undefined };
+/** Valeur que JSON sait écrire, où peuvent se glisser un peu de code et des appels. */
+export type Value = string | number | boolean | null | Code | Call | Value[] | Fields;
+export type Fields = { [name: string]: Value | undefined };
+
+/** Code de l'extrait lui-même, écrit tel quel. */
+export class Code {
+  constructor(readonly text: string) {}
+}
+
+/** Appel à arguments nommés, en Python. */
+export class Call {
+  constructor(
+    readonly name: string,
+    readonly args: Fields,
+  ) {}
+}
+
+interface Style {
+  step: number;
+  words: Record<"true" | "false" | "null", string>;
+  text: (value: string) => string;
+  key: (name: string) => string;
+  /** Entre une accolade et ce qu'elle contient, sur une ligne. */
+  inside: string;
+  /** Après le dernier élément d'une suite de lignes. */
+  last: string;
+}
+
+const JAVASCRIPT: Style = {
+  step: 2,
+  words: { true: "true", false: "false", null: "null" },
+  text: (value) => JSON.stringify(value),
+  key: (name) => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name)),
+  inside: " ",
+  last: ",",
+};
+const JSON_TEXT: Style = { ...JAVASCRIPT, key: (name) => JSON.stringify(name), last: "" };
+// Dans un document en ligne non cité, le shell ne lit que ces trois caractères.
+const HEREDOC: Style = { ...JSON_TEXT, text: (value) => JSON.stringify(value).replace(/[\\$`]/g, "\\$&") };
+// Les échappements d'une chaîne JSON ont le même sens en Python.
+const PYTHON: Style = {
+  ...JSON_TEXT,
+  step: 4,
+  words: { true: "True", false: "False", null: "None" },
+  inside: "",
+  last: ",",
+};
+
+const WIDTH = 80;
 
 /** Mot d'un shell POSIX : entre apostrophes, rien n'y est interprété. */
 export function shellWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/**
- * Littéral Python d'une valeur JSON, dont les lignes après la première sont décalées de `indent` espaces.
- *
- * Les échappements d'une chaîne JSON ont le même sens en Python.
- */
-export function pythonLiteral(value: Json, indent = 0): string {
-  if (value === null) return "None";
-  if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value !== "object") return JSON.stringify(value);
-  const pad = " ".repeat(indent + 4);
-  const rows = Array.isArray(value)
-    ? value.map((one) => pythonLiteral(one, indent + 4))
-    : given(value).map(([name, one]) => `${JSON.stringify(name)}: ${pythonLiteral(one, indent + 4)}`);
-  const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
+/** Littéral Python, dont les lignes après la première sont décalées d'au moins `indent` espaces. */
+export function pythonLiteral(value: Value, indent = 0): string {
+  return write(PYTHON, value, indent);
+}
+
+/** Littéral JavaScript, dont les lignes après la première sont décalées d'au moins `indent` espaces. */
+export function jsLiteral(value: Value, indent = 0): string {
+  return write(JAVASCRIPT, value, indent);
+}
+
+/** JSON lisible. */
+export function jsonText(value: Value): string {
+  return write(JSON_TEXT, value, 0);
+}
+
+/** JSON pour un document en ligne non cité (`<<FIN`), où le code d'un extrait reste interprété par le shell. */
+export function heredocJson(value: Value): string {
+  return write(HEREDOC, value, 0);
+}
+
+function write(style: Style, value: Value, indent: number): string {
+  if (value instanceof Code) return value.text;
+  if (typeof value === "string") return style.text(value);
+  if (typeof value === "number") return JSON.stringify(value);
+  if (value === null || typeof value === "boolean") return style.words[`${value}`];
+  const inner = indent + style.step;
+  const child = (one: Value) => write(style, one, inner);
+  if (Array.isArray(value)) return block(style, indent, "[", value.map(child), "]");
+  if (value instanceof Call) {
+    const rows = given(value.args).map(([name, one]) => `${name}=${child(one)}`);
+    return block(style, indent, `${value.name}(`, rows, ")");
+  }
+  const rows = given(value).map(([name, one]) => `${style.key(name)}: ${child(one)}`);
+  return block(style, indent, "{", rows, "}", style.inside);
+}
+
+/** Sur une ligne si elle tient, sinon un élément par ligne. */
+function block(style: Style, indent: number, open: string, rows: string[], close: string, inside = ""): string {
   if (rows.length === 0) return open + close;
-  const line = `${open}${rows.join(", ")}${close}`;
+  const line = `${open}${inside}${rows.join(", ")}${inside}${close}`;
   if (!line.includes("\n") && line.length + indent <= WIDTH) return line;
-  return `${open}\n${rows.map((row) => `${pad}${row},\n`).join("")}${" ".repeat(indent)}${close}`;
+  const pad = " ".repeat(indent + style.step);
+  return `${open}\n${rows.map((row) => pad + row).join(",\n")}${style.last}\n${" ".repeat(indent)}${close}`;
 }
 
-/** Littéral JavaScript d'une valeur JSON, dont les lignes après la première sont décalées de `indent` espaces. */
-export function jsLiteral(value: Json, indent = 0): string {
-  if (value === null || typeof value !== "object") return JSON.stringify(value);
-  const pad = " ".repeat(indent + 2);
-  const rows = Array.isArray(value)
-    ? value.map((one) => jsLiteral(one, indent + 2))
-    : given(value).map(([name, one]) => `${jsName(name)}: ${jsLiteral(one, indent + 2)}`);
-  const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{ ", " }"];
-  if (rows.length === 0) return (open + close).replaceAll(" ", "");
-  const line = `${open}${rows.join(", ")}${close}`;
-  if (!line.includes("\n") && line.length + indent <= WIDTH) return line;
-  return `${open.trim()}\n${rows.map((row) => `${pad}${row},\n`).join("")}${" ".repeat(indent)}${close.trim()}`;
-}
-
-const WIDTH = 80;
-
-function jsName(name: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : JSON.stringify(name);
-}
-
-function given(value: { [name: string]: Json | undefined }): [string, Json][] {
-  return Object.entries(value).filter((entry): entry is [string, Json] => entry[1] !== undefined);
+function given(fields: Fields): [string, Value][] {
+  return Object.entries(fields).filter((entry): entry is [string, Value] => entry[1] !== undefined);
 }

@@ -3,7 +3,7 @@ export const LANGUAGES = {
   curl: "curl",
   python: "Python",
   node: "Node",
-  grpc: "gRPC (Python)",
+  grpc: "gRPC",
 } as const;
 
 export const T = {

@@ -1,29 +1,25 @@
 import { Box } from "@mui/material";
+import { OPERATIONS } from "../../fr";
 import type { Operation } from "../../gen/passerelle/v1/admin_pb";
+import { T } from "../texts";
+import { describe } from "./describe";
 import { phasesOf } from "./phases";
 
 /** Part de la barre que prend une étape ; 1 pour celles qui sont brèves. */
 const WEIGHTS: Record<string, number> = { downloading: 6, opening: 3, draining: 2 };
 
-interface Props {
-  operation: Operation;
-  /** Octets faits, de 0 à 100 ; `undefined` hors de la copie et de sa vérification. */
-  done: number | undefined;
-  label: string;
-  text: string;
-}
-
 /** Une seule barre, du premier octet à la première inférence : un segment par étape. */
-export function Journey({ operation, done, label, text }: Props) {
+export function Journey({ operation }: { operation: Operation }) {
+  const { step, done, share, details } = describe(operation);
   const { phases, current } = phasesOf(operation);
   return (
     <Box
       role="progressbar"
-      aria-label={label}
+      aria-label={T.progress.label(OPERATIONS[operation.kind], operation.model)}
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={done === undefined ? undefined : Math.floor(done * 10) / 10}
-      aria-valuetext={text}
+      aria-valuetext={[step, share, ...details].filter(Boolean).join(", ")}
       data-testid={`progress-${operation.model}`}
       sx={{ display: "flex", gap: "3px", height: 8, mt: 0.5 }}
     >

@@ -159,7 +159,7 @@ class ModelSource(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., repository: _Optional[str] = ..., revision: _Optional[str] = ..., license: _Optional[str] = ..., commit: _Optional[str] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("key", "aliases", "display_name", "capability", "engine", "source", "state", "artifacts_cached", "cached_bytes", "total_bytes", "replicas", "selected_gpus", "operation", "last_error", "notice", "languages", "demonstration", "pinned", "idle_unload", "last_used_at", "state_since", "selected_replicas", "gpus_per_replica", "options", "load_options", "memory")
+    __slots__ = ("key", "aliases", "display_name", "capability", "engine", "source", "state", "artifacts_cached", "cached_bytes", "total_bytes", "replicas", "selected_gpus", "operation", "last_error", "notice", "languages", "demonstration", "pinned", "idle_unload", "last_used_at", "state_since", "selected_replicas", "gpus_per_replica", "options", "load_options", "memory", "load_option_defaults")
     KEY_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +186,7 @@ class Model(_message.Message):
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     LOAD_OPTIONS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_FIELD_NUMBER: _ClassVar[int]
+    LOAD_OPTION_DEFAULTS_FIELD_NUMBER: _ClassVar[int]
     key: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     display_name: str
@@ -212,7 +213,8 @@ class Model(_message.Message):
     options: _struct_pb2.Struct
     load_options: _containers.RepeatedScalarFieldContainer[str]
     memory: MemoryEstimate
-    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., display_name: _Optional[str] = ..., capability: _Optional[_Union[Capability, str]] = ..., engine: _Optional[str] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., artifacts_cached: bool = ..., cached_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., selected_gpus: _Optional[_Iterable[int]] = ..., operation: _Optional[_Union[Operation, _Mapping]] = ..., last_error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., notice: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., demonstration: bool = ..., pinned: bool = ..., idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., selected_replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., load_options: _Optional[_Iterable[str]] = ..., memory: _Optional[_Union[MemoryEstimate, _Mapping]] = ...) -> None: ...
+    load_option_defaults: _struct_pb2.Struct
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., display_name: _Optional[str] = ..., capability: _Optional[_Union[Capability, str]] = ..., engine: _Optional[str] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ..., state: _Optional[_Union[ModelState, str]] = ..., artifacts_cached: bool = ..., cached_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., selected_gpus: _Optional[_Iterable[int]] = ..., operation: _Optional[_Union[Operation, _Mapping]] = ..., last_error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., notice: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., demonstration: bool = ..., pinned: bool = ..., idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., state_since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., selected_replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., load_options: _Optional[_Iterable[str]] = ..., memory: _Optional[_Union[MemoryEstimate, _Mapping]] = ..., load_option_defaults: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class MemoryEstimate(_message.Message):
     __slots__ = ("weights_bytes", "working_bytes", "reserve_bytes")

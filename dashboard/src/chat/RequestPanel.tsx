@@ -1,0 +1,58 @@
+import { mdiCodeBraces } from "@mdi/js";
+import { Box, Button, Collapse, Stack, Typography } from "@mui/material";
+import { type ReactNode, useId, useMemo, useState } from "react";
+import { Icon } from "../shell/Icon";
+import { Snippets } from "../snippets/Snippets";
+import { thisServer } from "../snippets/server";
+import { useServer } from "../status/StatusProvider";
+import { type Ask, imagesOf } from "./ask";
+import { snippetsOf } from "./snippets";
+import { T } from "./texts";
+
+/** « La requête » : ce que la page a envoyé, dans d'autres langages ; `children` sont les autres actions de la ligne. */
+export function RequestPanel({ ask, children }: { ask: Ask; children: ReactNode }) {
+  const id = useId();
+  const [open, setOpen] = useState(false);
+  return (
+    <Box sx={{ minWidth: 0 }}>
+      <Stack
+        direction="row"
+        spacing={0.5}
+        useFlexGap
+        sx={{ flexWrap: "wrap", alignItems: "center", color: "text.secondary", px: 0.5 }}
+      >
+        {children}
+        <Button
+          size="small"
+          color="inherit"
+          startIcon={<Icon path={mdiCodeBraces} />}
+          title={T.requestHelp}
+          aria-expanded={open}
+          aria-controls={id}
+          data-testid="chat-request"
+          onClick={() => setOpen(!open)}
+        >
+          {T.request}
+        </Button>
+      </Stack>
+      <Collapse in={open} id={id} unmountOnExit sx={{ mt: open ? 1 : 0 }}>
+        <Written ask={ask} />
+      </Collapse>
+    </Box>
+  );
+}
+
+function Written({ ask }: { ask: Ask }) {
+  const { status, config } = useServer();
+  const keyed = status?.apiKeyRequired ?? config?.api_key_required ?? false;
+  const snippets = useMemo(() => snippetsOf(ask, thisServer(keyed)), [ask, keyed]);
+  const names = imagesOf(ask.messages).map(({ name }) => name);
+  return (
+    <Stack spacing={1}>
+      <Typography variant="caption" color="textSecondary">
+        {[T.requestOf, names.length > 0 && T.requestFiles(names.join(", "))].filter(Boolean).join(" ")}
+      </Typography>
+      <Snippets snippets={snippets} />
+    </Stack>
+  );
+}

@@ -1,0 +1,51 @@
+import { create } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { GpuVerdictSchema } from "../gen/passerelle/v1/admin_pb";
+import { GIB, gpuOf, modelOf, verdictOf } from "../testing/gpuServer";
+import { gib, needsOf, sharesOf } from "./memory";
+import { optionsOf, parsed } from "./options";
+import { orderOf } from "./order";
+
+test("une saisie fautive est dite sous son champ, et n'est pas envoyée", () => {
+  const draft = { options: {}, replicas: "0", idleMinutes: "-1" };
+  const { check, load, faults } = orderOf(modelOf(), draft);
+  expect(Object.keys(faults)).toEqual(["replicas", "idle_unload"]);
+  expect(check).toEqual({ model: "qwen", gpus: [], options: {} });
+  expect(load).toEqual(check);
+});
+
+test("ce qui n'a pas changé n'est pas envoyé", () => {
+  const model = modelOf({ loadOptions: ["share", "len"], options: { share: 0.5 }, loadOptionDefaults: { len: 32768 } });
+  expect(orderOf(model, { options: { share: "0,5", len: "" } }).check.options).toEqual({});
+  expect(orderOf(model, { options: { share: "0.6" }, idleMinutes: "1,5" }).load).toMatchObject({
+    options: { share: 0.6 },
+    idleUnload: { seconds: 90n },
+  });
+});
+
+test("une option sans valeur connue s'écrit en JSON", () => {
+  const [option] = optionsOf(modelOf({ loadOptions: ["extra"] }));
+  if (!option) throw new Error("option perdue");
+  expect(option.kind).toBe("json");
+  expect(parsed(option, '{"a": [1]}')).toEqual({ a: [1] });
+  expect(parsed(option, "  ")).toBeUndefined();
+  expect(() => parsed(option, "vrai")).toThrow("JSON");
+});
+
+test("un bail compte pour ce qu'il réserve, ou pour ce qu'il tient s'il dépasse", () => {
+  const gpu = gpuOf(0, {
+    foreignBytes: GIB,
+    leases: [
+      { replica: "qwen-0", reservedBytes: 20 * GIB },
+      { replica: "qwen-1", reservedBytes: 5 * GIB, exclusive: true },
+    ],
+    processes: [{ pid: 7, usedBytes: 8 * GIB, replica: "qwen-1" }],
+  });
+  const shares = sharesOf(gpu, [modelOf()]).map(({ label, bytes }) => `${label} ${gib(bytes)}`);
+  expect(shares).toEqual(["qwen-0 20,0 Gio", "qwen-1 (sans partage) 8,0 Gio", "autres programmes 1,0 Gio"]);
+});
+
+test("une part nulle ne se montre pas", () => {
+  const parts = needsOf(create(GpuVerdictSchema, verdictOf(0, { weightsBytes: 0 })));
+  expect(parts.map((part) => part.label)).toEqual(["cache KV et activations", "réserve"]);
+});

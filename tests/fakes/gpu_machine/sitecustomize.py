@@ -1,0 +1,9 @@
+"""Lu par Python au démarrage de chaque processus de l'interpréteur d'essai ; n'agit que dans le plan de contrôle."""
+
+import sys
+
+if sys.orig_argv[1:4] == ["-m", "server", "control"]:
+    import server.control.gpu.probe
+    from tests.fakes.gpu_machine.probe import FileProbe
+
+    server.control.gpu.probe.NvmlProbe = FileProbe  # type: ignore[assignment,misc]
