@@ -29,7 +29,8 @@ export function OutcomeBar({ models }: { models: Model[] }) {
       open={open}
       // En bas, au-dessus du menu d'un téléphone : en haut, elle couvrirait le bouton qui ferme un dialogue.
       anchorOrigin={{ vertical: "bottom", horizontal: "center" }}
-      sx={{ bottom: { xs: 80, md: 24 } }}
+      // Ce qu'elle couvre reste à portée de clic : elle n'en prend que sur son propre bouton.
+      sx={{ bottom: { xs: 80, md: 24 }, pointerEvents: "none", "& button": { pointerEvents: "auto" } }}
       autoHideDuration={SHOWN_MS}
       onClose={(_, reason) => reason !== "clickaway" && setOpen(false)}
     >
