@@ -66,6 +66,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.press("chat-new");
   await dashboard.see("chat-prompt");
   await dashboard.open("/");
+  // L'état affiché peut dater d'avant l'arrêt : la page demanderait alors confirmation.
+  await page.waitForSelector('[data-testid="requests-qwen"][data-busy="0"]');
   await dashboard.press("action-unload-qwen");
   await dashboard.state("qwen", "Téléchargé");
   check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);

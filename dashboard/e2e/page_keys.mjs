@@ -10,6 +10,12 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.press("action-unload-qwen");
   const missing = await dashboard.text("model-failure-qwen");
   check(missing.includes("clé est nécessaire"), `le refus n'est pas dit : ${missing}`);
+  check(/Que faire : .*clé d'administration/.test(missing), `le remède n'est pas dit : ${missing}`);
+  await dashboard.press("action-logs-qwen");
+  const closed = await dashboard.text("log-refusal");
+  check(closed.includes("clé est nécessaire"), `le refus du journal n'est pas dit : ${closed}`);
+  await dashboard.press("log-close");
+  await dashboard.gone("log-dialog");
 
   await dashboard.open("/essayer/conversation");
   await dashboard.type("chat-input", "Hello");
@@ -35,6 +41,11 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.grown("chat-answer", 1, 1);
   await dashboard.see("chat-send");
   await dashboard.open("/");
+  await dashboard.press("action-logs-qwen");
+  await dashboard.see("log-line");
+  await dashboard.press("log-close");
+  await dashboard.gone("log-dialog");
+  await dashboard.page.waitForSelector('[data-testid="requests-qwen"][data-busy="0"]');
   await dashboard.press("action-unload-qwen");
   await dashboard.state("qwen", "Téléchargé");
 

@@ -84,7 +84,7 @@ export function OperationRow({ operation }: { operation: Operation }) {
           )}
           {failure && (
             <Alert severity="error" onClose={forget} closeText={T.dismiss} data-testid="operation-refused">
-              {failure}
+              {failure.message}
             </Alert>
           )}
         </Stack>

@@ -54,7 +54,7 @@ export function RunningRow({ operation }: { operation: Operation }) {
       />
       {failure && (
         <Alert severity="error" onClose={forget} closeText={T.dismiss} sx={{ mt: 1.5 }} data-testid="operation-refused">
-          {failure}
+          {failure.message}
         </Alert>
       )}
       <Dialog open={asking} onClose={() => setAsking(false)} aria-labelledby={`cancel-${id}`}>

@@ -1,40 +1,56 @@
-import { Button, type ButtonProps } from "@mui/material";
-import { admin } from "../api/client";
-import { T } from "../fr";
+import { Box, Stack, Typography } from "@mui/material";
+import { bytes } from "../format";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { LoadAction } from "../placement/LoadAction";
+import { DownloadAction, isPartial } from "./DownloadAction";
+import { LogButton } from "./logs/LogButton";
+import { freedBy } from "./memory";
+import { SleepAction } from "./SleepAction";
+import { T } from "./texts";
+import { UnloadAction } from "./UnloadAction";
+import { memory } from "./units";
+import type { Call } from "./useVerb";
 
 interface Props {
   model: Model;
   busy: boolean;
-  call: (verb: () => Promise<unknown>) => Promise<void>;
+  /** Vrai si le moteur sait dormir. */
+  sleeps: boolean;
+  call: Call;
 }
 
 /** Ce qu'on peut faire d'un modèle maintenant ; le geste utile est mis en avant. */
-export function ModelActions({ model, busy, call }: Props) {
-  const { key, state, operation, artifactsCached } = model;
-  const idle = operation === undefined && !busy;
-  const loaded = state === ModelState.READY;
-  const action = (name: string, label: string, verb: () => Promise<unknown>): ButtonProps => ({
-    "aria-label": `${label} ${model.displayName || key}`,
-    children: label,
-    onClick: () => void call(verb),
-    size: "small",
-    ...{ "data-testid": `action-${name}-${key}` },
-  });
+export function ModelActions({ model, busy, sleeps, call }: Props) {
+  const idle = model.operation === undefined && !busy;
+  const help = helpOf(model);
   return (
-    <>
-      <Button
-        {...action("download", T.download, () => admin.downloadModel({ model: key }))}
-        variant={artifactsCached ? "text" : "contained"}
-        disabled={!idle || artifactsCached}
-      />
-      <LoadAction model={model} busy={busy} call={call} />
-      <Button
-        {...action("unload", T.unload, () => admin.unloadModel({ model: key }))}
-        variant={loaded ? "outlined" : "text"}
-        disabled={!idle || !loaded}
-      />
-    </>
+    <Box sx={{ p: 2, pt: 1 }}>
+      {help && (
+        <Typography
+          variant="caption"
+          color="textSecondary"
+          data-testid={`action-help-${model.key}`}
+          sx={{ display: "block", mb: 0.75, fontVariantNumeric: "tabular-nums" }}
+        >
+          {help}
+        </Typography>
+      )}
+      <Stack direction="row" useFlexGap spacing={0.5} sx={{ flexWrap: "wrap" }}>
+        <DownloadAction model={model} idle={idle} call={call} />
+        <LoadAction model={model} busy={busy} call={call} />
+        <UnloadAction model={model} idle={idle} call={call} />
+        <SleepAction model={model} idle={idle} sleeps={sleeps} call={call} />
+        <LogButton model={model} />
+      </Stack>
+    </Box>
   );
+}
+
+/** Ce que le geste possible rapporterait, ou ce qui est déjà fait. */
+function helpOf(model: Model): string | undefined {
+  if (model.operation) return undefined;
+  if (isPartial(model) && model.totalBytes > 0) return T.onDisk(bytes(model.cachedBytes), bytes(model.totalBytes));
+  const freed = model.state === ModelState.READY || model.state === ModelState.ASLEEP ? freedBy(model) : undefined;
+  if (!freed) return undefined;
+  return freed.gpu ? T.frees.gpu(memory(freed.bytes)) : T.frees.ram(memory(freed.bytes));
 }

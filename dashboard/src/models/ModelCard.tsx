@@ -1,18 +1,30 @@
-import { Alert, Card, CardActions, CardContent, Stack, Typography } from "@mui/material";
-import { CAPABILITIES, T } from "../fr";
+import { Alert, Box, Card, Stack, Typography } from "@mui/material";
+import { CAPABILITIES } from "../fr";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
-import { CancelButton } from "./CancelButton";
 import { CapabilityIcon } from "./CapabilityIcon";
+import { LastError, Reason, Remedy } from "./LastError";
 import { ModelActions } from "./ModelActions";
+import { ModelBadges } from "./ModelBadges";
 import { ModelFacts } from "./ModelFacts";
-import { OperationProgressBar } from "./OperationProgressBar";
-import { StateChip } from "./StateChip";
+import { ModelUse } from "./ModelUse";
+import { OperationPanel } from "./progress/OperationPanel";
+import { StateRail } from "./StateRail";
+import { T } from "./texts";
 import { useVerb } from "./useVerb";
 
+interface Props {
+  model: Model;
+  /** Instant du serveur, en secondes depuis 1970. */
+  now: number;
+  /** Vrai si le moteur sait dormir. */
+  sleeps: boolean;
+}
+
 /** Carte d'un modèle : son état en direct et ce qu'on peut en faire. */
-export function ModelCard({ model }: { model: Model }) {
+export function ModelCard({ model, now, sleeps }: Props) {
   const { call, busy, failure, forget } = useVerb();
   const { key, operation, lastError } = model;
+  const name = model.displayName || key;
   const title = `model-title-${key}`;
   return (
     <Card
@@ -22,43 +34,44 @@ export function ModelCard({ model }: { model: Model }) {
       data-testid={`model-card-${key}`}
       sx={{ display: "flex", flexDirection: "column" }}
     >
-      <CardContent sx={{ flexGrow: 1, pb: 0 }}>
-        <Stack direction="row" spacing={1} sx={{ alignItems: "center", mb: 1 }}>
+      <Stack spacing={1.75} sx={{ flexGrow: 1, p: 2, pb: 1 }}>
+        <Stack direction="row" spacing={1.5} sx={{ alignItems: "flex-start" }}>
           <CapabilityIcon capability={model.capability} />
-          <Typography variant="body2" color="textSecondary" sx={{ flexGrow: 1 }}>
-            {CAPABILITIES[model.capability]} · {key}
-          </Typography>
-          <StateChip model={model} />
+          <Box sx={{ flexGrow: 1, minWidth: 0 }}>
+            <Typography id={title} variant="h3" sx={{ overflowWrap: "anywhere" }}>
+              {name}
+            </Typography>
+            <Typography variant="body2" color="textSecondary" sx={{ overflowWrap: "anywhere" }}>
+              {CAPABILITIES[model.capability]} · {key}
+            </Typography>
+          </Box>
         </Stack>
-        <Typography id={title} variant="h3">
-          {model.displayName || key}
-        </Typography>
+        <StateRail state={model.state} name={name} />
+        <ModelBadges model={model} now={now} />
         {model.notice && (
           <Typography variant="body2" color="textSecondary">
             {model.notice}
           </Typography>
         )}
-        <ModelFacts model={model} />
-        {operation && (
-          <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
-            <OperationProgressBar operation={operation} />
-            <CancelButton operation={operation} busy={busy} call={call} />
-          </Stack>
-        )}
+        {operation && <OperationPanel operation={operation} busy={busy} call={call} />}
         {failure && (
-          <Alert severity="error" onClose={forget} closeText={T.dismiss} data-testid={`model-failure-${key}`}>
-            {failure}
+          <Alert
+            severity="warning"
+            onClose={forget}
+            closeText={T.actions.close}
+            data-testid={`model-failure-${key}`}
+            sx={{ "& .MuiAlert-message": { minWidth: 0 } }}
+          >
+            {failure.message}
+            {failure.reason && <Remedy reason={failure.reason} />}
+            <Reason reason={failure.reason} />
           </Alert>
         )}
-        {lastError && !operation && (
-          <Alert severity="warning" sx={{ mt: 1 }} data-testid={`model-error-${key}`}>
-            {lastError.message}
-          </Alert>
-        )}
-      </CardContent>
-      <CardActions sx={{ p: 2, flexWrap: "wrap" }}>
-        <ModelActions model={model} busy={busy} call={call} />
-      </CardActions>
+        {lastError && !operation && <LastError model={model} error={lastError} now={now} busy={busy} call={call} />}
+        <ModelUse model={model} now={now} />
+        <ModelFacts model={model} />
+      </Stack>
+      <ModelActions model={model} busy={busy} sleeps={sleeps} call={call} />
     </Card>
   );
 }

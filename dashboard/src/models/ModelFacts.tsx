@@ -1,18 +1,24 @@
 import { Box, Typography } from "@mui/material";
 import { bytes } from "../format";
-import { T } from "../fr";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/admin_pb";
+import { T } from "./texts";
 
-/** Ce qu'on sait d'un modèle : sa taille, son moteur, et sa charge quand il est prêt. */
+const SHORT_COMMIT = 7;
+
+/** Ce qu'on sait d'un modèle, chargé ou non : taille, origine, licence, moteur. */
 export function ModelFacts({ model }: { model: Model }) {
   return (
-    <Box component="dl" sx={{ display: "grid", gridTemplateColumns: "auto 1fr", columnGap: 2, rowGap: 0.25, my: 1.5 }}>
+    <Box component="dl" sx={{ display: "grid", gridTemplateColumns: "auto 1fr", columnGap: 2, rowGap: 0.25, m: 0 }}>
       {factsOf(model).map(([name, value]) => (
         <Box key={name} sx={{ display: "contents" }}>
           <Typography component="dt" variant="body2" color="textSecondary">
             {name}
           </Typography>
-          <Typography component="dd" variant="body2" sx={{ m: 0, overflowWrap: "anywhere" }}>
+          <Typography
+            component="dd"
+            variant="body2"
+            sx={{ m: 0, overflowWrap: "anywhere", fontVariantNumeric: "tabular-nums" }}
+          >
             {value}
           </Typography>
         </Box>
@@ -22,24 +28,24 @@ export function ModelFacts({ model }: { model: Model }) {
 }
 
 function factsOf(model: Model): [string, string][] {
-  const facts: [string, string][] = [
-    [T.facts.size, size(model)],
-    [T.facts.engine, model.engine],
-  ];
-  if (model.source?.license) facts.push([T.facts.license, model.source.license]);
-  if (model.state === ModelState.READY) {
-    const total = (value: (replica: Model["replicas"][number]) => number) =>
-      model.replicas.reduce((sum, replica) => sum + value(replica), 0);
-    const running = total((replica) => replica.runningRequests);
-    const waiting = total((replica) => replica.waitingRequests);
-    facts.push([T.facts.memory, bytes(total((replica) => replica.residentBytes))]);
-    facts.push([T.facts.requests, T.facts.requestCount(running, waiting)]);
+  const { source, engine } = model;
+  const facts: [string, string][] = [[T.facts.size, size(model)]];
+  if (source?.repository) {
+    const name = source.kind === "package" ? T.facts.package(source.repository) : source.repository;
+    const commit = source.commit && T.facts.commit(source.commit.slice(0, SHORT_COMMIT));
+    facts.push([T.facts.origin, name]);
+    facts.push([T.facts.revision, [source.revision, commit].filter(Boolean).join(" · ")]);
   }
+  if (source?.license) facts.push([T.facts.license, source.license]);
+  facts.push([T.facts.engine, engine]);
   return facts;
 }
 
-function size({ artifactsCached, cachedBytes, totalBytes }: Model): string {
+function size({ artifactsCached, cachedBytes, totalBytes, operation }: Model): string {
   if (artifactsCached) return bytes(cachedBytes);
+  if (totalBytes === 0) return T.facts.sizeUnknown;
+  // L'avancement de l'opération, plus frais que la lecture du disque, se lit déjà plus haut.
+  if (operation) return bytes(totalBytes);
   if (cachedBytes > 0) return T.facts.sizePartial(bytes(cachedBytes), bytes(totalBytes));
   return T.facts.sizeMissing(bytes(totalBytes));
 }

@@ -1,16 +1,14 @@
 import { Box } from "@mui/material";
 import { MachinePanel } from "../machine/MachinePanel";
 import { useServer } from "../status/StatusProvider";
-import { StatusSkeleton } from "../status/StatusSkeleton";
 import { ModelGrid } from "./ModelGrid";
 
 /** L'accueil : les modèles, et la machine à côté quand l'écran est assez large. */
 export function ModelsPage() {
   const { status } = useServer();
-  if (!status) return <StatusSkeleton />;
   return (
     <Box sx={{ display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", xl: "minmax(0, 1fr) 340px" } }}>
-      <ModelGrid models={status.models} />
+      <ModelGrid status={status} />
       <MachinePanel />
     </Box>
   );

@@ -1,30 +1,16 @@
-import { durationMs } from "@bufbuild/protobuf/wkt";
-import { LinearProgress, Stack, Typography } from "@mui/material";
-import { bytes, percent, seconds } from "../format";
-import { OPERATIONS, PHASES, T } from "../fr";
+import { Stack, Typography } from "@mui/material";
 import type { Operation } from "../gen/passerelle/v1/admin_pb";
+import { describe } from "./progress/describe";
+import { Journey } from "./progress/Journey";
 
-/** Avancement d'une opération : étape, octets, débit et temps restant quand ils sont connus. */
+/** Avancement d'une opération en deux lignes, là où la place manque. */
 export function OperationProgressBar({ operation }: { operation: Operation }) {
-  const { phase = "", completedBytes, totalBytes, bytesPerSecond, remaining } = operation.progress ?? {};
-  const done = percent(completedBytes, totalBytes);
-  const kind = OPERATIONS[operation.kind];
-  const parts = [
-    phase ? `${kind} : ${PHASES[phase] ?? phase}` : kind,
-    completedBytes !== undefined && totalBytes ? T.progress.bytes(bytes(completedBytes), bytes(totalBytes)) : "",
-    bytesPerSecond ? T.progress.rate(bytes(bytesPerSecond)) : "",
-    remaining ? T.progress.remaining(seconds(durationMs(remaining) / 1000)) : "",
-  ];
+  const { step, details } = describe(operation);
   return (
     <Stack spacing={0.5} sx={{ flexGrow: 1, minWidth: 0 }}>
-      <LinearProgress
-        aria-label={kind}
-        variant={done === undefined ? "indeterminate" : "determinate"}
-        value={done ?? 0}
-        sx={{ borderRadius: 1, height: 6 }}
-      />
-      <Typography variant="caption" color="textSecondary">
-        {parts.filter(Boolean).join(" · ")}
+      <Journey operation={operation} />
+      <Typography variant="caption" color="textSecondary" sx={{ fontVariantNumeric: "tabular-nums" }}>
+        {[step, ...details].join(" · ")}
       </Typography>
     </Stack>
   );

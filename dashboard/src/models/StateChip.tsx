@@ -1,26 +1,43 @@
-import { Chip } from "@mui/material";
+import { Box, Chip, Typography } from "@mui/material";
 import { STATES } from "../fr";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { T } from "./texts";
+import { elapsed, instant } from "./units";
 
-const COLORS: Partial<Record<ModelState, "success" | "warning" | "info" | "primary">> = {
-  [ModelState.READY]: "success",
-  [ModelState.CACHED]: "primary",
-  [ModelState.DOWNLOADING]: "info",
-  [ModelState.LOADING]: "warning",
-  [ModelState.UNLOADING]: "warning",
+const COLORS: Partial<Record<ModelState, string>> = {
+  [ModelState.READY]: "success.main",
+  [ModelState.CACHED]: "primary.main",
+  [ModelState.DOWNLOADING]: "primary.main",
+  [ModelState.LOADING]: "warning.main",
+  [ModelState.UNLOADING]: "warning.main",
 };
 
-/** État d'un modèle, annoncé quand il change. */
-export function StateChip({ model }: { model: Model }) {
-  const ready = model.state === ModelState.READY;
+/** État d'un modèle, annoncé quand il change, et depuis quand. */
+export function StateChip({ model: { key, state, stateSince }, now }: { model: Model; now: number }) {
+  const passed = elapsed(stateSince, now);
   return (
-    <Chip
-      size="small"
-      role="status"
-      data-testid={`model-state-${model.key}`}
-      label={STATES[model.state]}
-      color={COLORS[model.state] ?? "default"}
-      variant={ready ? "filled" : "outlined"}
-    />
+    <>
+      <Chip
+        size="small"
+        role="status"
+        variant="outlined"
+        data-testid={`model-state-${key}`}
+        // La couleur n'est que dans la pastille : le texte garde son contraste dans les deux apparences.
+        icon={<Box component="span" sx={{ width: 8, height: 8, borderRadius: "50%", bgcolor: "currentColor" }} />}
+        label={STATES[state]}
+        sx={{ fontWeight: 600, "& .MuiChip-icon": { color: COLORS[state] ?? "text.disabled", ml: 1, mr: -0.25 } }}
+      />
+      {stateSince && passed && (
+        <Typography
+          variant="caption"
+          component="time"
+          color="textSecondary"
+          title={instant(stateSince)}
+          sx={{ alignSelf: "center", mr: 0.5, fontVariantNumeric: "tabular-nums" }}
+        >
+          {T.since(passed)}
+        </Typography>
+      )}
+    </>
   );
 }

@@ -17,11 +17,13 @@ export function show(
 ) {
   connectTo(createRouterTransport(routes));
   const { hook, searchHook } = memoryLocation({ path, searchPath });
-  return render(
+  // Une enveloppe, non un parent : `rerender` garde ainsi l'état des composants.
+  const wrapper = ({ children }: { children: ReactNode }) => (
     <ThemeProvider theme={theme}>
       <Router hook={hook} searchHook={searchHook}>
-        {content}
+        {children}
       </Router>
-    </ThemeProvider>,
+    </ThemeProvider>
   );
+  return render(content, { wrapper });
 }

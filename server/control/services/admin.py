@@ -187,12 +187,14 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         )
 
     async def StreamLogs(
-        self, request: admin_pb2.StreamLogsRequest, _context: Any
+        self, request: admin_pb2.StreamLogsRequest, context: Any
     ) -> AsyncIterator[admin_pb2.StreamLogsResponse]:
         """Dernières lignes, puis les nouvelles."""
         key = self._models.get(request.model).spec.key
         if request.tail_lines > _MAX_LOG_LINES:
             raise _out_of_range("tail_lines", str(request.tail_lines), f"{_MAX_LOG_LINES} au plus")
+        # Un journal encore vide est suivi, lui aussi : le client le sait sans attendre sa première ligne.
+        await context.send_initial_metadata(())
         async for lines in tail(self._facts.logs, key, request.tail_lines or 200, follow=request.follow):
             yield admin_pb2.StreamLogsResponse(lines=lines)
 

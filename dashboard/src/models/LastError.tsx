@@ -1,0 +1,89 @@
+import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
+import { admin } from "../api/client";
+import { type ErrorDetail, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { isPartial } from "./DownloadAction";
+import { remedyOf } from "./remedies";
+import { T } from "./texts";
+import { elapsed, instant } from "./units";
+import type { Call } from "./useVerb";
+
+interface Props {
+  model: Model;
+  error: ErrorDetail;
+  now: number;
+  busy: boolean;
+  call: Call;
+}
+
+/** Le dernier échec : ce qui s'est passé, quand, que faire, et de quoi recommencer. */
+export function LastError({ model, error, now, busy, call }: Props) {
+  const retry = retryOf(model);
+  const since = elapsed(error.occurredAt, now);
+  return (
+    <Alert severity="error" data-testid={`model-error-${model.key}`} sx={{ "& .MuiAlert-message": { minWidth: 0 } }}>
+      <AlertTitle sx={{ fontSize: "0.9rem", mb: 0.25 }}>
+        {T.error.title}
+        {error.occurredAt && (
+          <Box component="time" title={instant(error.occurredAt)} sx={{ fontWeight: 400 }}>
+            {since ? T.error.when(since) : T.error.now}
+          </Box>
+        )}
+      </AlertTitle>
+      <Reason reason={error.reason} />
+      <Typography variant="body2" sx={{ overflowWrap: "anywhere" }}>
+        {error.message}
+      </Typography>
+      <Remedy reason={error.reason} />
+      {retry && (
+        <Button
+          size="small"
+          color="inherit"
+          variant="outlined"
+          disabled={busy}
+          data-testid={`action-retry-${model.key}`}
+          onClick={() => void call(retry.verb)}
+          sx={{ mt: 1 }}
+        >
+          {retry.label}
+        </Button>
+      )}
+    </Alert>
+  );
+}
+
+/** Le motif, tel que les journaux et la documentation le nomment. */
+export function Reason({ reason }: { reason: string }) {
+  if (!reason) return null;
+  return (
+    <Typography component="code" variant="caption" sx={{ fontFamily: "monospace", overflowWrap: "anywhere" }}>
+      {reason}
+    </Typography>
+  );
+}
+
+/** Que faire d'un motif. */
+export function Remedy({ reason }: { reason: string }) {
+  return (
+    <Typography variant="body2" sx={{ mt: 0.5, overflowWrap: "anywhere" }}>
+      <strong>{T.error.remedy} : </strong>
+      {remedyOf(reason)}
+    </Typography>
+  );
+}
+
+function retryOf(model: Model): { label: string; verb: () => Promise<unknown> } | undefined {
+  const { key, state } = model;
+  switch (state) {
+    case ModelState.UNAVAILABLE:
+      return {
+        label: isPartial(model) ? T.error.resume : T.error.retryDownload,
+        verb: () => admin.downloadModel({ model: key }),
+      };
+    case ModelState.CACHED:
+      return { label: T.error.retryLoad, verb: () => admin.loadModel({ model: key }) };
+    case ModelState.ASLEEP:
+      return { label: T.error.retryWake, verb: () => admin.wakeModel({ model: key }) };
+    default:
+      return undefined;
+  }
+}

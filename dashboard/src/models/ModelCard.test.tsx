@@ -1,0 +1,169 @@
+import { Code } from "@connectrpc/connect";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { AdminService, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { refusal } from "../testing/refusal";
+import { show } from "../testing/render";
+import { ModelCard } from "./ModelCard";
+import { modelOf, NOW, replicaOf } from "./testing";
+
+const asked: string[] = [];
+
+/** Affiche la carte devant un serveur qui note ce qu'on lui demande. */
+function card(model: Model, sleeps = false) {
+  asked.length = 0;
+  const note = (verb: string) => (request: { model: string; force?: boolean }) => {
+    asked.push(`${verb} ${request.model}${request.force ? " force" : ""}`);
+    return {};
+  };
+  return show(<ModelCard model={model} now={NOW} sleeps={sleeps} />, (router) => {
+    router.service(AdminService, {
+      downloadModel: note("download"),
+      loadModel: note("load"),
+      unloadModel: note("unload"),
+      sleepModel: note("sleep"),
+      wakeModel: note("wake"),
+    });
+  });
+}
+
+const button = (name: string) => screen.getByTestId(name) as HTMLButtonElement;
+
+/** Appuie sur un bouton dès qu'il est permis. */
+async function press(name: string) {
+  await waitFor(() => expect(button(name).disabled).toBe(false));
+  fireEvent.click(button(name));
+}
+
+test.each([
+  [ModelState.UNAVAILABLE, "À télécharger"],
+  [ModelState.DOWNLOADING, "Téléchargement"],
+  [ModelState.CACHED, "Téléchargé"],
+  [ModelState.LOADING, "Chargement"],
+  [ModelState.UNLOADING, "Déchargement"],
+  [ModelState.READY, "Prêt"],
+  [ModelState.ASLEEP, "Endormi"],
+])("l'état %i se voit sur le chemin et sur la pastille", (state, label) => {
+  card(modelOf({ state }));
+  const rail = screen.getByRole("list", { name: /Vie du modèle/ });
+  expect(rail.querySelector('[aria-current="step"]')?.textContent).toBe(label);
+  expect(rail.querySelectorAll("li")).toHaveLength(4);
+  expect(screen.getByTestId("model-state-qwen").textContent).toBe(label);
+});
+
+test("le badge suit les fichiers, que l'état change ou non", () => {
+  const state = ModelState.UNAVAILABLE;
+  const { rerender } = card(modelOf({ state, artifactsCached: false }));
+  expect(screen.getByTestId("artifacts-qwen").textContent).toBe("Téléchargement requis");
+  rerender(<ModelCard model={modelOf({ state })} now={NOW} sleeps={false} />);
+  expect(screen.getByTestId("artifacts-qwen").textContent).toBe("Artefacts en cache");
+});
+
+test("un téléchargement interrompu se reprend, et dit ce qui est déjà là", async () => {
+  card(modelOf({ state: ModelState.UNAVAILABLE, artifactsCached: false, cachedBytes: 12_000_000 }));
+  expect(screen.getByTestId("action-help-qwen").textContent).toBe("12 Mo sur 98 Mo déjà sur le disque");
+  expect(button("action-download-qwen").textContent).toBe("Reprendre");
+  expect([button("action-load-qwen").disabled, button("action-unload-qwen").disabled]).toEqual([true, true]);
+  await press("action-download-qwen");
+  await waitFor(() => expect(asked).toEqual(["download qwen"]));
+});
+
+test("un modèle au repos se charge sans rien demander, et ne se décharge pas", async () => {
+  card(modelOf({ state: ModelState.CACHED }));
+  expect([button("action-download-qwen").disabled, button("action-unload-qwen").disabled]).toEqual([true, true]);
+  await press("action-load-qwen");
+  await waitFor(() => expect(asked).toEqual(["load qwen"]));
+});
+
+test("décharger dit ce que cela rend, et n'interroge personne si le modèle ne sert pas", async () => {
+  card(modelOf({ replicas: [replicaOf(0, 0, { gpus: [0], gpuBytes: 58.2 * 2 ** 30 })] }));
+  expect(screen.getByTestId("action-help-qwen").textContent).toBe("Décharger libère 58,2 Gio de GPU");
+  expect(screen.getByTestId("replica-qwen-0").textContent).toMatch(/GPU 0 .* 58,2 Gio de GPU/);
+  await press("action-unload-qwen");
+  await waitFor(() => expect(asked).toEqual(["unload qwen"]));
+});
+
+test("décharger un modèle employé demande s'il faut attendre ou interrompre", async () => {
+  card(modelOf({ replicas: [replicaOf(2, 3)] }));
+  expect(screen.getByTestId("action-help-qwen").textContent).toBe("Décharger libère environ 1,0 Gio de mémoire vive");
+  await press("action-unload-qwen");
+  expect(screen.getByTestId("confirm-busy").textContent).toContain("2 en cours, 3 en attente");
+  expect(asked).toEqual([]);
+  await press("confirm-force");
+  await waitFor(() => expect(asked).toEqual(["unload qwen force"]));
+
+  await press("action-unload-qwen");
+  await press("confirm-drain");
+  await waitFor(() => expect(asked.at(-1)).toBe("unload qwen"));
+});
+
+test("le nombre suit l'état : quand plus personne n'attend, il n'y a plus rien à interrompre", async () => {
+  const { rerender } = card(modelOf({ replicas: [replicaOf(2, 3)] }));
+  await press("action-unload-qwen");
+  rerender(<ModelCard model={modelOf({ replicas: [replicaOf(0, 0)] })} now={NOW} sleeps={false} />);
+  expect(screen.getByTestId("confirm-busy").textContent).toContain("Plus aucune requête");
+  expect(screen.queryByTestId("confirm-force")).toBeNull();
+  rerender(<ModelCard model={modelOf({ state: ModelState.CACHED })} now={NOW} sleeps={false} />);
+  await waitFor(() => expect(screen.queryByTestId("confirm")).toBeNull());
+});
+
+test("endormir et réveiller n'apparaissent que quand ils ont un sens", async () => {
+  const { rerender } = card(modelOf({ replicas: [replicaOf(1, 0)] }));
+  expect(screen.queryByTestId("action-sleep-qwen")).toBeNull();
+  rerender(<ModelCard model={modelOf({ replicas: [replicaOf(1, 0)] })} now={NOW} sleeps />);
+  await press("action-sleep-qwen");
+  expect(screen.getByTestId("confirm-busy").textContent).toContain("1 en cours");
+  await press("confirm-drain");
+  await waitFor(() => expect(asked).toEqual(["sleep qwen"]));
+  rerender(<ModelCard model={modelOf({ state: ModelState.ASLEEP, replicas: [replicaOf(0, 0)] })} now={NOW} sleeps />);
+  expect(screen.queryByTestId("action-sleep-qwen")).toBeNull();
+  await press("action-wake-qwen");
+  await waitFor(() => expect(asked.at(-1)).toBe("wake qwen"));
+});
+
+test("le dernier échec dit son motif, quand, que faire, et se retente", async () => {
+  const lastError = {
+    reason: "DISK_FULL",
+    message: "Il manque de la place.",
+    occurredAt: { seconds: BigInt(NOW - 240) },
+  };
+  card(modelOf({ state: ModelState.UNAVAILABLE, artifactsCached: false, lastError }));
+  const shown = within(screen.getByTestId("model-error-qwen"));
+  for (const text of [/il y a 4 min/, /DISK_FULL/, /Il manque de la place/, /Libérez dans MODEL_CACHE_DIR/])
+    shown.getByText(text);
+  await press("action-retry-qwen");
+  await waitFor(() => expect(asked).toEqual(["download qwen"]));
+});
+
+test("un refus se lit sur la carte, avec son remède, et se ferme", async () => {
+  const refuse = () => {
+    throw refusal(Code.Unauthenticated, "MISSING_API_KEY", "Une clé est nécessaire.");
+  };
+  show(<ModelCard model={modelOf({ state: ModelState.CACHED })} now={NOW} sleeps={false} />, (router) => {
+    router.service(AdminService, { loadModel: refuse });
+  });
+  await press("action-load-qwen");
+  const shown = await screen.findByTestId("model-failure-qwen");
+  expect(shown.textContent).toMatch(/Une clé est nécessaire.*clé d'administration en haut de la page/);
+  expect(shown.textContent).toContain("MISSING_API_KEY");
+  fireEvent.click(within(shown).getByRole("button", { name: "Fermer" }));
+  expect(screen.queryByTestId("model-failure-qwen")).toBeNull();
+});
+
+test("l'origine, l'âge de l'état et la dernière requête se lisent", () => {
+  const at = (ago: number) => ({ seconds: BigInt(NOW - ago) });
+  card(
+    modelOf({
+      stateSince: at(7_500),
+      lastUsedAt: at(30),
+      replicas: [replicaOf(0, 0)],
+      demonstration: true,
+      pinned: true,
+    }),
+  );
+  const text = screen.getByTestId("model-card-qwen").textContent;
+  expect(text).toMatch(/depuis 2 h 05/);
+  expect(text).toMatch(/essai\/qwen.*main · commit 0123456.*Apache-2.0/);
+  expect(text).toMatch(/dernière requête à l'instant/);
+  expect(text).toMatch(/Démonstration.*Épinglé/);
+});

@@ -1,0 +1,122 @@
+import { Box, Typography } from "@mui/material";
+import { ModelState } from "../gen/passerelle/v1/admin_pb";
+import { T } from "./texts";
+
+/** Rang de l'étape de chaque état. */
+const RANKS: Record<ModelState, number> = {
+  [ModelState.UNSPECIFIED]: -1,
+  [ModelState.UNAVAILABLE]: 0,
+  [ModelState.DOWNLOADING]: 0,
+  [ModelState.CACHED]: 1,
+  [ModelState.LOADING]: 2,
+  [ModelState.UNLOADING]: 2,
+  [ModelState.READY]: 3,
+  [ModelState.ASLEEP]: 3,
+};
+const MOVING = new Set([ModelState.DOWNLOADING, ModelState.LOADING, ModelState.UNLOADING]);
+
+/** Où en est le modèle, de son dépôt à sa première inférence. */
+export function StateRail({ state, name }: { state: ModelState; name: string }) {
+  const rank = RANKS[state];
+  return (
+    <Box
+      component="ol"
+      aria-label={`${T.life} : ${name}`}
+      sx={{ display: "flex", listStyle: "none", p: 0, m: 0, mx: { xs: -1, sm: 0 } }}
+    >
+      {stationsOf(state).map((label, index) => (
+        <Station
+          key={label}
+          label={label}
+          first={index === 0}
+          reached={index <= rank}
+          here={index === rank}
+          moving={index === rank && MOVING.has(state)}
+          color={colorOf(state)}
+        />
+      ))}
+    </Box>
+  );
+}
+
+function stationsOf(state: ModelState): string[] {
+  const { stations } = T;
+  return [
+    state === ModelState.DOWNLOADING ? stations.downloading : stations.missing,
+    stations.cached,
+    state === ModelState.UNLOADING ? stations.unloading : stations.loading,
+    state === ModelState.ASLEEP ? stations.asleep : stations.ready,
+  ];
+}
+
+function colorOf(state: ModelState): string {
+  if (state === ModelState.READY) return "success.main";
+  return state === ModelState.LOADING || state === ModelState.UNLOADING ? "warning.main" : "primary.main";
+}
+
+interface StationProps {
+  label: string;
+  first: boolean;
+  reached: boolean;
+  here: boolean;
+  moving: boolean;
+  color: string;
+}
+
+function Station({ label, first, reached, here, moving, color }: StationProps) {
+  return (
+    <Box
+      component="li"
+      aria-current={here ? "step" : undefined}
+      sx={{
+        flex: 1,
+        minWidth: 0,
+        position: "relative",
+        textAlign: "center",
+        "&::before": first
+          ? undefined
+          : {
+              content: '""',
+              position: "absolute",
+              top: 6,
+              height: 2,
+              left: "calc(-50% + 10px)",
+              right: "calc(50% + 10px)",
+              borderRadius: 1,
+              bgcolor: reached ? color : "divider",
+            },
+      }}
+    >
+      <Box
+        sx={{
+          width: 14,
+          height: 14,
+          mx: "auto",
+          mb: 0.5,
+          borderRadius: "50%",
+          border: 2,
+          borderColor: reached ? color : "divider",
+          bgcolor: reached ? color : "transparent",
+          outline: here ? "4px solid color-mix(in srgb, currentColor 22%, transparent)" : "none",
+          color,
+          animation: moving ? "passerelle-pulse 1.4s ease-in-out infinite" : "none",
+          "@keyframes passerelle-pulse": { "50%": { opacity: 0.45 } },
+          "@media (prefers-reduced-motion: reduce)": { animation: "none" },
+        }}
+      />
+      <Typography
+        variant="caption"
+        component="span"
+        sx={{
+          display: "block",
+          lineHeight: 1.25,
+          fontSize: 11,
+          fontWeight: here ? 700 : 400,
+          color: here ? "text.primary" : "text.secondary",
+        }}
+      >
+        {label}
+      </Typography>
+    </Box>
+  );
+}

@@ -1,0 +1,57 @@
+import { mdiEject } from "@mdi/js";
+import { Typography } from "@mui/material";
+import { useState } from "react";
+import { admin } from "../api/client";
+import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { ActionButton } from "./ActionButton";
+import { ConfirmDialog } from "./ConfirmDialog";
+import { requestsOf } from "./requests";
+import { T } from "./texts";
+import type { Call } from "./useVerb";
+
+interface Props {
+  model: Model;
+  idle: boolean;
+  call: Call;
+}
+
+/** Décharge le modèle ; s'il sert quelqu'un, demande d'abord s'il faut attendre ou interrompre. */
+export function UnloadAction({ model, idle, call }: Props) {
+  const [asking, setAsking] = useState(false);
+  const { running, waiting } = requestsOf(model);
+  const busy = running + waiting > 0;
+  const possible = idle && (model.state === ModelState.READY || model.state === ModelState.ASLEEP);
+  const unload = (force: boolean) => void call(() => admin.unloadModel({ model: model.key, force }));
+  const drain = { label: T.interrupt.drain, testId: "confirm-drain", onChoose: () => unload(false) };
+  const force = {
+    label: T.interrupt.force,
+    testId: "confirm-force",
+    color: "error" as const,
+    onChoose: () => unload(true),
+  };
+  const plain = { ...drain, label: T.interrupt.unload };
+  return (
+    <>
+      <ActionButton
+        model={model}
+        name="unload"
+        label={T.actions.unload}
+        icon={mdiEject}
+        disabled={!possible}
+        onClick={() => (busy ? setAsking(true) : unload(false))}
+      />
+      <ConfirmDialog
+        open={asking && possible}
+        onClose={() => setAsking(false)}
+        title={T.interrupt.unloadTitle(model.displayName || model.key)}
+        keep={T.interrupt.keep}
+        choices={busy ? [force, drain] : [plain]}
+      >
+        <Typography sx={{ fontWeight: 600 }} gutterBottom data-testid="confirm-busy">
+          {busy ? T.interrupt.busy(running, waiting) : T.interrupt.free}
+        </Typography>
+        {busy && <Typography color="textSecondary">{T.interrupt.unloadHelp}</Typography>}
+      </ConfirmDialog>
+    </>
+  );
+}

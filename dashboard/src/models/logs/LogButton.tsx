@@ -1,0 +1,29 @@
+import { mdiTextBoxOutline } from "@mdi/js";
+import { IconButton } from "@mui/material";
+import { useState } from "react";
+import type { Model } from "../../gen/passerelle/v1/admin_pb";
+import { Icon } from "../../shell/Icon";
+import { T } from "../texts";
+import { LogDialog } from "./LogDialog";
+
+/** Ouvre le journal d'un modèle. */
+export function LogButton({ model }: { model: Model }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <IconButton
+        // Une infobulle de la page resterait par-dessus la boîte de dialogue, et prendrait ses clics.
+        title={T.actions.logs}
+        size="small"
+        color="primary"
+        aria-label={`${T.actions.logs} ${model.displayName || model.key}`}
+        data-testid={`action-logs-${model.key}`}
+        onClick={() => setOpen(true)}
+        sx={{ ml: "auto" }}
+      >
+        <Icon path={mdiTextBoxOutline} fontSize="small" />
+      </IconButton>
+      {open && <LogDialog model={model} onClose={() => setOpen(false)} />}
+    </>
+  );
+}

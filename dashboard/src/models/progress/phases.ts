@@ -1,0 +1,41 @@
+import { type Operation, OperationKind } from "../../gen/passerelle/v1/admin_pb";
+
+const DOWNLOAD = ["resolving", "downloading", "verifying"];
+const OPEN = ["spawning", "opening", "warming_up"];
+
+/** Du dépôt au modèle prêt : un téléchargement en fait la première moitié, un chargement la seconde. */
+const WHOLE = [...DOWNLOAD, ...OPEN];
+
+/** Ce qui vient après la dernière étape d'un chargement, quand des exemplaires s'en vont. */
+const LEAVING = ["draining", "stopping"];
+
+/**
+ * Étapes d'une opération, dans l'ordre, et le rang de celle qui est en cours ; -1 avant la première.
+ *
+ * Une étape inconnue d'un chargement est de celles que le moteur voit pendant qu'il s'ouvre.
+ */
+export function phasesOf({ kind, progress }: Operation): { phases: string[]; current: number } {
+  const phase = progress?.phase ?? "";
+  const phases = steps(kind, phase);
+  if (phase && !phases.includes(phase)) {
+    const opening = LEAVING.includes(phase) ? -1 : phases.indexOf("opening");
+    if (opening >= 0) return { phases, current: opening };
+    phases.push(phase);
+  }
+  return { phases, current: phases.indexOf(phase) };
+}
+
+function steps(kind: OperationKind, phase: string): string[] {
+  switch (kind) {
+    case OperationKind.DOWNLOAD:
+      return [...WHOLE];
+    case OperationKind.LOAD:
+      return phase === "making_room" ? [...DOWNLOAD, phase, ...OPEN] : [...WHOLE];
+    case OperationKind.RESTART:
+      return ["backoff", ...OPEN];
+    case OperationKind.UNLOAD:
+      return [...LEAVING];
+    default:
+      return [];
+  }
+}
