@@ -112,11 +112,6 @@ export const T = {
     now: ", à l'instant",
     remedy: "Que faire",
   },
-  outcome: {
-    done: (kind: string, model: string) => `${kind} de ${model} : terminé.`,
-    failed: (kind: string, model: string) => `${kind} de ${model} : échec.`,
-    cancelled: (kind: string, model: string) => `${kind} de ${model} : annulé.`,
-  },
   logs: {
     title: (model: string) => `Journal : ${model}`,
     filter: "Filtrer les lignes",
