@@ -128,6 +128,9 @@ class Dashboard {
 
   /** Appuie sur un bouton dès qu'il est permis. */
   async press(name) {
+    await this.see(name);
+    // Au bord de l'écran, la barre du bas ou l'en-tête prendrait le clic.
+    await this.page.$eval(at(name), (element) => element.scrollIntoView({ block: "center", behavior: "instant" }));
     await this.page
       .locator(`${at(name)}:not([disabled])`)
       .click()

@@ -57,6 +57,9 @@ async function callEverything({ page }, complaints, list, phrase, dialogue) {
     await page
       .evaluate((name) => grpcWeb.call(name), method)
       .catch((error) => check(false, `${method} : ${error.message}`));
+    // L'annonce de la réponse peut suivre de peu la fin de l'appel.
+    const deadline = Date.now() + 10_000;
+    while (!seen.has(method) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
     check(seen.has(method), `${method} : rien de tel sur le réseau`);
   }
   await page.evaluate(() => grpcWeb.errors());

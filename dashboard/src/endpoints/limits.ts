@@ -59,6 +59,8 @@ export const LIMITS: [string, Row[]][] = [
     "Audio en direct",
     [
       ["Flux de front par exemplaire, au plus", ({ audio }) => count(audio?.maxLiveStreams)],
+      ["WebSockets ouverts à la fois, au plus", ({ audio }) => count(audio?.maxWebSockets)],
+      ["Message d'un WebSocket, au plus", ({ audio }) => size(audio?.maxWebSocketMessageBytes)],
       ["Silence d'un client, au plus", ({ audio }) => time(audio?.maxStreamSilence)],
       ["Silence qui clôt une phrase, par défaut", ({ audio }) => time(audio?.endpointSilence)],
       ["Silence qui clôt une phrase, au moins", ({ audio }) => time(audio?.minEndpointSilence)],
