@@ -23,6 +23,12 @@ export function check(condition, message) {
   if (!condition) throw new Error(message);
 }
 
+/** Ce que la personne a réglé dans son système ; sans mouvement, une couleur mesurée est celle qu'on lira. */
+const preferences = (scheme) => [
+  { name: "prefers-reduced-motion", value: "reduce" },
+  { name: "prefers-color-scheme", value: scheme },
+];
+
 /**
  * Joue `walk` sur la page de `base` ; tout est fermé et retiré en sortie, et un échec montre la page.
  *
@@ -49,6 +55,7 @@ export async function visit(base, executablePath, walk, { width = 1280, flags = 
       });
     });
     await page.setViewport({ width, height: 900 });
+    await page.emulateMediaFeatures(preferences("light"));
     await prepare?.(page);
     await page.goto(base);
     await walk(new Dashboard(page), complaints);
@@ -89,8 +96,26 @@ class Dashboard {
     await this.gone("page-loading");
   }
 
+  /** Passe le système en clair (« light ») ou en sombre (« dark »), et attend que la page ait suivi. */
+  async scheme(value) {
+    await this.page.emulateMediaFeatures(preferences(value));
+    await this.page
+      .waitForFunction((wanted) => document.documentElement.dataset.scheme === wanted, {}, value)
+      .catch((error) => fail(`la page ne passe pas à « ${value} »`, error));
+  }
+
+  /** Attend la fin des transitions : à mi-chemin, une couleur n'a pas son contraste. */
+  async still() {
+    await this.page.evaluate(async () => {
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      const finite = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+      await Promise.allSettled(finite.map((one) => one.finished));
+    });
+  }
+
   /** Échoue si axe trouve un défaut sérieux ou critique. */
   async accessible(what) {
+    await this.still();
     await this.page.evaluate(AXE);
     const found = await this.page.evaluate(async () => {
       const { violations } = await window.axe.run();

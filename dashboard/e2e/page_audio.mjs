@@ -59,9 +59,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   for (const width of WIDTHS) {
     await page.setViewport({ width, height: 900 });
     for (const value of ["dark", "light"]) {
-      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }]);
-      // Les couleurs changent en fondu.
-      await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+      await dashboard.scheme(value);
       await dashboard.accessible(`audio à ${width} px, ${value}`);
     }
     await dashboard.fits(`audio à ${width} px`);

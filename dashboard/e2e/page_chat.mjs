@@ -129,9 +129,7 @@ async function look(dashboard) {
   const { page } = dashboard;
   for (const [width, scheme] of SCREENS) {
     await page.setViewport({ width, height: 900 });
-    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
-    // Une couleur qui change encore n'est pas celle qu'on lira.
-    await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
+    await dashboard.scheme(scheme);
     await dashboard.fits(`${width} px`);
     await dashboard.accessible(`${width} px, ${scheme}`);
   }

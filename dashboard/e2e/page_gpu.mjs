@@ -33,11 +33,6 @@ async function write(dashboard, name, text) {
   await dashboard.page.keyboard.type(text);
 }
 
-/** Attend la fin des transitions : à demi transparent, tout manque de contraste. */
-function still({ page }) {
-  return page.waitForFunction(() => !document.getAnimations().some((one) => one instanceof CSSTransition));
-}
-
 /** Un autre programme prend `size` octets d'un GPU. */
 async function invade(index, size) {
   const found = JSON.parse(await readFile(machine, "utf8"));
@@ -52,12 +47,10 @@ async function look(dashboard, width) {
   await page.setViewport({ width, height: 900 });
   await dashboard.press("action-load-qwen");
   await says(dashboard, "placement-verdict", "Tient : 1 exemplaire de 1 GPU, sur le GPU 0.");
-  await still(dashboard);
   await dashboard.fits(`dialogue à ${width} px`);
   await dashboard.accessible(`dialogue à ${width} px`);
   await dashboard.press("placement-gpus");
   await dashboard.see("placement-gpu-7");
-  await still(dashboard);
   await dashboard.fits(`menu à ${width} px`);
   await dashboard.accessible(`menu à ${width} px`);
   await dashboard.press("placement-menu-done");
@@ -122,8 +115,7 @@ async function refuse(dashboard) {
   check(room.includes("SmolLM2") && room.includes("Gio"), `qui devrait partir n'est pas nommé : ${room}`);
   await dashboard.press("placement-room-agree");
   await says(dashboard, "placement-start", "Décharger, puis charger");
-  await dashboard.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
-  await still(dashboard);
+  await dashboard.scheme("dark");
   await dashboard.accessible("refus, en sombre");
   await write(dashboard, "placement-option-gpu_memory_utilization", "3");
   await says(dashboard, "placement-dialog", "options.gpu_memory_utilization : 3 est hors des limites");

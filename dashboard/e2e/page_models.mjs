@@ -60,16 +60,6 @@ async function readBar({ page }, least) {
   return { values, said };
 }
 
-/** Cherche les défauts d'accessibilité une fois les transitions finies : à mi-chemin, une couleur n'a pas son contraste. */
-async function accessible(dashboard, what) {
-  await dashboard.page.evaluate(async () => {
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-    const finite = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
-    await Promise.allSettled(finite.map((one) => one.finished));
-  });
-  await dashboard.accessible(what);
-}
-
 async function refusals(dashboard) {
   await until(dashboard, "artifacts-copie", /Téléchargement requis/);
   await dashboard.press("action-download-ferme");
@@ -79,7 +69,7 @@ async function refusals(dashboard) {
   const absent = await until(dashboard, "model-error-absent", /HUB_NOT_FOUND/);
   check(/essai\/copie.*v9/.test(absent) && /à l'instant/.test(absent), `l'échec est mal dit : ${absent}`);
   await dashboard.see("action-retry-absent");
-  await accessible(dashboard, "échecs");
+  await dashboard.accessible("échecs");
   // Un autre outil a copié les poids : le badge tourne, le modèle étant au repos.
   await until(dashboard, "artifacts-copie", /Artefacts en cache/);
   await dashboard.state("copie", "Téléchargé");
@@ -95,7 +85,7 @@ async function download(dashboard) {
   check(/Mo sur 98 Mo · .*o\/s · reste \d/.test(details), `total, débit ou temps manque : ${details}`);
   const files = (await dashboard.texts("progress-file")).join(" ");
   check(/config\.json2 o sur 2 o/.test(files) && /gguf.* sur 98 Mo/.test(files), `fichiers : ${files}`);
-  await accessible(dashboard, "téléchargement");
+  await dashboard.accessible("téléchargement");
   await dashboard.press("action-cancel-qwen");
   await dashboard.press("confirm-cancel");
   await dashboard.state("qwen", "À télécharger");
@@ -124,10 +114,11 @@ async function loadUnderTheEyesOfTheLog(dashboard) {
   await dashboard.see("log-live");
   check(/commence au premier chargement/.test(await dashboard.text("log-empty")), "un journal vide ne se dit pas");
   // La boîte de dialogue est ouverte : le chargement est demandé d'ailleurs, et ses lignes viennent d'elles-mêmes.
-  await fetch(`${base}/api/admin/models/qwen/load`, { method: "POST", body: "{}" });
+  const asked = await fetch(`${base}/api/admin/models/qwen/load`, { method: "POST", body: "{}" });
+  check(asked.ok, `le chargement est refusé : ${asked.status} ${await asked.text()}`);
   await dashboard.see("log-line");
   await until(dashboard, "log-lines", /worker_ready/);
-  await accessible(dashboard, "journal");
+  await dashboard.accessible("journal");
   const before = (await dashboard.texts("log-line")).length;
   await dashboard.type("log-filter", "rien de tel");
   check(/Aucune ligne/.test(await dashboard.text("log-empty")), "le filtre ne filtre pas");
@@ -151,7 +142,7 @@ async function unloadUnderLoad(dashboard) {
   await until(dashboard, "requests-qwen", /1sur 1 en cours2sur 4 en attente/);
   await dashboard.press("action-unload-qwen");
   check(/1 en cours, 2 en attente/.test(await dashboard.text("confirm-busy")), "le nombre de requêtes manque");
-  await accessible(dashboard, "confirmation");
+  await dashboard.accessible("confirmation");
   await dashboard.press("confirm-keep");
   await dashboard.gone("confirm");
   await dashboard.state("qwen", "Prêt");
@@ -179,7 +170,7 @@ async function phoneLog(dashboard) {
 async function look(dashboard) {
   const { page } = dashboard;
   for (const [scheme, width, columns] of SCREENS) {
-    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    await dashboard.scheme(scheme);
     await page.setViewport({ width, height: 900 });
     const found = await page.$eval(
       '[data-testid="model-grid"]',
@@ -187,7 +178,7 @@ async function look(dashboard) {
     );
     check(found === columns, `${found} colonnes à ${width} px`);
     await dashboard.fits(`${width} px`);
-    await accessible(dashboard, `${width} px, ${scheme}`);
+    await dashboard.accessible(`${width} px, ${scheme}`);
   }
 }
 
