@@ -90,7 +90,7 @@ async def test_cancelling_stops_the_engine(product: Product, channel: grpc.aio.C
     request.options.extra["ignore_eos"] = True
     call = stub.StreamChat(chat_pb2.StreamChatRequest(request=request))
     await call.read()
-    assert product.model()["replicas"][0]["running_requests"] >= 1
+    wait_until(lambda: product.model()["replicas"][0]["running_requests"] >= 1, 10, "requête vue en cours")
     call.cancel()
     wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 0, 5, "moteur arrêté")
 
