@@ -11,6 +11,7 @@ import wave
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ from tests.e2e.product import Product, wait_until
 
 STREAMS = 256
 _SPEECH_SECONDS = 12.0
-_TRAFFIC = {"chat": Kind(chat, 0.0, model="qwen", clients=32), "typed": Kind(typed_chat, 0.0, model="qwen", clients=8)}
+_TRAFFIC = {
+    "chat": Kind(partial(chat, tokens=128), 0.0, model="qwen", clients=32),
+    "typed": Kind(partial(typed_chat, tokens=128), 0.0, model="qwen", clients=8),
+}
+"""Des réponses assez longues pour qu'il y en ait en cours à tout instant."""
 
 _FLEET = next(one for one in LOADS if one.streams == STREAMS)
 

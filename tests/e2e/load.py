@@ -38,6 +38,7 @@ CUT, TRUNCATED, HANG = "CUT", "TRUNCATED", "HANG"
 
 _PROMPT = "Tell a story about the sea."
 _TOKENS = 8
+"""Jetons d'une réponse, par défaut."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,12 @@ class Kind:
     """Requêtes menées de front."""
 
 
-async def chat(clients: Clients) -> None:
+async def chat(clients: Clients, tokens: int = _TOKENS) -> None:
     """Conversation REST en flux."""
     body = {
         "model": "qwen",
         "messages": [{"role": "user", "content": _PROMPT}],
-        "max_tokens": _TOKENS,
+        "max_tokens": tokens,
         "stream": True,
         "ignore_eos": True,
     }
@@ -111,12 +112,12 @@ async def chat(clients: Clients) -> None:
         raise Failed(error["code"].upper() if error else TRUNCATED, text[-300:])
 
 
-async def typed_chat(clients: Clients) -> None:
+async def typed_chat(clients: Clients, tokens: int = _TOKENS) -> None:
     """Conversation typée en flux."""
     part = chat_pb2.ContentPart(text=_PROMPT)
     message = chat_pb2.ChatMessage(role=chat_pb2.CHAT_ROLE_USER, content=[part])
     request = chat_pb2.ChatRequest(
-        model="qwen", messages=[message], options=chat_pb2.GenerationOptions(max_tokens=_TOKENS)
+        model="qwen", messages=[message], options=chat_pb2.GenerationOptions(max_tokens=tokens)
     )
     finished = False
     stub = chat_pb2_grpc.ChatServiceStub(clients.channel)

@@ -1,10 +1,14 @@
-"""Des exemplaires ajoutés et retirés pendant que l'on sert : aucune requête perdue."""
+"""Des exemplaires ajoutés, retirés et tués pendant que l'on sert : seules se perdent les requêtes d'un exemplaire tué."""
 
 import threading
+import time
+from functools import partial
 from typing import Any
 
 import httpx
+import psutil
 
+from tests.e2e.load import Kind, Load, chat, describe, typed_chat
 from tests.e2e.product import Product, wait_until
 
 BODY = {"model": "qwen", "messages": [{"role": "user", "content": "Count to ten."}], "max_tokens": 8}
@@ -75,6 +79,31 @@ def test_replicas_come_and_go_without_a_lost_request(product: Product) -> None:
         callers.more(4)
     assert not callers.refused, callers.refused
     assert product.model()["selected_replicas"] == 1
+
+
+def test_a_killed_replica_takes_only_its_own_requests(product: Product) -> None:
+    product.ensure_ready()
+    done(product.admin("load", replicas=2, wait=True))
+    victim = next(one for one in product.model()["replicas"] if one["id"] == "qwen-1")
+    long = {
+        "chat": Kind(partial(chat, tokens=80), 0.0, model="qwen", clients=3),
+        "typed": Kind(partial(typed_chat, tokens=80), 0.0, model="qwen"),
+    }
+
+    def replica(identifier: str) -> dict[str, Any]:
+        return next((one for one in product.model()["replicas"] if one["id"] == identifier), {})
+
+    with Load(product, kinds=long) as load:
+        wait_until(lambda: replica("qwen-1").get("running_requests", 0) >= 1, 60, "requête sur l'exemplaire")
+        psutil.Process(victim["pid"]).kill()
+        killed = time.monotonic()
+        wait_until(lambda: any(one.reason for one in list(load.record)), 30, "requête perdue")
+        load.wait_success(60)
+        wait_until(lambda: replica("qwen-1").get("pid", victim["pid"]) != victim["pid"], 60, "exemplaire relancé")
+    lost = [one for one in load.record if one.reason]
+    assert {one.reason for one in lost} == {"WORKER_LOST"}, describe(load.record)
+    assert any(not one.reason and one.started < killed < one.ended for one in load.record), describe(load.record)
+    done(product.admin("load", replicas=1, wait=True))
 
 
 def test_what_cannot_be_done_is_said(product: Product) -> None:
