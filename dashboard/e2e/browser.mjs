@@ -16,6 +16,8 @@ const FLAGS = [
   "--disable-sync",
 ];
 const PATIENCE_MS = 60_000;
+/** Appuis tentés sur un bouton qui se déplace. */
+const ATTEMPTS = 5;
 const AXE = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
 /** Échoue avec `message` si la condition est fausse. */
@@ -151,15 +153,31 @@ class Dashboard {
       .catch((error) => fail(`« ${name} » ne disparaît pas`, error));
   }
 
-  /** Appuie sur un bouton dès qu'il est permis. */
+  /** Appuie sur un bouton dès qu'il est permis, de nouveau si la page a bougé sous le doigt. */
   async press(name) {
     await this.see(name);
-    // Au bord de l'écran, la barre du bas ou l'en-tête prendrait le clic.
-    await this.page.$eval(at(name), (element) => element.scrollIntoView({ block: "center", behavior: "instant" }));
-    await this.page
-      .locator(`${at(name)}:not([disabled])`)
-      .click()
-      .catch((error) => fail(`« ${name} » reste interdit`, error));
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      await this.page.$eval(
+        at(name),
+        (element, selector) => {
+          // Au bord de l'écran, la barre du bas ou l'en-tête prendrait le clic.
+          element.scrollIntoView({ block: "center", behavior: "instant" });
+          window.pressed = false;
+          const note = ({ target }) => {
+            window.pressed = target.closest(selector) !== null;
+          };
+          document.addEventListener("click", note, { capture: true, once: true });
+        },
+        at(name),
+      );
+      await this.page
+        .locator(`${at(name)}:not([disabled])`)
+        .click()
+        .catch((error) => fail(`« ${name} » reste interdit`, error));
+      // Une page que ce bouton a fait recharger n'a plus la note.
+      if (await this.page.evaluate(() => window.pressed !== false)) return;
+    }
+    throw new Error(`« ${name} » échappe au clic`);
   }
 
   async type(name, text) {
