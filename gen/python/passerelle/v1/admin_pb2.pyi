@@ -60,6 +60,7 @@ class EndpointGroup(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENDPOINT_GROUP_GRPC_WEB: _ClassVar[EndpointGroup]
     ENDPOINT_GROUP_PROBES: _ClassVar[EndpointGroup]
     ENDPOINT_GROUP_ADMIN: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_WEB_SOCKET: _ClassVar[EndpointGroup]
 
 class KeyScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -101,6 +102,7 @@ ENDPOINT_GROUP_GRPC: EndpointGroup
 ENDPOINT_GROUP_GRPC_WEB: EndpointGroup
 ENDPOINT_GROUP_PROBES: EndpointGroup
 ENDPOINT_GROUP_ADMIN: EndpointGroup
+ENDPOINT_GROUP_WEB_SOCKET: EndpointGroup
 KEY_SCOPE_UNSPECIFIED: KeyScope
 KEY_SCOPE_NONE: KeyScope
 KEY_SCOPE_INFERENCE: KeyScope
