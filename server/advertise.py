@@ -24,6 +24,9 @@ _VERBS = (
     ("Réveiller", "wake"),
 )
 
+WEB_SOCKET = "WebSocket"
+"""Méthode d'une route qui s'ouvre par un WebSocket."""
+
 
 class Route(NamedTuple):
     """Route du produit, sans son hôte."""
@@ -60,6 +63,11 @@ ROUTES = (
     *(Route(name, "gRPC", f"/{path}", EndpointGroup.GRPC, key) for name, path, key in _SERVICES),
     *(Route(name, "gRPC", f"/{path}", EndpointGroup.GRPC) for name, path in _TOOLS),
     *(Route(name, "gRPC-Web", f"/{path}", EndpointGroup.GRPC_WEB, key) for name, path, key in _SERVICES),
+    *_routes(
+        EndpointGroup.WEB_SOCKET,
+        KeyScope.INFERENCE,
+        ("Transcription en direct", WEB_SOCKET, "/ws/transcribe"),
+    ),
     *_routes(
         EndpointGroup.PROBES,
         KeyScope.NONE,
@@ -98,10 +106,15 @@ def public_hosts(advertised: Sequence[str], bind: str) -> tuple[str, ...]:
 def endpoints(hosts: Sequence[str], port: int, scheme: str = "http") -> tuple[Endpoint, ...]:
     """Adresse de chaque route sur chaque hôte."""
     return tuple(
-        Endpoint(route.name, route.method, host, port, route.path, scheme, route.group, route.key)
+        Endpoint(route.name, route.method, host, port, route.path, _scheme(route, scheme), route.group, route.key)
         for host in hosts
         for route in ROUTES
     )
+
+
+def _scheme(route: Route, http: str) -> str:
+    """Protocole de l'adresse d'une route, derrière le même certificat que les autres."""
+    return http.replace("http", "ws") if route.method == WEB_SOCKET else http
 
 
 def _default_route_address() -> str:

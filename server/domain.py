@@ -200,6 +200,7 @@ class EndpointGroup(StrEnum):
     AUDIO = "audio"
     GRPC = "grpc"
     GRPC_WEB = "grpc_web"
+    WEB_SOCKET = "web_socket"
     PROBES = "probes"
     ADMIN = "admin"
 
@@ -226,7 +227,7 @@ class Endpoint:
     port: int
     path: str
     scheme: str = "http"
-    """`https` derrière un certificat."""
+    """`https` derrière un certificat ; `ws` ou `wss` pour un WebSocket."""
     group: EndpointGroup = EndpointGroup.DASHBOARD
     key: KeyScope = KeyScope.NONE
 

@@ -106,6 +106,7 @@ async function endpoints(dashboard) {
       check(shown.includes(`http://${host}:${port}${path}`), `${host}${path} manque : ${shown.join(" ")}`);
     }
     check(shown.includes(`${host}:${port}`), `l'adresse gRPC de ${host} manque`);
+    check(shown.includes(`ws://${host}:${port}/ws/transcribe`), `le WebSocket de ${host} manque`);
   }
   check((await dashboard.text("endpoint-elsewhere")).includes("passerelle.test"), "l'hôte de la page n'est pas dit");
   await page.select('[data-testid="endpoint-host"]', "10.0.0.5");

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from server.control.operations import Failure, Operation, OperationKind, OperationState, Progress
+from server.control.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +33,18 @@ CREATE TABLE IF NOT EXISTS transitions (
 _SAVE = """
 INSERT INTO operations
   (id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at,
-   freed_bytes, elapsed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+   freed_bytes, elapsed, phases)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, phase = excluded.phase, completed = excluded.completed,
   total = excluded.total, reason = excluded.reason, message = excluded.message, failed_at = excluded.failed_at,
-  finished_at = excluded.finished_at, freed_bytes = excluded.freed_bytes, elapsed = excluded.elapsed
+  finished_at = excluded.finished_at, freed_bytes = excluded.freed_bytes, elapsed = excluded.elapsed,
+  phases = excluded.phases
 """
-_ADDED = {"freed_bytes": "INTEGER", "elapsed": "REAL"}
+_ADDED = {"freed_bytes": "INTEGER", "elapsed": "REAL", "phases": "TEXT"}
 """Colonnes ajoutées aux opérations depuis la première version."""
 _COLUMNS = (
     "seq, id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at, "
-    "freed_bytes, elapsed"
+    "freed_bytes, elapsed, phases"
 )
 
 _LOAD_SECONDS = """
@@ -97,6 +98,7 @@ class Journal:
             operation.finished_at,
             operation.freed_bytes,
             operation.elapsed,
+            json.dumps(operation.times.seconds),
         )
         self._later(lambda db: db.execute(_SAVE, row))
 
@@ -209,13 +211,14 @@ class Journal:
 
 def _operation(row: tuple[Any, ...]) -> Operation:
     _, number, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, *rest = row
-    finished_at, freed_bytes, elapsed = rest
+    finished_at, freed_bytes, elapsed, phases = rest
     operation = Operation(
         OperationKind(kind),
         model,
         id=number,
         state=OperationState(state),
         progress=Progress(phase, completed, total),
+        times=PhaseTimes(json.loads(phases or "{}")),
         failure=Failure(reason, message, failed_at) if reason else None,
         started_at=started_at,
         finished_at=finished_at,

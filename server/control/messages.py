@@ -65,6 +65,10 @@ def to_operation(operation: Operation) -> admin_pb2.Operation:
         finished_at=None if operation.finished_at is None else timestamp(operation.finished_at),
         freed_bytes=operation.freed_bytes,
         elapsed=None if operation.elapsed is None else duration(operation.elapsed),
+        phases=[
+            admin_pb2.PhaseDuration(phase=phase, duration=duration(seconds))
+            for phase, seconds in operation.times.seconds.items()
+        ],
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -63,6 +64,27 @@ class Progress:
         return (self.total - self.completed) / self.rate
 
 
+@dataclass(slots=True)
+class PhaseTimes:
+    """Temps passé à chaque étape quittée, en secondes, dans l'ordre où elles ont commencé."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Par étape ; une étape reprise s'ajoute à elle-même."""
+    clock: Callable[[], float] = time.monotonic
+    _phase: str = ""
+    _since: float = 0.0
+
+    def enter(self, phase: str) -> bool:
+        """Commence une étape, ou n'en a plus si `phase` est vide ; vrai si une autre est quittée."""
+        if phase == self._phase:
+            return False
+        now, left = self.clock(), self._phase
+        if left:
+            self.seconds[left] = self.seconds.get(left, 0.0) + now - self._since
+        self._phase, self._since = phase, now
+        return bool(left)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Échec, tel qu'il est gardé et montré."""
@@ -91,6 +113,7 @@ class Operation:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     state: OperationState = OperationState.RUNNING
     progress: Progress = field(default_factory=Progress)
+    times: PhaseTimes = field(default_factory=PhaseTimes)
     failure: Failure | None = None
     freed_bytes: int | None = None
     """Octets de GPU rendus, une fois la preuve faite."""
@@ -102,6 +125,7 @@ class Operation:
 
     def finish(self, state: OperationState, failure: Failure | None = None) -> None:
         """Fige l'opération et réveille ceux qui l'attendent."""
+        self.times.enter("")
         self.state, self.failure, self.finished_at = state, failure, time.time()
         self.done.set()
 

@@ -67,7 +67,7 @@ class ModelFacts:
         self._tools = tools
         self._setbacks = Setbacks(tools.clock)
         self._crew = Crew(spec.key, tools.replicas, tools.gpus, self._changed)
-        self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle)
+        self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle, tools.clock)
         self._shown = ("", "")
 
     @property
@@ -127,6 +127,8 @@ class ModelFacts:
         """Montre et journalise l'état, s'il a changé ; réveille ceux qui regardent."""
         operation = self.operation
         state, phase = self.state, operation.progress.phase if operation is not None else ""
+        if operation is not None and operation.times.enter(phase):
+            self._tools.journal.save(operation)
         if (state, phase) != self._shown:
             now = time.time()
             if state != self._shown[0]:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from server.control.journal import Journal
-from server.control.operations import Failure, Operation, OperationKind, OperationState
+from server.control.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
 from server.errors import InternalError, InvalidState, PasserelleError
 
 logger = logging.getLogger(__name__)
@@ -18,15 +18,22 @@ class Work:
     """Mène les opérations d'un modèle, l'une après l'autre."""
 
     def __init__(
-        self, key: str, journal: Journal, changed: Callable[[], None], on_end: OnEnd, on_idle: Callable[[], None]
+        self,
+        key: str,
+        journal: Journal,
+        changed: Callable[[], None],
+        on_end: OnEnd,
+        on_idle: Callable[[], None],
+        clock: Callable[[], float],
     ) -> None:
-        """`on_idle` est appelé quand plus rien n'est en cours."""
+        """`on_idle` est appelé quand plus rien n'est en cours ; `clock` mesure les étapes, en secondes."""
         self.operation: Operation | None = None
         self._key = key
         self._journal = journal
         self._changed = changed
         self._on_end = on_end
         self._on_idle = on_idle
+        self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._cancelled: set[str] = set()
 
@@ -56,7 +63,7 @@ class Work:
         self, kind: OperationKind, work: Callable[[Operation], Awaitable[None]], operation_id: str = ""
     ) -> Operation:
         """Commence une opération."""
-        operation = Operation(kind, self._key)
+        operation = Operation(kind, self._key, times=PhaseTimes(clock=self._clock))
         if operation_id:
             operation.id = operation_id
         self.operation = operation

@@ -7,7 +7,7 @@ reçoit son locuteur. Quitter l'itérateur abandonne le travail dans les moteurs
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from passerelle.v1 import diarize_pb2, transcribe_pb2
@@ -24,6 +24,8 @@ from server.rpc.logs import request_id
 TranscribeEvent = transcribe_pb2.UploadTranscribeResponse
 DiarizeEvent = diarize_pb2.UploadDiarizeResponse
 
+_WORDS = "word_timestamps"
+
 
 class SpeechAnalysis:
     """Analyses de fichiers de la réserve."""
@@ -33,9 +35,15 @@ class SpeechAnalysis:
         self._metrics = metrics
 
     async def transcribe(
-        self, config: transcribe_pb2.TranscribeConfig, spool_name: str, timeout: float | None, *, stream: bool
+        self,
+        config: transcribe_pb2.TranscribeConfig,
+        spool_name: str,
+        timeout: float | None,
+        *,
+        stream: bool,
+        refine: bool = False,
     ) -> AsyncGenerator[TranscribeEvent, None]:
-        """Avancements et segments si `stream`, puis le résultat.
+        """Avancements et segments si `stream`, puis le résultat ; `refine` y joint les mots si le modèle les date.
 
         Raises:
             PasserelleError: de la route, de la liaison, du décodage ou du moteur.
@@ -43,7 +51,7 @@ class SpeechAnalysis:
         if config.HasField("diarization"):
             events = self._with_speakers(config, spool_name, timeout, stream=stream)
         else:
-            events = self._transcribe(config, spool_name, timeout, stream=stream)
+            events = self._transcribe(config, spool_name, timeout, stream=stream, refine=refine)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -56,24 +64,35 @@ class SpeechAnalysis:
         if not config.model:
             config = _copy(config)
             config.model = route.key
+        payload = config.SerializeToString()
         frames = self._frames(
-            route, link_pb2.REQUEST_KIND_DIARIZE, config.SerializeToString(), spool_name, timeout, stream
+            route, link_pb2.REQUEST_KIND_DIARIZE, lambda _served: payload, spool_name, timeout, stream
         )
         async with aclosing(frames):
             async for frame in frames:
                 yield DiarizeEvent.FromString(frame)
 
     async def _transcribe(
-        self, config: transcribe_pb2.TranscribeConfig, spool_name: str, timeout: float | None, *, stream: bool
+        self,
+        config: transcribe_pb2.TranscribeConfig,
+        spool_name: str,
+        timeout: float | None,
+        *,
+        stream: bool,
+        refine: bool = False,
     ) -> AsyncGenerator[TranscribeEvent, None]:
         route = await self._route(config.model, Capability.TRANSCRIBE)
-        if not config.model:
-            wanted = transcribe_pb2.TranscribeConfig()
-            wanted.CopyFrom(config)
-            config = wanted
-            config.model = route.key
-        kind = link_pb2.REQUEST_KIND_TRANSCRIBE
-        frames = self._frames(route, kind, config.SerializeToString(), spool_name, timeout, stream)
+        wanted = transcribe_pb2.TranscribeConfig()
+        wanted.CopyFrom(config)
+        wanted.model = config.model or route.key
+
+        def payload(served: Route) -> bytes:
+            # Ce qu'un modèle honore n'est sûr qu'une fois chargé.
+            if refine and _WORDS in served.features:
+                wanted.word_timestamps = True
+            return wanted.SerializeToString()
+
+        frames = self._frames(route, link_pb2.REQUEST_KIND_TRANSCRIBE, payload, spool_name, timeout, stream)
         async with aclosing(frames):
             async for frame in frames:
                 yield TranscribeEvent.FromString(frame)
@@ -142,7 +161,7 @@ class SpeechAnalysis:
         self,
         route: Route,
         kind: "link_pb2.RequestKind",
-        payload: bytes,
+        payload: Callable[[Route], bytes],
         spool_name: str,
         timeout: float | None,
         stream: bool,
@@ -154,7 +173,7 @@ class SpeechAnalysis:
                 remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
                 async with lease.link.submit(
                     kind,
-                    payload,
+                    payload(lease.route),
                     stream=stream,
                     request_id=request_id.get(),
                     timeout=remaining,

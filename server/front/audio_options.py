@@ -33,6 +33,7 @@ ENCODINGS = {
     "alaw": audio_pb2.AUDIO_ENCODING_ALAW,
 }
 _SUBTITLES = (ResponseFormat.SRT, ResponseFormat.VTT)
+"""Formes qui ne valent rien sans mots datés."""
 _STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.VERBOSE_JSON, ResponseFormat.DIARIZED_JSON)
 _TASKS = {
     "transcribe": transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
@@ -49,6 +50,8 @@ class TranscribeOptions:
     stream: bool = False
     words: bool = False
     """Montre les mots dans `verbose_json`."""
+    refine: bool = False
+    """Prend les mots si le modèle les date : les segments en sont plus fins, mais personne ne les a demandés."""
     segments: bool = True
     """Montre les segments dans `verbose_json`."""
     api: bool = False
@@ -96,10 +99,11 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
         raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
     form.refuse_others("/v1/audio/transcriptions")
     words = "word" in granularities
-    config.word_timestamps = words or diarize or shape in (*_SUBTITLES, ResponseFormat.VERBOSE_JSON)
+    config.word_timestamps = words or diarize or shape in _SUBTITLES
     check_transcribe(config, limits)
     segments = not granularities or "segment" in granularities
-    return TranscribeOptions(config, shape, stream=stream, words=words, segments=segments)
+    refine = shape is ResponseFormat.VERBOSE_JSON
+    return TranscribeOptions(config, shape, stream=stream, words=words, refine=refine, segments=segments)
 
 
 def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
@@ -112,9 +116,9 @@ def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
     allowed = tuple(f for f in ResponseFormat if f is not ResponseFormat.DIARIZED_JSON)
     shape = ResponseFormat(form.choice("response_format", allowed) or "json")
     form.refuse_others("/v1/audio/translations")
-    config.word_timestamps = shape in (*_SUBTITLES, ResponseFormat.VERBOSE_JSON)
+    config.word_timestamps = shape in _SUBTITLES
     check_transcribe(config, limits)
-    return TranscribeOptions(config, shape)
+    return TranscribeOptions(config, shape, refine=shape is ResponseFormat.VERBOSE_JSON)
 
 
 def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, limits: Limits) -> TranscribeOptions:
@@ -144,10 +148,10 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
         raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
     words = form.boolean("word_timestamps")
     form.refuse_others("/api/audio/transcribe")
-    timed = (*_SUBTITLES, ResponseFormat.VERBOSE_JSON)
-    config.word_timestamps = words or diarize or stream or shape in timed
+    config.word_timestamps = words or diarize or shape in _SUBTITLES
     check_transcribe(config, limits)
-    return TranscribeOptions(config, shape, stream=stream, words=words or diarize, api=True)
+    refine = stream or shape is ResponseFormat.VERBOSE_JSON
+    return TranscribeOptions(config, shape, stream=stream, words=words or diarize, refine=refine, api=True)
 
 
 def api_diarization(query: rest_pb2.ProcessDiarizationRequest, fields: Fields, limits: Limits) -> DiarizeOptions:

@@ -44,6 +44,9 @@ def test_the_whole_life_of_a_model(tmp_path: Path) -> None:
         }
         unload = next(o for o in operations if o["kind"] == "OPERATION_KIND_UNLOAD")
         assert unload["freed_bytes"] == 0 and unload["elapsed"]
+        load = next(o for o in operations if o["kind"] == "OPERATION_KIND_LOAD")
+        taken = {step["phase"]: float(step["duration"].removesuffix("s")) for step in load["phases"]}
+        assert "spawning" in taken and sum(taken.values()) > 0
         filters = {"kinds": ["OPERATION_KIND_UNLOAD", "OPERATION_KIND_LOAD"], "states": "OPERATION_STATE_SUCCEEDED"}
         kept = httpx.get(f"{again.base_url}/api/admin/operations", params=filters).json()["operations"]
         assert [o["id"] for o in kept] == [o["id"] for o in operations if o["kind"] in filters["kinds"]]

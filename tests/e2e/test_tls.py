@@ -45,7 +45,7 @@ def test_a_client_with_a_certificate_is_served(secured: Secured) -> None:
         endpoints = http.get("/api/capabilities").json()["endpoints"]
         same_page = {"origin": secured.product.base_url}
         assert http.post("/api/admin/models/qwen/unload", json={"wait": True}, headers=same_page).status_code == 200
-    assert {endpoint["url"].partition(":")[0] for endpoint in endpoints} == {"https"}
+    assert {endpoint["url"].partition(":")[0] for endpoint in endpoints} == {"https", "wss"}
     credentials = grpc.ssl_channel_credentials(
         secured.authority.certificate.read_bytes(),
         secured.client.key.read_bytes(),

@@ -142,6 +142,7 @@ class FakeTranscribeEngine:
             "prompt": options.prompt,
             "temperature": str(options.temperature) if options.temperature else "",
             "punctuation": "false" if options.punctuation is False else "",
+            "word_timestamps": "true" if options.words and "word_timestamps" not in self.features else "",
         }
         for field, value in refused.items():
             if value:
@@ -164,6 +165,12 @@ class FakeTranscribeEngine:
         words = tuple(RecognizedWord(text, i * step, (i + 1) * step, 0.5) for i, text in enumerate(texts))
         segment = RecognizedSegment(" ".join(texts), 0.0, seconds, words if options.words else (), 0.5, 0.1)
         return Recognition((segment,), language=options.language or "fr")
+
+
+class WordlessTranscribeEngine(FakeTranscribeEngine):
+    """Ne sait pas dater les mots."""
+
+    features = frozenset({"language_detection"})
 
 
 class SteppedTranscribeEngine(FakeTranscribeEngine):

@@ -49,6 +49,15 @@ def test_every_route_is_told_for_every_host() -> None:
     assert "http://a:9000/v1/chat/completions" in urls and "http://[::1]:9000/v1/models" in urls
 
 
+@pytest.mark.parametrize(("scheme", "expected"), [("http", "ws"), ("https", "wss")])
+def test_a_web_socket_is_told_with_its_own_scheme(scheme: str, expected: str) -> None:
+    told = {endpoint.path: endpoint.url for endpoint in endpoints(("a",), 9000, scheme)}
+    assert told["/ws/transcribe"] == f"{expected}://a:9000/ws/transcribe"
+    assert told["/v1/models"] == f"{scheme}://a:9000/v1/models"
+    [key] = {route.key for route in ROUTES if route.path == "/ws/transcribe"}
+    assert key.value == POLICY["/passerelle.v1.TranscribeService/StreamTranscribe"].value
+
+
 def test_every_http_route_of_the_contract_is_told_with_its_key() -> None:
     told = {(route.method, route.path): route for route in ROUTES if route.method in ("GET", "POST")}
     contract = http_routes()

@@ -93,12 +93,26 @@ def openai(**fields: str) -> audio_options.TranscribeOptions:
 
 def test_words_are_asked_of_the_engine_when_a_form_needs_them() -> None:
     assert not openai().config.word_timestamps
-    for shape in ("srt", "vtt", "verbose_json", "diarized_json"):
+    for shape in ("srt", "vtt", "diarized_json"):
         assert openai(response_format=shape).config.word_timestamps
+    words = {"response_format": "verbose_json", "timestamp_granularities[]": "word"}
+    assert openai(**words).config.word_timestamps
     assert openai(response_format="diarized_json").config.HasField("diarization")
     assert openai(diarize="true", num_speakers="2").config.diarization.num_speakers == 2
     translation = audio_options.openai_translation({"model": ["m"]}, LIMITS)
     assert translation.config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
+
+
+def test_words_nobody_asked_for_are_only_taken_from_a_model_that_dates_them() -> None:
+    read = audio_options.api_transcription
+    for fields in ({"stream": ["true"]}, {"response_format": ["verbose_json"]}):
+        options = read(rest_pb2.TranscribeAudioRequest(), fields, LIMITS)
+        assert options.refine and not options.config.word_timestamps
+        asked = read(rest_pb2.TranscribeAudioRequest(word_timestamps=True), fields, LIMITS)
+        assert asked.config.word_timestamps
+    assert openai(response_format="verbose_json").refine
+    assert not openai(response_format="verbose_json").config.word_timestamps
+    assert not openai(stream="true").refine
 
 
 @pytest.mark.parametrize(

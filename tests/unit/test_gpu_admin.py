@@ -82,6 +82,8 @@ async def test_the_verbs_answer_with_their_operation(bench: Bench) -> None:
     service = service_of(bench)
     loaded = await service.LoadModel(admin_pb2.LoadModelRequest(model="a", gpus=[0], wait=True), None)
     assert loaded.operation.state == admin_pb2.OPERATION_STATE_SUCCEEDED
+    [opening] = loaded.operation.phases
+    assert opening.phase == "opening" and opening.HasField("duration")
     slept = await service.SleepModel(admin_pb2.SleepModelRequest(model="a", wait=True), None)
     assert slept.operation.kind == admin_pb2.OPERATION_KIND_SLEEP and slept.operation.freed_bytes == 9.5 * GIB
     status = (await service.GetStatus(None, None)).status

@@ -1,9 +1,12 @@
 """Le journal : ce qui survit à un redémarrage."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from server.control.journal import Journal
-from server.control.operations import Failure, Operation, OperationKind, OperationState
+from server.control.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
+from tests.fakes.gpus import FakeClock
 
 
 async def opened(path: Path) -> Journal:
@@ -73,6 +76,39 @@ async def test_the_last_load_is_timed_without_its_download(tmp_path: Path) -> No
         journal.save(operation)
     assert await journal.load_seconds("qwen") == 158.0
     assert await journal.load_seconds("canary") is None
+    await journal.aclose()
+
+
+async def test_the_time_of_each_phase_survives(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "journal.sqlite"
+    journal = await opened(path)
+    operation = Operation(OperationKind.LOAD, "qwen", times=PhaseTimes(clock=clock))
+    for phase, seconds in (("spawning", 1.0), ("profiling", 16.0), ("compiling", 31.0), ("profiling", 15.0)):
+        assert operation.times.enter(phase) is (phase != "spawning")
+        clock.now += seconds
+        assert not operation.times.enter(phase)
+    operation.finish(OperationState.SUCCEEDED)
+    journal.save(operation)
+    await journal.aclose()
+
+    journal = await opened(path)
+    [kept], _ = await journal.page(1)
+    # La mesure de la mémoire a lieu deux fois : son temps s'ajoute, à la place de la première.
+    assert list(kept.times.seconds.items()) == [("spawning", 1.0), ("profiling", 31.0), ("compiling", 31.0)]
+    await journal.aclose()
+
+
+async def test_a_journal_of_an_earlier_version_is_completed(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    journal = await opened(path)
+    old = Operation(OperationKind.LOAD, "qwen")
+    journal.save(old)
+    await journal.aclose()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("ALTER TABLE operations DROP COLUMN phases")
+    journal = await opened(path)
+    [kept], _ = await journal.page(1)
+    assert kept.id == old.id and kept.times.seconds == {}
     await journal.aclose()
 
 

@@ -126,6 +126,40 @@ async def test_download_load_unload(bench: Bench) -> None:
     assert model.unload().state is OperationState.SUCCEEDED
 
 
+async def test_a_load_says_how_long_each_phase_took(bench: Bench) -> None:
+    model, clock = bench.with_spec(auto_download=True), bench.tools.clock
+    assert isinstance(clock, FakeClock)
+    bench.downloads.gate.clear()
+    bench.replicas.gate.clear()
+    operation = model.load()
+    for phase, gate, seconds in (("downloading", bench.downloads.gate, 5.0), ("opening", bench.replicas.gate, 30.0)):
+        async with asyncio.timeout(20):
+            while operation.progress.phase != phase:
+                await bench.tools.changes.wait(0.01)
+        clock.now += seconds
+        if phase == "opening":
+            [running] = await bench.tools.journal.running()
+            assert running.times.seconds == operation.times.seconds == {"downloading": 5.0}
+        gate.set()
+    await operation.result()
+    [kept], _ = await bench.tools.journal.page(1)
+    assert kept.times.seconds == operation.times.seconds == {"downloading": 5.0, "opening": 30.0}
+
+
+async def test_a_phase_left_by_a_failure_or_a_cancel_is_counted(bench: Bench) -> None:
+    bench.disk[0] = Artifacts(True, 10, 10)
+    bench.model.look(bench.disk[0])
+    bench.replicas.gate.clear()
+    operation = bench.model.load()
+    async with asyncio.timeout(20):
+        while operation.progress.phase != "opening":
+            await bench.tools.changes.wait(0.01)
+    assert isinstance(bench.tools.clock, FakeClock)
+    bench.tools.clock.now += 7.0
+    await bench.model.cancel(operation)
+    assert operation.times.seconds == {"opening": 7.0}
+
+
 async def test_forced_unload_does_not_wait(bench: Bench) -> None:
     bench.disk[0] = Artifacts(True, 10, 10)
     bench.model.look(bench.disk[0])

@@ -111,6 +111,20 @@ test("un échec dit son motif, son message et que faire, et se recommence", asyn
   await waitFor(() => expect(asked.loaded).toEqual(["qwen"]));
 });
 
+test("un chargement fini dit le temps de chaque étape", async () => {
+  const phases = [
+    { phase: "spawning", duration: { nanos: 900_000_000 } },
+    { phase: "loading_weights", duration: { seconds: 75n } },
+    { phase: "venue_plus_tard", duration: { seconds: 2n } },
+  ];
+  journal = [operation("a", { state: SUCCEEDED, phases })];
+  const person = userEvent.setup();
+  open();
+  await person.click(await screen.findByTestId("operation-open"));
+  const times = await screen.findByText("Temps par étape");
+  expect(times.nextSibling?.textContent).toBe("lancement 0,9 s · lecture des poids 1 min 15 s · venue_plus_tard 2,0 s");
+});
+
 test("une opération en cours s'annule, après confirmation", async () => {
   const running = operation("a", {
     state: RUNNING,

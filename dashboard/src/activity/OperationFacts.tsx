@@ -2,7 +2,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Box, Typography } from "@mui/material";
 import { bytes } from "../format";
 import { PHASES } from "../fr";
-import type { Operation } from "../gen/passerelle/v1/admin_pb";
+import type { Operation, PhaseDuration } from "../gen/passerelle/v1/admin_pb";
 import { remedyOf } from "../models/remedies";
 import { instant, lastedSeconds, lasting } from "./progress";
 import { T } from "./texts";
@@ -40,7 +40,7 @@ export function OperationFacts({ operation }: { operation: Operation }) {
 }
 
 function factsOf(operation: Operation): [string, string][] {
-  const { startedAt, finishedAt, progress, freedBytes, elapsed, error, id } = operation;
+  const { startedAt, finishedAt, progress, phases, freedBytes, elapsed, error, id } = operation;
   const lasted = lastedSeconds(operation);
   const { phase, completedBytes, totalBytes } = progress ?? {};
   const facts: [string, string | undefined | false][] = [
@@ -50,6 +50,7 @@ function factsOf(operation: Operation): [string, string][] {
     [T.facts.finished, finishedAt && instant(finishedAt)],
     [T.facts.lasted, lasted !== undefined && lasting(lasted)],
     [T.facts.phase, phase && (PHASES[phase] ?? phase)],
+    [T.facts.phases, phases.map(phaseTime).join(" · ")],
     [
       T.facts.bytes,
       completedBytes !== undefined && totalBytes
@@ -61,4 +62,8 @@ function factsOf(operation: Operation): [string, string][] {
     [T.facts.id, id],
   ];
   return facts.filter((fact): fact is [string, string] => Boolean(fact[1]));
+}
+
+function phaseTime({ phase, duration }: PhaseDuration): string {
+  return `${PHASES[phase] ?? phase} ${lasting(duration ? durationMs(duration) / 1000 : 0)}`;
 }

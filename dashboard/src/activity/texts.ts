@@ -63,6 +63,7 @@ export const T = {
     finished: "Fin",
     lasted: "Durée",
     phase: "Dernière étape",
+    phases: "Temps par étape",
     bytes: "Octets",
     bytesOf: (done: string, total: string) => `${done} sur ${total}`,
     freed: "Mémoire rendue",

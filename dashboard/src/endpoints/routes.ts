@@ -45,6 +45,7 @@ export function hostsOf(endpoints: readonly Endpoint[]): string[] {
 
 function addressOf({ url, path, group }: Endpoint): Address {
   const base = url.slice(0, url.length - path.length);
+  if (group === EndpointGroup.WEB_SOCKET) return { text: url, base: base.replace(/^ws/, "http") };
   if (group === EndpointGroup.GRPC) return { text: base.replace(/^https?:\/\//, ""), base };
   // Un client gRPC-Web veut l'adresse du serveur, et connaît le service par son contrat.
   return { text: group === EndpointGroup.GRPC_WEB ? base : url, base };

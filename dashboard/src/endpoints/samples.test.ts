@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { create } from "@bufbuild/protobuf";
 import ts from "typescript";
 import { expect, test } from "vitest";
 import {
@@ -9,7 +10,7 @@ import {
   type Endpoint,
   EndpointGroup,
   KeyScope,
-  type ModelCapabilities,
+  ModelCapabilitiesSchema,
 } from "../gen/passerelle/v1/admin_pb";
 import { familiesOf, hostsOf, needsKey, type Route } from "./routes";
 import { samplesOf } from "./samples";
@@ -18,7 +19,7 @@ const MODELS = [
   { key: "qwen", capability: Capability.CHAT },
   { key: "canary", capability: Capability.TRANSCRIBE },
   { key: "pyannote", capability: Capability.DIARIZE },
-] as ModelCapabilities[];
+].map((model) => create(ModelCapabilitiesSchema, model));
 
 /** Les routes que le serveur annonce, lues dans son code : un exemple qui manque se voit. */
 const TOLD = readFileSync(fileURLToPath(new URL("../../../server/advertise.py", import.meta.url)), "utf8");
@@ -80,6 +81,25 @@ test("les exemples de Python et de Node se lisent, clé comprise", () => {
   compile(programs);
 });
 
+test("un WebSocket a ses exemples, avec ou sans modèle, et pas de curl", () => {
+  const [path = ""] = [...TOLD.matchAll(/"[^"]+", WEB_SOCKET, "(\/[^"]+)"/g)].map(([, found]) => found);
+  const programs: string[] = [];
+  for (const keyed of [false, true]) {
+    for (const models of [MODELS, []]) {
+      const { curl, python = "", node = "" } = samplesOf(route("WebSocket", path), at, keyed, models);
+      expect(curl).toBeUndefined();
+      for (const text of [python, node]) {
+        expect(text).toContain(`"ws://gpu.example:8000${path}"`);
+        expect(text).toContain(models.length ? '"canary"' : '"modele"');
+        expect(text.includes("PASSERELLE_KEY")).toBe(keyed);
+      }
+      programs.push(python);
+      expect(faults(node)).toEqual([]);
+    }
+  }
+  compile(programs);
+});
+
 test("une faute de syntaxe se verrait", () => {
   expect(faults("const a = {")).not.toEqual([]);
   expect(() => compile(["def a("])).toThrow();
@@ -108,6 +128,7 @@ test("les adresses se rangent par famille, une par hôte", () => {
     endpoint(host, EndpointGroup.OPENAI, "/v1/models"),
     endpoint(host, EndpointGroup.GRPC, "/passerelle.v1.ChatService"),
     endpoint(host, EndpointGroup.GRPC_WEB, "/passerelle.v1.ChatService"),
+    { ...endpoint(host, EndpointGroup.WEB_SOCKET, "/ws/transcribe"), url: `ws://${host}:8000/ws/transcribe` },
   ]);
   expect(hostsOf(all)).toEqual(["a", "b"]);
   const texts = (host: string) =>
@@ -116,8 +137,16 @@ test("les adresses se rangent par famille, une par hôte", () => {
     [["http://a:8000/v1/models", "http://b:8000/v1/models"]],
     [["a:8000", "b:8000"]],
     [["http://a:8000", "http://b:8000"]],
+    [["ws://a:8000/ws/transcribe", "ws://b:8000/ws/transcribe"]],
   ]);
-  expect(texts("b")).toEqual([[["http://b:8000/v1/models"]], [["b:8000"]], [["http://b:8000"]]]);
+  expect(texts("b")).toEqual([
+    [["http://b:8000/v1/models"]],
+    [["b:8000"]],
+    [["http://b:8000"]],
+    [["ws://b:8000/ws/transcribe"]],
+  ]);
+  const [socket] = familiesOf(all, "a").at(-1)?.routes ?? [];
+  expect(socket?.addresses).toEqual([{ text: "ws://a:8000/ws/transcribe", base: "http://a:8000" }]);
 });
 
 test("une clé n'est demandée que si le serveur en a", () => {

@@ -1,5 +1,7 @@
 // Un exemple prêt à lancer pour chaque route ; aucun ne porte de clé.
-import { Capability, type ModelCapabilities } from "../gen/passerelle/v1/admin_pb";
+import { create } from "@bufbuild/protobuf";
+import { Capability, type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/admin_pb";
+import { snippetsOf } from "../live/snippets";
 import type { SnippetTexts } from "../snippets/Snippets";
 import { curlKey, nodeKey, pythonKey, type Target } from "../snippets/server";
 import { grpcSample, grpcWebSample, type Keys } from "./grpcSamples";
@@ -8,7 +10,9 @@ import type { Address, Route } from "./routes";
 /** Exemples d'une route, sur un hôte. */
 export function samplesOf(route: Route, address: Address, keyed: boolean, models: ModelCapabilities[]): SnippetTexts {
   const target = { base: address.base, keyed };
-  const named = (capability: Capability) => models.find((one) => one.capability === capability)?.key ?? "modele";
+  const first = (capability: Capability) =>
+    models.find((one) => one.capability === capability) ?? create(ModelCapabilitiesSchema, { key: "modele" });
+  const named = (capability: Capability) => first(capability).key;
   const keys = {
     chat: named(Capability.CHAT),
     transcribe: named(Capability.TRANSCRIBE),
@@ -16,6 +20,11 @@ export function samplesOf(route: Route, address: Address, keyed: boolean, models
   };
   if (route.method === "gRPC") return { grpc: grpcSample(route.path.slice(1), target, keys) };
   if (route.method === "gRPC-Web") return { node: grpcWebSample(route.path.slice(1), target) };
+  if (route.method === "WebSocket") {
+    // Un flux s'envoie et se lit à la fois : curl ne sait pas le faire.
+    const { python, node } = snippetsOf(first(Capability.TRANSCRIBE), "", target);
+    return { python, node };
+  }
   const url = `${target.base}${route.path.replace("{model}", keys.chat).replace("{operation_id}", "OPERATION")}`;
   const found: SnippetTexts = { curl: curl(route, url, target, keys) };
   const sdk = SDK[route.path]?.(keys);

@@ -20,6 +20,10 @@ export const GROUPS: Record<EndpointGroup, { title: string; help: string }> = {
     title: "gRPC-Web",
     help: "Les mêmes services, depuis un navigateur : appels simples et flux du serveur.",
   },
+  [EndpointGroup.WEB_SOCKET]: {
+    title: "WebSocket",
+    help: "Le microphone d'un navigateur, qui ne sait pas envoyer un flux en gRPC-Web ; la clé va dans le premier message.",
+  },
   [EndpointGroup.PROBES]: { title: "Sondes et mesures", help: "Pour un orchestrateur et pour Prometheus." },
   [EndpointGroup.ADMIN]: {
     title: "Administration",

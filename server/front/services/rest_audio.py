@@ -47,9 +47,7 @@ class AudioRoutes:
             fields = await receive_body(bodies, file, self._limits, form_only=True)
             read = openai_translation if translate else openai_transcription
             options = read(fields, self._limits)
-            events = self._analysis.transcribe(
-                options.config, file.name, context.time_remaining(), stream=options.stream
-            )
+            events = self._events(options, file.name, context)
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options))
                 return
@@ -65,9 +63,7 @@ class AudioRoutes:
             query = rest_pb2.TranscribeAudioRequest()
             fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
             options = api_transcription(query, fields, self._limits)
-            events = self._analysis.transcribe(
-                options.config, file.name, context.time_remaining(), stream=options.stream
-            )
+            events = self._events(options, file.name, context)
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options))
                 return
@@ -90,6 +86,13 @@ class AudioRoutes:
             async with aclosing(_diarize_events(events)) as frames:
                 async for frame in _typed(frames, context):
                     yield frame
+
+    def _events(
+        self, options: TranscribeOptions, spool_name: str, context: Context
+    ) -> AsyncGenerator[TranscribeEvent, None]:
+        return self._analysis.transcribe(
+            options.config, spool_name, context.time_remaining(), stream=options.stream, refine=options.refine
+        )
 
 
 async def _bodies(requests: AsyncIterator[Request], query: Request) -> AsyncIterator[HttpBody]:

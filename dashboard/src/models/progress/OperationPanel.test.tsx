@@ -87,6 +87,17 @@ test("un chargement qui a téléchargé ne montre plus ses octets une fois copi�
   expect(bar().getAttribute("aria-valuetext")).toBe("Chargement : ouverture du modèle");
 });
 
+test.each([
+  ["loading_weights", "lecture des poids"],
+  ["compiling", "compilation"],
+  ["capturing_graphs", "graphes CUDA"],
+])("l'étape %s du moteur se lit, dans l'ouverture", (phase, label) => {
+  show(panel(OperationKind.LOAD, { phase }));
+  screen.getByText(`Chargement : ${label}`);
+  expect(bar().getAttribute("aria-valuetext")).toBe(`Chargement : ${label}`);
+  expect(current()).toEqual(["ouverture du modèle"]);
+});
+
 test("annuler se confirme, et dit ce qui reste", async () => {
   const asked: string[] = [];
   show(panel(OperationKind.DOWNLOAD, DOWNLOADING), (router) => {

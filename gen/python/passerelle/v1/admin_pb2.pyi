@@ -60,6 +60,7 @@ class EndpointGroup(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENDPOINT_GROUP_GRPC_WEB: _ClassVar[EndpointGroup]
     ENDPOINT_GROUP_PROBES: _ClassVar[EndpointGroup]
     ENDPOINT_GROUP_ADMIN: _ClassVar[EndpointGroup]
+    ENDPOINT_GROUP_WEB_SOCKET: _ClassVar[EndpointGroup]
 
 class KeyScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -101,6 +102,7 @@ ENDPOINT_GROUP_GRPC: EndpointGroup
 ENDPOINT_GROUP_GRPC_WEB: EndpointGroup
 ENDPOINT_GROUP_PROBES: EndpointGroup
 ENDPOINT_GROUP_ADMIN: EndpointGroup
+ENDPOINT_GROUP_WEB_SOCKET: EndpointGroup
 KEY_SCOPE_UNSPECIFIED: KeyScope
 KEY_SCOPE_NONE: KeyScope
 KEY_SCOPE_INFERENCE: KeyScope
@@ -154,8 +156,16 @@ class FileProgress(_message.Message):
     total_bytes: float
     def __init__(self, name: _Optional[str] = ..., completed_bytes: _Optional[float] = ..., total_bytes: _Optional[float] = ...) -> None: ...
 
+class PhaseDuration(_message.Message):
+    __slots__ = ("phase", "duration")
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    phase: str
+    duration: _duration_pb2.Duration
+    def __init__(self, phase: _Optional[str] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
 class Operation(_message.Message):
-    __slots__ = ("id", "kind", "model", "state", "progress", "error", "started_at", "finished_at", "freed_bytes", "elapsed")
+    __slots__ = ("id", "kind", "model", "state", "progress", "error", "started_at", "finished_at", "freed_bytes", "elapsed", "phases")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +176,7 @@ class Operation(_message.Message):
     FINISHED_AT_FIELD_NUMBER: _ClassVar[int]
     FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    PHASES_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: OperationKind
     model: str
@@ -176,7 +187,8 @@ class Operation(_message.Message):
     finished_at: _timestamp_pb2.Timestamp
     freed_bytes: float
     elapsed: _duration_pb2.Duration
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[OperationState, str]] = ..., progress: _Optional[_Union[OperationProgress, _Mapping]] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., freed_bytes: _Optional[float] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    phases: _containers.RepeatedCompositeFieldContainer[PhaseDuration]
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., model: _Optional[str] = ..., state: _Optional[_Union[OperationState, str]] = ..., progress: _Optional[_Union[OperationProgress, _Mapping]] = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finished_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., freed_bytes: _Optional[float] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., phases: _Optional[_Iterable[_Union[PhaseDuration, _Mapping]]] = ...) -> None: ...
 
 class ModelSource(_message.Message):
     __slots__ = ("kind", "repository", "revision", "license", "commit")
