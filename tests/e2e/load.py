@@ -314,6 +314,8 @@ def grpc_reason(error: grpc.aio.AioRpcError) -> str:
     if "RST_STREAM" in (error.details() or ""):
         # Réponse commencée, puis coupée : Envoy ne peut plus lui donner de statut, et gRPC nomme cela INTERNAL.
         return CUT
+    # Montré avec l'échec d'un essai : un motif seul ne dit pas d'où il vient.
+    print(f"{error.code().name} : {error.details()}")
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
     info = error_details_pb2.ErrorInfo()
     for detail in status.details if status is not None else ():

@@ -64,7 +64,8 @@ def test_replacing_the_only_front_loses_no_request(running: Product) -> None:
 
 def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
     children = running.processes()
-    with ThreadPoolExecutor(4) as pool:
+    # L'arrêt retire les journaux ; ouvert, celui du front se lit encore.
+    with (running.run_dir / "logs" / "front-0.log").open() as journal, ThreadPoolExecutor(4) as pool:
         rest = [pool.submit(_story, running) for _ in range(2)]
         upload = pool.submit(_upload, running)
         typed: Future[Any] = pool.submit(asyncio.run, _grpc_streams(running))
@@ -74,11 +75,12 @@ def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
             assert sse_events(answer.result())[-1] == "[DONE]"
         assert "[DONE]" in upload.result() or "transcript.text.done" in upload.result()
         finish_reasons, watched, heard, live_end = typed.result()
+        crashes = [line for line in journal if "rpc_crashed" in line]
     assert finish_reasons[-1] == "length"
     assert watched == "SHUTTING_DOWN"
     # Le direct a rendu tout ce qu'il avait entendu, bilan compris, avant de dire pourquoi il s'arrête.
     assert heard[-1].HasField("summary") and any(response.HasField("final") for response in heard)
-    assert live_end == "SHUTTING_DOWN"
+    assert live_end == "SHUTTING_DOWN", crashes
     assert running.process.wait(60) == 0
     assert not running.run_dir.exists()
     _, alive = psutil.wait_procs(children, timeout=10)
