@@ -109,9 +109,12 @@ class Dashboard {
   /** Attend la fin des transitions : à mi-chemin, une couleur n'a pas son contraste. */
   async still() {
     await this.page.evaluate(async () => {
-      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-      const finite = document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
-      await Promise.allSettled(finite.map((one) => one.finished));
+      const moving = () =>
+        document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity);
+      do {
+        await Promise.allSettled(moving().map((one) => one.finished));
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      } while (moving().some(({ playState }) => playState === "running"));
     });
   }
 
@@ -153,31 +156,35 @@ class Dashboard {
       .catch((error) => fail(`« ${name} » ne disparaît pas`, error));
   }
 
-  /** Appuie sur un bouton dès qu'il est permis, de nouveau si la page a bougé sous le doigt. */
+  /** Appuie sur un bouton dès qu'il est permis. */
   async press(name) {
     await this.see(name);
+    await this.click(at(name)).catch((error) => fail(`« ${name} » reste interdit`, error));
+  }
+
+  /** Clique au milieu d'un élément, de nouveau si la page a bougé sous le doigt. */
+  async click(selector) {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      await this.page.waitForSelector(selector);
       await this.page.$eval(
-        at(name),
-        (element, selector) => {
+        selector,
+        (element, place) => {
           // Au bord de l'écran, la barre du bas ou l'en-tête prendrait le clic.
           element.scrollIntoView({ block: "center", behavior: "instant" });
-          window.pressed = false;
+          window.clicked = false;
           const note = ({ target }) => {
-            window.pressed = target.closest(selector) !== null;
+            window.clicked = target.closest(place) !== null;
           };
           document.addEventListener("click", note, { capture: true, once: true });
         },
-        at(name),
+        selector,
       );
-      await this.page
-        .locator(`${at(name)}:not([disabled])`)
-        .click()
-        .catch((error) => fail(`« ${name} » reste interdit`, error));
-      // Une page que ce bouton a fait recharger n'a plus la note.
-      if (await this.page.evaluate(() => window.pressed !== false)) return;
+      await this.page.locator(`${selector}:not([disabled])`).click();
+      // Une page que ce clic fait recharger n'a plus la note, ou plus de quoi la lire.
+      const missed = await this.page.evaluate(() => window.clicked === false).catch(() => false);
+      if (!missed) return;
     }
-    throw new Error(`« ${name} » échappe au clic`);
+    throw new Error(`${selector} échappe au clic`);
   }
 
   async type(name, text) {

@@ -44,7 +44,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
       if (answer) window.lengths.add(answer.textContent.length);
     }).observe(document.body, { childList: true, characterData: true, subtree: true });
   });
-  await page.locator('[data-testid="chat-prompt"]:nth-of-type(3)').click();
+  await dashboard.click('[data-testid="chat-prompt"]:nth-of-type(3)');
   await dashboard.see("chat-stop");
   await dashboard.see("chat-end");
   await dashboard.see("chat-send");

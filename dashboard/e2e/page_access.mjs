@@ -61,7 +61,7 @@ async function remembers(dashboard) {
   await page.reload();
   await state(dashboard, "accepted");
   await dashboard.press("key-open");
-  await page.locator('[data-testid="key-remember"] input').click();
+  await dashboard.click('[data-testid="key-remember"] input');
   await page.focus('[data-testid="access-key"]');
   await page.keyboard.press("Enter");
   await page.waitForFunction((key) => localStorage.getItem("passerelle.key") === key, {}, admin);

@@ -102,7 +102,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
 
   /** Clique, et attend que le son avance et que le curseur le suive. */
   async function play(target) {
-    await page.locator(target).click();
+    await dashboard.click(target);
     await page.waitForFunction(() => {
       const audio = document.querySelector('[data-testid="audio-player"]');
       const cursor = document.querySelector('[data-testid="audio-cursor"]');

@@ -62,11 +62,12 @@ async function keep(dashboard, name, answer) {
 }
 
 /** Ouvre « La requête » du dernier échange ; rend son extrait dans chaque langage. */
-async function snippets({ page }) {
+async function snippets(dashboard) {
+  const { page } = dashboard;
   await (await page.$$('[data-testid="chat-request"]')).at(-1).click();
   const found = {};
   for (const language of LANGUAGES) {
-    await page.locator(`[data-testid="snippets-${language}"]`).click();
+    await dashboard.press(`snippets-${language}`);
     await page.waitForSelector(`[data-testid="snippets-${language}"][aria-selected="true"]`);
     found[language] = await page.$eval('[data-testid="snippet-code"]', (code) => code.textContent);
   }
@@ -74,13 +75,14 @@ async function snippets({ page }) {
 }
 
 /** Exporte la conversation ; rend le fichier reçu. */
-async function download({ page }) {
+async function download(dashboard) {
+  const { page } = dashboard;
   const session = await page.createCDPSession();
   await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder, eventsEnabled: true });
   const done = new Promise((resolve) => {
     session.on("Browser.downloadProgress", ({ state }) => state === "completed" && resolve());
   });
-  await page.locator('[data-testid="chat-export"]:not([disabled])').click();
+  await dashboard.press("chat-export");
   await done;
   return JSON.parse(await readFile(join(folder, "conversation.json"), "utf8"));
 }
@@ -156,8 +158,9 @@ async function stopAndRefuse(dashboard) {
 async function showImage(dashboard) {
   const { page } = dashboard;
   await dashboard.press("chat-new");
+  // Une liste de MUI s'ouvre à l'appui, et le relâchement tombe sur son voile : ce n'est pas un clic.
   await page.locator('[data-testid="chat-setting-model"]').click();
-  await page.locator('[role="option"]:nth-of-type(2)').click();
+  await dashboard.click('[role="option"]:nth-of-type(2)');
   await dashboard.see("chat-attach");
   await (await page.$('[data-testid="chat-files"]')).uploadFile(join(folder, "rouge.png"));
   await dashboard.see("chat-image");

@@ -45,7 +45,7 @@ await visit(
     );
     await dashboard.open("/machine");
     await dashboard.see("live-badge");
-    await page.click('[data-testid="live-badge"] a');
+    await dashboard.click('[data-testid="live-badge"] a');
     check(/^\d+,\d s$/.test(await dashboard.text("live-latency")), "la latence ne se lit pas");
     await dashboard.accessible("micro ouvert");
     await dashboard.press("live-stop");

@@ -26,7 +26,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
 
   // Le résumé, à côté des modèles.
   await dashboard.see("panel-gpu-7");
-  await page.locator('[data-testid="machine-more"]').click();
+  await dashboard.press("machine-more");
   await dashboard.see("machine-page");
   check((await page.$$('[data-testid^="gpu-"] h3')).length === 8, "huit GPU attendus");
   const held = await page.$eval('[data-testid="gpu-0-stack"]', (one) => one.getAttribute("aria-label"));

@@ -38,7 +38,8 @@ export const theme = createTheme({
     MuiCssBaseline: {
       styleOverrides: (theme) => ({
         "@media (prefers-reduced-motion: reduce)": {
-          "*, *::before, *::after": { transitionDuration: "0.01ms !important", scrollBehavior: "auto !important" },
+          // Une durée infime suffirait à animer chaque élément, et une couleur héritée mettrait une image par niveau.
+          "*, *::before, *::after": { transition: "none !important", scrollBehavior: "auto !important" },
         },
         body: {
           backgroundAttachment: "fixed",
