@@ -4,7 +4,7 @@ NeMo joint les deux et mène la génération (`SALM.generate`) ; les ondes lui s
 est ponctué, en anglais ; il n'a ni mots datés, ni confiance, et rien ne s'y traduit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from server.engines.base import LoadPhase, OnPhase
@@ -28,37 +28,33 @@ class SalmModel:
 
     def __init__(self, model: Any, settings: NemoSettings, device: Any) -> None:
         self._model = model
-        self._settings = settings
         self._device = device
         self._languages = settings.languages or _LANGUAGES
+        self._default_language = settings.default_language
         self._delta = settings.generation_delta()
         self._prompt = _prompt(model).to(device)
-        if settings.default_language and settings.default_language not in self._languages:
-            known = ", ".join(self._languages)
-            raise refusal("default_language", "langue inconnue de ce modèle", settings.default_language, limit=known)
 
     @property
     def features(self) -> frozenset[str]:
-        return frozenset({"temperature"} if self._settings.strategy == "greedy" else ())
+        return frozenset({"temperature"})
 
     @property
     def some_language(self) -> str:
         return self._languages[0]
 
     def check(self, options: RecognitionOptions) -> None:
-        refused: Mapping[str, tuple[bool, str]] = {
-            "target_language": (bool(options.target_language), options.target_language),
-            "word_timestamps": (options.words, "true"),
-            "punctuation": (options.punctuation is False, "false"),
-            "temperature": (options.temperature > 0 and "temperature" not in self.features, str(options.temperature)),
-            "prompt": (bool(options.prompt), options.prompt),
+        refused = {
+            "target_language": options.target_language,
+            "word_timestamps": "true" if options.words else "",
+            "punctuation": "false" if options.punctuation is False else "",
+            "prompt": options.prompt,
         }
-        for field, (asked, value) in refused.items():
-            if asked:
+        for field, value in refused.items():
+            if value:
                 raise UnsupportedOption(
                     f"{field} : ce modèle ne sait pas honorer cette option.", metadata={"field": field, "value": value}
                 )
-        check_languages(options, self._languages, self._settings.default_language)
+        check_languages(options, self._languages, self._default_language)
 
     def recognize(self, waves: Sequence[Wave], options: Sequence[RecognitionOptions]) -> list[Recognition]:
         import torch
@@ -84,18 +80,15 @@ class SalmModel:
     def _generation(self, most: int, temperature: float) -> Any:
         from transformers import GenerationConfig
 
-        settings = self._settings
-        chosen: dict[str, Any] = {"do_sample": False}
-        if settings.strategy == "beam":
-            chosen["num_beams"] = settings.beam_size
-        elif temperature > 0:
-            chosen = {"do_sample": True, "temperature": temperature, "top_k": 0}
+        sampled = (
+            {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature > 0 else {"do_sample": False}
+        )
         return GenerationConfig(
             max_new_tokens=most,
             bos_token_id=self._model.text_bos_id,
             eos_token_id=self._model.text_eos_id,
             pad_token_id=self._model.text_pad_id,
-            **chosen,
+            **sampled,
         )
 
     def _text(self, tokens: list[int]) -> str:
@@ -126,7 +119,8 @@ def load_salm(recipe: SalmRecipe, settings: NemoSettings, device: Any, dtype: An
     Raises:
         ModelLoadFailed: poids qui manquent au fichier, option refusée.
     """
-    # L'import suffit à tirer tout NeMo, synthèse comprise : dix secondes.
+    _check_settings(settings)
+    # L'import tire tout NeMo, synthèse comprise : une dizaine de secondes.
     from nemo.collections.speechlm2.models.salm import SALM
     from safetensors.torch import load_model
 
@@ -147,6 +141,17 @@ def load_salm(recipe: SalmRecipe, settings: NemoSettings, device: Any, dtype: An
     model.to(device)
     model.freeze()
     return SalmModel(model, settings, device)
+
+
+def _check_settings(settings: NemoSettings) -> None:
+    """Refuse les options qu'un SALM n'a pas, avant de lire quoi que ce soit."""
+    settings.generation_delta()
+    if settings.strategy != "greedy":
+        raise refusal("strategy", "un SALM n'a que la recherche gloutonne", settings.strategy, limit="greedy")
+    languages = settings.languages or _LANGUAGES
+    if settings.default_language and settings.default_language not in languages:
+        known = ", ".join(languages)
+        raise refusal("default_language", "langue inconnue de ce modèle", settings.default_language, limit=known)
 
 
 def _set_type(model: Any, dtype: Any) -> None:

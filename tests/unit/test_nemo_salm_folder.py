@@ -2,15 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from server.domain import HubRepository
+from server.engines.nemo_model import NemoSettings
 from server.engines.nemo_salm_folder import is_salm, read_salm
 from server.errors import ModelLoadFailed
 from server.profile import load_profile
+from tests.fakes.hub import Hub, serving_hub
+from tests.hub_downloads import content, download, folder_of, settings
 
 LLM = "Qwen/Qwen3-1.7B"
 CONFIG = {
@@ -90,13 +93,21 @@ def test_a_folder_that_cannot_be_loaded_is_named(
     assert refused.value.metadata["field"] == field
 
 
-def test_the_documented_profile_brings_what_the_folder_needs(tmp_path: Path) -> None:
+def test_the_documented_profile_alone_brings_what_the_engine_reads(tmp_path: Path) -> None:
+    """Les deux dépôts, téléchargés du hub local selon l'exemple de docs/moteurs.md."""
     page = (DOCS / "moteurs.md").read_text(encoding="utf-8")
     [block] = [one for one in re.findall(r"```toml\n(.*?)```", page, flags=re.S) if "canary-qwen" in one]
     (tmp_path / "profil.toml").write_text(block, encoding="utf-8")
     [model] = load_profile(str(tmp_path / "profil.toml")).models
-    main, extra = model.source.repositories
-    assert (main.repository, model.engine, model.languages) == ("nvidia/canary-qwen-2.5b", "canary", ("en",))
-    assert {"config.json", WEIGHTS} <= set(main.include)
-    assert isinstance(extra, HubRepository) and extra.repository == LLM
-    assert {"config.json", "tokenizer.json", "tokenizer_config.json"} <= set(extra.include)
+    assert (model.engine, model.languages) == ("canary", ("en",))
+    NemoSettings.read(model.options)
+    hub = Hub()
+    hub.add("nvidia/canary-qwen-2.5b", {"config.json": json.dumps(CONFIG).encode(), WEIGHTS: b"1", "README.md": b"2"})
+    names = ("config.json", "tokenizer.json", "tokenizer_config.json", "model-00001-of-00002.safetensors")
+    hub.add(LLM, dict.fromkeys(names, b"3"))
+    with serving_hub(hub):
+        chosen = replace(settings(hub, tmp_path), spec=model)
+        download(chosen)
+    assert set(content(chosen)) == {"config.json", WEIGHTS, *(f"{LLM}/{name}" for name in names[:3])}
+    assert is_salm(folder_of(chosen))
+    assert read_salm(folder_of(chosen)).config["pretrained_llm"] == str(folder_of(chosen) / LLM)
