@@ -100,4 +100,5 @@ def _with_file(folder: Path, config: Mapping[str, Any], beside: Path, name: str)
 
 def _refused(field: str, reason: str, value: object) -> ModelLoadFailed:
     told = f" (reçu : {value})" if value else ""
-    return ModelLoadFailed(f"{CONFIG}, {field} : {reason}{told}.", metadata={"field": field, "value": str(value)})
+    where = field if field in (CONFIG, WEIGHTS) else f"{CONFIG}, {field}"
+    return ModelLoadFailed(f"{where} : {reason}{told}.", metadata={"field": field, "value": str(value)})
