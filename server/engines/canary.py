@@ -1,13 +1,15 @@
-"""NeMo sur GPU : la transcription du profil dgx. Canary d'abord ; parakeet et les canary-flash par le seul profil.
+"""NeMo sur GPU : la transcription du profil dgx. Canary, et par le seul profil parakeet, canary-flash, canary-qwen.
 
-Le point de contrôle est le `.nemo` du dossier du modèle. Un seul fil possède le modèle ; les fenêtres de toutes les
-requêtes y passent en lots, en mémoire, rangées par longueur. La découpe est celle de `server.speech` : celle de Canary,
-qui se tait dès qu'un lot a plus d'une onde, ne sert pas. Les options du profil sont dans `docs/moteurs.md`.
+Le point de contrôle est le `.nemo` du dossier du modèle, ou les poids d'un SALM. Un seul fil possède le modèle ; les
+fenêtres de toutes les requêtes y passent en lots, en mémoire, rangées par longueur. La découpe est celle de
+`server.speech` : celle de Canary, qui se tait dès qu'un lot a plus d'une onde, ne sert pas. Les options du profil sont
+dans `docs/moteurs.md`.
 """
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from server.engines.buckets import bucketed
 from server.engines.cuda import CUDA, require_cuda
 from server.engines.faults import is_memory_error
 from server.engines.nemo_model import SAMPLE_RATE, NemoModel, NemoSettings, checkpoint_in, restored
+from server.engines.nemo_salm_folder import SalmRecipe, is_salm, read_salm
 from server.engines.owner import OwnerThread
 from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
@@ -58,9 +61,11 @@ class NemoEngine:
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = NemoSettings.read(self._spec.options)
-        path = checkpoint_in(self._spec.model_dir, self._settings.file)
+        folder = self._spec.model_dir
+        recipe = read_salm(folder) if is_salm(folder) and not self._settings.file else None
+        path = recipe.weights if recipe else checkpoint_in(folder, self._settings.file)
         try:
-            self._model = await self._owner.load(lambda: _load(str(path), self._settings, self._spec, on_phase))
+            self._model = await self._owner.load(lambda: _load(recipe or path, self._settings, self._spec, on_phase))
         except PasserelleError:
             raise
         except Exception as error:
@@ -116,33 +121,26 @@ def create_engine(spec: EngineSpec) -> NemoEngine:
     return NemoEngine(spec)
 
 
-def _load(path: str, settings: NemoSettings, spec: EngineSpec, on_phase: OnPhase) -> NemoModel:
+def _load(source: SalmRecipe | Path, settings: NemoSettings, spec: EngineSpec, on_phase: OnPhase) -> NemoModel:
     if spec.device == CUDA:
         require_cuda()
-    # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
-    # Rien n'est cherché en ligne : tout est dans le point de contrôle.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    import warnings
-
-    # NeMo avertit de tout ce dont l'entraînement se servirait.
-    for module in (r"nemo\..*", r"lightning\..*", r"pydub\..*", r"torch\.jit.*"):
-        warnings.filterwarnings("ignore", module=module)
     on_phase(LoadPhase.IMPORTING)
+    _quiet_nemo()
     import torch
-    from nemo.utils import logging as nemo_logging
 
-    from server.engines.nemo_multitask import MultitaskModel
-    from server.engines.nemo_transducer import TransducerModel
-
-    nemo_logging.setLevel(nemo_logging.ERROR)
     device = torch.device(spec.device)
     if spec.device != CUDA:
         torch.set_num_threads(spec.threads)
     wanted = settings.dtype or ("bf16" if spec.device == CUDA else "fp32")
     dtype = torch.bfloat16 if wanted == "bf16" else torch.float32
-    model = restored(path, device, on_phase)
+    if isinstance(source, SalmRecipe):
+        from server.engines.nemo_salm import load_salm
+
+        return load_salm(source, settings, device, dtype, on_phase)
+    from server.engines.nemo_multitask import MultitaskModel
+    from server.engines.nemo_transducer import TransducerModel
+
+    model = restored(str(source), device, on_phase)
     name = type(model).__name__
     if name in _MULTITASK:
         return MultitaskModel(model, settings, device, dtype)
@@ -153,3 +151,20 @@ def _load(path: str, settings: NemoSettings, spec: EngineSpec, on_phase: OnPhase
         f"{', '.join((*_MULTITASK, *_TRANSDUCER))}).",
         metadata={"value": name},
     )
+
+
+def _quiet_nemo() -> None:
+    """Règle les bibliothèques avant leur premier import : ni fils qui tournent à vide, ni réseau, ni avertissements."""
+    # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    # Rien n'est cherché en ligne : tout est dans le dossier du modèle.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import warnings
+
+    # NeMo avertit de tout ce dont l'entraînement se servirait.
+    for module in (r"nemo\..*", r"lightning\..*", r"pydub\..*", r"torch\.jit.*"):
+        warnings.filterwarnings("ignore", module=module)
+    from nemo.utils import logging as nemo_logging
+
+    nemo_logging.setLevel(nemo_logging.ERROR)

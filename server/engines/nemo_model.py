@@ -8,13 +8,16 @@ from typing import Any, Protocol
 from server.engines.base import LoadPhase, OnPhase
 from server.engines.options import read_options, refusal
 from server.engines.speech import Recognition, RecognitionOptions, Wave
-from server.errors import ModelLoadFailed
+from server.errors import ModelLoadFailed, UnsupportedOption
 
 SAMPLE_RATE = 16000
 WINDOW_LIMIT = 40.0
 """Durée au-delà de laquelle le décodeur de Canary perd de la parole, en secondes."""
 _MIN_SAMPLES = 1600
 """Une onde plus courte est complétée de silence : la normalisation demande plusieurs trames."""
+_DEFAULT_DELTA = 50
+_MIN_DELTA = 16
+"""L'amorce de Canary compte dans la longueur permise : en deçà, une fenêtre très courte n'aurait place pour rien."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,21 @@ class NemoSettings:
             )  # fmt: skip
         return found
 
+    def generation_delta(self, told: int | None = None) -> int:
+        """Jetons permis au-delà du nombre de trames.
+
+        Args:
+            told: ce que le point de contrôle en dit.
+
+        Raises:
+            ModelLoadFailed: option trop petite.
+        """
+        if self.max_generation_delta is None:
+            return told if told is not None and told >= _MIN_DELTA else _DEFAULT_DELTA
+        if self.max_generation_delta < _MIN_DELTA:
+            raise refusal("max_generation_delta", f"au moins {_MIN_DELTA}", self.max_generation_delta)
+        return self.max_generation_delta
+
 
 class NemoModel(Protocol):
     """Un modèle NeMo ouvert ; n'est appelé que du fil qui le possède, sauf `features` et `check`."""
@@ -93,6 +111,33 @@ class NemoModel(Protocol):
         """Transcrit un lot d'ondes de longueurs voisines, à une même température."""
 
 
+def check_languages(options: RecognitionOptions, languages: Sequence[str], default: str) -> None:
+    """Vérifie la langue parlée et celle d'arrivée.
+
+    Raises:
+        UnsupportedOption: langue à reconnaître, inconnue, ou paire que Canary n'a pas apprise.
+    """
+    known = ", ".join(sorted(languages))
+    source = options.language or default
+    if not source:
+        raise UnsupportedOption(
+            "language : ce modèle ne reconnaît pas la langue de lui-même, dites laquelle est parlée.",
+            metadata={"field": "language", "value": "", "limit": known},
+        )
+    for field, value in (("language", source), ("target_language", options.target_language)):
+        if value and value not in languages:
+            raise UnsupportedOption(
+                f"{field} : ce modèle ne connaît pas la langue « {value} » (langues : {known}).",
+                metadata={"field": field, "value": value, "limit": known},
+            )
+    if options.target_language and "en" not in (source, options.target_language):
+        raise UnsupportedOption(
+            f"target_language : ce modèle traduit de l'anglais ou vers l'anglais, pas de « {source} » vers "
+            f"« {options.target_language} ».",
+            metadata={"field": "target_language", "value": options.target_language, "limit": "en"},
+        )
+
+
 def checkpoint_in(folder: Path, name: str) -> Path:
     """Point de contrôle à lire.
 
@@ -109,7 +154,7 @@ def checkpoint_in(folder: Path, name: str) -> Path:
     elif found:
         problem = "plusieurs fichiers .nemo : dites lequel par options.file"
     else:
-        problem = "aucun fichier .nemo dans le dossier du modèle (canary-qwen, qui n'en a pas, n'est pas servi)"
+        problem = "aucun fichier .nemo dans le dossier du modèle, ni de config.json (canary-qwen)"
     raise ModelLoadFailed(
         f"{problem} (présents : {', '.join(present) or 'aucun'}).",
         metadata={"field": "options.file", "value": name, "limit": ", ".join(found)},

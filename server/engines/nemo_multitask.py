@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from server.engines.nemo_model import NemoSettings, features_of, prepare
+from server.engines.nemo_model import NemoSettings, check_languages, features_of, prepare
 from server.engines.options import refusal
 from server.engines.sentences import mean, segments_of, timed_words, word_confidences
 from server.engines.speech import Recognition, RecognitionOptions, RecognizedWord, Wave
@@ -17,9 +17,6 @@ from server.errors import UnsupportedOption
 
 _SPECIAL = re.compile(r"<\|[^|]*\|>")
 _PROMPT_TOKENIZER = "spl_tokens"
-_DEFAULT_DELTA = 50
-_MIN_DELTA = 16
-"""L'amorce compte dans la longueur permise : en deçà, une fenêtre très courte n'aurait place pour aucun mot."""
 _NEUTRAL = {"decodercontext": "", "emotion": "<|emo:undefined|>", "itn": "no", "diarize": "no"}
 """Cases de l'amorce dont le point de contrôle ne dit rien."""
 # Le vocabulaire unifié de canary-1b-v2 porte des jetons de bien d'autres langues, qu'il n'a pas apprises.
@@ -183,12 +180,7 @@ class MultitaskModel:
         from omegaconf import OmegaConf
 
         settings = self._settings
-        delta = settings.max_generation_delta
-        if delta is None:
-            told = OmegaConf.select(self._model.cfg, "decoding.beam.max_generation_delta")
-            delta = told if told is not None and told >= _MIN_DELTA else _DEFAULT_DELTA
-        elif delta < _MIN_DELTA:
-            raise refusal("max_generation_delta", f"au moins {_MIN_DELTA}", delta)
+        delta = settings.generation_delta(OmegaConf.select(self._model.cfg, "decoding.beam.max_generation_delta"))
         confidence = {"preserve_token_confidence": True, "method_cfg": {"name": "max_prob", "alpha": 1.0}}
         config: dict[str, Any] = {"strategy": settings.strategy}
         if settings.strategy == "greedy":
@@ -213,33 +205,6 @@ def prompt_slots(options: RecognitionOptions, slots: set[str], *, special_times:
         "task": "asr" if target == options.language else "ast",
     }
     return {name: value for name, value in found.items() if name in slots}
-
-
-def check_languages(options: RecognitionOptions, languages: Sequence[str], default: str) -> None:
-    """Vérifie la langue parlée et celle d'arrivée.
-
-    Raises:
-        UnsupportedOption: langue à reconnaître, inconnue, ou paire que Canary n'a pas apprise.
-    """
-    known = ", ".join(sorted(languages))
-    source = options.language or default
-    if not source:
-        raise UnsupportedOption(
-            "language : ce modèle ne reconnaît pas la langue de lui-même, dites laquelle est parlée.",
-            metadata={"field": "language", "value": "", "limit": known},
-        )
-    for field, value in (("language", source), ("target_language", options.target_language)):
-        if value and value not in languages:
-            raise UnsupportedOption(
-                f"{field} : ce modèle ne connaît pas la langue « {value} » (langues : {known}).",
-                metadata={"field": field, "value": value, "limit": known},
-            )
-    if options.target_language and "en" not in (source, options.target_language):
-        raise UnsupportedOption(
-            f"target_language : ce modèle traduit de l'anglais ou vers l'anglais, pas de « {source} » vers "
-            f"« {options.target_language} ».",
-            metadata={"field": "target_language", "value": options.target_language, "limit": "en"},
-        )
 
 
 def _text(text: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from server.engines.buckets import bucketed
 from server.engines.faults import fault_of
-from server.engines.nemo_model import NemoSettings, checkpoint_in
-from server.engines.nemo_multitask import check_languages, prompt_slots
+from server.engines.nemo_model import NemoSettings, check_languages, checkpoint_in
+from server.engines.nemo_multitask import prompt_slots
 from server.engines.owner import OwnerThread
 from server.engines.pyannote import PyannoteSettings, batch_sizes
 from server.engines.pyannote_config import recipe_of
