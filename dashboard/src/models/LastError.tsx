@@ -4,7 +4,7 @@ import { type ErrorDetail, type Model, ModelState } from "../gen/passerelle/v1/a
 import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";
 import { T } from "./texts";
-import { elapsed, instant } from "./units";
+import { elapsed, instant } from "./times";
 import type { Call } from "./useVerb";
 
 interface Props {
