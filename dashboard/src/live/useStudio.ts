@@ -1,6 +1,6 @@
-import { useCapabilities } from "../audio/job/useCapabilities";
 import { Capability } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
+import { useCapabilities } from "../status/useCapabilities";
 import { useLive } from "./session/LiveProvider";
 
 /** Tout ce que la page montre : le flux, le modèle qui servira, et ce que le serveur en dit. */
