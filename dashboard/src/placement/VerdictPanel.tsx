@@ -3,9 +3,9 @@ import { Alert, Box, LinearProgress, Stack, Typography } from "@mui/material";
 import { memory } from "../format";
 import type { GpuVerdict } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
+import { hasPlace } from "./fields";
 import { MemoryBar } from "./MemoryBar";
 import { needsOf } from "./memory";
-import { hasPlace } from "./refusal";
 import { P } from "./texts";
 import type { Verdict } from "./useVerdict";
 
