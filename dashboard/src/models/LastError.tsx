@@ -1,5 +1,5 @@
 import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type ErrorDetail, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";

@@ -1,7 +1,7 @@
 import { mdiPlayCircleOutline, mdiTune } from "@mdi/js";
 import { Button } from "@mui/material";
 import { useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
 import { useServer } from "../status/StatusProvider";

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type Refusal, refusalOf } from "../api/refusal";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { useEffect, useState } from "react";
-import { admin } from "../../api/client";
+import { admin } from "../../api/admin";
 import { type Refusal, refusalOf } from "../../api/refusal";
 import { pause, retryDelay } from "../../status/follow";
 import { append, type LogLine } from "./logLines";
