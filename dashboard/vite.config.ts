@@ -1,6 +1,19 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type Plugin } from "vitest/config";
+
+// Ce qui ne change qu'avec une dépendance : une mise à jour de Passerelle le laisse dans le cache du navigateur.
+const LASTING = /node_modules\/(react|react-dom|scheduler|@emotion|stylis|@bufbuild|@connectrpc)\//;
+
+/** Met ces bibliothèques dans un fichier à part, quand la construction en fait plusieurs. */
+const vendor: Plugin = {
+  name: "vendor",
+  outputOptions(options) {
+    if (options.inlineDynamicImports) return null;
+    return { ...options, manualChunks: (id) => (LASTING.test(id) ? "vendor" : undefined) };
+  },
+};
 
 export default defineConfig({
+  plugins: [vendor],
   esbuild: { jsx: "automatic" },
   // src/gen est un lien vers ../gen/ts : ses imports doivent trouver les paquets d'ici.
   resolve: { preserveSymlinks: true },
@@ -11,7 +24,6 @@ export default defineConfig({
   },
   build: {
     target: "es2022",
-    chunkSizeWarningLimit: 800,
     modulePreload: { polyfill: false },
     rollupOptions: {
       onwarn(warning, warn) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, percent, seconds } from "./format";
+import { bytes, memory, percent, seconds } from "./format";
 
 test("les tailles se lisent en français", () => {
   expect(bytes(0)).toBe("0 o");
@@ -8,6 +8,18 @@ test("les tailles se lisent en français", () => {
   expect(bytes(98_362_432)).toBe("98 Mo");
   expect(bytes(9_960_000)).toBe("10 Mo");
   expect(bytes(999_999)).toBe("1,0 Mo");
+});
+
+test("la mémoire se dit en unités binaires, au dixième", () => {
+  expect([0, 1023, 1024, 1024 ** 2 - 1, 512 * 1024 ** 2, 62_465_000_000, 1024 ** 3 * 141].map(memory)).toEqual([
+    "0 o",
+    "1023 o",
+    "1,0 Kio",
+    "1,0 Mio",
+    "512,0 Mio",
+    "58,2 Gio",
+    "141,0 Gio",
+  ]);
 });
 
 test("les durées", () => {

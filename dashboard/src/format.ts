@@ -1,15 +1,26 @@
-const UNITS = ["o", "ko", "Mo", "Go", "To"];
+const SIZES = ["o", "ko", "Mo", "Go", "To"];
+const MEMORIES = ["o", "Kio", "Mio", "Gio", "Tio"];
 
-/** Taille lisible, en unités décimales. */
+/** Taille d'un fichier, en unités décimales. */
 export function bytes(value: number): string {
   let unit = 0;
   let size = value;
-  while (size >= 999.5 && unit < UNITS.length - 1) {
+  while (size >= 999.5 && unit < SIZES.length - 1) {
     size /= 1000;
     unit += 1;
   }
-  const digits = unit > 0 && size < 9.95 ? 1 : 0;
-  return `${size.toFixed(digits).replace(".", ",")} ${UNITS[unit]}`;
+  return `${decimal(size, unit > 0 && size < 9.95 ? 1 : 0)} ${SIZES[unit]}`;
+}
+
+/** Taille d'une mémoire, en unités binaires, au dixième comme dans les messages du serveur. */
+export function memory(value: number): string {
+  let unit = 0;
+  let size = value;
+  while (size >= 1023.95 && unit < MEMORIES.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${decimal(size, unit > 0 ? 1 : 0)} ${MEMORIES[unit]}`;
 }
 
 /** Durée lisible, arrondie à la seconde. */
@@ -25,4 +36,8 @@ export function seconds(value: number): string {
 export function percent(done: number | undefined, total: number | undefined): number | undefined {
   if (done === undefined || !total) return undefined;
   return Math.min(100, (100 * done) / total);
+}
+
+function decimal(value: number, digits: number): string {
+  return value.toFixed(digits).replace(".", ",");
 }

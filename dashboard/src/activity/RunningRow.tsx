@@ -13,7 +13,7 @@ import {
   Typography,
 } from "@mui/material";
 import { useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { percent } from "../format";
 import { OPERATIONS } from "../fr";
 import { type Operation, OperationKind } from "../gen/passerelle/v1/admin_pb";

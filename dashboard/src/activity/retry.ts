@@ -1,4 +1,4 @@
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type Operation, OperationKind } from "../gen/passerelle/v1/admin_pb";
 
 /** Redemande ce qu'une opération voulait ; `undefined` pour un genre qu'on ne sait pas redemander. */

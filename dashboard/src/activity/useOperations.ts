@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { messageOf } from "../api/errors";
 import type { Operation, OperationKind, OperationState } from "../gen/passerelle/v1/admin_pb";
 import { useRecent } from "./RecentProvider";

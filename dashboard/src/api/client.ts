@@ -1,27 +1,14 @@
-// Les clients gRPC-Web ; même origine que la page.
-import { createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import { createGrpcWebTransport } from "@connectrpc/connect-web";
-import { AdminService } from "../gen/passerelle/v1/admin_pb";
+// Tous les clients gRPC-Web ; l'accueil n'a besoin que d'admin.ts, et ne lit pas les autres contrats.
+import { createClient, type Transport } from "@connectrpc/connect";
 import { ChatService } from "../gen/passerelle/v1/chat_pb";
-import { accessKey } from "./accessKey";
+import { admin, connectAdminTo, web } from "./admin";
 
-const withKey: Interceptor = (next) => (request) => {
-  const key = accessKey();
-  if (key) request.header.set("authorization", `Bearer ${key}`);
-  return next(request);
-};
-
-let admin = createClient(AdminService, web());
-let chat = createClient(ChatService, web());
+let chat = createClient(ChatService, web);
 
 export { admin, chat };
 
-function web(): Transport {
-  return createGrpcWebTransport({ baseUrl: location.origin, interceptors: [withKey] });
-}
-
 /** Remplace le transport des clients : les essais y mettent un serveur à eux. */
 export function connectTo(transport: Transport): void {
-  admin = createClient(AdminService, transport);
+  connectAdminTo(transport);
   chat = createClient(ChatService, transport);
 }

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { messageOf } from "./errors";
+import { Failure, httpFailure, messageOf } from "./errors";
 
 test("le message du serveur passe tel quel", () => {
   const error = new ConnectError("File pleine ; réessayez.", Code.ResourceExhausted, { "grpc-status": "8" });
@@ -12,4 +12,14 @@ test("une panne du réseau se dit en français", () => {
   expect(messageOf(new ConnectError("HTTP 503", Code.Unavailable))).toContain("ne répond pas");
   expect(messageOf(new ConnectError("HTTP 429", Code.ResourceExhausted))).toContain("occupé");
   expect(messageOf(new ConnectError("missing trailer", Code.Internal))).toContain("Internal");
+});
+
+test("un échec déjà dit en français garde ses mots", () => {
+  expect(messageOf(new Failure("La réponse s'est interrompue."))).toBe("La réponse s'est interrompue.");
+});
+
+test("un refus HTTP garde le message du serveur, ou dit le code de qui a répondu à sa place", () => {
+  expect(httpFailure(429, '{"error":{"message":"File pleine."}}').message).toBe("File pleine.");
+  expect(httpFailure(502, "<html>Bad gateway</html>").message).toContain("inattendue (HTTP 502)");
+  expect(httpFailure(502, "{}").message).toContain("HTTP 502");
 });

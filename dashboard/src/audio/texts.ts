@@ -69,7 +69,6 @@ export const T = {
   cancelled: "Travail annulé.",
   interrupted: "La réponse s'est interrompue ; réessayez.",
   uploadBroken: "La connexion s'est fermée pendant l'envoi ; vérifiez que le serveur tourne, puis réessayez.",
-  unexpected: (status: number) => `Le serveur a répondu de façon inattendue (HTTP ${status}) ; réessayez.`,
   result: "Résultat",
   empty: "Aucune parole dans ce fichier.",
   done: (count: number) => (count > 1 ? `Terminé : ${count} passages.` : `Terminé : ${count} passage.`),

@@ -1,12 +1,16 @@
 import { useEffect, useRef, useState } from "react";
-import { chat } from "../api/client";
 import { messageOf } from "../api/errors";
 import type { StreamChatResponse } from "../gen/passerelle/v1/chat_pb";
-import { type Ask, type Image, type Options, typedRequest } from "./ask";
+import type { Ask, Image, Options } from "./ask";
 import { changeLast, extend, messagesFor, type Turn } from "./turns";
+
+/** Fait partir une requête ; la réponse vient au fil de l'eau. */
+export type Stream = (ask: Ask, signal: AbortSignal) => AsyncIterable<StreamChatResponse>;
 
 /** Ce qui accompagne une question. */
 export interface Setup {
+  /** Donné par la page : ce que lit l'accueil ne parle pas au moteur. */
+  stream: Stream;
   model: string;
   system: string;
   options: Options;
@@ -22,7 +26,7 @@ export function useConversation() {
 
   /** Envoie une question ; `past` est ce qui la précède. */
   async function send(past: Turn[], question: string, images: Image[], setup: Setup) {
-    const { model, system, options } = setup;
+    const { stream, model, system, options } = setup;
     const ask: Ask = { model, messages: messagesFor(past, question, images, system), options };
     const stop = new AbortController();
     current.current = stop;
@@ -32,7 +36,7 @@ export function useConversation() {
     const started = performance.now();
     let outcome: Pick<Turn, "end" | "failure"> = { end: "complete" };
     try {
-      for await (const message of chat.streamChat(typedRequest(ask), { signal: stop.signal })) {
+      for await (const message of stream(ask, stop.signal)) {
         const added = addedBy(message, performance.now() - started);
         setTurns((before) => changeLast(before, (last) => extend(last, added)));
       }

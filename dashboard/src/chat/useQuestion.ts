@@ -4,6 +4,7 @@ import type { Image } from "./ask";
 import { type Draft, useChat } from "./ChatProvider";
 import { readImages, tooMuch } from "./images";
 import { type Bounds, defaultsFor, read } from "./settings";
+import { stream } from "./stream";
 import { T } from "./texts";
 import { messagesFor, type Turn } from "./turns";
 
@@ -28,7 +29,7 @@ export function useQuestion({ model, limits, bounds, seesImages }: Place) {
 
   const start = (before: Turn[], text: string, images: Image[]) => {
     setRefused([]);
-    void send(before, text, images, { model, system, options });
+    void send(before, text, images, { stream, model, system, options });
   };
 
   return {

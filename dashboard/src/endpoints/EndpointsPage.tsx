@@ -1,22 +1,22 @@
 import { Alert, Box, Stack, TextField, Typography } from "@mui/material";
 import { useSearchParams } from "wouter";
 import { useServer } from "../status/StatusProvider";
+import { useCapabilities } from "../status/useCapabilities";
 import { FamilyCard } from "./FamilyCard";
 import { LimitsTable } from "./LimitsTable";
 import { ModelFeatures } from "./ModelFeatures";
 import { familiesOf, hostsOf } from "./routes";
 import { T } from "./texts";
-import { useCapabilities } from "./useCapabilities";
 
 /** Où joindre chaque capacité, avec quelle clé, et dans quelles limites. */
 export function EndpointsPage() {
-  const { found, failure } = useCapabilities();
+  const { known, failure } = useCapabilities();
   const { status } = useServer();
   const [params, setParams] = useSearchParams();
-  if (!found) {
+  if (!known) {
     return failure ? <Alert severity="error">{failure}</Alert> : <Typography role="status">{T.loading}</Typography>;
   }
-  const hosts = hostsOf(found.endpoints);
+  const hosts = hostsOf(known.endpoints);
   const host = hosts.find((one) => one === params.get("hote")) ?? "";
   const keys = { apiKeyRequired: status?.apiKeyRequired ?? false, adminKeyRequired: status?.adminKeyRequired ?? false };
   return (
@@ -58,12 +58,12 @@ export function EndpointsPage() {
         )}
       </Stack>
       <Box sx={{ columns: { xs: 1, xl: 2 }, columnGap: 2 }}>
-        {familiesOf(found.endpoints, host).map((family) => (
-          <FamilyCard key={family.group} family={family} models={found.models} keys={keys} />
+        {familiesOf(known.endpoints, host).map((family) => (
+          <FamilyCard key={family.group} family={family} models={known.models} keys={keys} />
         ))}
       </Box>
-      <ModelFeatures models={found.models} />
-      {found.limits && <LimitsTable limits={found.limits} />}
+      <ModelFeatures models={known.models} />
+      {known.limits && <LimitsTable limits={known.limits} />}
     </Stack>
   );
 }

@@ -94,8 +94,9 @@ function open(bench: Bench, path = "/essayer/micro") {
 }
 
 async function ready(bench: Bench, path?: string) {
-  open(bench, path);
+  const shown = open(bench, path);
   await waitFor(() => expect(screen.getByTestId<HTMLButtonElement>("live-start").disabled).toBe(false));
+  return shown;
 }
 
 async function started(bench: Bench) {
@@ -207,9 +208,16 @@ test("en HTTP simple, le bouton le dit et nomme le remède", async () => {
 
 test("sur une autre page, un bandeau rappelle le microphone ouvert et peut le fermer", async () => {
   const bench = new Bench();
-  await ready(bench, "/machine");
+  const { rerender } = await ready(bench, "/machine");
   expect(screen.queryByTestId("live-badge")).toBeNull();
   fireEvent.click(screen.getByTestId("live-start"));
+  await screen.findByTestId("live-badge");
+  rerender(
+    <StatusProvider>
+      <LiveProvider session={bench.session}>Machine</LiveProvider>
+    </StatusProvider>,
+  );
+  expect(screen.queryByTestId("live-page")).toBeNull();
   fireEvent.click(await screen.findByTestId("live-badge-stop"));
   await waitFor(() => expect(bench.said).toEqual(["end"]));
   expect(screen.queryByTestId("live-badge")).toBeNull();

@@ -1,13 +1,19 @@
 import { Alert, Box, Stack } from "@mui/material";
+import { useEffect } from "react";
+import { useKept } from "./session/LiveProvider";
 import { T } from "./texts";
 import { useStudio } from "./useStudio";
 import { ControlCard } from "./view/ControlCard";
+import { LiveBadge } from "./view/LiveBadge";
 import { RequestCard } from "./view/RequestCard";
 import { TranscriptCard } from "./view/TranscriptCard";
 
 /** Essayer la transcription en direct : un microphone, le texte à mesure, ce qu'on en emporte, et la requête. */
 export function LivePage() {
   const studio = useStudio();
+  const { remind } = useKept();
+  // Venu avec la page, le bandeau ne peut pas manquer quand on la quitte, fût-ce après une mise à jour du serveur.
+  useEffect(() => remind(<LiveBadge />), [remind]);
   if (!studio.ready) return null;
   if (!studio.model) return <Alert severity="info">{T.noModel}</Alert>;
   return (

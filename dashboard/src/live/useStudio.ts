@@ -1,7 +1,7 @@
-import { useCapabilities } from "../audio/job/useCapabilities";
 import { Capability } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
-import { useLive } from "./session/LiveProvider";
+import { useCapabilities } from "../status/useCapabilities";
+import { useLive } from "./session/useLive";
 
 /** Tout ce que la page montre : le flux, le modèle qui servira, et ce que le serveur en dit. */
 export function useStudio() {

@@ -1,5 +1,6 @@
 import { mdiAlertOutline } from "@mdi/js";
 import { Alert, Box, Card, Chip, Stack, Typography } from "@mui/material";
+import { memory } from "../format";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
 import { gpuSeries } from "../status/samples";
@@ -7,7 +8,7 @@ import { Metric } from "./Metric";
 import { StackBar } from "./StackBar";
 import { gpuParts } from "./stacks";
 import { T } from "./texts";
-import { celsius, memory, percentage, watts } from "./units";
+import { celsius, percentage, watts } from "./units";
 
 /** Un GPU : ce qui l'occupe, ce qui le tient, sa chaleur, ses courbes. */
 export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {

@@ -1,12 +1,12 @@
 import { Box, Card, Typography } from "@mui/material";
-import { bytes } from "../format";
+import { bytes, memory } from "../format";
 import type { Host, Model } from "../gen/passerelle/v1/admin_pb";
 import { hostSeries } from "../status/samples";
 import { Metric } from "./Metric";
 import { StackBar } from "./StackBar";
 import { diskParts, ramParts } from "./stacks";
 import { T } from "./texts";
-import { memory, percentage } from "./units";
+import { percentage } from "./units";
 
 /** Processeur, mémoire vive et disque du cache, chacun avec sa courbe. */
 export function HostTiles({ host, models, named = true }: { host: Host; models: Model[]; named?: boolean }) {

@@ -66,7 +66,7 @@ afterEach(() => vi.restoreAllMocks());
 test("un GPU dit qui le tient, combien, et ce qu'on ne sait pas", async () => {
   showMachine(<MachinePage />, { host: HOST, models: [{ key: "qwen" }], gpus: [gpu(0)] });
   const tile = await screen.findByTestId("gpu-0");
-  expect(within(tile).getByTestId("gpu-0-memory").textContent).toBe("60,0 Gio sur 140 Gio");
+  expect(within(tile).getByTestId("gpu-0-memory").textContent).toBe("60,0 Gio sur 140,0 Gio");
   expect(within(tile).getByTestId("gpu-0-stack").getAttribute("aria-label")).toBe(
     "Mémoire : qwen-0 60,0 Gio, libre 80,0 Gio",
   );

@@ -1,5 +1,6 @@
 import { Box, Card, Link, Stack, Typography } from "@mui/material";
 import { Link as Route } from "wouter";
+import { memory } from "../format";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
 import { HostTiles } from "./HostTiles";
@@ -8,7 +9,7 @@ import { NoGpu } from "./NoGpu";
 import { StackBar } from "./StackBar";
 import { gpuParts } from "./stacks";
 import { T } from "./texts";
-import { memory, percentage } from "./units";
+import { percentage } from "./units";
 
 /** La machine en bref, à côté des modèles. */
 export function MachinePanel() {

@@ -1,5 +1,5 @@
 import { mdiTrayArrowDown } from "@mdi/js";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { ActionButton } from "./ActionButton";
 import { T } from "./texts";

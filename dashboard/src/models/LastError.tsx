@@ -1,10 +1,10 @@
 import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type ErrorDetail, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";
 import { T } from "./texts";
-import { elapsed, instant } from "./units";
+import { elapsed, instant } from "./times";
 import type { Call } from "./useVerb";
 
 interface Props {

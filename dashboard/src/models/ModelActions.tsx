@@ -1,5 +1,5 @@
 import { Box, Stack, Typography } from "@mui/material";
-import { bytes } from "../format";
+import { bytes, memory } from "../format";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { LoadAction } from "../placement/LoadAction";
 import { DownloadAction, isPartial } from "./DownloadAction";
@@ -8,7 +8,6 @@ import { freedBy } from "./memory";
 import { SleepAction } from "./SleepAction";
 import { T } from "./texts";
 import { UnloadAction } from "./UnloadAction";
-import { memory } from "./units";
 import type { Call } from "./useVerb";
 
 interface Props {

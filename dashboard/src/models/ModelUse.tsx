@@ -1,8 +1,9 @@
 import { Box, LinearProgress, Stack, Typography } from "@mui/material";
+import { memory } from "../format";
 import type { Model, Replica } from "../gen/passerelle/v1/admin_pb";
 import { requestsOf } from "./requests";
 import { T } from "./texts";
-import { elapsed, memory } from "./units";
+import { elapsed } from "./times";
 
 /** Ce qui emploie un modèle chargé, en tout et par exemplaire ; rien s'il ne l'est pas. */
 export function ModelUse({ model, now }: { model: Model; now: number }) {

@@ -2,7 +2,7 @@ import { Box, Chip, Typography } from "@mui/material";
 import { STATES } from "../fr";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { T } from "./texts";
-import { elapsed, instant } from "./units";
+import { elapsed, instant } from "./times";
 
 const COLORS: Partial<Record<ModelState, string>> = {
   [ModelState.READY]: "success.main",

@@ -1,7 +1,7 @@
 import { mdiEject } from "@mdi/js";
 import { Typography } from "@mui/material";
 import { useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { ActionButton } from "./ActionButton";
 import { ConfirmDialog } from "./ConfirmDialog";

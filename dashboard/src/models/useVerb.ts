@@ -1,17 +1,5 @@
 import { useState } from "react";
-import { errorInfo } from "../api/errorInfo";
-import { messageOf } from "../api/errors";
-
-export interface Refusal {
-  message: string;
-  /** Motif du contrat ; vide si le serveur n'en a pas donné. */
-  reason: string;
-}
-
-/** Ce qu'une page dit d'un appel refusé. */
-export function refusalOf(error: unknown): Refusal {
-  return { message: messageOf(error), reason: errorInfo(error)?.reason ?? "" };
-}
+import { type Refusal, refusalOf } from "../api/refusal";
 
 export type Call = (verb: () => Promise<unknown>) => Promise<void>;
 

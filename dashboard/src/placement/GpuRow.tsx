@@ -1,9 +1,10 @@
 import { mdiAlertOutline } from "@mdi/js";
 import { Box, Stack, Typography } from "@mui/material";
+import { memory } from "../format";
 import type { Gpu, GpuVerdict, Model } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
 import { MemoryBar } from "./MemoryBar";
-import { gib, sharesOf } from "./memory";
+import { sharesOf } from "./memory";
 import { P } from "./texts";
 
 interface Props {
@@ -27,9 +28,9 @@ export function GpuRow({ gpu, models, verdict }: Props) {
           </Typography>
         </Typography>
         <Typography variant="body2" sx={{ fontVariantNumeric: "tabular-nums" }}>
-          {P.gpu.available(gib(gpu.availableBytes))}{" "}
+          {P.gpu.available(memory(gpu.availableBytes))}{" "}
           <Typography component="span" variant="body2" color="textSecondary">
-            {P.gpu.total(gib(gpu.totalBytes))}
+            {P.gpu.total(memory(gpu.totalBytes))}
           </Typography>
         </Typography>
       </Stack>

@@ -1,13 +1,17 @@
 import { mdiPlayCircleOutline, mdiTune } from "@mdi/js";
 import { Button } from "@mui/material";
 import { useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { DialogFrame } from "../shell/DialogFrame";
 import { Icon } from "../shell/Icon";
+import { later } from "../shell/later";
 import { useServer } from "../status/StatusProvider";
 import { isLoaded } from "./order";
-import { PlacementDialog } from "./PlacementDialog";
 import { P } from "./texts";
+
+/** Rare et grande : l'accueil ne l'attend pas. */
+export const placementDialog = later(async () => (await import("./PlacementDialog")).PlacementDialog);
 
 interface Props {
   model: Model;
@@ -66,7 +70,14 @@ export function LoadAction({ model, busy, call }: Props) {
         </Button>
       )}
       {open && (
-        <PlacementDialog model={model} models={status?.models ?? [model]} gpus={gpus} onClose={() => setOpen(false)} />
+        <DialogFrame onClose={() => setOpen(false)}>
+          <placementDialog.view
+            model={model}
+            models={status?.models ?? [model]}
+            gpus={gpus}
+            onClose={() => setOpen(false)}
+          />
+        </DialogFrame>
       )}
     </>
   );

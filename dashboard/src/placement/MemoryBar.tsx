@@ -1,5 +1,6 @@
 import { Box, Stack, Typography } from "@mui/material";
-import { gib, type Share } from "./memory";
+import { memory } from "../format";
+import type { Share } from "./memory";
 import { P } from "./texts";
 
 interface Props {
@@ -43,7 +44,7 @@ export function MemoryBar({ shares, total, dense }: Props) {
           <Stack key={share.label} direction="row" spacing={0.75} sx={{ alignItems: "center" }}>
             <Box aria-hidden sx={{ width: 8, height: 8, borderRadius: "2px", bgcolor: share.color }} />
             <Typography variant="caption" color="textSecondary" sx={{ fontVariantNumeric: "tabular-nums" }}>
-              {P.gpu.share(share.label, gib(share.bytes))}
+              {P.gpu.share(share.label, memory(share.bytes))}
             </Typography>
           </Stack>
         ))}

@@ -12,10 +12,10 @@ import {
   useTheme,
 } from "@mui/material";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import { hasPlace } from "./fields";
 import { HowSection } from "./HowSection";
 import { isLoaded } from "./order";
 import { RoomAsk } from "./RoomAsk";
-import { hasPlace } from "./refusal";
 import { P } from "./texts";
 import { usePlacement } from "./usePlacement";
 import { VerdictPanel } from "./VerdictPanel";

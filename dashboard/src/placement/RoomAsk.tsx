@@ -1,6 +1,6 @@
 import { Alert, AlertTitle, Box, Checkbox, FormControlLabel } from "@mui/material";
+import { memory } from "../format";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
-import { gib } from "./memory";
 import { P } from "./texts";
 
 interface Props {
@@ -36,5 +36,5 @@ export function RoomAsk({ evicted, agreed, onAgree }: Props) {
 
 function held({ replicas }: Model): string {
   const bytes = replicas.reduce((sum, replica) => sum + (replica.gpuBytes ?? 0), 0);
-  return bytes > 0 ? gib(bytes) : "";
+  return bytes > 0 ? memory(bytes) : "";
 }

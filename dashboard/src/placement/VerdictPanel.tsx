@@ -1,10 +1,11 @@
 import { mdiCheckCircleOutline, mdiCloseCircleOutline } from "@mdi/js";
 import { Alert, Box, LinearProgress, Stack, Typography } from "@mui/material";
+import { memory } from "../format";
 import type { GpuVerdict } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
+import { hasPlace } from "./fields";
 import { MemoryBar } from "./MemoryBar";
-import { gib, needsOf } from "./memory";
-import { hasPlace } from "./refusal";
+import { needsOf } from "./memory";
 import { P } from "./texts";
 import type { Verdict } from "./useVerdict";
 
@@ -51,7 +52,7 @@ function Seat({ verdict }: { verdict: GpuVerdict }) {
         <Typography variant="body2">{fits ? P.verdict.here : P.verdict.refused}</Typography>
       </Stack>
       <Typography variant="body2" color="textSecondary" sx={{ mb: 0.5, fontVariantNumeric: "tabular-nums" }}>
-        {P.verdict.needs(gib(neededBytes), gib(availableBytes))}
+        {P.verdict.needs(memory(neededBytes), memory(availableBytes))}
       </Typography>
       <MemoryBar shares={needsOf(verdict)} total={totalBytes} />
       {reason && (

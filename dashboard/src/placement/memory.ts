@@ -1,7 +1,6 @@
 import type { Gpu, GpuVerdict, Model } from "../gen/passerelle/v1/admin_pb";
 import { P } from "./texts";
 
-const GIB = 1024 ** 3;
 const HOLDERS = ["primary.main", "success.main", "secondary.main", "info.main"];
 
 /** Part d'une barre de mémoire. */
@@ -10,11 +9,6 @@ export interface Share {
   bytes: number;
   /** Jeton de la palette. */
   color: string;
-}
-
-/** Taille en Gio, comme dans les messages du serveur. */
-export function gib(bytes: number): string {
-  return `${(bytes / GIB).toFixed(1).replace(".", ",")} Gio`;
 }
 
 /** Qui tient la mémoire d'un GPU : chaque exemplaire pour ce qu'il tient ou réserve, puis les autres programmes. */

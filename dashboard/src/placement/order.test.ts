@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
+import { memory } from "../format";
 import { GpuVerdictSchema } from "../gen/passerelle/v1/admin_pb";
 import { GIB, gpuOf, modelOf, verdictOf } from "../testing/gpuServer";
-import { gib, needsOf, sharesOf } from "./memory";
+import { needsOf, sharesOf } from "./memory";
 import { optionsOf, parsed } from "./options";
 import { orderOf } from "./order";
 
@@ -41,7 +42,7 @@ test("un bail compte pour ce qu'il réserve, ou pour ce qu'il tient s'il dépass
     ],
     processes: [{ pid: 7, usedBytes: 8 * GIB, replica: "qwen-1" }],
   });
-  const shares = sharesOf(gpu, [modelOf()]).map(({ label, bytes }) => `${label} ${gib(bytes)}`);
+  const shares = sharesOf(gpu, [modelOf()]).map(({ label, bytes }) => `${label} ${memory(bytes)}`);
   expect(shares).toEqual(["qwen-0 20,0 Gio", "qwen-1 (sans partage) 8,0 Gio", "autres programmes 1,0 Gio"]);
 });
 

@@ -1,5 +1,5 @@
 import type { Model } from "../gen/passerelle/v1/admin_pb";
-import { hasPlace } from "./refusal";
+import { hasPlace } from "./fields";
 import { P } from "./texts";
 import type { Verdict } from "./useVerdict";
 

@@ -1,9 +1,10 @@
 import { useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
+import { type Refusal, refusalOf } from "../api/refusal";
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
+import { hasPlace } from "./fields";
 import { type Draft, orderOf, UNCHANGED } from "./order";
-import { hasPlace, type Refusal, refusalOf } from "./refusal";
 import { summaryOf } from "./summary";
 import { sceneOf, useVerdict, type Verdict } from "./useVerdict";
 
@@ -19,7 +20,8 @@ export function usePlacement(model: Model, gpus: Gpu[], onStarted: () => void) {
   const order = orderOf(model, draft);
   const [fault] = Object.keys(order.faults);
   const answer = useVerdict(fault === undefined ? order.check : undefined, sceneOf(model, gpus, link));
-  const verdict: Verdict = fault === undefined ? answer : { refusal: { message: "", field: fault }, fresh: true };
+  const verdict: Verdict =
+    fault === undefined ? answer : { refusal: { message: "", reason: "", field: fault }, fresh: true };
   const { response, refusal, fresh } = verdict;
 
   const faults = { ...order.faults };

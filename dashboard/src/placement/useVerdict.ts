@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
+import { type Refusal, refusalOf } from "../api/refusal";
 import type { CheckLoadResponse, Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import type { Order } from "./order";
-import { type Refusal, refusalOf } from "./refusal";
 
 const DEBOUNCE_MS = 250;
 const STEP_BYTES = 256 * 1024 ** 2;

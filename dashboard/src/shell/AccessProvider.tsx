@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { givenKey, onKeyChange } from "../api/accessKey";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import { messageOf } from "../api/errors";
 import type { GetAccessResponse } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";

@@ -55,6 +55,7 @@ async function open() {
     server,
   );
   await person.click(screen.getByTestId("key-open"));
+  await screen.findByTestId("key-dialog");
   return person;
 }
 

@@ -2,9 +2,13 @@ import { mdiKeyAlertOutline, mdiKeyOutline, mdiKeyRemove, mdiShieldKeyOutline } 
 import { Button } from "@mui/material";
 import { useState } from "react";
 import { type Access, useAccess } from "./AccessProvider";
+import { DialogFrame } from "./DialogFrame";
 import { Icon } from "./Icon";
-import { KeyDialog } from "./KeyDialog";
+import { later } from "./later";
 import { T } from "./texts";
+
+/** Ses champs sont lourds : l'accueil ne l'attend pas. */
+export const keyDialog = later(async () => (await import("./KeyDialog")).KeyDialog);
 
 type State = keyof typeof T.key.state;
 
@@ -45,7 +49,11 @@ export function KeyButton({ required }: { required: boolean }) {
         <Icon path={icon} fontSize="small" />
         <span>{label}</span>
       </Button>
-      <KeyDialog open={open} onClose={() => setOpen(false)} />
+      {open && (
+        <DialogFrame onClose={() => setOpen(false)}>
+          <keyDialog.view onClose={() => setOpen(false)} />
+        </DialogFrame>
+      )}
     </>
   );
 }

@@ -10,7 +10,7 @@ import {
   Stack,
   Typography,
 } from "@mui/material";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useState } from "react";
 import { accessKey, isKeyRemembered, isPortableKey, setAccessKey } from "../api/accessKey";
 import { canRetain } from "../api/storage";
 import { useServer } from "../status/StatusProvider";
@@ -20,18 +20,12 @@ import { KeyVerdict } from "./KeyVerdict";
 import { T } from "./texts";
 
 /** Donner la clé, choisir où elle est retenue, et lire ce que le serveur en dit. */
-export function KeyDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
+export function KeyDialog({ onClose }: { onClose: () => void }) {
   const { status, config } = useServer();
   const { key, verdict } = useAccess();
   const [typed, setTyped] = useState(accessKey);
   const [remember, setRemember] = useState(isKeyRemembered);
-  const [memory, setMemory] = useState(true);
-  useEffect(() => {
-    if (!open) return;
-    setTyped(accessKey());
-    setRemember(isKeyRemembered());
-    setMemory(canRetain("localStorage"));
-  }, [open]);
+  const [memory] = useState(() => canRetain("localStorage"));
   const wanted = typed.trim();
   const malformed = !isPortableKey(wanted);
   const refused = verdict.state === "refused" && wanted === key;
@@ -44,7 +38,7 @@ export function KeyDialog({ open, onClose }: { open: boolean; onClose: () => voi
   }
 
   return (
-    <Dialog open={open} onClose={onClose} fullWidth maxWidth="xs" aria-labelledby="key-title" data-testid="key-dialog">
+    <Dialog open onClose={onClose} fullWidth maxWidth="xs" aria-labelledby="key-title" data-testid="key-dialog">
       <form onSubmit={use} noValidate>
         <DialogTitle id="key-title">{T.key.title}</DialogTitle>
         <DialogContent>

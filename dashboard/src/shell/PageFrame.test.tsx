@@ -12,7 +12,7 @@ afterEach(() => vi.restoreAllMocks());
 
 test("une page lue plus tard se montre quand elle arrive", async () => {
   let arrive = (_view: () => string) => {};
-  const { view: View } = later(() => new Promise((resolve) => (arrive = resolve)));
+  const { view: View } = later(() => new Promise<() => string>((resolve) => (arrive = resolve)));
   show(
     <PageFrame>
       <View />

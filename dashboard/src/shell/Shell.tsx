@@ -10,7 +10,7 @@ import { usePreload } from "./later";
 import { Navigation } from "./Navigation";
 import { Notice } from "./Notice";
 import { PageFrame } from "./PageFrame";
-import { PAGES } from "./pages";
+import { PAGES, PARTS } from "./pages";
 
 /** En-tête, menu, et la page que dit l'adresse. */
 export function Shell() {
@@ -20,7 +20,7 @@ export function Shell() {
   useEffect(() => {
     document.title = page ? `${page.label} · ${T.title}` : T.title;
   }, [page]);
-  usePreload(PAGES, status !== undefined);
+  usePreload(PARTS, status !== undefined);
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />

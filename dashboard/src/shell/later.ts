@@ -1,16 +1,16 @@
 import { type ComponentType, lazy, useEffect } from "react";
 
-/** Le programme d'une page n'a pas pu être lu : serveur injoignable, ou remplacé depuis l'ouverture. */
+/** Un programme n'a pas pu être lu : serveur injoignable, ou remplacé depuis l'ouverture. */
 export class MissingChunk extends Error {}
 
-export interface LaterPage {
-  view: ComponentType;
-  /** Lit le programme d'avance ; un échec se dira quand la page sera ouverte. */
+export interface Later<Props> {
+  view: ComponentType<Props>;
+  /** Lit le programme d'avance ; un échec se dira à l'ouverture. */
   preload: () => void;
 }
 
-/** Page dont le programme n'est lu que lorsqu'on l'ouvre, ou d'avance quand le navigateur n'a rien à faire. */
-export function later(load: () => Promise<ComponentType>): LaterPage {
+/** Page ou boîte dont le programme n'est lu qu'à l'ouverture, ou d'avance quand le navigateur n'a rien à faire. */
+export function later<Props = unknown>(load: () => Promise<ComponentType<Props>>): Later<Props> {
   const view = lazy(async () => {
     try {
       return { default: await load() };
@@ -21,12 +21,12 @@ export function later(load: () => Promise<ComponentType>): LaterPage {
   return { view, preload: () => void load().catch(() => undefined) };
 }
 
-/** Lit d'avance les pages qui le permettent quand `ready` est vrai et que le navigateur n'a rien de mieux à faire. */
-export function usePreload(pages: readonly Partial<LaterPage>[], ready: boolean): void {
+/** Lit d'avance ce qui le permet quand `ready` est vrai et que le navigateur n'a rien de mieux à faire. */
+export function usePreload(parts: readonly { preload?: () => void }[], ready: boolean): void {
   useEffect(() => {
     if (!ready) return;
     const read = () => {
-      for (const { preload } of pages) preload?.();
+      for (const { preload } of parts) preload?.();
     };
     // Safari n'a pas requestIdleCallback.
     if (!("requestIdleCallback" in window)) {
@@ -35,5 +35,5 @@ export function usePreload(pages: readonly Partial<LaterPage>[], ready: boolean)
     }
     const ticket = requestIdleCallback(read, { timeout: 5_000 });
     return () => cancelIdleCallback(ticket);
-  }, [pages, ready]);
+  }, [parts, ready]);
 }

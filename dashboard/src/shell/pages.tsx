@@ -8,7 +8,10 @@ import {
   mdiServer,
 } from "@mdi/js";
 import type { ComponentType } from "react";
+import { logDialog } from "../models/logs/LogButton";
 import { ModelsPage } from "../models/ModelsPage";
+import { placementDialog } from "../placement/LoadAction";
+import { keyDialog } from "./KeyButton";
 import { later } from "./later";
 
 export interface Page {
@@ -40,3 +43,6 @@ export const PAGES: Page[] = [
   { path: "/acces", label: "Points d'accès", icon: mdiConnection, ...endpoints },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
+
+/** Ce qui n'est lu que plus tard. */
+export const PARTS = [...PAGES, placementDialog, logDialog, keyDialog];

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { admin } from "../api/client";
+import { admin } from "../api/admin";
 import type { Status } from "../gen/passerelle/v1/admin_pb";
 import { follow, pause } from "./follow";
 import { History } from "./history";

@@ -1,5 +1,5 @@
 import { accessKey } from "../../api/accessKey";
-import { messageOf } from "../../api/errors";
+import { Failure, httpFailure, messageOf } from "../../api/errors";
 import { T } from "../texts";
 import { type AudioEvent, EventReader } from "./events";
 import type { AudioRequest } from "./request";
@@ -9,9 +9,6 @@ export type Step = AudioEvent | { type: "sent"; bytes: number; total: number };
 
 /** Mène une requête ; rend les étapes à mesure, et finit au résultat. */
 export type Send = (request: AudioRequest, file: File, signal: AbortSignal, on: (step: Step) => void) => Promise<void>;
-
-/** Refus, ou panne, dit en français. */
-export class Refusal extends Error {}
 
 /** Envoie par XMLHttpRequest : `fetch` ne dit pas ce qui est déjà parti. Abandonner ferme la connexion, donc le travail. */
 export const send: Send = (request, file, signal, on) => {
@@ -29,7 +26,7 @@ export const send: Send = (request, file, signal, on) => {
       heard = true;
       const text = call.responseText;
       for (const event of events.push(text.slice(read))) {
-        if (event.type === "error") return finish(new Refusal(event.message));
+        if (event.type === "error") return finish(new Failure(event.message));
         done ||= event.type === "result";
         on(event);
       }
@@ -55,11 +52,12 @@ export const send: Send = (request, file, signal, on) => {
     call.onprogress = take;
     call.onload = () => {
       take();
-      finish(call.status === 200 ? (done ? undefined : new Refusal(T.interrupted)) : refusalOf(call));
+      if (call.status !== 200) finish(httpFailure(call.status, call.responseText));
+      else finish(done ? undefined : new Failure(T.interrupted));
     };
     call.onerror = () => {
       // Le code HTTP est alors effacé : ce qui était déjà passé dit seul où la connexion s'est rompue.
-      finish(new Refusal(heard ? T.interrupted : sent ? messageOf(new TypeError()) : T.uploadBroken));
+      finish(new Failure(heard ? T.interrupted : sent ? messageOf(new TypeError()) : T.uploadBroken));
     };
     signal.addEventListener("abort", abort);
 
@@ -75,14 +73,4 @@ function formOf({ fields }: AudioRequest, file: File): FormData {
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append("file", file);
   return form;
-}
-
-function refusalOf(call: XMLHttpRequest): Refusal {
-  try {
-    const body = JSON.parse(call.responseText) as { error: { message: string } };
-    return new Refusal(body.error.message);
-  } catch {
-    // Une passerelle placée devant la nôtre répond à sa façon.
-    return new Refusal(T.unexpected(call.status));
-  }
 }

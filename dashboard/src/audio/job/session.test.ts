@@ -1,6 +1,7 @@
 import { beforeEach, expect, test, vi } from "vitest";
+import { Failure } from "../../api/errors";
 import type { AudioRequest } from "./request";
-import { Refusal, type Step } from "./send";
+import type { Step } from "./send";
 import { AudioSession, type Tools } from "./session";
 
 const REQUEST: AudioRequest = { task: "transcribe", path: "/api/audio/transcribe", fields: { model: "m" } };
@@ -80,7 +81,7 @@ test("un refus du serveur se montre tel quel, une panne en français", async () 
   const { session, last } = driven();
   await session.choose(FILE);
   for (const [error, shown] of [
-    [new Refusal("File pleine."), "File pleine."],
+    [new Failure("File pleine."), "File pleine."],
     [new TypeError("Failed to fetch"), "ne répond pas"],
   ] as const) {
     const end = session.start(REQUEST);

@@ -2,7 +2,7 @@ import { messageOf } from "../../api/errors";
 import type { Wave } from "../wave/read";
 import { after, type Job } from "./job";
 import { type AudioRequest, DEFAULTS, type Options, type Task } from "./request";
-import { Refusal, type Send } from "./send";
+import type { Send } from "./send";
 
 /** Fichier choisi. */
 export interface Source {
@@ -92,9 +92,7 @@ export class AudioSession {
         if (!stop.signal.aborted) this.change((job) => after(job, step));
       });
     } catch (error) {
-      end = stop.signal.aborted
-        ? { state: "cancelled" }
-        : { state: "failed", failure: error instanceof Refusal ? error.message : messageOf(error) };
+      end = stop.signal.aborted ? { state: "cancelled" } : { state: "failed", failure: messageOf(error) };
     }
     // Le fichier a pu changer entre-temps : ce travail n'est alors plus celui qu'on montre.
     if (this.running !== stop) return;

@@ -1,9 +1,9 @@
 import { Capability, type Limits, type Model, type ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
 import { useServer } from "../../status/StatusProvider";
-import { useAudio } from "./AudioProvider";
+import { useCapabilities } from "../../status/useCapabilities";
 import { fieldRefusals, fileRefusal } from "./limits";
 import { type AudioRequest, type Options, requestFor, type Task } from "./request";
-import { useCapabilities } from "./useCapabilities";
+import { useAudio } from "./useAudio";
 
 /** Modèles d'une capacité, et celui qui servira. */
 export interface Choice {

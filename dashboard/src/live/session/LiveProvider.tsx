@@ -1,34 +1,30 @@
-import { createContext, type ReactNode, useContext, useState, useSyncExternalStore } from "react";
-import { accessKey } from "../../api/accessKey";
-import { openMicrophone } from "../capture/microphone";
-import { LiveBadge } from "../view/LiveBadge";
-import { LiveSession, type State } from "./session";
-import { openSocket } from "./socket";
+import { createContext, type ReactNode, useContext, useState } from "react";
+import type { LiveSession } from "./session";
 
-const Context = createContext<LiveSession | undefined>(undefined);
+/** Ce que la page laisse derrière elle quand on la quitte. */
+export interface Kept {
+  /** Vide tant que la page ne s'est pas ouverte. */
+  session: LiveSession | undefined;
+  /** Montre ce bandeau à côté de toutes les pages. */
+  remind: (badge: ReactNode) => void;
+}
 
-/** Garde le flux quand on change de page, et le rappelle par un bandeau ; les essais donnent leur session. */
+const Context = createContext<Kept | undefined>(undefined);
+
+/** Garde le flux quand on change de page, avec le bandeau qui le rappelle ; les essais donnent leur session. */
 export function LiveProvider({ children, session }: { children: ReactNode; session?: LiveSession }) {
-  const [own] = useState(
-    () =>
-      session ??
-      new LiveSession({
-        microphone: openMicrophone,
-        socket: (config, listener) => openSocket(config, accessKey(), listener),
-        now: () => performance.now(),
-      }),
-  );
+  const [badge, remind] = useState<ReactNode>();
+  const [kept] = useState<Kept>(() => ({ session, remind }));
   return (
-    <Context value={own}>
+    <Context value={kept}>
       {children}
-      <LiveBadge />
+      {badge}
     </Context>
   );
 }
 
-/** La session de direct et son état. */
-export function useLive(): { session: LiveSession; state: State } {
-  const session = useContext(Context);
-  if (!session) throw new Error("useLive s'emploie sous LiveProvider");
-  return { session, state: useSyncExternalStore(session.subscribe, session.snapshot) };
+export function useKept(): Kept {
+  const kept = useContext(Context);
+  if (!kept) throw new Error("LiveProvider manque au-dessus de ce composant");
+  return kept;
 }

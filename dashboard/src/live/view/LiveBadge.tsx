@@ -2,7 +2,7 @@ import { mdiMicrophone } from "@mdi/js";
 import { Button, Link, Paper } from "@mui/material";
 import { useLocation } from "wouter";
 import { Icon } from "../../shell/Icon";
-import { useLive } from "../session/LiveProvider";
+import { useLive } from "../session/useLive";
 import { T } from "../texts";
 import { stopwatch, useElapsed } from "./useElapsed";
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { useLive } from "../session/LiveProvider";
+import { useLive } from "../session/useLive";
 
 /** Secondes depuis le premier son, arrêtées avec le microphone ; `undefined` avant lui. */
 export function useElapsed(): number | undefined {

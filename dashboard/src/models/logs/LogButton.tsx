@@ -2,9 +2,13 @@ import { mdiTextBoxOutline } from "@mdi/js";
 import { IconButton } from "@mui/material";
 import { useState } from "react";
 import type { Model } from "../../gen/passerelle/v1/admin_pb";
+import { DialogFrame } from "../../shell/DialogFrame";
 import { Icon } from "../../shell/Icon";
+import { later } from "../../shell/later";
 import { T } from "../texts";
-import { LogDialog } from "./LogDialog";
+
+/** Rare : l'accueil ne l'attend pas. */
+export const logDialog = later(async () => (await import("./LogDialog")).LogDialog);
 
 /** Ouvre le journal d'un modèle. */
 export function LogButton({ model }: { model: Model }) {
@@ -23,7 +27,11 @@ export function LogButton({ model }: { model: Model }) {
       >
         <Icon path={mdiTextBoxOutline} fontSize="small" />
       </IconButton>
-      {open && <LogDialog model={model} onClose={() => setOpen(false)} />}
+      {open && (
+        <DialogFrame onClose={() => setOpen(false)}>
+          <logDialog.view model={model} onClose={() => setOpen(false)} />
+        </DialogFrame>
+      )}
     </>
   );
 }

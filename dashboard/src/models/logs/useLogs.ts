@@ -1,8 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { useEffect, useState } from "react";
-import { admin } from "../../api/client";
+import { admin } from "../../api/admin";
+import { type Refusal, refusalOf } from "../../api/refusal";
 import { pause, retryDelay } from "../../status/follow";
-import { type Refusal, refusalOf } from "../useVerb";
 import { append, type LogLine } from "./logLines";
 
 /** Lignes demandées à l'ouverture, et à chaque reprise. */

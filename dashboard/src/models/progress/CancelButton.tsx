@@ -1,6 +1,6 @@
 import { Button, Typography } from "@mui/material";
 import { useState } from "react";
-import { admin } from "../../api/client";
+import { admin } from "../../api/admin";
 import { OPERATIONS } from "../../fr";
 import { type Operation, OperationKind } from "../../gen/passerelle/v1/admin_pb";
 import { ConfirmDialog } from "../ConfirmDialog";

@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
-import { admin } from "../../api/client";
-import { messageOf } from "../../api/errors";
-import type { GetCapabilitiesResponse } from "../../gen/passerelle/v1/admin_pb";
-import { useServer } from "../../status/StatusProvider";
+import { admin } from "../api/admin";
+import { messageOf } from "../api/errors";
+import type { GetCapabilitiesResponse } from "../gen/passerelle/v1/admin_pb";
+import { useServer } from "./StatusProvider";
 
 export interface Capabilities {
   /** Limites et options annoncées ; `undefined` avant la réponse. */
@@ -21,7 +21,9 @@ export function useCapabilities(): Capabilities {
     const stop = new AbortController();
     admin
       .getCapabilities({}, { signal: stop.signal })
-      .then((known) => setFound({ known, failure: undefined }))
+      .then((known) => {
+        if (!stop.signal.aborted) setFound({ known, failure: undefined });
+      })
       .catch((error) => {
         if (!stop.signal.aborted) setFound(({ known }) => ({ known, failure: messageOf(error) }));
       });

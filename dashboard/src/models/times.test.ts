@@ -1,15 +1,5 @@
 import { expect, test } from "vitest";
-import { elapsed, memory } from "./units";
-
-test("la mémoire se dit en unités binaires", () => {
-  expect([0, 1023, 1024, 62_465_000_000, 1024 ** 3 * 141].map(memory)).toEqual([
-    "0 o",
-    "1023 o",
-    "1,0 Kio",
-    "58,2 Gio",
-    "141 Gio",
-  ]);
-});
+import { elapsed } from "./times";
 
 test("le temps passé se dit à une unité près", () => {
   const then = { $typeName: "google.protobuf.Timestamp" as const, seconds: 1_000n, nanos: 0 };

@@ -1,21 +1,8 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 
-const UNITS = ["o", "Kio", "Mio", "Gio", "Tio"];
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-/** Mémoire lisible, en unités binaires : celles des GPU et de leurs outils. */
-export function memory(value: number): string {
-  let unit = 0;
-  let size = value;
-  while (size >= 1023.5 && unit < UNITS.length - 1) {
-    size /= 1024;
-    unit += 1;
-  }
-  const digits = unit > 0 && size < 99.95 ? 1 : 0;
-  return `${size.toFixed(digits).replace(".", ",")} ${UNITS[unit]}`;
-}
 
 /** Temps passé de `then` à `now` (secondes depuis 1970), à une unité près ; vide en dessous d'une minute. */
 export function elapsed(then: Timestamp | undefined, now: number): string {

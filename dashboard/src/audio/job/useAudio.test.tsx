@@ -1,0 +1,28 @@
+import { fireEvent, render, screen } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { AudioProvider } from "./AudioProvider";
+import { useAudio } from "./useAudio";
+
+function Page() {
+  const { session, state } = useAudio();
+  return (
+    <button type="button" onClick={() => session.setTask("diarize")}>
+      {state.task}
+    </button>
+  );
+}
+
+test("la session se fait avec sa page, et lui survit", () => {
+  const page = (
+    <AudioProvider>
+      <Page />
+    </AudioProvider>
+  );
+  const home = <AudioProvider>accueil</AudioProvider>;
+  const { rerender } = render(home);
+  rerender(page);
+  fireEvent.click(screen.getByText("transcribe"));
+  rerender(home);
+  rerender(page);
+  expect(screen.getByText("diarize")).toBeTruthy();
+});
