@@ -44,7 +44,7 @@ test("une boîte remplacée par une mise à jour le dit, et se ferme sans emport
   show(<Page box={later(() => Promise.reject(new TypeError("Failed to fetch dynamically imported module")))} />);
   fireEvent.click(screen.getByText("ouvrir"));
   expect((await screen.findByTestId("page-missing")).textContent).toContain("mis à jour");
-  fireEvent.keyDown(screen.getByRole("dialog"), { key: "Escape" });
+  fireEvent.keyDown(screen.getByRole("dialog", { name: /n'a pas pu être lue/ }), { key: "Escape" });
   await waitFor(() => expect(screen.queryByTestId("page-missing")).toBeNull());
   expect(screen.getByText("ouvrir")).toBeTruthy();
 });

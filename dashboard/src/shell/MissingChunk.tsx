@@ -1,13 +1,7 @@
 import { Alert, AlertTitle, Button } from "@mui/material";
 import { Component, type ReactNode } from "react";
 import { MissingChunk } from "./later";
-
-const T = {
-  missing: "Une partie du tableau de bord n'a pas pu être lue",
-  advice:
-    "Le serveur ne répond pas, ou il a été mis à jour depuis l'ouverture du tableau de bord. Rechargez : l'adresse ramène ici.",
-  reload: "Recharger",
-} as const;
+import { T } from "./texts";
 
 interface Props {
   children: ReactNode;
@@ -36,12 +30,12 @@ export class MissingChunkBoundary extends Component<Props, { error: unknown }> {
         action={
           // Recharger de soi-même perdrait une conversation en cours dans une autre page.
           <Button color="inherit" size="small" onClick={() => location.reload()} data-testid="page-reload">
-            {T.reload}
+            {T.crash.reload}
           </Button>
         }
       >
-        <AlertTitle>{T.missing}</AlertTitle>
-        {T.advice}
+        <AlertTitle>{T.missing.title}</AlertTitle>
+        {T.missing.advice}
       </Alert>,
     );
   }

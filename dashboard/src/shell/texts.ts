@@ -46,6 +46,11 @@ export const T = {
       accepted: "Clé acceptée",
     },
   },
+  missing: {
+    title: "Une partie du tableau de bord n'a pas pu être lue",
+    advice:
+      "Le serveur ne répond pas, ou il a été mis à jour depuis l'ouverture du tableau de bord. Rechargez : l'adresse ramène ici.",
+  },
   crash: {
     title: "Cette page a rencontré une erreur",
     advice:
