@@ -2,8 +2,8 @@ import { Box, Stack, Typography } from "@mui/material";
 import { bytes } from "../format";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { LoadAction } from "../placement/LoadAction";
+import { TuneAction } from "../placement/TuneAction";
 import { DownloadAction, isPartial } from "./DownloadAction";
-import { LogButton } from "./logs/LogButton";
 import { freedBy } from "./memory";
 import { SleepAction } from "./SleepAction";
 import { T } from "./texts";
@@ -24,7 +24,7 @@ export function ModelActions({ model, busy, sleeps, call }: Props) {
   const idle = model.operation === undefined && !busy;
   const help = helpOf(model);
   return (
-    <Box sx={{ p: 2, pt: 1 }}>
+    <Box sx={{ px: 2, py: 1.5, borderTop: 1, borderColor: "divider" }}>
       {help && (
         <Typography
           variant="caption"
@@ -39,8 +39,8 @@ export function ModelActions({ model, busy, sleeps, call }: Props) {
         <DownloadAction model={model} idle={idle} call={call} />
         <LoadAction model={model} busy={busy} call={call} />
         <UnloadAction model={model} idle={idle} call={call} />
+        <TuneAction model={model} idle={idle} />
         <SleepAction model={model} idle={idle} sleeps={sleeps} call={call} />
-        <LogButton model={model} />
       </Stack>
     </Box>
   );
