@@ -49,6 +49,7 @@ export const theme = createTheme({
         },
       }),
     },
+    MuiDialogTitle: { styleOverrides: { root: { fontSize: "1.15rem", fontWeight: 650 } } },
     MuiButton: { defaultProps: { disableElevation: true } },
     MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
   },
