@@ -1,4 +1,4 @@
-import { Box, Stack, Typography } from "@mui/material";
+import { Stack, Typography } from "@mui/material";
 import { bytes } from "../format";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { LoadAction } from "../placement/LoadAction";
@@ -24,25 +24,30 @@ export function ModelActions({ model, busy, sleeps, call }: Props) {
   const idle = model.operation === undefined && !busy;
   const help = helpOf(model);
   return (
-    <Box sx={{ px: 2, py: 1.5, borderTop: 1, borderColor: "divider" }}>
+    <>
       {help && (
         <Typography
           variant="caption"
           color="textSecondary"
           data-testid={`action-help-${model.key}`}
-          sx={{ display: "block", mb: 0.75, fontVariantNumeric: "tabular-nums" }}
+          sx={{ px: 2, pb: 1, fontVariantNumeric: "tabular-nums" }}
         >
           {help}
         </Typography>
       )}
-      <Stack direction="row" useFlexGap spacing={0.5} sx={{ flexWrap: "wrap" }}>
+      <Stack
+        direction="row"
+        useFlexGap
+        spacing={0.5}
+        sx={{ flexWrap: "wrap", px: 2, py: 1.5, borderTop: 1, borderColor: "divider" }}
+      >
         <DownloadAction model={model} idle={idle} call={call} />
         <LoadAction model={model} busy={busy} call={call} />
         <UnloadAction model={model} idle={idle} call={call} />
         <TuneAction model={model} idle={idle} />
         <SleepAction model={model} idle={idle} sleeps={sleeps} call={call} />
       </Stack>
-    </Box>
+    </>
   );
 }
 
