@@ -9,7 +9,7 @@ export PASSERELLE_PROFILE
 SETUP = $(PYTHON) -m tools.setup
 PARTS = $(if $(filter dgx,$(PASSERELLE_PROFILE)),dgx,run)
 
-.PHONY: help python setup setup-dgx run test test-engines gen fmt bench rehearse locks publish-contract clean
+.PHONY: help python setup setup-dgx run test test-engines gen fmt bench shots rehearse locks publish-contract clean
 
 help: ## liste les commandes
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -51,6 +51,10 @@ bench: python ## mesure (deux à trois heures) ; voir docs/mesures.md
 	.venv/bin/python -m bench.live
 	.venv/bin/python -m bench.faults
 	.venv/bin/python -m bench.dashboard
+
+shots: python ## reprend les images de docs/images/ (trois minutes ; Chromium, port 8000 libre)
+	@$(SETUP) run dashboard dev
+	.venv/bin/python -m tools.shots
 
 rehearse: setup ## répète l'image dans une racine Debian neuve (root, debootstrap) : make rehearse DIR=/dossier/neuf
 	@deploy/rehearse.sh "$(DIR)"

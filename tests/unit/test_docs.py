@@ -13,6 +13,7 @@ from server.engines.base import LoadPhase
 from server.rpc.status import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
+MAX_IMAGE_BYTES = 250_000
 
 
 def test_every_limit_is_documented_with_its_default() -> None:
@@ -74,6 +75,22 @@ def test_every_reason_has_its_codes_and_its_cure() -> None:
     assert named <= set(
         re.findall(r"`(PASSERELLE_[A-Z_]+)`", _pages("README.md", "docs/limites.md", "docs/installation.md"))
     )
+
+
+def test_every_image_exists_is_light_and_is_shown() -> None:
+    pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    shown = set()
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        described = re.findall(r"!\[([^]]+)\]\(([^)]+)\)", text)
+        described += [(alt, src) for src, alt in re.findall(r'<img src="([^"]+)"[^>]* alt="([^"]+)"', text)]
+        assert len(described) == text.count("![") + text.count("<img"), f"{page.name} : une image sans texte"
+        shown |= {(page.parent / target).resolve() for _, target in described}
+    images = {path.resolve() for path in (ROOT / "docs" / "images").iterdir()}
+    assert shown == images
+    assert len(images) > 7
+    heavy = {path.name: path.stat().st_size for path in images if path.stat().st_size > MAX_IMAGE_BYTES}
+    assert not heavy
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

@@ -38,8 +38,11 @@ export function OperationRow({ operation }: { operation: Operation }) {
     <Accordion
       variant="outlined"
       disableGutters
+      square
       data-testid="operation"
       slotProps={{ transition: { unmountOnExit: true } }}
+      // Chaque ligne est une carte ; MUI n'arrondirait que la première et la dernière.
+      sx={{ borderRadius: 1, "&::before": { display: "none" } }}
     >
       <AccordionSummary
         id={`operation-${id}`}

@@ -1,5 +1,5 @@
-import { mdiDownload, mdiTuneVariant } from "@mdi/js";
-import { Box, Button, Stack, Typography } from "@mui/material";
+import { mdiDownload, mdiMessagePlusOutline, mdiTuneVariant } from "@mdi/js";
+import { Box, Button, type ButtonProps, Stack, Typography } from "@mui/material";
 import { Icon } from "../shell/Icon";
 import { T } from "./texts";
 
@@ -19,47 +19,62 @@ export function Bar({ name, started, streaming, adjusting, onExport, onRestart, 
   return (
     <Stack
       direction="row"
-      spacing={1}
+      spacing={{ xs: 0.5, sm: 1 }}
       useFlexGap
-      sx={{ px: { xs: 2, sm: 3 }, pt: 2, pb: 1, flexWrap: "wrap", alignItems: "center", minHeight: 56 }}
+      sx={{ px: { xs: 2, sm: 3 }, pt: 2, pb: 1, alignItems: "center", minHeight: 56 }}
     >
       <Box sx={{ flexGrow: 1, minWidth: 0 }}>
         <Typography id={TITLE_ID} variant="h2">
           {T.title}
         </Typography>
-        <Typography variant="caption" color="textSecondary">
+        <Typography variant="caption" color="textSecondary" component="p" sx={{ overflowWrap: "anywhere" }}>
           {name}
         </Typography>
       </Box>
       {started && (
-        <Button
-          size="small"
-          startIcon={<Icon path={mdiDownload} />}
+        <Gesture
+          label={T.exportJson}
+          icon={mdiDownload}
           title={T.exportHelp}
           disabled={streaming}
           data-testid="chat-export"
           onClick={onExport}
-        >
-          {T.exportJson}
-        </Button>
+        />
       )}
       {started && (
-        <Button size="small" onClick={onRestart} disabled={streaming} data-testid="chat-new">
-          {T.restart}
-        </Button>
+        <Gesture
+          label={T.restart}
+          icon={mdiMessagePlusOutline}
+          disabled={streaming}
+          data-testid="chat-new"
+          onClick={onRestart}
+        />
       )}
       {adjusting !== undefined && (
-        <Button
-          size="small"
-          startIcon={<Icon path={mdiTuneVariant} />}
+        <Gesture
+          label={T.settings.title}
+          icon={mdiTuneVariant}
           aria-expanded={adjusting}
           data-testid="chat-adjust"
           onClick={onAdjust}
-        >
-          {T.settings.title}
-        </Button>
+        />
       )}
     </Stack>
+  );
+}
+
+/** Un geste : son icône seule sur un téléphone. */
+function Gesture({ label, icon, ...rest }: { label: string; icon: string } & ButtonProps & { "data-testid": string }) {
+  return (
+    <Button
+      {...rest}
+      size="small"
+      aria-label={label}
+      sx={{ flexShrink: 0, minWidth: 40, minHeight: 36, gap: 1, "& span": { display: { xs: "none", sm: "inline" } } }}
+    >
+      <Icon path={icon} fontSize="small" />
+      <span>{label}</span>
+    </Button>
   );
 }
 

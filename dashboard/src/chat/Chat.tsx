@@ -80,7 +80,7 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
             <Box sx={{ px: { xs: 2, sm: 3 }, py: 2 }}>{settings}</Box>
           </Collapse>
         )}
-        <Box sx={{ px: { xs: 2, sm: 3 }, py: 1, flexGrow: 1, minHeight: 160 }}>
+        <Stack sx={{ px: { xs: 2, sm: 3 }, py: 1, flexGrow: 1, minHeight: 160 }}>
           {kept.turns.length > 0 ? (
             <Log
               turns={kept.turns}
@@ -98,7 +98,7 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
               onChoose={(text) => question.ask(text)}
             />
           )}
-        </Box>
+        </Stack>
         <Box sx={FOOT}>
           <Composer
             draft={kept.draft}

@@ -13,7 +13,7 @@ interface Props {
 export function Suggestions({ state, english, disabled, onChoose }: Props) {
   const caution = { [ModelState.READY]: "", [ModelState.UNAVAILABLE]: T.absent }[state as number] ?? T.notReady;
   return (
-    <Stack spacing={2} sx={{ py: { xs: 1, sm: 4 }, alignItems: "center", textAlign: "center" }}>
+    <Stack spacing={2} sx={{ py: { xs: 1, sm: 4 }, my: "auto", alignItems: "center", textAlign: "center" }}>
       <Typography color="textSecondary" sx={{ maxWidth: "60ch", textWrap: "balance" }}>
         {[english ? T.readyEnglish : T.ready, caution].filter(Boolean).join(" ")}
       </Typography>

@@ -2,7 +2,7 @@ import { Box, Typography } from "@mui/material";
 import { type PointerEvent, useState } from "react";
 import { seconds } from "../format";
 import { useServer } from "../status/StatusProvider";
-import { nearest, rangeOf, traces } from "./curves";
+import { nearest, rangeOf, spanOf, traces } from "./curves";
 import { T } from "./texts";
 
 const WIDTH = 200;
@@ -16,19 +16,22 @@ export interface CurveProps {
   /** Bornes de l'échelle ; sans `high`, celle du plus haut relevé. */
   low?: number;
   high?: number | undefined;
+  /** Ce que vaut au moins le haut de l'échelle, sans `high`. */
+  least?: number;
 }
 
-/** Les dix dernières minutes d'une mesure : un trait, ses bornes écrites, et sa valeur là où l'on pointe. */
-export function Curve({ series, label, format, low = 0, high }: CurveProps) {
+/** Les dernières minutes d'une mesure, dix au plus : un trait, ses bornes écrites, et sa valeur là où l'on pointe. */
+export function Curve({ series, label, format, low = 0, high, least = 0 }: CurveProps) {
   const { history } = useServer();
   const [place, setPlace] = useState<number>();
   const pieces = history.pieces(series);
   const range = rangeOf(pieces);
   const end = history.latest;
   if (!range) return <Box role="img" aria-label={T.curveEmpty(label)} sx={{ height: HEIGHT + 20 }} />;
-  const { line, area } = traces(pieces, { end, low, high: high ?? range.high }, WIDTH, HEIGHT);
+  const span = spanOf(pieces, end);
+  const { line, area } = traces(pieces, { end, span, low, high: high ?? Math.max(least, range.high) }, WIDTH, HEIGHT);
   const now = pieces.at(-1)?.at(-1)?.value ?? range.low;
-  const pointed = place === undefined ? undefined : nearest(pieces, end, place);
+  const pointed = place === undefined ? undefined : nearest(pieces, { end, span }, place);
   const point = (event: PointerEvent<SVGSVGElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
     setPlace((event.clientX - box.left) / box.width);

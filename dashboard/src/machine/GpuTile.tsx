@@ -10,6 +10,9 @@ import { gpuParts } from "./stacks";
 import { T } from "./texts";
 import { celsius, percentage, watts } from "./units";
 
+/** Sans cette échelle, un GPU au repos tracerait sa puissance tout en haut. */
+const POWER_SCALE_W = 300;
+
 /** Un GPU : ce qui l'occupe, ce qui le tient, sa chaleur, ses courbes. */
 export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
   const title = `gpu-title-${gpu.index}`;
@@ -90,6 +93,7 @@ export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
           testid={`gpu-${gpu.index}-power`}
           series={gpuSeries(gpu, "power")}
           format={watts}
+          least={POWER_SCALE_W}
         />
       </Box>
     </Card>

@@ -5,7 +5,11 @@ import { Curve, type CurveProps } from "./Curve";
 export function Metric({ value, testid, ...curve }: CurveProps & { value: string; testid?: string }) {
   return (
     <Box sx={{ minWidth: 0 }}>
-      <Stack direction="row" spacing={1} sx={{ alignItems: "baseline", justifyContent: "space-between" }}>
+      <Stack
+        direction="row"
+        useFlexGap
+        sx={{ columnGap: 1, flexWrap: "wrap", alignItems: "baseline", justifyContent: "space-between", mb: 0.5 }}
+      >
         <Typography variant="caption" color="textSecondary" noWrap>
           {curve.label}
         </Typography>
@@ -13,7 +17,7 @@ export function Metric({ value, testid, ...curve }: CurveProps & { value: string
           variant="body2"
           noWrap
           data-testid={testid}
-          sx={{ flexShrink: 0, fontWeight: 650, fontVariantNumeric: "tabular-nums" }}
+          sx={{ fontWeight: 650, fontVariantNumeric: "tabular-nums" }}
         >
           {value}
         </Typography>

@@ -1,5 +1,8 @@
 import { type Point, WINDOW_MS } from "../status/history";
 
+/** Ce qu'une courbe montre au moins : à l'ouverture de la page, elle occupe déjà sa place. */
+const LEAST_MS = 60_000;
+
 export interface Range {
   low: number;
   high: number;
@@ -11,14 +14,20 @@ export function rangeOf(pieces: readonly Point[][]): Range | undefined {
   return values.length > 0 ? { low: Math.min(...values), high: Math.max(...values) } : undefined;
 }
 
+/** Durée que montre une courbe : celle de ses points, d'une minute à toute la fenêtre. */
+export function spanOf(pieces: readonly Point[][], end: number): number {
+  const first = pieces[0]?.[0];
+  return Math.min(WINDOW_MS, Math.max(LEAST_MS, first ? end - first.at : 0));
+}
+
 /** Tracés d'une courbe dans une boîte de `width` sur `height` : le trait, et l'aire dessous. */
 export function traces(
   pieces: readonly Point[][],
-  { end, low, high }: { end: number; low: number; high: number },
+  { end, span, low, high }: { end: number; span: number; low: number; high: number },
   width: number,
   height: number,
 ): { line: string; area: string } {
-  const x = (at: number) => round(((at - end + WINDOW_MS) / WINDOW_MS) * width);
+  const x = (at: number) => round(((at - end + span) / span) * width);
   const y = (value: number) => round(height - (clamp(value - low, high - low) / (high - low || 1)) * height);
   let line = "";
   let area = "";
@@ -34,8 +43,12 @@ export function traces(
 }
 
 /** Le point le plus proche d'une place dans la fenêtre, de 0 (le plus ancien) à 1. */
-export function nearest(pieces: readonly Point[][], end: number, place: number): Point | undefined {
-  const wanted = end - WINDOW_MS * (1 - place);
+export function nearest(
+  pieces: readonly Point[][],
+  { end, span }: { end: number; span: number },
+  place: number,
+): Point | undefined {
+  const wanted = end - span * (1 - place);
   let found: Point | undefined;
   for (const point of pieces.flat()) {
     if (!found || Math.abs(point.at - wanted) < Math.abs(found.at - wanted)) found = point;

@@ -1,9 +1,9 @@
-import { Box, Stack, Typography } from "@mui/material";
+import { Stack, Typography } from "@mui/material";
 import { bytes, memory } from "../format";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { LoadAction } from "../placement/LoadAction";
+import { TuneAction } from "../placement/TuneAction";
 import { DownloadAction, isPartial } from "./DownloadAction";
-import { LogButton } from "./logs/LogButton";
 import { freedBy } from "./memory";
 import { SleepAction } from "./SleepAction";
 import { T } from "./texts";
@@ -23,25 +23,30 @@ export function ModelActions({ model, busy, sleeps, call }: Props) {
   const idle = model.operation === undefined && !busy;
   const help = helpOf(model);
   return (
-    <Box sx={{ p: 2, pt: 1 }}>
+    <>
       {help && (
         <Typography
           variant="caption"
           color="textSecondary"
           data-testid={`action-help-${model.key}`}
-          sx={{ display: "block", mb: 0.75, fontVariantNumeric: "tabular-nums" }}
+          sx={{ px: 2, pb: 1, fontVariantNumeric: "tabular-nums" }}
         >
           {help}
         </Typography>
       )}
-      <Stack direction="row" useFlexGap spacing={0.5} sx={{ flexWrap: "wrap" }}>
+      <Stack
+        direction="row"
+        useFlexGap
+        spacing={0.5}
+        sx={{ flexWrap: "wrap", px: 2, py: 1.5, borderTop: 1, borderColor: "divider" }}
+      >
         <DownloadAction model={model} idle={idle} call={call} />
         <LoadAction model={model} busy={busy} call={call} />
         <UnloadAction model={model} idle={idle} call={call} />
+        <TuneAction model={model} idle={idle} />
         <SleepAction model={model} idle={idle} sleeps={sleeps} call={call} />
-        <LogButton model={model} />
       </Stack>
-    </Box>
+    </>
   );
 }
 

@@ -3,6 +3,7 @@ import { CAPABILITIES } from "../fr";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
 import { CapabilityIcon } from "./CapabilityIcon";
 import { LastError, Reason, Remedy } from "./LastError";
+import { LogButton } from "./logs/LogButton";
 import { ModelActions } from "./ModelActions";
 import { ModelBadges } from "./ModelBadges";
 import { ModelFacts } from "./ModelFacts";
@@ -34,7 +35,7 @@ export function ModelCard({ model, now, sleeps }: Props) {
       data-testid={`model-card-${key}`}
       sx={{ display: "flex", flexDirection: "column" }}
     >
-      <Stack spacing={1.75} sx={{ flexGrow: 1, p: 2, pb: 1 }}>
+      <Stack spacing={1.75} sx={{ flexGrow: 1, p: 2 }}>
         <Stack direction="row" spacing={1.5} sx={{ alignItems: "flex-start" }}>
           <CapabilityIcon capability={model.capability} />
           <Box sx={{ flexGrow: 1, minWidth: 0 }}>
@@ -45,6 +46,7 @@ export function ModelCard({ model, now, sleeps }: Props) {
               {CAPABILITIES[model.capability]} · {key}
             </Typography>
           </Box>
+          <LogButton model={model} />
         </Stack>
         <StateRail state={model.state} name={name} />
         <ModelBadges model={model} now={now} />

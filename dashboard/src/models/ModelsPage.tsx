@@ -7,7 +7,7 @@ import { ModelGrid } from "./ModelGrid";
 export function ModelsPage() {
   const { status } = useServer();
   return (
-    <Box sx={{ display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", xl: "minmax(0, 1fr) 340px" } }}>
+    <Box sx={{ display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", xl: "minmax(0, 1fr) 300px" } }}>
       <ModelGrid status={status} />
       <MachinePanel />
     </Box>

@@ -22,7 +22,7 @@ export function StateRail({ state, name }: { state: ModelState; name: string }) 
     <Box
       component="ol"
       aria-label={`${T.life} : ${name}`}
-      sx={{ display: "flex", listStyle: "none", p: 0, m: 0, mx: { xs: -1, sm: 0 } }}
+      sx={{ display: "flex", listStyle: "none", p: 0, m: 0, mx: -1 }}
     >
       {stationsOf(state).map((label, index) => (
         <Station

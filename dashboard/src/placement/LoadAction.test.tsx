@@ -8,6 +8,7 @@ import { GIB, GpuServer, gpuOf, modelOf, verdictOf } from "../testing/gpuServer"
 import { refusal } from "../testing/refusal";
 import { show } from "../testing/render";
 import { LoadAction } from "./LoadAction";
+import { TuneAction } from "./TuneAction";
 
 // Une machine chargée rend une suite de gestes lente, non fausse.
 configure({ asyncUtilTimeout: 10_000 });
@@ -16,10 +17,16 @@ vi.setConfig({ testTimeout: 40_000 });
 // jsdom met plus de temps à chercher ce qui recouvre un bouton qu'à y appuyer.
 const user = userEvent.setup({ pointerEventsCheck: PointerEventsCheckLevel.Never });
 
-/** Le bouton du premier modèle, tel qu'une carte le montre. */
+/** Les boutons du premier modèle, tels qu'une carte les montre. */
 function Card() {
   const model = useServer().status?.models[0];
-  return model ? <LoadAction model={model} busy={false} call={async (verb) => void (await verb())} /> : null;
+  if (!model) return null;
+  return (
+    <>
+      <LoadAction model={model} busy={false} call={async (verb) => void (await verb())} />
+      <TuneAction model={model} idle={model.operation === undefined} />
+    </>
+  );
 }
 
 async function card(changes: Partial<GpuServer> = {}) {

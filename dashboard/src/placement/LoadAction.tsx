@@ -1,17 +1,12 @@
-import { mdiPlayCircleOutline, mdiTune } from "@mdi/js";
+import { mdiPlayCircleOutline } from "@mdi/js";
 import { Button } from "@mui/material";
 import { useState } from "react";
 import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
-import { DialogFrame } from "../shell/DialogFrame";
 import { Icon } from "../shell/Icon";
-import { later } from "../shell/later";
 import { useServer } from "../status/StatusProvider";
-import { isLoaded } from "./order";
+import { LatePlacement } from "./LatePlacement";
 import { P } from "./texts";
-
-/** Rare et grande : l'accueil ne l'attend pas. */
-export const placementDialog = later(async () => (await import("./PlacementDialog")).PlacementDialog);
 
 interface Props {
   model: Model;
@@ -19,7 +14,7 @@ interface Props {
   call: (verb: () => Promise<unknown>) => Promise<void>;
 }
 
-/** Charge un modèle : d'un geste sur le processeur, par le choix des GPU sinon ; chargé, change ses exemplaires. */
+/** Charge un modèle : d'un geste sur le processeur, par le choix des GPU sinon. */
 export function LoadAction({ model, busy, call }: Props) {
   const { status } = useServer();
   const [open, setOpen] = useState(false);
@@ -43,42 +38,7 @@ export function LoadAction({ model, busy, call }: Props) {
       >
         {P.load}
       </Button>
-      {loadable && !choosing && (
-        <Button
-          size="small"
-          startIcon={<Icon path={mdiTune} />}
-          disabled={!idle}
-          aria-label={`${P.options.of} ${name}`}
-          aria-haspopup="dialog"
-          data-testid={`action-options-${key}`}
-          onClick={() => setOpen(true)}
-        >
-          {P.options.open}
-        </Button>
-      )}
-      {isLoaded(model) && (
-        <Button
-          size="small"
-          startIcon={<Icon path={mdiTune} />}
-          disabled={!idle}
-          aria-label={`${P.resize} ${name}`}
-          aria-haspopup="dialog"
-          data-testid={`action-resize-${key}`}
-          onClick={() => setOpen(true)}
-        >
-          {P.resize}
-        </Button>
-      )}
-      {open && (
-        <DialogFrame onClose={() => setOpen(false)}>
-          <placementDialog.view
-            model={model}
-            models={status?.models ?? [model]}
-            gpus={gpus}
-            onClose={() => setOpen(false)}
-          />
-        </DialogFrame>
-      )}
+      {open && <LatePlacement model={model} onClose={() => setOpen(false)} />}
     </>
   );
 }

@@ -19,7 +19,13 @@ export function MemoryBar({ shares, total, dense }: Props) {
     <Stack spacing={0.5}>
       <Box
         aria-hidden
-        sx={{ position: "relative", display: "flex", height: dense ? 6 : 10, borderRadius: 1, bgcolor: "action.hover" }}
+        sx={{
+          position: "relative",
+          display: "flex",
+          height: dense ? 6 : 10,
+          borderRadius: 1,
+          bgcolor: "action.selected",
+        }}
       >
         {shares.map((share) => (
           <Box
@@ -39,7 +45,11 @@ export function MemoryBar({ shares, total, dense }: Props) {
           />
         )}
       </Box>
-      <Stack direction="row" useFlexGap sx={{ flexWrap: "wrap", columnGap: 1.5, rowGap: 0.25 }}>
+      <Stack
+        direction="row"
+        useFlexGap
+        sx={{ flexWrap: "wrap", columnGap: 1.5, rowGap: 0.25, "&:empty": { display: "none" } }}
+      >
         {shares.map((share) => (
           <Stack key={share.label} direction="row" spacing={0.75} sx={{ alignItems: "center" }}>
             <Box aria-hidden sx={{ width: 8, height: 8, borderRadius: "2px", bgcolor: share.color }} />

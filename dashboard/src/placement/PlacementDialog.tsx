@@ -45,9 +45,7 @@ export function PlacementDialog({ model, models, gpus, onClose }: Props) {
   const label = loaded ? P.startLoaded : P.start;
   return (
     <Dialog open fullScreen={phone} maxWidth="md" fullWidth onClose={onClose} aria-labelledby="placement-title">
-      <DialogTitle id="placement-title" sx={{ fontWeight: 650 }}>
-        {loaded ? P.titleLoaded(name) : P.title(name)}
-      </DialogTitle>
+      <DialogTitle id="placement-title">{loaded ? P.titleLoaded(name) : P.title(name)}</DialogTitle>
       <DialogContent dividers data-testid="placement-dialog">
         <Box sx={AREAS}>
           <WhereSection model={model} models={models} gpus={gpus} placement={placement} />

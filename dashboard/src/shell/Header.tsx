@@ -4,6 +4,7 @@ import { T as ALL } from "../fr";
 import { useServer } from "../status/StatusProvider";
 import { KeyButton } from "./KeyButton";
 import { SchemeMenu } from "./SchemeMenu";
+import { SkipLink } from "./SkipLink";
 import { T } from "./texts";
 
 /** Titre, profil, version, apparence, clé d'accès, et ce que le serveur est en train de faire. */
@@ -21,9 +22,12 @@ export function Header() {
       // Ce qui défile dessous ne doit pas brouiller ce qu'on y lit.
       sx={{
         backdropFilter: "blur(12px)",
+        borderBottom: 1,
+        borderColor: "divider",
         backgroundColor: "color-mix(in srgb, var(--mui-palette-background-default) 88%, transparent)",
       }}
     >
+      <SkipLink />
       <Toolbar sx={{ gap: { xs: 1, sm: 2 }, py: 1 }}>
         <Box component="img" src="/favicon.svg" alt="" sx={{ width: 36, height: 36, flexShrink: 0 }} />
         <Box sx={{ flexGrow: 1, minWidth: 0 }}>

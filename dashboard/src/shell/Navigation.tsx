@@ -99,7 +99,7 @@ function Bottom() {
       }}
     >
       {plain.slice(0, 2).map((page) => (
-        <Tab key={page.path} label={page.label} icon={page.icon} here={path === page.path} href={page.path} />
+        <PageTab key={page.path} page={page} here={path === page.path} />
       ))}
       <Tab
         label={T.trial}
@@ -108,7 +108,7 @@ function Bottom() {
         onClick={(event) => setAnchor(event.currentTarget)}
       />
       {plain.slice(2).map((page) => (
-        <Tab key={page.path} label={page.label} icon={page.icon} here={path === page.path} href={page.path} />
+        <PageTab key={page.path} page={page} here={path === page.path} />
       ))}
       <Menu anchorEl={anchor} open={anchor !== null} onClose={() => setAnchor(null)}>
         {trials.map((page) => (
@@ -124,15 +124,21 @@ function Bottom() {
   );
 }
 
+function PageTab({ page: { path, label, short, icon }, here }: { page: Page; here: boolean }) {
+  return <Tab label={short ?? label} name={short && label} icon={icon} here={here} href={path} />;
+}
+
 interface TabProps {
   label: string;
+  /** Nom entier, si le libellé l'abrège. */
+  name?: string | undefined;
   icon: string;
   here: boolean;
   href?: string;
   onClick?: (event: React.MouseEvent<HTMLElement>) => void;
 }
 
-function Tab({ label, icon, here, href, onClick }: TabProps) {
+function Tab({ label, name, icon, here, href, onClick }: TabProps) {
   const look = {
     flexDirection: "column",
     flex: 1,
@@ -150,7 +156,7 @@ function Tab({ label, icon, here, href, onClick }: TabProps) {
     </>
   );
   return href ? (
-    <ListItemButton component={Link} href={href} aria-current={here ? "page" : undefined} sx={look}>
+    <ListItemButton component={Link} href={href} aria-label={name} aria-current={here ? "page" : undefined} sx={look}>
       {content}
     </ListItemButton>
   ) : (

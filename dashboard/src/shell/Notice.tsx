@@ -4,7 +4,12 @@ import { Alert } from "@mui/material";
 export function Notice({ profile }: { profile: string | undefined }) {
   if (!profile) return null;
   return (
-    <Alert severity="info" variant="outlined" data-testid="notice" sx={{ bgcolor: "background.paper" }}>
+    <Alert
+      severity="info"
+      variant="outlined"
+      data-testid="notice"
+      sx={{ py: 0.25, bgcolor: "background.paper", borderColor: "divider", color: "text.primary" }}
+    >
       {profile}
     </Alert>
   );

@@ -11,6 +11,7 @@ import { Navigation } from "./Navigation";
 import { Notice } from "./Notice";
 import { PageFrame } from "./PageFrame";
 import { PAGES, PARTS } from "./pages";
+import { MAIN_ID } from "./SkipLink";
 
 /** En-tête, menu, et la page que dit l'adresse. */
 export function Shell() {
@@ -29,8 +30,10 @@ export function Shell() {
         <Navigation />
         <Stack
           component="main"
+          id={MAIN_ID}
+          tabIndex={-1}
           spacing={3}
-          sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 } }}
+          sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 }, outline: "none" }}
         >
           <Notice profile={status?.profileNotice} />
           <ErrorBoundary key={path}>

@@ -10,7 +10,7 @@ import {
 import type { ComponentType } from "react";
 import { logDialog } from "../models/logs/LogButton";
 import { ModelsPage } from "../models/ModelsPage";
-import { placementDialog } from "../placement/LoadAction";
+import { placementDialog } from "../placement/LatePlacement";
 import { keyDialog } from "./KeyButton";
 import { later } from "./later";
 
@@ -18,6 +18,8 @@ export interface Page {
   /** Chemin, après le dièse de l'adresse. */
   path: string;
   label: string;
+  /** Libellé de la barre d'un téléphone, quand l'autre n'y tient pas. */
+  short?: string;
   icon: string;
   view: ComponentType;
   /** Lit d'avance le programme de la page ; absent de l'accueil, qui vient avec le reste. */
@@ -40,7 +42,7 @@ export const PAGES: Page[] = [
   { path: "/essayer/conversation", label: "Conversation", icon: mdiChatOutline, ...chat, trial: true },
   { path: "/essayer/audio", label: "Fichier audio", icon: mdiAccountVoice, ...audio, trial: true },
   { path: "/essayer/micro", label: "Micro", icon: mdiMicrophoneOutline, ...live, trial: true },
-  { path: "/acces", label: "Points d'accès", icon: mdiConnection, ...endpoints },
+  { path: "/acces", label: "Points d'accès", short: "Accès", icon: mdiConnection, ...endpoints },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
 

@@ -4,6 +4,7 @@ export const T = {
   profile: (name: string) => `profil ${name}`,
   version: (number: string) => `version ${number}`,
   menu: "Menu",
+  skip: "Aller au contenu",
   trial: "Essayer",
   server: "Serveur",
   failures: (count: number) => (count > 1 ? `${count} échecs à regarder` : "1 échec à regarder"),

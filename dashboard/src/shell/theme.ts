@@ -41,6 +41,8 @@ export const theme = createTheme({
           // Une durée infime suffirait à animer chaque élément, et une couleur héritée mettrait une image par niveau.
           "*, *::before, *::after": { transition: "none !important", scrollBehavior: "auto !important" },
         },
+        // Ce que le clavier atteint ne se cache ni sous l'en-tête, ni sous le menu d'un téléphone.
+        html: { scrollPaddingTop: 88, [theme.breakpoints.down("md")]: { scrollPaddingBottom: 72 } },
         body: {
           backgroundAttachment: "fixed",
           backgroundImage: `radial-gradient(60rem 40rem at 85% -10%, rgba(99, 102, 241, 0.20), transparent 70%),
@@ -50,6 +52,7 @@ export const theme = createTheme({
         },
       }),
     },
+    MuiDialogTitle: { styleOverrides: { root: { fontSize: "1.15rem", fontWeight: 650 } } },
     MuiButton: { defaultProps: { disableElevation: true } },
     MuiPaper: { styleOverrides: { root: { backgroundImage: "none" } } },
   },

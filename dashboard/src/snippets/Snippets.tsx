@@ -35,6 +35,8 @@ export function Snippets({ snippets, testId = "snippets" }: { snippets: SnippetT
             setWanted(next);
           }}
           variant="scrollable"
+          // Ses flèches restent parfois affichées quand la page s'élargit ; le doigt et le clavier suffisent.
+          scrollButtons={false}
           aria-label={T.languages}
           sx={{ minHeight: 40, minWidth: 0 }}
         >

@@ -1,4 +1,4 @@
-import { Chip, LinearProgress, Stack, Typography } from "@mui/material";
+import { Box, Chip, LinearProgress, Stack, Typography } from "@mui/material";
 import { percent } from "../../format";
 import { OPERATIONS, PHASES, STATES } from "../../fr";
 import { type Model, ModelState, type Operation } from "../../gen/passerelle/v1/admin_pb";
@@ -9,10 +9,11 @@ export function ModelChip({ model: { key, state } }: { model: Model }) {
   return (
     <Chip
       size="small"
+      variant="outlined"
+      icon={<Box component="span" sx={{ width: 8, height: 8, borderRadius: "50%", bgcolor: "currentColor" }} />}
       label={STATES[state]}
-      color={ready ? "success" : "default"}
-      variant={ready ? "filled" : "outlined"}
       data-testid={`audio-state-${key}`}
+      sx={{ fontWeight: 600, "& .MuiChip-icon": { color: ready ? "success.main" : "text.disabled", ml: 1, mr: -0.25 } }}
     />
   );
 }

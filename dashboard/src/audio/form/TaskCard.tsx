@@ -57,7 +57,7 @@ export function TaskCard({ desk }: { desk: Desk }) {
               sx={{
                 m: 0,
                 px: 1,
-                py: 0.5,
+                py: 1,
                 border: 1,
                 borderRadius: 1,
                 borderColor: one === task ? "primary.main" : "divider",
@@ -68,7 +68,7 @@ export function TaskCard({ desk }: { desk: Desk }) {
       </FormControl>
       {task !== "diarize" && <ModelLine choice={transcriber} name="transcriber" desk={desk} />}
       {task !== "transcribe" && <ModelLine choice={diarizer} name="diarizer" desk={desk} />}
-      <Box component="fieldset" disabled={busy} sx={{ border: 0, m: 0, p: 0, minWidth: 0 }}>
+      <Box component="fieldset" disabled={busy} sx={{ border: 0, m: 0, p: 0, pt: 0.5, minWidth: 0 }}>
         <Stack spacing={2}>
           {task !== "diarize" && <TextFields desk={desk} />}
           {task !== "transcribe" && <SpeakerFields desk={desk} />}

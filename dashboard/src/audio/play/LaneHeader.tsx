@@ -25,9 +25,20 @@ export function LaneHeader({ lane: { speaker, turns, seconds: spoken }, name, co
   return (
     <Stack
       direction="row"
-      spacing={1}
       useFlexGap
-      sx={{ alignItems: "center", flexWrap: "wrap", position: "sticky", left: 0, width: "fit-content", minHeight: 30 }}
+      // Au-dessus du curseur, qui sinon barrerait le nom.
+      sx={{
+        columnGap: 1,
+        alignItems: "center",
+        flexWrap: "wrap",
+        position: "sticky",
+        left: 0,
+        zIndex: 1,
+        width: "fit-content",
+        minHeight: 30,
+        pr: 1,
+        bgcolor: "background.paper",
+      }}
     >
       <Box sx={{ width: 12, height: 12, borderRadius: "50%", bgcolor: color, flexShrink: 0 }} />
       {draft === undefined ? (

@@ -19,11 +19,10 @@ export function LogButton({ model }: { model: Model }) {
         // Une infobulle de la page resterait par-dessus la boîte de dialogue, et prendrait ses clics.
         title={T.actions.logs}
         size="small"
-        color="primary"
         aria-label={`${T.actions.logs} ${model.displayName || model.key}`}
         data-testid={`action-logs-${model.key}`}
         onClick={() => setOpen(true)}
-        sx={{ ml: "auto" }}
+        sx={{ color: "text.secondary", m: -0.5 }}
       >
         <Icon path={mdiTextBoxOutline} fontSize="small" />
       </IconButton>
