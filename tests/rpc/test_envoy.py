@@ -324,7 +324,8 @@ def test_a_bare_grpc_status_takes_the_shape_too(envoy: Gateway) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 def test_too_large_bodies_are_413(envoy: Gateway, chunked: bool) -> None:
     def content(size: int) -> bytes | Iterator[bytes]:
-        return iter([bytes(8192)] * (size // 8192)) if chunked else bytes(size)
+        # Des blancs : du JSON que rien ne permet de refuser avant d'en avoir trop lu.
+        return iter([b" " * 8192] * (size // 8192)) if chunked else b" " * size
 
     with envoy.http() as http:
         chat = http.post(CHAT, content=content(MAX_JSON * 2))

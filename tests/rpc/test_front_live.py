@@ -277,7 +277,7 @@ async def test_a_client_without_configuration_is_told(tmp_path: Path) -> None:
 
 async def test_a_slowed_client_is_not_a_silent_one(tmp_path: Path) -> None:
     engine = SteppedTranscribeEngine()
-    async with live_front(tmp_path, limits=Limits(max_stream_silence_seconds=3.0), engine=engine) as live:
+    async with live_front(tmp_path, limits=Limits(max_stream_silence_seconds=5.0), engine=engine) as live:
         call = live.stub.StreamTranscribe()
         await call.write(config(interim_results=False))
 
@@ -290,7 +290,7 @@ async def test_a_slowed_client_is_not_a_silent_one(tmp_path: Path) -> None:
         reading = asyncio.create_task(read(call))
         # Le moteur ne rend rien plus longtemps que le silence permis : le client est retenu, pas coupé. Le silence permis
         # est plus long que les arrêts d'une machine chargée, où le client et le serveur partagent cette boucle.
-        await asyncio.wait({sending, reading}, timeout=4.5, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({sending, reading}, timeout=6.5, return_when=asyncio.FIRST_COMPLETED)
         assert not sending.done() and not reading.done()
         engine.allow(1000)
         await asyncio.wait_for(sending, 30)
