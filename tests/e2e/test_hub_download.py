@@ -127,6 +127,7 @@ def answer(product: Product) -> str:
         "model": "qwen",
         "messages": [{"role": "user", "content": "What is the capital of France?"}],
         "max_tokens": 8,
+        "temperature": 0,
     }
     response = httpx.post(f"{product.base_url}/v1/chat/completions", json=body, timeout=60)
     assert response.status_code == 200, response.text
