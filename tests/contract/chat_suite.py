@@ -10,7 +10,12 @@ from typing import Any
 from server.engines.base import ChatEngine, ChatKind, LoadPhase
 from tests.contract.opening import check_phases
 
-BODY = {"model": "alias", "messages": [{"role": "user", "content": "Count to five."}], "max_tokens": 12}
+BODY = {
+    "model": "alias",
+    "messages": [{"role": "user", "content": "Count to five."}],
+    "max_tokens": 12,
+    "temperature": 0,
+}
 
 __all__ = [
     "test_a_stream_is_whole_frames_without_the_end_mark",

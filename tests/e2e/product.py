@@ -71,7 +71,8 @@ class Product:
         return httpx.post(path, json=body, headers=headers, timeout=120)
 
     def ensure_ready(self, key: str = "qwen") -> None:
-        """Télécharge et charge un modèle s'il ne l'est pas."""
+        """Télécharge et charge un modèle s'il ne l'est pas, une fois finie l'opération en cours."""
+        wait_until(lambda: not self.model(key).get("operation"), 120, f"{key} sans opération")
         if self.model(key)["state"] != "MODEL_STATE_READY":
             for verb in ("download", "load"):
                 response = self.admin(verb, key, wait=True)

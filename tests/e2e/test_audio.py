@@ -273,6 +273,7 @@ def memory(product: Product) -> dict[str, float]:
     return found
 
 
+@pytest.mark.timeout(900)
 def test_hundreds_of_bad_files_change_nothing(product: Product, http: httpx.Client, reference: str) -> None:
     bad = [data for data, _ in audio_files.bad_files().values()]
     good = AUSTEN.read_bytes()

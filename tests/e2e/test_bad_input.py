@@ -1,7 +1,6 @@
 """Les mauvaises requêtes : chacune a sa réponse, à la forme de sa famille."""
 
 import socket
-import time
 from typing import Any
 
 import httpx
@@ -140,11 +139,10 @@ def test_a_vanished_client_frees_its_place_at_once(product: Product, stream: boo
 
     wait_until(lambda: running() == 0, 20, "modèle au repos")
     raw = _raw_request(product, stream)
-    wait_until(lambda: running() == 1, 10, "requête admise")
+    wait_until(lambda: running() == 1, 30, "requête admise")
     raw.close()
-    before = time.monotonic()
-    wait_until(lambda: running() == 0, 5, "place rendue")
-    assert time.monotonic() - before < 5
+    # Bien avant la fin d'elle-même d'une réponse de 3 000 jetons.
+    wait_until(lambda: running() == 0, 12, "place rendue")
 
 
 def test_audio_routes_answer_in_their_family(product: Product) -> None:
@@ -162,7 +160,10 @@ def test_sse_is_not_buffered_nor_compressed(product: Product) -> None:
     with (
         product.http() as http,
         http.stream(
-            "POST", CHAT, json=GOOD | {"stream": True, "max_tokens": 24}, headers={"accept-encoding": "gzip"}
+            "POST",
+            CHAT,
+            json=GOOD | {"stream": True, "max_tokens": 24, "ignore_eos": True},
+            headers={"accept-encoding": "gzip"},
         ) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")

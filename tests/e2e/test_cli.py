@@ -36,9 +36,13 @@ def test_a_model_from_download_to_unload(product: Product) -> None:
     loaded = passerelle(product, "load", "qwen")
     assert "qwen : fait en" in loaded.stdout
     assert "READY" in passerelle(product, "status").stdout
-    answer = passerelle(product, "chat", "--max-tokens", "8", "What", "is", "the", "capital", "of", "France?")
+    answer = passerelle(
+        product, "chat", "--temperature", "0", "--max-tokens", "8", "What", "is", "the", "capital", "of", "France?"
+    )
     assert answer.stdout.strip() and not answer.stderr
-    typed = json.loads(passerelle(product, "--json", "chat", "--max-tokens", "8", text="Say hello.").stdout)
+    typed = json.loads(
+        passerelle(product, "--json", "chat", "--temperature", "0", "--max-tokens", "8", text="Say hello.").stdout
+    )
     assert typed["choices"][0]["message"]["content"][0]["text"] and typed["usage"]["completion_tokens"] > 0
     lines = passerelle(product, "logs", "qwen", "--tail", "3").stdout.splitlines()
     assert 1 <= len(lines) <= 3

@@ -82,6 +82,8 @@ def test_each_process_that_stops_or_dies_is_told_to_the_client(keyed: Product) -
             start(socket, KEY)
             assert json.loads(socket.recv(timeout=60))["type"] == "ready"
             socket.send(bytes(32000))
+            # Le signal va droit au processus : sans cette réponse, il pourrait devancer l'audio.
+            assert socket.ping().wait(60)
             process = next(p for p in keyed.processes() if name in p.cmdline())
             process.send_signal(number)
             events, found = until_closed(socket)

@@ -34,7 +34,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 def test_the_worker_alone_has_the_engine(light: Product) -> None:
     light.ensure_ready()
-    body = {"model": "qwen", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4}
+    body = {"model": "qwen", "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 4, "temperature": 0}
     with light.http() as client:
         assert client.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"]
         assert client.get("/").status_code == 200

@@ -100,6 +100,7 @@ def test_a_killed_replica_takes_only_its_own_requests(product: Product) -> None:
         wait_until(lambda: any(one.reason for one in list(load.record)), 30, "requête perdue")
         load.wait_success(60)
         wait_until(lambda: replica("qwen-1").get("pid", victim["pid"]) != victim["pid"], 60, "exemplaire relancé")
+    wait_until(lambda: not product.model().get("operation"), 60, "relance finie")
     lost = [one for one in load.record if one.reason]
     assert {one.reason for one in lost} == {"WORKER_LOST"}, describe(load.record)
     assert any(not one.reason and one.started < killed < one.ended for one in load.record), describe(load.record)

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -28,7 +28,7 @@ from tests.e2e.product import Product, running_product, sse_events, wait_until
 
 MODELS = ("qwen", "canary")
 PROMPT = "Tell a long story about the sea."
-TOKENS = 80
+TOKENS = 120
 Response = transcribe_pb2.StreamTranscribeResponse
 
 
@@ -65,16 +65,18 @@ def test_replacing_the_only_front_loses_no_request(running: Product) -> None:
 def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
     children = running.processes()
     # L'arrêt retire les journaux ; ouvert, celui du front se lit encore.
-    with (running.run_dir / "logs" / "front-0.log").open() as journal, ThreadPoolExecutor(4) as pool:
+    with (running.run_dir / "logs" / "front-0.log").open() as journal, ThreadPoolExecutor(5) as pool:
         rest = [pool.submit(_story, running) for _ in range(2)]
         upload = pool.submit(_upload, running)
-        typed: Future[Any] = pool.submit(asyncio.run, _grpc_streams(running))
+        typed: Future[tuple[list[str], str]] = pool.submit(asyncio.run, _grpc_streams(running))
+        live = pool.submit(_live, running)
         wait_until(lambda: _busy(running, "qwen") == 3 and _busy(running, "canary") >= 2, 60, "tout est en cours")
         running.process.send_signal(signal.SIGTERM)
         for answer in rest:
             assert sse_events(answer.result())[-1] == "[DONE]"
         assert "[DONE]" in upload.result() or "transcript.text.done" in upload.result()
-        finish_reasons, watched, heard, live_end = typed.result()
+        finish_reasons, watched = typed.result()
+        heard, live_end = live.result()
         crashes = [line for line in journal if "rpc_crashed" in line]
     assert finish_reasons[-1] == "length"
     assert watched == "SHUTTING_DOWN"
@@ -110,11 +112,11 @@ def _upload(product: Product) -> str:
     return response.text
 
 
-async def _grpc_streams(product: Product) -> tuple[list[str], str, list[Response], str]:
-    """Une conversation typée, un suivi d'état et un direct sans fin, jusqu'à ce que le serveur les close."""
+async def _grpc_streams(product: Product) -> tuple[list[str], str]:
+    """Une conversation typée et un suivi d'état, jusqu'à ce que le serveur les close."""
     async with grpc.aio.insecure_channel(product.target) as channel:
-        reasons, watched, live = await asyncio.gather(_typed(channel), _watch(channel), _live(channel))
-        return reasons, watched, *live
+        reasons, watched = await asyncio.gather(_typed(channel), _watch(channel))
+        return reasons, watched
 
 
 async def _typed(channel: grpc.aio.Channel) -> list[str]:
@@ -136,8 +138,10 @@ async def _watch(channel: grpc.aio.Channel) -> str:
     return ""
 
 
-async def _live(channel: grpc.aio.Channel) -> tuple[list[Response], str]:
-    async def speak() -> AsyncIterator[transcribe_pb2.StreamTranscribeRequest]:
+def _live(product: Product) -> tuple[list[Response], str]:
+    """Un direct sans fin ; client synchrone, car celui d'asyncio perd le statut d'un flux clos pendant une écriture."""
+
+    def speak() -> Iterator[transcribe_pb2.StreamTranscribeRequest]:
         yield transcribe_pb2.StreamTranscribeRequest(config=live_config())
         started, sent = time.monotonic(), 0
         # Une phrase puis du silence, au rythme de la parole et sans fin : seul le serveur peut clore.
@@ -145,12 +149,14 @@ async def _live(channel: grpc.aio.Channel) -> tuple[list[Response], str]:
             piece = SPEECH[44 + sent : 44 + sent + 3200]
             yield transcribe_pb2.StreamTranscribeRequest(audio=piece.ljust(3200, b"\0"))
             sent += 3200
-            await asyncio.sleep(max(0.0, started + sent / 32000 - time.monotonic()))
+            time.sleep(max(0.0, started + sent / 32000 - time.monotonic()))
 
     heard: list[Response] = []
-    try:
-        async for response in transcribe_pb2_grpc.TranscribeServiceStub(channel).StreamTranscribe(speak()):
-            heard.append(response)
-    except grpc.aio.AioRpcError as error:
-        return heard, grpc_reason(error)
+    with grpc.insecure_channel(product.target) as channel:
+        stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(channel)
+        try:
+            for response in stub.StreamTranscribe(speak(), timeout=180):
+                heard.append(response)
+        except grpc.RpcError as error:
+            return heard, grpc_reason(error)
     return heard, ""

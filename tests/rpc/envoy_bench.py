@@ -243,6 +243,9 @@ class Gateway:
         )
         self._dashboard = uvicorn.Server(config)
         self._dashboard_task = asyncio.create_task(self._dashboard.serve())
+        while not self._dashboard.started:
+            assert not self._dashboard_task.done(), "la page n'a pas démarré"
+            await asyncio.sleep(0.01)
 
     async def stop_upstreams(self) -> None:
         """Ferme tout ce que `start_upstreams` a ouvert."""
@@ -311,7 +314,7 @@ def gateway(
         found.start_envoy(folder)
         if upstreams:
             local = httpx.HTTPTransport(uds=str(settings.local_socket))
-            with httpx.Client(base_url="http://envoy", transport=local) as probe:
+            with httpx.Client(base_url="http://envoy", transport=local, timeout=30) as probe:
                 wait_until(lambda: probe.get("/healthz").status_code == 200, "un front est vu en bonne santé")
         yield found
     finally:

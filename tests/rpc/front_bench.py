@@ -200,6 +200,7 @@ async def front(
     max_waiting: int = 8,
     limits: Limits | None = None,
     keys: tuple[str, ...] = (),
+    stop_grace: float = 1.0,
 ) -> AsyncIterator[Bench]:
     """Démarre le plan de contrôle, les exemplaires et le front, et rend le tout."""
     bench = Bench(folder)
@@ -217,7 +218,7 @@ async def front(
             openai_keys=keys,
             max_frame_bytes=MAX_FRAME,
             drain_delay=0.0,
-            stop_grace=1.0,
+            stop_grace=stop_grace,
         )
         bench.server = await stack.enter_async_context(serving(settings, bench.registry))
         channel = grpc.aio.insecure_channel(

@@ -233,6 +233,17 @@ async def test_waiting_loads_are_bounded(tmp_path: Path) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
+async def listed(bench: Bench, key: str) -> None:
+    """Attend que le front ait reçu les routes où se trouve ce modèle."""
+    async with asyncio.timeout(10):
+        while True:
+            status, _, _, data = await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
+            assert status == 200
+            if key in data.decode():
+                return
+            await asyncio.sleep(0.01)
+
+
 async def test_without_control_the_last_routes_stand(tmp_path: Path) -> None:
     async with front(tmp_path) as bench:
         await bench.chat.Chat(typed())
@@ -243,13 +254,7 @@ async def test_without_control_the_last_routes_stand(tmp_path: Path) -> None:
         async with serving_control(replacement, tmp_path / "control.sock"):
             await until(lambda: replacement.watchers == 1, "front revenu", 10)
             # Un flux repris n'est pas encore une route reçue.
-            async with asyncio.timeout(10):
-                while True:
-                    status, _, _, data = await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
-                    assert status == 200
-                    if "nouveau" in data.decode():
-                        break
-                    await asyncio.sleep(0.01)
+            await listed(bench, "nouveau")
 
 
 async def test_without_control_an_unloaded_model_is_503(tmp_path: Path) -> None:
@@ -303,7 +308,8 @@ async def test_a_withdrawn_replica_ends_what_it_has(tmp_path: Path) -> None:
         await until(lambda: all(w.server.links for w in bench.workers), "exemplaires reliés")
         tasks = [asyncio.create_task(consume(calls(bench)["typed"]())) for _ in range(2)]
         await until(lambda: [sum(w.busy) for w in bench.workers] == [1, 1], "une chacun")
-        bench.publish(bench.workers[1])
+        bench.control.publish(bench.route(bench.workers[1]), model_route("nouveau"), *other_routes())
+        await listed(bench, "nouveau")
         third = asyncio.create_task(consume(calls(bench)["typed"]()))
         await until(lambda: sum(bench.workers[1].busy) == 2, "la troisième sur l'exemplaire gardé")
         opened.set()
@@ -391,7 +397,7 @@ async def test_the_sweep_frees_what_a_stalled_engine_left(tmp_path: Path) -> Non
 
 
 async def test_the_front_stops_after_its_streams(tmp_path: Path) -> None:
-    async with front(tmp_path) as bench:
+    async with front(tmp_path, stop_grace=30.0) as bench:
         opened = gate(bench, after=1)
         call = bench.rest.CreateChatCompletion(body(stream=True))
         first = await call.read()
@@ -401,7 +407,7 @@ async def test_the_front_stops_after_its_streams(tmp_path: Path) -> None:
         while (part := await call.read()) is not grpc.aio.EOF:
             data += part.data
         assert sse(data)[-1] == "[DONE]"
-        await asyncio.wait_for(stopping, 5)
+        await asyncio.wait_for(stopping, 40)
         assert not (tmp_path / "front-0.sock").exists()
 
 

@@ -119,12 +119,15 @@ async def test_live_streams_have_a_bound_of_their_own(pool: ThreadPoolExecutor) 
     await hosted.host.drain(1.0)
 
 
-async def test_stopping_gives_the_summary_then_says_why(pool: ThreadPoolExecutor) -> None:
+async def test_stopping_gives_the_summary_then_says_why(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.worker.host._LIVE_SHARE", 0.02)
     hosted = Hosted(pool, FakeTranscribeEngine())
     hosted.open(1)
     hosted.send(1, talk(1)[: -RATE // 2])
     await until(lambda: "speech_start" in hosted.front.kinds(1), "parole entendue")
-    await asyncio.wait_for(hosted.host.drain(0.5), 20)
+    await asyncio.wait_for(hosted.host.drain(20), 30)
     assert hosted.front.kinds(1)[-2:] == ["final", "summary"]
     assert isinstance(hosted.front.ended[1], ShuttingDown)
     hosted.open(2)

@@ -210,9 +210,18 @@ async def test_a_failed_load_is_not_tried_again_at_once(bench: Bench) -> None:
     assert state_of(model) is ModelState.READY and model.last_failure is None
 
 
+async def opening(model: ManagedModel) -> None:
+    """Lance un chargement, et attend qu'il en soit à ouvrir le modèle."""
+    model.load()
+    async with asyncio.timeout(20):
+        while state_of(model) is not ModelState.LOADING:
+            await asyncio.sleep(0.005)
+
+
 async def test_a_request_waits_for_its_model(bench: Bench) -> None:
     model = bench.with_spec(auto_download=True)
     bench.replicas.gate.clear()
+    await opening(model)
     with pytest.raises(ModelLoading) as early:
         await model.ensure(0.05)
     assert state_of(model) is ModelState.LOADING and early.value.retry_after == UNKNOWN
@@ -259,6 +268,7 @@ async def test_the_last_load_is_what_a_waiting_request_is_told(bench: Bench) -> 
     model = bench.with_spec(auto_download=True)
     loaded_in(bench.tools.journal, 50.0)
     bench.replicas.gate.clear()
+    await opening(model)
     with pytest.raises(ModelLoading, match="réessayez dans") as caught:
         await model.ensure(0.05)
     assert UNKNOWN < (caught.value.retry_after or 0) < 50.0

@@ -202,10 +202,11 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 async def test_a_deadline_is_counted_as_such() -> None:
     bench = Bench()
-    bench.act = asyncio.Event().wait
     async with served(bench) as (channel, _, registry):
+        await call(channel, "UnaryUnary")
+        bench.act = asyncio.Event().wait
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(channel, "UnaryUnary", timeout=0.2)
+            await call(channel, "UnaryUnary", timeout=1.0)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await until(lambda: b'code="DEADLINE_EXCEEDED"' in expose(registry))
         assert b'passerelle_rpc_in_flight{method="/essai.Service/UnaryUnary"} 0.0' in expose(registry)

@@ -22,15 +22,11 @@ async def page(tmp_path: Path) -> AsyncIterator[Bridge]:
 
 
 async def test_its_own_limits_are_told(tmp_path: Path) -> None:
-    limits: dict[str, Any] = {
-        "max_web_sockets": 1,
-        "max_web_socket_message_bytes": 1000,
-        "web_socket_config_seconds": 0.2,
-    }
+    limits: dict[str, Any] = {"max_web_sockets": 1, "max_web_socket_message_bytes": 1000}
+    async with bridge(tmp_path, web_socket_config_seconds=0.2) as page, page.connect() as socket:
+        events, code = await until_closed(socket)
+    assert code == 4504 and events[0]["metadata"] == {"field": "config", "limit": "0.2", "value": "0.2"}
     async with bridge(tmp_path, **limits) as page:
-        async with page.connect() as socket:
-            events, code = await until_closed(socket)
-        assert code == 4504 and events[0]["metadata"] == {"field": "config", "limit": "0.2", "value": "0.2"}
         async with page.connect() as socket:
             await start(socket)
             assert json.loads(await socket.recv())["type"] == "ready"
