@@ -1,6 +1,7 @@
 import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
 import { admin } from "../api/admin";
 import { type ErrorDetail, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { MONOSPACE } from "../shell/monospace";
 import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";
 import { T } from "./texts";
@@ -55,7 +56,7 @@ export function LastError({ model, error, now, busy, call }: Props) {
 export function Reason({ reason }: { reason: string }) {
   if (!reason) return null;
   return (
-    <Typography component="code" variant="caption" sx={{ fontFamily: "monospace", overflowWrap: "anywhere" }}>
+    <Typography component="code" variant="caption" sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere" }}>
       {reason}
     </Typography>
   );

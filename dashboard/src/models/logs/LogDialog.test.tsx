@@ -80,7 +80,7 @@ test("une coupure se dit, le journal se rouvre, et rien n'y est en double", asyn
   await screen.findByTestId("log-lost");
   expect(lines()).toEqual(["une", "deux"]);
   journal.say("une", "deux", "trois");
-  await waitFor(() => expect(lines()).toEqual(["une", "deux", "trois"]), { timeout: 3_000 });
+  await waitFor(() => expect(lines()).toEqual(["une", "deux", "trois"]));
   screen.getByTestId("log-live");
   expect(journal.opened).toBe(2);
 });

@@ -1,5 +1,6 @@
 import { Box } from "@mui/material";
 import { memo, type Ref, useMemo } from "react";
+import { MONOSPACE } from "../../shell/monospace";
 import { T } from "../texts";
 import type { LogLine } from "./logLines";
 
@@ -36,7 +37,7 @@ export function LogView({ lines, ref, onScroll }: Props) {
         borderColor: "divider",
         borderRadius: 1,
         bgcolor: "background.default",
-        fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace",
+        fontFamily: MONOSPACE,
         fontSize: 12.5,
         lineHeight: 1.6,
       }}
