@@ -34,6 +34,8 @@ Context = Any
 
 _KEPT_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _QUIET = ("/grpc.health.", "/passerelle.v1.RestService/CheckHealth", "/passerelle.v1.ProbeService/")
+_DEADLINE_SLACK_SECONDS = 0.25
+"""L'annulation que le client envoie à son échéance arrive quelques millisecondes avant celle du serveur."""
 
 
 class ServiceInterceptor(grpc.aio.ServerInterceptor):
@@ -186,7 +188,9 @@ class _Call:
         self._owner.leave(self)
         if kind is not None and issubclass(kind, asyncio.CancelledError):
             remaining = self._context.time_remaining()
-            self._code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+            self._code = (
+                "DEADLINE_EXCEEDED" if remaining is not None and remaining < _DEADLINE_SLACK_SECONDS else "CANCELLED"
+            )
         elapsed = self._owner._clock() - self._started
         metrics.in_flight.labels(self._method).dec()
         metrics.calls.labels(self._method, self._code).inc()

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -158,5 +158,5 @@ def _live(product: Product) -> tuple[list[Response], str]:
             for response in stub.StreamTranscribe(speak(), timeout=180):
                 heard.append(response)
         except grpc.RpcError as error:
-            return heard, grpc_reason(error)
+            return heard, grpc_reason(cast(grpc.aio.AioRpcError, error))
     return heard, ""

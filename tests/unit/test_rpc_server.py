@@ -206,7 +206,7 @@ async def test_a_deadline_is_counted_as_such() -> None:
         await call(channel, "UnaryUnary")
         bench.act = asyncio.Event().wait
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call(channel, "UnaryUnary", timeout=1.0)
+            await call(channel, "UnaryUnary", timeout=2.0)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await until(lambda: b'code="DEADLINE_EXCEEDED"' in expose(registry))
         assert b'passerelle_rpc_in_flight{method="/essai.Service/UnaryUnary"} 0.0' in expose(registry)
