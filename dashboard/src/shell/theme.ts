@@ -1,9 +1,10 @@
+import inter from "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2";
 import { createTheme } from "@mui/material";
 
 /** Où l'apparence choisie est retenue ; `index.html` la lit avant tout affichage. */
 export const MODE_KEY = "passerelle.mode";
 
-/** Clair ou sombre, selon `data-scheme` de la racine ; aucune police n'est demandée au réseau. */
+/** Clair ou sombre, selon `data-scheme` de la racine ; la police est un fichier de la page, celle du système l'attend. */
 export const theme = createTheme({
   cssVariables: { colorSchemeSelector: "data-scheme" },
   colorSchemes: {
@@ -28,7 +29,8 @@ export const theme = createTheme({
   },
   shape: { borderRadius: 12 },
   typography: {
-    fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif',
+    fontFamily:
+      '"Inter Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif',
     button: { textTransform: "none", fontWeight: 600 },
     h1: { fontSize: "1.75rem", fontWeight: 700, letterSpacing: "-0.02em" },
     h2: { fontSize: "1.15rem", fontWeight: 650 },
@@ -37,6 +39,12 @@ export const theme = createTheme({
   components: {
     MuiCssBaseline: {
       styleOverrides: (theme) => ({
+        "@font-face": {
+          fontFamily: "Inter Variable",
+          fontDisplay: "swap",
+          fontWeight: "100 900",
+          src: `url(${inter}) format("woff2-variations")`,
+        },
         "@media (prefers-reduced-motion: reduce)": {
           // Une durée infime suffirait à animer chaque élément, et une couleur héritée mettrait une image par niveau.
           "*, *::before, *::after": { transition: "none !important", scrollBehavior: "auto !important" },
