@@ -2,11 +2,11 @@ import { Box, Stack } from "@mui/material";
 import { useEffect } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { T } from "../fr";
-import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Header } from "./Header";
 import { usePreload } from "./later";
+import { GUTTER, PAGE_WIDTH } from "./layout";
 import { Navigation } from "./Navigation";
 import { Notice } from "./Notice";
 import { PageFrame } from "./PageFrame";
@@ -25,15 +25,15 @@ export function Shell() {
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />
-      <LinkAlert />
-      <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: 2200, mx: "auto" }}>
+      <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: PAGE_WIDTH, mx: "auto" }}>
         <Navigation />
         <Stack
           component="main"
           id={MAIN_ID}
           tabIndex={-1}
           spacing={3}
-          sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 }, outline: "none" }}
+          // La marge du haut est la place de la bande d'opérations.
+          sx={{ flexGrow: 1, minWidth: 0, px: { xs: 2, md: 3 }, pt: GUTTER, pb: { xs: 10, md: 4 }, outline: "none" }}
         >
           <Notice profile={status?.profileNotice} />
           <ErrorBoundary key={path}>
