@@ -12,6 +12,7 @@ import { Notice } from "./Notice";
 import { PageFrame } from "./PageFrame";
 import { PAGES, PARTS } from "./pages";
 import { MAIN_ID } from "./SkipLink";
+import { useArrival } from "./useArrival";
 
 /** En-tête, menu, et la page que dit l'adresse. */
 export function Shell() {
@@ -21,6 +22,7 @@ export function Shell() {
   useEffect(() => {
     document.title = page ? `${page.label} · ${T.title}` : T.title;
   }, [page]);
+  useArrival(path);
   usePreload(PARTS, status !== undefined);
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
@@ -31,6 +33,7 @@ export function Shell() {
           component="main"
           id={MAIN_ID}
           tabIndex={-1}
+          aria-label={page?.label}
           spacing={3}
           // La marge du haut est la place de la bande d'opérations.
           sx={{ flexGrow: 1, minWidth: 0, px: { xs: 2, md: 3 }, pt: GUTTER, pb: { xs: 10, md: 4 }, outline: "none" }}
