@@ -50,8 +50,10 @@ async function succeeds(dashboard) {
   // Chaque texte que la bande a eu, noté par la page elle-même.
   await page.evaluate(() => {
     window.lines = new Set();
+    window.tops = new Set();
     new MutationObserver(() => {
       for (const one of document.querySelectorAll('[data-testid="strip-link"]')) window.lines.add(one.textContent);
+      window.tops.add(document.querySelector("main").getBoundingClientRect().top);
     }).observe(document.body, { childList: true, characterData: true, subtree: true });
   });
   await dashboard.open("/machine");
@@ -65,6 +67,8 @@ async function succeeds(dashboard) {
     lines.some((line) => line.startsWith("Chargement de qwen ·")),
     `la bande ne suit pas : ${lines}`,
   );
+  const tops = await page.evaluate(() => [...window.tops]);
+  check(tops.length === 1, `la bande déplace la page : ${tops}`);
   await dashboard.open("/activite");
   await rows(dashboard, "done", 2);
 }

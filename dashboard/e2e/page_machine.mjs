@@ -13,6 +13,36 @@ async function change(index, values) {
   await rename(`${machine}.neuf`, machine);
 }
 
+/** Ce que la page montre : son titre, où elle en est, et si le focus est à son contenu. */
+const place = ({ page }) =>
+  page.evaluate(() => [document.title.split(" · ")[0], scrollY, document.activeElement.id === "contenu"]);
+
+/** Touche un lien du menu d'un téléphone, et attend la page qu'il ouvre. */
+async function goes({ page }, href, title) {
+  await page.click(`nav > a[href="#${href}"]`);
+  await page.waitForFunction((start) => document.title.startsWith(start), {}, title);
+}
+
+/** Sur un téléphone, une page s'ouvre à son début et prend le focus ; revenir retrouve la place d'avant. */
+async function arrives(dashboard) {
+  const { page } = dashboard;
+  await page.setViewport({ width: 360, height: 900 });
+  await dashboard.open("/machine");
+  await dashboard.see("machine-page");
+  await page.evaluate(() => scrollTo({ top: 1500, behavior: "instant" }));
+  await goes(dashboard, "/acces", "Points d'accès");
+  check((await place(dashboard)).join() === "Points d'accès,0,true", `arrivée : ${await place(dashboard)}`);
+  await page.goBack();
+  await dashboard.see("machine-page");
+  await page
+    .waitForFunction(() => scrollY === 1500)
+    .catch(async () => check(false, `la place est perdue : ${await place(dashboard)}`));
+  await page.click('nav > button[aria-haspopup="menu"]');
+  await page.click('[role="menuitem"][href="#/essayer/micro"]');
+  await page.waitForSelector('[role="menu"]', { hidden: true });
+  check((await place(dashboard)).join() === "Micro,0,true", `arrivée par le menu : ${await place(dashboard)}`);
+}
+
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
   const shows = (name, expected) =>
@@ -63,6 +93,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
       await dashboard.accessible(`${path} à ${width} px`);
     }
   }
+  await arrives(dashboard);
   check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
   console.log("tout est bon");
 });

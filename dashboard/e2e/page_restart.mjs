@@ -6,13 +6,16 @@ const [base, chromium] = process.argv.slice(2);
 
 await visit(base, chromium, async (dashboard) => {
   const { page } = dashboard;
+  const top = () => page.$eval("main", (main) => main.getBoundingClientRect().top);
   await dashboard.state("qwen", "Téléchargé");
   await page.evaluate(() => {
     window.opened = "une seule fois";
   });
+  const before = await top();
   console.log("ouverte");
 
   await dashboard.see("link-lost");
+  check((await top()) === before, "dire la connexion perdue déplace la page");
   await page.waitForFunction(() => /État d'il y a [2-9] s/.test(document.body.textContent));
   await dashboard.state("qwen", "Téléchargé");
   await dashboard.fits("connexion perdue");

@@ -158,7 +158,6 @@ async function activity(dashboard) {
   await dashboard.open("/activite");
   await dashboard.press("operation-open");
   await dashboard.page.waitForSelector(".MuiCollapse-entered");
-  await dashboard.page.evaluate(() => scrollTo(0, 0));
   await shoot(dashboard, "activite");
 }
 

@@ -1,6 +1,7 @@
 """Le journal d'un modèle : ses dernières lignes, puis celles qui viennent, rotation comprise."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -37,10 +38,12 @@ class _Tail:
 async def tail(logs: Path, key: str, lines: int, *, follow: bool) -> AsyncIterator[list[str]]:
     """Lots de lignes de tous les exemplaires d'un modèle, dans l'ordre de chaque fichier."""
     tails: dict[Path, _Tail] = {}
+    # Le nom d'un exemplaire : « qwen-0 », non « qwen-vl-0 », qui est d'un autre modèle.
+    name = re.compile(re.escape(key) + r"-\d+\.log")
 
     def read() -> list[str]:
         found: list[str] = []
-        for path in sorted(logs.glob(f"{key}-*.log")):
+        for path in sorted(path for path in logs.glob("*.log") if name.fullmatch(path.name)):
             found += tails.setdefault(path, _Tail(path)).read()
         return found
 

@@ -137,6 +137,18 @@ class Control(admin_pb2_grpc.AdminServiceServicer, admin_pb2_grpc.ProbeServiceSe
         """Rend les métadonnées reçues."""
         return admin_pb2.GetStatusResponse(status=admin_pb2.Status(profile_notice=_metadata(context).decode()))
 
+    async def WatchStatus(self, _request: Any, _context: Any) -> AsyncIterator[admin_pb2.WatchStatusResponse]:
+        """Parle dix fois par seconde, sans fin."""
+        while True:
+            yield admin_pb2.WatchStatusResponse()
+            await asyncio.sleep(0.1)
+
+    async def StreamLogs(self, _request: Any, _context: Any) -> AsyncIterator[admin_pb2.StreamLogsResponse]:
+        """Parle dix fois par seconde, sans fin."""
+        while True:
+            yield admin_pb2.StreamLogsResponse()
+            await asyncio.sleep(0.1)
+
     async def LoadModel(self, request: Any, _context: Any) -> admin_pb2.LoadModelResponse:
         """Lève l'erreur du motif donné, sauf pour `qwen` et les noms à barre."""
         if request.model.isupper():
@@ -299,11 +311,17 @@ def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
 
 @contextmanager
 def gateway(
-    log: Path, *, fronts: int = 1, upstreams: bool = True, drain_delay: float = 0.0, tls: TlsFiles | None = None
+    log: Path,
+    *,
+    fronts: int = 1,
+    upstreams: bool = True,
+    drain_delay: float = 0.0,
+    tls: TlsFiles | None = None,
+    stream_seconds: float = 60.0,
 ) -> Iterator[Gateway]:
     """Envoy en marche, tout étant arrêté en sortie."""
     folder = Path(tempfile.mkdtemp(prefix="envoy-"))  # court : une prise Unix a 107 octets au plus
-    settings = settings_in(folder, fronts=fronts)
+    settings = dataclasses.replace(settings_in(folder, fronts=fronts), max_stream_duration_seconds=stream_seconds)
     if tls:
         settings = dataclasses.replace(settings, tls=True, client_certificates=tls.client_ca is not None)
         TlsKeeper(tls, folder).publish()

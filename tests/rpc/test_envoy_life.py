@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import socket
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
 from tests.rpc.envoy_bench import Gateway, gateway, settings_in, wait_until
@@ -58,6 +62,33 @@ def test_draining_lets_streams_end(tmp_path: Path) -> None:
 def test_draining_an_absent_envoy_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         asyncio.run(drain(tmp_path / "absent.sock"))
+
+
+@pytest.mark.parametrize("method", ["WatchStatus", "StreamLogs"])
+def test_what_a_dashboard_follows_has_no_longest_duration(tmp_path: Path, method: str) -> None:
+    with gateway(tmp_path / "log", stream_seconds=1.0) as found, found.channel() as channel:
+        with pytest.raises(httpx.RemoteProtocolError), found.http() as http:
+            http.post(CHAT, json={"do": "stream"})
+        stream: Any = getattr(admin_pb2_grpc.AdminServiceStub(channel), method)
+        request = getattr(admin_pb2, f"{method}Request")()
+        end = time.monotonic() + 3.0
+        for _ in stream(request):
+            if time.monotonic() > end:
+                break
+        assert time.monotonic() > end, f"{method} a été coupé"
+
+
+def test_the_kernel_looks_for_clients_that_vanished(tmp_path: Path) -> None:
+    with gateway(tmp_path / "log", upstreams=False) as found:
+        with socket.create_connection(("127.0.0.1", found.settings.port)) as client:
+            place = f":{client.getsockname()[1]:04X}"
+            wait_until(lambda: _keepalive(place), "le noyau sonde la connexion reçue")
+
+
+def _keepalive(client: str) -> bool:
+    """Vrai si la connexion reçue de ce port attend la sonde TCP du noyau."""
+    rows = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()]
+    return any(row[2].endswith(client) and row[3] == "01" and row[5].startswith("02:") for row in rows)
 
 
 def test_the_log_holds_errors_without_secrets(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ const SEVERITY = {
   [OperationState.CANCELLED]: "info",
 } as const;
 
+// Elle se pose dans la marge au-dessus du contenu, ou sur lui quand il a défilé.
+const OVER = { pointerEvents: "auto", boxShadow: 2 } as const;
+
 /** Une ligne sous l'en-tête, où qu'on soit : ce qui vient d'échouer, sinon ce qui tourne, sinon ce qui vient de finir. */
 export function OperationStrip() {
   const { ended: last, unseen, dismiss } = useRecent();
@@ -49,7 +52,14 @@ function Outcome({ operation, onClose }: { operation: Operation; onClose: () => 
           <Icon path={mdiClose} fontSize="small" />
         </IconButton>
       }
-      sx={{ py: 0, "& .MuiAlert-message": { minWidth: 0, overflow: "hidden", flexGrow: 1 } }}
+      sx={{
+        ...OVER,
+        alignItems: "center",
+        py: 0,
+        px: { xs: 2, md: 3 },
+        "& .MuiAlert-icon, & .MuiAlert-action": { py: 0 },
+        "& .MuiAlert-message": { minWidth: 0, overflow: "hidden", flexGrow: 1, py: 0.5 },
+      }}
     >
       <Line href="/activite">
         {T.ended(OPERATIONS[kind], model, ENDS[state])}
@@ -64,7 +74,7 @@ function Running({ operation, others }: { operation: Operation; others: number }
   const done = percent(completedBytes, totalBytes);
   const what = T.of(OPERATIONS[operation.kind], operation.model);
   return (
-    <Box sx={{ bgcolor: "background.paper" }} data-testid="strip">
+    <Box sx={{ ...OVER, bgcolor: "background.paper" }} data-testid="strip">
       <LinearProgress
         aria-label={what}
         variant={done === undefined ? "indeterminate" : "determinate"}

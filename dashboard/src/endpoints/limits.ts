@@ -25,7 +25,10 @@ export const LIMITS: [string, Row[]][] = [
     [
       ["Corps d'une requête JSON, au plus", (limits) => size(limits.maxJsonBodyBytes)],
       ["Attente d'un chargement", ({ loadWait }) => time(loadWait)],
-      ["Durée d'un flux, au plus", ({ maxStreamDuration }) => time(maxStreamDuration)],
+      [
+        "Durée d'un flux, au plus, hors suivi de l'état et des journaux",
+        ({ maxStreamDuration }) => time(maxStreamDuration),
+      ],
       ["Exemplaires d'un modèle, au plus", ({ maxReplicas }) => count(maxReplicas)],
       ["Temps sans requête avant déchargement, au plus", ({ maxIdleUnload }) => time(maxIdleUnload)],
     ],

@@ -20,15 +20,17 @@ export interface Access {
 }
 
 const NONE: Verdict = { state: "none" };
+const WAITING: Verdict = { state: "waiting" };
 const Context = createContext<Access>({ key: "", verdict: NONE });
 
 /** Fait vérifier la clé par le serveur, quand elle change et chaque fois qu'il revient. */
 export function AccessProvider({ children }: { children: ReactNode }) {
   const given = useSyncExternalStore(onKeyChange, givenKey);
   const connected = useServer().link === "connected";
-  const [verdict, setVerdict] = useState<Verdict>(NONE);
+  const [last, setLast] = useState({ given, verdict: WAITING });
+  // Un verdict ne vaut que pour sa clé ; la revérifier, au retour sur l'onglet, ne le fait pas oublier.
+  const verdict = !given.text ? NONE : last.given === given ? last.verdict : WAITING;
   useEffect(() => {
-    setVerdict(given.text ? { state: "waiting" } : NONE);
     if (!given.text || !connected) return;
     const stop = new AbortController();
     admin
@@ -39,7 +41,7 @@ export function AccessProvider({ children }: { children: ReactNode }) {
         return refused ? { state: "refused" } : { state: "failed", message: messageOf(error) };
       })
       .then((found) => {
-        if (!stop.signal.aborted) setVerdict(found);
+        if (!stop.signal.aborted) setLast({ given, verdict: found });
       });
     return () => stop.abort();
   }, [given, connected]);

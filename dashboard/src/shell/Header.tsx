@@ -1,13 +1,20 @@
 import { AppBar, Box, Chip, Stack, Toolbar, Typography } from "@mui/material";
 import { OperationStrip } from "../activity/OperationStrip";
 import { T as ALL } from "../fr";
+import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
 import { KeyButton } from "./KeyButton";
+import { PAGE_WIDTH, SIDE_WIDTH } from "./layout";
 import { SchemeMenu } from "./SchemeMenu";
 import { SkipLink } from "./SkipLink";
 import { T } from "./texts";
 
-/** Titre, profil, version, apparence, clé d'accès, et ce que le serveur est en train de faire. */
+// Par-dessus le contenu, dans la marge qui le sépare de l'en-tête : ce qui s'y dit ne déplace rien sous le doigt.
+const BELOW = { position: "absolute", top: "100%", left: 0, right: 0, pointerEvents: "none" } as const;
+// Le menu reste sous la main.
+const BESIDE = { width: "100%", maxWidth: PAGE_WIDTH, mx: "auto", pl: { md: `${SIDE_WIDTH}px` } } as const;
+
+/** Titre, profil, version, apparence, clé d'accès, ce que le serveur est en train de faire, et l'état du lien. */
 export function Header() {
   const { status, config } = useServer();
   const profile = status?.profile ?? config?.profile;
@@ -45,7 +52,12 @@ export function Header() {
         <SchemeMenu />
         <KeyButton required={keyRequired} />
       </Toolbar>
-      <OperationStrip />
+      <Box sx={BELOW}>
+        <OperationStrip />
+        <Box sx={BESIDE}>
+          <LinkAlert />
+        </Box>
+      </Box>
     </AppBar>
   );
 }

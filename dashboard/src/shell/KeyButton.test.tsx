@@ -7,13 +7,18 @@ import { accessKey, setAccessKey } from "../api/accessKey";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
+import { turn } from "../testing/visibility";
 import { AccessProvider } from "./AccessProvider";
 import { KeyButton } from "./KeyButton";
 
 let broken = false;
-const opens = { fausse: undefined, inference: [true, false], admin: [true, true] } as const;
+let checks = 0;
+const opens: Record<string, [boolean, boolean] | undefined> = {};
 
-beforeEach(() => vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch"))));
+beforeEach(() => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+  Object.assign(opens, { inference: [true, false], admin: [true, true] });
+});
 
 afterEach(() => {
   broken = false;
@@ -30,8 +35,9 @@ function server(router: ConnectRouter) {
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
     getAccess() {
+      checks += 1;
       if (broken) throw new ConnectError("en panne", Code.Unavailable, { "grpc-status": "14" });
-      const found = opens[accessKey() as keyof typeof opens];
+      const found = opens[accessKey()];
       if (!found) throw new ConnectError("inconnue", Code.Unauthenticated);
       return { inference: found[0], admin: found[1] };
     },
@@ -84,6 +90,22 @@ test("une vérification qui échoue se refait en redonnant la même clé", async
   broken = false;
   await person.click(screen.getByTestId("key-use"));
   await screen.findByTestId("key-accepted");
+});
+
+test("revenir sur l'onglet fait revérifier la clé, sans oublier ce qu'on en sait", async () => {
+  const person = await open();
+  await give(person, "admin");
+  await screen.findByTestId("key-accepted");
+  const states = new Set<string | undefined>();
+  const note = new MutationObserver(() => states.add(state()));
+  note.observe(screen.getByTestId("key-open"), { attributes: true });
+  const before = checks;
+  turn("hidden");
+  opens.admin = undefined;
+  turn("visible");
+  await waitFor(() => expect(state()).toBe("refused"));
+  note.disconnect();
+  expect([...states, checks - before]).toEqual(["refused", 1]);
 });
 
 test("une clé d'inférence dit ce qu'elle n'ouvre pas", async () => {

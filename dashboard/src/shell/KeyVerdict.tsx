@@ -21,7 +21,7 @@ export function KeyVerdict({ required }: { required: boolean }) {
     case "failed":
       return <Alert severity="warning">{verdict.message}</Alert>;
     case "waiting":
-      return <Alert severity="info">{link === "connected" ? T.key.checking : T.key.unreachable}</Alert>;
+      return <Alert severity="info">{link === "lost" ? T.key.unreachable : T.key.checking}</Alert>;
     default:
       return null;
   }

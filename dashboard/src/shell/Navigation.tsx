@@ -13,6 +13,7 @@ import {
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 import { Icon } from "./Icon";
+import { GUTTER, SIDE_WIDTH } from "./layout";
 import { PageIcon } from "./PageIcon";
 import { PAGES, type Page } from "./pages";
 import { T } from "./texts";
@@ -34,9 +35,9 @@ function Side() {
     <Box
       component="nav"
       aria-label={T.menu}
-      sx={{ display: { xs: "none", md: "block" }, width: 224, flexShrink: 0, pl: 2, pt: 2 }}
+      sx={{ display: { xs: "none", md: "block" }, width: SIDE_WIDTH, flexShrink: 0, pl: 2, pt: GUTTER }}
     >
-      <List component="div" dense sx={{ position: "sticky", top: 80 }}>
+      <List component="div" dense sx={{ position: "sticky", top: 104 }}>
         {first.map((page) => (
           <Entry key={page.path} page={page} />
         ))}

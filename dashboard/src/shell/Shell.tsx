@@ -2,16 +2,17 @@ import { Box, Stack } from "@mui/material";
 import { useEffect } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { T } from "../fr";
-import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Header } from "./Header";
 import { usePreload } from "./later";
+import { GUTTER, PAGE_WIDTH } from "./layout";
 import { Navigation } from "./Navigation";
 import { Notice } from "./Notice";
 import { PageFrame } from "./PageFrame";
 import { PAGES, PARTS } from "./pages";
 import { MAIN_ID } from "./SkipLink";
+import { useArrival } from "./useArrival";
 
 /** En-tête, menu, et la page que dit l'adresse. */
 export function Shell() {
@@ -21,19 +22,21 @@ export function Shell() {
   useEffect(() => {
     document.title = page ? `${page.label} · ${T.title}` : T.title;
   }, [page]);
+  useArrival(path);
   usePreload(PARTS, status !== undefined);
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />
-      <LinkAlert />
-      <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: 2200, mx: "auto" }}>
+      <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: PAGE_WIDTH, mx: "auto" }}>
         <Navigation />
         <Stack
           component="main"
           id={MAIN_ID}
           tabIndex={-1}
+          aria-label={page?.label}
           spacing={3}
-          sx={{ flexGrow: 1, minWidth: 0, p: { xs: 2, md: 3 }, pb: { xs: 10, md: 4 }, outline: "none" }}
+          // La marge du haut est la place de la bande d'opérations.
+          sx={{ flexGrow: 1, minWidth: 0, px: { xs: 2, md: 3 }, pt: GUTTER, pb: { xs: 10, md: 4 }, outline: "none" }}
         >
           <Notice profile={status?.profileNotice} />
           <ErrorBoundary key={path}>

@@ -1,3 +1,4 @@
+import { Box } from "@mui/material";
 import { useEffect, useState } from "react";
 import { seconds } from "../format";
 import { T } from "./texts";
@@ -10,8 +11,8 @@ export function Age({ since }: { since: number }) {
     return () => clearInterval(timer);
   }, []);
   return (
-    <span aria-live="off" data-testid="link-age">
+    <Box component="span" aria-live="off" data-testid="link-age" sx={{ whiteSpace: "nowrap" }}>
       {T.age(seconds((now - since) / 1_000))}
-    </span>
+    </Box>
   );
 }

@@ -17,7 +17,7 @@ export function LinkAlert() {
       role="status"
       data-testid="link"
       data-link={link}
-      sx={{ position: "sticky", top: { xs: 8, sm: 76 }, zIndex: "appBar", width: "100%", maxWidth: 2200, mx: "auto" }}
+      sx={{ display: "flex", justifyContent: "center", pointerEvents: "none" }}
     >
       {shown && <Message />}
     </Box>
@@ -33,11 +33,14 @@ function Message() {
       severity={lost ? "warning" : "info"}
       data-testid={`link-${link}`}
       sx={{
-        mx: { xs: 2, md: 3 },
-        mt: 1,
-        boxShadow: 3,
+        mx: { xs: 1, md: 3 },
+        mt: 0.75,
+        py: 0,
+        boxShadow: 6,
+        pointerEvents: "auto",
         flexWrap: "wrap",
         "& .MuiAlert-message": { flex: "1 1 0", minWidth: 220 },
+        "& .MuiAlert-action": { pt: 0, alignItems: "center" },
       }}
       action={
         lost && (
@@ -76,12 +79,22 @@ function headline(lost: boolean, known: boolean): string {
   return known ? T.resuming : T.connecting;
 }
 
-/** Vrai quand `value` n'a pas changé depuis `delay` millisecondes. */
+/** Vrai quand `value` n'a pas changé depuis `delay` millisecondes, sous les yeux de la personne. */
 function useElapsed(value: string, delay: number): boolean {
   const [settled, setSettled] = useState<string>();
   useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), delay);
-    return () => clearTimeout(timer);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = () => {
+      clearTimeout(timer);
+      setSettled(undefined);
+      if (document.visibilityState !== "hidden") timer = setTimeout(() => setSettled(value), delay);
+    };
+    begin();
+    document.addEventListener("visibilitychange", begin);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", begin);
+    };
   }, [value, delay]);
   return settled === value;
 }

@@ -14,17 +14,28 @@ export interface Following<T> {
   onLost: (delay: number) => void;
   /** Silence au-delà duquel le flux est tenu pour mort, en millisecondes. */
   silence: number;
+  /** Temps au-delà duquel un flux qui parlait, et qui finit, est rouvert sans être dit perdu, en millisecondes. */
+  steady: number;
   wait: (delay: number, signal: AbortSignal) => Promise<void>;
   signal: AbortSignal;
 }
 
 /** Suit un flux jusqu'à l'abandon de `signal`, et le rouvre, de moins en moins vite, chaque fois qu'il tombe. */
-export async function follow<T>({ open, onMessage, onLost, silence, wait, signal }: Following<T>): Promise<void> {
+export async function follow<T>({
+  open,
+  onMessage,
+  onLost,
+  silence,
+  steady,
+  wait,
+  signal,
+}: Following<T>): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
     const attempt = new AbortController();
     const giveUp = () => attempt.abort();
     let watchdog = setTimeout(giveUp, silence);
+    let since: number | undefined;
     try {
       for await (const message of open(AbortSignal.any([signal, attempt.signal]))) {
         // Un message déjà lu peut arriver après l'abandon.
@@ -32,6 +43,7 @@ export async function follow<T>({ open, onMessage, onLost, silence, wait, signal
         clearTimeout(watchdog);
         watchdog = setTimeout(giveUp, silence);
         failures = 0;
+        since ??= Date.now();
         onMessage(message);
       }
     } catch {
@@ -40,6 +52,10 @@ export async function follow<T>({ open, onMessage, onLost, silence, wait, signal
       clearTimeout(watchdog);
     }
     if (signal.aborted) return;
+    // Ce qui est entre le serveur et la page borne parfois la durée d'un flux : ce n'est pas une perte, sauf si rouvrir
+    // échoue. Un silence en est une : l'état date déjà.
+    const ended = since !== undefined && !attempt.signal.aborted && Date.now() - since >= steady;
+    if (ended) continue;
     failures += 1;
     const delay = retryDelay(failures);
     onLost(delay);
@@ -50,14 +66,12 @@ export async function follow<T>({ open, onMessage, onLost, silence, wait, signal
 /** Attend `delay` millisecondes, ou l'abandon de `signal`. */
 export function pause(delay: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, delay);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, delay);
+    signal.addEventListener("abort", end);
   });
 }

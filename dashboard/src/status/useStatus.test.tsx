@@ -6,6 +6,7 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, expect, test, vi } from "vitest";
 import { AdminService, WatchStatusResponseSchema } from "../gen/passerelle/v1/admin_pb";
 import { show } from "../testing/render";
+import { turn } from "../testing/visibility";
 import { LinkAlert } from "./LinkAlert";
 import { StatusProvider, useServer } from "./StatusProvider";
 
@@ -15,10 +16,14 @@ function Version() {
   return <p data-testid="seen">{status ? `${status.version} ${points.join(" ")}` : "rien"}</p>;
 }
 
-/** Faux serveur : chaque flux dit un état, puis se tait jusqu'à son abandon ; `up` faux, il refuse ; `mute`, il ne dit rien. */
+/**
+ * Faux serveur : chaque flux dit un état, puis se tait jusqu'à son abandon, ou jusqu'à ce qu'on le coupe (`cut`) ou qu'il
+ * finisse (`end`) ; `up` faux, il refuse ; `mute`, il ne dit rien.
+ */
 function server() {
   const seen = { opened: 0, open: 0, up: true, mute: false };
   const kill: (() => void)[] = [];
+  const finish: (() => void)[] = [];
   const routes = (router: ConnectRouter) =>
     router.service(AdminService, {
       async *watchStatus(_request, { signal }) {
@@ -29,6 +34,7 @@ function server() {
           const status = { version: `v${seen.opened}`, host: { cpuPercent: 10 } };
           if (!seen.mute) yield create(WatchStatusResponseSchema, { status });
           await new Promise<void>((resolve, reject) => {
+            finish.push(resolve);
             kill.push(() => reject(new ConnectError("coupé", Code.Unavailable)));
             signal.addEventListener("abort", () => resolve(), { once: true });
           });
@@ -37,12 +43,12 @@ function server() {
         }
       },
     });
-  return { seen, routes, cut: () => kill.splice(0).map((one) => one()) };
-}
-
-function turn(state: DocumentVisibilityState) {
-  vi.spyOn(document, "visibilityState", "get").mockReturnValue(state);
-  act(() => void document.dispatchEvent(new Event("visibilitychange")));
+  return {
+    seen,
+    routes,
+    cut: () => kill.splice(0).map((one) => one()),
+    end: () => finish.splice(0).map((one) => one()),
+  };
 }
 
 function showPage(routes: (router: ConnectRouter) => void) {
@@ -115,6 +121,35 @@ test("un flux perdu dit l'âge de l'état, le garde, et se rouvre sur demande", 
   await userEvent.click(screen.getByTestId("link-retry"));
   await waitFor(() => expect(link()).toBe("connected"));
   expect(screen.queryByTestId("link-lost")).toBeNull();
+});
+
+test("un flux qui finit de lui-même, longtemps tenu, est rouvert sans que rien ne se dise", async () => {
+  const { seen, routes, end } = server();
+  showPage(routes);
+  await waitFor(() => expect(link()).toBe("connected"));
+  const links = new Set<string | undefined>();
+  const note = new MutationObserver(() => links.add(link()));
+  note.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+  const began = Date.now();
+  vi.spyOn(Date, "now").mockImplementation(() => began + 7_200_000);
+  act(() => void end());
+  await waitFor(() => expect(screen.getByTestId("seen").textContent).toMatch(/^v2/));
+  note.disconnect();
+  expect([...links]).toEqual(["connected"]);
+  expect(seen.open).toBe(1);
+});
+
+test("un retour sur la page ne dit rien de la mise à jour tant qu'elle ne tarde pas", async () => {
+  const { seen, routes } = server();
+  showPage(routes);
+  await waitFor(() => expect(link()).toBe("connected"));
+  seen.mute = true;
+  turn("hidden");
+  // Cachée plus longtemps que la patience : elle ne se compte que sous les yeux.
+  await act(() => new Promise((resolve) => setTimeout(resolve, 600)));
+  turn("visible");
+  expect(screen.queryByTestId("link-paused")).toBeNull();
+  await screen.findByTestId("link-paused");
 });
 
 test("un serveur injoignable dès l'ouverture se dit, avec quoi faire", async () => {

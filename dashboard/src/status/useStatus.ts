@@ -9,6 +9,9 @@ import { type Running, whileVisible } from "./visible";
 /** Le serveur parle au moins toutes les 2 s : trois périodes sans un mot, et le flux est mort. */
 const SILENCE_MS = 6_000;
 
+/** Un flux tenu plus longtemps, et qui finit, est rouvert avant qu'on ne s'en inquiète. */
+const STEADY_MS = 10_000;
+
 /**
  * Ce qu'il en est du flux : `connecting` avant le premier état, `connected`, `lost` quand il est tombé, `paused` quand
  * la page s'est cachée, jusqu'au premier état d'après.
@@ -44,6 +47,7 @@ export function useStatus(): Watched & { history: History; retry: () => void } {
           },
           onLost: () => become("lost"),
           silence: SILENCE_MS,
+          steady: STEADY_MS,
           wait: pause,
           signal,
         }),

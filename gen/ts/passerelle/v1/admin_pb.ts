@@ -1332,7 +1332,7 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
   loadWait?: Duration | undefined;
 
   /**
-   * Durée d'un flux au plus.
+   * Durée d'un flux au plus ; WatchStatus et StreamLogs n'en ont pas.
    *
    * @generated from field: google.protobuf.Duration max_stream_duration = 5;
    */
