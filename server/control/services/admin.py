@@ -172,7 +172,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     ) -> admin_pb2.ListOperationsResponse:
         """Page d'opérations ; celles qui sont en cours ont leur avancement du moment."""
         size = _page_size(request.page_size, 50, 500)
-        key = self._models.get(request.model).spec.key if request.model else ""
+        key = await self._journaled(request.model) if request.model else ""
         page, following = await self._journal.page(
             size,
             before=_page_token(request.page_token),
@@ -197,6 +197,16 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         await context.send_initial_metadata(())
         async for lines in tail(self._facts.logs, key, request.tail_lines or 200, follow=request.follow):
             yield admin_pb2.StreamLogsResponse(lines=lines)
+
+    async def _journaled(self, name: str) -> str:
+        """Clé sous laquelle le journal connaît un modèle ; un modèle retiré du profil y garde son histoire.
+
+        Raises:
+            ModelNotFound: ni le profil ni le journal ne le connaissent.
+        """
+        if self._models.profile.model(name) is None and await self._journal.knows(name):
+            return name
+        return self._models.get(name).spec.key
 
     def _status(self) -> admin_pb2.Status:
         models, facts = list(self._models), self._facts
