@@ -141,6 +141,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         admin_key_required=bool(settings.openai_keys or settings.admin_keys),
         started_at=started_at,
         guard=guard,
+        stop_grace=settings.stop_grace,
     )
     gauge = Gauge(
         "passerelle_model_replicas",
