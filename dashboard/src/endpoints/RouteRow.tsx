@@ -25,21 +25,36 @@ export function RouteRow({ route, models, keys }: Props) {
   const typed = route.method.startsWith("gRPC");
   return (
     <Box sx={{ px: { xs: 2, sm: 3 }, py: 1.5 }} data-testid="endpoint">
-      <Stack direction="row" spacing={1} useFlexGap sx={{ alignItems: "center", flexWrap: "wrap" }}>
-        <Typography sx={{ fontWeight: 600 }}>{route.name}</Typography>
-        <Chip size="small" variant="outlined" label={route.method} sx={{ fontFamily: MONOSPACE }} />
-        {keyed && (
-          <Chip
-            size="small"
-            color="warning"
-            variant="outlined"
-            icon={<Icon path={mdiKeyOutline} />}
-            label={KEYS[route.key]}
-          />
-        )}
-        {!keyed && route.key === KeyScope.LOCAL_OR_ADMIN && (
-          <Chip size="small" variant="outlined" label={T.localOnly} />
-        )}
+      <Stack direction="row" spacing={1} sx={{ alignItems: { xs: "flex-start", sm: "center" } }}>
+        <Box
+          sx={{
+            display: "flex",
+            flexWrap: "wrap",
+            flexGrow: 1,
+            minWidth: 0,
+            columnGap: 1,
+            rowGap: 0.5,
+            alignItems: "center",
+          }}
+        >
+          {/* Sur un téléphone, le nom a sa ligne : des noms de toute longueur s'alignent de même. */}
+          <Typography sx={{ fontWeight: 600, width: { xs: "100%", sm: "auto" }, lineHeight: { xs: "30px", sm: 1.5 } }}>
+            {route.name}
+          </Typography>
+          <Chip size="small" variant="outlined" label={route.method} sx={{ fontFamily: MONOSPACE }} />
+          {keyed && (
+            <Chip
+              size="small"
+              color="warning"
+              variant="outlined"
+              icon={<Icon path={mdiKeyOutline} />}
+              label={KEYS[route.key]}
+            />
+          )}
+          {!keyed && route.key === KeyScope.LOCAL_OR_ADMIN && (
+            <Chip size="small" variant="outlined" label={T.localOnly} />
+          )}
+        </Box>
         <Button
           size="small"
           startIcon={<Icon path={mdiCodeBraces} />}
@@ -48,7 +63,7 @@ export function RouteRow({ route, models, keys }: Props) {
           aria-label={T.sampleOf(route.name)}
           onClick={() => setOpen((before) => !before)}
           data-testid="endpoint-sample"
-          sx={{ ml: "auto" }}
+          sx={{ flexShrink: 0 }}
         >
           {T.sample}
         </Button>
@@ -64,7 +79,7 @@ export function RouteRow({ route, models, keys }: Props) {
             component="code"
             variant="body2"
             data-testid="endpoint-url"
-            sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere", minWidth: 0 }}
+            sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere", minWidth: 0, flexGrow: { xs: 1, sm: 0 } }}
           >
             {text}
           </Typography>
