@@ -19,7 +19,7 @@ export default defineConfig({
   resolve: { preserveSymlinks: true },
   test: {
     environment: "jsdom",
-    setupFiles: ["src/testing/setup.ts", "src/testing/patience.ts"],
+    setupFiles: ["src/testing/setup.ts"],
     testTimeout: 30_000,
   },
   build: {

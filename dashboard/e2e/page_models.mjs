@@ -89,6 +89,8 @@ async function download(dashboard) {
   await dashboard.press("action-cancel-qwen");
   await dashboard.press("confirm-cancel");
   await dashboard.state("qwen", "À télécharger");
+  // Le bouton s'en est allé : le clavier reprend au nom du modèle, non au haut de la page.
+  await page.waitForFunction(() => document.activeElement?.id === "model-title-qwen");
   const first = await readBar(dashboard, 4);
   check(
     first.said.some((text) => /copie, \d+ %, .* sur 98 Mo/.test(text)),

@@ -1,4 +1,4 @@
-// Tous les textes de la page.
+// Les textes que plusieurs pages partagent ; chacune a les siens dans son « texts.ts ».
 import { Capability, ModelState, OperationKind } from "./gen/passerelle/v1/admin_pb";
 
 export const STATES: Record<ModelState, string> = {
@@ -57,13 +57,6 @@ export const PHASES: Record<string, string> = {
 
 export const T = {
   title: "Passerelle",
-  subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
-  profile: (name: string) => `profil ${name}`,
-  version: (number: string) => `version ${number}`,
-  menu: "Menu",
-  trial: "Essayer",
-  server: "Serveur",
-  cancel: "Annuler",
   errors: {
     cancelled: "L'appel a été annulé.",
     timeout: "Le serveur n'a pas répondu à temps ; réessayez.",

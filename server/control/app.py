@@ -100,12 +100,13 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     await journal.open()
     supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")
     machine = MachineProbe(settings.cache_dir)
-    replicas = ReplicaHost(supervisor, run_dir, settings.worker_command, settings.max_frame_bytes)
+    changes = Changes()
+    replicas = ReplicaHost(supervisor, run_dir, settings.worker_command, settings.max_frame_bytes, changes.soon)
     tools = ModelTools(
         replicas=replicas,
         downloads=Downloader(settings.download_command, settings.environ),
         journal=journal,
-        changes=Changes(),
+        changes=changes,
         inspect=lambda spec: _inspect(settings, spec),
         gpus=GpuBoard(
             NvmlProbe(),
@@ -140,6 +141,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         admin_key_required=bool(settings.openai_keys or settings.admin_keys),
         started_at=started_at,
         guard=guard,
+        stop_grace=settings.stop_grace,
     )
     gauge = Gauge(
         "passerelle_model_replicas",

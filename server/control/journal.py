@@ -122,6 +122,11 @@ class Journal:
         rows = await self._call(lambda: self._db.execute(query, row).fetchall())
         return [_operation(row) for row in rows[:size]], rows[size - 1][0] if len(rows) > size else 0
 
+    async def knows(self, model: str) -> bool:
+        """Vrai si le journal a une opération de ce modèle."""
+        query = "SELECT 1 FROM operations WHERE model = ? LIMIT 1"
+        return await self._call(lambda: self._db.execute(query, (model,)).fetchone()) is not None
+
     async def running(self) -> list[Operation]:
         """Opérations qu'un arrêt a laissées en cours, de la plus ancienne à la plus récente."""
         query = f"SELECT {_COLUMNS} FROM operations WHERE state = 'RUNNING' ORDER BY seq"

@@ -185,8 +185,8 @@ def to_host(sample: MachineSample, models: Sequence[ManagedModel]) -> admin_pb2.
     )
 
 
-def to_limits(limits: domain.Limits) -> admin_pb2.Limits:
-    """Limites en vigueur."""
+def to_limits(limits: domain.Limits, stop_grace: float) -> admin_pb2.Limits:
+    """Limites en vigueur ; `stop_grace` : secondes laissées aux requêtes d'un exemplaire qui s'arrête."""
     return admin_pb2.Limits(
         chat=admin_pb2.ChatLimits(
             max_messages=limits.max_messages,
@@ -222,6 +222,7 @@ def to_limits(limits: domain.Limits) -> admin_pb2.Limits:
         max_stream_duration=duration(limits.max_stream_duration_seconds),
         max_replicas=limits.max_replicas,
         max_idle_unload=duration(limits.max_idle_unload_seconds),
+        stop_grace=duration(stop_grace),
     )
 
 

@@ -97,11 +97,13 @@ class ManagedModel(ModelFacts):
             self._crew.reserve(found)
         return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, found, room))
 
-    def unload(self, *, force: bool = False) -> Operation:
+    def unload(self, *, force: bool = False, only_if_idle: bool = False) -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
 
+        `only_if_idle` refuse plutôt que d'interrompre qui que ce soit.
+
         Raises:
-            InvalidState: un téléchargement est en cours.
+            InvalidState: un téléchargement est en cours ; avec `only_if_idle`, toute opération, ou des requêtes.
         """
         operation = self.operation
         if operation is not None and operation.kind is OperationKind.UNLOAD:
@@ -110,6 +112,8 @@ class ManagedModel(ModelFacts):
             raise self._work.busy(operation)
         if operation is None and not self.replicas:
             return self._work.nothing_to_do(OperationKind.UNLOAD)
+        if only_if_idle:
+            self._check_idle()
         previous = self._work.supersede()
         return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
 
@@ -261,6 +265,22 @@ class ManagedModel(ModelFacts):
             complete=complete,
         )
 
+    def _check_idle(self) -> None:
+        if self.operation is not None:
+            raise self._work.busy(self.operation)
+        loads = [one.link.load for one in self.replicas]
+        running, waiting = sum(one.running for one in loads), sum(one.waiting for one in loads)
+        if running or waiting:
+            raise InvalidState(
+                f"« {self.spec.key} » est employé : {running} en cours, {waiting} en attente. Rien n'a été interrompu.",
+                metadata={
+                    "field": "only_if_idle",
+                    "model": self.spec.key,
+                    "running": str(running),
+                    "waiting": str(waiting),
+                },
+            )
+
     def _idle(self) -> None:
         """Relance les exemplaires tombés, une fois l'opération en cours finie."""
         due = self._recovery.due()
@@ -293,7 +313,8 @@ class ManagedModel(ModelFacts):
                 demand, again = replace(demand, weights_bytes=self.artifacts.total_bytes), True
             for other in room:
                 show("making_room")
-                await other.unload().result()
+                # Le temps d'un téléchargement, quelqu'un a pu s'en servir : seul un modèle inactif laisse sa place.
+                await other.unload(only_if_idle=True).result()
             if again:
                 await board.refresh()
                 self._crew.give_up(found)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from server.errors import OperationCancelled, PasserelleError, error_for
+from server.pace import Pace
+
+_SOON_SECONDS = 0.1
 
 
 class OperationKind(StrEnum):
@@ -147,6 +150,8 @@ class Changes:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self.soon = Pace(self.notify, _SOON_SECONDS).touch
+        """Comme `notify`, au plus une fois par dixième de seconde : pour ce qui change à chaque requête."""
 
     def notify(self) -> None:
         """Réveille tous ceux qui attendent."""

@@ -55,11 +55,14 @@ class ReplicaHost:
         run_dir: Path,
         command: Callable[[ModelSpec, int], Sequence[str]],
         max_frame_bytes: int,
+        on_load: Callable[[], None],
     ) -> None:
+        """`on_load` suit chaque requête qu'un exemplaire prend ou finit."""
         self._supervisor = supervisor
         self._run_dir = run_dir
         self._command = command
         self._max_frame_bytes = max_frame_bytes
+        self._on_load = on_load
         self._exits: dict[str, asyncio.Future[int]] = {}
         self._pids: dict[str, int] = {}
 
@@ -161,7 +164,11 @@ class ReplicaHost:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 link = await LinkClient.connect(
-                    str(path), "control", max_frame_bytes=self._max_frame_bytes, request_buffer_bytes=_BUFFER_BYTES
+                    str(path),
+                    "control",
+                    max_frame_bytes=self._max_frame_bytes,
+                    request_buffer_bytes=_BUFFER_BYTES,
+                    on_load=self._on_load,
                 )
         except (OSError, WorkerLost) as error:
             raise ModelLoadFailed(f"L'exemplaire {name} ne répond pas sur sa prise : {error}") from error

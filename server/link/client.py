@@ -5,7 +5,7 @@ Un front lit toujours : chaque requête a son tampon borné, et un client trop l
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -161,11 +161,14 @@ class LinkCall:
 class LinkClient:
     """Liaison d'un front vers une prise d'exemplaire."""
 
-    def __init__(self, name: str, max_frame_bytes: int, request_buffer_bytes: int) -> None:
+    def __init__(
+        self, name: str, max_frame_bytes: int, request_buffer_bytes: int, on_load: Callable[[], None] | None = None
+    ) -> None:
         self._connection = FrameConnection(max_frame_bytes, self._on_frame, self._on_lost)
         self._name = name
         self._max_frame_bytes = max_frame_bytes
         self._request_buffer_bytes = request_buffer_bytes
+        self._on_load = on_load
         self._peer_max_frame = max_frame_bytes
         self._calls: dict[int, LinkCall] = {}
         self._next_id = 0
@@ -175,14 +178,22 @@ class LinkClient:
         self.load = WorkerLoad()
 
     @classmethod
-    async def connect(cls, path: str, name: str, *, max_frame_bytes: int, request_buffer_bytes: int) -> "LinkClient":
-        """Ouvre une liaison.
+    async def connect(
+        cls,
+        path: str,
+        name: str,
+        *,
+        max_frame_bytes: int,
+        request_buffer_bytes: int,
+        on_load: Callable[[], None] | None = None,
+    ) -> "LinkClient":
+        """Ouvre une liaison ; `on_load` suit chaque changement du nombre de requêtes de l'exemplaire.
 
         Raises:
             OSError: personne n'écoute.
             WorkerLost: version différente, ou prise refermée aussitôt.
         """
-        client = cls(name, max_frame_bytes, request_buffer_bytes)
+        client = cls(name, max_frame_bytes, request_buffer_bytes, on_load)
         await asyncio.get_running_loop().create_unix_connection(lambda: client._connection, path)
         hello = link_pb2.Hello(version=LINK_VERSION, name=name, max_frame_bytes=max_frame_bytes)
         client._connection.send(link_pb2.Frame(hello=hello))
@@ -350,7 +361,10 @@ class LinkClient:
         self._greeted.set_result(None)
 
     def _set_load(self, load: link_pb2.Load) -> None:
+        before = self.load
         self.load = WorkerLoad(load.running, load.waiting, load.max_running, load.max_waiting, load.steps, load.asleep)
+        if self._on_load is not None and (before.running, before.waiting) != (load.running, load.waiting):
+            self._on_load()
 
     def _on_lost(self, reason: str) -> None:
         if not self._greeted.done():

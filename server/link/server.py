@@ -14,10 +14,12 @@ from passerelle.worker.v1 import link_pb2
 
 from server.errors import EngineFailed, PasserelleError
 from server.link.framing import LINK_VERSION, FrameConnection
+from server.pace import Pace
 
 logger = logging.getLogger(__name__)
 
 _HEARTBEAT_SECONDS = 1.0
+_ANNOUNCE_SECONDS = 0.1
 
 
 class LinkHandler(Protocol):
@@ -179,6 +181,8 @@ class LinkServer:
         self._server: asyncio.Server | None = None
         self._heartbeat: asyncio.Task[None] | None = None
         self._path = ""
+        self._announced = (0, 0)
+        self._pace = Pace(self._announce, _ANNOUNCE_SECONDS)
 
     async def start(self, path: str) -> None:
         """Ouvre la prise."""
@@ -189,6 +193,13 @@ class LinkServer:
         os.chmod(path, 0o600)
         self._path = path
         self._heartbeat = asyncio.create_task(self._beat())
+
+    def load_changed(self) -> None:
+        """Une requête entre, sort ou attend : dit la charge, dix fois par seconde au plus.
+
+        Le plan de contrôle ne reçoit aucune sortie : sans cela, il ne saurait qu'au battement suivant qui est servi.
+        """
+        self._pace.touch()
 
     def farewell(self, reason: str) -> None:
         """Prévient les fronts qu'aucune requête nouvelle ne sera admise."""
@@ -206,6 +217,7 @@ class LinkServer:
         """Ferme la prise et les liaisons, ce qui est écrit étant parti."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
+        self._pace.close()
         if self._server is not None:
             self._server.close()
         links = list(self.links)
@@ -220,6 +232,15 @@ class LinkServer:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
-            frame = link_pb2.Frame(load=self.handler.load())
-            for link in self.links:
-                link.connection.send(frame)
+            self._send(self.handler.load())
+
+    def _announce(self) -> None:
+        load = self.handler.load()
+        if (load.running, load.waiting) != self._announced:
+            self._send(load)
+
+    def _send(self, load: link_pb2.Load) -> None:
+        self._announced = (load.running, load.waiting)
+        frame = link_pb2.Frame(load=load)
+        for link in self.links:
+            link.connection.send(frame)

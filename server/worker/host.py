@@ -47,12 +47,15 @@ class WorkerHost:
         on_dead: Callable[[str], None],
         handlers: Handlers | None = None,
         max_live: int = 32,
+        on_load: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_load` suit chaque requête admise, mise en attente ou finie."""
         self._engine = engine
         self._handlers = handlers if handlers is not None else handlers_for(engine)
         self._max_waiting = max_waiting
         self._max_live = max_live
         self._on_dead = on_dead
+        self._on_load = on_load
         self._running: dict[JobKey, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._waiting: OrderedDict[JobKey, link_pb2.Submit] = OrderedDict()
@@ -98,6 +101,7 @@ class WorkerHost:
                 return
             self._waiting[key] = request
             self._idle.clear()
+            self._on_load()
         else:
             self._start(key, request)
         if request.timeout_seconds > 0:
@@ -190,6 +194,7 @@ class WorkerHost:
         self._running[key] = task
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+        self._on_load()
 
     def _expire(self, key: JobKey) -> None:
         error = DeadlineExceeded("Le délai de la requête est dépassé.")
@@ -211,6 +216,7 @@ class WorkerHost:
         self._running.pop(key, None)
         self._inputs.pop(key, None)
         self._admit()
+        self._on_load()
 
     def _admit(self) -> None:
         """Fait entrer les requêtes qui attendent, autant que le moteur en mène."""

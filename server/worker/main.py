@@ -130,12 +130,16 @@ async def _serve(
         code = EXIT_ENGINE_DEAD
         stopping.set()
 
+    def load_changed() -> None:
+        server.load_changed()
+
     host = WorkerHost(
         engine,
         max_waiting=settings.max_waiting,
         on_dead=dead,
         handlers=handlers,
         max_live=settings.limits.max_live_streams,
+        on_load=load_changed,
     )
     server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)
     await server.start(str(settings.socket_path))

@@ -11,17 +11,20 @@ from passerelle.v1 import admin_pb2
 from server.control.choices import LoadOrder
 from server.control.gpu.messages import to_gpus
 from server.control.messages import to_model
+from server.control.operations import Operation, OperationKind
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.orders import to_order
 from server.domain import Limits
-from server.errors import InvalidRequest
+from server.errors import InvalidRequest, InvalidState, ModelNotFound
 from server.rpc.auth import Guard
 from tests.fakes.gpus import GIB
 from tests.unit.test_model_gpus import Bench, make, spec
 
 
 def service_of(bench: Bench) -> AdminService:
-    return AdminService(bench.models, bench.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ())))
+    return AdminService(
+        bench.models, bench.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ()), 12.5)
+    )
 
 
 @pytest.fixture
@@ -94,6 +97,51 @@ async def test_the_verbs_answer_with_their_operation(bench: Bench) -> None:
     assert gone.operation.freed_bytes == 10 * GIB and gone.operation.HasField("elapsed")
     with pytest.raises(InvalidRequest, match="level : 3"):
         await service.SleepModel(admin_pb2.SleepModelRequest(model="a", level=3), None)
+
+
+async def test_an_unasked_unload_interrupts_nobody(bench: Bench) -> None:
+    service = service_of(bench)
+    request = admin_pb2.UnloadModelRequest(model="a", only_if_idle=True, wait=True)
+    await bench.load(gpus=(0, 1))
+    bench.say("a", index=1, running=2, waiting=3)
+    with pytest.raises(InvalidState, match="2 en cours, 3 en attente") as caught:
+        await service.UnloadModel(request, None)
+    told = {name: caught.value.metadata[name] for name in ("field", "running", "waiting")}
+    assert told == {"field": "only_if_idle", "running": "2", "waiting": "3"}
+    assert bench.replicas.stopped == [] and bench.model().operation is None
+    bench.say("a", index=1)
+    gone = await service.UnloadModel(request, None)
+    assert gone.operation.state == admin_pb2.OPERATION_STATE_SUCCEEDED and len(bench.replicas.stopped) == 2
+    assert (await service.UnloadModel(request, None)).operation.state == admin_pb2.OPERATION_STATE_SUCCEEDED
+
+
+async def test_an_unasked_unload_cancels_no_load(bench: Bench) -> None:
+    bench.replicas.gate.clear()
+    loading = await bench.models.load("a", LoadOrder())
+    with pytest.raises(InvalidState, match=loading.id):
+        await service_of(bench).UnloadModel(admin_pb2.UnloadModelRequest(model="a", only_if_idle=True), None)
+    assert bench.model().operation is loading
+    bench.replicas.gate.set()
+    await loading.result()
+
+
+async def test_a_verdict_names_who_would_stop_and_the_limits_how_long_they_have(bench: Bench) -> None:
+    service = service_of(bench)
+    await bench.load(gpus=(0, 1))
+    answer = await service.CheckLoad(admin_pb2.CheckLoadRequest(model="a", gpus=[1]), None)
+    assert answer.fits and list(answer.leaving) == ["a-0"]
+    assert not (await service.CheckLoad(admin_pb2.CheckLoadRequest(model="a"), None)).leaving
+    limits = (await service.GetCapabilities(None, None)).limits
+    assert limits.stop_grace.ToMilliseconds() == 12500
+
+
+async def test_a_model_removed_from_the_profile_keeps_its_history(bench: Bench) -> None:
+    service = service_of(bench)
+    bench.journal.save(Operation(OperationKind.LOAD, "parti"))
+    found = await service.ListOperations(admin_pb2.ListOperationsRequest(model="parti"), None)
+    assert [operation.model for operation in found.operations] == ["parti"]
+    with pytest.raises(ModelNotFound, match="jamais-vu"):
+        await service.ListOperations(admin_pb2.ListOperationsRequest(model="jamais-vu"), None)
 
 
 async def test_a_changed_option_keeps_its_default_in_sight(tmp_path: Path) -> None:

@@ -269,6 +269,21 @@ async def test_room_is_made_only_when_asked_and_by_the_oldest(tmp_path: Path) ->
     await bench.journal.aclose()
 
 
+async def test_a_model_busy_again_keeps_its_place(tmp_path: Path) -> None:
+    """Entre l'ordre et le départ, le temps d'un téléchargement, quelqu'un s'est mis à s'en servir."""
+    bench = await make(tmp_path, 1, *(spec(key, memory=MemorySpec(weights_gib=59, reserve_gib=1)) for key in "ab"))
+    bench.replicas.uses = 60 * GIB
+    await bench.load("a")
+    await bench.pass_seconds(1)
+    loading = await bench.models.load("b", LoadOrder(make_room=True))
+    bench.say("a", running=1)
+    with pytest.raises(InvalidState, match="1 en cours"):
+        await loading.result()
+    assert bench.replicas.stopped == [] and state_of(bench.model("a")) is ModelState.READY
+    assert bench.board.leases.replicas() == ["a-0"]
+    await bench.journal.aclose()
+
+
 async def test_nobody_leaves_for_nothing(tmp_path: Path) -> None:
     """Ni pour un modèle qui ne tiendrait pas, ni d'un GPU qui n'y servirait pas."""
     big = spec("big", memory=MemorySpec(weights_gib=75, reserve_gib=1))

@@ -23,8 +23,10 @@ class Bench:
     def __init__(self, engine: FakeChatEngine, host: WorkerHost, server: LinkServer, path: Path) -> None:
         self.engine, self.host, self.server, self.path = engine, host, server, path
 
-    async def connect(self, name: str) -> LinkClient:
-        return await LinkClient.connect(str(self.path), name, max_frame_bytes=FRAME, request_buffer_bytes=FRAME)
+    async def connect(self, name: str, on_load: Callable[[], None] | None = None) -> LinkClient:
+        return await LinkClient.connect(
+            str(self.path), name, max_frame_bytes=FRAME, request_buffer_bytes=FRAME, on_load=on_load
+        )
 
 
 def ask(front: LinkClient) -> LinkCall:
@@ -45,7 +47,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def worker(engine: FakeChatEngine, folder: Path) -> AsyncIterator[Bench]:
-    host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None)
+    host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None, on_load=lambda: server.load_changed())
     server = LinkServer(host, name="m-0", max_frame_bytes=FRAME)
     await server.start(str(folder / "m.sock"))
     try:
@@ -142,3 +144,26 @@ async def test_a_request_that_crosses_the_farewell_is_served(tmp_path: Path) -> 
         assert await crossing == "un deux trois"
         late = await bench.connect("front-1")
         await until(lambda: late.closed)
+
+
+async def test_a_bystander_learns_each_load_without_a_beat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Le plan de contrôle ne sert rien : c'est d'un mot à part qu'il sait qui est servi, sans qu'une rafale l'inonde."""
+    monkeypatch.setattr("server.link.server._HEARTBEAT_SECONDS", 1000.0)
+    engine = sleepy()
+    engine.gate.clear()
+    async with worker(engine, tmp_path) as bench:
+        heard: list[tuple[int, int]] = []
+        control = await bench.connect("control", lambda: heard.append((control.load.running, control.load.waiting)))
+        front = await bench.connect("front-0")
+        asking = [asyncio.create_task(text(ask(front))) for _ in range(4)]
+        await until(lambda: (control.load.running, control.load.waiting) == (2, 2))
+        assert heard[0] == (1, 0)
+        engine.gate.set()
+        await asyncio.gather(*asking)
+        await until(lambda: (control.load.running, control.load.waiting) == (0, 0))
+        began, before = asyncio.get_running_loop().time(), len(heard)
+        for _ in range(200):
+            await text(ask(front))
+        passed = asyncio.get_running_loop().time() - began
+        await until(lambda: (control.load.running, control.load.waiting) == (0, 0))
+        assert len(heard) - before <= 2 + 10 * (passed + 0.5)

@@ -1,4 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
 import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -13,6 +14,7 @@ import {
 import { PageIcon } from "../shell/PageIcon";
 import { StatusProvider, useServer } from "../status/StatusProvider";
 import { LiveStatus } from "../testing/liveStatus";
+import { refusal } from "../testing/refusal";
 import { show } from "../testing/render";
 import { ActivityPage } from "./ActivityPage";
 import { OperationStrip } from "./OperationStrip";
@@ -20,6 +22,7 @@ import { RecentProvider } from "./RecentProvider";
 
 const { RUNNING, SUCCEEDED, FAILED, CANCELLED } = OperationState;
 let journal: Operation[] = [];
+let refused = "";
 let live: LiveStatus;
 const asked = { cancelled: [] as string[], loaded: [] as string[], lists: 0 };
 
@@ -37,6 +40,7 @@ function operation(id: string, init: Exclude<MessageInitShape<typeof OperationSc
 
 function page({ pageSize, pageToken, model, kinds, states }: ListOperationsRequest) {
   const first = Number(pageToken || 0);
+  if (model && model === refused) throw refusal(Code.NotFound, "MODEL_NOT_FOUND", `« ${model} » n'existe pas.`);
   asked.lists += 1;
   const found = journal.filter(
     (one) =>
@@ -86,6 +90,7 @@ beforeEach(() => {
   asked.lists = 0;
   vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
   journal = [];
+  refused = "";
   live = new LiveStatus([{ key: "qwen" }, { key: "canary" }]);
 });
 
@@ -136,10 +141,50 @@ test("une opération en cours s'annule, après confirmation", async () => {
   const row = await screen.findByTestId("operation-running");
   expect(row.textContent).toContain("copie · 5,0 Mo sur 10 Mo");
   expect(within(row).getByRole("progressbar").getAttribute("aria-valuenow")).toBe("50");
-  await person.click(screen.getByTestId("operation-cancel"));
+  await person.click(screen.getByTestId("action-cancel-qwen"));
   expect(asked.cancelled).toEqual([]);
-  await person.click(await screen.findByTestId("operation-cancel-confirm"));
+  await person.click(await screen.findByTestId("confirm-cancel"));
   await waitFor(() => expect(asked.cancelled).toEqual(["a"]));
+  live.show([{ key: "qwen" }]);
+  await waitFor(() => expect(document.activeElement?.textContent).toBe("En cours"));
+});
+
+test("un chargement qui a téléchargé ne montre plus ses octets une fois copiés, ni à la bande ni à la page", async () => {
+  const progress = { phase: "opening", completedBytes: 1e7, totalBytes: 1e7, bytesPerSecond: 3e6 };
+  live = new LiveStatus([{ key: "qwen", operation: operation("a", { state: RUNNING, progress }) }]);
+  open();
+  const row = await screen.findByTestId("operation-running");
+  for (const one of [row, screen.getByTestId("strip")]) {
+    expect(one.textContent).toMatch(/· ouverture du modèle(Annuler)?$/);
+    expect(within(one).getByRole("progressbar").getAttribute("aria-valuenow")).toBeNull();
+  }
+});
+
+test("une fin s'accorde au nom de l'opération, et la mémoire rendue se compte comme une mémoire", async () => {
+  const { RESTART, UNLOAD } = OperationKind;
+  journal = [
+    operation("a", { kind: RESTART, state: SUCCEEDED }),
+    operation("b", { kind: RESTART, state: CANCELLED }),
+    operation("c", { kind: UNLOAD, state: SUCCEEDED, freedBytes: 58.2 * 2 ** 30 }),
+  ];
+  const person = userEvent.setup();
+  open();
+  await waitFor(() => expect(rows("activity-done").length).toBe(3));
+  const ends = rows("activity-done").map((row) => row.querySelector(".MuiChip-root")?.textContent);
+  expect(ends).toEqual(["terminée", "annulée", "terminé"]);
+  await person.click(screen.getAllByTestId("operation-open")[2] as HTMLElement);
+  expect((await screen.findByTestId("operation-facts")).textContent).toContain("58,2 Gio");
+});
+
+test("un filtre refusé ne laisse pas les opérations d'un autre", async () => {
+  journal = [operation("a", { state: SUCCEEDED })];
+  const person = userEvent.setup();
+  open("/activite?modele=qwen&etat=reussie");
+  await waitFor(() => expect(rows("activity-done").length).toBe(1));
+  refused = "canary";
+  await person.selectOptions(screen.getByTestId("filter-modele"), "canary");
+  await screen.findByText(/« canary » n'existe pas/);
+  expect(rows("activity-done")).toEqual([]);
 });
 
 test("un changement de l'état fait relire la liste ; l'avancement, non", async () => {

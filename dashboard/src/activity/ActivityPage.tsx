@@ -1,6 +1,7 @@
 import { Stack, Typography } from "@mui/material";
 import { type ReactNode, useEffect, useId } from "react";
 import { OperationState } from "../gen/passerelle/v1/admin_pb";
+import { useRefuge } from "../models/useRefuge";
 import { useServer } from "../status/StatusProvider";
 import { FilterBar } from "./FilterBar";
 import { OperationList } from "./OperationList";
@@ -52,9 +53,10 @@ export function ActivityPage() {
 
 function Section({ title, testId, children }: { title: string; testId: string; children: ReactNode }) {
   const id = useId();
+  const { refuge, zone } = useRefuge<HTMLHeadingElement>();
   return (
-    <Stack component="section" spacing={1} aria-labelledby={id} data-testid={testId}>
-      <Typography variant="h3" id={id}>
+    <Stack component="section" spacing={1} aria-labelledby={id} data-testid={testId} {...zone}>
+      <Typography variant="h3" id={id} ref={refuge} tabIndex={-1}>
         {title}
       </Typography>
       {children}

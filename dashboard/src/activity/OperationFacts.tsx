@@ -1,6 +1,6 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Box, Typography } from "@mui/material";
-import { bytes } from "../format";
+import { bytes, memory } from "../format";
 import { PHASES } from "../fr";
 import type { Operation, PhaseDuration } from "../gen/passerelle/v1/admin_pb";
 import { remedyOf } from "../models/remedies";
@@ -57,7 +57,7 @@ function factsOf(operation: Operation): [string, string][] {
         ? T.facts.bytesOf(bytes(completedBytes), bytes(totalBytes))
         : undefined,
     ],
-    [T.facts.freed, freedBytes !== undefined && bytes(freedBytes)],
+    [T.facts.freed, freedBytes !== undefined && memory(freedBytes)],
     [T.facts.elapsed, elapsed && lasting(durationMs(elapsed) / 1000)],
     [T.facts.id, id],
   ];

@@ -18,7 +18,7 @@ import { KindIcon } from "./KindIcon";
 import { OperationFacts } from "./OperationFacts";
 import { instant, lastedSeconds, lasting } from "./progress";
 import { retryOf } from "./retry";
-import { ENDS, T } from "./texts";
+import { endOf, T } from "./texts";
 
 const COLORS = {
   [OperationState.UNSPECIFIED]: "default",
@@ -67,7 +67,7 @@ export function OperationRow({ operation }: { operation: Operation }) {
                 .join(" · ")}
             </Typography>
           </Box>
-          <Chip size="small" variant="outlined" color={COLORS[state]} label={ENDS[state]} />
+          <Chip size="small" variant="outlined" color={COLORS[state]} label={endOf(operation)} />
         </Stack>
       </AccordionSummary>
       <AccordionDetails id={`operation-${id}-facts`}>

@@ -2,14 +2,13 @@ import { mdiClose } from "@mdi/js";
 import { Alert, Box, IconButton, LinearProgress, Link as MuiLink, Typography } from "@mui/material";
 import { useEffect } from "react";
 import { Link } from "wouter";
-import { percent } from "../format";
 import { OPERATIONS } from "../fr";
 import { type Operation, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { describe } from "../models/progress/describe";
 import { Icon } from "../shell/Icon";
 import { useServer } from "../status/StatusProvider";
-import { progressLine } from "./progress";
 import { useRecent } from "./RecentProvider";
-import { ENDS, T } from "./texts";
+import { endOf, T } from "./texts";
 
 const SHOWN_MS = 4_000;
 const SEVERITY = {
@@ -62,7 +61,7 @@ function Outcome({ operation, onClose }: { operation: Operation; onClose: () => 
       }}
     >
       <Line href="/activite">
-        {T.ended(OPERATIONS[kind], model, ENDS[state])}
+        {T.ended(OPERATIONS[kind], model, endOf(operation))}
         {error && ` ${error.message}`}
       </Line>
     </Alert>
@@ -70,8 +69,7 @@ function Outcome({ operation, onClose }: { operation: Operation; onClose: () => 
 }
 
 function Running({ operation, others }: { operation: Operation; others: number }) {
-  const { completedBytes, totalBytes } = operation.progress ?? {};
-  const done = percent(completedBytes, totalBytes);
+  const { stage, done, details } = describe(operation);
   const what = T.of(OPERATIONS[operation.kind], operation.model);
   return (
     <Box sx={{ ...OVER, bgcolor: "background.paper" }} data-testid="strip">
@@ -83,7 +81,7 @@ function Running({ operation, others }: { operation: Operation; others: number }
       />
       <Box sx={{ px: { xs: 2, md: 3 }, py: 0.5 }}>
         <Line href="/activite">
-          {[what, progressLine(operation), others ? T.others(others) : ""].filter(Boolean).join(" · ")}
+          {[what, stage, ...details, others ? T.others(others) : ""].filter(Boolean).join(" · ")}
         </Line>
       </Box>
     </Box>

@@ -1,21 +1,6 @@
-import { durationMs, type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
-import { bytes, seconds } from "../format";
-import { PHASES } from "../fr";
+import { type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
+import { seconds } from "../format";
 import type { Operation } from "../gen/passerelle/v1/admin_pb";
-import { T } from "../models/texts";
-
-/** Avancement en une ligne : étape, octets, débit, temps restant, selon ce qui est connu. */
-export function progressLine({ progress }: Operation): string {
-  const { phase = "", completedBytes, totalBytes, bytesPerSecond, remaining } = progress ?? {};
-  return [
-    PHASES[phase] ?? phase,
-    completedBytes !== undefined && totalBytes ? T.progress.bytes(bytes(completedBytes), bytes(totalBytes)) : "",
-    bytesPerSecond ? T.progress.rate(bytes(bytesPerSecond)) : "",
-    remaining ? T.progress.remaining(seconds(durationMs(remaining) / 1000)) : "",
-  ]
-    .filter(Boolean)
-    .join(" · ");
-}
 
 /** Secondes d'une opération finie ; `undefined` tant qu'elle dure. */
 export function lastedSeconds({ startedAt, finishedAt }: Operation): number | undefined {

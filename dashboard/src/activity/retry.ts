@@ -11,7 +11,8 @@ export function retryOf({ kind, model }: Operation): (() => Promise<unknown>) | 
     case OperationKind.RESTART:
       return () => admin.loadModel({ model });
     case OperationKind.UNLOAD:
-      return () => admin.unloadModel({ model });
+      // Personne n'a confirmé d'interrompre ceux qui s'en servent maintenant.
+      return () => admin.unloadModel({ model, onlyIfIdle: true });
     case OperationKind.SLEEP:
       return () => admin.sleepModel({ model });
     case OperationKind.WAKE:
@@ -19,9 +20,4 @@ export function retryOf({ kind, model }: Operation): (() => Promise<unknown>) | 
     default:
       return undefined;
   }
-}
-
-/** Vrai si le serveur accepte d'annuler ce genre d'opération. */
-export function isCancellable({ kind }: Operation): boolean {
-  return kind !== OperationKind.UNLOAD && kind !== OperationKind.WAKE;
 }

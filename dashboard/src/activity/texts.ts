@@ -1,13 +1,20 @@
 // Les textes d'« Activité » et de la bande d'opérations.
-import { OperationKind, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationKind, OperationState } from "../gen/passerelle/v1/admin_pb";
 
-export const ENDS: Record<OperationState, string> = {
+const ENDS: Record<OperationState, string> = {
   [OperationState.UNSPECIFIED]: "état inconnu",
   [OperationState.RUNNING]: "en cours",
   [OperationState.SUCCEEDED]: "terminé",
   [OperationState.FAILED]: "échec",
   [OperationState.CANCELLED]: "annulé",
 };
+const AGREEING = new Set([OperationState.SUCCEEDED, OperationState.CANCELLED]);
+const FEMININE = new Set([OperationKind.RESTART, OperationKind.UNSPECIFIED]);
+
+/** Comment une opération a fini, accordé au nom de son genre. */
+export function endOf({ kind, state }: Operation): string {
+  return FEMININE.has(kind) && AGREEING.has(state) ? `${ENDS[state]}e` : ENDS[state];
+}
 
 /** Genres qu'on peut chercher, et leur nom dans l'adresse. */
 export const KINDS: [string, OperationKind][] = [
@@ -49,14 +56,6 @@ export const T = {
   lasted: (time: string) => `en ${time}`,
   see: "Voir l'activité",
   dismiss: "Fermer",
-  cancel: "Annuler",
-  confirm: {
-    title: (what: string) => `Annuler : ${what} ?`,
-    download: "Les octets déjà reçus restent sur le disque ; recommencer reprendra où c'en était.",
-    other: "Ce qui est commencé sera défait ; le modèle revient à son état d'avant.",
-    yes: "Annuler l'opération",
-    no: "Laisser continuer",
-  },
   retry: "Recommencer",
   facts: {
     started: "Début",

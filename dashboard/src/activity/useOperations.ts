@@ -22,7 +22,7 @@ export function useOperations({ model, kind }: Filter, states: readonly Operatio
   const query = `${model} ${kind} ${wanted}`;
   const [size, setSize] = useState({ query, count: PAGE });
   const count = size.query === query ? size.count : PAGE;
-  const [found, setFound] = useState<{ operations: Operation[]; more: boolean }>();
+  const [found, setFound] = useState<{ query: string; operations: Operation[]; more: boolean }>();
   const [failure, setFailure] = useState<string>();
   useEffect(() => {
     if (!mark || !wanted) return;
@@ -31,14 +31,17 @@ export function useOperations({ model, kind }: Filter, states: readonly Operatio
     read({ model, kinds, states: wanted.split(",").map(Number) }, count, stop.signal)
       .then((next) => {
         if (stop.signal.aborted) return;
-        setFound(next);
+        setFound({ query, ...next });
         setFailure(undefined);
       })
       .catch((error: unknown) => {
-        if (!stop.signal.aborted) setFailure(messageOf(error));
+        if (stop.signal.aborted) return;
+        setFailure(messageOf(error));
+        // Les lignes d'un autre filtre passeraient pour la réponse.
+        setFound((before) => (before?.query === query ? before : undefined));
       });
     return () => stop.abort();
-  }, [mark, model, kind, wanted, count]);
+  }, [mark, model, kind, wanted, query, count]);
   return { found, failure, loadMore: () => setSize({ query, count: count + PAGE }) };
 }
 

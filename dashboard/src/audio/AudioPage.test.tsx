@@ -32,7 +32,8 @@ interface Server {
 function serving({ features = { canary: CANARY, pyannote: PYANNOTE }, state = ModelState.READY }: Server = {}) {
   const audio = { maxUploadBytes: 1000, maxDuration: durationFromMs(60_000), maxSpeakers: 8, maxPromptCharacters: 20 };
   const loading = state === ModelState.LOADING;
-  const operation = { kind: OperationKind.LOAD, progress: { phase: "opening" } };
+  const progress = { phase: "opening", completedBytes: 1e7, totalBytes: 1e7 };
+  const operation = { kind: OperationKind.LOAD, progress };
   const model = (key: string, capability: Capability) => ({ key, capability, state, ...(loading && { operation }) });
   return (router: ConnectRouter) => {
     router.service(AdminService, {
@@ -231,5 +232,8 @@ test("un fichier se dépose n'importe où dans la page, sauf pendant un travail"
 
 test("le chargement d'un modèle se suit", async () => {
   desk({ state: ModelState.LOADING });
-  expect((await screen.findByTestId("audio-operation")).textContent).toBe("Chargement : ouverture du modèle");
+  const shown = await screen.findByTestId("audio-operation");
+  expect(shown.textContent).toBe("Chargement : ouverture du modèle");
+  // Les octets d'un téléchargement fini ne disent rien d'un chargement.
+  expect(within(shown).getByRole("progressbar").getAttribute("aria-valuenow")).toBeNull();
 });

@@ -1,6 +1,6 @@
 import { mdiCodeBraces, mdiKeyOutline } from "@mdi/js";
 import { Box, Button, Chip, Collapse, Stack, Typography } from "@mui/material";
-import { useId, useState } from "react";
+import { Fragment, useId, useState } from "react";
 import { KeyScope, type ModelCapabilities } from "../gen/passerelle/v1/admin_pb";
 import { Icon } from "../shell/Icon";
 import { MONOSPACE } from "../shell/monospace";
@@ -25,21 +25,38 @@ export function RouteRow({ route, models, keys }: Props) {
   const typed = route.method.startsWith("gRPC");
   return (
     <Box sx={{ px: { xs: 2, sm: 3 }, py: 1.5 }} data-testid="endpoint">
-      <Stack direction="row" spacing={1} useFlexGap sx={{ alignItems: "center", flexWrap: "wrap" }}>
-        <Typography sx={{ fontWeight: 600 }}>{route.name}</Typography>
-        <Chip size="small" variant="outlined" label={route.method} sx={{ fontFamily: MONOSPACE }} />
-        {keyed && (
-          <Chip
-            size="small"
-            color="warning"
-            variant="outlined"
-            icon={<Icon path={mdiKeyOutline} />}
-            label={KEYS[route.key]}
-          />
-        )}
-        {!keyed && route.key === KeyScope.LOCAL_OR_ADMIN && (
-          <Chip size="small" variant="outlined" label={T.localOnly} />
-        )}
+      <Stack direction="row" spacing={1} sx={{ alignItems: { xs: "flex-start", sm: "center" } }}>
+        <Box
+          sx={{
+            display: "flex",
+            flexWrap: "wrap",
+            flexGrow: 1,
+            minWidth: 0,
+            columnGap: 1,
+            rowGap: 0.5,
+            alignItems: "center",
+          }}
+        >
+          {/* Sur un téléphone, le nom a sa ligne : des noms de toute longueur s'alignent de même. */}
+          <Typography
+            sx={{ fontWeight: 600, width: { xs: "100%", sm: "auto" }, py: { xs: 0.5, sm: 0 }, lineHeight: 1.4 }}
+          >
+            {route.name}
+          </Typography>
+          <Chip size="small" variant="outlined" label={route.method} sx={{ fontFamily: MONOSPACE }} />
+          {keyed && (
+            <Chip
+              size="small"
+              color="warning"
+              variant="outlined"
+              icon={<Icon path={mdiKeyOutline} />}
+              label={KEYS[route.key]}
+            />
+          )}
+          {!keyed && route.key === KeyScope.LOCAL_OR_ADMIN && (
+            <Chip size="small" variant="outlined" label={T.localOnly} />
+          )}
+        </Box>
         <Button
           size="small"
           startIcon={<Icon path={mdiCodeBraces} />}
@@ -48,25 +65,29 @@ export function RouteRow({ route, models, keys }: Props) {
           aria-label={T.sampleOf(route.name)}
           onClick={() => setOpen((before) => !before)}
           data-testid="endpoint-sample"
-          sx={{ ml: "auto" }}
+          sx={{ flexShrink: 0 }}
         >
           {T.sample}
         </Button>
       </Stack>
       {typed && (
-        <Typography variant="body2" color="textSecondary" sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere" }}>
+        <Typography
+          variant="body2"
+          color="textSecondary"
+          sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere", mt: { xs: 0.5, sm: 0 } }}
+        >
           {route.path.slice(1)}
         </Typography>
       )}
       {route.addresses.map(({ text }) => (
-        <Stack key={text} direction="row" spacing={0.5} sx={{ alignItems: "center" }}>
+        <Stack key={text} direction="row" spacing={0.5} sx={{ alignItems: "center", mt: { xs: 0.5, sm: 0 } }}>
           <Typography
             component="code"
             variant="body2"
             data-testid="endpoint-url"
-            sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere", minWidth: 0 }}
+            sx={{ fontFamily: MONOSPACE, overflowWrap: "anywhere", minWidth: 0, flexGrow: { xs: 1, sm: 0 } }}
           >
-            {text}
+            {breakable(text)}
           </Typography>
           <CopyButton compact text={text} label={T.copyUrl(`${route.name}, ${text}`)} testId="endpoint-copy" />
         </Stack>
@@ -76,4 +97,18 @@ export function RouteRow({ route, models, keys }: Props) {
       </Collapse>
     </Box>
   );
+}
+
+/** Adresse qu'une ligne étroite coupe après une barre, non au milieu d'un mot. */
+function breakable(text: string) {
+  let at = 0;
+  return text.split(/(?<=[^/]\/)(?!\/)/).map((part) => {
+    at += part.length;
+    return (
+      <Fragment key={at}>
+        {part}
+        <wbr />
+      </Fragment>
+    );
+  });
 }

@@ -31,6 +31,7 @@ export const LIMITS: [string, Row[]][] = [
       ],
       ["Exemplaires d'un modèle, au plus", ({ maxReplicas }) => count(maxReplicas)],
       ["Temps sans requête avant déchargement, au plus", ({ maxIdleUnload }) => time(maxIdleUnload)],
+      ["Requêtes en cours d'un modèle qui s'arrête, au plus", ({ stopGrace }) => time(stopGrace)],
     ],
   ],
   [

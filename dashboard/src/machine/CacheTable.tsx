@@ -1,6 +1,7 @@
 import { Table, TableBody, TableCell, TableHead, TableRow } from "@mui/material";
 import { bytes } from "../format";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
+import { T as MODELS } from "../models/texts";
 import { T } from "./texts";
 
 /** Ce que le cache contient de chaque modèle. */
@@ -24,8 +25,8 @@ export function CacheTable({ models, labelledBy }: { models: Model[]; labelledBy
           <TableRow key={model.key} data-testid={`cache-${model.key}`} sx={{ "&:last-child td": { border: 0 } }}>
             <TableCell>{model.key}</TableCell>
             <TableCell>{presence(model)}</TableCell>
-            <TableCell align="right" sx={{ fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" }}>
-              {bytes(model.artifactsCached ? model.cachedBytes : model.totalBytes)}
+            <TableCell align="right" sx={{ fontVariantNumeric: "tabular-nums" }}>
+              {size(model)}
             </TableCell>
           </TableRow>
         ))}
@@ -36,5 +37,11 @@ export function CacheTable({ models, labelledBy }: { models: Model[]; labelledBy
 
 function presence({ artifactsCached, cachedBytes, totalBytes }: Model): string {
   if (artifactsCached) return T.cached;
-  return cachedBytes > 0 ? T.partial(bytes(cachedBytes), bytes(totalBytes)) : T.missing;
+  if (cachedBytes === 0) return T.missing;
+  return totalBytes > 0 ? T.partial(bytes(cachedBytes), bytes(totalBytes)) : bytes(cachedBytes);
+}
+
+function size({ artifactsCached, cachedBytes, totalBytes }: Model): string {
+  if (artifactsCached) return bytes(cachedBytes);
+  return totalBytes > 0 ? bytes(totalBytes) : MODELS.facts.sizeUnknown;
 }

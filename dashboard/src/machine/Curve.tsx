@@ -2,7 +2,7 @@ import { Box, Typography } from "@mui/material";
 import { type PointerEvent, useState } from "react";
 import { seconds } from "../format";
 import { useServer } from "../status/StatusProvider";
-import { nearest, rangeOf, spanOf, traces } from "./curves";
+import { coveredBy, nearest, rangeOf, spanOf, traces } from "./curves";
 import { T } from "./texts";
 
 const WIDTH = 200;
@@ -31,6 +31,7 @@ export function Curve({ series, label, format, low = 0, high, least = 0 }: Curve
   const span = spanOf(pieces, end);
   const { line, area } = traces(pieces, { end, span, low, high: high ?? Math.max(least, range.high) }, WIDTH, HEIGHT);
   const now = pieces.at(-1)?.at(-1)?.value ?? range.low;
+  const covered = coveredBy(pieces, end) / 1_000;
   const pointed = place === undefined ? undefined : nearest(pieces, { end, span }, place);
   const point = (event: PointerEvent<SVGSVGElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -41,7 +42,13 @@ export function Curve({ series, label, format, low = 0, high, least = 0 }: Curve
       <Box
         component="svg"
         role="img"
-        aria-label={T.curve(label, format(range.low), format(range.high), format(now))}
+        aria-label={T.curve(
+          label,
+          covered < 1 ? "" : seconds(covered),
+          format(range.low),
+          format(range.high),
+          format(now),
+        )}
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         preserveAspectRatio="none"
         data-testid={`curve-${series}`}

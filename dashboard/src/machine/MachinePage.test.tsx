@@ -72,7 +72,7 @@ test("un GPU dit qui le tient, combien, et ce qu'on ne sait pas", async () => {
   );
   expect(within(tile).getByTestId("gpu-0-power").textContent).toBe("non mesuré");
   expect(within(tile).getByTestId("curve-gpu/GPU-0/use").getAttribute("aria-label")).toBe(
-    "Occupation, dix dernières minutes : de 10 % à 10 %, maintenant 10 %",
+    "Occupation : de 10 % à 10 %, maintenant 10 %",
   );
 });
 
@@ -84,7 +84,9 @@ test("une mesure qui change se voit, et sa courbe s'allonge", async () => {
   await next();
   expect((await screen.findByText("de 10 % à 90 %")).textContent).toBeTruthy();
   expect(screen.getByTestId("gpu-0-use").textContent).toBe("90 %");
-  expect(screen.getByTestId("curve-gpu/GPU-0/use").dataset.points).toBe("2");
+  const curve = screen.getByTestId("curve-gpu/GPU-0/use");
+  expect(curve.dataset.points).toBe("2");
+  expect(curve.getAttribute("aria-label")).toBe("Occupation, sur 3 s : de 10 % à 90 %, maintenant 90 %");
 });
 
 test("un GPU sali le dit, avec sa raison", async () => {
@@ -115,6 +117,8 @@ test("l'hôte, le cache et les processus ont leurs chiffres", async () => {
       { key: "qwen", artifactsCached: true, cachedBytes: 5e9, totalBytes: 5e9 },
       { key: "canary", cachedBytes: 1e9, totalBytes: 4e9 },
       { key: "pyannote", totalBytes: 3e7 },
+      { key: "whisper" },
+      { key: "parakeet", cachedBytes: 1e9 },
     ],
     processes: [
       { name: "envoy", pid: 12, restarts: 3 },
@@ -126,6 +130,8 @@ test("l'hôte, le cache et les processus ont leurs chiffres", async () => {
   expect(screen.getByTestId("cache-qwen").textContent).toContain("en cache5,0 Go");
   expect(screen.getByTestId("cache-canary").textContent).toContain("1,0 Go sur 4,0 Go");
   expect(screen.getByTestId("cache-pyannote").textContent).toContain("à télécharger");
+  expect(screen.getByTestId("cache-whisper").textContent).toBe("whisperà téléchargerconnue au téléchargement");
+  expect(screen.getByTestId("cache-parakeet").textContent).toBe("parakeet1,0 Goconnue au téléchargement");
   expect(screen.getByTestId("process-envoy").textContent).toBe("envoyen marche123");
   expect(screen.getByTestId("process-qwen-0").textContent).toContain("abandonné");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nearest, rangeOf, spanOf, traces } from "./curves";
+import { coveredBy, nearest, rangeOf, spanOf, traces } from "./curves";
 
 const END = 600_000;
 const WHOLE = { end: END, span: 600_000 };
@@ -35,4 +35,10 @@ test("la durée montrée grandit avec l'histoire, d'une minute à dix", () => {
   expect(spanOf([[{ at: END - 5_000, value: 1 }]], END)).toBe(60_000);
   expect(spanOf([[{ at: END - 90_000, value: 1 }], [{ at: END, value: 1 }]], END)).toBe(90_000);
   expect(spanOf([[{ at: END - 700_000, value: 1 }]], END)).toBe(600_000);
+});
+
+test("la durée dite est celle des relevés, même plus courte que l'échelle", () => {
+  expect(coveredBy([], END)).toBe(0);
+  expect(coveredBy([[{ at: END - 5_000, value: 1 }]], END)).toBe(5_000);
+  expect(coveredBy([[{ at: END - 700_000, value: 1 }]], END)).toBe(600_000);
 });

@@ -14,10 +14,15 @@ export function rangeOf(pieces: readonly Point[][]): Range | undefined {
   return values.length > 0 ? { low: Math.min(...values), high: Math.max(...values) } : undefined;
 }
 
+/** Durée du premier relevé au dernier, en millisecondes. */
+export function coveredBy(pieces: readonly Point[][], end: number): number {
+  const first = pieces[0]?.[0];
+  return first ? Math.min(WINDOW_MS, end - first.at) : 0;
+}
+
 /** Durée que montre une courbe : celle de ses points, d'une minute à toute la fenêtre. */
 export function spanOf(pieces: readonly Point[][], end: number): number {
-  const first = pieces[0]?.[0];
-  return Math.min(WINDOW_MS, Math.max(LEAST_MS, first ? end - first.at : 0));
+  return Math.max(LEAST_MS, coveredBy(pieces, end));
 }
 
 /** Tracés d'une courbe dans une boîte de `width` sur `height` : le trait, et l'aire dessous. */

@@ -37,8 +37,8 @@ export const T = {
   otherFiles: "autres fichiers",
   of: (used: string, total: string) => `${used} sur ${total}`,
   unknown: "non mesuré",
-  curve: (what: string, low: string, high: string, now: string) =>
-    `${what}, dix dernières minutes : de ${low} à ${high}, maintenant ${now}`,
+  curve: (what: string, time: string, low: string, high: string, now: string) =>
+    `${what}${time && `, sur ${time}`} : de ${low} à ${high}, maintenant ${now}`,
   curveEmpty: (what: string) => `${what} : pas encore de courbe`,
   range: (low: string, high: string) => (low === high ? `stable à ${low}` : `de ${low} à ${high}`),
   ago: (time: string, value: string) => `il y a ${time} : ${value}`,

@@ -5,7 +5,7 @@ import { MONOSPACE } from "../shell/monospace";
 import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";
 import { T } from "./texts";
-import { elapsed, instant } from "./times";
+import { elapsed, instant, iso } from "./times";
 import type { Call } from "./useVerb";
 
 interface Props {
@@ -21,11 +21,23 @@ export function LastError({ model, error, now, busy, call }: Props) {
   const retry = retryOf(model);
   const since = elapsed(error.occurredAt, now);
   return (
-    <Alert severity="error" data-testid={`model-error-${model.key}`} sx={{ "& .MuiAlert-message": { minWidth: 0 } }}>
+    <Alert
+      severity="error"
+      // Muet : la bande annonce l'échec une fois, et son âge change à chaque minute.
+      role="group"
+      aria-label={T.error.of(model.displayName || model.key)}
+      data-testid={`model-error-${model.key}`}
+      sx={{ "& .MuiAlert-message": { minWidth: 0 } }}
+    >
       <AlertTitle sx={{ fontSize: "0.9rem", mb: 0.25 }}>
         {T.error.title}
         {error.occurredAt && (
-          <Box component="time" title={instant(error.occurredAt)} sx={{ fontWeight: 400 }}>
+          <Box
+            component="time"
+            dateTime={iso(error.occurredAt)}
+            title={instant(error.occurredAt)}
+            sx={{ fontWeight: 400 }}
+          >
             {since ? T.error.when(since) : T.error.now}
           </Box>
         )}

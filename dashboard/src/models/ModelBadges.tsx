@@ -14,7 +14,6 @@ export function ModelBadges({ model, now }: { model: Model; now: number }) {
       <Chip
         size="small"
         variant="outlined"
-        role="status"
         data-testid={`artifacts-${key}`}
         color={artifactsCached ? "success" : "default"}
         icon={<Icon path={artifactsCached ? mdiDatabaseCheckOutline : mdiCloudDownloadOutline} />}

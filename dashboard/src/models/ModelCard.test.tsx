@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { AdminService, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { AdminService, type Model, ModelState, OperationKind } from "../gen/passerelle/v1/admin_pb";
 import { refusal } from "../testing/refusal";
 import { show } from "../testing/render";
 import { ModelCard } from "./ModelCard";
@@ -12,8 +12,8 @@ const asked: string[] = [];
 /** Affiche la carte devant un serveur qui note ce qu'on lui demande. */
 function card(model: Model, sleeps = false) {
   asked.length = 0;
-  const note = (verb: string) => (request: { model: string; force?: boolean }) => {
-    asked.push(`${verb} ${request.model}${request.force ? " force" : ""}`);
+  const note = (verb: string) => (request: { model: string; force?: boolean; onlyIfIdle?: boolean }) => {
+    asked.push(`${verb} ${request.model}${request.force ? " force" : ""}${request.onlyIfIdle ? " si inactif" : ""}`);
     return {};
   };
   return show(<ModelCard model={model} now={NOW} sleeps={sleeps} />, (router) => {
@@ -23,6 +23,7 @@ function card(model: Model, sleeps = false) {
       unloadModel: note("unload"),
       sleepModel: note("sleep"),
       wakeModel: note("wake"),
+      cancelOperation: () => ({}),
     });
   });
 }
@@ -80,7 +81,30 @@ test("décharger dit ce que cela rend, et n'interroge personne si le modèle ne 
   expect(screen.getByTestId("action-help-qwen").textContent).toBe("Décharger libère 58,2 Gio de GPU");
   expect(screen.getByTestId("replica-qwen-0").textContent).toMatch(/GPU 0 .* 58,2 Gio de GPU/);
   await press("action-unload-qwen");
-  await waitFor(() => expect(asked).toEqual(["unload qwen"]));
+  await waitFor(() => expect(asked).toEqual(["unload qwen si inactif"]));
+});
+
+test("une requête arrivée depuis le dernier état n'est pas interrompue : la page demande, avec le compte du serveur", async () => {
+  const idle = modelOf({ replicas: [replicaOf(0, 0)] });
+  const unloads: boolean[] = [];
+  const { rerender } = show(<ModelCard model={idle} now={NOW} sleeps={false} />, (router) => {
+    router.service(AdminService, {
+      unloadModel: ({ onlyIfIdle }) => {
+        unloads.push(onlyIfIdle);
+        if (!onlyIfIdle) return {};
+        const counts = { field: "only_if_idle", running: "2", waiting: "1" };
+        throw refusal(Code.FailedPrecondition, "INVALID_STATE", "« qwen » est employé.", counts);
+      },
+    });
+  });
+  await press("action-unload-qwen");
+  expect((await screen.findByTestId("confirm-busy")).textContent).toContain("2 en cours, 1 en attente");
+  expect(screen.queryByTestId("model-failure-qwen")).toBeNull();
+  expect(unloads).toEqual([true]);
+  rerender(<ModelCard model={modelOf({ replicas: [replicaOf(1, 0)] })} now={NOW} sleeps={false} />);
+  expect(screen.getByTestId("confirm-busy").textContent).toContain("1 en cours, 0 en attente");
+  await press("confirm-drain");
+  await waitFor(() => expect(unloads).toEqual([true, false]));
 });
 
 test("décharger un modèle employé demande s'il faut attendre ou interrompre", async () => {
@@ -103,6 +127,10 @@ test("le nombre suit l'état : quand plus personne n'attend, il n'y a plus rien 
   rerender(<ModelCard model={modelOf({ replicas: [replicaOf(0, 0)] })} now={NOW} sleeps={false} />);
   expect(screen.getByTestId("confirm-busy").textContent).toContain("Plus aucune requête");
   expect(screen.queryByTestId("confirm-force")).toBeNull();
+  await press("confirm-unload");
+  await waitFor(() => expect(asked).toEqual(["unload qwen si inactif"]));
+  rerender(<ModelCard model={modelOf({ replicas: [replicaOf(2, 3)] })} now={NOW} sleeps={false} />);
+  await press("action-unload-qwen");
   rerender(<ModelCard model={modelOf({ state: ModelState.CACHED })} now={NOW} sleeps={false} />);
   await waitFor(() => expect(screen.queryByTestId("confirm")).toBeNull());
 });
@@ -133,6 +161,44 @@ test("le dernier échec dit son motif, quand, que faire, et se retente", async (
     shown.getByText(text);
   await press("action-retry-qwen");
   await waitFor(() => expect(asked).toEqual(["download qwen"]));
+});
+
+test("un lecteur d'écran entend quel modèle change d'état, et rien d'un vieil échec", () => {
+  const lastError = { reason: "DISK_FULL", message: "plein", occurredAt: { seconds: BigInt(NOW - 240) } };
+  const { rerender } = card(modelOf({ state: ModelState.CACHED, lastError }));
+  expect(screen.getAllByRole("status").map((one) => one.textContent)).toEqual(["Qwen : Téléchargé"]);
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(screen.getByRole("group", { name: "Dernier échec : Qwen" }).textContent).toContain("il y a 4 min");
+  rerender(<ModelCard model={modelOf()} now={NOW} sleeps={false} />);
+  expect(screen.getByRole("status").textContent).toBe("Qwen : Prêt");
+});
+
+const focused = () => document.activeElement?.textContent;
+
+test("un bouton qui s'en va rend le foyer au nom du modèle", async () => {
+  const missing = { state: ModelState.UNAVAILABLE, artifactsCached: false };
+  const failed = modelOf({ ...missing, lastError: { reason: "DISK_FULL", message: "plein" } });
+  const { rerender } = card(failed);
+  button("action-retry-qwen").focus();
+  await press("action-retry-qwen");
+  await waitFor(() => expect(focused()).toBe("Qwen"));
+
+  const operation = { id: "op-1", model: "qwen", kind: OperationKind.DOWNLOAD };
+  rerender(<ModelCard model={modelOf({ ...missing, operation })} now={NOW} sleeps={false} />);
+  button("action-cancel-qwen").focus();
+  await press("action-cancel-qwen");
+  await press("confirm-cancel");
+  rerender(<ModelCard model={modelOf(missing)} now={NOW} sleeps={false} />);
+  await waitFor(() => expect(focused()).toBe("Qwen"));
+});
+
+test("le foyer que la personne a mis ailleurs y reste", async () => {
+  const operation = { id: "op-1", model: "qwen", kind: OperationKind.DOWNLOAD };
+  const { rerender } = card(modelOf({ operation }));
+  button("action-cancel-qwen").focus();
+  button("action-cancel-qwen").blur();
+  rerender(<ModelCard model={modelOf()} now={NOW} sleeps={false} />);
+  expect(document.activeElement).toBe(document.body);
 });
 
 test("un refus se lit sur la carte, avec son remède, et se ferme", async () => {

@@ -1,6 +1,7 @@
 import { Alert, Box, Card, Stack, Typography } from "@mui/material";
-import { CAPABILITIES } from "../fr";
+import { CAPABILITIES, STATES } from "../fr";
 import type { Model } from "../gen/passerelle/v1/admin_pb";
+import { Spoken } from "../shell/Spoken";
 import { CapabilityIcon } from "./CapabilityIcon";
 import { LastError, Reason, Remedy } from "./LastError";
 import { LogButton } from "./logs/LogButton";
@@ -11,6 +12,7 @@ import { ModelUse } from "./ModelUse";
 import { OperationPanel } from "./progress/OperationPanel";
 import { StateRail } from "./StateRail";
 import { T } from "./texts";
+import { useRefuge } from "./useRefuge";
 import { useVerb } from "./useVerb";
 
 interface Props {
@@ -27,6 +29,7 @@ export function ModelCard({ model, now, sleeps }: Props) {
   const { key, operation, lastError } = model;
   const name = model.displayName || key;
   const title = `model-title-${key}`;
+  const { refuge, zone } = useRefuge<HTMLHeadingElement>();
   return (
     <Card
       component="article"
@@ -34,14 +37,16 @@ export function ModelCard({ model, now, sleeps }: Props) {
       aria-labelledby={title}
       data-testid={`model-card-${key}`}
       sx={{ display: "flex", flexDirection: "column" }}
+      {...zone}
     >
       <Stack spacing={1.75} sx={{ flexGrow: 1, p: 2 }}>
         <Stack direction="row" spacing={1.5} sx={{ alignItems: "flex-start" }}>
           <CapabilityIcon capability={model.capability} />
           <Box sx={{ flexGrow: 1, minWidth: 0 }}>
-            <Typography id={title} variant="h3" sx={{ overflowWrap: "anywhere" }}>
+            <Typography id={title} ref={refuge} tabIndex={-1} variant="h3" sx={{ overflowWrap: "anywhere" }}>
               {name}
             </Typography>
+            <Spoken>{T.spoken(name, STATES[model.state])}</Spoken>
             <Typography variant="body2" color="textSecondary" sx={{ overflowWrap: "anywhere" }}>
               {CAPABILITIES[model.capability]} · {key}
             </Typography>

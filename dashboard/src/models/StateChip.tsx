@@ -2,7 +2,7 @@ import { Box, Chip, Typography } from "@mui/material";
 import { STATES } from "../fr";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { T } from "./texts";
-import { elapsed, instant } from "./times";
+import { elapsed, instant, iso } from "./times";
 
 const COLORS: Partial<Record<ModelState, string>> = {
   [ModelState.READY]: "success.main",
@@ -12,14 +12,13 @@ const COLORS: Partial<Record<ModelState, string>> = {
   [ModelState.UNLOADING]: "warning.main",
 };
 
-/** État d'un modèle, annoncé quand il change, et depuis quand. */
+/** État d'un modèle, et depuis quand. */
 export function StateChip({ model: { key, state, stateSince }, now }: { model: Model; now: number }) {
   const passed = elapsed(stateSince, now);
   return (
     <>
       <Chip
         size="small"
-        role="status"
         variant="outlined"
         data-testid={`model-state-${key}`}
         // La couleur n'est que dans la pastille : le texte garde son contraste dans les deux apparences.
@@ -32,6 +31,7 @@ export function StateChip({ model: { key, state, stateSince }, now }: { model: M
           variant="caption"
           component="time"
           color="textSecondary"
+          dateTime={iso(stateSince)}
           title={instant(stateSince)}
           sx={{ alignSelf: "center", mr: 0.5, fontVariantNumeric: "tabular-nums" }}
         >

@@ -1,11 +1,12 @@
 import { mdiEject } from "@mdi/js";
 import { Typography } from "@mui/material";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { admin } from "../api/admin";
+import { errorInfo } from "../api/errorInfo";
 import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
 import { ActionButton } from "./ActionButton";
 import { ConfirmDialog } from "./ConfirmDialog";
-import { requestsOf } from "./requests";
+import { type Requests, requestsOf } from "./requests";
 import { T } from "./texts";
 import type { Call } from "./useVerb";
 
@@ -18,10 +19,26 @@ interface Props {
 /** Décharge le modèle ; s'il sert quelqu'un, demande d'abord s'il faut attendre ou interrompre. */
 export function UnloadAction({ model, idle, call }: Props) {
   const [asking, setAsking] = useState(false);
-  const { running, waiting } = requestsOf(model);
+  /** Ce que le serveur a compté en refusant ; l'état suivant est plus frais. */
+  const [told, setTold] = useState<Pick<Requests, "running" | "waiting">>();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: chaque état reçu est un autre objet.
+  useEffect(() => setTold(undefined), [model]);
+  const { running, waiting } = told ?? requestsOf(model);
   const busy = running + waiting > 0;
   const possible = idle && (model.state === ModelState.READY || model.state === ModelState.ASLEEP);
   const unload = (force: boolean) => void call(() => admin.unloadModel({ model: model.key, force }));
+  // Une requête a pu arriver depuis le dernier état : sans question posée, le serveur n'interrompt personne.
+  const unloadIdle = () =>
+    void call(async () => {
+      try {
+        await admin.unloadModel({ model: model.key, onlyIfIdle: true });
+      } catch (error) {
+        const { field, ...counts } = errorInfo(error)?.metadata ?? {};
+        if (field !== "only_if_idle") throw error;
+        setTold({ running: Number(counts.running), waiting: Number(counts.waiting) });
+        setAsking(true);
+      }
+    });
   const drain = { label: T.interrupt.drain, testId: "confirm-drain", onChoose: () => unload(false) };
   const force = {
     label: T.interrupt.force,
@@ -29,7 +46,7 @@ export function UnloadAction({ model, idle, call }: Props) {
     color: "error" as const,
     onChoose: () => unload(true),
   };
-  const plain = { ...drain, label: T.interrupt.unload };
+  const plain = { label: T.interrupt.unload, testId: "confirm-unload", onChoose: unloadIdle };
   return (
     <>
       <ActionButton
@@ -38,7 +55,7 @@ export function UnloadAction({ model, idle, call }: Props) {
         label={T.actions.unload}
         icon={mdiEject}
         disabled={!possible}
-        onClick={() => (busy ? setAsking(true) : unload(false))}
+        onClick={() => (busy ? setAsking(true) : unloadIdle())}
       />
       <ConfirmDialog
         open={asking && possible}

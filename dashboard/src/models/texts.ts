@@ -14,7 +14,7 @@ export const T = {
     ready: "Prêt",
     asleep: "Endormi",
   },
-  here: "étape actuelle",
+  spoken: (model: string, state: string) => `${model} : ${state}`,
   badges: {
     missing: "Téléchargement requis",
     cached: "Artefacts en cache",
@@ -59,7 +59,6 @@ export const T = {
     lastUsed: (time: string) => `dernière requête il y a ${time}`,
     lastUsedNow: "dernière requête à l'instant",
     never: "aucune requête depuis le démarrage",
-    replicas: (count: number) => (count > 1 ? `${count} exemplaires` : "1 exemplaire"),
     cpu: "processeur",
     gpus: (list: string) => `GPU ${list}`,
     ram: (size: string) => `${size} de mémoire vive`,
@@ -74,8 +73,6 @@ export const T = {
     remaining: (time: string) => `reste ${time}`,
     steps: "Étapes",
     files: (count: number) => (count > 1 ? `${count} fichiers` : "1 fichier"),
-    done: "faite",
-    current: "en cours",
   },
   cancel: {
     action: "Annuler",
@@ -104,6 +101,7 @@ export const T = {
   },
   error: {
     title: "Dernier échec",
+    of: (model: string) => `Dernier échec : ${model}`,
     retryDownload: "Télécharger de nouveau",
     resume: "Reprendre le téléchargement",
     retryLoad: "Charger de nouveau",

@@ -15,6 +15,11 @@ export function elapsed(then: Timestamp | undefined, now: number): string {
   return days > 1 ? `${days} jours` : "1 jour";
 }
 
+/** Instant, tel qu'une balise `time` le veut. */
+export function iso(value: Timestamp): string {
+  return new Date(timestampMs(value)).toISOString();
+}
+
 /** Instant entier, à l'heure de la personne. */
 export function instant(value: Timestamp): string {
   return new Date(timestampMs(value)).toLocaleString("fr-FR");

@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import { configure, fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent, { PointerEventsCheckLevel } from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
 import { ModelState } from "../gen/passerelle/v1/admin_pb";
@@ -11,7 +11,6 @@ import { LoadAction } from "./LoadAction";
 import { TuneAction } from "./TuneAction";
 
 // Une machine chargée rend une suite de gestes lente, non fausse.
-configure({ asyncUtilTimeout: 10_000 });
 vi.setConfig({ testTimeout: 40_000 });
 
 // jsdom met plus de temps à chercher ce qui recouvre un bouton qu'à y appuyer.
@@ -250,4 +249,22 @@ test("un modèle chargé se redimensionne, sans changer d'options", async () => 
   await waitFor(() => expect(start().disabled).toBe(false));
   await user.click(start());
   await waitFor(() => expect(server.loads[0]?.gpus).toEqual([4]));
+});
+
+test("retirer des exemplaires dit lesquels, qui ils servent, et le temps qui leur reste", async () => {
+  const replicas = [
+    { id: "qwen-0", gpus: [0] },
+    { id: "qwen-1", gpus: [1], runningRequests: 2, waitingRequests: 1 },
+  ];
+  const served = () => modelOf({ state: ModelState.READY, replicas });
+  const { server } = await card({
+    models: [served()],
+    answer: () => ({ fits: true, replicas: 1, gpusPerReplica: 1, leaving: ["qwen-1"] }),
+  });
+  await user.click(screen.getByTestId("action-resize-qwen"));
+  await says("placement-verdict", "un autre s'arrête.");
+  await says("placement-leaving", /^qwen-1 s'arrêtera.*2 en cours, 1 en attente.*après 30 s est interrompu/);
+  Object.assign(replicas[1] ?? {}, { runningRequests: 0, waitingRequests: 0 });
+  server.say({ models: [served()] });
+  await says("placement-leaving", "Aucune requête");
 });

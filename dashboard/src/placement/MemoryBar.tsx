@@ -31,11 +31,14 @@ export function MemoryBar({ shares, total, dense }: Props) {
           <Box
             key={share.label}
             style={{ width: `${(100 * share.bytes) / scale}%` }}
-            sx={{
-              bgcolor: share.color,
-              "&:first-of-type": { borderTopLeftRadius: 4, borderBottomLeftRadius: 4 },
-              "&:last-of-type": { borderTopRightRadius: 4, borderBottomRightRadius: 4 },
-            }}
+            sx={[
+              share.tint,
+              {
+                bgcolor: "currentColor",
+                "&:first-of-type": { borderTopLeftRadius: 4, borderBottomLeftRadius: 4 },
+                "&:last-of-type": { borderTopRightRadius: 4, borderBottomRightRadius: 4 },
+              },
+            ]}
           />
         ))}
         {sum > total && (
@@ -52,7 +55,7 @@ export function MemoryBar({ shares, total, dense }: Props) {
       >
         {shares.map((share) => (
           <Stack key={share.label} direction="row" spacing={0.75} sx={{ alignItems: "center" }}>
-            <Box aria-hidden sx={{ width: 8, height: 8, borderRadius: "2px", bgcolor: share.color }} />
+            <Box aria-hidden sx={[share.tint, { width: 8, height: 8, borderRadius: "2px", bgcolor: "currentColor" }]} />
             <Typography variant="caption" color="textSecondary" sx={{ fontVariantNumeric: "tabular-nums" }}>
               {P.gpu.share(share.label, memory(share.bytes))}
             </Typography>

@@ -14,6 +14,7 @@ import {
 import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
 import { hasPlace } from "./fields";
 import { HowSection } from "./HowSection";
+import { LeavingNote } from "./LeavingNote";
 import { isLoaded } from "./order";
 import { RoomAsk } from "./RoomAsk";
 import { P } from "./texts";
@@ -55,6 +56,9 @@ export function PlacementDialog({ model, models, gpus, onClose }: Props) {
               verdict={verdict}
               summary={summary}
             />
+            {verdict.response?.fits && verdict.response.leaving.length > 0 && (
+              <LeavingNote model={model} leaving={verdict.response.leaving} />
+            )}
             {verdict.response && !verdict.response.fits && (
               <RoomAsk
                 evicted={models.filter((one) => evictions.includes(one.key))}

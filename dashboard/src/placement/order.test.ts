@@ -1,9 +1,12 @@
 import { create } from "@bufbuild/protobuf";
+import type { Theme } from "@mui/material";
 import { expect, test } from "vitest";
 import { memory } from "../format";
 import { GpuVerdictSchema } from "../gen/passerelle/v1/admin_pb";
+import { paint } from "../machine/colors";
+import { theme } from "../shell/theme";
 import { GIB, gpuOf, modelOf, verdictOf } from "../testing/gpuServer";
-import { needsOf, sharesOf } from "./memory";
+import { needsOf, type Share, sharesOf } from "./memory";
 import { optionsOf, parsed } from "./options";
 import { orderOf } from "./order";
 
@@ -44,6 +47,13 @@ test("un bail compte pour ce qu'il réserve, ou pour ce qu'il tient s'il dépass
   });
   const shares = sharesOf(gpu, [modelOf()]).map(({ label, bytes }) => `${label} ${memory(bytes)}`);
   expect(shares).toEqual(["qwen-0 20,0 Gio", "qwen-1 (sans partage) 8,0 Gio", "autres programmes 1,0 Gio"]);
+});
+
+test("la couleur d'un modèle est celle de la page « Machine », même si une autre clé commence comme la sienne", () => {
+  const leases = ["qwen-0", "qwen-3-0"].map((replica) => ({ replica, reservedBytes: GIB }));
+  const models = [modelOf(), modelOf({ key: "qwen-3" })];
+  const colorOf = ({ tint }: Share) => (typeof tint === "function" ? tint(theme as Theme).color : tint.color);
+  expect(sharesOf(gpuOf(0, { leases }), models).map(colorOf)).toEqual([0, 1].map((rank) => paint(rank)(theme).color));
 });
 
 test("une part nulle ne se montre pas", () => {

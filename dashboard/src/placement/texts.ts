@@ -72,9 +72,7 @@ export const P = {
         : `Tient : ${layout}.`,
     same: (layout: string) => `Rien à lancer : ${layout}.`,
     fewer: (layout: string, count: number) =>
-      count > 1
-        ? `Reste ${layout} ; ${count} autres s'arrêtent une fois leurs requêtes finies.`
-        : `Reste ${layout} ; un autre s'arrête une fois ses requêtes finies.`,
+      count > 1 ? `Reste ${layout} ; ${count} autres s'arrêtent.` : `Reste ${layout} ; un autre s'arrête.`,
     refused: "Ne tient pas",
     refusedOn: (gpus: readonly number[]) =>
       gpus.length > 1 ? `Ne tient pas sur les GPU ${listed(gpus)}.` : `Ne tient pas sur le GPU ${gpus[0]}.`,
@@ -87,6 +85,14 @@ export const P = {
     weights: "poids",
     working: "cache KV et activations",
     reserve: "réserve",
+  },
+  leaving: {
+    title: (replicas: readonly string[]) =>
+      `${listed(replicas)} ${replicas.length > 1 ? "s'arrêteront" : "s'arrêtera"}`,
+    busy: (running: number, waiting: number) => `Requêtes servies là : ${running} en cours, ${waiting} en attente.`,
+    free: "Aucune requête n'y est servie en ce moment.",
+    grace: (time: string | undefined) =>
+      `Ce qui n'est pas fini ${time === undefined ? "au bout du délai d'arrêt du serveur" : `après ${time}`} est interrompu (PASSERELLE_STOP_GRACE).`,
   },
   room: {
     title: "Il faut faire de la place",

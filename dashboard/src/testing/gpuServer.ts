@@ -82,6 +82,7 @@ export class GpuServer {
         });
         return this.answer(request);
       },
+      getCapabilities: () => ({ limits: { stopGrace: { seconds: 30n } } }),
       loadModel: (request) => {
         this.loads.push(request);
         this.accept(request);

@@ -48,6 +48,7 @@ class AdminFacts:
     admin_key_required: bool
     started_at: float
     guard: Guard
+    stop_grace: float
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -94,7 +95,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         return admin_pb2.GetCapabilitiesResponse(
             profile=self._models.profile.name,
             version=__version__,
-            limits=to_limits(self._facts.limits),
+            limits=to_limits(self._facts.limits, self._facts.stop_grace),
             models=[
                 admin_pb2.ModelCapabilities(
                     key=model.spec.key,
@@ -139,6 +140,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             evictions=[other.spec.key for other in room],
             replicas=move.choices.replicas,
             gpus_per_replica=gpus_per_replica(move.demand.spec),
+            leaving=[one.id for one in move.leaving],
         )
 
     async def SleepModel(self, request: admin_pb2.SleepModelRequest, _context: Any) -> admin_pb2.SleepModelResponse:
@@ -156,7 +158,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
 
     async def UnloadModel(self, request: admin_pb2.UnloadModelRequest, _context: Any) -> admin_pb2.UnloadModelResponse:
         """Décharge."""
-        operation = self._models.get(request.model).unload(force=request.force)
+        operation = self._models.get(request.model).unload(force=request.force, only_if_idle=request.only_if_idle)
         return admin_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
 
     async def CancelOperation(
@@ -172,7 +174,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     ) -> admin_pb2.ListOperationsResponse:
         """Page d'opérations ; celles qui sont en cours ont leur avancement du moment."""
         size = _page_size(request.page_size, 50, 500)
-        key = self._models.get(request.model).spec.key if request.model else ""
+        key = await self._journaled(request.model) if request.model else ""
         page, following = await self._journal.page(
             size,
             before=_page_token(request.page_token),
@@ -197,6 +199,16 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         await context.send_initial_metadata(())
         async for lines in tail(self._facts.logs, key, request.tail_lines or 200, follow=request.follow):
             yield admin_pb2.StreamLogsResponse(lines=lines)
+
+    async def _journaled(self, name: str) -> str:
+        """Clé sous laquelle le journal connaît un modèle ; un modèle retiré du profil y garde son histoire.
+
+        Raises:
+            ModelNotFound: ni le profil ni le journal ne le connaissent.
+        """
+        if self._models.profile.model(name) is None and await self._journal.knows(name):
+            return name
+        return self._models.get(name).spec.key
 
     def _status(self) -> admin_pb2.Status:
         models, facts = list(self._models), self._facts

@@ -1,7 +1,7 @@
-import { Box, Chip, LinearProgress, Stack, Typography } from "@mui/material";
-import { percent } from "../../format";
-import { OPERATIONS, PHASES, STATES } from "../../fr";
+import { Box, Chip } from "@mui/material";
+import { STATES } from "../../fr";
 import { type Model, ModelState, type Operation } from "../../gen/passerelle/v1/admin_pb";
+import { OperationProgressBar } from "../../models/OperationProgressBar";
 
 /** État d'un modèle, en un mot. */
 export function ModelChip({ model: { key, state } }: { model: Model }) {
@@ -18,22 +18,11 @@ export function ModelChip({ model: { key, state } }: { model: Model }) {
   );
 }
 
-/** Ce que le serveur fait d'un modèle en ce moment : son étape, et la part faite si elle se mesure. */
-export function ModelOperation({ operation: { kind, progress } }: { operation: Operation }) {
-  const done = percent(progress?.completedBytes, progress?.totalBytes);
-  const phase = progress?.phase;
-  const said = phase ? `${OPERATIONS[kind]} : ${PHASES[phase] ?? phase}` : OPERATIONS[kind];
+/** Ce que le serveur fait d'un modèle en ce moment. */
+export function ModelOperation({ operation }: { operation: Operation }) {
   return (
-    <Stack spacing={0.5} sx={{ mt: 1 }} data-testid="audio-operation">
-      <LinearProgress
-        aria-label={OPERATIONS[kind]}
-        variant={done === undefined ? "indeterminate" : "determinate"}
-        value={done ?? 0}
-        sx={{ borderRadius: 1, height: 6 }}
-      />
-      <Typography variant="caption" color="textSecondary" role="status">
-        {said}
-      </Typography>
-    </Stack>
+    <Box sx={{ display: "flex", mt: 1 }} data-testid="audio-operation">
+      <OperationProgressBar operation={operation} />
+    </Box>
   );
 }

@@ -6,6 +6,8 @@ import { T } from "../texts";
 
 export interface Description {
   phase: string;
+  /** L'étape, en mots ; vide avant la première. */
+  stage: string;
   /** Genre et étape. */
   step: string;
   /** Octets faits, de 0 à 100 ; `undefined` hors de la copie et de sa vérification. */
@@ -21,13 +23,15 @@ export interface Description {
 export function describe({ kind, progress }: Operation): Description {
   const { phase = "", completedBytes, totalBytes, bytesPerSecond, remaining, files = [] } = progress ?? {};
   const name = OPERATIONS[kind];
+  const stage = PHASES[phase] ?? phase;
   // Un chargement qui a d'abord téléchargé garde ces octets jusqu'à sa fin : ils ne disent plus rien de lui.
   const copying = phase === "downloading" || phase === "verifying";
   const done = copying ? percent(completedBytes, totalBytes) : undefined;
   const counted = copying && completedBytes !== undefined && totalBytes;
   return {
     phase,
-    step: phase ? `${name} : ${PHASES[phase] ?? phase}` : name,
+    stage,
+    step: stage ? `${name} : ${stage}` : name,
     done,
     share: done === undefined ? "" : T.progress.percent(Math.floor(done)),
     details: [

@@ -473,7 +473,7 @@ class GetCapabilitiesResponse(_message.Message):
     def __init__(self, profile: _Optional[str] = ..., version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelCapabilities, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload")
+    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace")
     CHAT_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -481,6 +481,7 @@ class Limits(_message.Message):
     MAX_STREAM_DURATION_FIELD_NUMBER: _ClassVar[int]
     MAX_REPLICAS_FIELD_NUMBER: _ClassVar[int]
     MAX_IDLE_UNLOAD_FIELD_NUMBER: _ClassVar[int]
+    STOP_GRACE_FIELD_NUMBER: _ClassVar[int]
     chat: ChatLimits
     audio: AudioLimits
     max_json_body_bytes: float
@@ -488,7 +489,8 @@ class Limits(_message.Message):
     max_stream_duration: _duration_pb2.Duration
     max_replicas: int
     max_idle_unload: _duration_pb2.Duration
-    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    stop_grace: _duration_pb2.Duration
+    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
     __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images")
@@ -649,20 +651,22 @@ class CheckLoadRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., gpus: _Optional[_Iterable[int]] = ..., replicas: _Optional[int] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class CheckLoadResponse(_message.Message):
-    __slots__ = ("fits", "error", "gpus", "evictions", "replicas", "gpus_per_replica")
+    __slots__ = ("fits", "error", "gpus", "evictions", "replicas", "gpus_per_replica", "leaving")
     FITS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
     EVICTIONS_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
     GPUS_PER_REPLICA_FIELD_NUMBER: _ClassVar[int]
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
     fits: bool
     error: ErrorDetail
     gpus: _containers.RepeatedCompositeFieldContainer[GpuVerdict]
     evictions: _containers.RepeatedScalarFieldContainer[str]
     replicas: int
     gpus_per_replica: int
-    def __init__(self, fits: bool = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., gpus: _Optional[_Iterable[_Union[GpuVerdict, _Mapping]]] = ..., evictions: _Optional[_Iterable[str]] = ..., replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ...) -> None: ...
+    leaving: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, fits: bool = ..., error: _Optional[_Union[ErrorDetail, _Mapping]] = ..., gpus: _Optional[_Iterable[_Union[GpuVerdict, _Mapping]]] = ..., evictions: _Optional[_Iterable[str]] = ..., replicas: _Optional[int] = ..., gpus_per_replica: _Optional[int] = ..., leaving: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GpuVerdict(_message.Message):
     __slots__ = ("index", "replica", "fits", "reason", "total_bytes", "free_bytes", "available_bytes", "needed_bytes", "weights_bytes", "working_bytes", "reserve_bytes", "holders")
@@ -723,14 +727,16 @@ class WakeModelResponse(_message.Message):
     def __init__(self, operation: _Optional[_Union[Operation, _Mapping]] = ...) -> None: ...
 
 class UnloadModelRequest(_message.Message):
-    __slots__ = ("model", "wait", "force")
+    __slots__ = ("model", "wait", "force", "only_if_idle")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     WAIT_FIELD_NUMBER: _ClassVar[int]
     FORCE_FIELD_NUMBER: _ClassVar[int]
+    ONLY_IF_IDLE_FIELD_NUMBER: _ClassVar[int]
     model: str
     wait: bool
     force: bool
-    def __init__(self, model: _Optional[str] = ..., wait: bool = ..., force: bool = ...) -> None: ...
+    only_if_idle: bool
+    def __init__(self, model: _Optional[str] = ..., wait: bool = ..., force: bool = ..., only_if_idle: bool = ...) -> None: ...
 
 class UnloadModelResponse(_message.Message):
     __slots__ = ("operation",)

@@ -217,7 +217,8 @@ class AdminServiceServicer(object):
 
         Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule. L'opération
         réussit quand la mémoire des GPU est revenue à sa valeur d'avant le chargement ; elle échoue (GPU_DIRTY) sinon.
-        Renvoie NOT_FOUND (MODEL_NOT_FOUND).
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), et FAILED_PRECONDITION (INVALID_STATE) pendant un téléchargement, ou si
+        `only_if_idle` ne convient pas.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
