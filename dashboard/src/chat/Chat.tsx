@@ -1,14 +1,16 @@
 import { Box, Collapse, Paper, Stack, useMediaQuery } from "@mui/material";
 import { type DragEvent, useState } from "react";
 import type { Limits, Model } from "../gen/passerelle/v1/admin_pb";
+import { save } from "../shell/save";
 import { Bar, TITLE_ID } from "./Bar";
 import { useChat } from "./ChatProvider";
 import { Composer } from "./Composer";
-import { exported, save } from "./exported";
+import { exported } from "./exported";
 import { Log } from "./Log";
 import { SettingsPanel } from "./SettingsPanel";
 import { Suggestions } from "./Suggestions";
 import type { Bounds } from "./settings";
+import { T } from "./texts";
 import { useQuestion } from "./useQuestion";
 
 interface Props {
@@ -70,7 +72,7 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
           name={names.get(model.key) ?? model.key}
           started={kept.turns.length > 0}
           streaming={kept.streaming}
-          onExport={() => save(exported(kept.turns, new Date()))}
+          onExport={() => save(T.exportName, "application/json", exported(kept.turns, new Date()))}
           onRestart={question.restart}
           adjusting={wide ? undefined : adjusting}
           onAdjust={() => setAdjusting(!adjusting)}
