@@ -1,9 +1,8 @@
 import { Typography } from "@mui/material";
 import { useMemo } from "react";
-import { accessKey } from "../api/accessKey";
 import { Snippets } from "../snippets/Snippets";
 import { thisServer } from "../snippets/server";
-import { useServer } from "../status/StatusProvider";
+import { useKeyed } from "../status/useKeyed";
 import { Section } from "./form/Section";
 import type { AudioRequest } from "./job/request";
 import { snippetsFor } from "./job/snippets";
@@ -11,7 +10,7 @@ import { T } from "./texts";
 
 /** La même requête, à écrire soi-même. */
 export function RequestCard({ request, file }: { request: AudioRequest; file: string }) {
-  const keyed = useServer().config?.api_key_required || accessKey() !== "";
+  const keyed = useKeyed();
   const snippets = useMemo(() => snippetsFor(request, file, thisServer(keyed)), [request, file, keyed]);
   return (
     <Section title={T.request}>

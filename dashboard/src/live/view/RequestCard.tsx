@@ -4,14 +4,13 @@ import { Section } from "../../audio/form/Section";
 import type { ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
 import { Snippets } from "../../snippets/Snippets";
 import { thisServer } from "../../snippets/server";
-import { useServer } from "../../status/StatusProvider";
+import { useKeyed } from "../../status/useKeyed";
 import { snippetsOf } from "../snippets";
 import { T } from "../texts";
 
 /** Le même flux, à ouvrir soi-même. */
 export function RequestCard({ capabilities, language }: { capabilities: ModelCapabilities; language: string }) {
-  const { status, config } = useServer();
-  const keyed = status?.apiKeyRequired ?? config?.api_key_required ?? false;
+  const keyed = useKeyed();
   const snippets = useMemo(
     () => snippetsOf(capabilities, language, thisServer(keyed)),
     [capabilities, language, keyed],
