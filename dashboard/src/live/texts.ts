@@ -43,6 +43,8 @@ export const T = {
       "Le microphone est refusé à cette page. Autorisez-le dans les réglages du site (à gauche de l'adresse), puis réessayez.",
     none: "Aucun microphone n'est branché, ou le système le cache au navigateur.",
     busy: "Le microphone ne répond pas : une autre application le tient peut-être. Fermez-la, puis réessayez.",
+    program:
+      "Le programme qui écoute le microphone n'a pas pu être lu : le serveur ne répond pas, ou il a été mis à jour. Rechargez la page.",
     insecure: "Le navigateur n'ouvre le microphone qu'à une page sûre : HTTPS, ou localhost.",
     other: (name: string) => `Le microphone ne s'ouvre pas (${name}).`,
     unplugged:
