@@ -32,9 +32,7 @@ export function LivePage() {
       </Stack>
       <Stack spacing={3} sx={{ minWidth: 0 }}>
         <TranscriptCard studio={studio} />
-        {studio.capabilities && (
-          <RequestCard capabilities={studio.capabilities} language={studio.state.options.language} />
-        )}
+        <RequestCard studio={studio} />
       </Stack>
     </Box>
   );
