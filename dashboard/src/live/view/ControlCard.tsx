@@ -4,6 +4,7 @@ import { Section } from "../../audio/form/Section";
 import { T as AUDIO, languageName } from "../../audio/texts";
 import { Icon } from "../../shell/Icon";
 import { Spoken } from "../../shell/Spoken";
+import { single } from "../../shell/single";
 import { canListen } from "../capture/problems";
 import { T } from "../texts";
 import type { Studio } from "../useStudio";
@@ -81,7 +82,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           color="error"
           size="large"
           startIcon={<Icon path={mdiStop} />}
-          onClick={() => void session.stop()}
+          onClick={single(() => void session.stop())}
           data-testid="live-stop"
         >
           {phase === "closing" ? T.abandon : T.stop}
@@ -92,7 +93,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           size="large"
           startIcon={<Icon path={secure ? mdiMicrophone : mdiMicrophoneOff} />}
           disabled={!secure || !capabilities || !rates}
-          onClick={() => capabilities && rates && void session.start(capabilities, rates)}
+          onClick={single(() => capabilities && rates && void session.start(capabilities, rates))}
           data-testid="live-start"
         >
           {secure ? T.start : T.unavailable}
