@@ -233,7 +233,7 @@ test("la requête montrée est celle du travail montré ; la prochaine se regard
   expect(code()).toContain("'language=fr'");
   await person.click(screen.getByTestId("audio-snippets-next"));
   expect(code()).toContain("/api/diarization/process");
-  expect(await help()).toContain("La prochaine requête");
+  expect(screen.getByRole("button", { name: "Prochaine requête", pressed: true })).toBeTruthy();
   await person.click(screen.getByTestId("audio-run"));
   expect(await help()).toContain("La requête envoyée");
   expect(code()).toContain("/api/diarization/process");

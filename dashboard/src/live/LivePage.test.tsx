@@ -234,7 +234,7 @@ test("la requête montrée est celle du flux montré ; la prochaine se regarde �
   expect(code()).toContain('"language": "fr"');
   fireEvent.click(screen.getByTestId("live-snippets-next"));
   expect(code()).toContain('"language": "en"');
-  expect(help()).toContain("La prochaine requête");
+  expect(screen.getByRole("button", { name: "Prochaine requête", pressed: true })).toBeTruthy();
 });
 
 test("en HTTP simple, le bouton le dit et nomme le remède", async () => {

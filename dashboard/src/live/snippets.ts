@@ -29,7 +29,7 @@ function curl({ config: { model, language, word_timestamps }, target }: Ask): st
     stream: "true",
   };
   const { curl } = snippetsFor({ task: "transcribe", path: "/api/audio/transcribe", fields }, FILE, target);
-  return `# curl n'envoie pas de flux par un WebSocket : il envoie le fichier entier,\n# et le texte revient segment par segment.\n${curl}`;
+  return `# curl n'envoie pas de flux par un WebSocket : le fichier\n# part entier, et le texte revient segment par segment.\n${curl}`;
 }
 
 function address({ base }: Target): string {

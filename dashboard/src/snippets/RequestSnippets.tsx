@@ -27,10 +27,12 @@ export function RequestSnippets({ sent, next, help, testId }: Props) {
       {changed && (
         <ToggleButtonGroup
           exclusive
+          fullWidth
           size="small"
           color="primary"
           value={which}
           aria-label={T.which}
+          sx={{ maxWidth: 400 }}
           onChange={(_event, value) => value && setAfter(value === "next" ? written : undefined)}
         >
           <ToggleButton value="sent" data-testid={`${testId}-sent`}>
@@ -42,7 +44,7 @@ export function RequestSnippets({ sent, next, help, testId }: Props) {
         </ToggleButtonGroup>
       )}
       <Typography variant="body2" color="textSecondary" data-testid={`${testId}-help`}>
-        {which === "next" ? T.nextHelp : T.sentHelp} {help}
+        {!changed && (which === "next" ? T.nextHelp : T.sentHelp)} {help}
       </Typography>
       <Snippets snippets={shown} testId={testId} />
     </Stack>
