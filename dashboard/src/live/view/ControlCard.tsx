@@ -1,5 +1,5 @@
 import { mdiMicrophone, mdiMicrophoneOff, mdiStop } from "@mdi/js";
-import { Alert, AlertTitle, Button, TextField, Typography } from "@mui/material";
+import { Alert, AlertTitle, Box, Button, Stack, TextField, Typography } from "@mui/material";
 import { Section } from "../../audio/form/Section";
 import { T as AUDIO, languageName } from "../../audio/texts";
 import { Icon } from "../../shell/Icon";
@@ -100,9 +100,12 @@ export function ControlCard({ studio }: { studio: Studio }) {
         </Button>
       )}
       {said && (
-        <Typography variant="body2" color="textSecondary" data-testid="live-phase">
-          {said}
-        </Typography>
+        <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
+          {phase === "listening" && <Box aria-hidden sx={ON_AIR} />}
+          <Typography variant="body2" color="textSecondary" data-testid="live-phase">
+            {said}
+          </Typography>
+        </Stack>
       )}
       <Spoken>{said}</Spoken>
       {!secure && (
@@ -122,6 +125,17 @@ export function ControlCard({ studio }: { studio: Studio }) {
     </Section>
   );
 }
+
+/** Le voyant d'un microphone ouvert. */
+const ON_AIR = {
+  width: 10,
+  height: 10,
+  borderRadius: "50%",
+  bgcolor: "error.main",
+  "@keyframes onAir": { "50%": { opacity: 0.35 } },
+  animation: "onAir 1.6s ease-in-out infinite",
+  "@media (prefers-reduced-motion: reduce)": { animation: "none" },
+} as const;
 
 /** La même page, par un nom que le navigateur tient pour sûr. */
 function local(): string {
