@@ -1,11 +1,15 @@
 // Fichiers transcrits, diarisés, écoutés, annulés, refusés :
-// node e2e/page_audio.mjs <adresse> <chemin de Chromium> PHRASE DIALOGUE <dossier où déposer fichiers et extraits>
+// node e2e/page_audio.mjs <adresse> <chemin de Chromium> PHRASE DIALOGUE REUNION <dossier où déposer fichiers et extraits>
+// PHRASE et DIALOGUE durent quelques secondes, REUNION de longues minutes.
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { check, visit } from "./browser.mjs";
 
-const [base, chromium, phrase, dialogue, out] = process.argv.slice(2);
+const [base, chromium, phrase, dialogue, meeting, out] = process.argv.slice(2);
 const WIDTHS = [360, 1024, 1920];
+/** Temps laissé aux moteurs pour s'arrêter : celui d'un travail court, mesuré ici, tant de fois ; au moins dix secondes. */
+const STOP_SHARE = 3;
+const STOP_LEAST_MS = 10_000;
 
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
@@ -66,17 +70,22 @@ await visit(base, chromium, async (dashboard, complaints) => {
   }
 
   await dashboard.press("audio-task-speakers");
-  await dashboard.press("audio-run");
-  await page.waitForFunction(
-    () => document.querySelectorAll('[data-testid="audio-progress"] [role="progressbar"]').length > 1,
-  );
-  await dashboard.press("audio-cancel");
-  await dashboard.see("audio-cancelled");
+  const began = Date.now();
   await run("audio-run");
+  const whole = Date.now() - began;
   const both = (await shown("audio-speaker")).sort();
   check(both.join() === "SPEAKER_00,SPEAKER_01", `les locuteurs manquent : ${both}`);
   await keep("speakers", dialogue, (await passages()).join("\n"));
   await play('[data-testid="audio-passage"]:nth-child(2)');
+
+  // Annuler arrête les deux moteurs, en pleine analyse.
+  await choose(meeting);
+  await dashboard.press("audio-run");
+  await page.waitForSelector('[data-testid="audio-progress"] [role="progressbar"][aria-label="Reconnaissance"]');
+  await engines("1,1", STOP_LEAST_MS);
+  await dashboard.press("audio-cancel");
+  await dashboard.see("audio-cancelled");
+  await engines("0,0", Math.max(STOP_LEAST_MS, STOP_SHARE * whole));
 
   await choose(process.argv[1]);
   await dashboard.see("audio-unplayable");
@@ -92,6 +101,21 @@ await visit(base, chromium, async (dashboard, complaints) => {
   async function choose(path) {
     await (await page.$('[data-testid="audio-file"]')).uploadFile(path);
     await dashboard.see("audio-name");
+  }
+
+  /** Attend que les deux moteurs mènent chacun tant de requêtes, d'après le serveur, au plus `patience` millisecondes. */
+  async function engines(wanted, patience) {
+    const deadline = Date.now() + patience;
+    for (;;) {
+      const { status } = await (await fetch(`${base}/api/admin/status`)).json();
+      const led = ["canary", "pyannote"].map((name) => {
+        const { replicas } = status.models.find(({ key }) => key === name);
+        return replicas.reduce((sum, { running_requests }) => sum + running_requests, 0);
+      });
+      if (led.join() === wanted) return;
+      check(Date.now() < deadline, `après ${patience} ms, les moteurs mènent ${led} requêtes, non ${wanted}`);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    }
   }
 
   async function run(button) {

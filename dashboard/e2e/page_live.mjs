@@ -79,7 +79,7 @@ await visit(
     await dashboard.see("live-start");
 
     const snippets = {};
-    for (const language of ["python", "node", "grpc"]) {
+    for (const language of ["curl", "python", "node", "grpc"]) {
       await dashboard.press(`live-snippets-${language}`);
       snippets[language] = await dashboard.text("snippet-code");
     }

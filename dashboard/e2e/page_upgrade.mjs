@@ -2,7 +2,8 @@
 import { check, visit } from "./browser.mjs";
 
 const [base, chromium] = process.argv.slice(2);
-let replaced = true;
+/** Programmes que la mise à jour a ôtés. */
+const gone = new Set(["MachinePage", "Markdown"]);
 
 await visit(
   base,
@@ -16,9 +17,10 @@ await visit(
     // Le reste de la page vit encore.
     await dashboard.open("/");
     await dashboard.see("model-card-qwen");
+    await talk(dashboard);
     await dashboard.open("/machine");
     await dashboard.see("page-missing");
-    replaced = false;
+    gone.clear();
     await dashboard.press("page-reload");
     await dashboard.see("machine-page");
     check((await dashboard.page.evaluate(() => location.hash)) === "#/machine", "le rechargement mène ailleurs");
@@ -30,10 +32,35 @@ await visit(
     async prepare(page) {
       await page.setRequestInterception(true);
       page.on("request", (request) =>
-        replaced && request.url().includes("/assets/MachinePage")
+        [...gone].some((name) => request.url().includes(`/assets/${name}-`))
           ? request.respond({ status: 404, contentType: "text/html", body: "" })
           : request.continue(),
       );
     },
   },
 );
+
+/** Sans le programme qui la met en forme, une réponse reste du texte et la conversation continue ; revenu, il les reprend toutes. */
+async function talk(dashboard) {
+  const { page } = dashboard;
+  const formatted = () =>
+    page.$$eval('[data-testid="chat-answer"]', (all) => all.map((one) => one.querySelector("p") !== null));
+  await dashboard.open("/essayer/conversation");
+  for (const [name, value] of Object.entries({ temperature: "0", maxTokens: "8" })) {
+    const field = await page.waitForSelector(`[data-testid="chat-setting-${name}"]`);
+    await field.focus();
+    await field.evaluate((element) => element.select());
+    await page.keyboard.type(value);
+  }
+  await dashboard.type("chat-input", "What is the capital of France?");
+  await page.keyboard.press("Enter");
+  await dashboard.grown("chat-end", 0, 1);
+  await dashboard.grown("chat-answer", 0, 1);
+  check((await formatted()).join() === "false", "le programme qui met en forme est là : l'essai ne prouve rien");
+  gone.delete("Markdown");
+  await dashboard.type("chat-input", "And of Italy?");
+  await page.keyboard.press("Enter");
+  await dashboard.grown("chat-end", 1, 1);
+  await page.waitForFunction(() => document.querySelectorAll('[data-testid="chat-answer"] p').length > 1);
+  check((await formatted()).join() === "true,true", "une réponse reste sans mise en forme");
+}

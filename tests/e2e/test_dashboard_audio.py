@@ -18,6 +18,8 @@ from tests.e2e.test_dashboard import walk
 PHRASE = audio_files.DATA / "en" / "austen-0870.wav"
 SECONDS = (6.5, 18.0)
 """Le passage du dialogue où deux voix se répondent."""
+MEETING = 30
+"""Fois que la réunion le répète : son travail dure bien plus que ce qu'on laisse aux moteurs pour s'arrêter."""
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +29,16 @@ def seen(product: Product, chromium: str, tmp_path_factory: pytest.TempPathFacto
     wave = audio_files.speech_of(audio_files.dialogue()[0])
     start, end = (round(16000 * second) for second in SECONDS)
     (folder / "dialogue.wav").write_bytes(audio_files.wav(wave[start:end]))
+    (folder / "reunion.wav").write_bytes(audio_files.wav(np.tile(wave[start:end], MEETING)))
     (folder / PHRASE.name).write_bytes(PHRASE.read_bytes())
     for model in ("canary", "pyannote"):
         product.ensure_ready(model)
-    walk("page_audio.mjs", product, chromium, str(folder / PHRASE.name), str(folder / "dialogue.wav"), str(folder))
+    files = [str(folder / name) for name in (PHRASE.name, "dialogue.wav", "reunion.wav")]
+    walk("page_audio.mjs", product, chromium, *files, str(folder))
     return folder
 
 
-def test_what_is_left_or_cancelled_stops_on_the_server(product: Product, seen: Path) -> None:
+def test_nothing_of_what_was_sent_stays_on_the_server(product: Product, seen: Path) -> None:
     wait_until(lambda: not list((product.run_dir / "spool").iterdir()), 20, "réserve vide")
 
 
@@ -63,11 +67,8 @@ def test_the_snippets_do_what_the_page_did(product: Product, seen: Path, languag
     assert _played(page, language, seen) == page["result"]
     page = _seen(seen, "diarize")
     assert sorted(_played(page, language, seen).splitlines()) == sorted(_turns_of(seen / "dialogue.rttm"))
-
-
-def test_the_snippet_with_speakers_does_what_the_page_did(product: Product, seen: Path) -> None:
     page = _seen(seen, "speakers")
-    assert _played(page, "grpc", seen) == page["result"]
+    assert _played(page, language, seen) == page["result"]
 
 
 def test_a_two_hour_meeting_neither_freezes_nor_fills_the_page(product: Product, chromium: str, tmp_path: Path) -> None:
@@ -117,6 +118,8 @@ def _result_of(stream: str) -> str:
     result = events[-1]["result"]
     if "turns" in result:
         return "\n".join(f"{turn['speaker']} {turn['start']} {turn['end']}" for turn in result["turns"])
+    if any("speaker" in segment for segment in result["segments"]):
+        return "\n".join(f"{segment['speaker']} {segment['text']}" for segment in result["segments"])
     return str(result["text"])
 
 

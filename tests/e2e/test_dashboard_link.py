@@ -15,6 +15,7 @@ def test_eight_tabs_work(product: Product, chromium: str) -> None:
 
 
 def test_a_page_replaced_by_an_upgrade_offers_to_reload(product: Product, chromium: str) -> None:
+    product.ensure_ready()
     walk("page_upgrade.mjs", product, chromium)
 
 

@@ -22,6 +22,7 @@ from tests.e2e.test_dashboard import walk
 KEY = "cle-du-micro"
 SPEECH = audio_files.DATA / "en" / "austen-0870.wav"
 RUNNERS = {
+    "curl": ["bash", "-c"],
     "python": [sys.executable, "-c"],
     "node": ["node", "--input-type=module", "--eval"],
     "grpc": [sys.executable, "-c"],

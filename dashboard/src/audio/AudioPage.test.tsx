@@ -213,6 +213,80 @@ test("on annule, et le refus du serveur se lit", async () => {
   expect(last().request.path).toBe("/api/audio/transcribe");
 });
 
+test("la requête montrée est celle du travail montré ; la prochaine se regarde à part", async () => {
+  const { person, last } = desk();
+  await choose(person);
+  const help = async () => (await screen.findByTestId("audio-snippets-help")).textContent;
+  const code = () => screen.getByTestId("snippet-code").textContent;
+  expect(await help()).toContain("La prochaine requête");
+  await person.selectOptions(screen.getByTestId("audio-language"), "fr");
+  expect(code()).toContain("'language=fr'");
+  await person.click(screen.getByTestId("audio-run"));
+  last().on({ type: "result", result: { id: "r", duration: 8, segments: [] }, json: "{}" });
+  last().end();
+  await screen.findByTestId("audio-end");
+  expect(await help()).toContain("La requête envoyée");
+  expect(screen.queryByTestId("audio-snippets-next")).toBeNull();
+
+  await person.selectOptions(screen.getByTestId("audio-language"), "en");
+  await person.click(screen.getByTestId("audio-task-diarize"));
+  expect(code()).toContain("/api/audio/transcribe");
+  expect(code()).toContain("'language=fr'");
+  await person.click(screen.getByTestId("audio-snippets-next"));
+  expect(code()).toContain("/api/diarization/process");
+  expect(screen.getByRole("button", { name: "Prochaine requête", pressed: true })).toBeTruthy();
+  await person.click(screen.getByTestId("audio-run"));
+  expect(await help()).toContain("La requête envoyée");
+  expect(code()).toContain("/api/diarization/process");
+});
+
+test("un double-clic lance sans annuler, annule sans relancer ; une touche annule", async () => {
+  const { person, session, last } = desk();
+  await choose(person);
+  await person.dblClick(await screen.findByTestId("audio-run"));
+  expect(session.snapshot().job?.state).toBe("running");
+  (await screen.findByTestId("audio-cancel")).focus();
+  await person.keyboard("{Enter}");
+  await screen.findByTestId("audio-cancelled");
+  const first = last();
+  fireEvent.click(await screen.findByTestId("audio-run"), { detail: 2 });
+  expect(last()).toBe(first);
+});
+
+test("renommer au clavier, ou y renoncer, rend le clavier au crayon", async () => {
+  const { person, last } = desk();
+  await choose(person);
+  await person.click(await screen.findByTestId("audio-task-diarize"));
+  await person.click(screen.getByTestId("audio-run"));
+  last().on({ type: "result", result: DIARIZED, json: "{}" });
+  last().end();
+  (await screen.findByLabelText("Renommer SPEAKER_01")).focus();
+  await person.keyboard("{Enter}Diane{Enter}");
+  expect(document.activeElement?.getAttribute("aria-label")).toBe("Renommer Diane");
+  await person.keyboard("{Enter}Zoé{Escape}");
+  expect(document.activeElement?.getAttribute("aria-label")).toBe("Renommer Diane");
+});
+
+test("la tabulation entre encore dans une liste que l'absence de recouvrement a raccourcie", async () => {
+  const { person, last } = desk();
+  await choose(person);
+  await person.click(await screen.findByTestId("audio-task-diarize"));
+  await person.click(screen.getByTestId("audio-run"));
+  last().on({ type: "result", result: DIARIZED, json: "{}" });
+  last().end();
+  const reachable = () =>
+    screen.getAllByLabelText(/^Lire depuis|^SPEAKER_00, de/).filter(({ tabIndex }) => tabIndex === 0);
+  (await screen.findAllByLabelText(/Lire depuis/)).at(-1)?.focus();
+  screen
+    .getAllByLabelText(/^SPEAKER_00, de/)
+    .at(-1)
+    ?.focus();
+  expect(reachable()).toHaveLength(2);
+  await person.click(screen.getByTestId("audio-exclusive"));
+  expect(screen.getAllByTestId("audio-passage")).toHaveLength(2);
+  expect(reachable()).toHaveLength(2);
+});
+
 test("un fichier se dépose n'importe où dans la page, sauf pendant un travail", async () => {
   const { person } = desk();
   await screen.findByTestId("audio-run");

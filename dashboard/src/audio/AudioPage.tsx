@@ -10,7 +10,7 @@ import { T } from "./texts";
 export function AudioPage() {
   const desk = useDesk();
   const { ready, task, failure, request } = desk;
-  const { source } = desk.state;
+  const { source, job } = desk.state;
   if (!ready) return null;
   if (!task) return <Alert severity="info">{T.noModel}</Alert>;
   return (
@@ -29,7 +29,7 @@ export function AudioPage() {
       </Stack>
       <Stack spacing={3} sx={{ minWidth: 0 }}>
         {source && <ResultCard key={source.url} desk={desk} source={source} />}
-        {request && <RequestCard request={request} file={source?.file.name ?? "audio.wav"} />}
+        <RequestCard sent={job?.request} next={request} file={source?.file.name ?? "audio.wav"} />
       </Stack>
     </Box>
   );

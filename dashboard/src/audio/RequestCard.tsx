@@ -1,24 +1,26 @@
-import { Typography } from "@mui/material";
-import { useMemo } from "react";
-import { accessKey } from "../api/accessKey";
-import { Snippets } from "../snippets/Snippets";
+import { RequestSnippets } from "../snippets/RequestSnippets";
 import { thisServer } from "../snippets/server";
-import { useServer } from "../status/StatusProvider";
+import { useKeyed } from "../status/useKeyed";
 import { Section } from "./form/Section";
 import type { AudioRequest } from "./job/request";
 import { snippetsFor } from "./job/snippets";
 import { T } from "./texts";
 
+interface Props {
+  /** Requête du travail montré. */
+  sent: AudioRequest | undefined;
+  /** Celle que les réglages donnent à présent. */
+  next: AudioRequest | undefined;
+  file: string;
+}
+
 /** La même requête, à écrire soi-même. */
-export function RequestCard({ request, file }: { request: AudioRequest; file: string }) {
-  const keyed = useServer().config?.api_key_required || accessKey() !== "";
-  const snippets = useMemo(() => snippetsFor(request, file, thisServer(keyed)), [request, file, keyed]);
+export function RequestCard({ sent, next, file }: Props) {
+  const keyed = useKeyed();
+  const write = (request: AudioRequest | undefined) => request && snippetsFor(request, file, thisServer(keyed));
   return (
     <Section title={T.request}>
-      <Typography variant="body2" color="textSecondary">
-        {T.requestHelp}
-      </Typography>
-      <Snippets snippets={snippets} testId="audio-snippets" />
+      <RequestSnippets sent={write(sent)} next={write(next)} help={T.requestHelp} testId="audio-snippets" />
     </Section>
   );
 }

@@ -28,7 +28,6 @@ export function languageName(code: string): string {
 }
 
 export const T = {
-  title: "Fichier audio",
   noModel: "Ce serveur n'a ni modèle de transcription ni modèle de diarisation.",
   file: "Fichier",
   choose: "Choisir un fichier",

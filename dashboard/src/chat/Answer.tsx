@@ -1,16 +1,14 @@
 import { mdiPencilOutline, mdiRefresh } from "@mdi/js";
 import { Alert, Box, Button, Stack, Typography } from "@mui/material";
-import { lazy, memo, Suspense, useDeferredValue, useRef } from "react";
+import { memo, useDeferredValue, useRef } from "react";
 import { Icon } from "../shell/Icon";
 import { CopyButton } from "../snippets/CopyButton";
+import { formatted } from "./formatted";
 import { summary } from "./measures";
 import { RequestPanel } from "./RequestPanel";
 import { T } from "./texts";
 import type { Turn } from "./turns";
 import { Waiting } from "./Waiting";
-
-// Le Markdown pèse plus que la conversation : il ne vient qu'avec la première réponse.
-const Markdown = lazy(() => import("./Markdown"));
 
 interface Props {
   turn: Turn;
@@ -44,9 +42,7 @@ export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }
       >
         {turn.reasoning && <Reasoning text={turn.reasoning} />}
         <Box ref={shown} lang={lang} data-testid="chat-answer" sx={{ overflowWrap: "anywhere" }}>
-          <Suspense fallback={<Box sx={{ whiteSpace: "pre-wrap" }}>{text}</Box>}>
-            {text && <Markdown text={text} />}
-          </Suspense>
+          {text && <formatted.view text={text} />}
         </Box>
         {!turn.end && !turn.answer && !turn.reasoning && <Waiting model={turn.ask.model} />}
         {turn.failure && (

@@ -1,14 +1,17 @@
 import { Box, Collapse, Paper, Stack, useMediaQuery } from "@mui/material";
-import { type DragEvent, useState } from "react";
+import { useState } from "react";
 import type { Limits, Model } from "../gen/passerelle/v1/admin_pb";
+import { save } from "../shell/save";
+import { useDrop } from "../shell/useDrop";
 import { Bar, TITLE_ID } from "./Bar";
 import { useChat } from "./ChatProvider";
 import { Composer } from "./Composer";
-import { exported, save } from "./exported";
+import { exported } from "./exported";
 import { Log } from "./Log";
 import { SettingsPanel } from "./SettingsPanel";
 import { Suggestions } from "./Suggestions";
 import type { Bounds } from "./settings";
+import { T } from "./texts";
 import { useQuestion } from "./useQuestion";
 
 interface Props {
@@ -24,7 +27,7 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
   const kept = useChat();
   const question = useQuestion({ model: model.key, limits, bounds, seesImages });
   const [adjusting, setAdjusting] = useState(false);
-  const [over, setOver] = useState(false);
+  const over = useDrop((files) => void question.attach(files));
   const wide = useMediaQuery("(min-width: 1200px)");
   const english = model.languages.length === 1 && model.languages[0] === "en";
   const names = new Map(models.map(({ key, displayName }) => [key, displayName || key]));
@@ -39,24 +42,12 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
     />
   );
 
-  const dragging = (event: DragEvent, here: boolean) => {
-    if (!event.dataTransfer.types.includes("Files")) return;
-    event.preventDefault();
-    setOver(here);
-  };
-
   return (
     <Stack direction="row" spacing={3} sx={{ alignItems: "flex-start", flexGrow: 1, minWidth: 0 }}>
       <Paper
         variant="outlined"
         component="section"
         aria-labelledby={TITLE_ID}
-        onDragOver={(event) => dragging(event, true)}
-        onDragLeave={(event) => dragging(event, false)}
-        onDrop={(event) => {
-          dragging(event, false);
-          void question.attach([...event.dataTransfer.files]);
-        }}
         sx={{
           flexGrow: 1,
           minWidth: 0,
@@ -70,7 +61,7 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
           name={names.get(model.key) ?? model.key}
           started={kept.turns.length > 0}
           streaming={kept.streaming}
-          onExport={() => save(exported(kept.turns, new Date()))}
+          onExport={() => save(T.exportName, "application/json", exported(kept.turns, new Date()))}
           onRestart={question.restart}
           adjusting={wide ? undefined : adjusting}
           onAdjust={() => setAdjusting(!adjusting)}

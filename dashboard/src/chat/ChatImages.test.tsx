@@ -31,6 +31,14 @@ test("choisie, collée ou déposée, une image part telle quelle", async () => {
   expect((await screen.findByTestId("snippet-code")).textContent).toContain("image-2.png");
 });
 
+test("lâchée à côté de la conversation, une image la rejoint, au lieu de s'ouvrir à la place de la page", async () => {
+  serve({ features: ["images"] });
+  await screen.findByTestId("chat-attach");
+  // Faux : la page a pris l'événement, que le navigateur ne suivra pas.
+  expect(fireEvent.drop(document.body, { dataTransfer: { files: [png("a.png")], types: ["Files"] } })).toBe(false);
+  await waitFor(() => expect(names()).toEqual(["Image : a.png"]));
+});
+
 test("au-delà de la limite, la page le dit et n'envoie pas", async () => {
   const person = userEvent.setup();
   serve({ features: ["images"] });

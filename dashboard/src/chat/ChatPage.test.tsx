@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { screen, waitFor } from "@testing-library/react";
+import { fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
 import { ModelState, OperationKind, OperationSchema } from "../gen/passerelle/v1/admin_pb";
@@ -82,6 +82,36 @@ test.each([
   await waitFor(() => expect(cancelled).toBe(true));
   expect(answers()).toEqual(["Il était"]);
   expect(screen.queryByTestId("chat-failure")).toBeNull();
+});
+
+test("un double-clic sur « Envoyer » n'arrête pas la réponse ; une touche sur « Arrêter » l'arrête", async () => {
+  const person = userEvent.setup();
+  serve({
+    answer: async function* (_request, { signal }) {
+      yield { deltas: [{ content: "Il était" }] };
+      await until(signal);
+    },
+  });
+  await person.type(await input(), "Raconte");
+  await person.dblClick(screen.getByTestId("chat-send"));
+  await waitFor(() => expect(answers()).toEqual(["Il était"]));
+  expect(screen.queryByTestId("chat-end")).toBeNull();
+  screen.getByTestId("chat-stop").focus();
+  await person.keyboard("{Enter}");
+  expect((await screen.findByTestId("chat-end")).textContent).toContain("Réponse arrêtée");
+  // « Envoyer », sans rien à envoyer, ne garde pas le clavier.
+  expect(document.activeElement).toBe(await input());
+});
+
+test("un double-clic sur « Arrêter » n'envoie pas la question déjà écrite", async () => {
+  const person = userEvent.setup();
+  const { asked } = serve();
+  await person.type(await input(), "Raconte");
+  fireEvent.click(screen.getByTestId("chat-send"), { detail: 2 });
+  expect(asked).toHaveLength(0);
+  fireEvent.click(screen.getByTestId("chat-send"), { detail: 1 });
+  await screen.findByTestId("chat-end");
+  expect(asked).toHaveLength(1);
 });
 
 test("une erreur en cours de réponse montre le message du serveur, et ce qui était venu", async () => {

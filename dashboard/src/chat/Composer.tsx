@@ -1,5 +1,6 @@
 import { Alert, Button, Stack, TextField, Typography } from "@mui/material";
 import { type ClipboardEvent, type FormEvent, type KeyboardEvent, useEffect, useRef } from "react";
+import { single } from "../shell/single";
 import { Attach, Attached } from "./Attached";
 import type { Draft } from "./ChatProvider";
 import { T } from "./texts";
@@ -27,8 +28,9 @@ export function Composer(props: Props) {
   const input = useRef<HTMLTextAreaElement>(null);
   const wasStreaming = useRef(false);
   useEffect(() => {
-    // Le bouton qui avait le curseur vient de disparaître : il retourne au champ.
-    if (wasStreaming.current && !streaming && document.activeElement === document.body) input.current?.focus();
+    // « Arrêter » est redevenu « Envoyer », sans rien à envoyer : son curseur retourne au champ.
+    const lost = document.activeElement === document.body || document.activeElement?.matches(":disabled");
+    if (wasStreaming.current && !streaming && lost) input.current?.focus();
     wasStreaming.current = streaming;
   }, [streaming]);
   useEffect(() => {
@@ -95,11 +97,18 @@ export function Composer(props: Props) {
           }}
         />
         {streaming ? (
-          <Button variant="outlined" color="warning" data-testid="chat-stop" onClick={onStop} sx={BUTTON}>
+          <Button variant="outlined" color="warning" data-testid="chat-stop" onClick={single(onStop)} sx={BUTTON}>
             {T.stop}
           </Button>
         ) : (
-          <Button variant="contained" type="submit" data-testid="chat-send" disabled={empty || blocked} sx={BUTTON}>
+          <Button
+            variant="contained"
+            type="submit"
+            data-testid="chat-send"
+            disabled={empty || blocked}
+            onClick={single()}
+            sx={BUTTON}
+          >
             {T.send}
           </Button>
         )}

@@ -2,7 +2,7 @@ import { screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 import { show } from "../testing/render";
-import Markdown from "./Markdown";
+import { Markdown } from "./Markdown";
 
 test("le HTML d'une réponse reste du texte, et rien n'est demandé au réseau", () => {
   const text = "<script>alert(1)</script> <img src=x onerror=alert(1)>\n\n![plan](https://ailleurs.exemple/p.png)";

@@ -7,7 +7,7 @@ import { CopyButton } from "../snippets/CopyButton";
 import { T } from "./texts";
 
 /** Une réponse en Markdown, relue quand elle change seulement. Le HTML y reste du texte, et rien n'y est demandé au réseau. */
-export default memo(function Markdown({ text }: { text: string }) {
+export const Markdown = memo(function Markdown({ text }: { text: string }) {
   return (
     <Box sx={STYLE}>
       <ReactMarkdown remarkPlugins={[remarkGfm]} components={PARTS}>

@@ -4,7 +4,7 @@ import { type ReactNode, useId, useMemo, useState } from "react";
 import { Icon } from "../shell/Icon";
 import { Snippets } from "../snippets/Snippets";
 import { thisServer } from "../snippets/server";
-import { useServer } from "../status/StatusProvider";
+import { useKeyed } from "../status/useKeyed";
 import { type Ask, imagesOf } from "./ask";
 import { snippetsOf } from "./snippets";
 import { T } from "./texts";
@@ -43,8 +43,7 @@ export function RequestPanel({ ask, children }: { ask: Ask; children: ReactNode 
 }
 
 function Written({ ask }: { ask: Ask }) {
-  const { status, config } = useServer();
-  const keyed = status?.apiKeyRequired ?? config?.api_key_required ?? false;
+  const keyed = useKeyed();
   const snippets = useMemo(() => snippetsOf(ask, thisServer(keyed)), [ask, keyed]);
   const names = imagesOf(ask.messages).map(({ name }) => name);
   return (

@@ -1,9 +1,6 @@
 import { openAiBody, openAiMessages } from "./ask";
 import { measuresOf } from "./measures";
-import { T } from "./texts";
 import { conversation, type Turn } from "./turns";
-
-const KEPT_MS = 60_000;
 
 /** La conversation en JSON : ses messages au schéma d'OpenAI, puis chaque échange avec ses réglages et ses mesures. */
 export function exported(turns: Turn[], now: Date): string {
@@ -31,14 +28,4 @@ export function exported(turns: Turn[], now: Date): string {
   const system = turns.at(-1)?.ask.messages.find((message) => message.role === "system");
   const messages = openAiMessages(conversation(turns, system?.text ?? ""));
   return JSON.stringify({ exported_at: now.toISOString(), messages, exchanges }, null, 2);
-}
-
-/** Donne un fichier à garder. */
-export function save(text: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = T.exportName;
-  link.click();
-  // Tous les navigateurs n'ont pas fini de lire l'adresse quand le clic rend la main.
-  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
 }

@@ -2,6 +2,7 @@ import { Alert, Box, Stack, TextField, Typography } from "@mui/material";
 import { useSearchParams } from "wouter";
 import { useServer } from "../status/StatusProvider";
 import { useCapabilities } from "../status/useCapabilities";
+import { useKeyed } from "../status/useKeyed";
 import { FamilyCard } from "./FamilyCard";
 import { LimitsTable } from "./LimitsTable";
 import { ModelFeatures } from "./ModelFeatures";
@@ -12,13 +13,14 @@ import { T } from "./texts";
 export function EndpointsPage() {
   const { known, failure } = useCapabilities();
   const { status } = useServer();
+  const keyed = useKeyed();
   const [params, setParams] = useSearchParams();
   if (!known) {
     return failure ? <Alert severity="error">{failure}</Alert> : <Typography role="status">{T.loading}</Typography>;
   }
   const hosts = hostsOf(known.endpoints);
   const host = hosts.find((one) => one === params.get("hote")) ?? "";
-  const keys = { apiKeyRequired: status?.apiKeyRequired ?? false, adminKeyRequired: status?.adminKeyRequired ?? false };
+  const keys = { apiKeyRequired: keyed, adminKeyRequired: status?.adminKeyRequired ?? false };
   return (
     <Stack spacing={3}>
       <Stack spacing={2}>

@@ -1,6 +1,7 @@
 // Un exemple prêt à lancer pour chaque route ; aucun ne porte de clé.
 import { create } from "@bufbuild/protobuf";
 import { Capability, type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/admin_pb";
+import { configFor } from "../live/session/request";
 import { snippetsOf } from "../live/snippets";
 import type { SnippetTexts } from "../snippets/Snippets";
 import { curlKey, nodeKey, pythonKey, type Target } from "../snippets/server";
@@ -22,7 +23,7 @@ export function samplesOf(route: Route, address: Address, keyed: boolean, models
   if (route.method === "gRPC-Web") return { node: grpcWebSample(route.path.slice(1), target) };
   if (route.method === "WebSocket") {
     // Un flux s'envoie et se lit à la fois : curl ne sait pas le faire.
-    const { python, node } = snippetsOf(first(Capability.TRANSCRIBE), "", target);
+    const { python, node } = snippetsOf(configFor(first(Capability.TRANSCRIBE), "", 0), target);
     return { python, node };
   }
   const url = `${target.base}${route.path.replace("{model}", keys.chat).replace("{operation_id}", "OPERATION")}`;

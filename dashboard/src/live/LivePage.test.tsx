@@ -1,5 +1,6 @@
 import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { act, fireEvent, screen, waitFor } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import {
   AdminService,
@@ -32,6 +33,7 @@ class Bench {
   said: string[] = [];
   stopped = 0;
   refusal: Error | undefined;
+  unopenable: Error | undefined;
   accepts = true;
 
   readonly session = new LiveSession({
@@ -46,6 +48,7 @@ class Bench {
       };
     },
     socket: (config, listener) => {
+      if (this.unopenable) throw this.unopenable;
       this.config = config;
       this.server = listener;
       return {
@@ -195,6 +198,43 @@ test("un microphone refusé se dit, et rien ne s'ouvre", async () => {
   fireEvent.click(screen.getByTestId("live-start"));
   await waitFor(() => expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.denied));
   expect(bench.server).toBeUndefined();
+});
+
+test("un flux qui ne peut pas s'ouvrir ne laisse pas le microphone ouvert", async () => {
+  const bench = new Bench();
+  bench.unopenable = new DOMException("", "SecurityError");
+  await ready(bench);
+  fireEvent.click(screen.getByTestId("live-start"));
+  await screen.findByTestId("live-failure");
+  expect(bench.stopped).toBe(1);
+});
+
+test("un double-clic ouvre le flux sans le fermer, et le ferme sans en abandonner la fin", async () => {
+  const person = userEvent.setup();
+  const bench = new Bench();
+  await ready(bench);
+  await person.dblClick(screen.getByTestId("live-start"));
+  await waitFor(() => expect(bench.session.snapshot().phase).toBe("connecting"));
+  await person.pointer({ target: document.body });
+  await person.dblClick(screen.getByTestId("live-stop"));
+  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  expect(bench.session.snapshot().phase).toBe("closing");
+});
+
+test("la requête montrée est celle du flux montré ; la prochaine se regarde à part", async () => {
+  const bench = new Bench();
+  await started(bench);
+  const code = () => screen.getByTestId("snippet-code").textContent;
+  const help = () => screen.getByTestId("live-snippets-help").textContent;
+  act(() => bench.server.closed(undefined));
+  fireEvent.click(screen.getByTestId("live-snippets-python"));
+  expect(help()).toContain("La requête envoyée");
+  expect(screen.queryByTestId("live-snippets-next")).toBeNull();
+  fireEvent.change(screen.getByTestId("live-language"), { target: { value: "en" } });
+  expect(code()).toContain('"language": "fr"');
+  fireEvent.click(screen.getByTestId("live-snippets-next"));
+  expect(code()).toContain('"language": "en"');
+  expect(screen.getByRole("button", { name: "Prochaine requête", pressed: true })).toBeTruthy();
 });
 
 test("en HTTP simple, le bouton le dit et nomme le remède", async () => {

@@ -1,5 +1,6 @@
 import { Alert, Box, Stack } from "@mui/material";
 import { useEffect } from "react";
+import { useDrop } from "../shell/useDrop";
 import { useKept } from "./session/LiveProvider";
 import { T } from "./texts";
 import { useStudio } from "./useStudio";
@@ -14,6 +15,8 @@ export function LivePage() {
   const { remind } = useKept();
   // Venu avec la page, le bandeau ne peut pas manquer quand on la quitte, fût-ce après une mise à jour du serveur.
   useEffect(() => remind(<LiveBadge />), [remind]);
+  // Un fichier lâché ici n'ouvre rien : il prendrait la place de la page, et du flux.
+  useDrop();
   if (!studio.ready) return null;
   if (!studio.model) return <Alert severity="info">{T.noModel}</Alert>;
   return (
@@ -32,9 +35,7 @@ export function LivePage() {
       </Stack>
       <Stack spacing={3} sx={{ minWidth: 0 }}>
         <TranscriptCard studio={studio} />
-        {studio.capabilities && (
-          <RequestCard capabilities={studio.capabilities} language={studio.state.options.language} />
-        )}
+        <RequestCard studio={studio} />
       </Stack>
     </Box>
   );

@@ -1,16 +1,23 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { ModelCapabilitiesSchema } from "../gen/passerelle/v1/admin_pb";
+import { configFor } from "./session/request";
 import { snippetsOf } from "./snippets";
 import { filled } from "./view/Meter";
 
 const canary = create(ModelCapabilitiesSchema, { key: 'ca"nary', languages: ["fr"], features: [] });
 
 test("un serveur sans clé n'en montre pas, et HTTPS mène à wss et à un canal sûr", () => {
-  const { python = "", node = "", grpc = "" } = snippetsOf(canary, "fr", { base: "https://gpu.example", keyed: false });
+  const target = { base: "https://gpu.example", keyed: false };
+  const { curl = "", python = "", node = "", grpc = "" } = snippetsOf(configFor(canary, "fr", 48000), target);
+  expect(curl).toContain("'https://gpu.example/api/audio/transcribe'");
+  expect(curl).toContain("'language=fr'");
   for (const text of [python, node]) expect(text).toContain('"wss://gpu.example/ws/transcribe"');
   expect(grpc).toContain('grpc.secure_channel("gpu.example:443"');
+  expect(curl).not.toContain("PASSERELLE_KEY");
   for (const text of [python, node, grpc]) {
+    // La fréquence est celle du fichier, non du microphone.
+    expect(text).not.toContain("48000");
     expect(text).not.toContain("PASSERELLE_KEY");
     expect(text).toContain('"ca\\"nary"');
     expect(text).toContain('"fr"');
@@ -18,10 +25,10 @@ test("un serveur sans clé n'en montre pas, et HTTPS mène à wss et à un canal
 });
 
 test("avec une clé, elle vient de l'environnement ; une langue que le modèle ignore ne part pas", () => {
-  const snippets = snippetsOf(canary, "xx", { base: "http://127.0.0.1:8000", keyed: true });
+  const snippets = snippetsOf(configFor(canary, "xx", 48000), { base: "http://127.0.0.1:8000", keyed: true });
   for (const text of Object.values(snippets)) {
     expect(text).toContain("PASSERELLE_KEY");
-    expect(text).not.toContain('"xx"');
+    expect(text).not.toMatch(/["=]xx/);
   }
 });
 

@@ -1,18 +1,35 @@
 // Un flux de direct, comme on l'ouvrirait soi-même, depuis un fichier WAV de 16 bits.
-import type { ModelCapabilities } from "../gen/passerelle/v1/admin_pb";
+import { snippetsFor } from "../audio/job/snippets";
+import type { StreamTranscribeConfig } from "../gen/passerelle/v1/transcribe_pb";
 import { Call, Code, type Fields, jsLiteral, pythonLiteral } from "../snippets/literals";
 import type { SnippetTexts } from "../snippets/Snippets";
 import { pythonChannel, pythonMetadata, type Target } from "../snippets/server";
-import { configFor } from "./session/request";
 import { jsonOf } from "./session/socket";
 
-type Ask = { config: Fields; target: Target };
+/** Réglages d'un flux ; la forme du son est celle du fichier. */
+type Config = { model: string; language?: string; word_timestamps?: boolean };
+type Ask = { config: Config; target: Target };
 
-/** Les extraits du flux que cette page ouvrirait, à la fréquence du fichier près. */
-export function snippetsOf(capabilities: ModelCapabilities, language: string, target: Target): SnippetTexts {
-  const { config } = jsonOf(configFor(capabilities, language, 0)) as { config: Fields };
-  const ask = { config, target };
-  return { python: python(ask), node: node(ask), grpc: grpc(ask) };
+const FILE = "parole.wav";
+
+/** Les extraits d'un flux, à la fréquence du fichier près. */
+export function snippetsOf(sent: StreamTranscribeConfig, target: Target): SnippetTexts {
+  const { config } = jsonOf(sent) as { config: Config & { audio_format?: unknown } };
+  const { audio_format: _, ...settings } = config;
+  const ask = { config: settings, target };
+  return { curl: curl(ask), python: python(ask), node: node(ask), grpc: grpc(ask) };
+}
+
+/** curl n'envoie rien par un WebSocket : le même fichier, à la route des fichiers, qui rend chaque segment dès qu'il est là. */
+function curl({ config: { model, language, word_timestamps }, target }: Ask): string {
+  const fields = {
+    model,
+    ...(language && { language }),
+    ...(word_timestamps && { word_timestamps: "true" }),
+    stream: "true",
+  };
+  const { curl } = snippetsFor({ task: "transcribe", path: "/api/audio/transcribe", fields }, FILE, target);
+  return `# curl n'envoie pas de flux par un WebSocket : le fichier\n# part entier, et le texte revient segment par segment.\n${curl}`;
 }
 
 function address({ base }: Target): string {
@@ -49,7 +66,7 @@ def send(socket, audio):
     socket.send('{"type": "end"}')
 
 
-with wave.open("parole.wav", "rb") as audio, connect("${address(target)}") as socket:
+with wave.open(${JSON.stringify(FILE)}, "rb") as audio, connect("${address(target)}") as socket:
     config = ${pythonLiteral(message, 4)}
     socket.send(json.dumps(config))
     sending = threading.Thread(target=send, args=(socket, audio), daemon=True)
@@ -69,7 +86,7 @@ function node(ask: Ask): string {
   return `import { readFileSync } from "node:fs";
 import WebSocket from "ws";
 
-const wav = readFileSync("parole.wav"); // en-tête simple, de 44 octets
+const wav = readFileSync(${JSON.stringify(FILE)}); // en-tête simple, de 44 octets
 const config = ${jsLiteral(message)};
 const socket = new WebSocket("${address(target)}");
 socket.on("open", () => {
@@ -113,7 +130,7 @@ def requests(audio):
         yield Request(audio=chunk)
 
 
-with wave.open("parole.wav", "rb") as audio, ${pythonChannel(target)} as channel:
+with wave.open(${JSON.stringify(FILE)}, "rb") as audio, ${pythonChannel(target)} as channel:
     service = transcribe_pb2_grpc.TranscribeServiceStub(channel)
     for event in service.StreamTranscribe(requests(audio)${pythonMetadata(target)}):
         if event.HasField("final"):

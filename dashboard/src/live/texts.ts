@@ -31,7 +31,7 @@ export const T = {
   back: "Revenir au micro",
   request: "La requête",
   requestHelp:
-    "Le même flux, depuis un fichier WAV : par le WebSocket qu'emploie cette page, ou en gRPC. Les messages sont décrits dans docs/audio.md.",
+    "Le même flux, depuis un fichier WAV : par le WebSocket de cette page, ou en gRPC ; curl, qui n'envoie pas de flux, passe par la route des fichiers. Au micro, sans navigateur : examples/direct.py. Les messages sont dans docs/audio.md.",
   requestPackages: "Paquets : «\u00a0pip install websockets\u00a0» en Python, «\u00a0npm install ws\u00a0» en Node.",
   secure: {
     title: "Le navigateur n'ouvre le microphone qu'à une page sûre.",
@@ -43,6 +43,8 @@ export const T = {
       "Le microphone est refusé à cette page. Autorisez-le dans les réglages du site (à gauche de l'adresse), puis réessayez.",
     none: "Aucun microphone n'est branché, ou le système le cache au navigateur.",
     busy: "Le microphone ne répond pas : une autre application le tient peut-être. Fermez-la, puis réessayez.",
+    program:
+      "Le programme qui écoute le microphone n'a pas pu être lu : le serveur ne répond pas, ou il a été mis à jour. Rechargez la page.",
     insecure: "Le navigateur n'ouvre le microphone qu'à une page sûre : HTTPS, ou localhost.",
     other: (name: string) => `Le microphone ne s'ouvre pas (${name}).`,
     unplugged:

@@ -14,6 +14,7 @@ import { type FormEvent, useState } from "react";
 import { accessKey, isKeyRemembered, isPortableKey, setAccessKey } from "../api/accessKey";
 import { canRetain } from "../api/storage";
 import { useServer } from "../status/StatusProvider";
+import { useKeyed } from "../status/useKeyed";
 import { useAccess } from "./AccessProvider";
 import { KeyInput } from "./KeyInput";
 import { KeyVerdict } from "./KeyVerdict";
@@ -21,7 +22,8 @@ import { T } from "./texts";
 
 /** Donner la clé, choisir où elle est retenue, et lire ce que le serveur en dit. */
 export function KeyDialog({ onClose }: { onClose: () => void }) {
-  const { status, config } = useServer();
+  const { status } = useServer();
+  const inference = useKeyed();
   const { key, verdict } = useAccess();
   const [typed, setTyped] = useState(accessKey);
   const [remember, setRemember] = useState(isKeyRemembered);
@@ -29,7 +31,6 @@ export function KeyDialog({ onClose }: { onClose: () => void }) {
   const wanted = typed.trim();
   const malformed = !isPortableKey(wanted);
   const refused = verdict.state === "refused" && wanted === key;
-  const inference = status?.apiKeyRequired ?? config?.api_key_required ?? false;
   const needs = inference ? T.key.needs.both : status?.adminKeyRequired ? T.key.needs.admin : T.key.needs.none;
 
   function use(event: FormEvent) {

@@ -8,6 +8,7 @@ import {
   mdiServer,
 } from "@mdi/js";
 import type { ComponentType } from "react";
+import { formatted } from "../chat/formatted";
 import { logDialog } from "../models/logs/LogButton";
 import { ModelsPage } from "../models/ModelsPage";
 import { placementDialog } from "../placement/LatePlacement";
@@ -47,4 +48,4 @@ export const PAGES: Page[] = [
 ];
 
 /** Ce qui n'est lu que plus tard. */
-export const PARTS = [...PAGES, placementDialog, logDialog, keyDialog];
+export const PARTS = [...PAGES, formatted, placementDialog, logDialog, keyDialog];

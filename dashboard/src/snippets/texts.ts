@@ -12,5 +12,10 @@ export const T = {
   copy: "Copier",
   copied: "Copié",
   selected: "Sélectionné : Ctrl+C",
+  which: "Requête montrée",
+  sent: "Requête envoyée",
+  next: "Prochaine requête",
+  sentHelp: "La requête envoyée.",
+  nextHelp: "La prochaine requête, avec ces réglages.",
   failed: "La copie a échoué : sélectionnez le texte",
 } as const;

@@ -4,17 +4,17 @@ import { Alert, Box, Button, Stack, Typography } from "@mui/material";
 import { useRef } from "react";
 import { bytes, seconds } from "../../format";
 import { Icon } from "../../shell/Icon";
+import { useDrop } from "../../shell/useDrop";
 import type { Desk } from "../job/useDesk";
 import { T } from "../texts";
 import { Section } from "./Section";
-import { useDrop } from "./useDrop";
 
 /** Le fichier : choisi ou déposé, son nom, sa taille, sa durée, et pourquoi il serait refusé. */
 export function FileCard({ desk: { session, state, limits, fileProblem } }: { desk: Desk }) {
   const input = useRef<HTMLInputElement>(null);
   const { source, job } = state;
   const busy = job?.state === "running";
-  const over = useDrop(busy ? undefined : session.choose);
+  const over = useDrop(busy ? undefined : ([file]) => file && void session.choose(file));
   const most =
     limits?.maxDuration && T.atMost(bytes(limits.maxUploadBytes), seconds(durationMs(limits.maxDuration) / 1000));
   return (

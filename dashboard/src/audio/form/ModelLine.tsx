@@ -34,6 +34,7 @@ export function ModelLine({ choice: { models, model }, name, desk: { session, st
             size="small"
             label={T[name]}
             value={model.key}
+            disabled={state.job?.state === "running"}
             onChange={(event) => session.setOptions({ [name]: event.target.value })}
             slotProps={{ select: { native: true } }}
           >

@@ -12,6 +12,7 @@ import {
 } from "@mui/material";
 import { useId } from "react";
 import { Icon } from "../../shell/Icon";
+import { single } from "../../shell/single";
 import type { Task } from "../job/request";
 import type { Desk } from "../job/useDesk";
 import { T, TASKS } from "../texts";
@@ -80,7 +81,7 @@ export function TaskCard({ desk }: { desk: Desk }) {
           variant="outlined"
           color="inherit"
           startIcon={<Icon path={mdiClose} />}
-          onClick={session.cancel}
+          onClick={single(session.cancel)}
           data-testid="audio-cancel"
         >
           {T.cancel}
@@ -91,7 +92,7 @@ export function TaskCard({ desk }: { desk: Desk }) {
           variant="contained"
           startIcon={<Icon path={mdiPlay} />}
           disabled={!ready}
-          onClick={() => request && void session.start(request)}
+          onClick={single(() => request && void session.start(request))}
           data-testid="audio-run"
         >
           {TASKS[task].run}

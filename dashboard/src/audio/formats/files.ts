@@ -36,14 +36,3 @@ export const TURN_FILES: Download[] = [
 export function nameFor(audio: string, { extension }: Download): string {
   return `${audio.replace(/(.)\.[^.]*$/, "$1")}.${extension}`;
 }
-
-/** Fait enregistrer un texte par le navigateur. */
-export function save(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  // Le navigateur n'a lu l'adresse qu'après le clic.
-  setTimeout(() => URL.revokeObjectURL(url));
-}

@@ -18,7 +18,8 @@ interface Props {
 export const LaneBar = memo(function LaneBar({ lane: { turns }, name, color, duration, player }: Props) {
   const current = usePlayer(player, ({ time, playing }) => (playing || time > 0 ? currentOf(turns, time) : -1));
   // Un seul tour est dans l'ordre de tabulation : une longue réunion en a des centaines.
-  const [entry, setEntry] = useState(0);
+  const [reached, setEntry] = useState(0);
+  const entry = Math.min(reached, turns.length - 1);
 
   function key(event: KeyboardEvent<HTMLDivElement>) {
     const next = { ArrowRight: entry + 1, ArrowLeft: entry - 1, Home: 0, End: turns.length - 1 }[event.key];

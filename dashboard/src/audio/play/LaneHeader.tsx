@@ -18,9 +18,12 @@ interface Props {
 /** Un locuteur : sa couleur, son nom, que l'on change ici, et son temps de parole. */
 export function LaneHeader({ lane: { speaker, turns, seconds: spoken }, name, color, total, onRename }: Props) {
   const [draft, setDraft] = useState<string>();
-  function finish(keep: boolean) {
+  // Une touche a fermé le champ : le clavier retourne au crayon, au lieu de se perdre avec lui.
+  const [back, setBack] = useState(false);
+  function finish(keep: boolean, byKey: boolean) {
     if (keep && draft !== undefined) onRename(speaker, draft.trim());
     setDraft(undefined);
+    setBack(byKey);
   }
   return (
     <Stack
@@ -48,6 +51,7 @@ export function LaneHeader({ lane: { speaker, turns, seconds: spoken }, name, co
           </Typography>
           <IconButton
             size="small"
+            autoFocus={back}
             aria-label={T.rename(name)}
             onClick={() => setDraft(name)}
             data-testid="audio-rename"
@@ -60,9 +64,13 @@ export function LaneHeader({ lane: { speaker, turns, seconds: spoken }, name, co
           autoFocus
           value={draft}
           onChange={(event) => setDraft(event.target.value)}
-          onBlur={() => finish(true)}
-          onKeyDown={({ key }) => {
-            if (key === "Enter" || key === "Escape") finish(key === "Enter");
+          onBlur={() => finish(true, false)}
+          onKeyDown={(event) => {
+            const { key } = event;
+            if (key !== "Enter" && key !== "Escape") return;
+            // Sans quoi le navigateur appuierait sur le crayon, qui a déjà repris le clavier.
+            event.preventDefault();
+            finish(key === "Enter", true);
           }}
           onFocus={(event) => event.target.select()}
           inputProps={{ "aria-label": T.renaming(speaker), maxLength: 60, "data-testid": "audio-rename-field" }}

@@ -20,7 +20,9 @@ interface Props {
 /** Passages à lire et à écouter : un clic joue, les flèches vont de l'un à l'autre, celui qu'on entend se voit. */
 export function Passages({ label, passages, speakers, nameOf, words, player }: Props) {
   const list = useRef<HTMLUListElement>(null);
-  const [entry, setEntry] = useState(0);
+  const [reached, setEntry] = useState(0);
+  // La liste raccourcit quand les recouvrements s'en vont : la tabulation doit encore y entrer.
+  const entry = Math.min(reached, passages.length - 1);
   const current = usePlayer(player, ({ time, playing }) => (playing || time > 0 ? currentOf(passages, time) : -1));
 
   useEffect(() => {

@@ -1,8 +1,9 @@
 import { mdiDownload } from "@mdi/js";
 import { Button, Stack } from "@mui/material";
 import { Icon } from "../../shell/Icon";
+import { save } from "../../shell/save";
 import { CopyButton } from "../../snippets/CopyButton";
-import { nameFor, save, TRANSCRIPT_FILES, TURN_FILES } from "../formats/files";
+import { nameFor, TRANSCRIPT_FILES, TURN_FILES } from "../formats/files";
 import type { AudioResult } from "../job/events";
 import { T } from "../texts";
 

@@ -45,7 +45,10 @@ export async function openMicrophone(device: string, rates: Rates, listener: Lis
   };
   try {
     context = contextWithin(rates);
-    await context.audioWorklet.addModule(workletUrl);
+    await context.audioWorklet.addModule(workletUrl).catch(() => {
+      // Le microphone n'y est pour rien : ce fichier manque, comme après une mise à jour du serveur.
+      throw new MicrophoneProblem(T.problems.program);
+    });
     // Safari le laisse suspendu quand l'autorisation a fait attendre.
     await context.resume();
     const node = new AudioWorkletNode(context, "pcm");

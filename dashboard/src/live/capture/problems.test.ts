@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { T } from "../texts";
-import { canListen, problemOf } from "./problems";
+import { canListen, MicrophoneProblem, problemOf } from "./problems";
 
 test("chaque refus du navigateur a son message", () => {
   const told = (name: string) => problemOf(new DOMException("", name)).message;
@@ -8,6 +8,11 @@ test("chaque refus du navigateur a son message", () => {
   expect(told("NotFoundError")).toBe(T.problems.none);
   expect(told("NotReadableError")).toBe(T.problems.busy);
   expect(told("EncodingError")).toContain("EncodingError");
+});
+
+test("un problème déjà dit le reste", () => {
+  const said = new MicrophoneProblem(T.problems.program);
+  expect(problemOf(said)).toBe(said);
 });
 
 test("sans mediaDevices, comme en HTTP simple, aucun microphone ne s'ouvre", () => {

@@ -8,8 +8,9 @@ export function canListen(): boolean {
   return typeof navigator.mediaDevices?.getUserMedia === "function";
 }
 
-/** Ce que veut dire une erreur de `getUserMedia`. */
+/** Ce que veut dire une erreur de `getUserMedia` ; un problème déjà dit le reste. */
 export function problemOf(error: unknown): MicrophoneProblem {
+  if (error instanceof MicrophoneProblem) return error;
   const name = error instanceof Error ? error.name : String(error);
   switch (name) {
     case "NotAllowedError":

@@ -2,7 +2,7 @@ import type { ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
 import type { StreamTranscribeConfig, StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 import type { Chunk } from "../capture/chunker";
 import type { Listener, Microphone, Rates } from "../capture/microphone";
-import { MicrophoneProblem, problemOf } from "../capture/problems";
+import { problemOf } from "../capture/problems";
 import { T } from "../texts";
 import { configFor, type Options } from "./request";
 import type { LiveSocket, SocketListener } from "./socket";
@@ -14,6 +14,8 @@ export type Phase = "idle" | "asking" | "connecting" | "listening" | "closing" |
 export interface State {
   phase: Phase;
   options: Options;
+  /** Configuration du flux montré ; absente tant qu'aucun ne s'est ouvert. */
+  sent: StreamTranscribeConfig | undefined;
   transcript: Transcript;
   failure: string | undefined;
   /** Instant du premier son, en millisecondes de `now`. */
@@ -33,7 +35,14 @@ export interface Tools {
 }
 
 const CHUNK_MS = 100;
-const IDLE = { phase: "idle", transcript: EMPTY, failure: undefined, since: undefined, until: undefined } as const;
+const IDLE = {
+  phase: "idle",
+  sent: undefined,
+  transcript: EMPTY,
+  failure: undefined,
+  since: undefined,
+  until: undefined,
+} as const;
 
 /** Un flux à la fois : le microphone, le WebSocket, et ce que la page en montre. */
 export class LiveSession {
@@ -83,17 +92,19 @@ export class LiveSession {
       });
       if (!mine()) return void microphone.stop();
       run.microphone = microphone;
-      run.socket = this.tools.socket(configFor(capabilities, language, microphone.rate), {
+      const sent = configFor(capabilities, language, microphone.rate);
+      run.socket = this.tools.socket(sent, {
         event: (event) => mine() && this.tell(event),
         closed: (failure) => mine() && this.finish(failure),
       });
-      this.update({ phase: "connecting" });
+      this.update({ phase: "connecting", sent });
       for (const chunk of early) run.socket.send(chunk.pcm);
     } catch (error) {
       if (!mine()) return;
       this.run = undefined;
-      const problem = error instanceof MicrophoneProblem ? error : problemOf(error);
-      this.update({ phase: "idle", failure: problem.message });
+      void run.microphone?.stop();
+      this.level = 0;
+      this.update({ phase: "idle", failure: problemOf(error).message });
     }
   };
 

@@ -1,9 +1,10 @@
 import { mdiMicrophone, mdiMicrophoneOff, mdiStop } from "@mdi/js";
-import { Alert, AlertTitle, Button, TextField, Typography } from "@mui/material";
+import { Alert, AlertTitle, Box, Button, Stack, TextField, Typography } from "@mui/material";
 import { Section } from "../../audio/form/Section";
 import { T as AUDIO, languageName } from "../../audio/texts";
 import { Icon } from "../../shell/Icon";
 import { Spoken } from "../../shell/Spoken";
+import { single } from "../../shell/single";
 import { canListen } from "../capture/problems";
 import { T } from "../texts";
 import type { Studio } from "../useStudio";
@@ -81,7 +82,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           color="error"
           size="large"
           startIcon={<Icon path={mdiStop} />}
-          onClick={() => void session.stop()}
+          onClick={single(() => void session.stop())}
           data-testid="live-stop"
         >
           {phase === "closing" ? T.abandon : T.stop}
@@ -92,16 +93,19 @@ export function ControlCard({ studio }: { studio: Studio }) {
           size="large"
           startIcon={<Icon path={secure ? mdiMicrophone : mdiMicrophoneOff} />}
           disabled={!secure || !capabilities || !rates}
-          onClick={() => capabilities && rates && void session.start(capabilities, rates)}
+          onClick={single(() => capabilities && rates && void session.start(capabilities, rates))}
           data-testid="live-start"
         >
           {secure ? T.start : T.unavailable}
         </Button>
       )}
       {said && (
-        <Typography variant="body2" color="textSecondary" data-testid="live-phase">
-          {said}
-        </Typography>
+        <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
+          {phase === "listening" && <Box aria-hidden sx={ON_AIR} />}
+          <Typography variant="body2" color="textSecondary" data-testid="live-phase">
+            {said}
+          </Typography>
+        </Stack>
       )}
       <Spoken>{said}</Spoken>
       {!secure && (
@@ -121,6 +125,17 @@ export function ControlCard({ studio }: { studio: Studio }) {
     </Section>
   );
 }
+
+/** Le voyant d'un microphone ouvert. */
+const ON_AIR = {
+  width: 10,
+  height: 10,
+  borderRadius: "50%",
+  bgcolor: "error.main",
+  "@keyframes onAir": { "50%": { opacity: 0.35 } },
+  animation: "onAir 1.6s ease-in-out infinite",
+  "@media (prefers-reduced-motion: reduce)": { animation: "none" },
+} as const;
 
 /** La même page, par un nom que le navigateur tient pour sûr. */
 function local(): string {

@@ -1,8 +1,9 @@
 import { mdiDownload } from "@mdi/js";
 import { Button, Stack } from "@mui/material";
-import { save, TRANSCRIPT_FILES } from "../../audio/formats/files";
+import { TRANSCRIPT_FILES } from "../../audio/formats/files";
 import { T as AUDIO } from "../../audio/texts";
 import { Icon } from "../../shell/Icon";
+import { save } from "../../shell/save";
 import { CopyButton } from "../../snippets/CopyButton";
 import { resultOf, type Transcript } from "../session/transcript";
 

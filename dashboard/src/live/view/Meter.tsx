@@ -19,7 +19,7 @@ export function Meter({ session, active }: { session: LiveSession; active: boole
   useEffect(() => {
     const draw = () => {
       const part = active ? filled(session.level) : 0;
-      if (bar.current) bar.current.style.transform = `scaleX(${part.toFixed(3)})`;
+      if (bar.current) bar.current.style.clipPath = `inset(0 ${(100 * (1 - part)).toFixed(1)}% 0 0)`;
       meter.current?.setAttribute("aria-valuenow", String(Math.round(100 * part)));
     };
     draw();
@@ -42,11 +42,11 @@ export function Meter({ session, active }: { session: LiveSession; active: boole
         ref={bar}
         sx={{
           height: "100%",
-          transform: "scaleX(0)",
-          transformOrigin: "left",
+          // Découvert, non étiré : chaque force garde sa couleur, et le rouge ne vient qu'à la fin.
+          clipPath: "inset(0 100% 0 0)",
           background: ({ vars }) =>
             `linear-gradient(90deg, ${vars?.palette.success.main} 60%, ${vars?.palette.warning.main} 85%, ${vars?.palette.error.main})`,
-          transition: "transform 100ms linear",
+          transition: "clip-path 100ms linear",
           "@media (prefers-reduced-motion: reduce)": { transition: "none" },
         }}
       />

@@ -1,27 +1,27 @@
-import { Typography } from "@mui/material";
-import { useMemo } from "react";
 import { Section } from "../../audio/form/Section";
-import type { ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
-import { Snippets } from "../../snippets/Snippets";
+import type { StreamTranscribeConfig } from "../../gen/passerelle/v1/transcribe_pb";
+import { RequestSnippets } from "../../snippets/RequestSnippets";
 import { thisServer } from "../../snippets/server";
-import { useServer } from "../../status/StatusProvider";
+import { useKeyed } from "../../status/useKeyed";
+import { configFor } from "../session/request";
 import { snippetsOf } from "../snippets";
 import { T } from "../texts";
+import type { Studio } from "../useStudio";
 
 /** Le même flux, à ouvrir soi-même. */
-export function RequestCard({ capabilities, language }: { capabilities: ModelCapabilities; language: string }) {
-  const { status, config } = useServer();
-  const keyed = status?.apiKeyRequired ?? config?.api_key_required ?? false;
-  const snippets = useMemo(
-    () => snippetsOf(capabilities, language, thisServer(keyed)),
-    [capabilities, language, keyed],
-  );
+export function RequestCard({ studio: { state, capabilities } }: { studio: Studio }) {
+  const keyed = useKeyed();
+  const write = (config: StreamTranscribeConfig | undefined) => config && snippetsOf(config, thisServer(keyed));
+  // La fréquence, que seul le microphone ouvert connaît, n'est pas dans les extraits : ils prennent celle du fichier.
+  const next = capabilities && configFor(capabilities, state.options.language, 0);
   return (
     <Section title={T.request}>
-      <Typography variant="body2" color="textSecondary">
-        {T.requestHelp} {T.requestPackages}
-      </Typography>
-      <Snippets snippets={snippets} testId="live-snippets" />
+      <RequestSnippets
+        sent={write(state.sent)}
+        next={write(next)}
+        help={`${T.requestHelp} ${T.requestPackages}`}
+        testId="live-snippets"
+      />
     </Section>
   );
 }

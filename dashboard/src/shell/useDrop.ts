@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 
-/** Prend un fichier lâché n'importe où dans la page, qui sinon s'ouvrirait à sa place ; vrai pendant le survol. */
-export function useDrop(take: ((file: File) => void) | undefined): boolean {
+/** Prend les fichiers lâchés n'importe où dans la page, qui sinon s'ouvriraient à sa place ; vrai pendant le survol. */
+export function useDrop(take?: (files: File[]) => void): boolean {
   const [over, setOver] = useState(false);
   useEffect(() => {
     const stop = new AbortController();
@@ -26,8 +26,8 @@ export function useDrop(take: ((file: File) => void) | undefined): boolean {
         if (!carries(event)) return;
         event.preventDefault();
         setOver(false);
-        const file = event.dataTransfer?.files[0];
-        if (file) take?.(file);
+        const files = [...(event.dataTransfer?.files ?? [])];
+        if (files.length > 0) take?.(files);
       },
       options,
     );
