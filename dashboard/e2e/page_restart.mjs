@@ -13,7 +13,7 @@ await visit(base, chromium, async (dashboard) => {
   console.log("ouverte");
 
   await dashboard.see("link-lost");
-  await page.waitForFunction(() => /État d'il y a [2-9] s/.test(document.body.textContent));
+  await page.waitForFunction(() => /État d'il y a ([2-9]|[1-9]\d) s/.test(document.body.textContent));
   await dashboard.state("qwen", "Téléchargé");
   await dashboard.fits("connexion perdue");
   await dashboard.accessible("connexion perdue");

@@ -46,6 +46,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
   check(profile === "embarque", `le huitième onglet n'a pas eu les capacités : ${profile}`);
   const eighth = dashboard.in(last);
   await eighth.open("/essayer/conversation");
+  await last.setViewport({ width: 1280, height: 900 });
+  await eighth.fill("chat-setting-temperature", "0");
   await eighth.type("chat-input", "Say hello.");
   await eighth.press("chat-send");
   await eighth.grown("chat-answer", 0, 1);
