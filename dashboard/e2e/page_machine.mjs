@@ -1,27 +1,23 @@
 // La machine à huit GPU d'essai : node e2e/page_machine.mjs <adresse> <Chromium> <fichier des GPU>
-import { readFile, rename, writeFile } from "node:fs/promises";
 import { check, visit } from "./browser.mjs";
+import { changeGpu } from "./machine.mjs";
 
 const [base, chromium, machine] = process.argv.slice(2);
 const WIDTHS = [360, 1024, 1920];
 
-/** Change ce que la sonde d'essai lira. */
-async function change(index, values) {
-  const found = JSON.parse(await readFile(machine, "utf8"));
-  Object.assign(found.gpus[index], values);
-  await writeFile(`${machine}.neuf`, JSON.stringify(found));
-  await rename(`${machine}.neuf`, machine);
+/** Un moteur qui sait dormir : la carte le propose, le montre endormi, et le réveille. */
+async function sleepAndWake(dashboard) {
+  await dashboard.open("/");
+  await dashboard.press("action-sleep-petit");
+  await dashboard.state("petit", "Endormi");
+  await dashboard.says("replica-petit-0", "endormi");
+  await dashboard.press("action-wake-petit");
+  await dashboard.state("petit", "Prêt");
+  await dashboard.see("action-sleep-petit");
 }
 
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
-  const shows = (name, expected) =>
-    page.waitForFunction(
-      (selector, text) => document.querySelector(selector)?.textContent === text,
-      {},
-      `[data-testid="${name}"]`,
-      expected,
-    );
   const points = () => page.$eval('[data-testid^="curve-gpu/"][data-testid$="-5/use"]', (one) => one.dataset.points);
 
   // Le résumé, à côté des modèles.
@@ -34,12 +30,18 @@ await visit(base, chromium, async (dashboard, complaints) => {
   const foreign = await page.$eval('[data-testid="gpu-2-stack"]', (one) => one.getAttribute("aria-label"));
   check(/autres programmes 30,0 Gio/.test(foreign), `la part des autres manque : ${foreign}`);
 
+  // Le cache et le disque : les modèles, leurs fichiers, et ce que le disque porte d'autre.
+  await dashboard.shows("machine-ready", "1 modèle prêt sur 4");
+  await dashboard.shows("machine-cached", "4 modèles en cache");
+  for (const key of ["petit", "qwen", "canary", "pyannote"]) await dashboard.says(`cache-${key}`, "en cache");
+
   // Ce qui change sur la machine se voit sur sa tuile, et allonge sa courbe.
   for (const use of [87, 13]) {
-    await change(5, { utilization_percent: use, temperature_celsius: 60 + (use % 10), power_watts: 500 + use });
-    await shows("gpu-5-use", `${use} %`);
-    await shows("gpu-5-temperature", `${60 + (use % 10)} °C`);
-    await shows("gpu-5-power", `${500 + use} W`);
+    const values = { utilization_percent: use, temperature_celsius: 60 + (use % 10), power_watts: 500 + use };
+    await changeGpu(machine, 5, values);
+    await dashboard.shows("gpu-5-use", `${use} %`);
+    await dashboard.shows("gpu-5-temperature", `${60 + (use % 10)} °C`);
+    await dashboard.shows("gpu-5-power", `${500 + use} W`);
   }
   await page.waitForFunction(
     () => Number(document.querySelector('[data-testid^="curve-gpu/"][data-testid$="-5/use"]').dataset.points) >= 3,
@@ -50,6 +52,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.open("/machine");
   await dashboard.see("machine-page");
   check(Number(await points()) >= grown, "la courbe n'a pas survécu à la navigation");
+
+  await sleepAndWake(dashboard);
 
   for (const width of WIDTHS) {
     await page.setViewport({ width, height: 900 });
@@ -63,6 +67,11 @@ await visit(base, chromium, async (dashboard, complaints) => {
       await dashboard.accessible(`${path} à ${width} px`);
     }
   }
+  await page.setViewport({ width: 1024, height: 900 });
+  await dashboard.open("/machine");
+  await dashboard.see("machine-page");
+  await dashboard.scheme("dark");
+  await dashboard.accessible("/machine à 1024 px, en sombre");
   check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
   console.log("tout est bon");
 });
