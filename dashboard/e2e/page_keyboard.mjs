@@ -5,7 +5,12 @@ import { cancelledChats, chatCancelled } from "./server.mjs";
 const [base, chromium] = process.argv.slice(2);
 /** Arrêts du clavier au-delà desquels un élément est tenu pour hors d'atteinte. */
 const MOST_STOPS = 80;
-const LONG = { messages: [{ role: "user", content: "Tell a story." }], max_tokens: 3000, ignore_eos: true };
+const LONG = {
+  messages: [{ role: "user", content: "Tell a story." }],
+  max_tokens: 3000,
+  ignore_eos: true,
+  stream: true,
+};
 
 /** Nom de l'élément qui a le focus. */
 const focused = ({ page }) => page.evaluate(() => document.activeElement?.dataset.testid ?? "");

@@ -79,7 +79,7 @@ async function cache(dashboard, rows, cached) {
   await dashboard.says("machine-cached", cached);
   await dashboard.says("host-disk", /Disque du cache.*[GT]o sur .*[GT]o/);
   const stack = await dashboard.page.$eval('[data-testid="host-disk-stack"]', (one) => one.getAttribute("aria-label"));
-  check(/poids des modèles \d+ Mo, .*libre .*[GT]o/.test(stack), `le disque ne dit pas ce qui l'occupe : ${stack}`);
+  check(/poids des modèles [\d,]+ Mo, .*libre .*[GT]o/.test(stack), `le disque ne dit pas ce qui l'occupe : ${stack}`);
   await dashboard.open("/");
   await dashboard.see("model-card-qwen");
 }
