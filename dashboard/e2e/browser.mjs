@@ -34,13 +34,16 @@ const preferences = (scheme) => [
 /**
  * Joue `walk` sur la page de `base` ; tout est fermé et retiré en sortie, et un échec montre la page.
  *
+ * Pendant toute la visite, rien ne doit être demandé à un autre site, et aucune adresse ne doit porter un des `secrets`.
+ *
  * `width` est la largeur de l'écran, en pixels ; `flags` s'ajoute aux options de Chromium ; `prepare(page)` passe avant
  * l'ouverture de l'adresse.
  */
-export async function visit(base, executablePath, walk, { width = 1280, flags = [], prepare } = {}) {
+export async function visit(base, executablePath, walk, { width = 1280, flags = [], secrets = [], prepare } = {}) {
   check(base && executablePath, "usage : node <script> <adresse> <chemin de Chromium>");
   const userDataDir = await mkdtemp(join(tmpdir(), "passerelle-chromium-"));
   const complaints = [];
+  const urls = [];
   let browser;
   let page;
   try {
@@ -56,11 +59,17 @@ export async function visit(base, executablePath, walk, { width = 1280, flags = 
         console.error(`CSP : ${event.violatedDirective} ${event.blockedURI}`);
       });
     });
+    await listen(page, urls);
+    browser.on("targetcreated", async (target) => {
+      const tab = await target.page().catch(() => null);
+      if (tab) await listen(tab, urls).catch(() => {}); // déjà refermé
+    });
     await page.setViewport({ width, height: 900 });
     await page.emulateMediaFeatures(preferences("light"));
     await prepare?.(page);
     await page.goto(base);
     await walk(new Dashboard(page), complaints);
+    confined(urls, base, secrets);
   } catch (error) {
     const text = await page?.evaluate(() => document.body.textContent).catch(() => "(page perdue)");
     console.error(`Page au moment de l'échec :\n${text?.slice(0, 3000)}\n\nPlaintes :\n${complaints.join("\n")}\n`);
@@ -70,6 +79,43 @@ export async function visit(base, executablePath, walk, { width = 1280, flags = 
     await browser?.close();
     await rm(userDataDir, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Comme un navigateur strict : toucher à la mémoire lève une exception. */
+export async function refuseStorage(page) {
+  await page.evaluateOnNewDocument(() => {
+    for (const name of ["localStorage", "sessionStorage"]) {
+      Object.defineProperty(window, name, {
+        get() {
+          throw new DOMException("The operation is insecure.", "SecurityError");
+        },
+      });
+    }
+  });
+}
+
+/** Note chaque adresse qu'une page demande, WebSocket compris. */
+async function listen(page, urls) {
+  page.on("request", (request) => urls.push(request.url()));
+  const session = await page.createCDPSession();
+  session.on("Network.webSocketCreated", ({ url }) => urls.push(url));
+  await session.send("Network.enable");
+}
+
+/**
+ * Échoue si une adresse est d'un autre site, ou porte un secret.
+ *
+ * Un fichier que la page fait elle-même (`blob:`) est de son site ; une adresse `data:` ne demande rien, et n'est pas vue.
+ */
+function confined(urls, base, secrets) {
+  const { origin } = new URL(base);
+  const ours = [origin, origin.replace(/^http/, "ws")];
+  check(urls.length > 1, `presque aucune adresse n'a été vue : ${urls}`);
+  const foreign = urls.filter((url) => !ours.includes(new URL(url).origin));
+  check(foreign.length === 0, `demandé à un autre site que ${origin} : ${foreign.join(" ")}`);
+  const hidden = secrets.flatMap((secret) => [secret, encodeURIComponent(secret), btoa(secret)]);
+  const telling = urls.filter((url) => hidden.some((secret) => url.includes(secret)));
+  check(telling.length === 0, `une clé est dans une adresse : ${telling.join(" ")}`);
 }
 
 /** Les gestes d'une personne devant la page. */
@@ -106,7 +152,7 @@ class Dashboard {
       .catch((error) => fail(`la page ne passe pas à « ${value} »`, error));
   }
 
-  /** Attend la fin des transitions : à mi-chemin, une couleur n'a pas son contraste. */
+  /** Attend que plus rien ne bouge : à mi-chemin, une couleur n'a pas son contraste, ni un texte différé sa fin. */
   async still() {
     await this.page.evaluate(async () => {
       const moving = () =>
@@ -114,6 +160,8 @@ class Dashboard {
       do {
         await Promise.allSettled(moving().map((one) => one.finished));
         await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        // Un rendu que React a différé passe avant le repos du navigateur.
+        await new Promise((resolve) => requestIdleCallback(resolve));
       } while (moving().some(({ playState }) => playState === "running"));
     });
   }
@@ -138,6 +186,19 @@ class Dashboard {
       document.documentElement.clientWidth,
     ]);
     check(wide <= shown, `${what} : la page fait ${wide} px pour un écran de ${shown} px`);
+  }
+
+  /** Échoue si une partie de l'élément sort de l'écran en largeur : une boîte de dialogue ne fait pas déborder la page. */
+  async contains(name, what) {
+    await this.see(name);
+    const outside = await this.page.$eval(at(name), (element) => {
+      const shown = document.documentElement.clientWidth;
+      return [element, ...element.querySelectorAll("*")]
+        .map((one) => [one, one.getBoundingClientRect()])
+        .filter(([, { width, left, right }]) => width > 0 && (left < 0 || right > shown))
+        .map(([one, { left, right }]) => `${one.tagName} de ${Math.round(left)} à ${Math.round(right)} px`);
+    });
+    check(outside.length === 0, `${what} : hors de l'écran, ${outside.join(" ; ")}`);
   }
 
   /** Attend un élément ; rend son texte. */
@@ -192,16 +253,76 @@ class Dashboard {
     await this.page.type(at(name), text);
   }
 
-  /** Attend qu'un modèle soit dans un état. */
-  async state(key, expected) {
+  /** Remplace le texte d'un champ, au clavier. */
+  async fill(name, text) {
+    await this.see(name);
+    await this.page.$eval(at(name), (field) => {
+      field.focus();
+      field.select();
+    });
+    await this.page.keyboard.type(text);
+  }
+
+  /** Attend que le texte d'un élément porte `part`, un texte ou une expression ; rend ce texte. */
+  async says(name, part) {
+    const pattern = part instanceof RegExp ? part.source : undefined;
+    const found = await this.page
+      .waitForFunction(
+        (selector, text, source) => {
+          const shown = document.querySelector(selector)?.textContent ?? "";
+          return (source === null ? shown.includes(text) : new RegExp(source).test(shown)) && { shown };
+        },
+        {},
+        at(name),
+        `${part}`,
+        pattern ?? null,
+      )
+      .catch(async (error) => {
+        const [shown = "(absent)"] = await this.texts(name).catch(() => []);
+        fail(`« ${name} » ne dit pas « ${part} » mais « ${shown} »`, error);
+      });
+    return (await found.jsonValue()).shown;
+  }
+
+  /** Attend que le texte d'un élément soit `expected`, et rien d'autre. */
+  async shows(name, expected) {
     await this.page
       .waitForFunction(
         (selector, value) => document.querySelector(selector)?.textContent === value,
         {},
-        at(`model-state-${key}`),
+        at(name),
         expected,
       )
-      .catch((error) => fail(`${key} n'arrive pas à l'état « ${expected} »`, error));
+      .catch(async (error) => {
+        const [shown = "(absent)"] = await this.texts(name).catch(() => []);
+        fail(`« ${name} » n'est pas « ${expected} » mais « ${shown} »`, error);
+      });
+  }
+
+  /** Attend qu'un modèle soit dans un état. */
+  state(key, expected) {
+    return this.shows(`model-state-${key}`, expected);
+  }
+
+  /** Fait noter par la page, désormais, chaque texte nouveau des éléments d'un nom ; `noted` les rend dans l'ordre. */
+  async note(name) {
+    await this.page.evaluate(
+      (key, selector) => {
+        window.notes ??= {};
+        window.notes[key] = [];
+        new MutationObserver(() => {
+          for (const { textContent } of document.querySelectorAll(selector)) {
+            if (!window.notes[key].includes(textContent)) window.notes[key].push(textContent);
+          }
+        }).observe(document.body, { childList: true, characterData: true, subtree: true });
+      },
+      name,
+      at(name),
+    );
+  }
+
+  noted(name) {
+    return this.page.evaluate((key) => window.notes[key], name);
   }
 
   /** Textes de tous les éléments d'un même nom. */

@@ -1,18 +1,9 @@
 // Le parcours d'une personne, cache vide au départ : node e2e/page.mjs <adresse> <chemin de Chromium>
 import { check, visit } from "./browser.mjs";
+import { cancelledChats, chatCancelled } from "./server.mjs";
 
 const [base, chromium] = process.argv.slice(2);
-
-/** Attend, par REST, que `qwen` n'ait plus de requête en cours : le moteur s'est vraiment arrêté. */
-async function engineIdle() {
-  const deadline = Date.now() + 20_000;
-  while (Date.now() < deadline) {
-    const { status } = await (await fetch(`${base}/api/admin/status`)).json();
-    const model = status.models.find((one) => one.key === "qwen");
-    if (model.replicas.every((replica) => replica.running_requests === 0)) return;
-  }
-  throw new Error("le moteur continue après l'arrêt de la réponse");
-}
+const STORY = "Write a very long story about a sailor, with many chapters.";
 
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
@@ -32,35 +23,34 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.state("qwen", "Téléchargé");
   await dashboard.press("action-load-qwen");
   await dashboard.state("qwen", "Prêt");
-  const outcome = await dashboard.text("outcome");
-  check(outcome.includes("Chargement de qwen : terminé"), `la fin n'est pas annoncée : ${outcome}`);
+  await dashboard.says("outcome", "Chargement de qwen : terminé");
 
   await dashboard.open("/essayer/conversation");
-  // Chaque longueur que la réponse a eue à l'écran, notée par la page elle-même.
-  await page.evaluate(() => {
-    window.lengths = new Set();
-    new MutationObserver(() => {
-      const answer = document.querySelector('[data-testid="chat-answer"]');
-      if (answer) window.lengths.add(answer.textContent.length);
-    }).observe(document.body, { childList: true, characterData: true, subtree: true });
-  });
+  // Sans tirage au sort, la réponse ne dépend que du modèle : longue, et la même à chaque essai.
+  await dashboard.fill("chat-setting-temperature", "0");
+  await dashboard.note("chat-answer");
   await dashboard.click('[data-testid="chat-prompt"]:nth-of-type(3)');
   await dashboard.see("chat-stop");
   await dashboard.see("chat-end");
   await dashboard.see("chat-send");
-  const lengths = await page.evaluate(() => [...window.lengths]);
+  const lengths = (await dashboard.noted("chat-answer")).map((text) => text.length);
   check(lengths.length >= 4, `la réponse ne vient pas au fil de l'eau : longueurs ${lengths}`);
   check(/jetons/.test(await dashboard.text("chat-end")), "le nombre de jetons manque");
 
-  await dashboard.type("chat-input", "Write a very long story about a sailor, with many chapters.");
+  await dashboard.fill("chat-setting-maxTokens", "3000");
+  const cancelled = await cancelledChats(base);
+  await dashboard.type("chat-input", STORY);
   await page.keyboard.press("Enter");
   await dashboard.grown("chat-answer", 1, 10);
   await dashboard.press("chat-stop");
   await dashboard.see("chat-send");
   const ends = await dashboard.texts("chat-end");
   check(ends.at(-1).includes("Réponse arrêtée"), `l'arrêt ne se voit pas : ${ends}`);
+  // La fin du texte peut attendre que la page ait le temps de la rendre.
+  await dashboard.still();
   const stopped = await dashboard.texts("chat-answer");
-  await engineIdle();
+  await chatCancelled(base, cancelled);
+  await dashboard.still();
   check((await dashboard.texts("chat-answer"))[1] === stopped[1], "la réponse continue après l'arrêt");
 
   await dashboard.press("chat-new");

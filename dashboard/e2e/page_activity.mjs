@@ -1,12 +1,13 @@
 // Les opérations, puis ce qu'un redémarrage en garde : node e2e/page_activity.mjs <adresse> <Chromium> [ensuite]
 import { check, visit } from "./browser.mjs";
+import { verb } from "./server.mjs";
 
 const [base, chromium, after] = process.argv.slice(2);
-
-async function verb(model, name) {
-  const answer = await fetch(`${base}/api/admin/models/${model}/${name}`, { method: "POST", body: "{}" });
-  check(answer.ok, `${name} ${model} : ${await answer.text()}`);
-}
+const SCREENS = [
+  [1920, "light"],
+  [1024, "light"],
+  [360, "light"],
+];
 
 /** Attend `count` opérations dans une partie de la page. */
 async function rows({ page }, part, count) {
@@ -24,7 +25,7 @@ async function rows({ page }, part, count) {
 async function fails(dashboard) {
   const { page } = dashboard;
   await dashboard.see("model-card-abime");
-  await verb("abime", "download");
+  await verb(base, "abime", "download");
   const line = await dashboard.text("outcome");
   check(line.includes("Téléchargement de abime : échec."), `la bande ne dit pas l'échec : ${line}`);
   await dashboard.see("failures");
@@ -57,10 +58,10 @@ async function succeeds(dashboard) {
     }).observe(document.body, { childList: true, characterData: true, subtree: true });
   });
   await dashboard.open("/machine");
-  await verb("qwen", "download");
+  await verb(base, "qwen", "download");
   await page.waitForFunction(() => [...window.lines].includes("Téléchargement de qwen : terminé."));
   await dashboard.gone("outcome");
-  await verb("qwen", "load");
+  await verb(base, "qwen", "load");
   await page.waitForFunction(() => [...window.lines].includes("Chargement de qwen : terminé."));
   const lines = await page.evaluate(() => [...window.lines]);
   check(
@@ -100,10 +101,11 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await rows(dashboard, "done", 2);
   await dashboard.press("operation-open");
   await dashboard.see("operation-facts");
-  for (const width of after ? [360] : [1920, 1024, 360]) {
+  for (const [width, scheme] of after ? [[360, "dark"]] : SCREENS) {
     await dashboard.page.setViewport({ width, height: 900 });
+    await dashboard.scheme(scheme);
     await dashboard.fits(`activité, ${width} px`);
-    await dashboard.accessible(`activité, ${width} px`);
+    await dashboard.accessible(`activité, ${width} px, ${scheme}`);
   }
   check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
   console.log("tout est bon");

@@ -152,7 +152,11 @@ await visit(base, chromium, async (dashboard, complaints) => {
   async function download(extension, name) {
     await dashboard.press(`audio-download-${extension}`);
     const saved = `${name}.${extension}`;
-    while (!(await readdir(out)).includes(saved)) await page.evaluate(() => new Promise(requestAnimationFrame));
+    const deadline = Date.now() + 60_000;
+    while (!(await readdir(out)).includes(saved)) {
+      check(Date.now() < deadline, `${saved} n'arrive pas`);
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    }
   }
 
   async function turns() {

@@ -4,6 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { check, visit } from "./browser.mjs";
+import { cancelledChats, chatCancelled } from "./server.mjs";
 
 const [base, chromium, folder] = process.argv.slice(2);
 const LANGUAGES = ["curl", "python", "node", "grpc"];
@@ -18,29 +19,10 @@ const SYSTEM = "You are brief.";
 // biome-ignore lint/suspicious/noTemplateCurlyInString: c'est le piège
 const HARD = 'What\'s the "capital" of France? $HOME `id` $(id) \\n ${x} é 🎉 !!';
 
-/** Attend, par REST, que le moteur n'ait plus de requête en cours. */
-async function engineIdle() {
-  const deadline = Date.now() + 20_000;
-  while (Date.now() < deadline) {
-    const { status } = await (await fetch(`${base}/api/admin/status`)).json();
-    const replicas = status.models.flatMap((model) => model.replicas);
-    if (replicas.every((replica) => replica.running_requests === 0)) return;
-  }
-  throw new Error("le moteur continue après l'arrêt de la réponse");
-}
-
 /** Attend la fin de la réponse de rang `rank` ; rend la ligne qui la suit. */
 async function ended(dashboard, rank) {
   await dashboard.grown("chat-end", rank, 1);
   return (await dashboard.texts("chat-end"))[rank];
-}
-
-/** Remplace un réglage, au clavier. */
-async function set({ page }, name, value) {
-  const field = await page.waitForSelector(`[data-testid="chat-setting-${name}"]`);
-  await field.focus();
-  await field.evaluate((element) => element.select());
-  await page.keyboard.type(value);
 }
 
 /** Garde dans la page le corps de son dernier appel à StreamChat, tel qu'il part. */
@@ -97,7 +79,7 @@ async function talk(dashboard) {
   check((await dashboard.texts("chat-attach")).length === 0, "des images sont proposées à un modèle qui n'en lit pas");
   await dashboard.press("chat-adjust");
   for (const [name, value] of Object.entries({ system: SYSTEM, temperature: "0", maxTokens: "32", seed: "7" })) {
-    await set(dashboard, name, value);
+    await dashboard.fill(`chat-setting-${name}`, value);
   }
   await dashboard.fits("réglages");
   await dashboard.accessible("réglages");
@@ -139,13 +121,14 @@ async function look(dashboard) {
 
 async function stopAndRefuse(dashboard) {
   const { page } = dashboard;
-  await set(dashboard, "maxTokens", "900");
+  await dashboard.fill("chat-setting-maxTokens", "900");
+  const cancelled = await cancelledChats(base);
   await dashboard.type("chat-input", "Write a very long story about a sailor, with many chapters.");
   await page.keyboard.press("Enter");
   await dashboard.grown("chat-answer", 2, 10);
   await page.keyboard.press("Escape");
   check((await ended(dashboard, 2)).includes("Réponse arrêtée"), "l'arrêt ne se voit pas");
-  await engineIdle();
+  await chatCancelled(base, cancelled);
 
   await dashboard.press("chat-new");
   await page.focus('[data-testid="chat-input"]');
@@ -178,9 +161,7 @@ async function showImage(dashboard) {
   // Chargé, le moteur dit lui-même ce qu'il lit : plus d'images, et un refus dès l'entrée.
   await dashboard.gone("chat-attach");
   await dashboard.press("chat-again");
-  await page.waitForFunction(() =>
-    document.querySelector('[data-testid="chat-failure"]')?.textContent.includes("n'offre pas cette option (images)"),
-  );
+  await dashboard.says("chat-failure", "n'offre pas cette option (images)");
   await keep(dashboard, "image.json", await dashboard.text("chat-failure"));
 
   await page.reload();

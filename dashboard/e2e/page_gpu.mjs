@@ -1,44 +1,14 @@
 // Le choix des GPU, sur une machine d'essai de 8 GPU où `petit` se charge vraiment :
 // node e2e/page_gpu.mjs <adresse> <Chromium> choisir <pid du plan de contrôle> <fichier des GPU>, puis, le produit
 // relancé, node e2e/page_gpu.mjs <adresse> <Chromium> retrouver
-import { readFile, rename, writeFile } from "node:fs/promises";
 import { check, visit } from "./browser.mjs";
+import { changeGpu } from "./machine.mjs";
 
 const [base, chromium, mode, pid, machine] = process.argv.slice(2);
 const GIB = 1024 ** 3;
 
-/** Attend qu'un élément dise `part`. */
-async function says({ page }, name, part) {
-  await page
-    .waitForFunction(
-      (selector, wanted) => document.querySelector(selector)?.textContent.includes(wanted),
-      {},
-      `[data-testid="${name}"]`,
-      part,
-    )
-    .catch((error) => check(false, `« ${name} » ne dit pas « ${part} » (${error.message})`));
-}
-
 function value({ page }, name) {
   return page.$eval(`[data-testid="${name}"]`, (input) => input.value);
-}
-
-/** Remplace le texte d'un champ, comme une personne : tout sélectionner, puis écrire. */
-async function write(dashboard, name, text) {
-  await dashboard.see(name);
-  await dashboard.page.$eval(`[data-testid="${name}"]`, (input) => {
-    input.focus();
-    input.select();
-  });
-  await dashboard.page.keyboard.type(text);
-}
-
-/** Un autre programme prend `size` octets d'un GPU. */
-async function invade(index, size) {
-  const found = JSON.parse(await readFile(machine, "utf8"));
-  found.gpus[index].foreign = { 4000001: size };
-  await writeFile(`${machine}.partial`, JSON.stringify(found));
-  await rename(`${machine}.partial`, machine);
 }
 
 /** Le dialogue et son menu, à une largeur d'écran : lisibles, sans déborder. */
@@ -46,7 +16,7 @@ async function look(dashboard, width) {
   const { page } = dashboard;
   await page.setViewport({ width, height: 900 });
   await dashboard.press("action-load-qwen");
-  await says(dashboard, "placement-verdict", "Tient : 1 exemplaire de 1 GPU, sur le GPU 0.");
+  await dashboard.says("placement-verdict", "Tient : 1 exemplaire de 1 GPU, sur le GPU 0.");
   await dashboard.fits(`dialogue à ${width} px`);
   await dashboard.accessible(`dialogue à ${width} px`);
   await dashboard.press("placement-gpus");
@@ -62,18 +32,18 @@ async function look(dashboard, width) {
 /** Trois GPU cochés sans que le menu se ferme, une option changée : `petit` se charge là, et nulle part ailleurs. */
 async function choose(dashboard) {
   await dashboard.press("action-load-petit");
-  await says(dashboard, "placement-verdict", "Tient : 1 exemplaire de 1 GPU");
+  await dashboard.says("placement-verdict", "Tient : 1 exemplaire de 1 GPU");
   await dashboard.press("placement-gpus");
   for (const gpu of [5, 6, 7]) await dashboard.press(`placement-gpu-${gpu}`);
-  await says(dashboard, "placement-menu-summary", "Tient : 4 exemplaires de 1 GPU, sur les GPU 0, 5, 6 et 7.");
+  await dashboard.says("placement-menu-summary", "Tient : 4 exemplaires de 1 GPU, sur les GPU 0, 5, 6 et 7.");
   await dashboard.press("placement-gpu-0");
-  await says(dashboard, "placement-menu-summary", "Tient : 3 exemplaires de 1 GPU, sur les GPU 5, 6 et 7.");
+  await dashboard.says("placement-menu-summary", "Tient : 3 exemplaires de 1 GPU, sur les GPU 5, 6 et 7.");
   const row = await dashboard.text("placement-gpu-5");
   check(row.includes("140,0 Gio disponibles") && row.includes("Personne"), `la ligne ne dit pas sa place : ${row}`);
   await dashboard.press("placement-menu-done");
   await dashboard.gone("placement-gpu-menu");
-  await write(dashboard, "placement-option-parallel", "2");
-  await write(dashboard, "placement-idle", "45");
+  await dashboard.fill("placement-option-parallel", "2");
+  await dashboard.fill("placement-idle", "45");
   await dashboard.press("placement-start");
   await dashboard.gone("placement-dialog");
   await dashboard.state("petit", "Prêt");
@@ -82,10 +52,10 @@ async function choose(dashboard) {
 /** Un GPU de moins : son exemplaire s'en va. */
 async function shrink(dashboard) {
   await dashboard.press("action-resize-petit");
-  await says(dashboard, "placement-gpus", "GPU 5, 6 et 7");
+  await dashboard.says("placement-gpus", "GPU 5, 6 et 7");
   await dashboard.press("placement-gpus");
   await dashboard.press("placement-gpu-7");
-  await says(dashboard, "placement-menu-summary", "Reste 2 exemplaires de 1 GPU");
+  await dashboard.says("placement-menu-summary", "Reste 2 exemplaires de 1 GPU");
   await dashboard.press("placement-menu-done");
   await dashboard.gone("placement-gpu-menu");
   await dashboard.press("placement-start");
@@ -97,9 +67,10 @@ async function shrink(dashboard) {
 /** Le refus dit ses chiffres, suit la machine, et nomme qui devrait partir. */
 async function refuse(dashboard) {
   await dashboard.press("action-load-qwen");
-  await says(dashboard, "placement-verdict", "Tient");
-  await invade(0, 30 * GIB);
-  await says(dashboard, "placement-verdict", "Ne tient pas sur le GPU 0.");
+  await dashboard.says("placement-verdict", "Tient");
+  // Un autre programme en prend une part.
+  await changeGpu(machine, 0, { foreign: { 4000001: 30 * GIB } });
+  await dashboard.says("placement-verdict", "Ne tient pas sur le GPU 0.");
   const [reason] = await dashboard.texts("placement-reason");
   check(reason.includes("demande 128,0 Gio (poids 58,0 Gio"), `le refus n'a pas ses chiffres : ${reason}`);
   check(reason.includes("30,0 Gio sont pris par d'autres programmes"), `le refus ne dit pas qui : ${reason}`);
@@ -108,17 +79,17 @@ async function refuse(dashboard) {
   await dashboard.press("placement-gpus");
   await dashboard.press("placement-gpu-0");
   await dashboard.press("placement-gpu-5");
-  await says(dashboard, "placement-gpu-5", "baux de petit-0");
+  await dashboard.says("placement-gpu-5", "baux de petit-0");
   await dashboard.press("placement-menu-done");
   await dashboard.gone("placement-gpu-menu");
   const room = await dashboard.text("placement-room");
   check(room.includes("SmolLM2") && room.includes("Gio"), `qui devrait partir n'est pas nommé : ${room}`);
   await dashboard.press("placement-room-agree");
-  await says(dashboard, "placement-start", "Décharger, puis charger");
+  await dashboard.says("placement-start", "Décharger, puis charger");
   await dashboard.scheme("dark");
   await dashboard.accessible("refus, en sombre");
-  await write(dashboard, "placement-option-gpu_memory_utilization", "3");
-  await says(dashboard, "placement-dialog", "options.gpu_memory_utilization : 3 est hors des limites");
+  await dashboard.fill("placement-option-gpu_memory_utilization", "3");
+  await dashboard.says("placement-dialog", "options.gpu_memory_utilization : 3 est hors des limites");
   await dashboard.press("placement-cancel");
   await dashboard.gone("placement-dialog");
 }
@@ -126,7 +97,7 @@ async function refuse(dashboard) {
 /** Le choix que le serveur a retenu : GPU, exemplaires, option, temps. */
 async function remembered(dashboard, when, action) {
   await dashboard.press(`action-${action}-petit`);
-  await says(dashboard, "placement-gpus", "GPU 5 et 6");
+  await dashboard.says("placement-gpus", "GPU 5 et 6");
   const [replicas, idle] = [await value(dashboard, "placement-replicas"), await value(dashboard, "placement-idle")];
   check(replicas === "2" && idle === "45", `${when}, le choix n'est plus là : ${replicas} exemplaires, ${idle} min`);
   if (action === "load") {

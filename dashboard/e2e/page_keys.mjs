@@ -5,7 +5,7 @@ const [base, chromium, key] = process.argv.slice(2);
 // Un refus est ce qu'on cherche ; le navigateur le note, mais rien d'autre.
 const EXPECTED = /status of 40[13]/;
 
-await visit(base, chromium, async (dashboard, complaints) => {
+const walk = async (dashboard, complaints) => {
   await dashboard.state("qwen", "Prêt");
   await dashboard.press("action-unload-qwen");
   const missing = await dashboard.text("model-failure-qwen");
@@ -18,6 +18,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.gone("log-dialog");
 
   await dashboard.open("/essayer/conversation");
+  await dashboard.fill("chat-setting-temperature", "0");
   await dashboard.type("chat-input", "Hello");
   await dashboard.press("chat-send");
   const refused = await dashboard.text("chat-failure");
@@ -49,9 +50,12 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.press("action-unload-qwen");
   await dashboard.state("qwen", "Téléchargé");
 
-  const stored = await dashboard.page.evaluate(() => [localStorage.length, document.cookie]);
-  check(stored[1] === "", `un cookie est resté : ${stored[1]}`);
+  const [kept, cookie] = await dashboard.page.evaluate(() => [JSON.stringify(localStorage), document.cookie]);
+  check(!kept.includes(key), `la clé est restée sur le poste sans qu'on l'ait demandé : ${kept}`);
+  check(cookie === "", `un cookie est resté : ${cookie}`);
   const others = complaints.filter((complaint) => !EXPECTED.test(complaint));
   check(others.length === 0, `plaintes du navigateur : ${others.join(" ; ")}`);
   console.log("tout est bon");
-});
+};
+
+await visit(base, chromium, walk, { secrets: [key] });

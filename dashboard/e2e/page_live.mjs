@@ -1,6 +1,6 @@
 // Le microphone : node e2e/page_live.mjs <adresse> <chemin de Chromium> <parole.wav> <clé> <fichier où écrire les extraits>
 import { writeFile } from "node:fs/promises";
-import { check, visit } from "./browser.mjs";
+import { check, refuseStorage, visit } from "./browser.mjs";
 
 const [base, chromium, speech, key, written] = process.argv.slice(2);
 // L'enregistrement se répète sans fin : un moteur lent aura toujours une phrase en cours à montrer.
@@ -62,6 +62,9 @@ await visit(
       await dashboard.fits(`micro à ${width} px`);
       await dashboard.accessible(`micro à ${width} px`);
     }
+    await dashboard.scheme("dark");
+    await dashboard.accessible("micro en sombre");
+    await dashboard.scheme("light");
     // Un microphone que l'on débranche finit sa piste ; rien d'autre ne le simule ici.
     await page.evaluate(() => {
       const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -85,9 +88,16 @@ await visit(
     }
     check(!JSON.stringify(snippets).includes(key), "un extrait porte la clé");
     await writeFile(written, JSON.stringify(snippets));
+
+    // Un fichier part aussi sous la clé : elle n'est dans aucune adresse, ni le journal que l'essai lira.
+    await dashboard.open("/essayer/audio");
+    await (await page.waitForSelector('[data-testid="audio-file"]')).uploadFile(speech);
+    await page.select('[data-testid="audio-language"]', "en");
+    await dashboard.press("audio-run");
+    await dashboard.says("audio-passages", /Dashwood/);
     check(complaints.length === 0, `plaintes : ${complaints.join("\n")}`);
   },
-  { flags: GRANTED, prepare: holding(key) },
+  { flags: GRANTED, secrets: [key], prepare: holding(key) },
 );
 
 await visit(
@@ -114,7 +124,7 @@ await visit(
   { flags: MICROPHONE, prepare: holding(key) },
 );
 
-// En HTTP simple, hors de localhost : la page marche, le microphone non, et elle dit pourquoi.
+// En HTTP simple, hors de localhost, la mémoire refusée : la page marche, le microphone non, et elle dit pourquoi.
 const { port } = new URL(base);
 await visit(
   `http://passerelle.test:${port}`,
@@ -138,10 +148,13 @@ await visit(
     );
     check(JSON.parse(said).reason === "MISSING_API_KEY", `le WebSocket répond : ${said}`);
     // Chromium remarque qu'un de nos en-têtes ne vaut qu'en HTTPS.
+    await dashboard.open("/essayer/audio");
+    await dashboard.see("audio-desk");
+    check((await dashboard.texts("crash")).length === 0, "l'audio échoue sans mémoire");
     const ours = complaints.filter((complaint) => !complaint.includes("Cross-Origin-Opener-Policy"));
     check(ours.length === 0, `plaintes : ${ours.join("\n")}`);
   },
-  { flags: ["--host-resolver-rules=MAP passerelle.test 127.0.0.1"] },
+  { flags: ["--host-resolver-rules=MAP passerelle.test 127.0.0.1"], prepare: refuseStorage },
 );
 
 console.log("tout est bon");

@@ -1,16 +1,19 @@
 // La machine à huit GPU d'essai : node e2e/page_machine.mjs <adresse> <Chromium> <fichier des GPU>
-import { readFile, rename, writeFile } from "node:fs/promises";
 import { check, visit } from "./browser.mjs";
+import { changeGpu } from "./machine.mjs";
 
 const [base, chromium, machine] = process.argv.slice(2);
 const WIDTHS = [360, 1024, 1920];
 
-/** Change ce que la sonde d'essai lira. */
-async function change(index, values) {
-  const found = JSON.parse(await readFile(machine, "utf8"));
-  Object.assign(found.gpus[index], values);
-  await writeFile(`${machine}.neuf`, JSON.stringify(found));
-  await rename(`${machine}.neuf`, machine);
+/** Un moteur qui sait dormir : la carte le propose, le montre endormi, et le réveille. */
+async function sleepAndWake(dashboard) {
+  await dashboard.open("/");
+  await dashboard.press("action-sleep-petit");
+  await dashboard.state("petit", "Endormi");
+  await dashboard.says("replica-petit-0", "endormi");
+  await dashboard.press("action-wake-petit");
+  await dashboard.state("petit", "Prêt");
+  await dashboard.see("action-sleep-petit");
 }
 
 /** Ce que la page montre : son titre, où elle en est, et si le focus est à son contenu. */
@@ -18,9 +21,9 @@ const place = ({ page }) =>
   page.evaluate(() => [document.title.split(" · ")[0], scrollY, document.activeElement.id === "contenu"]);
 
 /** Touche un lien du menu d'un téléphone, et attend la page qu'il ouvre. */
-async function goes({ page }, href, title) {
-  await page.click(`nav > a[href="#${href}"]`);
-  await page.waitForFunction((start) => document.title.startsWith(start), {}, title);
+async function goes(dashboard, href, title) {
+  await dashboard.page.locator(`nav > a[href="#${href}"]`).click();
+  await dashboard.page.waitForFunction((start) => document.title.startsWith(start), {}, title);
 }
 
 /** Sur un téléphone, une page s'ouvre à son début et prend le focus ; revenir retrouve la place d'avant. */
@@ -37,21 +40,14 @@ async function arrives(dashboard) {
   await page
     .waitForFunction(() => scrollY === 1500)
     .catch(async () => check(false, `la place est perdue : ${await place(dashboard)}`));
-  await page.click('nav > button[aria-haspopup="menu"]');
-  await page.click('[role="menuitem"][href="#/essayer/micro"]');
+  await page.locator('nav > button[aria-haspopup="menu"]').click();
+  await page.locator('[role="menuitem"][href="#/essayer/micro"]').click();
   await page.waitForSelector('[role="menu"]', { hidden: true });
   check((await place(dashboard)).join() === "Micro,0,true", `arrivée par le menu : ${await place(dashboard)}`);
 }
 
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
-  const shows = (name, expected) =>
-    page.waitForFunction(
-      (selector, text) => document.querySelector(selector)?.textContent === text,
-      {},
-      `[data-testid="${name}"]`,
-      expected,
-    );
   const points = () => page.$eval('[data-testid^="curve-gpu/"][data-testid$="-5/use"]', (one) => one.dataset.points);
 
   // Le résumé, à côté des modèles.
@@ -64,12 +60,18 @@ await visit(base, chromium, async (dashboard, complaints) => {
   const foreign = await page.$eval('[data-testid="gpu-2-stack"]', (one) => one.getAttribute("aria-label"));
   check(/autres programmes 30,0 Gio/.test(foreign), `la part des autres manque : ${foreign}`);
 
+  // Le cache et le disque : les modèles, leurs fichiers, et ce que le disque porte d'autre.
+  await dashboard.shows("machine-ready", "1 modèle prêt sur 4");
+  await dashboard.shows("machine-cached", "4 modèles en cache");
+  for (const key of ["petit", "qwen", "canary", "pyannote"]) await dashboard.says(`cache-${key}`, "en cache");
+
   // Ce qui change sur la machine se voit sur sa tuile, et allonge sa courbe.
   for (const use of [87, 13]) {
-    await change(5, { utilization_percent: use, temperature_celsius: 60 + (use % 10), power_watts: 500 + use });
-    await shows("gpu-5-use", `${use} %`);
-    await shows("gpu-5-temperature", `${60 + (use % 10)} °C`);
-    await shows("gpu-5-power", `${500 + use} W`);
+    const values = { utilization_percent: use, temperature_celsius: 60 + (use % 10), power_watts: 500 + use };
+    await changeGpu(machine, 5, values);
+    await dashboard.shows("gpu-5-use", `${use} %`);
+    await dashboard.shows("gpu-5-temperature", `${60 + (use % 10)} °C`);
+    await dashboard.shows("gpu-5-power", `${500 + use} W`);
   }
   await page.waitForFunction(
     () => Number(document.querySelector('[data-testid^="curve-gpu/"][data-testid$="-5/use"]').dataset.points) >= 3,
@@ -80,6 +82,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.open("/machine");
   await dashboard.see("machine-page");
   check(Number(await points()) >= grown, "la courbe n'a pas survécu à la navigation");
+
+  await sleepAndWake(dashboard);
 
   for (const width of WIDTHS) {
     await page.setViewport({ width, height: 900 });
@@ -94,6 +98,11 @@ await visit(base, chromium, async (dashboard, complaints) => {
     }
   }
   await arrives(dashboard);
+  await page.setViewport({ width: 1024, height: 900 });
+  await dashboard.open("/machine");
+  await dashboard.see("machine-page");
+  await dashboard.scheme("dark");
+  await dashboard.accessible("/machine à 1024 px, en sombre");
   check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
   console.log("tout est bon");
 });

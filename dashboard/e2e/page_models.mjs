@@ -1,6 +1,7 @@
 // Des modèles du hub, de leur dépôt à leur dernière requête :
 // node e2e/page_models.mjs <adresse> <chemin de Chromium> <commit de qwen>
 import { check, visit } from "./browser.mjs";
+import { verb } from "./server.mjs";
 
 const [base, chromium, commit] = process.argv.slice(2);
 /** Apparence, largeur de l'écran, colonnes attendues. */
@@ -11,24 +12,9 @@ const SCREENS = [
   ["dark", 360, 1],
   ["dark", 1280, 2],
 ];
+/** Ce que la barre dit, du premier octet à la première inférence ; l'ouverture a aussi ses étapes, selon le moteur. */
+const STEPS = ["copie", "vérification", "lancement", "ouverture du modèle", "première inférence"];
 const LONG = { messages: [{ role: "user", content: "Tell a story." }], max_tokens: 1900, ignore_eos: true };
-
-/** Attend que le texte d'un élément convienne ; rend ce texte. */
-async function until(dashboard, name, pattern) {
-  const selector = `[data-testid="${name}"]`;
-  await dashboard.page
-    .waitForFunction(
-      (place, source) => new RegExp(source).test(document.querySelector(place)?.textContent ?? ""),
-      {},
-      selector,
-      pattern.source,
-    )
-    .catch(async (error) => {
-      const text = await dashboard.page.$eval(selector, (element) => element.textContent).catch(() => "(absent)");
-      throw new Error(`« ${name} » ne dit pas ${pattern} mais « ${text} » (${error.message})`);
-    });
-  return dashboard.page.$eval(selector, (element) => element.textContent);
-}
 
 /** Note chaque valeur qu'une barre annonce, par la page elle-même. */
 async function watchBar({ page }, key) {
@@ -41,6 +27,17 @@ async function watchBar({ page }, key) {
       const now = bar.getAttribute("aria-valuenow");
       if (now !== null && Number(now) !== window.values.at(-1)) window.values.push(Number(now));
       window.said.add(bar.getAttribute("aria-valuetext"));
+    }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+  }, key);
+}
+
+/** Note chaque étape où la barre passe, par la page elle-même. */
+async function noteSteps({ page }, key) {
+  await page.evaluate((name) => {
+    window.steps = [];
+    new MutationObserver(() => {
+      const step = document.querySelector(`[data-testid="operation-${name}"] [aria-current="step"]`)?.textContent;
+      if (step && step !== window.steps.at(-1)) window.steps.push(step);
     }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
   }, key);
 }
@@ -61,18 +58,30 @@ async function readBar({ page }, least) {
 }
 
 async function refusals(dashboard) {
-  await until(dashboard, "artifacts-copie", /Téléchargement requis/);
+  await dashboard.says("artifacts-copie", /Téléchargement requis/);
   await dashboard.press("action-download-ferme");
-  const closed = await until(dashboard, "model-error-ferme", /HUB_TOKEN_MISSING/);
+  const closed = await dashboard.says("model-error-ferme", /HUB_TOKEN_MISSING/);
   check(/Que faire : .*HUGGINGFACE_TOKEN/.test(closed), `le remède manque : ${closed}`);
   await dashboard.press("action-download-absent");
-  const absent = await until(dashboard, "model-error-absent", /HUB_NOT_FOUND/);
+  const absent = await dashboard.says("model-error-absent", /HUB_NOT_FOUND/);
   check(/essai\/copie.*v9/.test(absent) && /à l'instant/.test(absent), `l'échec est mal dit : ${absent}`);
   await dashboard.see("action-retry-absent");
   await dashboard.accessible("échecs");
   // Un autre outil a copié les poids : le badge tourne, le modèle étant au repos.
-  await until(dashboard, "artifacts-copie", /Artefacts en cache/);
+  await dashboard.says("artifacts-copie", /Artefacts en cache/);
   await dashboard.state("copie", "Téléchargé");
+}
+
+/** Le cache et le disque, tels que la page Machine les montre. */
+async function cache(dashboard, rows, cached) {
+  await dashboard.open("/machine");
+  for (const [key, expected] of Object.entries(rows)) await dashboard.says(`cache-${key}`, expected);
+  await dashboard.says("machine-cached", cached);
+  await dashboard.says("host-disk", /Disque du cache.*[GT]o sur .*[GT]o/);
+  const stack = await dashboard.page.$eval('[data-testid="host-disk-stack"]', (one) => one.getAttribute("aria-label"));
+  check(/poids des modèles [\d,]+ Mo, .*libre .*[GT]o/.test(stack), `le disque ne dit pas ce qui l'occupe : ${stack}`);
+  await dashboard.open("/");
+  await dashboard.see("model-card-qwen");
 }
 
 async function download(dashboard) {
@@ -81,7 +90,7 @@ async function download(dashboard) {
   await dashboard.press("action-download-qwen");
   await dashboard.press("progress-files-qwen");
   await reaches(dashboard, 6);
-  const details = await until(dashboard, "progress-details-qwen", /\/s/);
+  const details = await dashboard.says("progress-details-qwen", /\/s/);
   check(/Mo sur 98 Mo · .*o\/s · reste \d/.test(details), `total, débit ou temps manque : ${details}`);
   const files = (await dashboard.texts("progress-file")).join(" ");
   check(/config\.json2 o sur 2 o/.test(files) && /gguf.* sur 98 Mo/.test(files), `fichiers : ${files}`);
@@ -97,12 +106,14 @@ async function download(dashboard) {
     `un lecteur d'écran n'entend pas : ${first.said.slice(0, 5)}`,
   );
 
-  const kept = await until(dashboard, "action-help-qwen", /sur 98 Mo déjà sur le disque/);
+  const kept = await dashboard.says("action-help-qwen", /sur 98 Mo déjà sur le disque/);
   const button = await dashboard.text("action-download-qwen");
   check(button === "Reprendre", `le bouton dit « ${button} », avec ${kept}`);
+  await cache(dashboard, { qwen: /qwen\d.* sur 98 Mo98 Mo/, copie: /copieen cache5,0 ko/ }, "1 modèle en cache");
   await watchBar(dashboard, "qwen");
+  await noteSteps(dashboard, "qwen");
   await dashboard.press("action-download-qwen");
-  await until(dashboard, "artifacts-qwen", /Artefacts en cache/);
+  await dashboard.says("artifacts-qwen", /Artefacts en cache/);
   await dashboard.state("qwen", "Téléchargé");
   const second = await readBar(dashboard, 4);
   check(second.values[0] >= first.values.at(-1) - 1, `la reprise repart de ${second.values[0]} %`);
@@ -116,10 +127,9 @@ async function loadUnderTheEyesOfTheLog(dashboard) {
   await dashboard.see("log-live");
   check(/commence au premier chargement/.test(await dashboard.text("log-empty")), "un journal vide ne se dit pas");
   // La boîte de dialogue est ouverte : le chargement est demandé d'ailleurs, et ses lignes viennent d'elles-mêmes.
-  const asked = await fetch(`${base}/api/admin/models/qwen/load`, { method: "POST", body: "{}" });
-  check(asked.ok, `le chargement est refusé : ${asked.status} ${await asked.text()}`);
+  await verb(base, "qwen", "load");
   await dashboard.see("log-line");
-  await until(dashboard, "log-lines", /worker_ready/);
+  await dashboard.says("log-lines", /worker_ready/);
   await dashboard.accessible("journal");
   const before = (await dashboard.texts("log-line")).length;
   await dashboard.type("log-filter", "rien de tel");
@@ -129,6 +139,10 @@ async function loadUnderTheEyesOfTheLog(dashboard) {
   await dashboard.press("log-close");
   await dashboard.gone("log-dialog");
   await dashboard.state("qwen", "Prêt");
+  const steps = await dashboard.page.evaluate(() => window.steps);
+  const known = steps.filter((step) => STEPS.includes(step));
+  check(known.join() === STEPS.join(), `la barre ne passe pas par ${STEPS.join(", ")} : ${steps.join(", ")}`);
+  await cache(dashboard, { qwen: "qwenen cache98 Mo", ferme: /fermeà télécharger/ }, "2 modèles en cache");
 }
 
 async function unloadUnderLoad(dashboard) {
@@ -141,7 +155,7 @@ async function unloadUnderLoad(dashboard) {
       body: JSON.stringify({ model: "qwen", ...LONG }),
     }),
   );
-  await until(dashboard, "requests-qwen", /1sur 1 en cours2sur 4 en attente/);
+  await dashboard.says("requests-qwen", /1sur 1 en cours2sur 4 en attente/);
   await dashboard.press("action-unload-qwen");
   check(/1 en cours, 2 en attente/.test(await dashboard.text("confirm-busy")), "le nombre de requêtes manque");
   await dashboard.accessible("confirmation");

@@ -16,7 +16,7 @@ await visit(base, chromium, async (dashboard) => {
 
   await dashboard.see("link-lost");
   check((await top()) === before, "dire la connexion perdue déplace la page");
-  await page.waitForFunction(() => /État d'il y a [2-9] s/.test(document.body.textContent));
+  await page.waitForFunction(() => /État d'il y a ([2-9]|[1-9]\d) s/.test(document.body.textContent));
   await dashboard.state("qwen", "Téléchargé");
   await dashboard.fits("connexion perdue");
   await dashboard.accessible("connexion perdue");

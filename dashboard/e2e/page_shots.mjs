@@ -1,8 +1,9 @@
 // Les images de la documentation : node e2e/page_shots.mjs <adresse> <Chromium> <dossier> embarque <dialogue.wav>
 // ou, sur la machine d'essai de 8 GPU : … <dossier> gpu <fichier des GPU>
-import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { check, visit } from "./browser.mjs";
+import { visit } from "./browser.mjs";
+import { changeGpus } from "./machine.mjs";
+import { verb } from "./server.mjs";
 
 const [base, chromium, folder, scene, file] = process.argv.slice(2);
 /** Points d'une courbe avant de la montrer : deux secondes chacun. */
@@ -28,14 +29,6 @@ async function shoot({ page }, name) {
   await page.screenshot({ path: join(folder, `${name}.webp`), type: "webp", quality: 88 });
 }
 
-async function verb(model, name, body = {}) {
-  const answer = await fetch(`${base}/api/admin/models/${model}/${name}`, {
-    method: "POST",
-    body: JSON.stringify({ ...body, wait: true }),
-  });
-  check(answer.ok, `${name} ${model} : ${await answer.text()}`);
-}
-
 /** Attend qu'une courbe ait `count` points. */
 function points({ page }, curve, count) {
   return page.waitForFunction(
@@ -46,14 +39,6 @@ function points({ page }, curve, count) {
   );
 }
 
-/** Remplace le texte d'un champ, au clavier. */
-async function write({ page }, name, text) {
-  const field = await page.waitForSelector(`[data-testid="${name}"]`);
-  await field.focus();
-  await field.evaluate((element) => element.select());
-  await page.keyboard.type(text);
-}
-
 /** Un modèle qui répond, un autre prêt à charger, le dernier à télécharger. */
 async function models(dashboard) {
   const { page } = dashboard;
@@ -62,7 +47,7 @@ async function models(dashboard) {
     ["qwen", "load"],
     ["canary", "download"],
   ])
-    await verb(model, name);
+    await verb(base, model, name, { wait: true });
   const stop = new AbortController();
   const body = JSON.stringify({ model: "qwen", ...LONG });
   const story = fetch(`${base}/v1/chat/completions`, { method: "POST", body, signal: stop.signal });
@@ -80,7 +65,7 @@ async function models(dashboard) {
 async function conversation(dashboard) {
   await screen(dashboard, "dark", 1280, 800);
   await dashboard.open("/essayer/conversation");
-  await write(dashboard, "chat-setting-temperature", "0");
+  await dashboard.fill("chat-setting-temperature", "0");
   await dashboard.type("chat-input", "Explain in simple words what a gateway is.");
   await dashboard.page.keyboard.press("Enter");
   await dashboard.grown("chat-end", 0, 1);
@@ -90,8 +75,7 @@ async function conversation(dashboard) {
 async function speakers(dashboard) {
   const { page } = dashboard;
   for (const model of ["pyannote", "canary"]) {
-    await verb(model, "download");
-    await verb(model, "load");
+    for (const name of ["download", "load"]) await verb(base, model, name, { wait: true });
   }
   await screen(dashboard, "light", 1600, 1000);
   await dashboard.open("/essayer/audio");
@@ -119,14 +103,11 @@ async function machine(dashboard) {
   await screen(dashboard, "dark", 1600, 1000);
   await dashboard.open("/machine");
   for (let step = 1; step <= POINTS; step += 1) {
-    const found = JSON.parse(await readFile(file, "utf8"));
-    for (const [index, gpu] of found.gpus.entries()) {
-      if (index > 2) continue;
+    await changeGpus(file, (_, index) => {
+      if (index > 2) return undefined;
       const use = Math.round(64 + 24 * Math.sin(step / (2 + index)) + 6 * Math.sin(step * (index + 1)));
-      Object.assign(gpu, { utilization_percent: use, temperature_celsius: 42 + use / 4, power_watts: 150 + 5 * use });
-    }
-    await writeFile(`${file}.neuf`, JSON.stringify(found));
-    await rename(`${file}.neuf`, file);
+      return { utilization_percent: use, temperature_celsius: 42 + use / 4, power_watts: 150 + 5 * use };
+    });
     await points(dashboard, "curve-gpu/", step);
   }
   await shoot(dashboard, "machine");
@@ -134,17 +115,12 @@ async function machine(dashboard) {
 
 /** Trois GPU cochés pour `qwen`, et le verdict du serveur. */
 async function placement(dashboard) {
-  const { page } = dashboard;
   await screen(dashboard, "light", 1280, 900);
   await dashboard.open("/");
   await dashboard.press("action-load-qwen");
   await dashboard.press("placement-gpus");
   for (const gpu of [0, 5, 6, 7]) await dashboard.press(`placement-gpu-${gpu}`);
-  await page.waitForFunction(() =>
-    document
-      .querySelector('[data-testid="placement-menu-summary"]')
-      ?.textContent.includes("Tient : 3 exemplaires de 1 GPU, sur les GPU 5, 6 et 7."),
-  );
+  await dashboard.says("placement-menu-summary", "Tient : 3 exemplaires de 1 GPU, sur les GPU 5, 6 et 7.");
   await shoot(dashboard, "choix-des-gpu");
   await dashboard.press("placement-menu-done");
   await dashboard.gone("placement-gpu-menu");

@@ -67,6 +67,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await eighth.press("log-close");
   await eighth.gone("log-dialog");
   await eighth.open("/essayer/conversation");
+  await last.setViewport({ width: 1280, height: 900 });
+  await eighth.fill("chat-setting-temperature", "0");
   await eighth.type("chat-input", "Say hello.");
   await eighth.press("chat-send");
   await eighth.grown("chat-answer", 0, 1);

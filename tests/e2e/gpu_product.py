@@ -30,7 +30,7 @@ notice = "Machine d'essai."
 key = "petit"
 display_name = "SmolLM2 135M, sur GPU d'essai"
 capability = "chat"
-engine = "llamacpp"
+engine = "{engine}"
 load_options = ["parallel", "context_tokens_per_request"]
 [models.source]
 kind = "package"
@@ -65,14 +65,16 @@ def product_with_gpus(
     gpus: Sequence[FakeGpu] = EIGHT,
     *,
     held: Mapping[str, int] = HELD,
+    engine: str = "llamacpp",
     env: Mapping[str, str] | None = None,
 ) -> Iterator[GpuProduct]:
     """Produit en marche, aucun modèle chargé, arrêté en sortie ; le même dossier retrouve ses choix.
 
     Args:
         held: octets que tiennent les exemplaires d'un modèle sur chacun de leurs GPU.
+        engine: moteur de `petit`.
     """
-    profile, cache = _install(folder)
+    profile, cache = _install(folder, engine)
     machine = Machine(folder / "gpus.json", gpus, held)
     settings = {
         "PASSERELLE_PROFILE": str(profile),
@@ -87,14 +89,14 @@ def product_with_gpus(
         yield GpuProduct(product, machine)
 
 
-def _install(folder: Path) -> tuple[Path, Path]:
+def _install(folder: Path, engine: str) -> tuple[Path, Path]:
     """Écrit le profil, et un cache où tous les poids sont là ; rend leurs chemins."""
     cache, profile = folder / "cache", folder / "gpu.toml"
     dgx = (PROFILES_DIR / "dgx.toml").read_text(encoding="utf-8")
     # Les poids d'essai pèsent quelques octets : ceux du vrai qwen sont déclarés.
     declared = dgx.replace("working_gib = 4.0\n", "working_gib = 4.0\nweights_gib = 58.0\n")
     assert declared != dgx, "le profil dgx ne réserve plus 4 Gio à qwen"
-    profile.write_text(PROFILE + declared.replace('notice = ""', ""), encoding="utf-8")
+    profile.write_text(PROFILE.format(engine=engine) + declared.replace('notice = ""', ""), encoding="utf-8")
     for model in load_profile(str(profile)).models:
         target = model_dir(cache, model)
         target.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,12 @@ def walk(script: str, product: Product, chromium: str, *extra: str) -> None:
     assert process.returncode == 0 and "tout est bon" in output, output + complaints
 
 
+def logged(product: Product) -> str:
+    """Tout ce que le produit a écrit dans ses journaux."""
+    files = [product.log, *(file for file in (product.run_dir / "logs").glob("*") if file.is_file())]
+    return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+
+
 def test_a_person_downloads_loads_talks_stops_and_unloads(tmp_path: Path, chromium: str) -> None:
     with running_product(tmp_path) as running:
         walk("page.mjs", running, chromium)
@@ -40,6 +46,9 @@ def test_a_person_downloads_loads_talks_stops_and_unloads(tmp_path: Path, chromi
 def test_the_page_asks_for_a_key(guarded: Product, chromium: str) -> None:
     guarded.ensure_ready()
     walk("page_keys.mjs", guarded, chromium, guarded.admin_key)
+    written = logged(guarded)
+    assert "StreamChat" in written, "le journal d'accès ne dit rien de la conversation"
+    assert guarded.admin_key not in written, "la clé est dans un journal"
 
 
 def test_the_page_forbids_what_it_does_not_need(product: Product) -> None:

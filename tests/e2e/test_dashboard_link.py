@@ -1,4 +1,4 @@
-"""Le lien de la page au serveur : huit onglets, un produit qui s'arrête et revient, une mise à jour."""
+"""La page à l'usage : huit onglets, le clavier seul, un produit qui s'arrête et revient, une mise à jour."""
 
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +12,11 @@ from tests.e2e.test_dashboard import walk
 def test_eight_tabs_work(product: Product, chromium: str) -> None:
     product.ensure_ready()
     walk("page_tabs.mjs", product, chromium)
+
+
+def test_the_keyboard_alone_is_enough(product: Product, chromium: str) -> None:
+    product.ensure_ready()
+    walk("page_keyboard.mjs", product, chromium)
 
 
 def test_a_page_replaced_by_an_upgrade_offers_to_reload(product: Product, chromium: str) -> None:

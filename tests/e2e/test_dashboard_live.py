@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from server.domain import Limits
 from tests import audio_files
 from tests.e2e.product import ROOT, Product, running_product, wait_until
-from tests.e2e.test_dashboard import walk
+from tests.e2e.test_dashboard import logged, walk
 
 KEY = "cle-du-micro"
 SPEECH = audio_files.DATA / "en" / "austen-0870.wav"
@@ -40,6 +40,9 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 def test_a_person_speaks_reads_and_takes_the_text_away(keyed: Product, chromium: str, tmp_path: Path) -> None:
     written = tmp_path / "extraits.json"
     walk("page_live.mjs", keyed, chromium, str(SPEECH), KEY, str(written))
+    told = logged(keyed)
+    assert "live_socket_closed" in told and "TranscribeAudio" in told, "le journal d'accès ne dit rien de la visite"
+    assert KEY not in told, "la clé est dans un journal"
     # Ce que la page donne à copier rend les mêmes mots, tel quel.
     shutil.copy(SPEECH, tmp_path / "parole.wav")
     (tmp_path / "node_modules").symlink_to(ROOT / "dashboard" / "node_modules")

@@ -10,13 +10,14 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc
 from tests.e2e.gpu_product import GpuProduct, product_with_gpus
 from tests.e2e.product import wait_until
 from tests.e2e.test_dashboard import walk
+from tests.fakes.gpu_machine import sleepy
 from tests.fakes.gpu_machine.machine import GIB, FakeGpu
 
 GPUS = (FakeGpu(), FakeGpu(), FakeGpu(foreign={4_000_001: 30 * GIB}), *(FakeGpu(),) * 5)
 
 
 def test_a_person_watches_eight_gpus(tmp_path: Path, chromium: str) -> None:
-    with product_with_gpus(tmp_path, GPUS) as bench:
+    with product_with_gpus(tmp_path, GPUS, engine=sleepy.NAME) as bench:
         response = bench.product.admin("load", "petit", gpus=[0], wait=True)
         assert response.status_code == 200, response.text
         wait_until(lambda: bench.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
