@@ -50,7 +50,7 @@ export const theme = createTheme({
           "*, *::before, *::after": { transition: "none !important", scrollBehavior: "auto !important" },
         },
         // Ce que le clavier atteint ne se cache ni sous l'en-tête, ni sous le menu d'un téléphone.
-        html: { scrollPaddingTop: 88, [theme.breakpoints.down("md")]: { scrollPaddingBottom: 72 } },
+        html: { scrollPaddingTop: 112, [theme.breakpoints.down("md")]: { scrollPaddingBottom: 72 } },
         body: {
           backgroundAttachment: "fixed",
           backgroundImage: `radial-gradient(60rem 40rem at 85% -10%, rgba(99, 102, 241, 0.20), transparent 70%),
