@@ -31,7 +31,7 @@ export const T = {
   back: "Revenir au micro",
   request: "La requête",
   requestHelp:
-    "Le même flux, depuis un fichier WAV : par le WebSocket de cette page, ou en gRPC ; curl, qui n'envoie pas de flux, passe par la route des fichiers. Au micro, sans navigateur : examples/direct.py. Les messages sont dans docs/audio.md.",
+    "Le même flux, depuis un fichier WAV\u00a0: par le WebSocket de cette page, ou en gRPC\u00a0; curl, qui n'envoie pas de flux, passe par la route des fichiers. Au micro, sans navigateur\u00a0: examples/direct.py. Les messages sont dans docs/audio.md.",
   requestPackages: "Paquets : «\u00a0pip install websockets\u00a0» en Python, «\u00a0npm install ws\u00a0» en Node.",
   secure: {
     title: "Le navigateur n'ouvre le microphone qu'à une page sûre.",

@@ -22,10 +22,10 @@ interface Props {
 export function ConfirmDialog({ open, title, children, keep, choices, onClose }: Props) {
   const id = useId();
   return (
-    <Dialog open={open} onClose={onClose} aria-labelledby={id} maxWidth="sm" data-testid="confirm">
+    <Dialog open={open} onClose={onClose} aria-labelledby={id} maxWidth={false} slotProps={PAPER} data-testid="confirm">
       <DialogTitle id={id}>{title}</DialogTitle>
       <DialogContent>{children}</DialogContent>
-      <DialogActions sx={{ px: 3, pb: 2, flexWrap: "wrap", gap: 1, "& > :not(style) ~ :not(style)": { ml: 0 } }}>
+      <DialogActions sx={ACTIONS}>
         <Button onClick={onClose} autoFocus data-testid="confirm-keep">
           {keep}
         </Button>
@@ -47,3 +47,15 @@ export function ConfirmDialog({ open, title, children, keep, choices, onClose }:
     </Dialog>
   );
 }
+
+// Trois choix tiennent sur une ligne ; sur un téléphone, chacun prend la sienne, en entier.
+const PAPER = { paper: { sx: { maxWidth: "min(640px, calc(100% - 64px))" } } };
+const ACTIONS = {
+  px: 3,
+  pb: 2,
+  gap: 1,
+  flexDirection: { xs: "column", sm: "row" },
+  flexWrap: { sm: "wrap" },
+  alignItems: { xs: "stretch", sm: "center" },
+  "& > :not(style) ~ :not(style)": { ml: 0 },
+} as const;

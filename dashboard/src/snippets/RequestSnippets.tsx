@@ -32,7 +32,7 @@ export function RequestSnippets({ sent, next, help, testId }: Props) {
           color="primary"
           value={which}
           aria-label={T.which}
-          sx={{ maxWidth: 400 }}
+          sx={{ maxWidth: 400, "& button": { px: 0.5 } }}
           onChange={(_event, value) => value && setAfter(value === "next" ? written : undefined)}
         >
           <ToggleButton value="sent" data-testid={`${testId}-sent`}>

@@ -25,7 +25,8 @@ export function LiveBadge() {
         position: "fixed",
         right: 16,
         bottom: { xs: 72, md: 16 },
-        zIndex: "snackbar",
+        // Sous une boîte de dialogue, dont il couvrirait les boutons.
+        zIndex: "fab",
         display: "flex",
         alignItems: "center",
         gap: 1,
