@@ -160,8 +160,8 @@ class Dashboard {
       do {
         await Promise.allSettled(moving().map((one) => one.finished));
         await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-        // Un rendu que React a différé passe avant le repos du navigateur.
-        await new Promise((resolve) => requestIdleCallback(resolve));
+        // Un rendu que React a différé passe avant le repos du navigateur ; micro ouvert, ce repos peut ne jamais venir.
+        await new Promise((resolve) => requestIdleCallback(resolve, { timeout: 1_000 }));
       } while (moving().some(({ playState }) => playState === "running"));
     });
   }
