@@ -39,9 +39,9 @@ def split_request(kind: ChatKind, request: Mapping[str, Any], stream: bool) -> t
         body["max_tokens"] = body.get("max_tokens") or limit
     body = {name: value for name, value in body.items() if value is not None}
     usage = bool((body.pop("stream_options", None) or {}).get("include_usage"))
-    body["stream"] = stream
-    if stream:
-        body["stream_options"] = {"include_usage": True}
+    # Toujours en flux : llama.cpp ne demande s'il faut continuer qu'à ce qu'il rend, et une réponse d'un seul tenant
+    # qu'on n'attend plus occuperait le processeur jusqu'à sa fin.
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
     if "seed" in body or body.get("temperature") == 0:
         # Un préfixe repris du cache change les arrondis : une graine doit redonner le même texte.
         body["cache_prompt"] = False
@@ -134,7 +134,8 @@ class Answer:
             self._usage[index] = chunk["usage"]
         choices = [self._choice(index, choice) for choice in chunk.get("choices", [])]
         if not self.stream:
-            self._choices.update({choice["index"]: choice for choice in choices})
+            for choice in choices:
+                self._gather(choice)
         elif choices:
             yield self._frame(choices)
 
@@ -157,22 +158,38 @@ class Answer:
         found: dict[str, Any] = {"index": index}
         if self.kind is ChatKind.COMPLETION:
             text = str(choice.get("text") or "")
-            found["text"] = self.echoes[index] + text if self.echoes and not self.stream else text
+            found["text"] = text
             found["logprobs"] = self._legacy_logprobs(index, choice.get("logprobs"))
-        elif self.stream:
+        else:
             delta = dict(choice.get("delta") or {})
             if "content" in delta and delta["content"] is None and "tool_calls" not in delta:
                 delta["content"] = ""
             found["delta"] = delta
             found["logprobs"] = _logprobs(choice.get("logprobs"))
-        else:
-            message = dict(choice.get("message") or {})
-            message.setdefault("role", "assistant")
-            message.setdefault("content", None)
-            found["message"] = message
-            found["logprobs"] = _logprobs(choice.get("logprobs"))
         found["finish_reason"] = choice.get("finish_reason")
         return found
+
+    def _gather(self, piece: Mapping[str, Any]) -> None:
+        """Joint à la réponse entière un morceau de celle de cet indice."""
+        index = piece["index"]
+        whole = self._choices.get(index)
+        if whole is None:
+            whole = self._choices[index] = {"index": index, **self._nothing_yet(index)}
+        if self.kind is ChatKind.CHAT:
+            for name, text in piece["delta"].items():
+                if isinstance(text, str) and name != "role":
+                    whole["message"][name] = (whole["message"].get(name) or "") + text
+        else:
+            whole["text"] += piece["text"]
+        if piece["logprobs"]:
+            whole["logprobs"] = _joined(whole["logprobs"], piece["logprobs"])
+        whole["finish_reason"] = piece["finish_reason"] or whole["finish_reason"]
+
+    def _nothing_yet(self, index: int) -> dict[str, Any]:
+        head: dict[str, Any] = {"message": {"role": "assistant", "content": ""}}
+        if self.kind is ChatKind.COMPLETION:
+            head = {"text": self.echoes[index] if self.echoes else ""}
+        return head | {"logprobs": None, "finish_reason": None}
 
     def _legacy_logprobs(self, index: int, logprobs: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """Log-probabilités d'une complétion : des listes parallèles, avec le décalage de chaque jeton."""
@@ -206,6 +223,14 @@ class Answer:
             "total_tokens": prompt + completion,
             "prompt_tokens_details": {"cached_tokens": cached},
         }
+
+
+def _joined(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any]:
+    """Deux suites de log-probabilités bout à bout : chaque liste s'allonge."""
+    return {
+        name: [*((before or {}).get(name) or []), *value] if isinstance(value, list) else value
+        for name, value in after.items()
+    }
 
 
 def _logprobs(logprobs: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -1,10 +1,12 @@
 """Le contrat de la conversation, joué par le faux moteur et par celui du profil embarque."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -15,6 +17,7 @@ from server.engines.registry import engine_factory
 from server.profile import load_profile
 from tests.contract.chat_options_suite import *  # noqa: F403
 from tests.contract.chat_suite import *  # noqa: F403
+from tests.contract.chat_suite import collect
 from tests.fakes.engines import FakeChatEngine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -62,3 +65,19 @@ async def engine(
     made = FakeChatEngine(spec) if request.param == "fake" else engine_factory("llamacpp")(spec)
     async with opened(made, phases.append) as made:
         yield made
+
+
+async def test_leaving_a_whole_answer_stops_the_engine(real_engine: ChatEngine) -> None:
+    """Rien ne vient avant la fin d'une réponse d'un seul tenant : le moteur doit pourtant savoir qu'on l'a quittée."""
+    whole = collect(real_engine, stream=False, max_tokens=3500, ignore_eos=True)
+    task = asyncio.create_task(whole)
+    used = psutil.Process().cpu_times
+    before = used().user
+    while used().user - before < 1.0:
+        await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    # Une seconde de calcul lui a fait écrire bien moins que le quart de ce qui était demandé.
+    spent = used().user - before
+    assert spent < 4.0, f"{spent:.1f} s de processeur pour une seconde de réponse"
