@@ -26,6 +26,8 @@ _BACKLOG = 2048
 _LIVE_GRACE_SECONDS = 5.0
 """Secondes laissées aux flux de direct, à l'arrêt : le superviseur n'en laisse que dix à ce processus."""
 _PING_SECONDS = 20.0
+_KEEP_ALIVE_SECONDS = 120
+"""Le double de ce que garde Envoy : celui qui ferme une connexion au repos est alors celui qui envoie les requêtes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ async def serving(settings: WebSettings) -> AsyncIterator["asyncio.Task[None]"]:
                 ws_ping_timeout=None,
                 ws_per_message_deflate=False,
                 backlog=_BACKLOG,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(settings.stop_grace)),
             )
         )

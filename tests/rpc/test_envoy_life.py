@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,31 @@ def test_what_a_dashboard_follows_has_no_longest_duration(tmp_path: Path, method
             if time.monotonic() > end:
                 break
         assert time.monotonic() > end, f"{method} a été coupé"
+
+
+def test_a_page_survives_a_connection_closed_under_it(tmp_path: Path) -> None:
+    """Le serveur de la page ferme une connexion au repos à l'instant où Envoy y envoie une demande."""
+    with gateway(tmp_path / "log", upstreams=False) as found, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(found.settings.run_dir / "dashboard.sock"))
+        listener.listen()
+        listener.settimeout(30)
+        seen: list[bytes] = []
+
+        def serve() -> None:
+            for _ in range(2):
+                with listener.accept()[0] as taken:
+                    seen.append(taken.recv(65536))
+                    taken.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\npage")
+                    if len(seen) == 1:
+                        seen.append(taken.recv(65536))
+
+        with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=f"http://127.0.0.1:{found.settings.port}") as http:
+            serving = pool.submit(serve)
+            assert http.get("/un", timeout=30).text == "page"
+            answer = http.get("/deux", timeout=30)
+            assert (answer.status_code, answer.text) == (200, "page")
+            serving.result(30)
+        assert [line.split()[1] for line in seen] == [b"/un", b"/deux", b"/deux"]
 
 
 def test_the_kernel_looks_for_clients_that_vanished(tmp_path: Path) -> None:
