@@ -15,11 +15,11 @@ from pathlib import Path
 import orjson
 
 from bench.load import StreamResult, machine, one_request, percentile, spread
-from server.config import load_config
 from server.engines.base import ChatEngine, ChatKind, EngineSpec
 from server.engines.registry import engine_factory
-from server.profile import load_profile
-from tests.e2e.product import Product, running_product
+from server.settings.config import load_config
+from server.settings.profile import load_profile
+from tests.support.product import Product, running_product
 
 PROMPT = "Explain in a few sentences how a lighthouse works and why ships need it."
 

@@ -21,8 +21,8 @@ import grpc
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from bench.load import percentile
-from tests.e2e.gpu_product import GpuProduct, product_with_gpus
-from tests.e2e.product import ROOT, Product, running_product
+from tests.support.gpu_product import GpuProduct, product_with_gpus
+from tests.support.product import ROOT, Product, running_product
 
 MAX_SPEED = 10.0
 """Au-delà, la période demandée passerait sous les 200 ms que le serveur admet."""

@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 
 from bench.load import Connection, StreamResult, cpu_seconds, machine, percentile, spread
-from tests.e2e.product import ROOT, free_port, running_product, wait_until
+from tests.support.product import ROOT, free_port, running_product, wait_until
 
 PROFILE = """
 [[models]]

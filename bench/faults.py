@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.e2e.load import KINDS, Load
-from tests.e2e.parts import MODELS, PARTS, recovery, strike
-from tests.e2e.product import Product, running_product
+from tests.support.load import KINDS, Load
+from tests.support.parts import MODELS, PARTS, recovery, strike
+from tests.support.product import Product, running_product
 
 RECOVERY_SECONDS = 180.0
 LIGHT = ("chat", "models", "status", "page")

@@ -21,8 +21,8 @@ from passerelle.v1 import audio_pb2, transcribe_pb2, transcribe_pb2_grpc
 
 from bench.speech import NORMALIZE, TRANSCRIPTS, WAVES, role
 from server.speech.decode import Wave
-from tests import audio_files
-from tests.e2e.product import Product, running_product
+from tests.support import audio_files
+from tests.support.product import Product, running_product
 
 RATE = 16000
 CHUNK_SECONDS = 0.1

@@ -20,13 +20,13 @@ import jiwer
 import numpy as np
 import psutil
 
-from server.cache import model_dir
+from server.control.weights.cache import model_dir
 from server.engines.base import EngineSpec
-from server.engines.pyannote_camplus import create_engine
-from server.engines.speech import DiarizationOptions
-from server.profile import load_profile
-from tests import audio_files
-from tests.e2e.product import Product, running_product
+from server.engines.base_audio import DiarizationOptions
+from server.engines.pyannote.camplus import create_engine
+from server.settings.profile import load_profile
+from tests.support import audio_files
+from tests.support.product import Product, running_product
 
 TRANSCRIPTS: dict[str, dict[str, str]] = json.loads((audio_files.DATA / "transcripts.json").read_text(encoding="utf-8"))
 NORMALIZE = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from server.config import Config, load_config
 from server.domain import ModelSpec
-from server.profile import ConfigError
+from server.settings.config import Config, load_config
+from server.settings.profile import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_FRAME_BYTES = 80 * 1024 * 1024
@@ -76,9 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config) -> int:
-    from server.advertise import public_hosts
     from server.domain import Endpoint
     from server.rpc.logs import configure_logging
+    from server.settings.advertise import public_hosts
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
@@ -131,11 +131,11 @@ def _serve(config: Config) -> int:
 
 
 def _control(config: Config, run_dir: Path) -> None:
-    from server.advertise import endpoints, public_hosts
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
     from server.engines.registry import is_available
-    from server.environments import interpreter
+    from server.settings.advertise import endpoints, public_hosts
+    from server.settings.environments import interpreter
 
     hosts = public_hosts(config.advertised_hosts, config.bind)
     settings = ControlSettings(
@@ -217,10 +217,10 @@ def _dashboard(config: Config, run_dir: Path) -> None:
 
 
 def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapping[str, Any]) -> int:
-    from server.cache import model_dir
+    from server.control.weights.cache import model_dir
     from server.engines.base import EngineSpec
     from server.engines.registry import engine_factory
-    from server.environments import activate
+    from server.settings.environments import activate
     from server.worker.main import WorkerSettings, run
 
     spec = config.profile.model(key)
@@ -258,8 +258,8 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
 
 
 def _download(config: Config, key: str, *, found_only: bool) -> int:
-    from server.control.download_process import run
-    from server.control.fetching import DownloadSettings
+    from server.control.weights.download_process import run
+    from server.control.weights.fetching import DownloadSettings
     from server.rpc.logs import configure_logging
 
     configure_logging(f"download-{key}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from tools.steps import ROOT, Environment, SetupError
 
 FAMILIES = ("vllm", "nemo", "pyannote")
-"""Un environnement chacun ; `server/environments.py` dit quel moteur y vit."""
+"""Un environnement chacun ; `server/settings/environments.py` dit quel moteur y vit."""
 
 VARIANTS = {"cuda13": 580, "cuda12": 550}
 """Verrous, du plus récent au plus ancien, et le premier pilote de chacun."""

@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests import audio_files
-from tests.e2e.gpu_product import product_with_gpus
-from tests.e2e.product import ROOT, running_product
 from tests.e2e.test_dashboard import walk
 from tests.fakes.gpu_machine.machine import GIB, FakeGpu
+from tests.support import audio_files
+from tests.support.gpu_product import product_with_gpus
+from tests.support.product import ROOT, running_product
 
 IMAGES = ROOT / "docs" / "images"
 PORT = 8000

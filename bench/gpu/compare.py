@@ -13,7 +13,7 @@ import httpx
 import psutil
 
 from bench.gpu.serve_bench import VLLM, Figures, Load, run_load
-from tests.e2e.product import Product, free_port
+from tests.support.product import Product, free_port
 
 OPTIONS: dict[str, object] = {
     "load_format": "dummy",

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server.cache import write_manifest
-from tests.e2e.product import Product, running_product
+from server.control.weights.cache import write_manifest
+from tests.support.product import Product, running_product
 
 _REVISION = "mesure"
 

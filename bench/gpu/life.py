@@ -18,7 +18,7 @@ import httpx
 import psutil
 from passerelle.v1 import diarize_pb2, diarize_pb2_grpc, transcribe_pb2, transcribe_pb2_grpc
 
-from tests.e2e.product import Product, wait_until
+from tests.support.product import Product, wait_until
 
 LOAD_SECONDS = 420.0
 RECOVERY_SECONDS = 300.0

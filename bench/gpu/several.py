@@ -21,9 +21,9 @@ import psutil
 from bench.gpu.compare import LOADS, START_SECONDS, WARM_UP, Processes, bare, measure, names, table
 from bench.gpu.life import abandon, attempt, check, image, kill, load, say, unload, used_memory
 from bench.gpu.serve_bench import Figures, Load, run_loads
-from tests.e2e.load import Kind, Outcome, chat, describe, typed_chat
-from tests.e2e.load import Load as Traffic
-from tests.e2e.product import Product, wait_until
+from tests.support.load import Kind, Outcome, chat, describe, typed_chat
+from tests.support.load import Load as Traffic
+from tests.support.product import Product, wait_until
 
 STREAMS = 256
 _SPEECH_SECONDS = 12.0

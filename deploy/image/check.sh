@@ -11,7 +11,7 @@ cd "$root"
 import importlib.util
 import subprocess
 
-from server.config import load_config
+from server.settings.config import load_config
 from server.supervisor.envoy import envoy_binary
 
 assert importlib.util.find_spec("torch") is None, "torch est dans l'environnement du serveur"

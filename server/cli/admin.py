@@ -37,8 +37,8 @@ class Session:
 
 def model_keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Clés du profil, pour la complétion."""
-    from server.config import load_config
-    from server.profile import ConfigError
+    from server.settings.config import load_config
+    from server.settings.profile import ConfigError
 
     try:
         models = load_config().profile.models

@@ -15,10 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from server import __version__
-from server.config import Config, load_config
-from server.environments import interpreter
 from server.errors import EngineUnavailable
-from server.profile import ConfigError
+from server.settings.config import Config, load_config
+from server.settings.environments import interpreter
+from server.settings.profile import ConfigError
 from server.supervisor.envoy import EnvoyError, envoy_binary
 from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.tls import TlsError, TlsFiles, TlsKeeper

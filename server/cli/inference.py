@@ -18,8 +18,8 @@ from passerelle.v1 import (
 
 from server.cli import show
 from server.cli.admin import Session, model_keys
-from server.front.formats import rttm, subtitles
-from server.front.formats.api import seconds
+from server.formats import rttm, subtitles
+from server.formats.api import seconds
 
 _CHUNK = 256 * 1024
 _AUDIO = click.argument("file", metavar="FICHIER", type=click.Path(exists=True, dir_okay=False, path_type=Path))

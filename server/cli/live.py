@@ -16,7 +16,7 @@ from server.cli import show
 from server.cli.admin import Session
 from server.cli.connection import Failure
 from server.cli.inference import model_option
-from server.front.formats.api import seconds
+from server.formats.api import seconds
 
 _CHUNK_SECONDS = 0.1
 _ENCODINGS = {

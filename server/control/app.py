@@ -20,21 +20,21 @@ from passerelle.v1 import (
 )
 from prometheus_client import CollectorRegistry, Gauge, multiprocess
 
-from server.cache import Artifacts, inspect
-from server.control.adoption import Adoption
-from server.control.downloads import Downloader
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.probe import NvmlProbe
-from server.control.journal import Journal
+from server.control.life.model import ModelState, ModelTools
+from server.control.life.replicas import ReplicaHost
 from server.control.machine import MachineProbe, process_tree
-from server.control.model import ModelState, ModelTools
 from server.control.models import Models
-from server.control.operations import Changes
-from server.control.package_source import package_bytes
-from server.control.replicas import ReplicaHost
+from server.control.record.journal import Journal
+from server.control.record.operations import Changes
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.probe import ProbeService
 from server.control.services.routes import SERVICE, ControlService
+from server.control.weights.cache import Artifacts, inspect
+from server.control.weights.discovery import Adoption
+from server.control.weights.downloads import Downloader
+from server.control.weights.package_source import package_bytes
 from server.domain import Endpoint, Limits, ModelSpec, Profile
 from server.rpc.auth import POLICY, Guard, Scope
 from server.rpc.interceptors import ServiceInterceptor

@@ -5,13 +5,13 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
-from server.control.adoption import Adoption
-from server.control.choices import LoadOrder
-from server.control.eviction import victims
-from server.control.journal import Journal
+from server.control.life.choices import LoadOrder
+from server.control.life.eviction import victims
+from server.control.life.model import ManagedModel, ModelState, ModelTools
 from server.control.machine import MachineProbe, MachineSample
-from server.control.model import ManagedModel, ModelState, ModelTools
-from server.control.operations import Failure, Operation, OperationKind, OperationState
+from server.control.record.journal import Journal
+from server.control.record.operations import Failure, Operation, OperationKind, OperationState
+from server.control.weights.discovery import Adoption
 from server.domain import Profile
 from server.errors import ModelNotFound, OperationNotFound, PasserelleError, ShuttingDown
 from server.supervisor.client import SupervisorClient

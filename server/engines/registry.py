@@ -9,12 +9,12 @@ from server.engines.base import EngineFactory
 from server.errors import EngineUnavailable
 
 _ADAPTERS = {
-    "llamacpp": "server.engines.llamacpp:create_engine",
-    "whisper": "server.engines.whisper:create_engine",
-    "vllm": "server.engines.vllm:create_engine",
-    "canary": "server.engines.canary:create_engine",
-    "pyannote": "server.engines.pyannote:create_engine",
-    "pyannote-camplus": "server.engines.pyannote_camplus:create_engine",
+    "llamacpp": "server.engines.llamacpp.engine:create_engine",
+    "whisper": "server.engines.whisper.engine:create_engine",
+    "vllm": "server.engines.vllm.engine:create_engine",
+    "canary": "server.engines.nemo.engine:create_engine",
+    "pyannote": "server.engines.pyannote.engine:create_engine",
+    "pyannote-camplus": "server.engines.pyannote.camplus:create_engine",
 }
 
 

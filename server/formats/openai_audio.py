@@ -6,8 +6,8 @@ from typing import Any
 
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
-from server.front.audio_options import ResponseFormat, TranscribeOptions
-from server.front.formats.api import seconds
+from server.formats.api import seconds
+from server.front.audio.options import ResponseFormat, TranscribeOptions
 
 _LANGUAGES = {
     "ar": "arabic", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",

@@ -3,9 +3,10 @@
 import orjson
 from passerelle.v1 import diarize_pb2, transcribe_pb2
 
-from server.front.audio_options import DiarizeOptions, ResponseFormat, TranscribeOptions
-from server.front.formats import api, openai, subtitles
-from server.front.formats.rttm import rttm
+from server.formats import api, subtitles
+from server.formats import openai_audio as openai
+from server.formats.rttm import rttm
+from server.front.audio.options import DiarizeOptions, ResponseFormat, TranscribeOptions
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"

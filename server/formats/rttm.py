@@ -2,7 +2,7 @@
 
 from passerelle.v1 import diarize_pb2
 
-from server.front.formats.api import seconds
+from server.formats.api import seconds
 
 
 def rttm(response: diarize_pb2.DiarizeResponse) -> str:

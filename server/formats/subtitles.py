@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
-from server.front.formats.api import seconds
+from server.formats.api import seconds
 
 LINE = 42
 """Caractères d'une ligne, au plus, sauf un mot plus long."""

@@ -20,19 +20,19 @@ from passerelle.v1 import (
 from prometheus_client import CollectorRegistry
 
 from server.domain import Limits
-from server.front.analysis import SpeechAnalysis
-from server.front.coalesce import Coalescer
-from server.front.control_client import ControlClient
-from server.front.generation import Generation
-from server.front.live import LiveAnalysis
+from server.front.audio.analysis import SpeechAnalysis
+from server.front.audio.live import LiveAnalysis
+from server.front.audio.spool import Spool
+from server.front.chat.coalesce import Coalescer
+from server.front.chat.generation import Generation
 from server.front.metrics import FrontMetrics
-from server.front.routing import Router
+from server.front.routing.control_client import ControlClient
+from server.front.routing.router import Router
 from server.front.services.chat import ChatService
 from server.front.services.diarize import DiarizeService
 from server.front.services.rest import RestService
 from server.front.services.rest_audio import AudioRoutes
 from server.front.services.transcribe import TranscribeService
-from server.front.spool import Spool
 from server.link.client import LinkClient
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from server.domain import Limits, Profile
-from server.profile import ConfigError, load_profile
+from server.settings.profile import ConfigError, load_profile
 
-PACKAGE_DIR = Path(__file__).resolve().parent
+PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
 _MAY_BE_SMALL = (
     "coalesce_ms",

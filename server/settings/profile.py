@@ -20,7 +20,7 @@ from server.domain import (
     SourceFile,
 )
 
-PROFILES_DIR = Path(__file__).resolve().parent / "profiles"
+PROFILES_DIR = Path(__file__).resolve().parents[1] / "profiles"
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 """Partie du nom d'un dépôt ou d'une révision."""

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from enum import Enum
 
-from server.engines.speech import Recognition, RecognitionWindow, TranscribeEngine
+from server.engines.base_audio import Recognition, RecognitionWindow, TranscribeEngine
 from server.errors import EngineFailed
 
 

@@ -9,7 +9,7 @@ from passerelle.worker.v1 import link_pb2
 
 from server.domain import Limits
 from server.engines.base import ChatEngine, ChatKind, Engine
-from server.engines.speech import DiarizeEngine, TranscribeEngine
+from server.engines.base_audio import DiarizeEngine, TranscribeEngine
 from server.link.inputs import RequestInput
 
 Handler = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes, None]]

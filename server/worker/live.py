@@ -12,7 +12,7 @@ import numpy as np
 from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
 from server.errors import AudioLimitExceeded, EngineFailed, InvalidAudio, InvalidRequest, PasserelleError
 from server.link.inputs import RequestInput
 from server.speech import SAMPLE_RATE

@@ -9,7 +9,7 @@ from dataclasses import replace
 from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.speech import (
+from server.engines.base_audio import (
     Recognition,
     RecognitionOptions,
     RecognitionWindow,

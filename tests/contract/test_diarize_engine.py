@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from server.engines.speech import Diarization, DiarizationOptions
+from server.engines.base_audio import Diarization, DiarizationOptions
 from server.errors import EngineFailed
-from tests.contract.opening import check_phases
-from tests.contract.speech_engines import DiarizeCase, diarize_case, engine_names
+from tests.support.opening import check_phases
+from tests.support.speech_engines import DiarizeCase, diarize_case, engine_names
 
 # pyannote avertit d'une onde trop courte pour le nombre de locuteurs demandé.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow, Wave
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow, Wave
 from server.errors import EngineFailed, UnsupportedOption
-from tests.contract.opening import check_phases
-from tests.contract.speech_engines import TranscribeCase, engine_names, transcribe_case
+from tests.support.opening import check_phases
+from tests.support.speech_engines import TranscribeCase, engine_names, transcribe_case
 
 # Les bibliothèques des moteurs avertissent de ce dont l'entraînement se servirait.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.product import Product, running_product
+from tests.support.product import Product, running_product
 
 TIGHT_PROFILE = """
 notice = "Profil d'essai."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.e2e.product import Product, running_product, sse_events, wait_until
+from tests.support.product import Product, running_product, sse_events, wait_until
 
 
 def test_the_whole_life_of_a_model(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import openai
 import psutil
 import pytest
 
-from tests import audio_files
-from tests.e2e.product import Product, sse_events, wait_until
 from tests.e2e.test_node import run_node
+from tests.support import audio_files
+from tests.support.product import Product, sse_events, wait_until
 
 OPENAI = "/v1/audio/transcriptions"
 API = "/api/audio/transcribe"

@@ -8,8 +8,8 @@ import pytest
 from passerelle.v1 import audio_pb2, diarize_pb2, diarize_pb2_grpc, transcribe_pb2, transcribe_pb2_grpc
 
 from server.rpc.status import from_rpc_error
-from tests import audio_files
-from tests.e2e.product import Product, wait_until
+from tests.support import audio_files
+from tests.support.product import Product, wait_until
 
 SPEECH = audio_files.wav(audio_files.speech())
 DIALOGUE = audio_files.dialogue()[0].read_bytes()

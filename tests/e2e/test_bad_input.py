@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.product import Product, sse_events, wait_until
+from tests.support.product import Product, sse_events, wait_until
 
 CHAT = "/v1/chat/completions"
 GOOD = {"model": "qwen", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}

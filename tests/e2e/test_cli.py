@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from server.cli import show
 from server.cli.app import cli
-from tests import audio_files
-from tests.e2e.product import ROOT, Product, wait_until
+from tests.support import audio_files
+from tests.support.product import ROOT, Product, wait_until
 
 
 def passerelle(product: Product, *arguments: str, code: int = 0, key: str = "", text: str | None = None) -> Result:

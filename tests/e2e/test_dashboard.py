@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.e2e.product import ROOT, Product, running_product
+from tests.support.product import ROOT, Product, running_product
 
 
 def walk(script: str, product: Product, chromium: str, *extra: str) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.e2e.product import Product, running_product
 from tests.e2e.test_dashboard import logged, walk
+from tests.support.product import Product, running_product
 
 WRONG = "fausse-cle-d-essai"
 

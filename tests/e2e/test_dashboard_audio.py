@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests import audio_files
-from tests.e2e.product import ROOT, Product, wait_until
 from tests.e2e.test_dashboard import walk
+from tests.support import audio_files
+from tests.support.product import ROOT, Product, wait_until
 
 PHRASE = audio_files.DATA / "en" / "austen-0870.wav"
 SECONDS = (6.5, 18.0)

@@ -12,9 +12,9 @@ from typing import Any
 
 from passerelle.v1 import chat_pb2
 
-from server.front.to_openai import chat_request
-from tests.e2e.product import ROOT, running_product
+from server.front.chat.typed_request import chat_request
 from tests.e2e.test_dashboard import walk
+from tests.support.product import ROOT, running_product
 
 MODEL = """
 [[models]]

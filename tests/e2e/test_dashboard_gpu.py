@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.e2e.gpu_product import product_with_gpus
 from tests.e2e.test_dashboard import walk
+from tests.support.gpu_product import product_with_gpus
 
 
 def test_a_person_chooses_gpus_and_the_server_remembers(tmp_path: Path, chromium: str) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.product import ROOT, Product, running_product
 from tests.e2e.test_dashboard import walk
+from tests.support.product import ROOT, Product, running_product
 
 
 def test_eight_tabs_work(product: Product, chromium: str) -> None:

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from server.domain import Limits
-from tests import audio_files
-from tests.e2e.product import ROOT, Product, running_product, wait_until
 from tests.e2e.test_dashboard import logged, walk
+from tests.support import audio_files
+from tests.support.product import ROOT, Product, running_product, wait_until
 
 KEY = "cle-du-micro"
 SPEECH = audio_files.DATA / "en" / "austen-0870.wav"

@@ -7,11 +7,11 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
-from tests.e2e.gpu_product import GpuProduct, product_with_gpus
-from tests.e2e.product import wait_until
 from tests.e2e.test_dashboard import walk
 from tests.fakes.gpu_machine import sleepy
 from tests.fakes.gpu_machine.machine import GIB, FakeGpu
+from tests.support.gpu_product import GpuProduct, product_with_gpus
+from tests.support.product import wait_until
 
 GPUS = (FakeGpu(), FakeGpu(), FakeGpu(foreign={4_000_001: 30 * GIB}), *(FakeGpu(),) * 5)
 

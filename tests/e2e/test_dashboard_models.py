@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
-from tests.e2e.product import Product, running_product, wait_until
 from tests.e2e.test_dashboard import walk
 from tests.fakes.hub import Hub, serving_hub
-from tests.hub_downloads import fill_standard_cache
+from tests.support.hub_downloads import fill_standard_cache
+from tests.support.product import Product, running_product, wait_until
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MIB = 1024 * 1024

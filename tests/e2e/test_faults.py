@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from tests.e2e.load import CUT, KINDS, Load, describe
-from tests.e2e.parts import MODELS, PARTS, by_argument, recovery, strike
-from tests.e2e.product import Product, running_product, wait_until
+from tests.support.load import CUT, KINDS, Load, describe
+from tests.support.parts import MODELS, PARTS, by_argument, recovery, strike
+from tests.support.product import Product, running_product, wait_until
 
 RECOVERY_SECONDS = 120.0
 GONE = frozenset({"CONTROL_UNAVAILABLE", "UNAVAILABLE"})

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.gpu_product import GpuProduct, product_with_gpus
-from tests.e2e.product import wait_until
 from tests.fakes.gpu_machine.machine import GIB, FakeGpu
+from tests.support.gpu_product import GpuProduct, product_with_gpus
+from tests.support.product import wait_until
 
 GPUS = (FakeGpu(), FakeGpu(foreign={4_000_001: 130 * GIB}))
 

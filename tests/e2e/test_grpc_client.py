@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from grpc_status import rpc_status
 from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc
 
-from tests.e2e.product import Product, wait_until
+from tests.support.product import Product, wait_until
 
 
 def question(text: str = "What is the capital of France?", max_tokens: int = 24) -> chat_pb2.ChatRequest:

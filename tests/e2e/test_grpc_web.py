@@ -15,9 +15,9 @@ import passerelle.v1
 from google.protobuf.descriptor import MethodDescriptor
 from passerelle.v1 import chat_pb2, chat_pb2_grpc
 
-from tests import audio_files
-from tests.e2e.product import ROOT, Product
 from tests.e2e.test_dashboard import walk
+from tests.support import audio_files
+from tests.support.product import ROOT, Product
 
 BEYOND_GRPC_WEB = {
     "passerelle.v1.TranscribeService/UploadTranscribe",

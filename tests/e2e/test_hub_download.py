@@ -13,9 +13,9 @@ import httpx
 import psutil
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
-from tests.e2e.product import Product, running_product, wait_until
 from tests.fakes.hub import Hub, serving_hub
-from tests.hub_downloads import fill_standard_cache
+from tests.support.hub_downloads import fill_standard_cache
+from tests.support.product import Product, running_product, wait_until
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 REPOSITORY = "essai/SmolLM2-GGUF"

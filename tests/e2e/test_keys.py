@@ -10,7 +10,7 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
 from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
-from tests.e2e.product import Product
+from tests.support.product import Product
 
 OPEN = {
     "AdminService/GetStatus",

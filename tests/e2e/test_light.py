@@ -9,8 +9,8 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import TIGHT_PROFILE
-from tests.e2e.product import Product, running_product
-from tests.light_environment import make_light_environment
+from tests.support.light_environment import make_light_environment
+from tests.support.product import Product, running_product
 
 ABSENT = "/absent/bin/python"
 

@@ -22,9 +22,9 @@ from passerelle.v1 import audio_pb2, transcribe_pb2, transcribe_pb2_grpc
 from server.domain import Limits
 from server.errors import PasserelleError
 from server.rpc.status import from_rpc_error
-from tests import audio_files
-from tests.audio_files import Wave
-from tests.e2e.product import ROOT, Product
+from tests.support import audio_files
+from tests.support.audio_files import Wave
+from tests.support.product import ROOT, Product
 
 Request = transcribe_pb2.StreamTranscribeRequest
 RATE = 16000

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.e2e.product import ROOT, Product
+from tests.support.product import ROOT, Product
 
 
 def run_node(script: str, product: Product, *extra: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.e2e.load import Kind, Load, chat, describe, typed_chat
-from tests.e2e.product import Product, wait_until
+from tests.support.load import Kind, Load, chat, describe, typed_chat
+from tests.support.product import Product, wait_until
 
 BODY = {"model": "qwen", "messages": [{"role": "user", "content": "Count to ten."}], "max_tokens": 8}
 

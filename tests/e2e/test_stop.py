@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.e2e.product import ROOT, Product, free_port, running_product, sse_events, wait_until
+from tests.support.product import ROOT, Product, free_port, running_product, sse_events, wait_until
 
 STORY = {
     "model": "qwen",

@@ -21,10 +21,10 @@ from passerelle.v1 import (
     transcribe_pb2_grpc,
 )
 
-from tests.audio_files import DATA
-from tests.e2e.load import KINDS, SPEECH, Load, describe, grpc_reason, live_config
-from tests.e2e.parts import by_argument
-from tests.e2e.product import Product, running_product, sse_events, wait_until
+from tests.support.audio_files import DATA
+from tests.support.load import KINDS, SPEECH, Load, describe, grpc_reason, live_config
+from tests.support.parts import by_argument
+from tests.support.product import Product, running_product, sse_events, wait_until
 
 MODELS = ("qwen", "canary")
 PROMPT = "Tell a long story about the sea."

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
-from tests.certificates import Authority, Issued, served_name
-from tests.e2e.product import Product, running_product, wait_until
+from tests.support.certificates import Authority, Issued, served_name
+from tests.support.product import Product, running_product, wait_until
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import httpx
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
-from tests.e2e.product import Product, wait_until
+from tests.support.product import Product, wait_until
 
 BODY = {"model": "qwen", "messages": [{"role": "user", "content": "Count to ten."}], "max_tokens": 4, "temperature": 0}
 ASKED = 40

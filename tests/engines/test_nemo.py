@@ -15,11 +15,11 @@ import pytest
 os.environ.setdefault("PASSERELLE_TEST_ENGINE", "canary")
 
 from server.engines.base import LoadPhase
-from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow
 from server.errors import ModelLoadFailed, UnsupportedOption
-from tests.contract.speech_engines import TranscribeCase, opened, production
 from tests.contract.test_transcribe_engine import *  # noqa: F403
-from tests.engines import tiny_canary
+from tests.support import tiny_canary
+from tests.support.speech_engines import TranscribeCase, opened, production
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

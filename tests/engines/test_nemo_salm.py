@@ -17,11 +17,11 @@ import pytest
 os.environ.setdefault("PASSERELLE_TEST_ENGINE", "canary")
 
 from server.engines.base import LoadPhase
-from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow, Wave
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow, Wave
 from server.errors import ModelLoadFailed
-from tests.contract.speech_engines import TranscribeCase, opened, production
 from tests.contract.test_transcribe_engine import *  # noqa: F403
-from tests.engines import tiny_canary, tiny_salm
+from tests.support import tiny_canary, tiny_salm
+from tests.support.speech_engines import TranscribeCase, opened, production
 
 # Son refus est dans la suite : `test_what_is_announced_is_accepted_and_the_rest_refused`.
 del test_words_are_in_order_and_inside_their_window  # noqa: F821

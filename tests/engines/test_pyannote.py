@@ -14,12 +14,12 @@ import pytest
 os.environ.setdefault("PASSERELLE_TEST_ENGINE", "pyannote")
 
 from server.engines.base import EngineSpec, unheard
-from server.engines.pyannote import PyannoteLoader, parts_of, require_on_device
-from server.engines.speech import DiarizationOptions
+from server.engines.base_audio import DiarizationOptions
+from server.engines.pyannote.engine import PyannoteLoader, parts_of, require_on_device
 from server.errors import ModelLoadFailed
-from tests.contract.speech_engines import production
 from tests.contract.test_diarize_engine import *  # noqa: F403
-from tests.engines import tiny_pyannote
+from tests.support import tiny_pyannote
+from tests.support.speech_engines import production
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

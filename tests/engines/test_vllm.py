@@ -12,14 +12,14 @@ import pytest
 import pytest_asyncio
 
 from server.engines.base import ChatEngine, ChatKind, LoadPhase
-from server.engines.vllm import VllmEngine, create_engine
+from server.engines.vllm.engine import VllmEngine, create_engine
 from server.errors import InvalidRequest, ModelLoadFailed, UnsupportedOption
-from tests.contract.chat_options_suite import *  # noqa: F403
-from tests.contract.chat_options_suite import answer
-from tests.contract.chat_suite import *  # noqa: F403
-from tests.contract.chat_suite import collect, events
-from tests.engines.qwen3_vl import png
-from tests.engines.vllm_opened import family, opened, running, spec
+from tests.support.chat_options_suite import *  # noqa: F403
+from tests.support.chat_options_suite import answer
+from tests.support.chat_suite import *  # noqa: F403
+from tests.support.chat_suite import collect, events
+from tests.support.qwen3_vl import png
+from tests.support.vllm_opened import family, opened, running, spec
 
 # vLLM et torch avertissent de leurs propres vieilleries.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]

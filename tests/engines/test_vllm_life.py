@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from server.engines.base import ChatKind
-from server.engines.vllm import VllmEngine, create_engine
+from server.engines.vllm.engine import VllmEngine, create_engine
 from server.errors import EngineDead
-from tests.contract.chat_options_suite import answer
-from tests.contract.chat_suite import collect
-from tests.engines.qwen3_vl import adapter
-from tests.engines.vllm_opened import core, family, opened, spec
+from tests.support.chat_options_suite import answer
+from tests.support.chat_suite import collect
+from tests.support.qwen3_vl import adapter
+from tests.support.vllm_opened import core, family, opened, spec
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
-from server.engines.speech import (
+from server.engines.base_audio import (
     Diarization,
     DiarizationOptions,
     Recognition,

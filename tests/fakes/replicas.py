@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from server.control.operations import Progress
-from server.control.replicas import Replica
+from server.control.life.replicas import Replica
+from server.control.record.operations import Progress
 from server.domain import ModelSpec
 from server.errors import PasserelleError
 from server.link.client import WorkerLoad

@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 
 from server.errors import all_errors
 from server.rpc.status import api_body, codes, openai_body
-from tests.rpc.envoy_bench import (
+from tests.support.gateway import (
     MAX_JSON,
     MAX_UPLOAD,
     ORIGIN,

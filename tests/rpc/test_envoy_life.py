@@ -14,7 +14,7 @@ import pytest
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
-from tests.rpc.envoy_bench import Gateway, gateway, settings_in, wait_until
+from tests.support.gateway import Gateway, gateway, settings_in, wait_until
 
 CHAT = "/v1/chat/completions"
 

@@ -8,8 +8,8 @@ import pytest
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.supervisor.tls import TlsFiles, TlsKeeper
-from tests.certificates import Authority, served_name
-from tests.rpc.envoy_bench import gateway, wait_until
+from tests.support.certificates import Authority, served_name
+from tests.support.gateway import gateway, wait_until
 
 
 def test_rest_grpc_and_a_renewed_certificate(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from server.domain import Limits
 from server.link.server import LinkServer
 from server.worker.handlers import handlers_for
 from server.worker.host import WorkerHost
-from tests import audio_files
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, WordlessTranscribeEngine
-from tests.rpc.front_bench import MAX_FRAME, Bench, answer, front, sse
+from tests.support import audio_files
+from tests.support.front_rig import MAX_FRAME, Bench, answer, front, sse
 
 SPOKEN = audio_files.wav(audio_files.speech("en/austen-0880.wav"))
 ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}

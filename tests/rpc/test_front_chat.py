@@ -16,7 +16,7 @@ from passerelle.v1 import chat_pb2, rest_pb2
 from server.domain import Limits
 from server.errors import EngineFailed, UnsupportedOption
 from server.rpc.metrics import expose
-from tests.rpc.front_bench import WORDS, Bench, answer, body, front, sse, typed, until
+from tests.support.front_rig import WORDS, Bench, answer, body, front, sse, typed, until
 
 TEXT = "".join(WORDS)
 

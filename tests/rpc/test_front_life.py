@@ -14,11 +14,11 @@ from passerelle.v1 import admin_pb2, chat_pb2, rest_pb2
 
 from server.domain import Limits
 from server.errors import ModelLoadFailed, ModelLoading, ModelNotDownloaded
-from server.front.control_client import to_route
+from server.front.routing.control_client import to_route
 from server.rpc.metrics import expose
 from tests.fakes.control import FakeControl, model_route, serving_control
-from tests.rpc.front_bench import WORDS, Bench, answer, body, front, other_routes, sse, typed, until
 from tests.rpc.test_front_chat import reason, refused
+from tests.support.front_rig import WORDS, Bench, answer, body, front, other_routes, sse, typed, until
 
 TEXT = "".join(WORDS)
 

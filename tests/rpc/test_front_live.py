@@ -24,10 +24,10 @@ from server.worker.batcher import WindowBatcher
 from server.worker.host import WorkerHost
 from server.worker.live import LiveTranscription
 from server.worker.spooled import SpeechTools
-from tests import audio_files
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
-from tests.rpc.front_bench import MAX_FRAME, Bench, front, until
+from tests.support import audio_files
+from tests.support.front_rig import MAX_FRAME, Bench, front, until
 
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse

@@ -10,7 +10,7 @@ import pytest
 
 from server.engines.base import ChatEngine, ChatKind
 from server.errors import InvalidRequest
-from tests.contract.chat_suite import collect, events
+from tests.support.chat_suite import collect, events
 
 SHAPE = {
     "type": "object",

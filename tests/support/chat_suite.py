@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from server.engines.base import ChatEngine, ChatKind, LoadPhase
-from tests.contract.opening import check_phases
+from tests.support.opening import check_phases
 
 BODY = {
     "model": "alias",

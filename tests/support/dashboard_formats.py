@@ -1,6 +1,6 @@
 """Les fichiers que le serveur rend, écrits pour que la page prouve qu'elle rend les mêmes.
 
-`python -m tests.dashboard_formats` les récrit dans `tests/data/dashboard_formats.json`.
+`python -m tests.support.dashboard_formats` les récrit dans `tests/data/dashboard_formats.json`.
 """
 
 import json
@@ -10,9 +10,9 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
-from server.front.audio_options import DiarizeOptions, ResponseFormat, TranscribeOptions
-from server.front.formats import render
-from tests.audio_files import DATA
+from server.formats import render
+from server.front.audio.options import DiarizeOptions, ResponseFormat, TranscribeOptions
+from tests.support.audio_files import DATA
 
 PATH = DATA / "dashboard_formats.json"
 

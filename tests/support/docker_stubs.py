@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # Les seuls vrais programmes que les scripts voient : ni docker, ni curl, ni nvidia-smi de la machine.
 TOOLS = [
     "bash",

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.cache import model_dir, selection, write_manifest
-from server.profile import PROFILES_DIR, load_profile
-from tests.e2e.product import Product, running_product
+from server.control.weights.cache import model_dir, selection, write_manifest
+from server.settings.profile import PROFILES_DIR, load_profile
 from tests.fakes.gpu_machine.machine import GIB, FakeGpu, Machine
 from tests.fakes.gpu_machine.probe import VARIABLE
 from tests.fakes.gpu_machine.python import make_python
+from tests.support.product import Product, running_product
 
 WEIGHTS = Path(sys.prefix) / "weights"
 EIGHT = (FakeGpu(),) * 8

@@ -7,9 +7,9 @@ from typing import Any
 
 from huggingface_hub import constants, snapshot_download
 
-from server.cache import model_dir
-from server.control.fetching import DownloadSettings
-from server.control.hub_source import fetch
+from server.control.weights.cache import model_dir
+from server.control.weights.fetching import DownloadSettings
+from server.control.weights.hub_source import fetch
 from server.domain import Capability, ModelSource, ModelSpec
 from tests.fakes.hub import Hub
 

@@ -5,7 +5,7 @@ import sys
 import venv
 from pathlib import Path
 
-from tests.lock_files import pins
+from tests.support.lock_files import pins
 from tools.locks import LOCKS
 
 

@@ -19,8 +19,8 @@ from server.speech.vad import VadModel
 from server.worker.batcher import WindowBatcher
 from server.worker.live import LiveTranscription
 from server.worker.spooled import SpeechTools
-from tests import audio_files
 from tests.fakes.engines import FakeTranscribeEngine
+from tests.support import audio_files
 
 MODEL = VadModel()
 PHRASE = audio_files.speech("en/austen-0880.wav")

@@ -26,8 +26,8 @@ from passerelle.v1 import (
     transcribe_pb2_grpc,
 )
 
-from tests.audio_files import DATA
-from tests.e2e.product import Product, wait_until
+from tests.support.audio_files import DATA
+from tests.support.product import Product, wait_until
 
 SPEECH = (DATA / "en" / "austen-0880.wav").read_bytes()
 HANG_SECONDS = 60.0

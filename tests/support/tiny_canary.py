@@ -1,6 +1,6 @@
 """De petits modèles NeMo faits sur place, aux vraies classes, de quelques mégaoctets.
 
-    python -m tests.engines.tiny_canary DOSSIER
+    python -m tests.support.tiny_canary DOSSIER
 
 Le Canary apprend par cœur deux ondes de bruit et leurs phrases, selon la langue, la ponctuation et les instants demandés :
 ce qu'il rend prouve l'amorce, l'ordre et les lots. Le Parakeet et l'aligneur ont des poids tirés au sort.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.engines.tiny_nemo import HIDDEN, LANGUAGES, canary_config, common, pieces, special_tokens
+from tests.support.tiny_nemo import HIDDEN, LANGUAGES, canary_config, common, pieces, special_tokens
 
 _PHRASES = {
     ("bref", "en"): "One window speaks. Then it stops.",

@@ -1,6 +1,6 @@
 """De petits pipelines pyannote aux poids tirés au sort, faits sur place : les vraies classes, sans réseau.
 
-    python -m tests.engines.tiny_pyannote DOSSIER
+    python -m tests.support.tiny_pyannote DOSSIER
 
 Les tours n'ont aucun sens, mais il y en a, de plusieurs locuteurs : le classifieur est rendu tranchant.
 """

@@ -1,6 +1,6 @@
 """Un petit SALM fait sur place, aux vraies classes de NeMo, rangé comme le dépôt de canary-qwen et celui qu'il nomme.
 
-    python -m tests.engines.tiny_salm DOSSIER
+    python -m tests.support.tiny_salm DOSSIER
 
 Il apprend par cœur deux ondes de bruit et leurs phrases : ce qu'il rend prouve que chaque poids a été relu (le modèle de
 langue, ses adaptateurs LoRA, la projection), l'ordre et les lots.
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.engines.tiny_canary import wave
-from tests.engines.tiny_nemo import HIDDEN, encoder, preprocessor
+from tests.support.tiny_canary import wave
+from tests.support.tiny_nemo import HIDDEN, encoder, preprocessor
 
 PHRASES = {"bref": "One window speaks. Then it stops.", "long": "Every word has its own time, and its own place!"}
 """Phrase apprise de chaque onde de `tiny_canary`."""

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from server.engines.base import EngineSpec, OnPhase, unheard
-from server.engines.vllm import VllmEngine, create_engine
-from tests.engines.qwen3_vl import build
+from server.engines.vllm.engine import VllmEngine, create_engine
+from tests.support.qwen3_vl import build
 
 DEVICE = os.environ.get("PASSERELLE_TEST_DEVICE", "cpu")
 """`cpu`, ou `cuda` pour jouer les mêmes essais sur un GPU."""

@@ -4,11 +4,11 @@ import pytest
 from google.api import annotations_pb2
 from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
-from server.advertise import ROUTES, endpoints, public_hosts
-from server.control.messages import to_endpoint
+from server.control.services.messages import to_endpoint
 from server.domain import EndpointGroup, KeyScope
 from server.rpc.auth import POLICY, Scope
 from server.rpc.server import PUBLIC_SERVICES
+from server.settings.advertise import ROUTES, endpoints, public_hosts
 
 SERVICES = [
     service

@@ -8,8 +8,8 @@ import grpc
 import yaml
 from starlette.routing import Route, WebSocketRoute
 
-from server.advertise import ROUTES, WEB_SOCKET
 from server.domain import EndpointGroup, Limits
+from server.settings.advertise import ROUTES, WEB_SOCKET
 from server.supervisor.envoy import EnvoySettings, render
 from server.web.app import create_app
 from server.web.live import LiveBridge

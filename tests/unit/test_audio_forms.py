@@ -8,10 +8,11 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
-from server.front.audio_options import DiarizeOptions, ResponseFormat, TranscribeOptions
-from server.front.formats import openai, render
-from server.front.formats.subtitles import LINE
-from server.front.speakers import attribute
+from server.formats import openai_audio as openai
+from server.formats import render
+from server.formats.subtitles import LINE
+from server.front.audio.options import DiarizeOptions, ResponseFormat, TranscribeOptions
+from server.front.audio.speakers import attribute
 
 
 def at(seconds: float) -> Duration:

@@ -7,9 +7,9 @@ from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
 from server.domain import Limits
 from server.errors import InvalidRequest, PasserelleError, PayloadTooLarge, QueueFull, UnsupportedOption
-from server.front import audio_options
-from server.front.multipart import FormReader
-from server.front.spool import Spool
+from server.front.audio import options as audio_options
+from server.front.audio.multipart import FormReader
+from server.front.audio.spool import Spool
 
 TYPE = "multipart/form-data; boundary=frontiere"
 FILE = bytes(range(256)) * 40 + b"\r\n--front\r\n--frontier"

@@ -15,7 +15,7 @@ from server.cli import admin, show
 from server.cli.app import cli
 from server.cli.checks import Finding, Level, Machine, run_checks
 from server.cli.connection import Failure, Target, find_target
-from tests.certificates import Authority
+from tests.support.certificates import Authority
 
 H200 = Machine("580.95.05", "13.0", ("NVIDIA H200",) * 8)
 NOTHING = Machine("", "", ())

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from server.config import load_config
 from server.control.gpu.needs import GIB, check_options, need_on
 from server.domain import Capability, Endpoint
-from server.profile import PROFILES_DIR, ConfigError, load_profile
+from server.settings.config import load_config
+from server.settings.profile import PROFILES_DIR, ConfigError, load_profile
 
 EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from server.engines.cuda import CudaFacts, check, read, require_cuda
+from server.engines.common.cuda import CudaFacts, check, read, require_cuda
 from server.errors import CudaUnusable, NoGpuVisible, PasserelleError
 
 GOOD = CudaFacts("0,1", 8, "580.159.04", (13, 0), "2.11.0+cu130", (13, 0))

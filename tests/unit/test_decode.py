@@ -13,7 +13,7 @@ from server.domain import Limits
 from server.errors import PasserelleError
 from server.speech.decode import RawFormat, Wave, decoding
 from server.speech.resample import Resampler
-from tests import audio_files
+from tests.support import audio_files
 
 SPEECH = audio_files.speech()
 GOOD = audio_files.good_files(SPEECH)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.docker_stubs import ROOT, Play, make_play
+from tests.support.docker_stubs import ROOT, Play, make_play
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.docker_stubs import ROOT, Play, Result, make_play
+from tests.support.docker_stubs import ROOT, Play, Result, make_play
 
 
 @pytest.fixture

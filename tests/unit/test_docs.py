@@ -25,7 +25,7 @@ def test_every_limit_is_documented_with_its_default() -> None:
 
 
 def test_the_readme_names_every_variable_that_is_read() -> None:
-    code = (ROOT / "server" / "config.py").read_text(encoding="utf-8")
+    code = (ROOT / "server" / "settings" / "config.py").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = set(re.findall(r'env\.\w+\("([A-Z_]+)"', code)) - {"PASSERELLE_RUN_DIR", "HF_TOKEN"}
     assert len(names) > 12
@@ -34,7 +34,7 @@ def test_the_readme_names_every_variable_that_is_read() -> None:
 
 
 def test_the_readme_gives_the_default_of_every_plain_setting() -> None:
-    code = (ROOT / "server" / "config.py").read_text(encoding="utf-8")
+    code = (ROOT / "server" / "settings" / "config.py").read_text(encoding="utf-8")
     found = re.findall(r'env\.\w+\("([A-Z_]+)", ("[^"]+"|[\d.]+|True|False)[,)]', code)
     assert len(found) > 10
     rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.+?) \|", _pages("README.md"), re.M)

@@ -10,7 +10,7 @@ import pytest
 
 from server.domain import HubRepository, MemorySpec, ModelSource, ModelSpec, SourceFile
 from server.engines.registry import available_engines
-from server.profile import ConfigError, load_profile
+from server.settings.profile import ConfigError, load_profile
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "profil.md").read_text(encoding="utf-8")
 

@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from server.control.downloads import Downloader
-from server.control.operations import Progress
+from server.control.record.operations import Progress
+from server.control.weights.downloads import Downloader
 from server.errors import DownloadFailed, HubUnreachable
 
 

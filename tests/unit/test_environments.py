@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from server.config import load_config
 from server.domain import ModelSpec
-from server.environments import activate, interpreter
 from server.errors import EngineUnavailable
-from server.profile import load_profile
+from server.settings.config import load_config
+from server.settings.environments import activate, interpreter
+from server.settings.profile import load_profile
 from tools.dgx import FAMILIES
 
 SPECS = {spec.engine: spec for name in ("dgx", "embarque") for spec in load_profile(name).models}

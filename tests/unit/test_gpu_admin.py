@@ -8,11 +8,11 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import admin_pb2
 
-from server.control.choices import LoadOrder
-from server.control.gpu.messages import to_gpus
-from server.control.messages import to_model
-from server.control.operations import Operation, OperationKind
+from server.control.life.choices import LoadOrder
+from server.control.record.operations import Operation, OperationKind
 from server.control.services.admin import AdminFacts, AdminService
+from server.control.services.gpu_messages import to_gpus
+from server.control.services.messages import to_model
 from server.control.services.orders import to_order
 from server.domain import Limits
 from server.errors import InvalidRequest, InvalidState, ModelNotFound

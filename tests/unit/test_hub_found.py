@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from server.cache import MANIFEST, inspect
-from server.control.adoption import STABLE_TICKS, Adoption
-from server.control.fetching import DownloadSettings
+from server.control.weights.cache import MANIFEST, inspect
+from server.control.weights.discovery import STABLE_TICKS, Adoption
+from server.control.weights.fetching import DownloadSettings
 from server.errors import DownloadFailed, HubUnreachable, IntegrityMismatch
 from tests.fakes.hub import Hub, serving_hub
-from tests.hub_downloads import (
+from tests.support.hub_downloads import (
     BIG,
     FILES,
     REPOSITORY,

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from server.cache import inspect
-from server.control import fetching, hub_files
-from server.control.download_process import run
+from server.control.weights import fetching, hub_files
+from server.control.weights.cache import inspect
+from server.control.weights.download_process import run
 from server.errors import (
     DiskFull,
     HubAccessDenied,
@@ -26,7 +26,17 @@ from server.errors import (
     PasserelleError,
 )
 from tests.fakes.hub import Hub, serving_hub
-from tests.hub_downloads import BIG, FILES, REPOSITORY, TOTAL, content, download, folder_of, settings, settings_at
+from tests.support.hub_downloads import (
+    BIG,
+    FILES,
+    REPOSITORY,
+    TOTAL,
+    content,
+    download,
+    folder_of,
+    settings,
+    settings_at,
+)
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from server.cache import MANIFEST, PLAN, inspect
+from server.control.weights.cache import MANIFEST, PLAN, inspect
 from server.domain import HubRepository
 from server.errors import (
     HubNotFound,
 )
 from tests.fakes.hub import Hub, serving_hub
-from tests.hub_downloads import BIG, FILES, REPOSITORY, TOTAL, content, download, folder_of, settings
+from tests.support.hub_downloads import BIG, FILES, REPOSITORY, TOTAL, content, download, folder_of, settings
 
 
 @pytest.fixture

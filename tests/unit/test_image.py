@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from server.config import load_config
+from server.settings.config import load_config
 from tools.dgx import FAMILIES, VARIANTS
 
 ROOT = Path(__file__).resolve().parents[2]

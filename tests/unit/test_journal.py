@@ -4,8 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from server.control.journal import Journal
-from server.control.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
+from server.control.record.journal import Journal
+from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
 from tests.fakes.gpus import FakeClock
 
 

@@ -14,9 +14,9 @@ from server.errors import (
 from server.speech.decode import Wave
 from server.speech.vad import VadModel
 from server.worker.batcher import WindowBatcher
-from tests import audio_files
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
-from tests.live_stream import PHRASE, RATE, heard, silence, stream, talk, until, waiting
+from tests.support import audio_files
+from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, until, waiting
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Limits
-from server.engines.speech import RecognitionOptions
+from server.engines.base_audio import RecognitionOptions
 from server.errors import (
     EngineDead,
     PasserelleError,
@@ -28,7 +28,7 @@ from server.worker.host import WorkerHost
 from server.worker.live import LiveTranscription
 from server.worker.spooled import SpeechTools
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
-from tests.live_stream import MODEL, RATE, Response, silence, talk, until
+from tests.support.live_stream import MODEL, RATE, Response, silence, talk, until
 
 
 @pytest.fixture(scope="module")

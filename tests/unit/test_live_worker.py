@@ -10,7 +10,7 @@ import pytest
 from passerelle.v1 import audio_pb2
 
 from server.domain import Limits
-from server.engines.speech import Recognition, RecognitionOptions, RecognizedSegment
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognizedSegment
 from server.errors import (
     AudioLimitExceeded,
     EngineDead,
@@ -19,9 +19,9 @@ from server.errors import (
     UnsupportedOption,
 )
 from server.link.framing import INPUT_WINDOW_BYTES
-from tests import audio_files
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
-from tests.live_stream import PHRASE, RATE, heard, silence, stream, talk, until, waiting
+from tests.support import audio_files
+from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, until, waiting
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.light_environment import make_light_environment
-from tests.lock_files import normalized, pins
+from tests.support.light_environment import make_light_environment
+from tests.support.lock_files import normalized, pins
 from tools.locks import ALL, LOCKS, ROOT, Lock
 
 PATHS = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.control.log_tail import tail
+from server.control.record.log_tail import tail
 
 
 def read(logs: Path, key: str) -> list[str]:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from server.cache import Artifacts
-from server.control.adoption import Adoption
-from server.control.choices import LoadOrder
 from server.control.gpu.board import GpuBoard
-from server.control.journal import Journal
-from server.control.model import ManagedModel, ModelState, ModelTools
+from server.control.life.choices import LoadOrder
+from server.control.life.model import ManagedModel, ModelState, ModelTools
 from server.control.models import Models
-from server.control.operations import Changes, Operation, OperationKind, OperationState
+from server.control.record.journal import Journal
+from server.control.record.operations import Changes, Operation, OperationKind, OperationState
+from server.control.weights.cache import Artifacts
+from server.control.weights.discovery import Adoption
 from server.domain import Capability, MemorySpec, ModelSource, ModelSpec, Profile
 from server.errors import (
     GpuBusy,

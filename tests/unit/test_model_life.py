@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from server.cache import Artifacts
-from server.control.choices import LoadOrder
-from server.control.forecast import LONGEST, SHORTEST, UNKNOWN, retry_after
-from server.control.journal import Journal
-from server.control.model import ManagedModel, ModelState, ModelTools
-from server.control.operations import Changes, Operation, OperationKind, OperationState, Progress
-from server.control.setbacks import FALLS
+from server.control.life.choices import LoadOrder
+from server.control.life.forecast import LONGEST, SHORTEST, UNKNOWN, retry_after
+from server.control.life.model import ManagedModel, ModelState, ModelTools
+from server.control.life.setbacks import FALLS
+from server.control.record.journal import Journal
+from server.control.record.operations import Changes, Operation, OperationKind, OperationState, Progress
+from server.control.weights.cache import Artifacts
 from server.domain import Capability, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,

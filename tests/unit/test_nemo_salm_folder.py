@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from server.engines.nemo_model import NemoSettings
-from server.engines.nemo_salm_folder import is_salm, read_salm
+from server.engines.nemo.model import NemoSettings
+from server.engines.nemo.salm_folder import is_salm, read_salm
 from server.errors import ModelLoadFailed
-from server.profile import load_profile
+from server.settings.profile import load_profile
 from tests.fakes.hub import Hub, serving_hub
-from tests.hub_downloads import content, download, folder_of, settings
+from tests.support.hub_downloads import content, download, folder_of, settings
 
 LLM = "Qwen/Qwen3-1.7B"
 CONFIG = {

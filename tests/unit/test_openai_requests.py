@@ -8,7 +8,7 @@ import pytest
 from server.domain import Limits
 from server.engines.base import ChatKind
 from server.errors import InvalidRequest, PasserelleError, PayloadTooLarge, UnsupportedOption
-from server.front.openai import OpenAiRequest, parse
+from server.front.chat.request import OpenAiRequest, parse
 
 LIMITS = Limits()
 PIXEL = "data:image/png;base64,aGVsbG8="

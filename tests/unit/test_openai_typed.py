@@ -11,9 +11,9 @@ from passerelle.v1 import chat_pb2
 from server.domain import Limits
 from server.engines.base import ChatKind
 from server.errors import EngineFailed, InvalidRequest
-from server.front.from_openai import chat_deltas, chat_response, complete_deltas, complete_response
-from server.front.openai import check
-from server.front.to_openai import chat_request, complete_request
+from server.front.chat.request import check
+from server.front.chat.typed_request import chat_request, complete_request
+from server.front.chat.typed_response import chat_deltas, chat_response, complete_deltas, complete_response
 
 
 def full_request() -> chat_pb2.ChatRequest:

@@ -3,7 +3,7 @@
 import pytest
 from passerelle.v1 import admin_pb2
 
-from server.control.operations import OperationKind, OperationState
+from server.control.record.operations import OperationKind, OperationState
 from server.control.services.filters import to_kinds, to_states
 from server.errors import InvalidRequest
 

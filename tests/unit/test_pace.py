@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from server.control.operations import Changes
+from server.control.record.operations import Changes
 from server.pace import Pace
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from server.cache import inspect, model_dir
-from server.control.fetching import DownloadSettings
-from server.control.package_source import fetch, package_bytes
+from server.control.weights.cache import inspect, model_dir
+from server.control.weights.fetching import DownloadSettings
+from server.control.weights.package_source import fetch, package_bytes
 from server.domain import Capability, ModelSource, ModelSpec, SourceFile
 from server.errors import DownloadFailed, IntegrityMismatch
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from server.engines.buckets import bucketed
-from server.engines.faults import fault_of
-from server.engines.nemo_model import NemoSettings, check_languages, checkpoint_in
-from server.engines.nemo_multitask import prompt_slots
-from server.engines.owner import OwnerThread
-from server.engines.pyannote import PyannoteSettings, batch_sizes
-from server.engines.pyannote_config import recipe_of
-from server.engines.sentences import segments_of, timed_words, word_confidences
-from server.engines.speech import RecognitionOptions
+from server.engines.base_audio import RecognitionOptions
+from server.engines.common.buckets import bucketed
+from server.engines.common.faults import fault_of
+from server.engines.common.owner import OwnerThread
+from server.engines.common.sentences import segments_of, timed_words, word_confidences
+from server.engines.nemo.model import NemoSettings, check_languages, checkpoint_in
+from server.engines.nemo.multitask import prompt_slots
+from server.engines.pyannote.config import recipe_of
+from server.engines.pyannote.engine import PyannoteSettings, batch_sizes
 from server.errors import EngineDead, EngineFailed, ModelLoadFailed, UnsupportedOption
 
 GIB = 1 << 30

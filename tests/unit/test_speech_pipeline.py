@@ -10,7 +10,7 @@ from server.speech.decode import Wave
 from server.speech.resample import Resampler, resampler_for
 from server.speech.vad import STEP, SpeechDetector, VadModel
 from server.speech.windows import Window, WindowCutter
-from tests import audio_files
+from tests.support import audio_files
 
 MODEL = VadModel()
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from server.config import load_config
-from server.profile import ConfigError
+from server.settings.config import load_config
+from server.settings.profile import ConfigError
 from server.supervisor.envoy_tls import clients_secret, server_secret
 from server.supervisor.tls import TlsError, TlsFiles, TlsKeeper
-from tests.certificates import Authority, Issued
+from tests.support.certificates import Authority, Issued
 
 
 @pytest.fixture

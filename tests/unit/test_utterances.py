@@ -11,7 +11,7 @@ from server.speech import SAMPLE_RATE
 from server.speech.decode import Wave
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import STEP, SpeechDetector, VadModel
-from tests import audio_files
+from tests.support import audio_files
 
 MODEL = VadModel()
 MARGIN = int(0.24 * SAMPLE_RATE)

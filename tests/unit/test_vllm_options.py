@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.engines.vllm_options import NOWHERE, RaisingParser, environment, parse
+from server.engines.vllm.options import NOWHERE, RaisingParser, environment, parse
 from server.errors import ModelLoadFailed
 
 ENGINE = {

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from server.engines import vllm_guard
-from server.engines.vllm_errors import invalid_field, translated
-from server.engines.vllm_guard import check
+from server.engines.vllm import guard as vllm_guard
+from server.engines.vllm.errors import invalid_field, translated
+from server.engines.vllm.guard import check
 from server.errors import EngineFailed, InvalidRequest, PasserelleError, QueueFull, UnsupportedOption
-from server.front import openai
+from server.front.chat import request as openai
 
 PIXEL = "data:image/png;base64,AAAA"
 

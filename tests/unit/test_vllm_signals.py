@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from server.engines.base import LoadPhase
-from server.engines.vllm_signals import told
+from server.engines.vllm.signals import told
 
 CONFIG: dict[str, Any] = {
     "version": 1,

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from server.errors import InvalidRequest
 from server.web.live_messages import event_text, first_message
 from tests.fakes.live import Request, Response, summary
-from tests.live_bridge import Bridge, bridge, start, until_closed
+from tests.support.live_bridge import Bridge, bridge, start, until_closed
 
 SECRET = "cle-tres-secrete"
 

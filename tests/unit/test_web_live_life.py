@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from server.errors import ShuttingDown
 from server.web.main import WebSettings, serving
 from tests.fakes.live import Request, Response, ready, serving_live, summary
-from tests.live_bridge import Bridge, bridge, start, until, until_closed
+from tests.support.live_bridge import Bridge, bridge, start, until, until_closed
 
 
 @pytest.fixture

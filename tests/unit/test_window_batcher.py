@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow
 from server.errors import EngineDead, EngineFailed
 from server.worker.batcher import Rank, Ticket, WindowBatcher
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine

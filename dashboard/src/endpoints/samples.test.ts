@@ -22,7 +22,7 @@ const MODELS = [
 ].map((model) => create(ModelCapabilitiesSchema, model));
 
 /** Les routes que le serveur annonce, lues dans son code : un exemple qui manque se voit. */
-const TOLD = readFileSync(fileURLToPath(new URL("../../../server/advertise.py", import.meta.url)), "utf8");
+const TOLD = readFileSync(fileURLToPath(new URL("../../../server/settings/advertise.py", import.meta.url)), "utf8");
 const PATHS = [...TOLD.matchAll(/"(GET|POST)", "(\/[^"]+)"/g)].map(([, method, path]) => [method, path] as const);
 const SERVICES = [...TOLD.matchAll(/"((?:passerelle|grpc)\.[\w.]+)"/g)].map(([, service]) => service ?? "");
 

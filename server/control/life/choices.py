@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from server.control.gpu.needs import check_options
-from server.control.journal import Journal
+from server.control.record.journal import Journal
 from server.domain import ModelSpec
 from server.errors import InvalidRequest
 

@@ -9,7 +9,7 @@ from server.control.gpu.leases import Lease
 from server.control.gpu.needs import GIB
 from server.control.gpu.placement import Plan, Seat
 from server.control.gpu.release import Freed, vacate
-from server.control.replicas import OnPhase, Replica, ReplicaHost
+from server.control.life.replicas import OnPhase, Replica, ReplicaHost
 from server.domain import ModelSpec
 from server.errors import ModelLoadFailed, PasserelleError
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from server.control.choices import LoadOrder
-from server.control.model import ManagedModel
+from server.control.life.choices import LoadOrder
+from server.control.life.model import ManagedModel
 
 
 def victims(model: ManagedModel, order: LoadOrder, others: Iterable[ManagedModel]) -> list[ManagedModel]:

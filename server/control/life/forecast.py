@@ -1,7 +1,7 @@
 """Quand un modèle sera prêt : ce que son dernier chargement a duré, moins ce qui en est déjà fait."""
 
-from server.control.journal import Journal
-from server.control.operations import Operation, OperationKind
+from server.control.record.journal import Journal
+from server.control.record.operations import Operation, OperationKind
 
 UNKNOWN = 5.0
 """Secondes conseillées quand rien ne permet d'estimer."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from server.cache import Artifacts
-from server.control.choices import Choices, LoadOrder
 from server.control.gpu.needs import gpus_per_replica
 from server.control.gpu.placement import Demand, check_count
-from server.control.replicas import Replica
+from server.control.life.choices import Choices, LoadOrder
+from server.control.life.replicas import Replica
+from server.control.weights.cache import Artifacts
 from server.domain import ModelSpec
 from server.errors import InvalidState
 

@@ -7,16 +7,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from server.control.choices import LoadOrder
-from server.control.forecast import retry_after
 from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
-from server.control.loadable import check_loadable
-from server.control.loading import Move, again, first, resize
-from server.control.operations import Operation, OperationKind
-from server.control.recovery import Recovery
-from server.control.replicas import Replica
-from server.control.state import ModelFacts, ModelState, ModelTools
+from server.control.life.choices import LoadOrder
+from server.control.life.forecast import retry_after
+from server.control.life.loadable import check_loadable
+from server.control.life.loading import Move, again, first, resize
+from server.control.life.recovery import Recovery
+from server.control.life.replicas import Replica
+from server.control.life.state import ModelFacts, ModelState, ModelTools
+from server.control.record.operations import Operation, OperationKind
 from server.domain import ModelSpec
 from server.errors import InvalidState, ModelLoading
 

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from server.control.crew import Crew
-from server.control.operations import Failure
-from server.control.replicas import Replica, ReplicaHost, said
-from server.control.setbacks import FALLS, FALLS_WINDOW, Setbacks
+from server.control.life.crew import Crew
+from server.control.life.replicas import Replica, ReplicaHost, said
+from server.control.life.setbacks import FALLS, FALLS_WINDOW, Setbacks
+from server.control.record.operations import Failure
 from server.errors import ModelLoadFailed
 
 logger = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from server.control.operations import Failure
+from server.control.record.operations import Failure
 
 FALLS = 3
 """Chutes d'un exemplaire dans la fenêtre avant de ne plus le relancer."""

@@ -9,17 +9,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from server.cache import Artifacts
-from server.control.choices import Choices
-from server.control.crew import Crew
-from server.control.downloads import Downloader
 from server.control.gpu.board import GpuBoard
-from server.control.journal import Journal
-from server.control.operations import Changes, Failure, Operation, OperationKind, OperationState
-from server.control.replicas import Replica, ReplicaHost
-from server.control.setbacks import Setbacks
-from server.control.usage import Usage
-from server.control.work import Work
+from server.control.life.choices import Choices
+from server.control.life.crew import Crew
+from server.control.life.replicas import Replica, ReplicaHost
+from server.control.life.setbacks import Setbacks
+from server.control.life.usage import Usage
+from server.control.life.work import Work
+from server.control.record.journal import Journal
+from server.control.record.operations import Changes, Failure, Operation, OperationKind, OperationState
+from server.control.weights.cache import Artifacts
+from server.control.weights.downloads import Downloader
 from server.domain import ModelSpec
 
 _DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")

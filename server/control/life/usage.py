@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from server.control.replicas import Replica
+from server.control.life.replicas import Replica
 
 
 class Usage:

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from server.control.journal import Journal
-from server.control.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
+from server.control.record.journal import Journal
+from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
 from server.errors import InternalError, InvalidState, PasserelleError
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from server.control.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
+from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
 
 logger = logging.getLogger(__name__)
 

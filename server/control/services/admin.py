@@ -9,12 +9,15 @@ from typing import Any
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server import __version__
-from server.control.eviction import victims
-from server.control.gpu.messages import to_gpus, to_verdict
 from server.control.gpu.needs import gpus_per_replica
-from server.control.journal import Journal
-from server.control.log_tail import tail
-from server.control.messages import (
+from server.control.life.eviction import victims
+from server.control.models import Models
+from server.control.record.journal import Journal
+from server.control.record.log_tail import tail
+from server.control.record.operations import Failure, Operation
+from server.control.services.filters import to_kinds, to_states
+from server.control.services.gpu_messages import to_gpus, to_verdict
+from server.control.services.messages import (
     timestamp,
     to_capability,
     to_endpoint,
@@ -24,9 +27,6 @@ from server.control.messages import (
     to_model,
     to_operation,
 )
-from server.control.models import Models
-from server.control.operations import Failure, Operation
-from server.control.services.filters import to_kinds, to_states
 from server.control.services.orders import to_order
 from server.domain import Endpoint, Limits
 from server.errors import InvalidRequest

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from passerelle.v1 import admin_pb2
 
-from server.control.operations import OperationKind, OperationState
+from server.control.record.operations import OperationKind, OperationState
 from server.errors import InvalidRequest
 
 E = TypeVar("E", bound=StrEnum)

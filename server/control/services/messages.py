@@ -12,10 +12,10 @@ from passerelle.v1 import admin_pb2
 from server import domain
 from server.control.gpu.board import GpuBoard
 from server.control.gpu.needs import gpus_per_replica, need_on
+from server.control.life.model import ManagedModel, ModelState
+from server.control.life.replicas import Replica
 from server.control.machine import MachineSample, resident_bytes
-from server.control.model import ManagedModel, ModelState
-from server.control.operations import Failure, Operation
-from server.control.replicas import Replica
+from server.control.record.operations import Failure, Operation
 
 
 def timestamp(seconds: float) -> Timestamp:

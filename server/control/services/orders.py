@@ -5,7 +5,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from passerelle.v1 import admin_pb2
 
-from server.control.choices import LoadOrder
+from server.control.life.choices import LoadOrder
 from server.domain import Limits
 from server.errors import InvalidRequest
 

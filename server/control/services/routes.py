@@ -5,8 +5,8 @@ from typing import Any
 
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
 
-from server.control.messages import to_route
 from server.control.models import Models
+from server.control.services.messages import to_route
 
 SERVICE = "passerelle.control.v1.ControlService"
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.cache import PLAN, model_dir
-from server.control.hub_listing import repository_dir
+from server.control.weights.cache import PLAN, model_dir
+from server.control.weights.hub_listing import repository_dir
 from server.domain import HubRepository, ModelSpec
 from server.errors import PasserelleError
 

@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any
 
-from server.control import hub_source, package_source
-from server.control.fetching import DownloadSettings
+from server.control.weights import hub_source, package_source
+from server.control.weights.fetching import DownloadSettings
 from server.errors import DiskFull, DownloadFailed, PasserelleError
 from server.lifetime import watch_parent
 

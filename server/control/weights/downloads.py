@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from server.control.operations import FileProgress, Progress
+from server.control.record.operations import FileProgress, Progress
 from server.errors import DownloadFailed, error_for
 from server.lifetime import PARENT_FD_VARIABLE
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from json import JSONDecodeError
 from typing import TypeVar
 
-from server.control.fetching import DownloadSettings
+from server.control.weights.fetching import DownloadSettings
 from server.domain import HubRepository
 from server.errors import (
     DownloadFailed,

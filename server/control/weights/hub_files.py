@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from server.cache import MANIFEST, read_json
-from server.control.hub_client import HubClient, Stopped
-from server.control.hub_listing import HubFile, repository_dir
+from server.control.weights.cache import MANIFEST, read_json
+from server.control.weights.hub_client import HubClient, Stopped
+from server.control.weights.hub_listing import HubFile, repository_dir
 from server.domain import HubRepository
 from server.errors import IntegrityMismatch
 

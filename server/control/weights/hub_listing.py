@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from server.cache import read_json
-from server.control.hub_client import HubClient
+from server.control.weights.cache import read_json
+from server.control.weights.hub_client import HubClient
 from server.domain import HubRepository
 from server.errors import HubNotFound, HubUnreachable
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from server.cache import PLAN, inspect, model_dir, read_json, selection, write_json, write_manifest
-from server.control.fetching import DownloadSettings, ProgressReport, Report, check_disk
-from server.control.hub_client import HubClient, Stopped
-from server.control.hub_files import Target, adopt, check, transfer
-from server.control.hub_listing import HubFile, Listing, from_disk, from_hub
+from server.control.weights.cache import PLAN, inspect, model_dir, read_json, selection, write_json, write_manifest
+from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
+from server.control.weights.hub_client import HubClient, Stopped
+from server.control.weights.hub_files import Target, adopt, check, transfer
+from server.control.weights.hub_listing import HubFile, Listing, from_disk, from_hub
 from server.domain import HubRepository, ModelSource
 from server.errors import DownloadFailed, HubNotFound, HubUnreachable, IntegrityMismatch
 

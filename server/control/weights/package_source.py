@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from filelock import FileLock
 
-from server.cache import model_dir, write_manifest
-from server.control.fetching import DownloadSettings, ProgressReport, Report, check_disk
+from server.control.weights.cache import model_dir, write_manifest
+from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
 from server.domain import ModelSpec, SourceFile
 from server.errors import DownloadFailed, IntegrityMismatch
 

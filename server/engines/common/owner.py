@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from server.engines.faults import fault_of, is_memory_error, release_memory
+from server.engines.common.faults import fault_of, is_memory_error, release_memory
 from server.errors import PasserelleError
 
 logger = logging.getLogger(__name__)

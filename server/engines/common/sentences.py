@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from server.engines.speech import RecognizedSegment, RecognizedWord
+from server.engines.base_audio import RecognizedSegment, RecognizedWord
 
 _PAUSE = 0.8
 """Silence entre deux mots, en secondes, qui sépare deux segments."""

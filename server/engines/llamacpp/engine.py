@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
-from server.engines.llamacpp_shape import SubRequest, split_request
+from server.engines.llamacpp.shape import SubRequest, split_request
 from server.errors import EngineFailed, InvalidRequest, ModelLoadFailed, PasserelleError, UnsupportedOption
 
 logger = logging.getLogger(__name__)

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
-from server.engines.buckets import bucketed
-from server.engines.cuda import CUDA, require_cuda
-from server.engines.faults import is_memory_error
-from server.engines.nemo_model import SAMPLE_RATE, NemoModel, NemoSettings, checkpoint_in, restored
-from server.engines.nemo_salm_folder import SalmRecipe, is_salm, read_salm
-from server.engines.owner import OwnerThread
-from server.engines.speech import Recognition, RecognitionOptions, RecognitionWindow
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow
+from server.engines.common.buckets import bucketed
+from server.engines.common.cuda import CUDA, require_cuda
+from server.engines.common.faults import is_memory_error
+from server.engines.common.owner import OwnerThread
+from server.engines.nemo.model import SAMPLE_RATE, NemoModel, NemoSettings, checkpoint_in, restored
+from server.engines.nemo.salm_folder import SalmRecipe, is_salm, read_salm
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
 _MULTITASK = ("EncDecMultiTaskModel",)
@@ -134,11 +134,11 @@ def _load(source: SalmRecipe | Path, settings: NemoSettings, spec: EngineSpec, o
     wanted = settings.dtype or ("bf16" if spec.device == CUDA else "fp32")
     dtype = torch.bfloat16 if wanted == "bf16" else torch.float32
     if isinstance(source, SalmRecipe):
-        from server.engines.nemo_salm import load_salm
+        from server.engines.nemo.salm import load_salm
 
         return load_salm(source, settings, device, dtype, on_phase)
-    from server.engines.nemo_multitask import MultitaskModel
-    from server.engines.nemo_transducer import TransducerModel
+    from server.engines.nemo.multitask import MultitaskModel
+    from server.engines.nemo.transducer import TransducerModel
 
     model = restored(str(source), device, on_phase)
     name = type(model).__name__

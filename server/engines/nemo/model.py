@@ -1,4 +1,4 @@
-"""Un point de contrôle NeMo, une fois lu : ce que `server.engines.canary` attend de chaque famille de modèles."""
+"""Un point de contrôle NeMo, une fois lu : ce que `server.engines.nemo.engine` attend de chaque famille de modèles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from server.engines.base import LoadPhase, OnPhase
-from server.engines.options import read_options, refusal
-from server.engines.speech import Recognition, RecognitionOptions, Wave
+from server.engines.base_audio import Recognition, RecognitionOptions, Wave
+from server.engines.common.options import read_options, refusal
 from server.errors import ModelLoadFailed, UnsupportedOption
 
 SAMPLE_RATE = 16000

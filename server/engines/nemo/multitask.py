@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from server.engines.nemo_model import NemoSettings, check_languages, features_of, prepare
-from server.engines.options import refusal
-from server.engines.sentences import mean, segments_of, timed_words, word_confidences
-from server.engines.speech import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.engines.common.options import refusal
+from server.engines.common.sentences import mean, segments_of, timed_words, word_confidences
+from server.engines.nemo.model import NemoSettings, check_languages, features_of, prepare
 from server.errors import UnsupportedOption
 
 _SPECIAL = re.compile(r"<\|[^|]*\|>")

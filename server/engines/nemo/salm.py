@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.engines.base import LoadPhase, OnPhase
-from server.engines.cuda import CUDA
-from server.engines.nemo_model import SAMPLE_RATE, NemoSettings, check_languages, padded
-from server.engines.nemo_salm_folder import SalmRecipe
-from server.engines.options import refusal
-from server.engines.sentences import segments_of
-from server.engines.speech import Recognition, RecognitionOptions, Wave
+from server.engines.base_audio import Recognition, RecognitionOptions, Wave
+from server.engines.common.cuda import CUDA
+from server.engines.common.options import refusal
+from server.engines.common.sentences import segments_of
+from server.engines.nemo.model import SAMPLE_RATE, NemoSettings, check_languages, padded
+from server.engines.nemo.salm_folder import SalmRecipe
 from server.errors import ModelLoadFailed, UnsupportedOption
 
 _INSTRUCTION = "Transcribe the following: "

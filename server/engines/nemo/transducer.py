@@ -7,9 +7,9 @@ profil dit (`languages`) que le modèle la connaît.
 from collections.abc import Sequence
 from typing import Any
 
-from server.engines.nemo_model import NemoSettings, features_of, prepare
-from server.engines.sentences import segments_of, timed_words
-from server.engines.speech import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.engines.base_audio import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.engines.common.sentences import segments_of, timed_words
+from server.engines.nemo.model import NemoSettings, features_of, prepare
 from server.errors import UnsupportedOption
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase
-from server.engines.pyannote_pipeline import SAMPLE_RATE, PipelineEngine, quiet_pyannote
+from server.engines.pyannote.pipeline import SAMPLE_RATE, PipelineEngine, quiet_pyannote
 from server.errors import ModelLoadFailed
 
 _DIMENSION = 192

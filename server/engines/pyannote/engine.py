@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase
-from server.engines.cuda import CUDA, require_cuda
-from server.engines.options import read_options, refusal
-from server.engines.pyannote_config import PipelineRecipe, read_recipe
-from server.engines.pyannote_pipeline import PipelineEngine, quiet_pyannote
+from server.engines.common.cuda import CUDA, require_cuda
+from server.engines.common.options import read_options, refusal
+from server.engines.pyannote.config import PipelineRecipe, read_recipe
+from server.engines.pyannote.pipeline import PipelineEngine, quiet_pyannote
 from server.errors import ModelLoadFailed
 
 _GIB = 1 << 30

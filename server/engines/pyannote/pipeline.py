@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from server.engines.base import EngineSpec, OnPhase, unheard
-from server.engines.faults import is_memory_error
-from server.engines.owner import OwnerThread
-from server.engines.speech import Diarization, DiarizationOptions, Turn, Wave
+from server.engines.base_audio import Diarization, DiarizationOptions, Turn, Wave
+from server.engines.common.faults import is_memory_error
+from server.engines.common.owner import OwnerThread
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
 SAMPLE_RATE = 16000

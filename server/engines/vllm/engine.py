@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
-from server.engines.cuda import CUDA, require_cuda
-from server.engines.vllm_guard import check
-from server.engines.vllm_options import environment
+from server.engines.common.cuda import CUDA, require_cuda
+from server.engines.vllm.guard import check
+from server.engines.vllm.options import environment
 from server.errors import EngineFailed, ModelLoadFailed, ModelLoading, PasserelleError, UnsupportedOption
 
 if TYPE_CHECKING:
-    from server.engines.vllm_openai import OpenAiServing
+    from server.engines.vllm.serving import OpenAiServing
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ class VllmEngine:
         if self._spec.device == CUDA:
             require_cuda()
         on_phase(LoadPhase.IMPORTING)
-        from server.engines.vllm_openai import OpenAiServing
+        from server.engines.vllm.serving import OpenAiServing
 
         if self._abandoned.is_set():
             raise ModelLoadFailed("Le chargement a été abandonné.")

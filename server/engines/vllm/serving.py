@@ -35,10 +35,10 @@ except ImportError:  # 0.26
     from vllm.entrypoints.openai.cli_args import make_arg_parser
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase
-from server.engines.cuda import CUDA
-from server.engines.vllm_errors import invalid_field, translated
-from server.engines.vllm_options import RaisingParser, on_one_machine, parse, suggestions
-from server.engines.vllm_signals import told
+from server.engines.common.cuda import CUDA
+from server.engines.vllm.errors import invalid_field, translated
+from server.engines.vllm.options import RaisingParser, on_one_machine, parse, suggestions
+from server.engines.vllm.signals import told
 from server.errors import CudaUnusable, EngineDead, ModelLoadFailed, PasserelleError
 
 _asked: ContextVar[str] = ContextVar("asked")

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
-from server.engines.speech import (
+from server.engines.base_audio import (
     Recognition,
     RecognitionOptions,
     RecognitionWindow,

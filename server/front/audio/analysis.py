@@ -15,10 +15,10 @@ from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability
 from server.errors import EngineFailed
+from server.front.audio.speakers import attribute
 from server.front.metrics import FrontMetrics
-from server.front.routes import Route
-from server.front.routing import Router
-from server.front.speakers import attribute
+from server.front.routing.router import Router
+from server.front.routing.routes import Route
 from server.rpc.logs import request_id
 
 TranscribeEvent = transcribe_pb2.UploadTranscribeResponse

@@ -6,8 +6,8 @@ from typing import Any
 from google.protobuf.message import Message
 
 from server.errors import UnsupportedOption
+from server.front.audio.multipart import Fields
 from server.front.checks import missing, refusal
-from server.front.multipart import Fields
 
 _TRUE = ("true", "1")
 _FALSE = ("false", "0")

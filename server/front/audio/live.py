@@ -22,10 +22,10 @@ from server.errors import (
     ShuttingDown,
     UnsupportedOption,
 )
-from server.front.audio_options import check_transcribe
+from server.front.audio.options import check_transcribe
 from server.front.checks import check_range
 from server.front.metrics import FrontMetrics
-from server.front.routing import Router
+from server.front.routing.router import Router
 from server.link.client import LinkCall
 from server.rpc.logs import request_id
 

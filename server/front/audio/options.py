@@ -8,9 +8,9 @@ from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
 from server.domain import Limits
 from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
+from server.front.audio.form_fields import FormFields
+from server.front.audio.multipart import Fields
 from server.front.checks import check_range, refusal
-from server.front.form_fields import FormFields
-from server.front.multipart import Fields
 
 
 class ResponseFormat(StrEnum):

@@ -7,8 +7,8 @@ from google.api.httpbody_pb2 import HttpBody
 
 from server.domain import Limits
 from server.errors import AudioConfigExpected, InvalidAudio, InvalidRequest, PasserelleError, PayloadTooLarge
-from server.front.multipart import FormReader, is_multipart
-from server.front.spool import SpoolFile
+from server.front.audio.multipart import FormReader, is_multipart
+from server.front.audio.spool import SpoolFile
 
 _DRAINED_BYTES = 16 * 1024 * 1024
 """Octets d'un envoi refusé lus avant de répondre, pour les clients qui écrivent tout avant de lire."""

@@ -14,11 +14,11 @@ from passerelle.worker.v1 import link_pb2
 from server.domain import Capability
 from server.engines.base import ChatKind
 from server.errors import EngineFailed
-from server.front.coalesce import Coalescer
+from server.front.chat.coalesce import Coalescer
+from server.front.chat.request import OpenAiRequest
 from server.front.metrics import FrontMetrics
-from server.front.openai import OpenAiRequest
-from server.front.routes import Route
-from server.front.routing import Lease, Router
+from server.front.routing.router import Lease, Router
+from server.front.routing.routes import Route
 from server.link.client import LinkCall
 from server.rpc.logs import request_id
 

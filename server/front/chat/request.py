@@ -13,6 +13,7 @@ import orjson
 from server.domain import Limits
 from server.engines.base import ChatKind
 from server.errors import InvalidRequest, PayloadTooLarge, UnsupportedOption
+from server.front.chat.messages import check_messages
 from server.front.checks import (
     JsonObject,
     boolean,
@@ -28,7 +29,6 @@ from server.front.checks import (
     sequence,
     text,
 )
-from server.front.messages import check_messages
 
 REFUSED = (
     "chat_template",

@@ -11,7 +11,7 @@ from passerelle.v1 import admin_pb2
 
 from server.domain import Capability
 from server.errors import ControlUnavailable, DeadlineExceeded, ModelLoading, PasserelleError
-from server.front.routes import Route
+from server.front.routing.routes import Route
 from server.rpc.logs import request_id
 from server.rpc.status import from_rpc_error
 

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 from server.domain import Capability, Limits
 from server.errors import ControlUnavailable, InvalidRequest, ModelNotFound, PasserelleError, QueueFull, WrongCapability
-from server.front.control_client import still_loading
-from server.front.links import Connect, Endpoint, LinkPool
-from server.front.routes import Control, Route
+from server.front.routing.control_client import still_loading
+from server.front.routing.links import Connect, Endpoint, LinkPool
+from server.front.routing.routes import Control, Route
 from server.link.client import LinkClient
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from passerelle.v1 import chat_pb2, chat_pb2_grpc
 
 from server.domain import Limits
 from server.engines.base import ChatKind
-from server.front.from_openai import chat_deltas, chat_response, complete_deltas, complete_response
-from server.front.generation import Generation
-from server.front.openai import OpenAiRequest, check
-from server.front.to_openai import chat_request, complete_request
+from server.front.chat.generation import Generation
+from server.front.chat.request import OpenAiRequest, check
+from server.front.chat.typed_request import chat_request, complete_request
+from server.front.chat.typed_response import chat_deltas, chat_response, complete_deltas, complete_response
 
 Context = Any
 """`grpc.aio.ServicerContext`."""

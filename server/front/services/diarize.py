@@ -7,10 +7,10 @@ from typing import Any
 from passerelle.v1 import diarize_pb2, diarize_pb2_grpc
 
 from server.domain import Limits
-from server.front.analysis import SpeechAnalysis, diarization_of
-from server.front.audio_options import check_diarize
-from server.front.services.upload import receive_chunks, receive_message
-from server.front.spool import Spool
+from server.front.audio.analysis import SpeechAnalysis, diarization_of
+from server.front.audio.options import check_diarize
+from server.front.audio.spool import Spool
+from server.front.audio.upload import receive_chunks, receive_message
 
 Context = Any
 """`grpc.aio.ServicerContext`."""

@@ -10,10 +10,10 @@ from passerelle.v1 import rest_pb2, rest_pb2_grpc
 
 from server.domain import Limits
 from server.engines.base import ChatKind
-from server.front.generation import Generation
-from server.front.openai import OpenAiRequest, parse
-from server.front.routes import Route
-from server.front.routing import Router
+from server.front.chat.generation import Generation
+from server.front.chat.request import OpenAiRequest, parse
+from server.front.routing.router import Router
+from server.front.routing.routes import Route
 from server.front.services.rest_audio import NO_CACHE, AudioRoutes
 from server.front.sse import DONE, LOADING
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body

@@ -9,17 +9,18 @@ from google.api.httpbody_pb2 import HttpBody
 from passerelle.v1 import rest_pb2
 
 from server.domain import Limits
-from server.front.analysis import DiarizeEvent, SpeechAnalysis, TranscribeEvent, diarization_of, transcript_of
-from server.front.audio_options import (
+from server.formats import api, render
+from server.formats import openai_audio as openai
+from server.front.audio.analysis import DiarizeEvent, SpeechAnalysis, TranscribeEvent, diarization_of, transcript_of
+from server.front.audio.options import (
     TranscribeOptions,
     api_diarization,
     api_transcription,
     openai_transcription,
     openai_translation,
 )
-from server.front.formats import api, openai, render
-from server.front.services.upload import receive_body
-from server.front.spool import Spool
+from server.front.audio.spool import Spool
+from server.front.audio.upload import receive_body
 from server.front.sse import DONE
 from server.rpc.http_body import EVENT_STREAM, encode_body
 

@@ -7,11 +7,11 @@ from typing import Any
 from passerelle.v1 import transcribe_pb2, transcribe_pb2_grpc
 
 from server.domain import Limits
-from server.front.analysis import SpeechAnalysis, transcript_of
-from server.front.audio_options import check_transcribe
-from server.front.live import LiveAnalysis
-from server.front.services.upload import receive_chunks, receive_message
-from server.front.spool import Spool
+from server.front.audio.analysis import SpeechAnalysis, transcript_of
+from server.front.audio.live import LiveAnalysis
+from server.front.audio.options import check_transcribe
+from server.front.audio.spool import Spool
+from server.front.audio.upload import receive_chunks, receive_message
 
 Context = Any
 """`grpc.aio.ServicerContext`."""

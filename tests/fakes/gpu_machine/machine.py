@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from server.cache import write_json
+from server.control.weights.cache import write_json
 
 GIB = 1024**3
 

@@ -4,7 +4,7 @@ Un profil le nomme `tests.fakes.gpu_machine.sleepy:create_engine`.
 """
 
 from server.engines.base import EngineSpec
-from server.engines.llamacpp import LlamaCppEngine
+from server.engines.llamacpp.engine import LlamaCppEngine
 
 NAME = "tests.fakes.gpu_machine.sleepy:create_engine"
 

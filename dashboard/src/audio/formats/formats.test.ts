@@ -1,4 +1,4 @@
-// Les cas viennent du serveur lui-même : tests/dashboard_formats.py les écrit, pytest vérifie qu'ils sont à jour.
+// Les cas viennent du serveur lui-même : tests/support/dashboard_formats.py les écrit, pytest vérifie qu'ils sont à jour.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { AudioResult } from "../job/events";

@@ -1,6 +1,6 @@
 import type { AudioResult } from "../job/events";
 
-/** Tours au format RTTM, comme le serveur les rend (server/front/formats/rttm.py) : recouvrements compris. */
+/** Tours au format RTTM, comme le serveur les rend (server/formats/rttm.py) : recouvrements compris. */
 export function rttm(result: AudioResult): string {
   const name = result.id || "audio";
   return (result.turns ?? [])

@@ -1,4 +1,4 @@
-// Les sous-titres que rend le serveur (server/front/formats/subtitles.py), octet pour octet, sans seconde inférence.
+// Les sous-titres que rend le serveur (server/formats/subtitles.py), octet pour octet, sans seconde inférence.
 import type { AudioResult, Segment, Span, Word } from "../job/events";
 
 /** Caractères d'une ligne, au plus, sauf un mot plus long. */
