@@ -17,6 +17,8 @@ import httpx
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+SSL = httpx.create_ssl_context()
+"""Contexte TLS de toutes les demandes : en bâtir un coûte 64 ms, et l'attente d'un état en fait vingt par seconde."""
 START_TIMEOUT = 90.0
 STOP_TIMEOUT = 60.0
 
@@ -51,11 +53,11 @@ class Product:
         """Client HTTP ; `key` remplace la clé habituelle."""
         chosen = self.api_key if key is None else key
         headers = {"authorization": f"Bearer {chosen}"} if chosen else {}
-        return httpx.Client(base_url=self.base_url, headers=headers, timeout=timeout)
+        return httpx.Client(base_url=self.base_url, headers=headers, timeout=timeout, verify=SSL)
 
     def status(self) -> dict[str, Any]:
         """État rendu par `/api/admin/status`."""
-        response = httpx.get(f"{self.base_url}/api/admin/status", timeout=10)
+        response = httpx.get(f"{self.base_url}/api/admin/status", timeout=10, verify=SSL)
         response.raise_for_status()
         found: dict[str, Any] = response.json()["status"]
         return found
@@ -68,7 +70,7 @@ class Product:
         """Verbe d'administration, par REST."""
         headers = {"authorization": f"Bearer {self.admin_key}"} if self.admin_key else {}
         path = f"{self.base_url}/api/admin/models/{key}/{verb}"
-        return httpx.post(path, json=body, headers=headers, timeout=120)
+        return httpx.post(path, json=body, headers=headers, timeout=120, verify=SSL)
 
     def ensure_ready(self, key: str = "qwen") -> None:
         """Télécharge et charge un modèle s'il ne l'est pas, une fois finie l'opération en cours."""
@@ -192,7 +194,7 @@ def _wait_ready(process: subprocess.Popen[bytes], port: int, log: Path, scheme: 
         if scheme == "https":
             return "Passerelle est prête : https://" in log.read_text(errors="replace")
         try:
-            return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
+            return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2, verify=SSL).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -4,9 +4,11 @@ import { FEATURES } from "./texts";
 
 const SERVER = "../server";
 
-/** Textes des fichiers d'un dossier du serveur. */
+/** Textes des fichiers d'un dossier du serveur et de ses pièces. */
 function sources(folder: string, ending: string): string[] {
-  const names = readdirSync(`${SERVER}/${folder}`).filter((name) => name.endsWith(ending));
+  const names = readdirSync(`${SERVER}/${folder}`, { encoding: "utf8", recursive: true }).filter((name) =>
+    name.endsWith(ending),
+  );
   return names.map((name) => readFileSync(`${SERVER}/${folder}/${name}`, "utf8"));
 }
 

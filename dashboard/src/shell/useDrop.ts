@@ -1,9 +1,10 @@
-import { useEffect, useState } from "react";
+import { useLayoutEffect, useState } from "react";
 
 /** Prend les fichiers lâchés n'importe où dans la page, qui sinon s'ouvriraient à sa place ; vrai pendant le survol. */
 export function useDrop(take?: (files: File[]) => void): boolean {
   const [over, setOver] = useState(false);
-  useEffect(() => {
+  // Avant l'affichage : une page que l'on voit écoute déjà.
+  useLayoutEffect(() => {
     const stop = new AbortController();
     const { signal } = stop;
     const carries = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
