@@ -22,7 +22,7 @@ class SourceFile:
     """Nom dans le dossier du modèle."""
     parts: tuple[str, ...]
     """Morceaux à joindre, chacun `paquet/chemin` dans le dossier des paquets de poids."""
-    sha256: str = ""
+    sha256: str
     """Empreinte attendue ; obligatoire pour un fichier de poids."""
 
 
@@ -98,7 +98,7 @@ class ModelSpec:
     requires_gpu: bool = True
     gpus: tuple[int, ...] = ()
     """GPU par défaut ; vide : les plus libres."""
-    replicas: int = 1
+    replicas: int = field(default=1, metadata={"minimum": 1})
     memory: MemorySpec = field(default_factory=MemorySpec)
     exclusive: bool = False
     """Refuse de partager ses GPU."""

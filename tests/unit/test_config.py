@@ -135,6 +135,36 @@ def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: 
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("pinned = 'non'", "models[0].pinned : true ou false est attendu, reçu : 'non' (str)"),
+        ("max_waiting = '64'", "models[0].max_waiting : un entier est attendu, reçu : '64' (str)"),
+        ("max_waiting = true", "models[0].max_waiting : un entier est attendu, reçu : True (bool)"),
+        ("max_waiting = -1", "models[0].max_waiting : un entier, 0 ou plus, est attendu, reçu : -1 (int)"),
+        ("replicas = 0", "models[0].replicas : un entier, 1 ou plus, est attendu, reçu : 0 (int)"),
+        ("idle_unload_seconds = nan", "models[0].idle_unload_seconds : un nombre, 0 ou plus, est attendu"),
+        ("python = 3", "models[0].python : un texte est attendu, reçu : 3 (int)"),
+        ("aliases = 'smol2'", "models[0].aliases : une liste de textes est attendue, reçu : 'smol2'"),
+        ("gpus = ['0']", "models[0].gpus : une liste d'entiers est attendue"),
+        ("gpus = [true]", "models[0].gpus : une liste d'entiers est attendue"),
+        ("options = 1", "models[0].options : une table est attendu"),
+        ("memory = {weights_gib = '2'}", "models[0].memory.weights_gib : un nombre est attendu, reçu : '2' (str)"),
+        ("memory = {weights_gib = -2}", "models[0].memory.weights_gib : un nombre, 0 ou plus"),
+    ],
+)
+def test_a_field_of_another_type_is_refused(tmp_path: Path, line: str, expected: str) -> None:
+    path = tmp_path / "essai.toml"
+    path.write_text(
+        f"[[models]]\nkey='a'\ncapability='chat'\nengine='x'\ndisplay_name='A'\n{line}\n"
+        "[models.source]\nkind='hub'\nrepository='r'\nrevision='v'\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_profile(str(path))
+    assert str(caught.value).startswith(f"essai.toml.{expected}")
+
+
 SOURCE = "[[models]]\nkey='a'\ncapability='chat'\nengine='x'\ndisplay_name='A'\n[models.source]\n"
 
 
