@@ -16,6 +16,9 @@ Probe = Callable[[], Awaitable[None]]
 
 _READ_BYTES = 4096
 _LONGEST_PERIOD = 1.0
+_FIRST_SIGN_PERIOD = 0.05
+"""Secondes entre deux sondes tant que rien n'a répondu : figé avant d'avoir été vu, un enfant garderait tout le temps
+laissé à son ouverture."""
 
 
 class Pulse:
@@ -76,17 +79,20 @@ class BeatPipe:
 
 async def frozen(pulse: Pulse, limit: float, probe: Probe | None = None) -> float:
     """Attend un silence de plus de `limit` secondes ; le rend."""
-    period = min(_LONGEST_PERIOD, limit / 4)
+    usual = min(_LONGEST_PERIOD, limit / 4)
+    seen = probe is None
     last = time.monotonic()
     while True:
+        period = usual if seen else min(usual, _FIRST_SIGN_PERIOD)
         await asyncio.sleep(period)
         if probe is not None:
             with contextlib.suppress(OSError, TimeoutError):
-                async with asyncio.timeout(period):
+                async with asyncio.timeout(usual):
                     await probe()
                 pulse.beat()
+                seen = True
         now = time.monotonic()
-        pulse.tick(now - last, period)
+        pulse.tick(now - last, usual)
         last = now
         if pulse.silence is not None and pulse.silence > limit:
             return pulse.silence

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -121,6 +122,25 @@ async def test_a_program_that_cannot_beat_is_probed(supervisor: Supervisor, tmp_
     assert pid_of(supervisor, "sondé") == first
     answers = False
     await until(lambda: pid_of(supervisor, "sondé") not in (0, first))
+
+
+async def test_a_program_frozen_as_soon_as_it_answers_is_not_given_its_opening_time(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    answered: set[int] = set()
+
+    async def probe() -> None:
+        # Une seule réponse par processus, et plus rien après un cinquième de seconde.
+        pid = pid_of(supervisor, "éphémère")
+        if pid in answered or time.monotonic() > begun + 0.2:
+            await asyncio.sleep(600)
+        answered.add(pid)
+
+    begun = time.monotonic()
+    supervisor.keep(Command("éphémère", (sys.executable, "-c", SILENT), dict(os.environ), probe=probe))
+    await until(standing(tmp_path, "éphémère"))
+    first = pid_of(supervisor, "éphémère")
+    await until(lambda: pid_of(supervisor, "éphémère") not in (0, first))
 
 
 async def test_a_frozen_child_that_is_stopped_goes_within_its_grace(supervisor: Supervisor, tmp_path: Path) -> None:
