@@ -26,6 +26,7 @@ from server.front.audio.spool import Spool
 from server.front.chat.coalesce import Coalescer
 from server.front.chat.generation import Generation
 from server.front.metrics import FrontMetrics
+from server.front.routing.call import WorkerCalls
 from server.front.routing.control_client import ControlClient
 from server.front.routing.router import Router
 from server.front.services.chat import ChatService
@@ -112,8 +113,9 @@ async def serving(
     router = Router(ControlClient(channel, settings.name), connect, limits)
     coalescer = Coalescer(limits.coalesce_ms / 1000)
     metrics = FrontMetrics(registry)
-    generation = Generation(router, coalescer, metrics)
-    analysis = SpeechAnalysis(router, metrics)
+    calls = WorkerCalls(router, metrics)
+    generation = Generation(router, calls, coalescer, metrics)
+    analysis = SpeechAnalysis(router, calls)
     spool = Spool(
         settings.spool_dir, settings.name, max_bytes=limits.max_spool_bytes, max_upload_bytes=limits.max_upload_bytes
     )
@@ -133,7 +135,7 @@ async def serving(
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
-        TranscribeService(analysis, LiveAnalysis(router, metrics, limits, server.ending), spool, limits), server.server
+        TranscribeService(analysis, LiveAnalysis(router, calls, limits, server.ending), spool, limits), server.server
     )
     diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
     background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]

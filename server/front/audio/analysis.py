@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from passerelle.v1 import diarize_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
@@ -16,13 +17,13 @@ from passerelle.worker.v1 import link_pb2
 from server.domain import Capability
 from server.errors import EngineFailed
 from server.front.audio.speakers import attribute
-from server.front.metrics import FrontMetrics
+from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.front.routing.routes import Route
-from server.rpc.logs import request_id
 
 TranscribeEvent = transcribe_pb2.UploadTranscribeResponse
 DiarizeEvent = diarize_pb2.UploadDiarizeResponse
+Result = TypeVar("Result", transcribe_pb2.TranscribeResponse, diarize_pb2.DiarizeResponse)
 
 _WORDS = "word_timestamps"
 
@@ -30,9 +31,9 @@ _WORDS = "word_timestamps"
 class SpeechAnalysis:
     """Analyses de fichiers de la réserve."""
 
-    def __init__(self, router: Router, metrics: FrontMetrics) -> None:
+    def __init__(self, router: Router, calls: WorkerCalls) -> None:
         self._router = router
-        self._metrics = metrics
+        self._calls = calls
 
     async def transcribe(
         self,
@@ -60,13 +61,12 @@ class SpeechAnalysis:
         self, config: diarize_pb2.DiarizeConfig, spool_name: str, timeout: float | None, *, stream: bool
     ) -> AsyncGenerator[DiarizeEvent, None]:
         """Avancements si `stream`, puis le résultat ; mêmes erreurs que `transcribe`."""
-        route = await self._route(config.model, Capability.DIARIZE)
+        route = await self._router.route_for(config.model, Capability.DIARIZE)
         if not config.model:
             config = _copy(config)
             config.model = route.key
-        payload = config.SerializeToString()
         frames = self._frames(
-            route, link_pb2.REQUEST_KIND_DIARIZE, lambda _served: payload, spool_name, timeout, stream
+            route, link_pb2.REQUEST_KIND_DIARIZE, config.SerializeToString(), spool_name, timeout, stream
         )
         async with aclosing(frames):
             async for frame in frames:
@@ -81,7 +81,7 @@ class SpeechAnalysis:
         stream: bool,
         refine: bool = False,
     ) -> AsyncGenerator[TranscribeEvent, None]:
-        route = await self._route(config.model, Capability.TRANSCRIBE)
+        route = await self._router.route_for(config.model, Capability.TRANSCRIBE)
         wanted = transcribe_pb2.TranscribeConfig()
         wanted.CopyFrom(config)
         wanted.model = config.model or route.key
@@ -101,8 +101,8 @@ class SpeechAnalysis:
         self, config: transcribe_pb2.TranscribeConfig, spool_name: str, timeout: float | None, *, stream: bool
     ) -> AsyncGenerator[TranscribeEvent, None]:
         # Un modèle inconnu se dit avant que l'autre ne travaille pour rien.
-        await self._route(config.model, Capability.TRANSCRIBE)
-        await self._route(config.diarization.model, Capability.DIARIZE)
+        await self._router.route_for(config.model, Capability.TRANSCRIBE)
+        await self._router.route_for(config.diarization.model, Capability.DIARIZE)
         speakers = _copy(config.diarization)
         speakers.audio_format.CopyFrom(config.audio_format)
         progress: asyncio.Queue[TranscribeEvent | None] = asyncio.Queue()
@@ -126,9 +126,7 @@ class SpeechAnalysis:
             diarizing.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await diarizing
-        if transcript is None:
-            raise EngineFailed("La réponse du moteur s'est interrompue.")
-        result = attribute(transcript, diarization)
+        result = attribute(_given(transcript), diarization)
         if stream:
             for segment in result.segments:
                 yield TranscribeEvent(segment=segment)
@@ -148,45 +146,31 @@ class SpeechAnalysis:
                     found = event.result
                 else:
                     progress.put_nowait(TranscribeEvent(progress=event.progress))
-        if found is None:
-            raise EngineFailed("La réponse du moteur s'est interrompue.")
-        return found
-
-    async def _route(self, name: str, capability: Capability) -> Route:
-        if name:
-            return await self._router.route_for(name, capability)
-        return await self._router.default(capability)
+        return _given(found)
 
     async def _frames(
         self,
         route: Route,
         kind: "link_pb2.RequestKind",
-        payload: Callable[[Route], bytes],
+        payload: bytes | Callable[[Route], bytes],
         spool_name: str,
         timeout: float | None,
         stream: bool,
     ) -> AsyncGenerator[bytes, None]:
-        started = time.monotonic()
-        lease = self._router.take(route) or await self._router.wait(route, timeout)
-        try:
-            with self._metrics.measured(route.key, route.capability.value):
-                remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
-                async with lease.link.submit(
-                    kind,
-                    payload(lease.route),
-                    stream=stream,
-                    request_id=request_id.get(),
-                    timeout=remaining,
-                    spool_name=spool_name,
-                    whole_buffer=True,
-                ) as call:
-                    async for items in call:
-                        for item in items:
-                            yield item
-                    if not call.done:
-                        raise EngineFailed("La réponse du moteur s'est interrompue.")
-        finally:
-            lease.release()
+        async with self._calls.open(
+            route,
+            kind,
+            payload,
+            label=route.capability.value,
+            stream=stream,
+            started=time.monotonic(),
+            timeout=timeout,
+            spool_name=spool_name,
+            whole_buffer=True,
+        ) as call:
+            async for items in call:
+                for item in items:
+                    yield item
 
 
 async def transcript_of(events: AsyncGenerator[TranscribeEvent, None]) -> transcribe_pb2.TranscribeResponse:
@@ -205,6 +189,12 @@ async def diarization_of(events: AsyncGenerator[DiarizeEvent, None]) -> diarize_
             if event.HasField("result"):
                 return event.result
     raise EngineFailed("La réponse du moteur s'est interrompue.")
+
+
+def _given(result: Result | None) -> Result:
+    if result is None:
+        raise EngineFailed("La réponse du moteur s'est interrompue.")
+    return result
 
 
 def _copy(config: diarize_pb2.DiarizeConfig) -> diarize_pb2.DiarizeConfig:

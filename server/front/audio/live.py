@@ -17,17 +17,15 @@ from server.domain import Capability, Limits
 from server.errors import (
     AudioConfigExpected,
     DeadlineExceeded,
-    EngineFailed,
     InvalidRequest,
     ShuttingDown,
     UnsupportedOption,
 )
 from server.front.audio.options import check_transcribe
 from server.front.checks import check_range
-from server.front.metrics import FrontMetrics
+from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.link.client import LinkCall
-from server.rpc.logs import request_id
 
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse
@@ -40,9 +38,9 @@ _CLOSING_SECONDS = 5.0
 class LiveAnalysis:
     """Transcriptions en direct."""
 
-    def __init__(self, router: Router, metrics: FrontMetrics, limits: Limits, ending: asyncio.Event) -> None:
+    def __init__(self, router: Router, calls: WorkerCalls, limits: Limits, ending: asyncio.Event) -> None:
         self._router = router
-        self._metrics = metrics
+        self._calls = calls
         self._limits = limits
         self._ending = ending
 
@@ -64,37 +62,27 @@ class LiveAnalysis:
         end -= min(_CLOSING_SECONDS, _CLOSING_SHARE * limits.max_stream_duration_seconds)
         config = await self._first(requests, end)
         check_live(config, limits)
-        name = config.config.model
-        if name:
-            route = await self._router.route_for(name, Capability.TRANSCRIBE)
-        else:
-            route = await self._router.default(Capability.TRANSCRIBE)
-            config.config.model = route.key
-        lease = self._router.take(route) or await self._router.wait(route, timeout)
-        try:
-            with self._metrics.measured(route.key, "live"):
-                remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
-                async with lease.link.submit(
-                    link_pb2.REQUEST_KIND_LIVE,
-                    config.SerializeToString(),
-                    stream=True,
-                    request_id=request_id.get(),
-                    timeout=remaining,
-                ) as call:
-                    sending = asyncio.create_task(self._send(requests, call, end))
-                    try:
-                        async for items in call:
-                            for item in items:
-                                yield Response.FromString(item)
-                        if not call.done:
-                            raise EngineFailed("La réponse du moteur s'est interrompue.")
-                        # Le bilan est parti : un flux que le serveur a clos dit maintenant pourquoi.
-                        await sending
-                    finally:
-                        sending.cancel()
-                        await asyncio.gather(sending, return_exceptions=True)
-        finally:
-            lease.release()
+        route = await self._router.route_for(config.config.model, Capability.TRANSCRIBE)
+        config.config.model = config.config.model or route.key
+        async with self._calls.open(
+            route,
+            link_pb2.REQUEST_KIND_LIVE,
+            config.SerializeToString(),
+            label="live",
+            stream=True,
+            started=started,
+            timeout=timeout,
+        ) as call:
+            sending = asyncio.create_task(self._send(requests, call, end))
+            try:
+                async for items in call:
+                    for item in items:
+                        yield Response.FromString(item)
+                # Le bilan est parti : un flux que le serveur a clos dit maintenant pourquoi.
+                await sending
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
     async def _send(self, requests: AsyncIterator[Request], call: LinkCall, end: float) -> None:
         """Envoie l'audio du client jusqu'à sa fin, et clôt toujours le flux d'entrée."""

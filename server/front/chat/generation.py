@@ -7,7 +7,7 @@ ses jetons.
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing
 
 from passerelle.worker.v1 import link_pb2
 
@@ -17,10 +17,10 @@ from server.errors import EngineFailed
 from server.front.chat.coalesce import Coalescer
 from server.front.chat.request import OpenAiRequest
 from server.front.metrics import FrontMetrics
+from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Lease, Router
 from server.front.routing.routes import Route
 from server.link.client import LinkCall
-from server.rpc.logs import request_id
 
 _KINDS = {
     ChatKind.CHAT: link_pb2.REQUEST_KIND_CHAT,
@@ -34,6 +34,7 @@ class Generation:
     def __init__(
         self,
         router: Router,
+        calls: WorkerCalls,
         coalescer: Coalescer,
         metrics: FrontMetrics,
         *,
@@ -41,6 +42,7 @@ class Generation:
         notice_every: float = 10.0,
     ) -> None:
         self._router = router
+        self._calls = calls
         self._coalescer = coalescer
         self._metrics = metrics
         self._notice_after = notice_after
@@ -54,14 +56,9 @@ class Generation:
         """
         started = time.monotonic()
         route = await self._check(request)
-        lease = self._router.take(route) or await self._router.wait(route, timeout)
-        try:
-            with self._metrics.measured(lease.route.key, request.kind.value):
-                async with self._submit(request, lease, timeout, started) as call:
-                    parts = [item async for items in call for item in items]
-                self._metrics.first_output.labels(lease.route.key).observe(time.monotonic() - started)
-        finally:
-            lease.release()
+        async with self._open(request, route, timeout, started) as call:
+            parts = [item async for items in call for item in items]
+        self._metrics.first_output.labels(route.key).observe(time.monotonic() - started)
         if len(parts) != 1:
             raise EngineFailed(f"Le moteur a rendu {len(parts)} réponses au lieu d'une.")
         return parts[0]
@@ -90,47 +87,39 @@ class Generation:
             except BaseException:
                 _abandon(waiting)
                 raise
-        try:
-            async with aclosing(self._frames(request, lease, timeout, started)) as frames:
-                async for frame in frames:
-                    yield frame
-        finally:
-            lease.release()
-
-    async def _frames(
-        self, request: OpenAiRequest, lease: Lease, timeout: float | None, started: float
-    ) -> AsyncGenerator[tuple[bytes, bool], None]:
-        model = lease.route.key
         frames = flushes = 0
-        with self._metrics.measured(lease.route.key, request.kind.value):
-            try:
-                async with self._submit(request, lease, timeout, started) as call:
-                    async with aclosing(self._coalescer.flushes(call)) as batches:
-                        async for items in batches:
-                            if not flushes:
-                                self._metrics.first_output.labels(model).observe(time.monotonic() - started)
-                            frames += len(items)
-                            flushes += 1
-                            yield b"".join(items), call.done
-                    if not call.done:
-                        raise EngineFailed("La réponse du moteur s'est interrompue.")
-            finally:
-                self._metrics.frames.labels(model).inc(frames)
-                self._metrics.flushes.labels(model).inc(flushes)
+        try:
+            async with (
+                self._open(request, route, timeout, started, lease) as call,
+                aclosing(self._coalescer.flushes(call)) as batches,
+            ):
+                async for items in batches:
+                    if not flushes:
+                        self._metrics.first_output.labels(route.key).observe(time.monotonic() - started)
+                    frames += len(items)
+                    flushes += 1
+                    yield b"".join(items), call.done
+        finally:
+            self._metrics.frames.labels(route.key).inc(frames)
+            self._metrics.flushes.labels(route.key).inc(flushes)
 
     async def _check(self, request: OpenAiRequest) -> Route:
         route = await self._router.route_for(request.model, Capability.CHAT)
         request.check_features(route.key, route.features)
         return route
 
-    def _submit(self, request: OpenAiRequest, lease: Lease, timeout: float | None, started: float) -> LinkCall:
-        remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
-        return lease.link.submit(
+    def _open(
+        self, request: OpenAiRequest, route: Route, timeout: float | None, started: float, lease: Lease | None = None
+    ) -> AbstractAsyncContextManager[LinkCall]:
+        return self._calls.open(
+            route,
             _KINDS[request.kind],
             request.payload,
+            label=request.kind.value,
             stream=request.stream,
-            request_id=request_id.get(),
-            timeout=remaining,
+            started=started,
+            timeout=timeout,
+            lease=lease,
         )
 
 

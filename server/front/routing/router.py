@@ -4,8 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from server.domain import Capability, Limits
 from server.errors import ControlUnavailable, InvalidRequest, ModelNotFound, PasserelleError, QueueFull, WrongCapability
@@ -68,11 +67,6 @@ class Router:
         self._changed = asyncio.Event()
         self._pool = LinkPool(connect, self._signal)
 
-    @property
-    def pending_loads(self) -> int:
-        """Requêtes qui attendent un chargement."""
-        return self._pending
-
     async def watch(self) -> None:
         """Suit les routes jusqu'à l'annulation ; une coupure laisse les dernières en vigueur."""
         delay = _RETRY_SECONDS
@@ -117,12 +111,15 @@ class Router:
         return route
 
     async def route_for(self, name: str, capability: Capability) -> Route:
-        """Route de ce nom, de la capacité voulue.
+        """Route de ce nom, de la capacité voulue ; sans nom, le seul modèle de cette capacité.
 
         Raises:
-            ModelNotFound: nom inconnu.
+            ModelNotFound: nom inconnu, ou aucun modèle de cette capacité.
             WrongCapability: modèle d'une autre capacité.
+            InvalidRequest: aucun nom, et plusieurs modèles ; le message les nomme.
         """
+        if not name:
+            return await self._only(capability)
         route = await self.find(name)
         if route.capability is not capability:
             raise WrongCapability(
@@ -131,57 +128,21 @@ class Router:
             )
         return route
 
-    async def default(self, capability: Capability) -> Route:
-        """Le modèle de cette capacité, quand la requête n'en nomme aucun.
+    def take(self, route: Route) -> Lease | None:
+        """Réserve l'exemplaire le moins chargé, sans attendre ; `None` si aucun n'est joignable."""
+        endpoint = self._pool.take(route.sockets) if route.ready else None
+        return None if endpoint is None else Lease(self._pool, endpoint, route)
+
+    async def wait(self, route: Route, timeout: float | None) -> Lease:
+        """Attend un exemplaire au plus LOAD_WAIT et `timeout` secondes, en le faisant charger au besoin.
 
         Raises:
-            ModelNotFound: le profil n'en a aucun.
-            InvalidRequest: il en a plusieurs ; le message les nomme.
-        """
-        routes = [r for r in await self.routes() if r.capability is capability]
-        if not routes:
-            raise ModelNotFound(
-                f"Aucun modèle de ce serveur ne sert {_NAMES[capability]}.", metadata={"field": "model"}
-            )
-        if len(routes) > 1:
-            available = ", ".join(r.key for r in routes)
-            raise InvalidRequest(
-                f"model : plusieurs modèles servent {_NAMES[capability]} ; choisissez : {available}.",
-                metadata={"field": "model", "available": available},
-            )
-        return routes[0]
-
-    async def acquire(self, name: str, capability: Capability, timeout: float | None) -> Lease:
-        """Réserve l'exemplaire le moins chargé ; attend un chargement au plus LOAD_WAIT et `timeout` secondes.
-
-        Raises:
-            ModelNotFound: nom inconnu.
-            WrongCapability: modèle d'une autre capacité.
             ModelNotDownloaded: poids absents.
             ModelLoading: attente dépassée.
             ModelLoadFailed: chargement raté.
             QueueFull: trop de requêtes attendent déjà un chargement.
             ControlUnavailable: plan de contrôle injoignable, modèle non chargé.
         """
-        route = await self.route_for(name, capability)
-        return self.take(route) or await self.wait(route, timeout)
-
-    def take(self, route: Route) -> Lease | None:
-        """Réserve l'exemplaire le moins chargé, sans attendre ; `None` si aucun n'est joignable."""
-        endpoint = self._pool.take(route.sockets) if route.ready else None
-        return None if endpoint is None else Lease(self._pool, endpoint, route)
-
-    @asynccontextmanager
-    async def lease(self, name: str, capability: Capability, timeout: float | None) -> AsyncIterator[Lease]:
-        """`acquire`, rendu à la sortie du bloc."""
-        found = await self.acquire(name, capability, timeout)
-        try:
-            yield found
-        finally:
-            found.release()
-
-    async def wait(self, route: Route, timeout: float | None) -> Lease:
-        """Attend un exemplaire, en le faisant charger au besoin ; mêmes erreurs que `acquire`."""
         if self._pending >= self._limits.max_pending_loads:
             raise QueueFull(
                 f"Trop de requêtes attendent déjà un chargement ({self._pending}, au plus "
@@ -211,6 +172,20 @@ class Router:
             raise still_loading(route.key, budget) from None
         finally:
             self._pending -= 1
+
+    async def _only(self, capability: Capability) -> Route:
+        routes = [r for r in await self.routes() if r.capability is capability]
+        if not routes:
+            raise ModelNotFound(
+                f"Aucun modèle de ce serveur ne sert {_NAMES[capability]}.", metadata={"field": "model"}
+            )
+        if len(routes) > 1:
+            available = ", ".join(r.key for r in routes)
+            raise InvalidRequest(
+                f"model : plusieurs modèles servent {_NAMES[capability]} ; choisissez : {available}.",
+                metadata={"field": "model", "available": available},
+            )
+        return routes[0]
 
     async def _first_routes(self) -> None:
         try:
