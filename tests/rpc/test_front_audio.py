@@ -12,12 +12,13 @@ from passerelle.v1 import admin_pb2, rest_pb2
 
 from server.domain import Limits
 from server.link.server import LinkServer
+from server.rpc.metrics import expose
 from server.worker.handlers import handlers_for
 from server.worker.host import WorkerHost
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, WordlessTranscribeEngine
 from tests.support import audio_files
-from tests.support.front_rig import MAX_FRAME, Bench, answer, front, sse
+from tests.support.front_rig import MAX_FRAME, Bench, answer, front, sse, until
 
 SPOKEN = audio_files.wav(audio_files.speech("en/austen-0880.wav"))
 ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
@@ -71,3 +72,12 @@ async def test_words_that_were_asked_for_are_refused_by_a_model_that_cannot_date
         for query in ({"word_timestamps": True, "stream": True}, {"response_format": "srt"}):
             code, data = await transcribe(bench, **query)
             assert code == 400 and b"word_timestamps" in data
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_transcription_that_ends_is_counted_as_such(tmp_path: Path, stream: bool) -> None:
+    async with transcribing(tmp_path, dated=True) as bench:
+        code, data = await transcribe(bench, stream=stream)
+        assert code == 200, data
+        wanted = b'passerelle_generations_total{kind="transcribe",model="canary",status="OK"} 1.0'
+        await until(lambda: wanted in expose(bench.registry), "transcription comptée")

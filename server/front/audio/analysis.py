@@ -175,20 +175,17 @@ class SpeechAnalysis:
 
 async def transcript_of(events: AsyncGenerator[TranscribeEvent, None]) -> transcribe_pb2.TranscribeResponse:
     """Résultat d'une transcription, sans ses avancements."""
+    # Jusqu'au bout : quitter l'itérateur dès le résultat compterait une requête abandonnée.
     async with aclosing(events):
-        async for event in events:
-            if event.HasField("result"):
-                return event.result
-    raise EngineFailed("La réponse du moteur s'est interrompue.")
+        results = [event.result async for event in events if event.HasField("result")]
+    return _given(results[-1] if results else None)
 
 
 async def diarization_of(events: AsyncGenerator[DiarizeEvent, None]) -> diarize_pb2.DiarizeResponse:
     """Résultat d'une diarisation, sans ses avancements."""
     async with aclosing(events):
-        async for event in events:
-            if event.HasField("result"):
-                return event.result
-    raise EngineFailed("La réponse du moteur s'est interrompue.")
+        results = [event.result async for event in events if event.HasField("result")]
+    return _given(results[-1] if results else None)
 
 
 def _given(result: Result | None) -> Result:
