@@ -34,9 +34,6 @@ def split_request(kind: ChatKind, request: Mapping[str, Any], stream: bool) -> t
     """
     body = dict(request)
     count = int(body.pop("n", None) or 1)
-    if "max_completion_tokens" in body:
-        limit = body.pop("max_completion_tokens")
-        body["max_tokens"] = body.get("max_tokens") or limit
     body = {name: value for name, value in body.items() if value is not None}
     usage = bool((body.pop("stream_options", None) or {}).get("include_usage"))
     # Toujours en flux : llama.cpp ne demande s'il faut continuer qu'à ce qu'il rend, et une réponse d'un seul tenant
