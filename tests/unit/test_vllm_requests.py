@@ -1,14 +1,17 @@
-"""Ce que l'adaptateur de vLLM laisse passer d'une requête, et ce qu'il dit d'un refus ; vLLM n'y est pas."""
+"""Ce que l'adaptateur de vLLM laisse passer d'une requête, comme le front, et ce qu'il dit d'un refus ; sans vLLM."""
 
 from typing import Any
 
+import orjson
 import pytest
 
-from server.engines.vllm import guard as vllm_guard
+from server.chat_fields import PARTS, REFUSED, TEMPLATE_SWITCHES
+from server.domain import Limits
+from server.engines.base import ChatKind
 from server.engines.vllm.errors import invalid_field, translated
 from server.engines.vllm.guard import check
 from server.errors import EngineFailed, InvalidRequest, PasserelleError, QueueFull, UnsupportedOption
-from server.front.chat import request as openai
+from server.front.chat.request import check as front_check
 
 PIXEL = "data:image/png;base64,AAAA"
 
@@ -21,35 +24,29 @@ def with_part(**part: Any) -> dict[str, Any]:
     return body(messages=[{"role": "user", "content": [part]}])
 
 
-def test_what_the_front_refuses_is_refused_here_too() -> None:
-    assert set(openai.REFUSED) <= vllm_guard.REFUSED
-    assert set(openai.TEMPLATE_SWITCHES) == vllm_guard.TEMPLATE_SWITCHES
-
-
 @pytest.mark.parametrize(
     "request_body",
     [
         body(),
         body(chat_template=None, use_beam_search=False, best_of=1),
         body(n=2, best_of=2),
-        body(chat_template_kwargs={"enable_thinking": False}),
-        with_part(type="text", text="Bonjour"),
-        with_part(type="image_url", image_url={"url": PIXEL}),
+        *(body(chat_template_kwargs={switch: False}) for switch in TEMPLATE_SWITCHES),
+        *(with_part(type=kind, **{kind: {"url": PIXEL} if kind == "image_url" else "Bonjour"}) for kind in PARTS),
         {"model": "qwen", "prompt": ["a", "b"]},
     ],
 )
-def test_an_ordinary_request_passes_untouched(request_body: dict[str, Any]) -> None:
+def test_an_ordinary_request_passes_the_front_and_the_engine_untouched(request_body: dict[str, Any]) -> None:
     assert check(request_body, remote_media=False) == request_body
+    kind = ChatKind.CHAT if "messages" in request_body else ChatKind.COMPLETION
+    assert orjson.loads(front_check(kind, request_body, Limits()).payload) == request_body
 
 
 @pytest.mark.parametrize(
     ("request_body", "field"),
     [
-        *((body(**{name: "x"}), name) for name in sorted(vllm_guard.REFUSED)),
+        *((body(**{name: "x"}), name) for name in REFUSED),
         (body(chat_template_kwargs={"tools": []}), "chat_template_kwargs.tools"),
         (body(chat_template_kwargs={"enable_thinking": "oui"}), "chat_template_kwargs.enable_thinking"),
-        (body(chat_template_kwargs="x"), "chat_template_kwargs"),
-        (body(best_of=3), "best_of"),
         (with_part(type="video_url", video_url={"url": PIXEL}), "messages[0].content[0].type"),
         (with_part(image_url=PIXEL), "messages[0].content[0].type"),
         (with_part(type="text", text="x", image_url="http://x"), "messages[0].content[0].image_url"),
@@ -60,10 +57,20 @@ def test_an_ordinary_request_passes_untouched(request_body: dict[str, Any]) -> N
         ),
     ],
 )
-def test_what_would_give_a_hold_on_the_server_is_refused(request_body: dict[str, Any], field: str) -> None:
+def test_what_would_give_a_hold_on_the_server_is_refused_by_the_engine_and_by_the_front(
+    request_body: dict[str, Any], field: str
+) -> None:
     with pytest.raises(UnsupportedOption) as refused:
         check(request_body, remote_media=False)
     assert refused.value.metadata["field"] == field
+    with pytest.raises((UnsupportedOption, InvalidRequest)) as refused_by_front:
+        front_check(ChatKind.CHAT, request_body, Limits())
+    assert refused_by_front.value.metadata["field"].startswith(field)
+
+
+def test_best_of_is_never_a_way_to_sort_answers() -> None:
+    with pytest.raises(UnsupportedOption, match="best_of"):
+        check(body(best_of=3), remote_media=False)
 
 
 def test_a_profile_may_open_the_web_but_never_the_disk() -> None:
@@ -72,7 +79,15 @@ def test_a_profile_may_open_the_web_but_never_the_disk() -> None:
         check(with_part(type="image_url", image_url={"url": "file:///etc/passwd"}), remote_media=True)
 
 
-@pytest.mark.parametrize("wrong", [[], body(messages=["x"]), with_part(type="image_url", image_url=PIXEL)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        body(messages=["x"]),
+        body(chat_template_kwargs="x"),
+        with_part(type="image_url", image_url=PIXEL),
+    ],
+)
 def test_an_unreadable_request_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidRequest):
         check(wrong, remote_media=False)

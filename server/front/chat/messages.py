@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from server.chat_fields import check_part
 from server.domain import Limits
 from server.errors import UnsupportedOption
 from server.front.checks import JsonObject, choice, entry, mapping, missing, refusal, sequence, text
@@ -68,17 +69,16 @@ def _check_content(message: JsonObject, path: str, needs: Needs, *, optional: bo
 
 def _check_part(part: JsonObject, path: str, needs: Needs, images: bool) -> int:
     kind = text(part, path, "type", required=True)
-    if kind == "text":
-        text(part, path, "text", required=True)
-        return 0
-    if kind == "refusal":
-        text(part, path, "refusal", required=True)
+    if kind in ("text", "refusal"):
+        text(part, path, kind, required=True)
+        check_part(part, path)
         return 0
     if kind == "image_url":
         if not images:
             raise refusal(f"{path}.type", "seul un message de rôle user porte une image", kind)
         image = mapping(part, path, "image_url", required=True) or {}
         url = text(image, f"{path}.image_url", "url", required=True, empty=False) or ""
+        check_part(part, path)
         _check_image(url, f"{path}.image_url.url")
         choice(image, f"{path}.image_url", "detail", ("auto", "low", "high"))
         needs("images", path)
@@ -94,13 +94,7 @@ def _check_part(part: JsonObject, path: str, needs: Needs, images: bool) -> int:
 def _check_image(url: str, path: str) -> None:
     found = _DATA_URI.match(url)
     if found is None:
-        if url[:5].lower() == "data:":
-            raise refusal(path, "une adresse « data: » d'image est en base64 : data:image/png;base64,…", url[:40])
-        raise UnsupportedOption(
-            f"{path} : aucune adresse distante n'est suivie ; placez l'image dans la requête "
-            f"(data:image/png;base64,…). Reçu : {url[:40]}.",
-            metadata={"field": path, "value": url[:40]},
-        )
+        raise refusal(path, "une adresse « data: » d'image est en base64 : data:image/png;base64,…", url[:40])
     if found[1].lower() not in IMAGE_TYPES:
         raise refusal(path, f"un de ces types est attendu : {', '.join(IMAGE_TYPES)}", found[1])
 

@@ -1,7 +1,6 @@
 """La requête au schéma d'OpenAI : lue et vérifiée une fois, puis transmise telle quelle au moteur.
 
-Les champs inconnus sont laissés au moteur, qui les ignore ou les honore ; ceux qui donneraient au client la main sur le
-serveur (gabarit, chemins, vecteurs) sont refusés.
+Les champs inconnus sont laissés au moteur, qui les ignore ou les honore ; ceux de `server/chat_fields.py` sont refusés.
 """
 
 import re
@@ -10,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from server.chat_fields import check_fields
 from server.domain import Limits
 from server.engines.base import ChatKind
 from server.errors import InvalidRequest, PayloadTooLarge, UnsupportedOption
@@ -30,18 +30,6 @@ from server.front.checks import (
     text,
 )
 
-REFUSED = (
-    "chat_template",
-    "prompt_embeds",
-    "mm_processor_kwargs",
-    "media_io_kwargs",
-    "kv_transfer_params",
-    "vllm_xargs",
-    "documents",
-)
-"""Champs qu'un appelant ne règle jamais."""
-TEMPLATE_SWITCHES = ("enable_thinking", "thinking")
-"""Seules clés admises dans `chat_template_kwargs`, booléennes."""
 MAX_TOOLS = 128
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -116,10 +104,8 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
         needs.append((feature, field))
 
     model = text(data, "", "model", required=True, empty=False) or ""
-    for name in REFUSED:
-        if data.get(name) is not None:
-            raise UnsupportedOption(f"{name} : ce champ n'est pas accepté.", metadata={"field": name})
-    _check_switches(data)
+    mapping(data, "", "chat_template_kwargs")
+    check_fields(data)
     if kind is ChatKind.CHAT:
         check_messages(data, limits, need)
         _check_chat_options(data, limits, need)
@@ -177,17 +163,6 @@ def _check_stop(data: JsonObject, limits: Limits) -> None:
     for index, value in enumerate(stop):
         if not isinstance(value, str):
             raise refusal(f"stop[{index}]", "une chaîne est attendue", value)
-
-
-def _check_switches(data: JsonObject) -> None:
-    switches = mapping(data, "", "chat_template_kwargs") or {}
-    for name, value in switches.items():
-        where = joined("chat_template_kwargs", name)
-        if name not in TEMPLATE_SWITCHES or not isinstance(value, bool):
-            raise UnsupportedOption(
-                f"{where} : seuls {', '.join(TEMPLATE_SWITCHES)} sont admis, et booléens.",
-                metadata={"field": where, "limit": ", ".join(TEMPLATE_SWITCHES)},
-            )
 
 
 def _check_chat_options(data: JsonObject, limits: Limits, need: Any) -> None:
