@@ -7,7 +7,7 @@ from typing import Any
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
 from server.formats.api import seconds
-from server.front.audio.options import ResponseFormat, TranscribeOptions
+from server.formats.form import ResponseFormat, TranscriptForm
 
 _LANGUAGES = {
     "ar": "arabic", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
@@ -23,18 +23,20 @@ def json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
     return {"text": response.text, "usage": usage(response)}
 
 
-def verbose_json_body(response: transcribe_pb2.TranscribeResponse, options: TranscribeOptions) -> dict[str, Any]:
+def verbose_json_body(
+    response: transcribe_pb2.TranscribeResponse, config: transcribe_pb2.TranscribeConfig, form: TranscriptForm
+) -> dict[str, Any]:
     """Forme `verbose_json`, avec les segments et les mots demandés."""
-    translate = options.config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
+    translate = config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
     result: dict[str, Any] = {
         "task": "translate" if translate else "transcribe",
         "language": _LANGUAGES.get(response.language, response.language),
         "duration": seconds(response.duration),
         "text": response.text,
     }
-    if options.segments:
-        result["segments"] = [_segment(segment, options.config.temperature) for segment in response.segments]
-    if options.words:
+    if form.segments:
+        result["segments"] = [_segment(segment, config.temperature) for segment in response.segments]
+    if form.words:
         result["words"] = [_word(word) for segment in response.segments for word in segment.words]
     result["usage"] = usage(response)
     return result
@@ -60,8 +62,8 @@ def usage(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
 class EventWriter:
     """Événements SSE d'une transcription ; la somme des deltas est le texte entier."""
 
-    def __init__(self, options: TranscribeOptions) -> None:
-        self._diarized = options.response_format is ResponseFormat.DIARIZED_JSON
+    def __init__(self, form: TranscriptForm) -> None:
+        self._diarized = form.format is ResponseFormat.DIARIZED_JSON
         self._names: dict[str, str] = {}
         self._started = False
 

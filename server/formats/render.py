@@ -5,16 +5,18 @@ from passerelle.v1 import diarize_pb2, transcribe_pb2
 
 from server.formats import api, subtitles
 from server.formats import openai_audio as openai
-from server.formats.rttm import rttm
-from server.front.audio.options import DiarizeOptions, ResponseFormat, TranscribeOptions
+from server.formats.form import ResponseFormat, TranscriptForm
+from server.formats.rttm import rttm as rttm_lines
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
 
 
-def transcription(response: transcribe_pb2.TranscribeResponse, options: TranscribeOptions) -> tuple[bytes, str]:
-    """Corps de la réponse et son type."""
-    match options.response_format:
+def transcription(
+    response: transcribe_pb2.TranscribeResponse, config: transcribe_pb2.TranscribeConfig, form: TranscriptForm
+) -> tuple[bytes, str]:
+    """Corps de la réponse et son type ; `config` est ce qui l'a demandée."""
+    match form.format:
         case ResponseFormat.TEXT:
             return f"{response.text}\n".encode(), _TEXT
         case ResponseFormat.SRT:
@@ -22,16 +24,16 @@ def transcription(response: transcribe_pb2.TranscribeResponse, options: Transcri
         case ResponseFormat.VTT:
             return subtitles.vtt(response).encode(), "text/vtt; charset=utf-8"
         case ResponseFormat.VERBOSE_JSON:
-            return orjson.dumps(openai.verbose_json_body(response, options)), _JSON
+            return orjson.dumps(openai.verbose_json_body(response, config, form)), _JSON
         case ResponseFormat.DIARIZED_JSON:
             return orjson.dumps(openai.diarized_json_body(response)), _JSON
-    if options.api:
+    if form.api:
         return orjson.dumps(api.transcript_json(response)), _JSON
     return orjson.dumps(openai.json_body(response)), _JSON
 
 
-def diarization(response: diarize_pb2.DiarizeResponse, options: DiarizeOptions) -> tuple[bytes, str]:
+def diarization(response: diarize_pb2.DiarizeResponse, *, rttm: bool = False) -> tuple[bytes, str]:
     """Corps de la réponse et son type."""
-    if options.rttm:
-        return rttm(response).encode(), _TEXT
+    if rttm:
+        return rttm_lines(response).encode(), _TEXT
     return orjson.dumps(api.diarization_json(response)), _JSON

@@ -4,19 +4,18 @@
 """
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
 from server.formats import render
-from server.front.audio.options import DiarizeOptions, ResponseFormat, TranscribeOptions
+from server.formats.form import ResponseFormat, TranscriptForm
 from tests.support.audio_files import DATA
 
 PATH = DATA / "dashboard_formats.json"
 
-_OPTIONS = TranscribeOptions(transcribe_pb2.TranscribeConfig(word_timestamps=True), ResponseFormat.JSON, api=True)
+_CONFIG = transcribe_pb2.TranscribeConfig(word_timestamps=True)
 _EXTENSIONS = {
     "srt": ResponseFormat.SRT,
     "vtt": ResponseFormat.VTT,
@@ -53,7 +52,7 @@ def _transcript(name: str, *segments: audio_pb2.Segment) -> dict[str, Any]:
         duration=_at(3700.25),
     )
     files = {
-        extension: render.transcription(response, replace(_OPTIONS, response_format=shape))[0].decode()
+        extension: render.transcription(response, _CONFIG, TranscriptForm(shape, api=True))[0].decode()
         for extension, shape in _EXTENSIONS.items()
     }
     return {"name": name, "json": files["json"], "files": files}
@@ -68,9 +67,8 @@ def _diarization(name: str, turns: list[tuple[float, float, str]]) -> dict[str, 
         ],
         duration=_at(90000.0),
     )
-    options = DiarizeOptions(diarize_pb2.DiarizeConfig())
-    body = render.diarization(response, options)[0].decode()
-    rttm = render.diarization(response, replace(options, rttm=True))[0].decode()
+    body = render.diarization(response)[0].decode()
+    rttm = render.diarization(response, rttm=True)[0].decode()
     return {"name": name, "json": body, "files": {"json": body, "rttm": rttm}}
 
 

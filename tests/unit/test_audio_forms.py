@@ -10,8 +10,8 @@ from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
 from server.formats import openai_audio as openai
 from server.formats import render
+from server.formats.form import ResponseFormat, TranscriptForm
 from server.formats.subtitles import LINE
-from server.front.audio.options import DiarizeOptions, ResponseFormat, TranscribeOptions
 from server.front.audio.speakers import attribute
 
 
@@ -53,12 +53,13 @@ TEXTS = (
     "Fin.",
 )
 LONG = transcript(segment(0, 1.0, TEXTS[0]), segment(1, 3599.9, TEXTS[1]), segment(2, 3680.0, TEXTS[2]))
-OPTIONS = TranscribeOptions(transcribe_pb2.TranscribeConfig(word_timestamps=True), ResponseFormat.JSON, words=True)
+CONFIG = transcribe_pb2.TranscribeConfig(word_timestamps=True)
+FORM = TranscriptForm(words=True)
 
 
 def shown(shape: ResponseFormat, *, api: bool = False, response: Any = LONG) -> tuple[str, str]:
     """Corps et type d'une forme."""
-    body, kind = render.transcription(response, replace(OPTIONS, response_format=shape, api=api))
+    body, kind = render.transcription(response, CONFIG, replace(FORM, format=shape, api=api))
     return body.decode(), kind
 
 
@@ -73,7 +74,7 @@ def test_every_form_holds_the_same_words() -> None:
     expected = LONG.text.split()
     verbose = json.loads(shown(ResponseFormat.VERBOSE_JSON)[0])
     typed = json.loads(shown(ResponseFormat.JSON, api=True)[0])
-    writer = openai.EventWriter(OPTIONS)
+    writer = openai.EventWriter(FORM)
     deltas = "".join(writer.segment(s)["delta"] for s in LONG.segments)
     forms = {
         "json": json.loads(shown(ResponseFormat.JSON)[0])["text"].split(),
@@ -110,8 +111,8 @@ def test_verbose_json_says_only_what_is_known() -> None:
     first = json.loads(shown(ResponseFormat.VERBOSE_JSON)[0])
     assert first["language"] == "french" and first["usage"] == {"type": "duration", "seconds": 3701}
     assert first["segments"][0]["avg_logprob"] < 0 and first["segments"][0]["no_speech_prob"] is None
-    only_words = replace(OPTIONS, response_format=ResponseFormat.VERBOSE_JSON, segments=False)
-    assert "segments" not in json.loads(render.transcription(LONG, only_words)[0])
+    only_words = replace(FORM, format=ResponseFormat.VERBOSE_JSON, segments=False)
+    assert "segments" not in json.loads(render.transcription(LONG, CONFIG, only_words)[0])
 
 
 def turns(*spans: tuple[str, float, float]) -> diarize_pb2.DiarizeResponse:
@@ -151,9 +152,7 @@ def test_without_any_turn_nobody_is_named() -> None:
 
 
 def test_rttm_has_a_line_per_turn() -> None:
-    body, kind = render.diarization(
-        turns(("A", 0.5, 2.0), ("B", 1.25, 3.0)), DiarizeOptions(diarize_pb2.DiarizeConfig(), rttm=True)
-    )
+    body, kind = render.diarization(turns(("A", 0.5, 2.0), ("B", 1.25, 3.0)), rttm=True)
     assert kind.startswith("text/plain")
     assert body.decode().splitlines() == [
         "SPEAKER r1 1 0.500 1.500 <NA> <NA> A <NA> <NA>",

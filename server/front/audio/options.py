@@ -1,28 +1,16 @@
 """Les réglages d'une requête d'audio : vérifiés une fois, qu'ils viennent d'un formulaire, d'une adresse ou de gRPC."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import orjson
 from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
 from server.domain import Limits
 from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
+from server.formats.form import STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
 from server.front.audio.multipart import Fields
 from server.front.checks import check_range, refusal
-
-
-class ResponseFormat(StrEnum):
-    """Formes d'une transcription."""
-
-    JSON = "json"
-    TEXT = "text"
-    SRT = "srt"
-    VTT = "vtt"
-    VERBOSE_JSON = "verbose_json"
-    DIARIZED_JSON = "diarized_json"
-
 
 ENCODINGS = {
     "pcm_s16le": audio_pb2.AUDIO_ENCODING_PCM_S16LE,
@@ -32,9 +20,6 @@ ENCODINGS = {
     "mulaw": audio_pb2.AUDIO_ENCODING_MULAW,
     "alaw": audio_pb2.AUDIO_ENCODING_ALAW,
 }
-_SUBTITLES = (ResponseFormat.SRT, ResponseFormat.VTT)
-"""Formes qui ne valent rien sans mots datés."""
-_STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.VERBOSE_JSON, ResponseFormat.DIARIZED_JSON)
 _TASKS = {
     "transcribe": transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
     "translate": transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE,
@@ -46,16 +31,10 @@ class TranscribeOptions:
     """Transcription demandée, et la forme de sa réponse."""
 
     config: transcribe_pb2.TranscribeConfig
-    response_format: ResponseFormat
+    form: TranscriptForm
     stream: bool = False
-    words: bool = False
-    """Montre les mots dans `verbose_json`."""
     refine: bool = False
     """Prend les mots si le modèle les date : les segments en sont plus fins, mais personne ne les a demandés."""
-    segments: bool = True
-    """Montre les segments dans `verbose_json`."""
-    api: bool = False
-    """Forme de `/api`, et non d'OpenAI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +65,7 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
         raise refusal("timestamp_granularities[]", "ce champ suppose response_format=verbose_json", granularities[0])
     _check_chunking(form.text("chunking_strategy"))
     stream = form.boolean("stream")
-    if stream and shape not in _STREAMED:
+    if stream and shape not in STREAMED:
         raise UnsupportedOption(
             f"stream : la forme « {shape.value} » ne se rend pas au fil de l'eau.",
             metadata={"field": "stream", "value": "true"},
@@ -99,11 +78,10 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
         raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
     form.refuse_others("/v1/audio/transcriptions")
     words = "word" in granularities
-    config.word_timestamps = words or diarize or shape in _SUBTITLES
+    config.word_timestamps = words or diarize or shape in SUBTITLES
     check_transcribe(config, limits)
-    segments = not granularities or "segment" in granularities
-    refine = shape is ResponseFormat.VERBOSE_JSON
-    return TranscribeOptions(config, shape, stream=stream, words=words, refine=refine, segments=segments)
+    shown = TranscriptForm(shape, words=words, segments=not granularities or "segment" in granularities)
+    return TranscribeOptions(config, shown, stream=stream, refine=shape is ResponseFormat.VERBOSE_JSON)
 
 
 def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
@@ -116,9 +94,9 @@ def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
     allowed = tuple(f for f in ResponseFormat if f is not ResponseFormat.DIARIZED_JSON)
     shape = ResponseFormat(form.choice("response_format", allowed) or "json")
     form.refuse_others("/v1/audio/translations")
-    config.word_timestamps = shape in _SUBTITLES
+    config.word_timestamps = shape in SUBTITLES
     check_transcribe(config, limits)
-    return TranscribeOptions(config, shape, refine=shape is ResponseFormat.VERBOSE_JSON)
+    return TranscribeOptions(config, TranscriptForm(shape), refine=shape is ResponseFormat.VERBOSE_JSON)
 
 
 def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, limits: Limits) -> TranscribeOptions:
@@ -148,10 +126,11 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
         raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
     words = form.boolean("word_timestamps")
     form.refuse_others("/api/audio/transcribe")
-    config.word_timestamps = words or diarize or shape in _SUBTITLES
+    config.word_timestamps = words or diarize or shape in SUBTITLES
     check_transcribe(config, limits)
     refine = stream or shape is ResponseFormat.VERBOSE_JSON
-    return TranscribeOptions(config, shape, stream=stream, words=words or diarize, refine=refine, api=True)
+    shown = TranscriptForm(shape, words=words or diarize, api=True)
+    return TranscribeOptions(config, shown, stream=stream, refine=refine)
 
 
 def api_diarization(query: rest_pb2.ProcessDiarizationRequest, fields: Fields, limits: Limits) -> DiarizeOptions:

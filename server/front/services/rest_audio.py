@@ -11,6 +11,7 @@ from passerelle.v1 import rest_pb2
 from server.domain import Limits
 from server.formats import api, render
 from server.formats import openai_audio as openai
+from server.formats.form import TranscriptForm
 from server.front.audio.analysis import DiarizeEvent, SpeechAnalysis, TranscribeEvent, diarization_of, transcript_of
 from server.front.audio.options import (
     TranscribeOptions,
@@ -50,9 +51,9 @@ class AudioRoutes:
             options = read(fields, self._limits)
             events = self._events(options, file.name, context)
             if not options.stream:
-                yield encode_body(*render.transcription(await transcript_of(events), options))
+                yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
                 return
-            async with aclosing(_openai_events(events, options)) as frames:
+            async with aclosing(_openai_events(events, options.form)) as frames:
                 async for frame in _typed(frames, context):
                     yield frame
 
@@ -66,7 +67,7 @@ class AudioRoutes:
             options = api_transcription(query, fields, self._limits)
             events = self._events(options, file.name, context)
             if not options.stream:
-                yield encode_body(*render.transcription(await transcript_of(events), options))
+                yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
                 return
             async with aclosing(_transcribe_events(events)) as frames:
                 async for frame in _typed(frames, context):
@@ -82,7 +83,7 @@ class AudioRoutes:
             options = api_diarization(query, fields, self._limits)
             events = self._analysis.diarize(options.config, file.name, context.time_remaining(), stream=options.stream)
             if not options.stream:
-                yield encode_body(*render.diarization(await diarization_of(events), options))
+                yield encode_body(*render.diarization(await diarization_of(events), rttm=options.rttm))
                 return
             async with aclosing(_diarize_events(events)) as frames:
                 async for frame in _typed(frames, context):
@@ -138,10 +139,10 @@ async def _diarize_events(events: AsyncGenerator[DiarizeEvent, None]) -> AsyncGe
 
 
 async def _openai_events(
-    events: AsyncGenerator[TranscribeEvent, None], options: TranscribeOptions
+    events: AsyncGenerator[TranscribeEvent, None], form: TranscriptForm
 ) -> AsyncGenerator[bytes, None]:
     """Événements d'OpenAI ; un avancement devient un commentaire, qui tient la connexion ouverte."""
-    writer = openai.EventWriter(options)
+    writer = openai.EventWriter(form)
     async with aclosing(events):
         async for event in events:
             if event.HasField("progress"):

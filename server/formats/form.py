@@ -1,0 +1,34 @@
+"""La forme demandée d'un résultat, d'où qu'elle le soit."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ResponseFormat(StrEnum):
+    """Formes d'une transcription."""
+
+    JSON = "json"
+    TEXT = "text"
+    SRT = "srt"
+    VTT = "vtt"
+    VERBOSE_JSON = "verbose_json"
+    DIARIZED_JSON = "diarized_json"
+
+
+SUBTITLES = (ResponseFormat.SRT, ResponseFormat.VTT)
+"""Formes qui ne valent rien sans mots datés."""
+STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.VERBOSE_JSON, ResponseFormat.DIARIZED_JSON)
+"""Formes qui se rendent au fil de l'eau."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptForm:
+    """Forme d'une transcription, et ce qu'elle montre."""
+
+    format: ResponseFormat = ResponseFormat.JSON
+    words: bool = False
+    """Montre les mots dans `verbose_json`."""
+    segments: bool = True
+    """Montre les segments dans `verbose_json`."""
+    api: bool = False
+    """Forme de `/api`, et non d'OpenAI."""
