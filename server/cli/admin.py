@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.cli import show
-from server.cli.connection import Failure, Target
+from server.cli.connection import CommandError, ServerAccess
 
 _POLL_SECONDS = 0.3
 _RECENT = 50
@@ -24,15 +24,15 @@ _RUNNING = admin_pb2.OPERATION_STATE_RUNNING
 class Session:
     """Ce que tous les verbes partagent."""
 
-    server: Target | None
+    access: ServerAccess | None
     """`None` pour les verbes qui n'appellent personne."""
     as_json: bool
 
     @property
-    def target(self) -> Target:
+    def server(self) -> ServerAccess:
         """Serveur à appeler."""
-        assert self.server is not None
-        return self.server
+        assert self.access is not None
+        return self.access
 
 
 def model_keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -54,13 +54,13 @@ MODEL = click.argument("model", metavar="MODÈLE", shell_complete=model_keys)
 @click.pass_obj
 def status(session: Session) -> None:
     """État du serveur."""
-    with session.target.channel() as channel:
+    with session.server.channel() as channel:
         answer = admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=30)
     found = answer.status
     if session.as_json:
         show.message(found)
         return
-    click.echo(f"Passerelle {found.version}, profil {found.profile} · {session.target.address}")
+    click.echo(f"Passerelle {found.version}, profil {found.profile} · {session.server.address}")
     if found.profile_notice:
         click.echo(found.profile_notice)
     click.echo()
@@ -130,13 +130,13 @@ def unload(session: Session, model: str, force: bool) -> None:
 
 def _operate(session: Session, ask: Callable[..., Any]) -> None:
     """Demande une opération, la suit et en dit l'issue."""
-    with session.target.channel() as channel:
+    with session.server.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
-        operation = ask(stub, metadata=session.target.metadata(admin=True), timeout=30).operation
+        operation = ask(stub, metadata=session.server.metadata(admin=True), timeout=30).operation
         try:
             operation = _follow(stub, operation, quiet=session.as_json)
         except KeyboardInterrupt:
-            raise Failure(
+            raise CommandError(
                 f"l'opération {operation.id} continue ; « passerelle cancel {operation.model} » l'annule."
             ) from None
     if session.as_json:
@@ -144,7 +144,7 @@ def _operate(session: Session, ask: Callable[..., Any]) -> None:
     if operation.state != admin_pb2.OPERATION_STATE_SUCCEEDED:
         name = admin_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
         error = operation.error
-        raise Failure(error.message or f"opération {name.lower()}", reason=error.reason or name)
+        raise CommandError(error.message or f"opération {name.lower()}", reason=error.reason or name)
     if not session.as_json:
         seconds = (operation.finished_at.ToNanoseconds() - operation.started_at.ToNanoseconds()) / 1e9
         click.echo(f"{operation.model} : fait en {seconds:.1f} s".replace(".", ","))
@@ -168,7 +168,9 @@ def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_
         time.sleep(_POLL_SECONDS)
         found = [other for other in _recent(stub, request) if other.id == operation.id]
         if not found:
-            raise Failure(f"l'opération {operation.id} n'est plus connue du serveur.", reason="OPERATION_NOT_FOUND")
+            raise CommandError(
+                f"l'opération {operation.id} n'est plus connue du serveur.", reason="OPERATION_NOT_FOUND"
+            )
         operation = found[0]
     if bar is not None:
         bar.update(bar.length - bar.pos)
@@ -196,20 +198,20 @@ def _recent(stub: Any, request: admin_pb2.ListOperationsRequest) -> Sequence[adm
 def cancel(session: Session, model: str) -> None:
     """Annulation, défaite comprise."""
     request = admin_pb2.ListOperationsRequest(model=model, page_size=_RECENT)
-    with session.target.channel() as channel:
+    with session.server.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
         running = [operation.id for operation in _recent(stub, request) if operation.state == _RUNNING]
         if not running:
-            raise Failure(f"aucune opération n'est en cours sur « {model} ».", reason="OPERATION_NOT_FOUND")
+            raise CommandError(f"aucune opération n'est en cours sur « {model} ».", reason="OPERATION_NOT_FOUND")
         operation = stub.CancelOperation(
             admin_pb2.CancelOperationRequest(operation_id=running[0]),
-            metadata=session.target.metadata(admin=True),
+            metadata=session.server.metadata(admin=True),
             timeout=_PATIENCE_SECONDS,
         ).operation
     if session.as_json:
         show.message(operation)
     if operation.state != admin_pb2.OPERATION_STATE_CANCELLED:
-        raise Failure(f"l'opération {operation.id} s'est finie avant d'être annulée.", reason="INVALID_STATE")
+        raise CommandError(f"l'opération {operation.id} s'est finie avant d'être annulée.", reason="INVALID_STATE")
     if not session.as_json:
         click.echo(f"{model} : opération annulée")
 
@@ -222,10 +224,10 @@ def cancel(session: Session, model: str) -> None:
 def logs(session: Session, model: str, tail: int, follow: bool) -> None:
     """Lignes telles que l'exemplaire les a écrites : déjà du JSON."""
     request = admin_pb2.StreamLogsRequest(model=model, tail_lines=tail, follow=follow)
-    with session.target.channel() as channel:
+    with session.server.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
         try:
-            for answer in stub.StreamLogs(request, metadata=session.target.metadata(admin=True)):
+            for answer in stub.StreamLogs(request, metadata=session.server.metadata(admin=True)):
                 for line in answer.lines:
                     click.echo(line)
         except KeyboardInterrupt:

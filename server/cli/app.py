@@ -9,7 +9,7 @@ from click.shell_completion import get_completion_class
 
 from server import __version__
 from server.cli import admin, doctor, inference, live
-from server.cli.connection import Failure, find_target
+from server.cli.connection import CommandError, find_server
 
 
 class _Group(click.Group):
@@ -19,7 +19,7 @@ class _Group(click.Group):
         """Joue le verbe."""
         try:
             return super().invoke(ctx)
-        except Failure as failure:
+        except CommandError as failure:
             failure.as_json = ctx.params["as_json"]
             raise
 
@@ -65,8 +65,8 @@ def cli(
         return
     if (certificate is None) != (certificate_key is None):
         raise click.UsageError("--cert et --cert-key vont ensemble.")
-    target = find_target(address, key, ca=ca, certificate=certificate, certificate_key=certificate_key)
-    ctx.obj = admin.Session(target, as_json)
+    access = find_server(address, key, ca=ca, certificate=certificate, certificate_key=certificate_key)
+    ctx.obj = admin.Session(access, as_json)
 
 
 @cli.command(help="Lance le produit ; Ctrl-C l'arrête.")

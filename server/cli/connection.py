@@ -20,7 +20,7 @@ from server.rpc.status import from_rpc_error
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
-class Failure(click.ClickException):
+class CommandError(click.ClickException):
     """Échec à écrire sur la sortie d'erreur ; `as_json` en fait un objet."""
 
     def __init__(self, message: str, *, reason: str = "", metadata: Mapping[str, str] | None = None) -> None:
@@ -39,7 +39,7 @@ class Failure(click.ClickException):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ServerAccess:
     """Où appeler, et comment."""
 
     address: str
@@ -57,7 +57,7 @@ class Target:
 
     @contextmanager
     def channel(self) -> Iterator[grpc.Channel]:
-        """Canal ouvert le temps du bloc ; une erreur d'appel y devient `Failure`."""
+        """Canal ouvert le temps du bloc ; une erreur d'appel y devient `CommandError`."""
         try:
             with self._open() as channel:
                 yield channel
@@ -75,11 +75,11 @@ class Target:
         try:
             files = [path.read_bytes() if path else None for path in (self.ca, self.certificate_key, self.certificate)]
         except OSError as error:
-            raise Failure(f"{error.filename} est illisible ({error.strerror}).") from error
+            raise CommandError(f"{error.filename} est illisible ({error.strerror}).") from error
         return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(*files), _OPTIONS)
 
 
-def find_target(
+def find_server(
     address: str,
     key: str,
     *,
@@ -87,18 +87,18 @@ def find_target(
     certificate: Path | None = None,
     certificate_key: Path | None = None,
     environ: Mapping[str, str] = os.environ,
-) -> Target:
+) -> ServerAccess:
     """Serveur à appeler : l'adresse donnée, sinon celui de cette machine.
 
     Raises:
-        Failure: adresse illisible.
+        CommandError: adresse illisible.
     """
     api_key = key or _first(environ, "OPENAI_KEYS")
     admin_key = key or _first(environ, "ADMIN_KEYS") or api_key
     if not address:
         local = _local_socket(environ)
         if local is not None:
-            return Target(f"unix:{local}", api_key=api_key, admin_key=admin_key)
+            return ServerAccess(f"unix:{local}", api_key=api_key, admin_key=admin_key)
         address = f"127.0.0.1:{environ.get('HOST_PORT', '').strip() or '8000'}"
     scheme, _, rest = address.rpartition("://")
     try:
@@ -110,11 +110,13 @@ def find_target(
         raise _bad_address(address)
     shown = f"[{host}]" if ":" in host else host
     tls = scheme == "https" or ca is not None or certificate is not None
-    return Target(f"{shown}:{port or 8000}", tls, ca, certificate, certificate_key, api_key, admin_key)
+    return ServerAccess(f"{shown}:{port or 8000}", tls, ca, certificate, certificate_key, api_key, admin_key)
 
 
-def _bad_address(address: str) -> Failure:
-    return Failure(f"--address : « {address} » n'est pas une adresse (exemples : gpu:8000, https://gpu.exemple:8000).")
+def _bad_address(address: str) -> CommandError:
+    return CommandError(
+        f"--address : « {address} » n'est pas une adresse (exemples : gpu:8000, https://gpu.exemple:8000)."
+    )
 
 
 def _first(environ: Mapping[str, str], name: str) -> str:
@@ -138,15 +140,15 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _failure(error: grpc.RpcError, address: str) -> Failure:
+def _failure(error: grpc.RpcError, address: str) -> CommandError:
     ours: PasserelleError | None = from_rpc_error(error)  # type: ignore[arg-type]
     if ours is not None:
-        return Failure(ours.message, reason=ours.reason, metadata=ours.metadata)
+        return CommandError(ours.message, reason=ours.reason, metadata=ours.metadata)
     call: Any = error
     if call.code() is grpc.StatusCode.UNAVAILABLE:
-        return Failure(
+        return CommandError(
             f"aucun serveur ne répond à {address} ({call.details()}). Est-il lancé ? --address en désigne un autre, et "
             "« https:// » parle TLS.",
             reason="UNAVAILABLE",
         )
-    return Failure(str(call.details()), reason=call.code().name)
+    return CommandError(str(call.details()), reason=call.code().name)

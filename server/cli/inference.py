@@ -51,13 +51,13 @@ def chat(
     text = " ".join(message)
     if not text and not sys.stdin.isatty():
         text = sys.stdin.read()
-    with session.target.channel() as channel:
+    with session.server.channel() as channel:
         stub = chat_pb2_grpc.ChatServiceStub(channel)
         for question in [text] if text else _questions():
             history.append(_said(chat_pb2.CHAT_ROLE_USER, question))
             request = chat_pb2.ChatRequest(model=model, messages=history, options=options)
             if session.as_json:
-                answer = stub.Chat(request, metadata=session.target.metadata())
+                answer = stub.Chat(request, metadata=session.server.metadata())
                 show.message(answer, one_line=not text)
                 history.append(answer.choices[0].message)
             else:
@@ -84,7 +84,7 @@ def _stream(session: Session, stub: Any, request: chat_pb2.ChatRequest) -> str:
     """Écrit la réponse à mesure ; la rend entière."""
     written = []
     wrapped = chat_pb2.StreamChatRequest(request=request)
-    for answer in stub.StreamChat(wrapped, metadata=session.target.metadata()):
+    for answer in stub.StreamChat(wrapped, metadata=session.server.metadata()):
         for delta in answer.deltas:
             written.append(delta.content)
             click.echo(delta.content, nl=False)
@@ -127,9 +127,9 @@ def transcribe(
         diarization=diarize_pb2.DiarizeConfig(num_speakers=num_speakers) if speakers else None,
     )
     upload = transcribe_pb2.UploadTranscribeRequest
-    with session.target.channel() as channel:
+    with session.server.channel() as channel:
         events = transcribe_pb2_grpc.TranscribeServiceStub(channel).UploadTranscribe(
-            _upload(upload(config=config), upload, file), metadata=session.target.metadata()
+            _upload(upload(config=config), upload, file), metadata=session.server.metadata()
         )
         result = _result(session, events, file.name)
     if session.as_json:
@@ -169,9 +169,9 @@ def diarize(
         model=model, num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers
     )
     upload = diarize_pb2.UploadDiarizeRequest
-    with session.target.channel() as channel:
+    with session.server.channel() as channel:
         events = diarize_pb2_grpc.DiarizeServiceStub(channel).UploadDiarize(
-            _upload(upload(config=config), upload, file), metadata=session.target.metadata()
+            _upload(upload(config=config), upload, file), metadata=session.server.metadata()
         )
         result = _result(session, events, file.name)
     if session.as_json:

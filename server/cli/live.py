@@ -14,7 +14,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2, transcribe_pb2_grpc
 
 from server.cli import show
 from server.cli.admin import Session
-from server.cli.connection import Failure
+from server.cli.connection import CommandError
 from server.cli.inference import model_option
 from server.formats.api import seconds
 
@@ -49,9 +49,9 @@ def live(session: Session, file: str, model: str, language: str | None, rate: in
             config=transcribe_pb2.TranscribeConfig(model=model, language=language, audio_format=audio),
             interim_results=sys.stdout.isatty() or session.as_json,
         )
-        channel = stack.enter_context(session.target.channel())
+        channel = stack.enter_context(session.server.channel())
         stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(channel)
-        events = stub.StreamTranscribe(_requests(config, chunks, stop), metadata=session.target.metadata())
+        events = stub.StreamTranscribe(_requests(config, chunks, stop), metadata=session.server.metadata())
 
         def interrupted(_number: int, _frame: object) -> None:
             if stop.is_set():
@@ -85,7 +85,7 @@ def _wav(path: Path) -> Iterator[tuple[audio_pb2.AudioFormat, Iterator[bytes]]]:
             frames = int(audio.getframerate() * _CHUNK_SECONDS) or 1
             yield found, iter(lambda: audio.readframes(frames), b"")
     except (wave.Error, EOFError) as error:
-        raise Failure(f"{path} n'est pas un WAV d'échantillons ({error}).", reason="INVALID_AUDIO") from error
+        raise CommandError(f"{path} n'est pas un WAV d'échantillons ({error}).", reason="INVALID_AUDIO") from error
 
 
 def _requests(config: transcribe_pb2.StreamTranscribeConfig, chunks: Iterator[bytes], stop: threading.Event) -> Any:

@@ -14,7 +14,7 @@ from passerelle.v1 import admin_pb2
 from server.cli import admin, show
 from server.cli.app import cli
 from server.cli.checks import Finding, Level, Machine, run_checks
-from server.cli.connection import Failure, Target, find_target
+from server.cli.connection import CommandError, ServerAccess, find_server
 from tests.support.certificates import Authority
 
 H200 = Machine("580.95.05", "13.0", ("NVIDIA H200",) * 8)
@@ -25,32 +25,32 @@ NO_SERVER = {"PASSERELLE_RUN_BASE": "/absent"}
 @pytest.mark.parametrize(
     ("address", "wanted"),
     [
-        ("gpu", Target("gpu:8000")),
-        ("gpu:9000", Target("gpu:9000")),
-        ("http://gpu.exemple:9000/", Target("gpu.exemple:9000")),
-        ("https://gpu.exemple", Target("gpu.exemple:8000", tls=True)),
-        ("[2001:db8::1]:9000", Target("[2001:db8::1]:9000")),
-        ("", Target("127.0.0.1:8000")),
+        ("gpu", ServerAccess("gpu:8000")),
+        ("gpu:9000", ServerAccess("gpu:9000")),
+        ("http://gpu.exemple:9000/", ServerAccess("gpu.exemple:9000")),
+        ("https://gpu.exemple", ServerAccess("gpu.exemple:8000", tls=True)),
+        ("[2001:db8::1]:9000", ServerAccess("[2001:db8::1]:9000")),
+        ("", ServerAccess("127.0.0.1:8000")),
     ],
 )
-def test_addresses(address: str, wanted: Target) -> None:
-    assert find_target(address, "", environ=NO_SERVER) == wanted
+def test_addresses(address: str, wanted: ServerAccess) -> None:
+    assert find_server(address, "", environ=NO_SERVER) == wanted
 
 
 @pytest.mark.parametrize("address", ["ftp://gpu", "gpu:port", "http://", ":8000"])
 def test_a_bad_address_is_named(address: str) -> None:
-    with pytest.raises(Failure, match="--address"):
-        find_target(address, "", environ=NO_SERVER)
+    with pytest.raises(CommandError, match="--address"):
+        find_server(address, "", environ=NO_SERVER)
 
 
 def test_keys_come_from_the_option_then_the_environment() -> None:
     environ = {**NO_SERVER, "OPENAI_KEYS": "a, b", "ADMIN_KEYS": "c", "HOST_PORT": "9000"}
-    found = find_target("", "", environ=environ)
+    found = find_server("", "", environ=environ)
     assert (found.address, found.api_key, found.admin_key) == ("127.0.0.1:9000", "a", "c")
     assert found.metadata(admin=True) == (("authorization", "Bearer c"),)
-    given = find_target("", "d", environ=environ)
+    given = find_server("", "d", environ=environ)
     assert (given.api_key, given.admin_key) == ("d", "d")
-    assert find_target("", "", environ=NO_SERVER).metadata() == ()
+    assert find_server("", "", environ=NO_SERVER).metadata() == ()
 
 
 def test_the_local_socket_is_found_when_it_answers(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_the_local_socket_is_found_when_it_answers(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
-        assert find_target("", "", environ=environ).address == f"unix:{path}"
-    assert find_target("", "", environ=environ).address == "127.0.0.1:8000"
+        assert find_server("", "", environ=environ).address == f"unix:{path}"
+    assert find_server("", "", environ=environ).address == "127.0.0.1:8000"
 
 
 def run(*arguments: str, **env: str) -> tuple[int, str, str]:
@@ -90,7 +90,7 @@ def test_a_followed_operation_survives_its_control_plane(monkeypatch: pytest.Mon
 
     assert admin._follow(Control(), running, quiet=True) == done
     Control.answers[:] = [[]]
-    with pytest.raises(Failure, match="n'est plus connue"):
+    with pytest.raises(CommandError, match="n'est plus connue"):
         admin._follow(Control(), running, quiet=True)
 
 
