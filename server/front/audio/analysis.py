@@ -19,7 +19,7 @@ from server.errors import EngineFailed
 from server.front.audio.speakers import attribute
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
-from server.front.routing.routes import Route
+from server.front.routing.routes import ModelRoute
 
 TranscribeEvent = transcribe_pb2.UploadTranscribeResponse
 DiarizeEvent = diarize_pb2.UploadDiarizeResponse
@@ -86,7 +86,7 @@ class SpeechAnalysis:
         wanted.CopyFrom(config)
         wanted.model = config.model or route.key
 
-        def payload(served: Route) -> bytes:
+        def payload(served: ModelRoute) -> bytes:
             # Ce qu'un modèle honore n'est sûr qu'une fois chargé.
             if refine and _WORDS in served.features:
                 wanted.word_timestamps = True
@@ -150,9 +150,9 @@ class SpeechAnalysis:
 
     async def _frames(
         self,
-        route: Route,
+        route: ModelRoute,
         kind: "link_pb2.RequestKind",
-        payload: bytes | Callable[[Route], bytes],
+        payload: bytes | Callable[[ModelRoute], bytes],
         spool_name: str,
         timeout: float | None,
         stream: bool,

@@ -18,8 +18,8 @@ from server.front.chat.coalesce import Coalescer
 from server.front.chat.request import OpenAiRequest
 from server.front.metrics import FrontMetrics
 from server.front.routing.call import WorkerCalls
-from server.front.routing.router import Lease, Router
-from server.front.routing.routes import Route
+from server.front.routing.router import Reservation, Router
+from server.front.routing.routes import ModelRoute
 from server.link.client import LinkCall
 
 _KINDS = {
@@ -75,22 +75,22 @@ class Generation:
         """
         started = time.monotonic()
         route = await self._check(request)
-        lease = self._router.take(route)
-        if lease is None:
+        reserved = self._router.take(route)
+        if reserved is None:
             waiting = asyncio.create_task(self._router.wait(route, timeout))
             try:
                 patience = self._notice_after if notice else None
                 while not (await asyncio.wait({waiting}, timeout=patience))[0]:
                     yield notice, False
                     patience = self._notice_every
-                lease = waiting.result()
+                reserved = waiting.result()
             except BaseException:
                 _abandon(waiting)
                 raise
         frames = flushes = 0
         try:
             async with (
-                self._open(request, route, timeout, started, lease) as call,
+                self._open(request, route, timeout, started, reserved) as call,
                 aclosing(self._coalescer.flushes(call)) as batches,
             ):
                 async for items in batches:
@@ -103,13 +103,18 @@ class Generation:
             self._metrics.frames.labels(route.key).inc(frames)
             self._metrics.flushes.labels(route.key).inc(flushes)
 
-    async def _check(self, request: OpenAiRequest) -> Route:
+    async def _check(self, request: OpenAiRequest) -> ModelRoute:
         route = await self._router.route_for(request.model, Capability.CHAT)
         request.check_features(route.key, route.features)
         return route
 
     def _open(
-        self, request: OpenAiRequest, route: Route, timeout: float | None, started: float, lease: Lease | None = None
+        self,
+        request: OpenAiRequest,
+        route: ModelRoute,
+        timeout: float | None,
+        started: float,
+        reserved: Reservation | None = None,
     ) -> AbstractAsyncContextManager[LinkCall]:
         return self._calls.open(
             route,
@@ -119,14 +124,14 @@ class Generation:
             stream=request.stream,
             started=started,
             timeout=timeout,
-            lease=lease,
+            reserved=reserved,
         )
 
 
-def _abandon(waiting: "asyncio.Task[Lease]") -> None:
+def _abandon(waiting: "asyncio.Task[Reservation]") -> None:
     """Rend la place demandée, qu'elle soit déjà obtenue ou non."""
 
-    def give_back(task: "asyncio.Task[Lease]") -> None:
+    def give_back(task: "asyncio.Task[Reservation]") -> None:
         if not task.cancelled() and task.exception() is None:
             task.result().release()
 

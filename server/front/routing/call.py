@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from passerelle.worker.v1 import link_pb2
 
 from server.front.metrics import FrontMetrics
-from server.front.routing.router import Lease, Router
-from server.front.routing.routes import Route
+from server.front.routing.router import Reservation, Router
+from server.front.routing.routes import ModelRoute
 from server.link.client import LinkCall
 from server.rpc.logs import request_id
 
@@ -23,15 +23,15 @@ class WorkerCalls:
     @asynccontextmanager
     async def open(
         self,
-        route: Route,
+        route: ModelRoute,
         kind: "link_pb2.RequestKind",
-        payload: bytes | Callable[[Route], bytes],
+        payload: bytes | Callable[[ModelRoute], bytes],
         *,
         label: str,
         stream: bool,
         started: float,
         timeout: float | None,
-        lease: Lease | None = None,
+        reserved: Reservation | None = None,
         spool_name: str = "",
         whole_buffer: bool = False,
     ) -> AsyncIterator[LinkCall]:
@@ -41,18 +41,18 @@ class WorkerCalls:
             payload: la requête, ou de quoi l'écrire : ce qu'un modèle honore n'est sûr qu'une fois chargé.
             label: nom de cette sorte de requête dans les mesures.
             started: instant (`time.monotonic`) d'où court `timeout`.
-            lease: exemplaire déjà réservé, rendu lui aussi à la sortie ; sinon, on l'attend.
+            reserved: exemplaire déjà réservé, rendu lui aussi à la sortie ; sinon, on l'attend.
 
         Raises:
             PasserelleError: de l'attente (`Router.wait`), de la liaison ou du moteur.
         """
-        lease = lease or self._router.take(route) or await self._router.wait(route, timeout)
+        reserved = reserved or self._router.take(route) or await self._router.wait(route, timeout)
         try:
             with self._metrics.measured(route.key, label):
                 remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
-                async with lease.link.submit(
+                async with reserved.link.submit(
                     kind,
-                    payload if isinstance(payload, bytes) else payload(lease.route),
+                    payload if isinstance(payload, bytes) else payload(reserved.route),
                     stream=stream,
                     request_id=request_id.get(),
                     timeout=remaining,
@@ -61,4 +61,4 @@ class WorkerCalls:
                 ) as call:
                     yield call
         finally:
-            lease.release()
+            reserved.release()

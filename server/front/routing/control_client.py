@@ -11,7 +11,7 @@ from passerelle.v1 import admin_pb2
 
 from server.domain import Capability
 from server.errors import ControlUnavailable, DeadlineExceeded, ModelLoading, PasserelleError
-from server.front.routing.routes import Route
+from server.front.routing.routes import ModelRoute
 from server.rpc.logs import request_id
 from server.rpc.status import from_rpc_error
 
@@ -34,7 +34,7 @@ class ControlClient:
         self._stub = control_pb2_grpc.ControlServiceStub(channel)
         self._front = front
 
-    async def watch(self) -> AsyncIterator[tuple[Route, ...]]:
+    async def watch(self) -> AsyncIterator[tuple[ModelRoute, ...]]:
         """Routes entières, aussitôt puis à chaque changement."""
         stream = self._stub.WatchRoutes(control_pb2.WatchRoutesRequest(front=self._front))
         try:
@@ -45,7 +45,7 @@ class ControlClient:
         finally:
             stream.cancel()
 
-    async def ensure_loaded(self, key: str, timeout: float) -> Route:
+    async def ensure_loaded(self, key: str, timeout: float) -> ModelRoute:
         """Attend que le modèle soit prêt, en le chargeant au besoin."""
         wait = Duration()
         wait.FromMilliseconds(max(1, round(timeout * 1000)))
@@ -83,13 +83,13 @@ def _unreachable() -> ControlUnavailable:
     return ControlUnavailable("Le plan de contrôle ne répond pas ; réessayez dans un instant.", retry_after=2.0)
 
 
-def to_route(model: control_pb2.ModelRoute) -> Route | None:
+def to_route(model: control_pb2.ModelRoute) -> ModelRoute | None:
     """Route du domaine ; `None` pour une capacité inconnue de cette version."""
     capability = _CAPABILITIES.get(model.capability)
     if capability is None:
         logger.warning("route_ignored", extra={"model": model.key, "capability": int(model.capability)})
         return None
-    return Route(
+    return ModelRoute(
         key=model.key,
         aliases=tuple(model.aliases),
         capability=capability,

@@ -18,13 +18,13 @@ _LAST_RETRY = 1.0
 _CONNECT_SECONDS = 5.0
 
 
-class Endpoint:
+class WorkerLink:
     """Une prise d'exemplaire et sa liaison."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.client: LinkClient | None = None
-        self.leases = 0
+        self.reserved = 0
         self.last_used = 0
         self.wanted = True
         self.task: asyncio.Task[None] | None = None
@@ -43,7 +43,7 @@ class Endpoint:
         """
         assert self.client is not None
         load = self.client.load
-        return max(load.running + load.waiting, self.leases), self.leases, self.last_used
+        return max(load.running + load.waiting, self.reserved), self.reserved, self.last_used
 
 
 class LinkPool:
@@ -52,73 +52,73 @@ class LinkPool:
     def __init__(self, connect: Connect, on_change: Callable[[], None]) -> None:
         self._connect = connect
         self._on_change = on_change
-        self._endpoints: dict[str, Endpoint] = {}
+        self._links: dict[str, WorkerLink] = {}
         self._uses = count(1)
 
     def sync(self, sockets: Iterable[str]) -> None:
         """Garde une liaison par prise, et referme les autres quand leurs requêtes sont finies."""
         wanted = set(sockets)
         for path in wanted:
-            endpoint = self._endpoints.get(path)
-            if endpoint is None:
-                endpoint = self._endpoints[path] = Endpoint(path)
-                endpoint.task = asyncio.create_task(self._keep(endpoint))
-            endpoint.wanted = True
-        for path, endpoint in list(self._endpoints.items()):
+            link = self._links.get(path)
+            if link is None:
+                link = self._links[path] = WorkerLink(path)
+                link.task = asyncio.create_task(self._keep(link))
+            link.wanted = True
+        for path, link in list(self._links.items()):
             if path not in wanted:
-                endpoint.wanted = False
-                if endpoint.leases == 0:
-                    self._forget(endpoint)
+                link.wanted = False
+                if link.reserved == 0:
+                    self._forget(link)
 
-    def take(self, sockets: Iterable[str]) -> Endpoint | None:
+    def take(self, sockets: Iterable[str]) -> WorkerLink | None:
         """Réserve la liaison la moins chargée parmi ces prises ; à rendre par `give_back`."""
-        usable = [e for path in sockets if (e := self._endpoints.get(path)) is not None and e.usable]
+        usable = [link for path in sockets if (link := self._links.get(path)) is not None and link.usable]
         if not usable:
             return None
-        endpoint = min(usable, key=lambda e: e.charge)
-        endpoint.leases += 1
-        endpoint.last_used = next(self._uses)
-        return endpoint
+        link = min(usable, key=lambda each: each.charge)
+        link.reserved += 1
+        link.last_used = next(self._uses)
+        return link
 
-    def give_back(self, endpoint: Endpoint) -> None:
+    def give_back(self, link: WorkerLink) -> None:
         """Rend une liaison réservée."""
-        endpoint.leases -= 1
-        if not endpoint.wanted and endpoint.leases == 0:
-            self._forget(endpoint)
+        link.reserved -= 1
+        if not link.wanted and link.reserved == 0:
+            self._forget(link)
 
     async def aclose(self) -> None:
         """Ferme tout."""
-        tasks = [e.task for e in self._endpoints.values() if e.task is not None]
-        self._endpoints.clear()
+        tasks = [link.task for link in self._links.values() if link.task is not None]
+        self._links.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _forget(self, endpoint: Endpoint) -> None:
-        if self._endpoints.get(endpoint.path) is endpoint:
-            del self._endpoints[endpoint.path]
-        if endpoint.task is not None:
-            endpoint.task.cancel()
+    def _forget(self, link: WorkerLink) -> None:
+        if self._links.get(link.path) is link:
+            del self._links[link.path]
+        if link.task is not None:
+            link.task.cancel()
 
-    async def _keep(self, endpoint: Endpoint) -> None:
+    async def _keep(self, link: WorkerLink) -> None:
         delay = _FIRST_RETRY
         try:
             while True:
                 try:
                     async with asyncio.timeout(_CONNECT_SECONDS):
-                        client = await self._connect(endpoint.path)
+                        client = await self._connect(link.path)
                 except (OSError, TimeoutError, PasserelleError) as error:
-                    logger.warning("link_unreachable", extra={"socket": endpoint.path, "error": str(error)})
+                    logger.warning("link_unreachable", extra={"socket": link.path, "error": str(error)})
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, _LAST_RETRY)
                     continue
                 delay = _FIRST_RETRY
-                endpoint.client = client
-                logger.info("link_opened", extra={"socket": endpoint.path})
+                link.client = client
+                logger.info("link_opened", extra={"socket": link.path})
                 self._on_change()
                 await client.wait_closed()
-                logger.warning("link_lost", extra={"socket": endpoint.path})
+                logger.warning("link_lost", extra={"socket": link.path})
                 self._on_change()
         finally:
-            if endpoint.client is not None:
-                await endpoint.client.aclose()
+            if link.client is not None:
+                await link.client.aclose()

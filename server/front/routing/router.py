@@ -9,8 +9,8 @@ from collections.abc import Callable
 from server.domain import Capability, Limits
 from server.errors import ControlUnavailable, InvalidRequest, ModelNotFound, PasserelleError, QueueFull, WrongCapability
 from server.front.routing.control_client import still_loading
-from server.front.routing.links import Connect, Endpoint, LinkPool
-from server.front.routing.routes import Control, Route
+from server.front.routing.links import Connect, LinkPool, WorkerLink
+from server.front.routing.routes import Control, ModelRoute
 from server.link.client import LinkClient
 
 logger = logging.getLogger(__name__)
@@ -30,21 +30,21 @@ _NAMES = {
 }
 
 
-class Lease:
+class Reservation:
     """Exemplaire réservé pour une requête, jusqu'à `release`."""
 
-    def __init__(self, pool: LinkPool, endpoint: Endpoint, route: Route) -> None:
-        assert endpoint.client is not None
-        self.link: LinkClient = endpoint.client
+    def __init__(self, pool: LinkPool, link: WorkerLink, route: ModelRoute) -> None:
+        assert link.client is not None
+        self.link: LinkClient = link.client
         self.route = route
         self._pool = pool
-        self._endpoint: Endpoint | None = endpoint
+        self._held: WorkerLink | None = link
 
     def release(self) -> None:
         """Rend l'exemplaire ; peut être appelée deux fois."""
-        if self._endpoint is not None:
-            self._pool.give_back(self._endpoint)
-            self._endpoint = None
+        if self._held is not None:
+            self._pool.give_back(self._held)
+            self._held = None
 
 
 class Router:
@@ -61,7 +61,7 @@ class Router:
         self._control = control
         self._limits = limits
         self._clock = clock
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, ModelRoute] = {}
         self._known = False
         self._pending = 0
         self._changed = asyncio.Event()
@@ -84,7 +84,7 @@ class Router:
         """Ferme toutes les liaisons."""
         await self._pool.aclose()
 
-    async def routes(self) -> tuple[Route, ...]:
+    async def routes(self) -> tuple[ModelRoute, ...]:
         """Modèles du profil, dans l'ordre.
 
         Raises:
@@ -94,7 +94,7 @@ class Router:
             await self._first_routes()
         return tuple(self._routes.values())
 
-    async def find(self, name: str) -> Route:
+    async def find(self, name: str) -> ModelRoute:
         """Route de cette clé ou de cet alias.
 
         Raises:
@@ -110,7 +110,7 @@ class Router:
             )
         return route
 
-    async def route_for(self, name: str, capability: Capability) -> Route:
+    async def route_for(self, name: str, capability: Capability) -> ModelRoute:
         """Route de ce nom, de la capacité voulue ; sans nom, le seul modèle de cette capacité.
 
         Raises:
@@ -128,12 +128,12 @@ class Router:
             )
         return route
 
-    def take(self, route: Route) -> Lease | None:
+    def take(self, route: ModelRoute) -> Reservation | None:
         """Réserve l'exemplaire le moins chargé, sans attendre ; `None` si aucun n'est joignable."""
-        endpoint = self._pool.take(route.sockets) if route.ready else None
-        return None if endpoint is None else Lease(self._pool, endpoint, route)
+        link = self._pool.take(route.sockets) if route.ready else None
+        return None if link is None else Reservation(self._pool, link, route)
 
-    async def wait(self, route: Route, timeout: float | None) -> Lease:
+    async def wait(self, route: ModelRoute, timeout: float | None) -> Reservation:
         """Attend un exemplaire au plus LOAD_WAIT et `timeout` secondes, en le faisant charger au besoin.
 
         Raises:
@@ -160,9 +160,9 @@ class Router:
                         left = end - self._clock() - min(_ANSWER_SECONDS, budget * _ANSWER_SHARE)
                         self._update(await self._control.ensure_loaded(route.key, max(0.0, left)))
                     route = self._routes.get(route.key, route)
-                    lease = self.take(route)
-                    if lease is not None:
-                        return lease
+                    reserved = self.take(route)
+                    if reserved is not None:
+                        return reserved
                     # Un exemplaire qui se tait peut reparler sans que rien d'autre ne le signale.
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_SILENCE_POLL_SECONDS):
@@ -173,7 +173,7 @@ class Router:
         finally:
             self._pending -= 1
 
-    async def _only(self, capability: Capability) -> Route:
+    async def _only(self, capability: Capability) -> ModelRoute:
         routes = [r for r in await self.routes() if r.capability is capability]
         if not routes:
             raise ModelNotFound(
@@ -198,12 +198,12 @@ class Router:
                 retry_after=2.0,
             ) from None
 
-    def _replace(self, routes: tuple[Route, ...]) -> None:
+    def _replace(self, routes: tuple[ModelRoute, ...]) -> None:
         self._routes = {route.key: route for route in routes}
         self._known = True
         self._sync()
 
-    def _update(self, route: Route) -> None:
+    def _update(self, route: ModelRoute) -> None:
         self._routes[route.key] = route
         self._sync()
 

@@ -8,7 +8,7 @@ from server.domain import Capability
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ModelRoute:
     """Modèle du profil et ses exemplaires joignables."""
 
     key: str
@@ -36,14 +36,14 @@ class Route:
 class Control(Protocol):
     """Le plan de contrôle, vu d'un front."""
 
-    def watch(self) -> AsyncIterator[tuple[Route, ...]]:
+    def watch(self) -> AsyncIterator[tuple[ModelRoute, ...]]:
         """Routes entières, aussitôt puis à chaque changement.
 
         Raises:
             ControlUnavailable: le flux s'est coupé.
         """
 
-    async def ensure_loaded(self, key: str, timeout: float) -> Route:
+    async def ensure_loaded(self, key: str, timeout: float) -> ModelRoute:
         """Attend au plus `timeout` secondes que le modèle soit prêt, en le chargeant au besoin.
 
         Raises:

@@ -13,7 +13,7 @@ from server.engines.base import ChatKind
 from server.front.chat.generation import Generation
 from server.front.chat.request import OpenAiRequest, parse
 from server.front.routing.router import Router
-from server.front.routing.routes import Route
+from server.front.routing.routes import ModelRoute
 from server.front.services.rest_audio import NO_CACHE, AudioRoutes
 from server.front.sse import DONE, LOADING
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
@@ -106,7 +106,7 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
             yield encode_body(DONE, content_type)
 
 
-def _model(name: str, route: Route) -> dict[str, Any]:
+def _model(name: str, route: ModelRoute) -> dict[str, Any]:
     return {
         "id": name,
         "object": "model",
