@@ -13,7 +13,12 @@ from server.engines.base import LoadPhase
 from server.rpc.status import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = tuple(
+    page for where in (".", "docs", "docs/adr", "envoy", "tests/data") for page in (ROOT / where).glob("*.md")
+)
 MAX_IMAGE_BYTES = 250_000
+PATH = r"`(?:\.\./)?((?:server|tests|tools|bench|examples|deploy|dashboard/src|protos|gen|envoy|locks|docs)/[\w./*-]*)"
+"""Chemin d'un dossier ou d'un fichier du dépôt ; `*` y vaut tout."""
 
 
 def test_every_limit_is_documented_with_its_default() -> None:
@@ -46,7 +51,7 @@ def test_the_readme_gives_the_default_of_every_plain_setting() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "server").rglob("*.py"))
+    code = _code("server")
     exported = set(re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(passerelle_\w+)"', code))
     assert len(exported) > 5
     assert set(re.findall(r"`(passerelle_\w+)`", _pages("docs/exploitation.md"))) == exported
@@ -78,9 +83,8 @@ def test_every_reason_has_its_codes_and_its_cure() -> None:
 
 
 def test_every_image_exists_is_light_and_is_shown() -> None:
-    pages = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
     shown = set()
-    for page in pages:
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         described = re.findall(r"!\[([^]]+)\]\(([^)]+)\)", text)
         described += [(alt, src) for src, alt in re.findall(r'<img src="([^"]+)"[^>]* alt="([^"]+)"', text)]
@@ -94,7 +98,7 @@ def test_every_image_exists_is_light_and_is_shown() -> None:
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").rglob("*.md"))):
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", text):
             found = page.parent / target if target else page
@@ -102,6 +106,17 @@ def test_every_link_between_pages_leads_somewhere() -> None:
             if anchor:
                 titles = re.findall(r"^#+ (.+)$", found.read_text(encoding="utf-8"), re.M)
                 assert anchor in {_anchor(title) for title in titles}, f"{page.name} : {target}#{anchor}"
+
+
+def test_every_path_that_is_named_exists() -> None:
+    named = [(page, path) for page in PAGES for path in re.findall(PATH, page.read_text(encoding="utf-8"))]
+    assert len(named) > 60
+    missing = {f"{page.name} : {path}" for page, path in named if not any(ROOT.glob(path.rstrip("/.")))}
+    assert not missing
+
+
+def _code(*folders: str) -> str:
+    return "".join(path.read_text(encoding="utf-8") for name in folders for path in sorted((ROOT / name).rglob("*.py")))
 
 
 def _pages(*names: str) -> str:
