@@ -67,7 +67,7 @@ EXPOSE 8000
 COPY gen gen
 COPY envoy envoy
 COPY --from=dashboard /opt/passerelle/dashboard/dist dashboard/dist
-COPY passerelle ./
+COPY LICENSE passerelle ./
 COPY deploy deploy
 COPY server server
 RUN deploy/image/check.sh /opt/passerelle vllm nemo pyannote

@@ -24,7 +24,7 @@ cp "$here/locks/serveur.txt" "$app/locks/"
 inside /opt/passerelle/deploy/image/environment.sh /opt/passerelle/.venv /opt/passerelle/locks/serveur.txt >"$folder/pip.log" 2>&1 ||
   { tail -20 "$folder/pip.log"; exit 1; }
 echo "── check.sh"
-cp -r "$here/gen" "$here/envoy" "$here/server" "$here/deploy" "$here/passerelle" "$app/"
+cp -r "$here/gen" "$here/envoy" "$here/server" "$here/deploy" "$here/passerelle" "$here/LICENSE" "$app/"
 cp -r "$here/dashboard/dist" "$app/dashboard/"
 chroot "$folder" env -i PATH=/usr/bin:/bin PYTHONPATH=/opt/passerelle:/opt/passerelle/gen/python \
   /opt/passerelle/deploy/image/check.sh /opt/passerelle
