@@ -29,21 +29,27 @@ def test_every_limit_is_documented_with_its_default() -> None:
         assert f"| `PASSERELLE_{limit.name.upper()}` | {shown} |" in text, limit.name
 
 
-def test_the_readme_names_every_variable_that_is_read() -> None:
+def test_every_variable_that_is_read_has_its_row() -> None:
     code = (ROOT / "server" / "settings" / "config.py").read_text(encoding="utf-8")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = set(re.findall(r'env\.\w+\("([A-Z_]+)"', code)) - {"PASSERELLE_RUN_DIR", "HF_TOKEN"}
     assert len(names) > 12
-    missing = {name for name in names if f"`{name}`" not in readme}
-    assert not missing
+    names |= set(re.findall(r'envvar="([A-Z_]+)"', _code("server/cli")))
+    names |= set(re.findall(r'environ\.get\("(PASSERELLE_[A-Z_]+|TORCH_[A-Z_]+)"', _code("server", "tools", "deploy")))
+    assert not names - _variables().keys()
 
 
-def test_the_readme_gives_the_default_of_every_plain_setting() -> None:
+def test_every_row_names_a_variable_that_is_read() -> None:
+    code = _code("server", "tools", "deploy")
+    # Celles du client du hub sont lues par lui.
+    unread = {name for name in _variables() if name not in code and not name.startswith("HF_")}
+    assert not unread
+
+
+def test_every_plain_setting_has_its_default() -> None:
     code = (ROOT / "server" / "settings" / "config.py").read_text(encoding="utf-8")
     found = re.findall(r'env\.\w+\("([A-Z_]+)", ("[^"]+"|[\d.]+|True|False)[,)]', code)
     assert len(found) > 10
-    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.+?) \|", _pages("README.md"), re.M)
-    table = {name: default for names, default in rows for name in re.findall(r"[A-Z_]+", names)}
+    table = _variables()
     for name, default in found:
         value = ast.literal_eval(default)
         shown = str(value).lower() if isinstance(value, bool | str) else f"{value:g}"
@@ -77,9 +83,7 @@ def test_every_reason_has_its_codes_and_its_cure() -> None:
     written = {reason: (int(http), grpc) for reason, http, grpc, *_ in rows}
     assert written == {kind.reason: (codes.http, codes.grpc.name) for kind, codes in TABLE.items()}
     named = set(re.findall(r"`(PASSERELLE_[A-Z_]+)`", page))
-    assert named <= set(
-        re.findall(r"`(PASSERELLE_[A-Z_]+)`", _pages("README.md", "docs/limites.md", "docs/installation.md"))
-    )
+    assert named <= set(re.findall(r"`(PASSERELLE_[A-Z_]+)`", _pages("docs/configuration.md", "docs/limites.md")))
 
 
 def test_every_image_exists_is_light_and_is_shown() -> None:
@@ -117,6 +121,12 @@ def test_every_path_that_is_named_exists() -> None:
 
 def _code(*folders: str) -> str:
     return "".join(path.read_text(encoding="utf-8") for name in folders for path in sorted((ROOT / name).rglob("*.py")))
+
+
+def _variables() -> dict[str, str]:
+    """Variables de docs/configuration.md, avec le défaut que leur ligne donne."""
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \| (.+?) \|", _pages("docs/configuration.md"), re.M)
+    return {name: default for names, default in rows for name in re.findall(r"[A-Z_]+", names)}
 
 
 def _pages(*names: str) -> str:
