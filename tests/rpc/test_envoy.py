@@ -3,6 +3,7 @@
 import json
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -334,6 +335,27 @@ def test_too_large_bodies_are_413(envoy: Gateway, chunked: bool) -> None:
     assert chat.json()["error"]["type"] == "invalid_request_error"
     assert chat.json()["error"]["code"] == "payload_too_large" and str(MAX_JSON) in chat.json()["error"]["message"]
     assert admin.json()["error"]["reason"] == "PAYLOAD_TOO_LARGE"
+
+
+@pytest.mark.parametrize("path", [CHAT, "/api/admin/models/qwen/load"])
+@pytest.mark.parametrize("byte", [b" ", b"x"])
+def test_a_too_large_body_is_413_however_it_is_cut(envoy: Gateway, path: str, byte: bytes) -> None:
+    def content() -> Iterator[bytes]:
+        for _ in range(MAX_JSON * 2 // 4096):
+            yield byte * 4096
+            time.sleep(0.001)  # chaque morceau arrive seul
+
+    with envoy.http() as http:
+        assert http.post(path, content=content()).status_code == 413
+
+
+def test_a_body_of_the_largest_size_passes(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        for extra, code in ((0, 200), (1, 413)):
+            body = b'{"do": "echo"}'.ljust(MAX_JSON + extra)
+            chat = http.post(CHAT, content=body)
+            admin = http.post("/api/admin/models/qwen/load", content=body)
+            assert (chat.status_code, admin.status_code) == (code, code)
 
 
 def test_a_declared_upload_is_refused_before_its_body(envoy: Gateway) -> None:
