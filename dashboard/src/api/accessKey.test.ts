@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { afterEach, expect, test, vi } from "vitest";
 
 // Chaque essai relit le module, comme un rechargement de la page.

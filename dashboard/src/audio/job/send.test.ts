@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 // Le vrai XMLHttpRequest de jsdom, devant un vrai serveur HTTP.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";

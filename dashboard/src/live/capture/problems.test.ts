@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { expect, test } from "vitest";
 import { T } from "../texts";
 import { canListen, MicrophoneProblem, problemOf } from "./problems";

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ModelCapabilitiesSchema } from "../../gen/passerelle/v1/admin_pb";
