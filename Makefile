@@ -9,7 +9,7 @@ export PASSERELLE_PROFILE
 SETUP = $(PYTHON) -m tools.setup
 PARTS = $(if $(filter dgx,$(PASSERELLE_PROFILE)),dgx,run)
 
-.PHONY: help python setup setup-dgx run test test-engines gen fmt bench shots rehearse locks publish-contract clean
+.PHONY: help python setup setup-dgx run check test test-engines gen fmt bench shots rehearse locks publish-contract clean
 
 help: ## liste les commandes
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -26,7 +26,11 @@ setup-dgx: python ## installe la production : un environnement par moteur (plusi
 run: setup ## lance le produit sur http://127.0.0.1:8000/ ; HOST_PORT change le port, PASSERELLE_PROFILE=dgx le profil
 	@exec .venv/bin/python -m server serve
 
-test: python ## joue toutes les vérifications
+check: python ## joue ce qui se rejoue à chaque changement (deux minutes) : mise en forme, règles, types, imports, essais rapides
+	@$(SETUP) run dashboard dev
+	@.venv/bin/python -m tools.check quick
+
+test: python ## joue tout ce que le produit promet (un quart d'heure) : les mêmes, les appels, le produit de bout en bout
 	@$(SETUP) run dashboard dev
 	@.venv/bin/python -m tools.check
 

@@ -1,10 +1,17 @@
-"""Joue toutes les vérifications, de la plus rapide à la plus lente, et s'arrête à la première qui échoue."""
+"""Joue les vérifications, en files côte à côte, et s'arrête à la première qui échoue.
+
+`python -m tools.check` : tout ce que le produit promet ; `quick` : ce qui se rejoue à chaque changement.
+"""
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,43 +20,142 @@ DASHBOARD = ROOT / "dashboard"
 CODE = ("server", "tests", "tools", "bench", "examples", "deploy")
 SCRIPTS = (".ci/run", "build_docker.sh", "run_docker.sh", "passerelle")
 
-Check = tuple[str, Callable[[], None]]
+WORKERS = "3"
+"""Essais à la fois : ils attendent plus qu'ils ne calculent, et la page a sa file à côté."""
 
 
-def python(*arguments: str) -> Callable[[], None]:
+@dataclass(frozen=True)
+class Check:
+    """Une vérification : son nom, sa commande, son dossier."""
+
+    name: str
+    command: tuple[str, ...]
+    cwd: Path = ROOT
+
+
+class Failed(Exception):
+    """Une vérification a échoué."""
+
+
+def python(name: str, *arguments: str) -> Check:
     """Module Python de l'environnement."""
-    return lambda: run(str(BIN / "python"), "-m", *arguments)
+    return Check(name, (str(BIN / "python"), "-m", *arguments))
 
 
-def tool(name: str, *arguments: str) -> Callable[[], None]:
+def tool(name: str, program: str, *arguments: str) -> Check:
     """Programme de l'environnement."""
-    return lambda: run(str(BIN / name), *arguments)
+    return Check(name, (str(BIN / program), *arguments))
 
 
-def npm(script: str) -> Callable[[], None]:
+def npm(name: str, script: str) -> Check:
     """Commande du tableau de bord."""
-    return lambda: run("npm", "run", "--silent", script, cwd=DASHBOARD)
+    return Check(name, ("npm", "run", "--silent", script), DASHBOARD)
 
 
-def checks() -> list[Check]:
-    """Vérifications, dans l'ordre."""
-    return [
-        ("mise en forme", tool("ruff", "format", "--check", "--quiet", *CODE)),
-        ("règles Python", tool("ruff", "check", "--quiet", *CODE)),
-        ("types", tool("mypy", *CODE)),
-        ("syntaxe, sans aucun moteur", python("compileall", "-q", "server")),
-        ("règle d'import", tool("lint-imports")),
-        ("protos : règles", tool("buf", "lint")),
-        ("protos : mise en forme", tool("buf", "format", "--diff", "--exit-code", "--path", "protos/passerelle")),
-        ("protos : compatibilité", tool("buf", "breaking", "--against", "protos/published.binpb")),
-        ("scripts", tool("shellcheck", "-x", *SCRIPTS, *map(str, sorted(ROOT.glob("deploy/image/*.sh"))))),
-        ("Dockerfile", tool("hadolint", "Dockerfile")),
-        ("code produit", python("tools.gen", "--check")),
-        ("essais rapides", python("pytest", "-q", "tests/unit", "tests/contract", "tests/rpc")),
-        ("tableau de bord", npm("check")),
-        ("Chromium", ensure_chromium),
-        ("bout en bout", python("pytest", "-q", "tests/e2e")),
-    ]
+def tests(name: str, *arguments: str) -> Check:
+    """Essais, avec les plus longs."""
+    return python(name, "pytest", "-q", "--durations=25", *arguments)
+
+
+def lanes(*folders: str) -> dict[str, list[Check]]:
+    """Files qui n'ont rien à attendre l'une de l'autre, chacune de la plus rapide à la plus lente."""
+    return {
+        "Python": [
+            tool("mise en forme", "ruff", "format", "--check", "--quiet", *CODE),
+            tool("règles", "ruff", "check", "--quiet", *CODE),
+            tool("règle d'import", "lint-imports"),
+            tests("essais", "-n", WORKERS, "--dist", "loadscope", *folders),
+        ],
+        "page": [
+            npm("règles", "lint"),
+            npm("types", "typecheck"),
+            npm("essais", "test"),
+        ],
+        "types et protos": [
+            tool("protos : règles", "buf", "lint"),
+            tool("protos : mise en forme", "buf", "format", "--diff", "--exit-code", "--path", "protos/passerelle"),
+            tool("protos : compatibilité", "buf", "breaking", "--against", "protos/published.binpb"),
+            tool("scripts", "shellcheck", "-x", *SCRIPTS, *map(str, sorted(ROOT.glob("deploy/image/*.sh")))),
+            tool("Dockerfile", "hadolint", "Dockerfile"),
+            python("syntaxe, sans aucun moteur", "compileall", "-q", "server"),
+            tool("types Python", "mypy", *CODE),
+            python("code produit", "tools.gen", "--check"),
+        ],
+    }
+
+
+class Lanes:
+    """Files en cours ; la première qui échoue arrête les autres."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def play(self, lanes: dict[str, list[Check]]) -> None:
+        """Joue toutes les files ; ce que dit une vérification sort d'un bloc, quand elle finit.
+
+        Raises:
+            Failed: une vérification a échoué.
+        """
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            playing = [pool.submit(self._lane, name, checks) for name, checks in lanes.items()]
+            try:
+                for lane in playing:
+                    lane.result()
+            except BaseException:
+                self._stop()
+                raise
+
+    def _lane(self, lane: str, checks: list[Check]) -> None:
+        for check in checks:
+            begun = time.monotonic()
+            with self._lock:
+                if self._stopped:
+                    return
+                process = subprocess.Popen(
+                    check.command,
+                    cwd=check.cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                )
+                self._running.add(process)
+            said, _ = process.communicate()
+            with self._lock:
+                self._running.discard(process)
+                if self._stopped:
+                    return
+                print(f"── {lane} : {check.name} · {time.monotonic() - begun:.1f} s\n{said}", end="", flush=True)
+                if process.returncode:
+                    self._stopped = True
+                    self._kill()
+                    raise Failed(f"{lane} : {check.name} (« {' '.join(check.command)} », code {process.returncode})")
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            self._kill()
+
+    def _kill(self) -> None:
+        for process in self._running:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def alone(check: Check) -> None:
+    """Joue une vérification seule, ce qu'elle dit sortant au fil de l'eau.
+
+    Raises:
+        Failed: elle a échoué.
+    """
+    print(f"── {check.name}", flush=True)
+    begun = time.monotonic()
+    code = subprocess.run(check.command, cwd=check.cwd, check=False).returncode
+    print(f"   {time.monotonic() - begun:.1f} s", flush=True)
+    if code:
+        raise Failed(f"{check.name} (« {' '.join(check.command)} », code {code})")
 
 
 def ensure_chromium() -> None:
@@ -59,31 +165,40 @@ def ensure_chromium() -> None:
     ):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        print("Chromium manque : installation par apt-get (environ 400 Mo).", flush=True)
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        run("apt-get", "update", "-qq")
-        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+        alone(Check("Chromium : liste des paquets", ("apt-get", "update", "-qq")))
+        install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
+        alone(Check("Chromium : installation par apt-get (environ 400 Mo)", install))
         return
-    raise SystemExit("Chromium est introuvable : « sudo apt-get install chromium », ou CHROMIUM=/chemin make test.")
+    raise Failed("Chromium est introuvable : « sudo apt-get install chromium », ou CHROMIUM=/chemin make test")
 
 
-def run(*command: str, cwd: Path = ROOT) -> None:
-    """Exécute ; l'échec arrête tout."""
-    code = subprocess.run(command, cwd=cwd, check=False).returncode
-    if code:
-        raise SystemExit(f"« {' '.join(command)} » a échoué (code {code}).")
+def quick() -> None:
+    """Tout ce qui n'a besoin ni d'Envoy ni du produit en marche."""
+    Lanes().play(lanes("tests/unit", "tests/contract"))
 
 
-def main() -> None:
-    """Joue tout, avec la durée de chaque vérification."""
+def everything() -> None:
+    """Tout ce que le produit promet."""
+    Lanes().play(lanes("tests/unit", "tests/contract", "tests/rpc"))
+    ensure_chromium()
+    alone(tests("bout en bout", "tests/e2e"))
+
+
+WHICH = {"quick": quick, "": everything}
+
+
+def main(arguments: list[str]) -> int:
+    """Joue ce qui est demandé ; rend le code de sortie."""
     started = time.monotonic()
-    for name, check in checks():
-        print(f"── {name}", flush=True)
-        begun = time.monotonic()
-        check()
-        print(f"   {time.monotonic() - begun:.1f} s", flush=True)
+    try:
+        WHICH[" ".join(arguments)]()
+    except Failed as error:
+        print(f"Échec : {error}.", file=sys.stderr)
+        return 1
     print(f"Tout est vert en {time.monotonic() - started:.0f} s.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -32,7 +32,7 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> EngineSpec:
     assert model is not None
     folder = tmp_path_factory.mktemp("poids")
     fetch(DownloadSettings(spec=model, cache_dir=folder, weights_dir=ROOT / ".venv" / "weights"), lambda _event: None)
-    return EngineSpec("qwen", folder / model.key / model.source.revision, options=model.options, threads=2)
+    return EngineSpec("qwen", folder / model.key / model.source.revision, options=model.options, threads=1)
 
 
 @pytest.fixture(scope="module")

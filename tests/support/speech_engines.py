@@ -20,7 +20,7 @@ from server.engines.registry import engine_factory
 from tests.support import audio_files
 
 _ROOT = Path(__file__).resolve().parents[2]
-_THREADS = 2
+_THREADS = 1
 
 
 @dataclass(frozen=True)
