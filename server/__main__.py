@@ -117,6 +117,7 @@ def _serve(config: Config) -> int:
             ),
             run_base=config.run_base,
             stop_grace=config.stop_grace,
+            drain_seconds=config.drain_seconds,
             watchdog_seconds=config.watchdog_seconds,
             public_urls=tuple(
                 Endpoint("", "GET", host, config.advertised_port, "/", config.scheme).url for host in hosts
@@ -190,6 +191,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,
         max_frame_bytes=_frame_bytes(config),
+        drain_delay=config.drain_seconds,
         stop_grace=config.stop_grace,
     )
     uvloop.run(run(settings))

@@ -78,6 +78,8 @@ class Config:
     """Fils de calcul des moteurs sur le processeur."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
+    drain_seconds: float
+    """Secondes entre « ne sert plus » et l'arrêt d'un front : le temps qu'Envoy le voie."""
     watchdog_seconds: float
     """Silence au bout duquel un processus figé est tué et relancé ; 0 : jamais."""
     release_wait: float
@@ -143,6 +145,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         fronts=env.integer("PASSERELLE_FRONTS", max(1, min(8, cores // 16)), 1, 64),
         threads=env.integer("PASSERELLE_THREADS", min(cores, 8), 1, 256),
         stop_grace=env.number("PASSERELLE_STOP_GRACE", 30.0, 0.0, 3600.0),
+        drain_seconds=env.number("PASSERELLE_DRAIN_SECONDS", 2.0, 0.0, 30.0),
         watchdog_seconds=_watchdog(env),
         release_wait=env.number("PASSERELLE_RELEASE_WAIT", 30.0, 0.0, 3600.0),
         release_tolerance=env.number("PASSERELLE_RELEASE_TOLERANCE_MIB", 64.0, 0.0, 65536.0),

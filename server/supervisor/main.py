@@ -16,7 +16,7 @@ from pathlib import Path
 
 from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, probe, render
 from server.supervisor.process import Command
-from server.supervisor.rolling import FRONT_DRAIN_SECONDS, RollingRestart
+from server.supervisor.rolling import RollingRestart
 from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.socket import SupervisorSocket
 from server.supervisor.supervisor import Supervisor
@@ -44,6 +44,8 @@ class SupervisorSettings:
     """Où créer le dossier des prises."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
+    drain_seconds: float
+    """Secondes entre « ne sert plus » et l'arrêt d'un front."""
     watchdog_seconds: float
     """Silence au bout duquel un processus figé est tué et relancé ; 0 : jamais."""
     public_urls: tuple[str, ...]
@@ -115,7 +117,7 @@ class _Product:
             supervisor,
             [self._front(index, path) for index, path in enumerate(self._envoy.front_sockets.values())],
             self._envoy.admin_socket,
-            self._settings.stop_grace + FRONT_DRAIN_SECONDS + _SHORT_GRACE / 2,
+            self._settings.stop_grace + self._settings.drain_seconds + _SHORT_GRACE / 2,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, supervisor)

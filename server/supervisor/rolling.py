@@ -15,9 +15,6 @@ from server.supervisor.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-FRONT_DRAIN_SECONDS = 2.0
-"""Secondes entre « ne sert plus » et l'arrêt d'un front, comme dans `FrontSettings.drain_delay`."""
-
 _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.support.product import ROOT, Product, free_port, running_product, sse_events, wait_until
+from tests.support.product import REAL_DRAIN, ROOT, Product, free_port, running_product, sse_events, wait_until
 
 STORY = {
     "model": "qwen",
@@ -25,7 +25,7 @@ STORY = {
 
 def test_streams_in_flight_reach_their_end_at_ctrl_c(tmp_path: Path, product: Product) -> None:
     product.ensure_ready()
-    with running_product(tmp_path, cache_dir=product.cache_dir) as running:
+    with running_product(tmp_path, cache_dir=product.cache_dir, env=REAL_DRAIN) as running:
         running.ensure_ready()
         texts: list[str] = []
 

@@ -24,7 +24,7 @@ from passerelle.v1 import (
 from tests.support.audio_files import DATA
 from tests.support.load import KINDS, SPEECH, Load, describe, grpc_reason, live_config
 from tests.support.parts import by_argument
-from tests.support.product import Product, running_product, sse_events, wait_until
+from tests.support.product import REAL_DRAIN, Product, running_product, sse_events, wait_until
 
 MODELS = ("qwen", "canary")
 PROMPT = "Tell a long story about the sea."
@@ -38,7 +38,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Itera
     for key in MODELS:
         if product.model(key)["state"] == "MODEL_STATE_UNAVAILABLE":
             assert product.admin("download", key, wait=True).status_code == 200
-    env = {"PASSERELLE_FRONTS": "1", "PASSERELLE_THREADS": "1", "PASSERELLE_STOP_GRACE": "30"}
+    env = {"PASSERELLE_FRONTS": "1", "PASSERELLE_THREADS": "1", "PASSERELLE_STOP_GRACE": "30"} | REAL_DRAIN
     with running_product(tmp_path_factory.mktemp("a"), cache_dir=product.cache_dir, env=env) as found:
         for key in MODELS:
             found.ensure_ready(key)

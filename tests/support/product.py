@@ -21,6 +21,8 @@ SSL = httpx.create_ssl_context()
 """Contexte TLS de toutes les demandes : en bâtir un coûte 64 ms, et l'attente d'un état en fait vingt par seconde."""
 START_TIMEOUT = 90.0
 STOP_TIMEOUT = 60.0
+REAL_DRAIN = {"PASSERELLE_DRAIN_SECONDS": ""}
+"""L'attente du produit, à l'arrêt ou au remplacement d'un front."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def running_product(
     """Produit en marche, arrêté en sortie ; vérifie que rien ne reste derrière lui.
 
     Args:
+        env: réglages de plus. Les fronts n'attendent pas qu'Envoy voie leur arrêt ; qui l'éprouve rend cette attente
+            (`REAL_DRAIN`).
         port: port d'Envoy ; un port libre par défaut.
     """
     port = port or free_port()
@@ -130,6 +134,7 @@ def running_product(
         "HOST_PORT": str(port),
         "MODEL_CACHE_DIR": str(cache),
         "PASSERELLE_STOP_GRACE": "20",
+        "PASSERELLE_DRAIN_SECONDS": "0",
         "PASSERELLE_RUN_BASE": str(run_base),
     } | dict(env or {})
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PASSERELLE_")}

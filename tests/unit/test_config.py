@@ -79,6 +79,7 @@ def test_defaults_stay_on_this_machine() -> None:
     config = load_config(EMBEDDED)
     assert (config.bind, config.port) == ("127.0.0.1", 8000)
     assert config.lazy_load and not config.openai_keys
+    assert (config.stop_grace, config.drain_seconds) == (30.0, 2.0)
 
 
 def test_every_limit_has_its_variable() -> None:
@@ -95,6 +96,7 @@ def test_every_limit_has_its_variable() -> None:
         ("LAZY_LOAD_MODELS", "peut-être", "LAZY_LOAD_MODELS"),
         ("PASSERELLE_MAX_N", "0", "PASSERELLE_MAX_N"),
         ("PASSERELLE_STOP_GRACE", "x", "PASSERELLE_STOP_GRACE : « x » n'est pas un nombre."),
+        ("PASSERELLE_DRAIN_SECONDS", "31", "PASSERELLE_DRAIN_SECONDS : 31 est hors des limites (0 à 30)."),
         (
             "PASSERELLE_ENDPOINT_SILENCE_SECONDS",
             "9",
