@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.product import Product, running_product, sse_events, wait_until
+from tests.support.tls import SSL
 
 
 def test_the_whole_life_of_a_model(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_the_whole_life_of_a_model(tmp_path: Path) -> None:
 
     with running_product(tmp_path) as again:
         assert again.model()["state"] == "MODEL_STATE_CACHED"
-        operations = httpx.get(f"{again.base_url}/api/admin/operations").json()["operations"]
+        operations = httpx.get(f"{again.base_url}/api/admin/operations", verify=SSL).json()["operations"]
         assert {o["kind"] for o in operations} >= {
             "OPERATION_KIND_DOWNLOAD",
             "OPERATION_KIND_LOAD",
@@ -48,7 +49,7 @@ def test_the_whole_life_of_a_model(tmp_path: Path) -> None:
         taken = {step["phase"]: float(step["duration"].removesuffix("s")) for step in load["phases"]}
         assert "spawning" in taken and sum(taken.values()) > 0
         filters = {"kinds": ["OPERATION_KIND_UNLOAD", "OPERATION_KIND_LOAD"], "states": "OPERATION_STATE_SUCCEEDED"}
-        kept = httpx.get(f"{again.base_url}/api/admin/operations", params=filters).json()["operations"]
+        kept = httpx.get(f"{again.base_url}/api/admin/operations", params=filters, verify=SSL).json()["operations"]
         assert [o["id"] for o in kept] == [o["id"] for o in operations if o["kind"] in filters["kinds"]]
         journal = sqlite3.connect(f"file:{again.cache_dir}/.passerelle/journal.sqlite?mode=ro", uri=True)
         with closing(journal) as db:
@@ -72,7 +73,7 @@ def test_a_request_loads_its_model(tmp_path: Path, product: Product) -> None:
     with running_product(tmp_path, cache_dir=product.cache_dir, env={"PASSERELLE_FRONTS": "2"}) as lazy:
         assert lazy.model()["state"] == "MODEL_STATE_CACHED"
         body = {"model": "qwen", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4, "stream": True}
-        response = httpx.post(f"{lazy.base_url}/v1/chat/completions", json=body, timeout=60)
+        response = httpx.post(f"{lazy.base_url}/v1/chat/completions", json=body, timeout=60, verify=SSL)
         assert response.status_code == 200, response.text
         assert sse_events(response.text)[-1] == "[DONE]"
         assert lazy.model()["state"] == "MODEL_STATE_READY"
@@ -104,7 +105,7 @@ def test_probes(product: Product) -> None:
 
 
 def test_capabilities_tell_limits_and_addresses(guarded: Product) -> None:
-    found = httpx.get(f"{guarded.base_url}/api/capabilities").json()
+    found = httpx.get(f"{guarded.base_url}/api/capabilities", verify=SSL).json()
     assert found["limits"]["chat"]["max_n"] == 2
     assert found["limits"]["max_json_body_bytes"] == 65536
     assert {e["host"] for e in found["endpoints"]} == {"gpu.example", "10.0.0.5"}
@@ -113,8 +114,8 @@ def test_capabilities_tell_limits_and_addresses(guarded: Product) -> None:
 
 def test_a_foreign_origin_is_refused(product: Product) -> None:
     path = f"{product.base_url}/api/admin/models/canary/unload"
-    refused = httpx.post(path, json={}, headers={"origin": "https://ailleurs.example"})
+    refused = httpx.post(path, json={}, headers={"origin": "https://ailleurs.example"}, verify=SSL)
     assert refused.status_code == 403
     assert refused.json()["error"]["reason"] == "FOREIGN_ORIGIN"
-    accepted = httpx.post(path, json={}, headers={"origin": product.base_url})
+    accepted = httpx.post(path, json={}, headers={"origin": product.base_url}, verify=SSL)
     assert accepted.status_code == 200, accepted.text

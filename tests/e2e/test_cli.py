@@ -13,6 +13,7 @@ from server.cli import show
 from server.cli.app import cli
 from tests.support import audio_files
 from tests.support.product import ROOT, Product, wait_until
+from tests.support.tls import SSL
 
 
 def passerelle(product: Product, *arguments: str, code: int = 0, key: str = "", text: str | None = None) -> Result:
@@ -65,7 +66,9 @@ def test_a_load_is_cancelled(product: Product) -> None:
     # torch prend des secondes à importer : l'exemplaire dit ce qu'il fait, et il n'est pas trop tard.
     wait_until(lambda: phase() == "importing", 60, "bibliothèques en cours d'import")
     assert passerelle(product, "cancel", "pyannote").stdout == "pyannote : opération annulée\n"
-    found = httpx.get(f"{product.base_url}/api/admin/operations", params={"model": "pyannote"}, timeout=30).json()
+    found = httpx.get(
+        f"{product.base_url}/api/admin/operations", params={"model": "pyannote"}, timeout=30, verify=SSL
+    ).json()
     states = [one["state"] for one in found["operations"] if one["id"] == identifier]
     assert states == ["OPERATION_STATE_CANCELLED"] and product.model("pyannote")["state"] == "MODEL_STATE_CACHED"
     assert "OPERATION_NOT_FOUND" in passerelle(product, "cancel", "pyannote", code=1).stderr

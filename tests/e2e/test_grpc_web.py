@@ -18,6 +18,7 @@ from passerelle.v1 import chat_pb2, chat_pb2_grpc
 from tests.e2e.test_dashboard import walk
 from tests.support import audio_files
 from tests.support.product import ROOT, Product
+from tests.support.tls import SSL
 
 BEYOND_GRPC_WEB = {
     "passerelle.v1.TranscribeService/UploadTranscribe",
@@ -98,7 +99,7 @@ async def rest(product: Product) -> Told:
     }
     text, finish, tokens, begin, last = "", "", 0, 0.0, ""
     async with (
-        httpx.AsyncClient(base_url=product.base_url, timeout=120) as client,
+        httpx.AsyncClient(base_url=product.base_url, timeout=120, verify=SSL) as client,
         client.stream("POST", "/v1/chat/completions", json=body) as response,
     ):
         assert response.status_code == 200

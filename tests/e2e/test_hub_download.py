@@ -16,6 +16,7 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc
 from tests.fakes.hub import Hub, serving_hub
 from tests.support.hub_downloads import fill_standard_cache
 from tests.support.product import Product, running_product, wait_until
+from tests.support.tls import SSL
 
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 REPOSITORY = "essai/SmolLM2-GGUF"
@@ -129,7 +130,7 @@ def answer(product: Product) -> str:
         "max_tokens": 8,
         "temperature": 0,
     }
-    response = httpx.post(f"{product.base_url}/v1/chat/completions", json=body, timeout=60)
+    response = httpx.post(f"{product.base_url}/v1/chat/completions", json=body, timeout=60, verify=SSL)
     assert response.status_code == 200, response.text
     return str(response.json()["choices"][0]["message"]["content"])
 
@@ -157,7 +158,9 @@ def test_a_model_comes_from_the_hub(tmp_path: Path) -> None:
             first = product.admin("download").json()["operation"]["id"]
             wait_until(lambda: watcher.completed > 8 * MIB, 60, "8 Mio reçus")
             assert TOKEN not in str([p.cmdline() for p in product.processes()])
-            cancelled = httpx.post(f"{product.base_url}/api/admin/operations/{first}/cancel", json={}, timeout=30)
+            cancelled = httpx.post(
+                f"{product.base_url}/api/admin/operations/{first}/cancel", json={}, timeout=30, verify=SSL
+            )
             assert cancelled.json()["operation"]["state"] == "OPERATION_STATE_CANCELLED"
             kept = next(product.cache_dir.rglob("*.partial")).stat().st_size
             stopped = product.model()

@@ -11,6 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
 from tests.support.product import Product
+from tests.support.tls import SSL
 
 OPEN = {
     "AdminService/GetStatus",
@@ -99,7 +100,7 @@ def routes() -> Iterator[tuple[str, str, str]]:
 def test_every_http_route_without_and_with_a_wrong_key(guarded: Product, method: str, verb: str, path: str) -> None:
     for headers in ({}, {"authorization": "Bearer fausse"}):
         response = httpx.request(
-            verb, guarded.base_url + path, headers=headers, json={} if verb == "POST" else None, timeout=20
+            verb, guarded.base_url + path, headers=headers, json={} if verb == "POST" else None, timeout=20, verify=SSL
         )
         if method in OPEN:
             assert response.status_code < 400, (path, response.status_code)
@@ -113,9 +114,9 @@ def test_every_http_route_without_and_with_a_wrong_key(guarded: Product, method:
 
 
 def test_no_key_appears_in_status_or_logs(guarded: Product) -> None:
-    httpx.get(f"{guarded.base_url}/v1/models", headers={"authorization": "Bearer cle-a"})
+    httpx.get(f"{guarded.base_url}/v1/models", headers={"authorization": "Bearer cle-a"}, verify=SSL)
     texts = [
-        httpx.get(f"{guarded.base_url}{path}").text
+        httpx.get(f"{guarded.base_url}{path}", verify=SSL).text
         for path in ("/api/admin/status", "/api/capabilities", "/config.json")
     ]
     texts += [f.read_text(errors="replace") for f in (guarded.run_dir / "logs").glob("*") if f.is_file()]

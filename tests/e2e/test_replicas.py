@@ -10,6 +10,7 @@ import psutil
 
 from tests.support.load import Kind, Load, chat, describe, typed_chat
 from tests.support.product import Product, wait_until
+from tests.support.tls import SSL
 
 BODY = {"model": "qwen", "messages": [{"role": "user", "content": "Count to ten."}], "max_tokens": 8}
 
@@ -40,7 +41,7 @@ class Callers:
         wait_until(lambda: self.done >= goal or bool(self.refused), 120, f"{goal} réponses")
 
     def _call(self, stream: bool) -> None:
-        with httpx.Client(timeout=120) as http:
+        with httpx.Client(timeout=120, verify=SSL) as http:
             while not self._stop.is_set():
                 try:
                     answer = http.post(f"{self._product.base_url}/v1/chat/completions", json=BODY | {"stream": stream})

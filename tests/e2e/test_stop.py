@@ -13,6 +13,7 @@ import httpx
 import psutil
 
 from tests.support.product import REAL_DRAIN, ROOT, Product, free_port, running_product, sse_events, wait_until
+from tests.support.tls import SSL
 
 STORY = {
     "model": "qwen",
@@ -30,7 +31,7 @@ def test_streams_in_flight_reach_their_end_at_ctrl_c(tmp_path: Path, product: Pr
         texts: list[str] = []
 
         def read() -> None:
-            with httpx.Client(timeout=60) as http:
+            with httpx.Client(timeout=60, verify=SSL) as http:
                 texts.append(http.post(f"{running.base_url}/v1/chat/completions", json=STORY).text)
 
         threads = [threading.Thread(target=read) for _ in range(3)]

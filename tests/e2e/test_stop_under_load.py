@@ -25,6 +25,7 @@ from tests.support.audio_files import DATA
 from tests.support.load import KINDS, SPEECH, Load, describe, grpc_reason, live_config
 from tests.support.parts import by_argument
 from tests.support.product import REAL_DRAIN, Product, running_product, sse_events, wait_until
+from tests.support.tls import SSL
 
 MODELS = ("qwen", "canary")
 PROMPT = "Tell a long story about the sea."
@@ -101,13 +102,15 @@ def _story(product: Product) -> str:
         "stream": True,
         "ignore_eos": True,
     }
-    return httpx.post(f"{product.base_url}/v1/chat/completions", json=body, timeout=120).text
+    return httpx.post(f"{product.base_url}/v1/chat/completions", json=body, timeout=120, verify=SSL).text
 
 
 def _upload(product: Product) -> str:
     files = {"file": ("parole.wav", (DATA / "en" / "austen-0870.wav").read_bytes(), "audio/wav")}
     form = {"model": "whisper-1", "stream": "true"}
-    response = httpx.post(f"{product.base_url}/v1/audio/transcriptions", data=form, files=files, timeout=120)
+    response = httpx.post(
+        f"{product.base_url}/v1/audio/transcriptions", data=form, files=files, timeout=120, verify=SSL
+    )
     assert response.status_code == 200, response.text
     return response.text
 

@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from tests.support.product import Product, wait_until
+from tests.support.tls import SSL
 
 BODY = {"model": "qwen", "messages": [{"role": "user", "content": "Count to ten."}], "max_tokens": 4, "temperature": 0}
 ASKED = 40
@@ -30,7 +31,7 @@ def test_requests_are_pushed_as_they_come_and_go(product: Product) -> None:
             pass
 
         def ask(_rank: int) -> int:
-            return httpx.post(f"{product.base_url}/v1/chat/completions", json=BODY, timeout=120).status_code
+            return httpx.post(f"{product.base_url}/v1/chat/completions", json=BODY, timeout=120, verify=SSL).status_code
 
         began = time.monotonic()
         answers = [pool.submit(ask, rank) for rank in range(ASKED)]
@@ -51,7 +52,7 @@ def test_an_unload_nobody_confirmed_interrupts_nobody(product: Product) -> None:
     product.ensure_ready()
     long = BODY | {"max_tokens": 400, "ignore_eos": True}
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(httpx.post, f"{product.base_url}/v1/chat/completions", json=long, timeout=120)
+        answer = pool.submit(httpx.post, f"{product.base_url}/v1/chat/completions", json=long, timeout=120, verify=SSL)
         wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 1, 20, "requête en cours")
         refused = product.admin("unload", only_if_idle=True)
         assert refused.status_code == 409, refused.text

@@ -16,6 +16,7 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
 from tests.support.gateway import Gateway, gateway, settings_in, wait_until
+from tests.support.tls import SSL
 
 CHAT = "/v1/chat/completions"
 
@@ -99,7 +100,10 @@ def test_a_page_survives_a_connection_closed_under_it(tmp_path: Path) -> None:
                     if len(seen) == 1:
                         seen.append(taken.recv(65536))
 
-        with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=f"http://127.0.0.1:{found.settings.port}") as http:
+        with (
+            ThreadPoolExecutor(1) as pool,
+            httpx.Client(base_url=f"http://127.0.0.1:{found.settings.port}", verify=SSL) as http,
+        ):
             serving = pool.submit(serve)
             assert http.get("/un", timeout=30).text == "page"
             answer = http.get("/deux", timeout=30)
@@ -140,7 +144,7 @@ def test_the_log_holds_errors_without_secrets(tmp_path: Path) -> None:
 
 def _refuses(found: Gateway) -> bool:
     try:
-        with httpx.Client(base_url=found.url, timeout=2) as http:
+        with httpx.Client(base_url=found.url, timeout=2, verify=SSL) as http:
             http.get("/healthz")
     except httpx.TransportError:
         return True

@@ -10,6 +10,7 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc
 from server.supervisor.tls import TlsFiles, TlsKeeper
 from tests.support.certificates import Authority, served_name
 from tests.support.gateway import gateway, wait_until
+from tests.support.tls import SSL
 
 
 def test_rest_grpc_and_a_renewed_certificate(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_rest_grpc_and_a_renewed_certificate(tmp_path: Path) -> None:
             stub = admin_pb2_grpc.AdminServiceStub(channel)
             assert stub.GetStatus(admin_pb2.GetStatusRequest(), timeout=10).status.profile_notice
         with pytest.raises(httpx.HTTPError):
-            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5, verify=SSL)
         assert served_name(port, trusted) == "premier"
         assert TlsKeeper(TlsFiles(second.certificate, second.key), found.settings.run_dir).publish()
         wait_until(lambda: served_name(port, trusted) == "second", "le certificat renouvelé est servi")

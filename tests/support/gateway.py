@@ -47,6 +47,7 @@ from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.supervisor.envoy import EnvoySettings, argv, envoy_binary, render
 from server.supervisor.tls import TlsFiles, TlsKeeper
 from tests.fakes.control import FakeControl
+from tests.support.tls import SSL
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_JSON = 64 * 1024
@@ -223,7 +224,7 @@ class Gateway:
 
     def http(self, **options: Any) -> httpx.Client:
         """Client HTTP."""
-        return httpx.Client(base_url=self.url, timeout=10, **options)
+        return httpx.Client(base_url=self.url, timeout=10, **options, verify=SSL)
 
     def channel(self) -> Any:
         """Canal gRPC, à employer dans un `with`."""
@@ -331,7 +332,7 @@ def gateway(
             found.loop.run(found.start_upstreams(drain_delay))
         found.start_envoy(folder)
         if upstreams:
-            local = httpx.HTTPTransport(uds=str(settings.local_socket))
+            local = httpx.HTTPTransport(uds=str(settings.local_socket), verify=SSL)
             with httpx.Client(base_url="http://envoy", transport=local, timeout=30) as probe:
                 wait_until(lambda: probe.get("/healthz").status_code == 200, "un front est vu en bonne santé")
         yield found

@@ -28,6 +28,7 @@ from passerelle.v1 import (
 
 from tests.support.audio_files import DATA
 from tests.support.product import Product, wait_until
+from tests.support.tls import SSL
 
 SPEECH = (DATA / "en" / "austen-0880.wav").read_bytes()
 HANG_SECONDS = 60.0
@@ -263,7 +264,7 @@ class Load:
         limits = httpx.Limits(max_connections=64)
         base, timeout = self.product.base_url, HANG_SECONDS * 2
         async with (
-            httpx.AsyncClient(base_url=base, timeout=timeout, limits=limits) as http,
+            httpx.AsyncClient(base_url=base, timeout=timeout, limits=limits, verify=SSL) as http,
             grpc.aio.insecure_channel(
                 self.product.target,
                 options=(("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)),

@@ -11,6 +11,7 @@ import psutil
 
 from server.supervisor.envoy_admin import healthy_fronts
 from tests.support.product import Product
+from tests.support.tls import SSL
 
 MODELS = ("qwen", "canary", "pyannote")
 
@@ -54,7 +55,7 @@ def envoy_pid(product: Product) -> int:
 def _answers(path: str) -> Callable[[Product], bool]:
     def serves(product: Product) -> bool:
         try:
-            return httpx.get(product.base_url + path, timeout=2).status_code == 200
+            return httpx.get(product.base_url + path, timeout=2, verify=SSL).status_code == 200
         except httpx.TransportError:
             return False
 

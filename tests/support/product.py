@@ -16,9 +16,9 @@ from typing import Any
 import httpx
 import psutil
 
+from tests.support.tls import SSL
+
 ROOT = Path(__file__).resolve().parents[2]
-SSL = httpx.create_ssl_context()
-"""Contexte TLS de toutes les demandes : en bâtir un coûte 64 ms, et l'attente d'un état en fait vingt par seconde."""
 START_TIMEOUT = 90.0
 STOP_TIMEOUT = 60.0
 REAL_DRAIN = {"PASSERELLE_DRAIN_SECONDS": ""}

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from server.web.app import NONCE, create_app
+from tests.support.tls import SSL
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = 'console.log("page");\n' * 200
@@ -153,7 +154,7 @@ def _answers(path: Path) -> bool:
             probe.connect(str(path))
         except OSError:
             return False
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://page") as http:
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(path), verify=SSL), base_url="http://page") as http:
         return bool(http.get("/config.json").json() == CONFIG)
 
 
