@@ -24,6 +24,7 @@ class FakeReplicas:
         self.gate.set()
         self.error: PasserelleError | None = None
         self.nap_error: PasserelleError | None = None
+        self.wake_error: PasserelleError | None = None
         self.uses = 10 * GIB
         """Octets pris sur chaque GPU."""
         self.leaks = 0
@@ -91,7 +92,9 @@ class FakeReplicas:
             self.gpus.take(gpu, replica.pid, GIB // 2)
 
     async def wake(self, replica: Replica) -> None:
-        """La reprend."""
+        """La reprend, ou lève `wake_error`."""
+        if self.wake_error is not None:
+            raise self.wake_error
         for gpu in replica.gpus:
             self.gpus.take(gpu, replica.pid, self.uses)
 

@@ -1,13 +1,16 @@
 """La preuve de mémoire rendue : ce qui est à nous doit partir, ce qui est aux autres ne salit rien."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from server.control.gpu.board import GpuBoard
 from server.control.gpu.leases import Lease
-from server.control.gpu.release import Freed, vacate
+from server.control.gpu.lessor import Lessor
+from server.control.gpu.placement import Seat
+from server.control.gpu.release import Freed
 from server.errors import GpuDirty
 from tests.fakes.gpus import GIB, MIB, FakeClock, FakeGpus, board_of
 
@@ -27,14 +30,19 @@ class Bench:
         self.gpus.take(gpu, pid, size)
         await self.board.refresh()
 
-    async def unload(self, *names: str, keep: bool = False) -> Freed:
-        """Arrête et attend la preuve."""
+    @property
+    def lessor(self) -> Lessor:
+        """Bailleur dont les exemplaires s'arrêtent aussitôt."""
 
-        async def stop() -> None:
+        async def stop(names: Sequence[str], _grace: float) -> None:
             for name in names:
                 self.gpus.free(self.pids.pop(name))
 
-        return await vacate(self.board, names, stop(), keep=keep)
+        return Lessor(self.board, stop)
+
+    async def unload(self, *names: str) -> Freed:
+        """Arrête, attend la preuve et rend les baux."""
+        return await self.lessor.leave(names)
 
 
 def bench_of(count: int = 1, *, named: bool = True) -> Bench:
@@ -154,7 +162,7 @@ async def test_without_names_the_proof_waits_for_the_last_neighbour() -> None:
 async def test_leases_kept_for_a_restart() -> None:
     bench = bench_of()
     await bench.load("m-0", 100)
-    await bench.unload("m-0", keep=True)
+    assert (await bench.lessor.clear(["m-0"])).bytes == 10 * GIB
     assert bench.board.leases.replicas() == ["m-0"]
 
 
@@ -165,16 +173,16 @@ async def test_measures_never_overlap() -> None:
     assert bench.gpus.reads == 8
 
 
-async def test_an_adopted_lease_keeps_its_floor() -> None:
+async def test_a_lease_found_again_keeps_its_floor() -> None:
     bench = bench_of()
     bench.gpus.take(0, 999, GIB)
     await bench.load("m-0", 100)
     lease = bench.board.leases.of("m-0")
     assert lease is not None
-    meta = {"lease": lease.to_meta(), "floors": {"0": bench.board.floors[0].to_meta()}}
+    meta = bench.lessor.meta(Seat("m-0", (0,), lease))
     again = Bench(bench.gpus, bench.clock, bench.pids, board_of(bench.gpus, bench.clock, bench.pids))
     await again.board.refresh()
-    again.board.adopt("m-0", meta)
+    again.lessor.found([{"name": "m-0", "meta": {"gpus": [0], **meta}}])
     await again.board.refresh()
     assert again.board.leases.of("m-0") == lease and again.board.floors == bench.board.floors
     assert await again.unload("m-0") == Freed(10 * GIB, 0.0, ())

@@ -18,6 +18,7 @@ from server.control.weights.cache import Artifacts
 from server.control.weights.discovery import Adoption
 from server.domain import Capability, MemorySpec, ModelSource, ModelSpec, Profile
 from server.errors import (
+    EngineFailed,
     GpuBusy,
     GpuDirty,
     GpuMemoryInsufficient,
@@ -415,6 +416,42 @@ async def test_a_sleeper_that_falls_is_not_replaced(bench: Bench) -> None:
         await asyncio.sleep(0.01)
     await model.ensure(5)
     assert state_of(model) is ModelState.READY
+
+
+async def test_a_relaunch_cut_short_gives_its_lease_back(bench: Bench) -> None:
+    """Décharger pendant qu'on attend la mémoire du tombé ne laisse aucun bail derrière soi."""
+    model = bench.model()
+    await bench.load(gpus=(0, 1))
+    bench.replicas.leaks = GIB
+    waiting, began = asyncio.Event(), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        bench.clock.now += seconds
+        began.set()
+        await waiting.wait()
+
+    bench.board.sleep = sleep
+    bench.replicas.crash("a-0")
+    await model.replica_exited("a-0", 1, asked=False)
+    await began.wait()
+    unloading = model.unload()
+    bench.gpus.left.clear()
+    bench.replicas.leaks = 0
+    waiting.set()
+    await unloading.result()
+    assert bench.board.leases.replicas() == [] and state_of(model) is ModelState.CACHED
+
+
+async def test_a_wake_that_fails_gives_back_what_it_took(bench: Bench) -> None:
+    model = bench.model()
+    await bench.load(gpus=(0,))
+    await model.sleep().result()
+    bench.replicas.wake_error = EngineFailed("ne s'est pas réveillé")
+    waking = model.wake()
+    assert bench.board.leases.reserved(0) == 10 * GIB
+    with pytest.raises(EngineFailed):
+        await waking.result()
+    assert state_of(model) is ModelState.ASLEEP and bench.board.leases.reserved(0) == GIB
 
 
 async def test_adopted_replicas_keep_their_leases_and_their_sleep(bench: Bench, tmp_path: Path) -> None:

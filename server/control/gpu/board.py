@@ -17,11 +17,10 @@ salissure.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
 
-from server.control.gpu.leases import Lease, Leases
+from server.control.gpu.leases import Leases
 from server.control.gpu.probe import GpuProbe, GpuReading
 
 logger = logging.getLogger(__name__)
@@ -112,14 +111,6 @@ class GpuBoard:
         for gpu, reading in self.readings.items():
             if gpu not in self.stains and not self.leases.on(gpu):
                 self.floors[gpu] = Floor(reading.used_bytes, reading.unattributed_bytes)
-
-    def adopt(self, replica: str, meta: Mapping[str, Any]) -> None:
-        """Retrouve le bail d'un exemplaire lancé avant le redémarrage du plan de contrôle, et les planchers d'alors."""
-        if "lease" not in meta:
-            return
-        self.leases.take(Lease.of_meta(replica, meta["lease"]))
-        for gpu, (used, unattributed) in meta["floors"].items():
-            self.floors[int(gpu)] = Floor(used, unattributed)
 
     def own_bytes(self, gpu: int, *, without: Collection[str] = ()) -> int | None:
         """Octets tenus par nos exemplaires sur un GPU, sauf `without` ; `None` si NVML ne nomme pas nos processus."""

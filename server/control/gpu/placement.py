@@ -32,10 +32,16 @@ class GpuVerdict:
 class Seat:
     """Place d'un exemplaire à lancer."""
 
-    index: int
+    replica: str
+    """Exemplaire (`qwen-0`)."""
     gpus: tuple[int, ...]
     lease: Lease | None
     """Bail à prendre ; `None` sans GPU."""
+
+    @property
+    def index(self) -> int:
+        """Rang de l'exemplaire."""
+        return int(self.replica.rpartition("-")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def plan(board: GpuBoard, demand: Demand, *, without: Collection[str] = ()) -> P
     """
     spec, per = demand.spec, gpus_per_replica(demand.spec)
     if per == 0:
-        return Plan(tuple(Seat(index, (), None) for index in demand.indexes))
+        return Plan(tuple(Seat(f"{spec.key}-{index}", (), None) for index in demand.indexes))
     if not demand.indexes:
         return Plan(())
     chosen = _choose(board, demand, per * len(demand.indexes), without)
@@ -98,7 +104,7 @@ def plan(board: GpuBoard, demand: Demand, *, without: Collection[str] = ()) -> P
         name, gpus = f"{spec.key}-{index}", chosen[rank * per : (rank + 1) * per]
         needs = {gpu: need_on(spec, demand.weights_bytes, board.readings[gpu].total_bytes) for gpu in gpus}
         lease = Lease(name, {gpu: need.total for gpu, need in needs.items()}, spec.exclusive)
-        seats.append(Seat(index, gpus, lease))
+        seats.append(Seat(name, gpus, lease))
         verdicts += [_judge(board, spec, name, gpu, needs[gpu], without) for gpu in gpus]
     return Plan(tuple(seats), tuple(verdicts))
 

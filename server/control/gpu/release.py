@@ -1,7 +1,7 @@
-"""Le départ d'exemplaires : arrêter, prouver que leur mémoire est rendue, rendre leurs baux."""
+"""Le départ d'exemplaires : les arrêter, et prouver que leur mémoire est rendue."""
 
 import logging
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from server.control.gpu.board import MIB, GpuBoard, Stain
@@ -34,22 +34,20 @@ class Freed:
             )
 
 
-async def vacate(board: GpuBoard, replicas: Collection[str], stop: Awaitable[None], *, keep: bool = False) -> Freed:
-    """Arrête des exemplaires, attend la preuve au plus `release_wait` secondes, puis rend leurs baux.
+async def vacate(board: GpuBoard, replicas: Collection[str], stop: Callable[[], Awaitable[None]]) -> Freed:
+    """Arrête des exemplaires et attend la preuve, au plus `release_wait` secondes ; leurs baux restent.
 
-    Args:
-        stop: arrêt des exemplaires ; s'achève quand leurs groupes de processus ont disparu.
-        keep: garde les baux, pour une relance sur les mêmes GPU.
+    `stop` arrête les exemplaires, et s'achève quand leurs groupes de processus ont disparu.
     """
     gpus = sorted({gpu for name in replicas if (lease := board.leases.of(name)) for gpu in lease.bytes})
     began = board.clock()
     if not gpus:
-        await stop
+        await stop()
         return Freed(0, board.clock() - began)
     await board.refresh()
     before = {gpu: board.readings[gpu].used_bytes for gpu in gpus if gpu in board.readings}
     held = {gpu: _held(board, gpu, replicas) for gpu in before}
-    await stop
+    await stop()
     stains = await _prove(board, before, replicas)
     seconds = board.clock() - began
     freed = 0
@@ -62,10 +60,6 @@ async def vacate(board: GpuBoard, replicas: Collection[str], stop: Awaitable[Non
     for gpu, stain in stains.items():
         logger.error("gpu_dirty", extra={"gpu": gpu, "replica": stain.replica, "bytes": stain.bytes})
         board.stains[gpu] = stain
-    if not keep:
-        for name in replicas:
-            board.leases.release(name)
-            board.groups.pop(name, None)
     logger.info("gpu_memory_freed", extra={"replicas": list(replicas), "bytes": freed, "seconds": round(seconds, 3)})
     return Freed(max(0, freed), seconds, tuple(stains.values()))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from server.control.gpu.lessor import Tenancy
 from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
 from server.control.life.choices import LoadOrder
@@ -34,7 +35,7 @@ class ManagedModel(ModelFacts):
     def __init__(self, spec: ModelSpec, tools: ModelTools, *, engine_available: bool) -> None:
         super().__init__(spec, tools)
         self._engine_available = engine_available
-        self._recovery = Recovery(spec.key, self._crew, tools.replicas, self._setbacks)
+        self._recovery = Recovery(spec.key, self._lessor, tools.replicas, self._setbacks)
         self._order = _NOTHING
 
     def download(self, operation_id: str = "") -> Operation:
@@ -93,9 +94,8 @@ class ManagedModel(ModelFacts):
             return self._work.nothing_to_do(OperationKind.LOAD)
         self._setbacks.forgive_falls()
         self._order = order
-        if not room:
-            self._crew.reserve(found)
-        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, found, room))
+        held = self._lessor.reserve(() if room else found.seats)
+        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, held, room))
 
     def unload(self, *, force: bool = False, only_if_idle: bool = False) -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
@@ -150,9 +150,8 @@ class ManagedModel(ModelFacts):
         plans = [plan(board, one) for one in again(self.spec, self.artifacts, self.choices, self.replicas)]
         for found in plans:
             found.check()
-        for found in plans:
-            self._crew.reserve(found)
-        return self._work.begin(OperationKind.WAKE, self._wake)
+        held = self._lessor.reserve([seat for found in plans for seat in found.seats])
+        return self._work.begin(OperationKind.WAKE, lambda operation: self._wake(operation, held))
 
     async def cancel(self, operation: Operation) -> None:
         """Annule l'opération en cours et attend qu'elle soit défaite.
@@ -199,8 +198,7 @@ class ManagedModel(ModelFacts):
     async def adopt(self, processes: Sequence[Mapping[str, Any]]) -> None:
         """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche, et leurs baux."""
         host, names = self._tools.replicas, [process["name"] for process in processes]
-        for process in processes:
-            self._tools.gpus.adopt(process["name"], process["meta"])
+        held = self._lessor.found(processes)
         if all(host.is_ready(name) for name in names):
             adopting = [host.adopt(process, _ignore) for process in processes]
             found = await asyncio.gather(*adopting, return_exceptions=True)
@@ -217,7 +215,8 @@ class ManagedModel(ModelFacts):
 
         async def wait(operation: Operation) -> None:
             show = self._phase_of(operation)
-            await self._crew.adopt([host.adopt(process, show) for process in processes], names)
+            async with held:
+                await self._crew.adopt(processes, show)
             self.usage.touch()
 
         self._work.begin(OperationKind.LOAD, wait)
@@ -253,7 +252,7 @@ class ManagedModel(ModelFacts):
     async def aclose(self) -> None:
         """Abandonne l'opération en cours, sans toucher aux exemplaires."""
         await self._work.aclose()
-        await self._recovery.aclose()
+        await self._lessor.aclose()
         await self._crew.aclose()
 
     def _check(self, order: LoadOrder, *, complete: bool) -> None:
@@ -303,9 +302,9 @@ class ManagedModel(ModelFacts):
         self.choices = choices
         return self.wake()
 
-    async def _load(self, operation: Operation, move: Move, found: Plan, room: "Sequence[ManagedModel]") -> None:
-        show, board, demand = self._phase_of(operation), self._tools.gpus, move.demand
-        try:
+    async def _load(self, operation: Operation, move: Move, held: Tenancy, room: "Sequence[ManagedModel]") -> None:
+        show, demand = self._phase_of(operation), move.demand
+        async with held:
             again = bool(room)
             if not self.artifacts.complete and demand.indexes:
                 await self._download(operation)
@@ -316,16 +315,9 @@ class ManagedModel(ModelFacts):
                 # Le temps d'un téléchargement, quelqu'un a pu s'en servir : seul un modèle inactif laisse sa place.
                 await other.unload(only_if_idle=True).result()
             if again:
-                await board.refresh()
-                self._crew.give_up(found)
-                found = plan(board, demand)
-                found.check()
-                self._crew.reserve(found)
-        except BaseException:
-            self._crew.give_up(found)
-            raise
-        if found.seats:
-            await self._crew.open(demand.spec, found.seats, show)
+                await self._tools.gpus.refresh()
+                held.move(demand)
+            await self._crew.open(demand.spec, held, show)
         self.usage.touch()
         if move.leaving:
             show("draining")
@@ -333,13 +325,11 @@ class ManagedModel(ModelFacts):
 
     async def _restart(self, operation: Operation, fallen: Sequence[Replica], delay: float) -> None:
         show = self._phase_of(operation)
-        try:
+        async with self._lessor.again({one.id: one.gpus for one in fallen}) as held:
             show("backoff")
             await self._tools.sleep(delay)
-        except BaseException:
-            self._recovery.forget(fallen)
-            raise
-        await self._crew.reopen(self.choices.spec(self.spec), fallen, show)
+            await held.clear()
+            await self._crew.open(self.choices.spec(self.spec), held, show)
         self.usage.touch()
 
     async def _unload(self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool) -> None:
@@ -362,9 +352,10 @@ class ManagedModel(ModelFacts):
         spec = self.choices.spec(self.spec)
         _note(operation, await self._crew.sleep(spec, level, self._tools.stop_grace, self._phase_of(operation)))
 
-    async def _wake(self, operation: Operation) -> None:
-        self._phase_of(operation)("waking")
-        await self._crew.wake(self.choices.spec(self.spec))
+    async def _wake(self, operation: Operation, held: Tenancy) -> None:
+        async with held:
+            self._phase_of(operation)("waking")
+            await self._crew.wake()
         self.usage.touch()
 
     def _phase_of(self, operation: Operation) -> Callable[[str], None]:

@@ -1,10 +1,9 @@
 """Après une chute : ce qui est tombé, pourquoi, et s'il faut le relancer."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
-from server.control.life.crew import Crew
+from server.control.gpu.lessor import Lessor
 from server.control.life.replicas import Replica, ReplicaHost, said
 from server.control.life.setbacks import FALLS, FALLS_WINDOW, Setbacks
 from server.control.record.operations import Failure
@@ -16,13 +15,12 @@ logger = logging.getLogger(__name__)
 class Recovery:
     """Exemplaires tombés d'un modèle, jusqu'à leur relance ou leur abandon."""
 
-    def __init__(self, key: str, crew: Crew, host: ReplicaHost, setbacks: Setbacks) -> None:
+    def __init__(self, key: str, lessor: Lessor, host: ReplicaHost, setbacks: Setbacks) -> None:
         self._key = key
-        self._crew = crew
+        self._lessor = lessor
         self._host = host
         self._setbacks = setbacks
         self._fallen: list[Replica] = []
-        self._departures: set[asyncio.Task[None]] = set()
 
     def fell(self, lost: Replica, code: int, *, frozen: bool = False) -> None:
         """Prend acte d'une chute, avec sa cause ; `frozen` : figé, donc tué."""
@@ -53,15 +51,7 @@ class Recovery:
     def forget(self, lost: Sequence[Replica]) -> None:
         """Rend les baux d'exemplaires disparus, une fois leur mémoire rendue."""
         for one in lost:
-            task = asyncio.create_task(self._crew.forget(one))
-            self._departures.add(task)
-            task.add_done_callback(self._departures.discard)
-
-    async def aclose(self) -> None:
-        """Abandonne les preuves en cours."""
-        for task in self._departures:
-            task.cancel()
-        await asyncio.gather(*self._departures, return_exceptions=True)
+            self._lessor.leave([one.id])
 
     def _abandon(self, hopeless: Sequence[Replica]) -> None:
         logger.critical("replica_abandoned", extra={"model": self._key, "replicas": [one.id for one in hopeless]})

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from server.control.gpu.board import GpuBoard
+from server.control.gpu.lessor import Lessor
 from server.control.life.choices import Choices
 from server.control.life.crew import Crew
 from server.control.life.replicas import Replica, ReplicaHost
@@ -66,7 +67,8 @@ class ModelFacts:
         self.usage = Usage(tools.clock)
         self._tools = tools
         self._setbacks = Setbacks(tools.clock)
-        self._crew = Crew(spec.key, tools.replicas, tools.gpus, self._changed)
+        self._lessor = Lessor(tools.gpus, tools.replicas.stop)
+        self._crew = Crew(tools.replicas, self._lessor, self._changed)
         self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle, tools.clock)
         self._shown = ("", "")
 
