@@ -10,10 +10,9 @@ from typing import Any
 from server.control.gpu.lessor import Tenancy
 from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
-from server.control.life.choices import LoadOrder
+from server.control.life.choices import LoadOrder, Move, again, follow
 from server.control.life.forecast import retry_after
 from server.control.life.loadable import check_loadable
-from server.control.life.loading import Move, again, first, resize
 from server.control.life.recovery import Recovery
 from server.control.life.replicas import Replica
 from server.control.life.state import ModelFacts, ModelState, ModelTools
@@ -50,21 +49,21 @@ class ManagedModel(ModelFacts):
             OperationKind.DOWNLOAD, self._download, operation_id
         )
 
-    def foresee(self, order: LoadOrder, *, without: Collection[str] = ()) -> tuple[Move, Plan]:
+    def foresee(self, order: LoadOrder, *, without: Collection[str] = (), complete: bool = True) -> tuple[Move, Plan]:
         """Ce qu'un ordre de chargement ferait, et s'il tient, si les exemplaires `without` n'étaient plus là.
 
         Raises:
-            NoGpuVisible: le modèle exige un GPU, aucun n'est visible.
-            InvalidRequest: GPU, exemplaires ou options qui ne conviennent pas.
-            EngineUnavailable: moteur non fourni.
-            InvalidState: options changées sur un modèle chargé.
+            PasserelleError: celles de `check_loadable` (`complete` : les poids sont là) et de `follow`.
         """
         board = self._tools.gpus
-        self._check(order, complete=True)
-        if self.replicas:
-            move = resize(self.spec, self.artifacts, self.choices, order, self.replicas)
-        else:
-            move = first(self.spec, self.artifacts, self.choices, order)
+        check_loadable(
+            self.spec,
+            order.gpus,
+            visible_gpus=board.readings,
+            engine_available=self._engine_available,
+            complete=complete,
+        )
+        move = follow(self.spec, self.artifacts, self.choices, order, self.replicas)
         return move, plan(board, move.demand, without=without)
 
     def load(self, order: LoadOrder = _NOTHING, room: "Sequence[ManagedModel]" = ()) -> Operation:
@@ -73,7 +72,7 @@ class ManagedModel(ModelFacts):
         `room` nomme les modèles à décharger d'abord.
 
         Raises:
-            PasserelleError: celles de `check_loadable` et de `Plan.check`.
+            PasserelleError: celles de `foresee` et de `Plan.check`.
             InvalidState: une autre opération est en cours.
         """
         if self._crew.resting:
@@ -83,9 +82,8 @@ class ManagedModel(ModelFacts):
             if order in (_NOTHING, self._order):
                 return joined
             raise self._work.busy(joined)
-        if not self.replicas:
-            self._check(order, complete=self.artifacts.complete)
-        move, found = self.foresee(order, without=[one.id for other in room for one in other.replicas])
+        without = [one.id for other in room for one in other.replicas]
+        move, found = self.foresee(order, without=without, complete=bool(self.replicas) or self.artifacts.complete)
         found.check()
         move.choices.save(self.spec.key, self._tools.journal, self.choices)
         self.choices = move.choices
@@ -254,15 +252,6 @@ class ManagedModel(ModelFacts):
         await self._work.aclose()
         await self._lessor.aclose()
         await self._crew.aclose()
-
-    def _check(self, order: LoadOrder, *, complete: bool) -> None:
-        check_loadable(
-            self.spec,
-            order.gpus,
-            visible_gpus=self._tools.gpus.readings,
-            engine_available=self._engine_available,
-            complete=complete,
-        )
 
     def _check_idle(self) -> None:
         if self.operation is not None:
