@@ -22,8 +22,8 @@ from prometheus_client import CollectorRegistry, Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.probe import NvmlProbe
-from server.control.life.model import ModelState, ModelTools
 from server.control.life.replicas import ReplicaHost
+from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, process_tree
 from server.control.models import Models
 from server.control.record.journal import Journal

@@ -7,7 +7,8 @@ from typing import Any
 
 from server.control.life.choices import LoadOrder
 from server.control.life.eviction import victims
-from server.control.life.model import ManagedModel, ModelState, ModelTools
+from server.control.life.model import ManagedModel
+from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, MachineSample
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
@@ -105,8 +106,8 @@ class Models:
         await self._tick()
         events = await self._supervisor.watch()
         await self._restore_choices()
-        adopted = await self._adopt()
-        await self._resume(adopted)
+        found = await self._reattach()
+        await self._resume(found)
         self._tasks = [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
         if load_all:
             self.wanted = tuple(self._models)
@@ -139,7 +140,7 @@ class Models:
         for model in self._models.values():
             model.choices = model.choices.restored(model.spec, choices)
 
-    async def _adopt(self) -> set[str]:
+    async def _reattach(self) -> set[str]:
         found: dict[str, list[dict[str, Any]]] = {}
         for process in await self._supervisor.list():
             if process["kind"] != "worker" or not process["pid"]:
@@ -150,11 +151,11 @@ class Models:
             else:
                 await self._supervisor.stop(process["name"], _STOP_STRANGER_SECONDS)
         for key, processes in found.items():
-            await self._models[key].adopt(processes)
-            logger.info("replicas_adopted", extra={"model": key, "count": len(processes)})
+            await self._models[key].reattach(processes)
+            logger.info("replicas_reattached", extra={"model": key, "count": len(processes)})
         return set(found)
 
-    async def _resume(self, adopted: set[str]) -> None:
+    async def _resume(self, found: set[str]) -> None:
         journal: Journal = self._tools.journal
         for operation in await journal.running():
             model = self._models.get(operation.model)
@@ -164,7 +165,7 @@ class Models:
                 logger.info("download_resumed", extra={"model": operation.model, "operation": operation.id})
                 model.download(operation.id)
                 continue
-            if operation.model in adopted and operation.kind is OperationKind.LOAD:
+            if operation.model in found and operation.kind is OperationKind.LOAD:
                 operation.finish(OperationState.SUCCEEDED)
             else:
                 operation.finish(

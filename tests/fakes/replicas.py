@@ -60,7 +60,7 @@ class FakeReplicas:
             self.gpus.take(gpu, pid, self.uses)
         return self._replica(name, pid, gpus)
 
-    async def adopt(self, process: Mapping[str, Any], _on_phase: Callable[[str], None]) -> Replica:
+    async def reattach(self, process: Mapping[str, Any], _on_phase: Callable[[str], None]) -> Replica:
         """Un exemplaire retrouvé, ou `error`."""
         if self.error is not None:
             raise self.error

@@ -10,7 +10,8 @@ import pytest
 
 from server.control.gpu.board import GpuBoard
 from server.control.life.choices import LoadOrder
-from server.control.life.model import ManagedModel, ModelState, ModelTools
+from server.control.life.model import ManagedModel
+from server.control.life.state import ModelState, ModelTools
 from server.control.models import Models
 from server.control.record.journal import Journal
 from server.control.record.operations import Changes, Operation, OperationKind, OperationState
@@ -454,14 +455,14 @@ async def test_a_wake_that_fails_gives_back_what_it_took(bench: Bench) -> None:
     assert state_of(model) is ModelState.ASLEEP and bench.board.leases.reserved(0) == GIB
 
 
-async def test_adopted_replicas_keep_their_leases_and_their_sleep(bench: Bench, tmp_path: Path) -> None:
+async def test_reattached_replicas_keep_their_leases_and_their_sleep(bench: Bench, tmp_path: Path) -> None:
     await bench.load(gpus=(5,))
     meta, pid = bench.replicas.metas["a-0"], bench.replicas.pids["a-0"]
     again = await make(tmp_path / "relance", 8)
     again.gpus.take(5, pid, 10 * GIB)
     again.replicas.naps = True
     await again.board.refresh()
-    await again.model().adopt([{"name": "a-0", "pid": pid, "meta": meta}])
+    await again.model().reattach([{"name": "a-0", "pid": pid, "meta": meta}])
     assert state_of(again.model()) is ModelState.ASLEEP
     assert again.board.leases.of("a-0") == bench.board.leases.of("a-0")
     operation = again.model().unload()

@@ -10,8 +10,9 @@ import pytest
 
 from server.control.life.choices import LoadOrder
 from server.control.life.forecast import LONGEST, SHORTEST, UNKNOWN, retry_after
-from server.control.life.model import ManagedModel, ModelState, ModelTools
+from server.control.life.model import ManagedModel
 from server.control.life.setbacks import FALLS
+from server.control.life.state import ModelState, ModelTools
 from server.control.record.journal import Journal
 from server.control.record.operations import Changes, Operation, OperationKind, OperationState, Progress
 from server.control.weights.cache import Artifacts
@@ -325,7 +326,7 @@ async def test_a_replica_stopped_on_purpose_is_not_replaced(bench: Bench) -> Non
 
 async def test_a_replica_that_does_not_answer_does_not_hold_back_the_control(bench: Bench) -> None:
     bench.replicas.error = ModelLoadFailed("L'exemplaire m-0 ne répond pas sur sa prise.")
-    await bench.model.adopt([{"name": "m-0", "pid": 1, "meta": {}}])
+    await bench.model.reattach([{"name": "m-0", "pid": 1, "meta": {}}])
     operation = bench.model.operation
     assert operation is not None and operation.kind is OperationKind.LOAD
     with pytest.raises(ModelLoadFailed):
@@ -343,6 +344,6 @@ async def test_a_frozen_replica_is_said(bench: Bench) -> None:
     await model.operation.result()
 
 
-async def test_adopted_replicas_serve_at_once(bench: Bench) -> None:
-    await bench.model.adopt([{"name": "m-0", "pid": 1, "meta": {}}])
+async def test_reattached_replicas_serve_at_once(bench: Bench) -> None:
+    await bench.model.reattach([{"name": "m-0", "pid": 1, "meta": {}}])
     assert state_of(bench.model) is ModelState.READY

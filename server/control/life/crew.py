@@ -1,6 +1,7 @@
 """Les exemplaires d'un modèle : les ouvrir, les fermer, les endormir, les réveiller."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from server.control.gpu.release import Freed
 from server.control.life.replicas import OnPhase, Replica, ReplicaHost
 from server.domain import ModelSpec
 from server.errors import ModelLoadFailed
+
+logger = logging.getLogger(__name__)
 
 
 class Crew:
@@ -40,14 +43,28 @@ class Crew:
         )
         self.ready.sort(key=lambda one: one.index)
 
-    async def adopt(self, processes: Sequence[Mapping[str, Any]], on_phase: OnPhase) -> None:
-        """Reprend des exemplaires qui tournaient déjà, une fois ouverts ; un seul échec renonce à tous."""
-        self.retake(await _together([self._host.adopt(process, on_phase) for process in processes]))
+    async def reattach(self, processes: Sequence[Mapping[str, Any]]) -> bool:
+        """Reprend des exemplaires qui tournaient déjà, s'ils sont tous ouverts et répondent tous ; sinon aucun."""
+        if not all(self._host.is_ready(process["name"]) for process in processes):
+            return False
+        attaching = [self._host.reattach(process, _ignore) for process in processes]
+        found = await asyncio.gather(*attaching, return_exceptions=True)
+        opened = [one for one in found if isinstance(one, Replica)]
+        if len(opened) == len(found):
+            self._retake(opened)
+            return True
+        # Un exemplaire figé en même temps que nous tombions : le plan de contrôle doit servir sans l'attendre.
+        logger.warning(
+            "replicas_not_reattached",
+            extra={"replicas": [process["name"] for process in processes], "errors": str(found)},
+        )
+        for replica in opened:
+            await replica.link.aclose()
+        return False
 
-    def retake(self, opened: Sequence[Replica]) -> None:
-        """Reprend des exemplaires prêts."""
-        self.ready = sorted(opened, key=lambda one: one.index)
-        self.resting = any(one.asleep for one in self.ready)
+    async def wait_for(self, processes: Sequence[Mapping[str, Any]], on_phase: OnPhase) -> None:
+        """Reprend des exemplaires qui tournaient déjà, une fois ouverts ; un seul échec renonce à tous."""
+        self._retake(await _together([self._host.reattach(process, on_phase) for process in processes]))
 
     def lose(self, lost: Replica) -> None:
         """Raye un exemplaire disparu ; son bail reste."""
@@ -106,8 +123,16 @@ class Crew:
         for one in self.ready:
             await one.link.aclose()
 
+    def _retake(self, opened: Sequence[Replica]) -> None:
+        self.ready = sorted(opened, key=lambda one: one.index)
+        self.resting = any(one.asleep for one in self.ready)
+
     def _used(self) -> int:
         return sum(reading.used_bytes for gpu, reading in self._lessor.board.readings.items() if gpu in self.gpus)
+
+
+def _ignore(_phase: str) -> None:
+    pass
 
 
 async def _together(starting: Sequence[Coroutine[Any, Any, Replica]]) -> list[Replica]:

@@ -2,6 +2,7 @@
 
 from server.control.record.journal import Journal
 from server.control.record.operations import Operation, OperationKind
+from server.errors import ModelLoading
 
 UNKNOWN = 5.0
 """Secondes conseillées quand rien ne permet d'estimer."""
@@ -26,3 +27,15 @@ async def retry_after(operation: Operation | None, journal: Journal, *, download
     left = expected + ahead
     # Un chargement déjà plus long que le précédent ne dit plus quand il finira.
     return min(LONGEST, max(SHORTEST, left)) if left > 0 else UNKNOWN
+
+
+async def not_ready(
+    key: str, waited: float, operation: Operation | None, journal: Journal, *, downloading: bool, elapsed: float
+) -> ModelLoading:
+    """Refus d'une requête qui a attendu son modèle tant de secondes, selon `retry_after`."""
+    wait = await retry_after(operation, journal, downloading=downloading, elapsed=elapsed)
+    return ModelLoading(
+        f"Le modèle « {key} » n'est pas encore prêt après {waited:.0f} s ; réessayez dans {wait:.0f} s.",
+        metadata={"model": key, "waited_seconds": f"{waited:.0f}"},
+        retry_after=wait,
+    )

@@ -7,20 +7,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from server.control.gpu.lessor import Tenancy
+from server.control.gpu.lessor import Lessor, Tenancy
 from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
-from server.control.life.choices import LoadOrder, Move, again, follow
-from server.control.life.forecast import retry_after
+from server.control.life.choices import Choices, LoadOrder, Move, again, follow
+from server.control.life.crew import Crew
+from server.control.life.forecast import not_ready
 from server.control.life.loadable import check_loadable
 from server.control.life.recovery import Recovery
 from server.control.life.replicas import Replica
-from server.control.life.state import ModelFacts, ModelState, ModelTools
-from server.control.record.operations import Operation, OperationKind
+from server.control.life.setbacks import Setbacks
+from server.control.life.state import ModelState, ModelTools, deduced
+from server.control.life.usage import Usage, check_idle
+from server.control.life.work import Work
+from server.control.record.operations import Failure, Operation, OperationKind, OperationState
+from server.control.weights.cache import Artifacts
 from server.domain import ModelSpec
-from server.errors import InvalidState, ModelLoading
-
-__all__ = ["ManagedModel", "ModelState", "ModelTools"]
+from server.errors import InvalidState
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +31,69 @@ _STOP_MARGIN = 5.0
 _NOTHING = LoadOrder()
 
 
-class ManagedModel(ModelFacts):
-    """Modèle du profil : ses verbes, et ce que chacun fait."""
+class ManagedModel:
+    """Modèle du profil : ce qu'on en sait, ses verbes, et ce que chacun fait.
+
+    Chaque changement passe par `_changed`, qui le montre et le journalise : un seul endroit le voit.
+    """
 
     def __init__(self, spec: ModelSpec, tools: ModelTools, *, engine_available: bool) -> None:
-        super().__init__(spec, tools)
+        self.spec = spec
+        self.artifacts = Artifacts()
+        self.choices = Choices.of(spec)
+        self.created_at = self.state_since = time.time()
+        self.usage = Usage(tools.clock)
+        self._tools = tools
         self._engine_available = engine_available
+        self._setbacks = Setbacks(tools.clock)
+        self._lessor = Lessor(tools.gpus, tools.replicas.stop)
+        self._crew = Crew(tools.replicas, self._lessor, self._changed)
         self._recovery = Recovery(spec.key, self._lessor, tools.replicas, self._setbacks)
+        self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle, tools.clock)
         self._order = _NOTHING
+        self._shown = ("", "")
+
+    @property
+    def operation(self) -> Operation | None:
+        """Opération en cours."""
+        return self._work.operation
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """Exemplaires prêts, ou endormis."""
+        return self._crew.ready
+
+    @property
+    def last_failure(self) -> Failure | None:
+        """Dernier échec, jusqu'à la prochaine opération réussie que quelqu'un a demandée."""
+        return self._setbacks.last
+
+    @last_failure.setter
+    def last_failure(self, failure: Failure | None) -> None:
+        self._setbacks.last = failure
+
+    @property
+    def state(self) -> ModelState:
+        """État présent."""
+        return deduced(self.operation, self._crew, complete=self.artifacts.complete)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Options honorées : celles du moteur chargé, sinon celles du profil."""
+        return self.replicas[0].features if self.replicas else self.spec.features
+
+    @property
+    def evictable(self) -> bool:
+        """Vrai s'il peut laisser sa place : chargé, ni épinglé, ni occupé, ni en cours d'opération."""
+        return bool(self.replicas) and not self.choices.pinned and self.operation is None and not self.usage.busy
+
+    def look(self, artifacts: Artifacts) -> bool:
+        """Prend ce que le disque contient ; vrai si cela a changé."""
+        changed = artifacts != self.artifacts
+        self.artifacts = artifacts
+        if changed:
+            self._changed()
+        return changed
 
     def download(self, operation_id: str = "") -> Operation:
         """Télécharge les poids ; sans effet s'ils sont là.
@@ -111,7 +169,9 @@ class ManagedModel(ModelFacts):
         if operation is None and not self.replicas:
             return self._work.nothing_to_do(OperationKind.UNLOAD)
         if only_if_idle:
-            self._check_idle()
+            if operation is not None:
+                raise self._work.busy(operation)
+            check_idle(self.spec.key, self.replicas)
         previous = self._work.supersede()
         return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
 
@@ -180,41 +240,26 @@ class ManagedModel(ModelFacts):
                     else:
                         await operation.result()
         except TimeoutError:
-            wait = await retry_after(
+            raise await not_ready(
+                self.spec.key,
+                timeout,
                 self.operation,
                 self._tools.journal,
                 downloading=self.state is ModelState.DOWNLOADING,
                 elapsed=time.time() - self.state_since,
-            )
-            raise ModelLoading(
-                f"Le modèle « {self.spec.key} » n'est pas encore prêt après {timeout:.0f} s ; réessayez dans "
-                f"{wait:.0f} s.",
-                metadata={"model": self.spec.key, "waited_seconds": f"{timeout:.0f}"},
-                retry_after=wait,
             ) from None
 
-    async def adopt(self, processes: Sequence[Mapping[str, Any]]) -> None:
+    async def reattach(self, processes: Sequence[Mapping[str, Any]]) -> None:
         """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche, et leurs baux."""
-        host, names = self._tools.replicas, [process["name"] for process in processes]
         held = self._lessor.found(processes)
-        if all(host.is_ready(name) for name in names):
-            adopting = [host.adopt(process, _ignore) for process in processes]
-            found = await asyncio.gather(*adopting, return_exceptions=True)
-            opened = [one for one in found if isinstance(one, Replica)]
-            if len(opened) == len(found):
-                self._crew.retake(opened)
-                self.usage.touch()
-                self._changed()
-                return
-            # Un exemplaire figé en même temps que nous tombions : le plan de contrôle doit servir sans l'attendre.
-            logger.warning("replicas_not_adopted", extra={"model": self.spec.key, "errors": str(found)})
-            for replica in opened:
-                await replica.link.aclose()
+        if await self._crew.reattach(processes):
+            self.usage.touch()
+            self._changed()
+            return
 
         async def wait(operation: Operation) -> None:
-            show = self._phase_of(operation)
             async with held:
-                await self._crew.adopt(processes, show)
+                await self._crew.wait_for(processes, self._phase_of(operation))
             self.usage.touch()
 
         self._work.begin(OperationKind.LOAD, wait)
@@ -253,21 +298,28 @@ class ManagedModel(ModelFacts):
         await self._lessor.aclose()
         await self._crew.aclose()
 
-    def _check_idle(self) -> None:
-        if self.operation is not None:
-            raise self._work.busy(self.operation)
-        loads = [one.link.load for one in self.replicas]
-        running, waiting = sum(one.running for one in loads), sum(one.waiting for one in loads)
-        if running or waiting:
-            raise InvalidState(
-                f"« {self.spec.key} » est employé : {running} en cours, {waiting} en attente. Rien n'a été interrompu.",
-                metadata={
-                    "field": "only_if_idle",
-                    "model": self.spec.key,
-                    "running": str(running),
-                    "waiting": str(waiting),
-                },
-            )
+    def _changed(self) -> None:
+        """Montre et journalise l'état, s'il a changé ; réveille ceux qui regardent."""
+        operation = self.operation
+        state, phase = self.state, operation.progress.phase if operation is not None else ""
+        if operation is not None and operation.times.enter(phase):
+            self._tools.journal.save(operation)
+        if (state, phase) != self._shown:
+            now = time.time()
+            if state != self._shown[0]:
+                self.state_since = now
+            self._shown = (state, phase)
+            self._tools.journal.transition(now, self.spec.key, state, phase, operation.id if operation else "")
+        self._tools.changes.notify()
+
+    async def _ended(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
+        if state is not OperationState.CANCELLED:
+            # Une relance réussie n'efface pas la cause de la chute : personne ne l'a encore vue.
+            if failure is not None or kind is not OperationKind.RESTART:
+                self.last_failure = failure
+            if kind in (OperationKind.LOAD, OperationKind.RESTART, OperationKind.WAKE):
+                (self._setbacks.load_failed if failure else self._setbacks.loaded)()
+        self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
 
     def _idle(self) -> None:
         """Relance les exemplaires tombés, une fois l'opération en cours finie."""
@@ -357,7 +409,3 @@ class ManagedModel(ModelFacts):
 
 def _note(operation: Operation, freed: Freed) -> None:
     operation.freed_bytes, operation.elapsed = freed.bytes, freed.seconds
-
-
-def _ignore(_phase: str) -> None:
-    pass

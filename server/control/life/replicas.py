@@ -47,7 +47,7 @@ class Replica:
 
 
 class ReplicaHost:
-    """Lance, adopte et arrête des exemplaires."""
+    """Lance, retrouve et arrête des exemplaires."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class ReplicaHost:
         finally:
             self._exits.pop(name, None)
 
-    async def adopt(self, process: Mapping[str, Any], on_phase: OnPhase) -> Replica:
+    async def reattach(self, process: Mapping[str, Any], on_phase: OnPhase) -> Replica:
         """Retrouve un exemplaire lancé avant le redémarrage du plan de contrôle."""
         name = process["name"]
         exited = self._exits[name] = asyncio.get_running_loop().create_future()

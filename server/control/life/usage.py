@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from server.control.life.replicas import Replica
+from server.errors import InvalidState
 
 
 class Usage:
@@ -44,3 +45,18 @@ class Usage:
         if self.busy or served:
             self._used, self.last_used_at = self._clock(), time.time()
         return waiting
+
+
+def check_idle(key: str, replicas: Sequence[Replica]) -> None:
+    """Vérifie que personne n'emploie un modèle.
+
+    Raises:
+        InvalidState: des requêtes sont en cours, ou attendent.
+    """
+    loads = [one.link.load for one in replicas]
+    running, waiting = sum(one.running for one in loads), sum(one.waiting for one in loads)
+    if running or waiting:
+        raise InvalidState(
+            f"« {key} » est employé : {running} en cours, {waiting} en attente. Rien n'a été interrompu.",
+            metadata={"field": "only_if_idle", "model": key, "running": str(running), "waiting": str(waiting)},
+        )

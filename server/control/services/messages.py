@@ -12,8 +12,9 @@ from passerelle.v1 import admin_pb2
 from server import domain
 from server.control.gpu.board import GpuBoard
 from server.control.gpu.needs import gpus_per_replica, need_on
-from server.control.life.model import ManagedModel, ModelState
+from server.control.life.model import ManagedModel
 from server.control.life.replicas import Replica
+from server.control.life.state import ModelState
 from server.control.machine import MachineSample, resident_bytes
 from server.control.record.operations import Failure, Operation
 
