@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config) -> int:
+    from server.control.record.schema import JournalTooNew, check_version
     from server.domain import Endpoint
     from server.rpc.logs import configure_logging
     from server.settings.advertise import public_hosts
@@ -89,6 +90,11 @@ def _serve(config: Config) -> int:
         config.cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         print(f"MODEL_CACHE_DIR : {config.cache_dir} ne peut pas être créé ({error.strerror}).", file=sys.stderr)
+        return 2
+    try:
+        check_version(config.state_path)
+    except JournalTooNew as error:
+        print(f"Passerelle ne démarre pas : {config.state_path} : {error}", file=sys.stderr)
         return 2
     hosts = public_hosts(config.advertised_hosts, config.bind)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])

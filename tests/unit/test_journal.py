@@ -1,11 +1,18 @@
 """Le journal : ce qui survit à un redémarrage."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from server.control.record import schema
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
+from server.control.record.schema import JournalTooNew, check_version
 from tests.fakes.gpus import FakeClock
 
 
@@ -98,17 +105,94 @@ async def test_the_time_of_each_phase_survives(tmp_path: Path) -> None:
     await journal.aclose()
 
 
-async def test_a_journal_of_an_earlier_version_is_completed(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
-    journal = await opened(path)
-    old = Operation(OperationKind.LOAD, "qwen")
-    journal.save(old)
-    await journal.aclose()
+_UNNUMBERED = """
+CREATE TABLE operations (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL,
+  state TEXT NOT NULL, phase TEXT NOT NULL, completed INTEGER, total INTEGER,
+  reason TEXT, message TEXT, failed_at REAL, started_at REAL NOT NULL, finished_at REAL
+);
+CREATE TABLE choices (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE transitions (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
+  phase TEXT NOT NULL, operation TEXT NOT NULL
+);
+INSERT INTO operations (id, kind, model, state, phase, started_at) VALUES ('a1', 'LOAD', 'qwen', 'RUNNING', '', 1.0);
+INSERT INTO choices VALUES ('gpus/qwen', '[2]');
+"""
+_COLUMNS_ADDED = ("freed_bytes INTEGER", "elapsed REAL", "phases TEXT")
+
+
+def version_of(path: Path) -> int:
     with closing(sqlite3.connect(path)) as db:
-        db.execute("ALTER TABLE operations DROP COLUMN phases")
+        return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+@pytest.mark.parametrize("added", range(len(_COLUMNS_ADDED) + 1))
+async def test_a_journal_from_before_versions_is_completed(tmp_path: Path, added: int) -> None:
+    path = tmp_path / "journal.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(_UNNUMBERED)
+        for column in _COLUMNS_ADDED[:added]:
+            db.execute(f"ALTER TABLE operations ADD COLUMN {column}")
     journal = await opened(path)
     [kept], _ = await journal.page(1)
-    assert kept.id == old.id and kept.times.seconds == {}
+    assert (kept.id, kept.times.seconds, kept.freed_bytes) == ("a1", {}, None)
+    assert await journal.choices() == {"gpus/qwen": [2]}
+    kept.finish(OperationState.SUCCEEDED)
+    kept.freed_bytes, kept.times.seconds = 5, {"opening": 2.0}
+    journal.save(kept)
+    await journal.aclose()
+    journal = await opened(path)
+    [again], _ = await journal.page(1)
+    assert (again.freed_bytes, again.times.seconds) == (5, {"opening": 2.0})
+    await journal.aclose()
+    assert version_of(path) == 1
+
+
+async def test_a_newer_journal_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    check_version(path)
+    journal = await opened(path)
+    journal.choose("gpus/qwen", [0])
+    await journal.aclose()
+    check_version(path)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 2")
+    with pytest.raises(JournalTooNew, match="version 2"):
+        check_version(path)
+    with pytest.raises(JournalTooNew, match="version 2, et cette version de Passerelle connaît la 1"):
+        await opened(path)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM choices").fetchall() == [("gpus/qwen",)]
+    assert version_of(path) == 2 and not path.with_suffix(".illisible").exists()
+
+
+async def test_serving_refuses_a_newer_journal(tmp_path: Path) -> None:
+    path = tmp_path / ".passerelle" / "journal.sqlite"
+    await (await opened(path)).aclose()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 2")
+    command = [sys.executable, "-m", "server", "serve"]
+    env = {**os.environ, "MODEL_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"Passerelle ne démarre pas : {path} : le journal est de la version 2")
+
+
+async def test_an_interrupted_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.sqlite"
+    await (await opened(path)).aclose()
+
+    def broken(db: sqlite3.Connection) -> None:
+        db.execute("DROP TABLE choices")
+        raise RuntimeError
+
+    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, broken))
+    with pytest.raises(RuntimeError):
+        await opened(path)
+    monkeypatch.undo()
+    journal = await opened(path)
+    assert await journal.choices() == {} and version_of(path) == 1
     await journal.aclose()
 
 

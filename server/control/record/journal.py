@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
+from server.control.record.schema import JournalTooNew, upgrade
 
 logger = logging.getLogger(__name__)
 
@@ -18,18 +19,6 @@ OPERATIONS_KEPT = 2000
 TRANSITIONS_KEPT = 10_000
 """Changements d'état gardés."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS operations (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL,
-  state TEXT NOT NULL, phase TEXT NOT NULL, completed INTEGER, total INTEGER,
-  reason TEXT, message TEXT, failed_at REAL, started_at REAL NOT NULL, finished_at REAL
-);
-CREATE TABLE IF NOT EXISTS choices (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS transitions (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL,
-  phase TEXT NOT NULL, operation TEXT NOT NULL
-);
-"""
 _SAVE = """
 INSERT INTO operations
   (id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at,
@@ -40,8 +29,6 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, phase = excluded.phase, c
   finished_at = excluded.finished_at, freed_bytes = excluded.freed_bytes, elapsed = excluded.elapsed,
   phases = excluded.phases
 """
-_ADDED = {"freed_bytes": "INTEGER", "elapsed": "REAL", "phases": "TEXT"}
-"""Colonnes ajoutées aux opérations depuis la première version."""
 _COLUMNS = (
     "seq, id, kind, model, state, phase, completed, total, reason, message, failed_at, started_at, finished_at, "
     "freed_bytes, elapsed, phases"
@@ -71,6 +58,7 @@ class Journal:
 
         Raises:
             OSError: dossier inaccessible.
+            JournalTooNew: base d'une version plus récente, laissée comme elle est.
         """
         await self._call(self._open)
 
@@ -184,14 +172,10 @@ class Journal:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
-            present = {row[1] for row in connection.execute("PRAGMA table_info(operations)")}
-            for name, kind in _ADDED.items():
-                if name not in present:
-                    connection.execute(f"ALTER TABLE operations ADD COLUMN {name} {kind}")
+            upgrade(connection)
             keep = "SELECT seq FROM operations ORDER BY seq DESC LIMIT 1 OFFSET ?"
             connection.execute(f"DELETE FROM operations WHERE seq <= ({keep})", (OPERATIONS_KEPT,))
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, JournalTooNew):
             connection.close()
             raise
         return connection
