@@ -248,7 +248,7 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
             device="cuda" if spec.requires_gpu else "cpu",
         ),
         socket_path=run_dir / f"{name}.sock",
-        status_path=run_dir / f"{name}.status.json",
+        status_path=run_dir / f"{name}.status.jsonl",
         max_waiting=spec.max_waiting,
         max_frame_bytes=_frame_bytes(config),
         stop_grace=config.stop_grace,

@@ -80,7 +80,7 @@ async def run(settings: WorkerSettings) -> int:
         handlers = opening.result()
     except PasserelleError as error:
         logger.error("load_failed", extra={"reason": error.reason, "error": error.message})
-        status.failed(error.reason, error.message)
+        status.failed(error)
         stop.cancel()
         return EXIT_LOAD_FAILED
     # Pas avant : des imports lourds tiennent le GIL pendant l'ouverture, et la garde commence au premier battement.

@@ -1,19 +1,22 @@
-"""Le fichier d'état d'un exemplaire, que lit le plan de contrôle : une étape, un échec, ou « prêt »."""
+"""Le fichier d'état d'un exemplaire, que suit le plan de contrôle : une ligne par étape, un échec, ou « prêt »."""
 
-import contextlib
-import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from server.engines.base import LoadPhase
+from server.errors import PasserelleError
+from server.events import failed, line_of
 
 
 class StatusFile:
-    """Remplacé d'un coup à chaque écriture, pour qu'un lecteur n'en voie jamais la moitié."""
+    """Lignes ajoutées l'une après l'autre ; la première efface celles d'un prédécesseur."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        self._mode = "w"
         self._opened = False
 
     def engine_phase(self, phase: LoadPhase) -> None:
@@ -28,18 +31,17 @@ class StatusFile:
             self._opened = engine_opened
             self._write({"event": "phase", "phase": phase, **more})
 
-    def failed(self, reason: str, message: str) -> None:
+    def failed(self, error: PasserelleError) -> None:
         """Échec de l'ouverture."""
         with self._lock:
             self._opened = True
-            self._write({"event": "failed", "reason": reason, "message": message})
+            self._write(failed(error))
 
     def remove(self) -> None:
         """Efface le fichier."""
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        self._path.unlink(missing_ok=True)
 
-    def _write(self, status: dict[str, object]) -> None:
-        partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps(status, ensure_ascii=False), encoding="utf-8")
-        partial.replace(self._path)
+    def _write(self, event: Mapping[str, Any]) -> None:
+        with self._path.open(self._mode, encoding="utf-8") as file:
+            file.write(line_of(event))
+        self._mode = "a"

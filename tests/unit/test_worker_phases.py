@@ -2,11 +2,11 @@
 
 import asyncio
 import gc
-import json
 import threading
 from pathlib import Path
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
+from server.events import event_of
 from server.worker.main import WorkerSettings, _open
 from server.worker.status import StatusFile
 from tests.fakes.engines import FakeChatEngine
@@ -35,8 +35,11 @@ async def test_engine_phases_reach_the_status_file(tmp_path: Path) -> None:
     engine = SteppedEngine(spec)
     settings = WorkerSettings("qwen-0", SteppedEngine, spec, tmp_path / "w.sock", path, 1, 1 << 20)
 
+    def said() -> list[str]:
+        return [str(event_of(line)["phase"]) for line in path.read_text().splitlines()] or [""]
+
     def shown() -> str:
-        return str(json.loads(path.read_text())["phase"]) if path.exists() else ""
+        return said()[-1] if path.exists() else ""
 
     async def until(phase: str) -> None:
         async with asyncio.timeout(30):
@@ -52,7 +55,7 @@ async def test_engine_phases_reach_the_status_file(tmp_path: Path) -> None:
     late = threading.Thread(target=engine.tell, args=(LoadPhase.CAPTURING_GRAPHS,))
     late.start()
     late.join()
-    assert shown() == "warming_up"
+    assert said() == ["opening", "loading_weights", "compiling", "warming_up"]
 
 
 async def test_what_opening_leaves_is_kept_from_the_collector(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from server.domain import ModelSpec
-from server.errors import ModelLoadFailed, WorkerLost, error_for
+from server.errors import ModelLoadFailed, WorkerLost
+from server.events import Tail, event_of
 from server.link.client import LinkClient
 from server.supervisor.client import SupervisorClient, SupervisorError
 
@@ -135,28 +136,25 @@ class ReplicaHost:
 
     def is_ready(self, name: str) -> bool:
         """Vrai si l'exemplaire a fini de s'ouvrir."""
-        return self._status(name).get("phase") == "ready"
+        lines = Tail(self._status_path(name)).read()
+        return bool(lines) and json.loads(lines[-1]).get("phase") == "ready"
 
     async def _ready(
         self, name: str, pid: int, gpus: tuple[int, ...], exited: "asyncio.Future[int]", on_phase: OnPhase
     ) -> Replica:
-        shown = ""
+        status = Tail(self._status_path(name))
         while True:
-            status = self._status(name)
-            if status.get("event") == "failed":
-                raise error_for(status["reason"], status["message"])
+            for line in status.read():
+                event = event_of(line)
+                if event["phase"] == "ready":
+                    return await self._connected(name, pid, gpus, tuple(event["features"]))
+                on_phase(event["phase"])
             if exited.done():
                 raise ModelLoadFailed(
                     f"L'exemplaire {name} s'est arrêté pendant son ouverture ({said(exited.result())})"
                     f"{self.last_words(name)}.",
                     metadata={"replica": name, "exit_code": str(exited.result())},
                 )
-            phase = status.get("phase", "")
-            if phase == "ready":
-                return await self._connected(name, pid, gpus, tuple(status["features"]))
-            if phase and phase != shown:
-                shown = phase
-                on_phase(phase)
             await asyncio.wait({exited}, timeout=_POLL_SECONDS)
 
     async def _connected(self, name: str, pid: int, gpus: tuple[int, ...], features: tuple[str, ...]) -> Replica:
@@ -176,14 +174,7 @@ class ReplicaHost:
         return Replica(name, gpus, pid, path, features, link, time.time(), link.load.asleep)
 
     def _status_path(self, name: str) -> Path:
-        return self._run_dir / f"{name}.status.json"
-
-    def _status(self, name: str) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads(self._status_path(name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return found
+        return self._run_dir / f"{name}.status.jsonl"
 
 
 def said(code: int) -> str:

@@ -1,15 +1,14 @@
 """Le processus d'un téléchargement : l'avancement part en JSON sur la sortie, une ligne par événement."""
 
 import errno
-import json
 import logging
 import os
 import sys
-from typing import Any
 
 from server.control.weights import hub_source, package_source
 from server.control.weights.fetching import DownloadSettings
 from server.errors import DiskFull, DownloadFailed, PasserelleError
+from server.events import Event, failed, line_of
 from server.lifetime import watch_parent
 
 logger = logging.getLogger(__name__)
@@ -43,10 +42,10 @@ def _os_error(error: OSError) -> PasserelleError:
 
 
 def _failed(error: PasserelleError) -> int:
-    _print({"event": "failed", "reason": error.reason, "message": error.message})
+    _print(failed(error))
     return 1
 
 
-def _print(event: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+def _print(event: Event) -> None:
+    sys.stdout.write(line_of(event))
     sys.stdout.flush()

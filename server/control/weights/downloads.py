@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from server.control.record.operations import FileProgress, Progress
-from server.errors import DownloadFailed, error_for
+from server.errors import DownloadFailed
+from server.events import event_of
 from server.lifetime import PARENT_FD_VARIABLE
 
 logger = logging.getLogger(__name__)
@@ -75,7 +74,7 @@ class Downloader:
         assert process.stdout is not None
         rate = _Rate()
         async for line in process.stdout:
-            event: dict[str, Any] = json.loads(line)
+            event = event_of(line)
             match event["event"]:
                 case "progress":
                     progress.phase = event["phase"]
@@ -84,8 +83,6 @@ class Downloader:
                     progress.files = tuple(FileProgress(**file) for file in event["files"])
                     progress.rate = rate.update(event["completed"])
                     changed()
-                case "failed":
-                    raise error_for(event["reason"], event["message"])
                 case "done":
                     return
         code = await process.wait()

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from server.domain import ModelSpec
 from server.errors import DiskFull
+from server.events import Event
 
 SPARE_BYTES = 64 * 1024 * 1024
 """Place laissée libre sur le disque du cache."""
 
 _REPORT_SECONDS = 0.1
 
-Report = Callable[[dict[str, Any]], None]
+Report = Callable[[Event], None]
 """Reçoit chaque événement d'un téléchargement."""
 
 
