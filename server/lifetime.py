@@ -1,8 +1,9 @@
-"""Le lien d'un enfant avec le superviseur : il s'arrête si celui-ci disparaît, et lui donne signe de vie."""
+"""Le lien d'un enfant avec le superviseur : il s'arrête s'il le demande ou disparaît, et lui donne signe de vie."""
 
 import asyncio
 import contextlib
 import os
+import signal
 import threading
 from collections.abc import Callable
 
@@ -14,6 +15,28 @@ BEAT_FD_VARIABLE = "PASSERELLE_BEAT_FD"
 
 BEAT_SECONDS = 0.5
 """Période des battements."""
+
+
+def stop_signals() -> asyncio.Event:
+    """Événement que mettent SIGTERM et SIGINT."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def child_life() -> asyncio.Event:
+    """Bat dès à présent ; l'événement rendu est mis par SIGTERM, SIGINT ou la disparition du parent."""
+    loop, stop = asyncio.get_running_loop(), stop_signals()
+
+    def parent_gone() -> None:
+        # La boucle a pu finir entre-temps.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(stop.set)
+
+    watch_parent(parent_gone)
+    Heart().start()
+    return stop
 
 
 def watch_parent(on_gone: Callable[[], None]) -> None:

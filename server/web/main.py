@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from server.domain import Limits
-from server.lifetime import Heart, watch_parent
+from server.lifetime import child_life
 from server.web.app import create_app
 from server.web.live import LiveBridge
 from server.web.live_routes import live_routes
@@ -64,17 +63,7 @@ async def run(settings: WebSettings) -> None:
     Raises:
         OSError: la prise ne peut pas être créée.
     """
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-    def parent_gone() -> None:
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(stop.set)
-
-    watch_parent(parent_gone)
-    Heart().start()
+    stop = child_life()
     async with serving(settings) as server:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({server, stopping}, return_when=asyncio.FIRST_COMPLETED)

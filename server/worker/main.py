@@ -16,7 +16,7 @@ from pathlib import Path
 from server.domain import Limits
 from server.engines.base import Engine, EngineFactory, EngineSpec, MortalEngine
 from server.errors import ModelLoadFailed, PasserelleError
-from server.lifetime import Heart, watch_parent
+from server.lifetime import Heart, stop_signals, watch_parent
 from server.link.server import LinkServer
 from server.worker.handlers import Handlers, handlers_for
 from server.worker.host import WorkerHost
@@ -60,10 +60,7 @@ class WorkerSettings:
 
 async def run(settings: WorkerSettings) -> int:
     """Sert jusqu'à SIGTERM ; rend le code de sortie."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, stopping.set)
+    stopping = stop_signals()
     # Sans superviseur, personne n'arrêtera les enfants du moteur : tout le groupe part.
     watch_parent(lambda: os.killpg(0, signal.SIGKILL))
     heart = Heart()
