@@ -174,7 +174,6 @@ class LinkClient:
         self._next_id = 0
         self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._leaving = False
-        self.peer = ""
         self.load = WorkerLoad()
 
     @classmethod
@@ -355,7 +354,6 @@ class LinkClient:
                 WorkerLost(f"L'exemplaire parle la version {hello.version} de la liaison, ce front la {LINK_VERSION}.")
             )
             return
-        self.peer = hello.name
         self._peer_max_frame = min(self._max_frame_bytes, hello.max_frame_bytes or self._max_frame_bytes)
         self._set_load(hello.load)
         self._greeted.set_result(None)

@@ -7,7 +7,6 @@ front, mesuré).
 from enum import StrEnum
 from typing import Any
 
-from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.message import Message
 
 from server.errors import PasserelleError
@@ -87,11 +86,6 @@ def error_event(error: PasserelleError, family: Family) -> bytes:
 def error_json(error: PasserelleError, family: Family) -> bytes:
     """Corps JSON de l'erreur dans la forme de sa famille."""
     return openai_body(error) if family is Family.OPENAI else api_body(error)
-
-
-def decode_body(message: bytes) -> HttpBody:
-    """Relit un message écrit par `encode_body`."""
-    return HttpBody.FromString(message)
 
 
 def _varint(value: int) -> bytes:

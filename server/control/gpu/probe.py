@@ -42,11 +42,6 @@ class GpuReading:
         """Octets pris qu'aucun processus de la liste n'explique."""
         return max(0, self.used_bytes - sum(process.used_bytes or 0 for process in self.processes))
 
-    @property
-    def attributed(self) -> bool:
-        """Vrai si NVML dit ce que tient chaque processus."""
-        return bool(self.processes) and all(process.used_bytes is not None for process in self.processes)
-
 
 class GpuProbe(Protocol):
     """Ce qui mesure les GPU."""

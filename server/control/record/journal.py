@@ -132,11 +132,6 @@ class Journal:
 
         self._later(write)
 
-    async def transitions(self, model: str) -> list[tuple[str, str]]:
-        """États et étapes par où un modèle est passé, du plus ancien au plus récent."""
-        query = "SELECT state, phase FROM transitions WHERE model = ? ORDER BY seq"
-        return await self._call(lambda: self._db.execute(query, (model,)).fetchall())
-
     async def load_seconds(self, model: str) -> float | None:
         """Durée du dernier chargement réussi d'un modèle, téléchargement exclu ; `None` s'il n'y en a pas."""
         row = await self._call(lambda: self._db.execute(_LOAD_SECONDS, (model,)).fetchone())
