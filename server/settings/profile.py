@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.domain import HubRepository, ModelSource, ModelSpec, Profile
-from server.settings.tables import ConfigError, read_table
+from server.tables import ConfigError, read_table
 
 PROFILES_DIR = Path(__file__).resolve().parents[1] / "profiles"
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from server.engines.nemo.model import NemoSettings
+from server.engines.common.options import read_options
+from server.engines.nemo.options import NemoSettings
 from server.engines.nemo.salm_folder import is_salm, read_salm
 from server.errors import ModelLoadFailed
 from server.settings.profile import load_profile
@@ -100,7 +101,7 @@ def test_the_documented_profile_alone_brings_what_the_engine_reads(tmp_path: Pat
     (tmp_path / "profil.toml").write_text(block, encoding="utf-8")
     [model] = load_profile(str(tmp_path / "profil.toml")).models
     assert (model.engine, model.languages) == ("canary", ("en",))
-    NemoSettings.read(model.options)
+    read_options(NemoSettings, model.options)
     hub = Hub()
     hub.add("nvidia/canary-qwen-2.5b", {"config.json": json.dumps(CONFIG).encode(), WEIGHTS: b"1", "README.md": b"2"})
     names = ("config.json", "tokenizer.json", "tokenizer_config.json", "model-00001-of-00002.safetensors")

@@ -10,12 +10,15 @@ import pytest
 from server.engines.base_audio import RecognitionOptions
 from server.engines.common.buckets import bucketed
 from server.engines.common.faults import fault_of
+from server.engines.common.options import read_options
 from server.engines.common.owner import OwnerThread
 from server.engines.common.sentences import segments_of, timed_words, word_confidences
-from server.engines.nemo.model import NemoSettings, check_languages, checkpoint_in
+from server.engines.nemo.model import check_languages, checkpoint_in
 from server.engines.nemo.multitask import prompt_slots
+from server.engines.nemo.options import NemoSettings
 from server.engines.pyannote.config import recipe_of
-from server.engines.pyannote.engine import PyannoteSettings, batch_sizes
+from server.engines.pyannote.engine import batch_sizes
+from server.engines.pyannote.options import PyannoteSettings
 from server.errors import EngineDead, EngineFailed, ModelLoadFailed, UnsupportedOption
 
 GIB = 1 << 30
@@ -120,17 +123,17 @@ def test_languages_accepted() -> None:
 )
 def test_options_of_nemo_are_checked(options: dict[str, Any], field: str) -> None:
     with pytest.raises(ModelLoadFailed) as refused:
-        NemoSettings.read(options)
+        read_options(NemoSettings, options)
     assert refused.value.metadata["field"] == f"options.{field}"
 
 
 def test_options_of_the_profile_are_read() -> None:
-    read = NemoSettings.read({"languages": ["fr", "en"], "max_window_seconds": 20, "max_generation_delta": 60})
+    read = read_options(NemoSettings, {"languages": ["fr", "en"], "max_window_seconds": 20, "max_generation_delta": 60})
     assert (read.languages, read.max_window_seconds, read.max_generation_delta) == (("fr", "en"), 20.0, 60)
-    assert PyannoteSettings.read({"embedding_batch_size": 16}).embedding_batch_size == 16
+    assert read_options(PyannoteSettings, {"embedding_batch_size": 16}).embedding_batch_size == 16
     for options in ({"embedding_batch_size": 0}, {"segmentation_step": 2.0}, {"autre": 1}):
         with pytest.raises(ModelLoadFailed):
-            PyannoteSettings.read(options)
+            read_options(PyannoteSettings, options)
 
 
 def test_the_checkpoint_is_the_only_one_or_the_one_named(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ from server.engines.base_audio import Recognition, RecognitionOptions, Recogniti
 from server.engines.common.buckets import bucketed
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.faults import is_memory_error
+from server.engines.common.options import read_options
 from server.engines.common.owner import OwnerThread
-from server.engines.nemo.model import SAMPLE_RATE, NemoModel, NemoSettings, checkpoint_in, restored
+from server.engines.nemo.model import SAMPLE_RATE, NemoModel, checkpoint_in, restored
+from server.engines.nemo.options import NemoSettings
 from server.engines.nemo.salm_folder import SalmRecipe, is_salm, read_salm
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
@@ -60,7 +62,7 @@ class NemoEngine:
         return self._settings.max_batch
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
-        self._settings = NemoSettings.read(self._spec.options)
+        self._settings = read_options(NemoSettings, self._spec.options)
         folder = self._spec.model_dir
         recipe = read_salm(folder) if is_salm(folder) and not self._settings.file else None
         path = recipe.weights if recipe else checkpoint_in(folder, self._settings.file)

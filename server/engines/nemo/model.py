@@ -1,92 +1,16 @@
 """Un point de contrôle NeMo, une fois lu : ce que `server.engines.nemo.engine` attend de chaque famille de modèles."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from server.engines.base import LoadPhase, OnPhase
 from server.engines.base_audio import Recognition, RecognitionOptions, Wave
-from server.engines.common.options import read_options, refusal
 from server.errors import ModelLoadFailed, UnsupportedOption
 
 SAMPLE_RATE = 16000
-WINDOW_LIMIT = 40.0
-"""Durée au-delà de laquelle le décodeur de Canary perd de la parole, en secondes."""
 _MIN_SAMPLES = 1600
 """Une onde plus courte est complétée de silence : la normalisation demande plusieurs trames."""
-_DEFAULT_DELTA = 50
-_MIN_DELTA = 16
-"""L'amorce de Canary compte dans la longueur permise : en deçà, une fenêtre très courte n'aurait place pour rien."""
-
-
-@dataclass(frozen=True, slots=True)
-class NemoSettings:
-    """Options du profil."""
-
-    file: str = ""
-    """Nom du `.nemo` ; vide : le seul du dossier."""
-    dtype: str = ""
-    """`bf16` ou `fp32` ; vide : `bf16` sur GPU, `fp32` sinon."""
-    languages: tuple[str, ...] = ()
-    """Langues admises ; vide : celles que le modèle annonce."""
-    default_language: str = ""
-    """Langue des requêtes qui n'en disent rien ; vide : elles sont refusées si le modèle veut la connaître."""
-    strategy: str = "greedy"
-    """`greedy` ou `beam` (Canary seulement)."""
-    beam_size: int = 4
-    """Largeur du faisceau."""
-    max_generation_delta: int | None = None
-    """Jetons permis au-delà du nombre de trames ; absent : ce que le point de contrôle en dit, ou 50."""
-    max_window_seconds: float = 30.0
-    """Durée d'une fenêtre au plus."""
-    max_batch: int = 32
-    """Fenêtres par lot au plus."""
-    max_padding: float = 0.5
-    """Part d'un lot qui peut n'être que complément."""
-    parallel: int = 32
-    """Fichiers menés de front."""
-
-    @classmethod
-    def read(cls, options: Mapping[str, Any]) -> "NemoSettings":
-        """Lit et vérifie les options.
-
-        Raises:
-            ModelLoadFailed: option inconnue ou hors limites, nommée.
-        """
-        found = read_options(cls, options)
-        if found.dtype not in ("", "bf16", "fp32"):
-            raise refusal("dtype", "type inconnu", found.dtype, limit="bf16, fp32")
-        if found.strategy not in ("greedy", "beam"):
-            raise refusal("strategy", "stratégie inconnue", found.strategy, limit="greedy, beam")
-        if not 1.0 <= found.max_window_seconds <= WINDOW_LIMIT:
-            raise refusal("max_window_seconds", "durée hors limites", found.max_window_seconds, limit="de 1 à 40")
-        if not 0.0 <= found.max_padding <= 1.0:
-            raise refusal("max_padding", "part hors limites", found.max_padding, limit="de 0 à 1")
-        for name in ("beam_size", "max_batch", "parallel"):
-            if getattr(found, name) < 1:
-                raise refusal(name, "au moins 1", getattr(found, name))
-        if found.default_language and found.languages and found.default_language not in found.languages:
-            raise refusal(
-                "default_language", "langue absente de options.languages", found.default_language,
-                limit=", ".join(found.languages),
-            )  # fmt: skip
-        return found
-
-    def generation_delta(self, told: int | None = None) -> int:
-        """Jetons permis au-delà du nombre de trames.
-
-        Args:
-            told: ce que le point de contrôle en dit.
-
-        Raises:
-            ModelLoadFailed: option trop petite.
-        """
-        if self.max_generation_delta is None:
-            return told if told is not None and told >= _MIN_DELTA else _DEFAULT_DELTA
-        if self.max_generation_delta < _MIN_DELTA:
-            raise refusal("max_generation_delta", f"au moins {_MIN_DELTA}", self.max_generation_delta)
-        return self.max_generation_delta
 
 
 class NemoModel(Protocol):

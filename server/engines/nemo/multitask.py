@@ -12,7 +12,8 @@ from typing import Any
 from server.engines.base_audio import Recognition, RecognitionOptions, RecognizedWord, Wave
 from server.engines.common.options import refusal
 from server.engines.common.sentences import mean, segments_of, timed_words, word_confidences
-from server.engines.nemo.model import NemoSettings, check_languages, features_of, prepare
+from server.engines.nemo.model import check_languages, features_of, prepare
+from server.engines.nemo.options import NemoSettings
 from server.errors import UnsupportedOption
 
 _SPECIAL = re.compile(r"<\|[^|]*\|>")

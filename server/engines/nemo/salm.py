@@ -12,7 +12,8 @@ from server.engines.base_audio import Recognition, RecognitionOptions, Wave
 from server.engines.common.cuda import CUDA
 from server.engines.common.options import refusal
 from server.engines.common.sentences import segments_of
-from server.engines.nemo.model import SAMPLE_RATE, NemoSettings, check_languages, padded
+from server.engines.nemo.model import SAMPLE_RATE, check_languages, padded
+from server.engines.nemo.options import NemoSettings
 from server.engines.nemo.salm_folder import SalmRecipe
 from server.errors import ModelLoadFailed, UnsupportedOption
 
@@ -145,7 +146,6 @@ def load_salm(recipe: SalmRecipe, settings: NemoSettings, device: Any, dtype: An
 
 def _check_settings(settings: NemoSettings) -> None:
     """Refuse les options qu'un SALM n'a pas, avant de lire quoi que ce soit."""
-    settings.generation_delta()
     if settings.strategy != "greedy":
         raise refusal("strategy", "un SALM n'a que la recherche gloutonne", settings.strategy, limit="greedy")
     languages = settings.languages or _LANGUAGES

@@ -9,7 +9,8 @@ from typing import Any
 
 from server.engines.base_audio import Recognition, RecognitionOptions, RecognizedWord, Wave
 from server.engines.common.sentences import segments_of, timed_words
-from server.engines.nemo.model import NemoSettings, features_of, prepare
+from server.engines.nemo.model import features_of, prepare
+from server.engines.nemo.options import NemoSettings
 from server.errors import UnsupportedOption
 
 

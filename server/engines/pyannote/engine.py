@@ -13,8 +13,9 @@ from typing import Any
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase
 from server.engines.common.cuda import CUDA, require_cuda
-from server.engines.common.options import read_options, refusal
+from server.engines.common.options import read_options
 from server.engines.pyannote.config import PipelineRecipe, read_recipe
+from server.engines.pyannote.options import PyannoteSettings
 from server.engines.pyannote.pipeline import PipelineEngine, quiet_pyannote
 from server.errors import ModelLoadFailed
 
@@ -26,38 +27,6 @@ _SHARE = 0.5
 """Part de la mémoire libre qu'un lot peut prendre : un autre modèle peut partager ce GPU."""
 _LARGEST = 64
 _ON_CPU = 8
-
-
-@dataclass(frozen=True, slots=True)
-class PyannoteSettings:
-    """Options du profil."""
-
-    segmentation_batch_size: int | None = None
-    """Fenêtres de segmentation par lot ; absent : selon la mémoire libre."""
-    embedding_batch_size: int | None = None
-    """Empreintes par lot ; absent : selon la mémoire libre."""
-    segmentation_step: float = 0.0
-    """Pas de la fenêtre glissante, en part de sa durée ; 0 : celui du pipeline."""
-    clustering_threshold: float = 0.0
-    """Seuil de regroupement ; 0 : celui du pipeline."""
-    parallel: int = 4
-    """Fichiers menés de front : les autres se décodent pendant que l'un est analysé."""
-
-    @classmethod
-    def read(cls, options: Mapping[str, Any]) -> "PyannoteSettings":
-        """Lit et vérifie les options.
-
-        Raises:
-            ModelLoadFailed: option inconnue ou hors limites, nommée.
-        """
-        found = read_options(cls, options)
-        for name in ("segmentation_batch_size", "embedding_batch_size", "parallel"):
-            value = getattr(found, name)
-            if value is not None and value < 1:
-                raise refusal(name, "au moins 1", value)
-        if not 0.0 <= found.segmentation_step <= 1.0:
-            raise refusal("segmentation_step", "part hors limites", found.segmentation_step, limit="de 0 à 1")
-        return found
 
 
 @dataclass(slots=True)
@@ -74,7 +43,7 @@ class PyannoteLoader:
             ModelLoadFailed: option, recette ou poids en cause, ou une partie restée hors du GPU.
             NoGpuVisible: le moteur exige CUDA et n'en voit pas.
         """
-        self.settings = PyannoteSettings.read(spec.options)
+        self.settings = read_options(PyannoteSettings, spec.options)
         recipe = read_recipe(spec.model_dir)
         if spec.device == CUDA:
             require_cuda()
