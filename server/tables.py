@@ -25,11 +25,10 @@ class ConfigError(Exception):
 class FieldRefused(ConfigError):
     """Champ refusé d'une table."""
 
-    def __init__(self, where: str, problem: str, *, name: str = "", expected: str = "", value: object = "") -> None:
-        """`name` est le champ de la table `where`, si `where` ne le nomme pas déjà."""
-        super().__init__(f"{where} : {problem}.")
+    def __init__(self, field: str, problem: str, expected: str = "", value: object = "") -> None:
+        super().__init__(f"{field} : {problem}.")
+        self.field = field
         self.problem = problem
-        self.field = f"{where}.{name}" if name else where
         self.expected = expected
         self.value = value
 
@@ -50,12 +49,11 @@ def read_table(where: str, entry: object, kind: type[_T]) -> _T:
     unknown = sorted(set(entry) - set(known))
     if unknown:
         names = ", ".join(sorted(known))
-        problem = f"champ inconnu {', '.join(unknown)} (connus : {names})"
-        raise FieldRefused(where, problem, name=unknown[0], expected=names, value=entry[unknown[0]])
+        raise FieldRefused(f"{where}.{unknown[0]}", f"champ inconnu (connus : {names})", names, entry[unknown[0]])
     required = [n for n, field in known.items() if field.default is MISSING and field.default_factory is MISSING]
     missing = sorted(set(required) - set(entry))
     if missing:
-        raise FieldRefused(where, f"champ manquant {', '.join(missing)}", name=missing[0])
+        raise FieldRefused(where, f"champ manquant {', '.join(missing)}")
     hints = get_type_hints(kind)
     values = {
         name: _value(f"{where}.{name}", value, hints[name], known[name].metadata) for name, value in entry.items()
@@ -63,8 +61,7 @@ def read_table(where: str, entry: object, kind: type[_T]) -> _T:
     try:
         return kind(**values)
     except FieldRefused as error:
-        field = f"{where}.{error.field}"
-        raise FieldRefused(field, error.problem, expected=error.expected, value=error.value) from None
+        raise FieldRefused(f"{where}.{error.field}", error.problem, error.expected, error.value) from None
 
 
 def refusal(where: str, expected: str, value: object) -> FieldRefused:
@@ -74,7 +71,7 @@ def refusal(where: str, expected: str, value: object) -> FieldRefused:
         shown = f"{shown[:_SHOWN]}…"
     agreed = "attendue" if expected.startswith("une ") else "attendu"
     problem = f"{expected} est {agreed}, reçu : {shown} ({type(value).__name__})"
-    return FieldRefused(where, problem, expected=expected.rstrip(","), value=value)
+    return FieldRefused(where, problem, expected.rstrip(","), value)
 
 
 def _value(where: str, value: Any, hint: Any, bounds: Mapping[str, Any]) -> Any:
@@ -106,7 +103,7 @@ def _choice(where: str, value: Any, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         # Le texte vide dit « celui d'ailleurs » : il n'y a rien à en montrer.
         expected = ", ".join(choice for choice in choices if choice)
-        raise FieldRefused(where, f"« {value} » inconnu (attendu : {expected})", expected=expected, value=value)
+        raise FieldRefused(where, f"« {value} » inconnu (attendu : {expected})", expected, value)
     return value
 
 

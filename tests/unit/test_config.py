@@ -31,7 +31,9 @@ def test_embedded_profile_pins_every_weight_file() -> None:
         assert all(len(file.sha256) == 64 for file in model.source.files)
 
 
-@pytest.mark.parametrize(("line", "said"), [("working_gib = -1", "working_gib"), ("kv = 3", "champ inconnu kv")])
+@pytest.mark.parametrize(
+    ("line", "said"), [("working_gib = -1", "working_gib"), ("kv = 3", r"memory\.kv : champ inconnu")]
+)
 def test_a_wrong_memory_estimate_is_refused(tmp_path: Path, line: str, said: str) -> None:
     text = (PROFILES_DIR / "dgx.toml").read_text(encoding="utf-8").replace("working_gib = 4.0", line)
     (tmp_path / "essai.toml").write_text(text, encoding="utf-8")
@@ -118,7 +120,7 @@ def test_a_refused_value_names_its_variable(variable: str, value: str, expected:
         ("models = [", "TOML illisible"),
         ("notice = ''", "aucun modèle"),
         ("[[models]]\nkey='a'", "champ manquant capability, display_name, engine, source"),
-        ("[[models]]\nkey='a'\nclef=1", "champ inconnu clef"),
+        ("[[models]]\nkey='a'\nclef=1", "models[0].clef : champ inconnu"),
         (
             "[[models]]\nkey='a'\ncapability='vision'\nengine='x'\ndisplay_name='A'\nsource={kind='hub',repository='r',revision='v'}",
             "models[0].capability : « vision » inconnu",

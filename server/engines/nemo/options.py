@@ -45,8 +45,8 @@ class NemoSettings:
             raise FieldRefused(
                 "default_language",
                 f"langue absente de languages (reçu : {self.default_language} ; accepté : {known})",
-                expected=known,
-                value=self.default_language,
+                known,
+                self.default_language,
             )
 
     def generation_delta(self, told: int | None = None) -> int:
