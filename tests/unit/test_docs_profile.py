@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from server.domain import HubRepository, MemorySpec, ModelSource, ModelSpec, SourceFile
+from server.engines.llamacpp.options import LlamaCppSettings
+from server.engines.nemo.options import NemoSettings
+from server.engines.pyannote.options import CamPlusSettings, PyannoteSettings
 from server.engines.registry import available_engines
+from server.engines.whisper.options import WhisperSettings
 from server.settings.profile import ConfigError, load_profile
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "profil.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "profil.md").read_text(encoding="utf-8")
 
 TABLES: dict[str, type[Any]] = {
     "## `[[models]]`": ModelSpec,
@@ -20,6 +25,9 @@ TABLES: dict[str, type[Any]] = {
     "`[[models.source.extra]]`, un": HubRepository,
     "`[[models.source.files]]`, un": SourceFile,
     "## `[models.memory]`": MemorySpec,
+    "Options de `llamacpp`": LlamaCppSettings,
+    "Options de `whisper`": WhisperSettings,
+    "Options de `pyannote-camplus`": CamPlusSettings,
 }
 """Ce qui précède un tableau de la page, et la classe que ses lignes décrivent."""
 
@@ -112,6 +120,14 @@ def test_what_is_not_marked_may_be_left_out_and_what_is_may_not(text: str, tmp_p
 def test_every_engine_is_documented() -> None:
     table = PAGE[PAGE.index("| moteur | capacité |") :]
     assert set(re.findall(r"^\| `([\w-]+)` \| `(?:chat|transcribe|diarize)`", table, re.M)) == available_engines()
+
+
+@pytest.mark.parametrize(("section", "kind"), [("## NeMo", NemoSettings), ("## pyannote", PyannoteSettings)])
+def test_every_option_of_a_production_engine_is_documented(section: str, kind: type[Any]) -> None:
+    page = (DOCS / "moteurs.md").read_text(encoding="utf-8")
+    start = page.index("\n| option | défaut |", page.index(section))
+    names = re.findall(r"^\| ([^|]+) \|", page[start : page.index("\n\n", start)], re.M)
+    assert {name for cell in names for name in re.findall(r"`(\w+)`", cell)} == {field.name for field in fields(kind)}
 
 
 def test_the_example_is_a_profile(tmp_path: Path) -> None:

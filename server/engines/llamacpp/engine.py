@@ -1,7 +1,5 @@
 """llama.cpp dans le processus de l'exemplaire, par `xllamacpp` : le moteur de conversation du profil embarque.
 
-Options du profil : `file` (nom du fichier GGUF), `parallel` (requêtes de front), `context_tokens_per_request`.
-
 Une requête à plusieurs réponses (`n`, plusieurs textes de départ) est menée comme autant de requêtes, chacune avec sa
 graine : le décompte des jetons reste exact, et les flux s'entrelacent.
 """
@@ -19,6 +17,8 @@ from typing import Any
 import orjson
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.common.options import read_options
+from server.engines.llamacpp.options import LlamaCppSettings
 from server.engines.llamacpp.shape import SubRequest, split_request
 from server.errors import EngineFailed, InvalidRequest, ModelLoadFailed, PasserelleError, UnsupportedOption
 
@@ -33,8 +33,7 @@ class LlamaCppEngine:
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
-        self._parallel = int(spec.options.get("parallel", 4))
-        self._context = int(spec.options.get("context_tokens_per_request", 4096))
+        self._settings = LlamaCppSettings()
         self._server: Any = None
         self._pool: ThreadPoolExecutor | None = None
 
@@ -44,13 +43,14 @@ class LlamaCppEngine:
 
     @property
     def max_running(self) -> int:
-        return self._parallel
+        return self._settings.parallel
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
-        path = self._spec.model_dir / str(self._spec.options.get("file", "model.gguf"))
+        self._settings = read_options(LlamaCppSettings, self._spec.options)
+        path = self._spec.model_dir / self._settings.file
         if not path.is_file():
             raise ModelLoadFailed(f"Fichier de poids absent : {path.name}.", metadata={"file": path.name})
-        self._pool = ThreadPoolExecutor(self._parallel * _THREADS_PER_SLOT, thread_name_prefix="llama")
+        self._pool = ThreadPoolExecutor(self._settings.parallel * _THREADS_PER_SLOT, thread_name_prefix="llama")
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.run_in_executor(self._pool, self._load, path, on_phase)
@@ -108,8 +108,8 @@ class LlamaCppEngine:
         on_phase(LoadPhase.LOADING_WEIGHTS)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
-        params.n_ctx = self._context * self._parallel
-        params.n_parallel = self._parallel
+        params.n_ctx = self._settings.context_tokens_per_request * self._settings.parallel
+        params.n_parallel = self._settings.parallel
         params.cpuparams.n_threads = self._spec.threads
         params.cpuparams_batch.n_threads = self._spec.threads
         params.warmup = False

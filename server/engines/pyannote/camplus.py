@@ -1,7 +1,6 @@
 """pyannote.audio sur le processeur : la diarisation du profil embarque, par la bibliothèque de production.
 
-Poids : segmentation 3.0 de pyannote et empreintes CAM++ (3D-Speaker), assemblés dans le dossier du modèle. Options du
-profil : `segmentation_step` (0.25), `clustering_threshold` (0.7), `batch_size` (8).
+Poids : segmentation 3.0 de pyannote et empreintes CAM++ (3D-Speaker), assemblés dans le dossier du modèle.
 """
 
 import importlib.util
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase
+from server.engines.common.options import read_options
+from server.engines.pyannote.options import CamPlusSettings
 from server.engines.pyannote.pipeline import SAMPLE_RATE, PipelineEngine, quiet_pyannote
 from server.errors import ModelLoadFailed
 
@@ -23,6 +24,7 @@ def create_engine(spec: EngineSpec) -> PipelineEngine:
 
 
 def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
+    settings = read_options(CamPlusSettings, spec.options)
     quiet_pyannote()
     on_phase(LoadPhase.IMPORTING)
     import torch
@@ -32,9 +34,7 @@ def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
 
     on_phase(LoadPhase.LOADING_WEIGHTS)
     torch.set_num_threads(spec.threads)
-    options = spec.options
     folder = spec.model_dir
-    batch = int(options.get("batch_size", 8))
     segmentation = Model.from_pretrained(str(folder / "segmentation.bin"), map_location="cpu")
     if segmentation is None:
         raise ModelLoadFailed("pyannote.audio n'a pas pu lire segmentation.bin.")
@@ -44,9 +44,9 @@ def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
         clustering="AgglomerativeClustering",
         # Le constructeur exige une PLDA, que ce regroupement n'emploie pas.
         plda=object.__new__(PLDA),
-        segmentation_step=float(options.get("segmentation_step", 0.25)),
-        segmentation_batch_size=batch,
-        embedding_batch_size=batch,
+        segmentation_step=settings.segmentation_step,
+        segmentation_batch_size=settings.batch_size,
+        embedding_batch_size=settings.batch_size,
         embedding_exclude_overlap=True,
     )
     pipeline.instantiate(
@@ -55,7 +55,7 @@ def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
             "clustering": {
                 "method": "centroid",
                 "min_cluster_size": 6,
-                "threshold": float(options.get("clustering_threshold", 0.7)),
+                "threshold": settings.clustering_threshold,
             },
         }
     )

@@ -1,4 +1,4 @@
-"""Les options de pyannote dans un profil."""
+"""Les options des deux moteurs de diarisation dans un profil."""
 
 from dataclasses import dataclass, field
 
@@ -17,3 +17,15 @@ class PyannoteSettings:
     """Seuil de regroupement ; 0 : celui du pipeline."""
     parallel: int = field(default=4, metadata={"minimum": 1})
     """Fichiers menés de front : les autres se décodent pendant que l'un est analysé."""
+
+
+@dataclass(frozen=True, slots=True)
+class CamPlusSettings:
+    """Options du moteur `pyannote-camplus`."""
+
+    batch_size: int = field(default=8, metadata={"minimum": 1})
+    """Fenêtres de segmentation, et empreintes, par lot."""
+    segmentation_step: float = field(default=0.25, metadata={"above": 0, "maximum": 1})
+    """Pas de la fenêtre glissante, en part de sa durée."""
+    clustering_threshold: float = 0.7
+    """Seuil de regroupement."""

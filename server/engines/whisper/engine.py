@@ -1,7 +1,5 @@
 """Whisper sur le processeur, par `faster-whisper` (CTranslate2) : la transcription du profil embarque.
 
-Options du profil : `beam_size` (1), `parallel` (fichiers menés de front, 4).
-
 Chaque fenêtre est décodée d'un trait, sans les jetons d'instants de Whisper : le texte est ainsi le même, que les
 bornes des mots soient demandées ou non. Une fenêtre qui se répète (le défaut connu de ce modèle) est refaite en
 interdisant les redites.
@@ -24,6 +22,8 @@ from server.engines.base_audio import (
     RecognizedSegment,
     RecognizedWord,
 )
+from server.engines.common.options import read_options
+from server.engines.whisper.options import WhisperSettings
 from server.errors import EngineFailed, ModelLoadFailed, UnsupportedOption
 
 _SAMPLE_RATE = 16000
@@ -38,8 +38,7 @@ class WhisperEngine:
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
-        self._beam = int(spec.options.get("beam_size", 1))
-        self._parallel = int(spec.options.get("parallel", 4))
+        self._settings = WhisperSettings()
         self._model: Any = None
         self._pipeline: Any = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="whisper")
@@ -50,7 +49,7 @@ class WhisperEngine:
 
     @property
     def max_running(self) -> int:
-        return self._parallel
+        return self._settings.parallel
 
     @property
     def max_window_seconds(self) -> float:
@@ -61,6 +60,7 @@ class WhisperEngine:
         return 1
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
+        self._settings = read_options(WhisperSettings, self._spec.options)
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._thread, self._load, on_phase)
@@ -132,7 +132,7 @@ class WhisperEngine:
             window.samples,
             language=options.language or None,
             task="translate" if options.target_language else "transcribe",
-            beam_size=self._beam,
+            beam_size=self._settings.beam_size,
             temperature=options.temperature,
             initial_prompt=options.prompt or None,
             word_timestamps=options.words,

@@ -1,0 +1,15 @@
+"""Les options de llama.cpp dans un profil."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppSettings:
+    """Options du profil."""
+
+    file: str = "model.gguf"
+    """Nom du fichier GGUF dans le dossier du modèle."""
+    parallel: int = field(default=4, metadata={"minimum": 1})
+    """Requêtes menées de front."""
+    context_tokens_per_request: int = field(default=4096, metadata={"minimum": 1})
+    """Jetons de contexte de chacune."""
