@@ -1,7 +1,7 @@
 """Les valeurs que tous les processus partagent, sans protocole ni bibliothèque."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -80,6 +80,20 @@ class MemorySpec:
     budget_gib: float = 0.0
     """Part déclarée par GPU pour les poids et la mémoire de travail ; 0 : leur somme. L'option de moteur
     `gpu_memory_utilization`, quand elle est là, en tient lieu."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementOptions:
+    """Options d'un moteur dont dépend le choix des GPU."""
+
+    tensor_parallel_size: int = field(default=1, metadata={"minimum": 1, "maximum": 64})
+    pipeline_parallel_size: int = field(default=1, metadata={"minimum": 1, "maximum": 64})
+    gpu_memory_utilization: float = field(default=1.0, metadata={"above": 0, "maximum": 1})
+
+    @classmethod
+    def among(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Celles qui sont dans ces options."""
+        return {one.name: options[one.name] for one in fields(cls) if one.name in options}
 
 
 @dataclass(frozen=True, slots=True)

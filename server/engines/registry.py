@@ -4,9 +4,17 @@ Un nom simple désigne un adaptateur livré ; `paquet.module:fonction` désigne 
 """
 
 import importlib
+from collections.abc import Mapping
+from typing import Any
 
 from server.engines.base import EngineFactory
+from server.engines.llamacpp.options import LlamaCppSettings
+from server.engines.nemo.options import NemoSettings
+from server.engines.pyannote.options import CamPlusSettings, PyannoteSettings
+from server.engines.vllm.options import check_reserved
+from server.engines.whisper.options import WhisperSettings
 from server.errors import EngineUnavailable
+from server.tables import read_table
 
 _ADAPTERS = {
     "llamacpp": "server.engines.llamacpp.engine:create_engine",
@@ -16,6 +24,27 @@ _ADAPTERS = {
     "pyannote": "server.engines.pyannote.engine:create_engine",
     "pyannote-camplus": "server.engines.pyannote.camplus:create_engine",
 }
+
+_SETTINGS: dict[str, type] = {
+    "llamacpp": LlamaCppSettings,
+    "whisper": WhisperSettings,
+    "canary": NemoSettings,
+    "pyannote": PyannoteSettings,
+    "pyannote-camplus": CamPlusSettings,
+}
+"""Options de chaque moteur ; vLLM, qui lit lui-même les siennes, n'y est pas."""
+
+
+def check_options(where: str, engine: str, options: Mapping[str, Any]) -> None:
+    """Juge les options d'un moteur livré, sans rien importer de lourd ; de vLLM, seules les réservées.
+
+    Raises:
+        FieldRefused: option réservée, inconnue, d'un autre type ou hors bornes.
+    """
+    if engine == "vllm":
+        check_reserved(where, options)
+    elif engine in _SETTINGS:
+        read_table(where, options, _SETTINGS[engine])
 
 
 def is_available(name: str) -> bool:

@@ -8,7 +8,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.domain import HubRepository, ModelSource, ModelSpec, Profile
+from server.domain import HubRepository, ModelSource, ModelSpec, PlacementOptions, Profile
+from server.engines.registry import check_options
 from server.tables import ConfigError, read_table
 
 PROFILES_DIR = Path(__file__).resolve().parents[1] / "profiles"
@@ -40,7 +41,10 @@ def load_profile(name: str) -> Profile:
     if not models:
         raise ConfigError(f"{path.name} : aucun modèle ([[models]] attendu).")
     for index, model in enumerate(models):
-        _check_source(f"{path.name}.models[{index}].source", model.source)
+        where = f"{path.name}.models[{index}]"
+        _check_source(f"{where}.source", model.source)
+        read_table(f"{where}.options", PlacementOptions.among(model.options), PlacementOptions)
+        check_options(f"{where}.options", model.engine, model.options)
     names = [n for m in models for n in (m.key, *m.aliases)]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:

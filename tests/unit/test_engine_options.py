@@ -1,14 +1,22 @@
-"""Les options des moteurs livrés : un tort est dit de la même façon par chacun, avant d'importer quoi que ce soit."""
+"""Les options des moteurs livrés : un tort est dit de la même façon par chacun, avant d'importer quoi que ce soit.
 
+Le démarrage et `doctor` le disent avant eux.
+"""
+
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from server.__main__ import main
+from server.cli.checks import Level, run_checks
 from server.engines.base import EngineSpec
-from server.engines.registry import engine_factory
+from server.engines.registry import available_engines, check_options, engine_factory
 from server.errors import ModelLoadFailed
+from server.settings.profile import load_profile
+from server.tables import ConfigError
 
 HEAVY = {"torch", "xllamacpp", "faster_whisper", "pyannote.audio", "nemo"}
 
@@ -62,3 +70,65 @@ async def test_an_unknown_option_is_named_with_those_that_exist(engine: str, tmp
         await made.open()
     await made.close()
     assert refused.value.metadata["field"] == "options.vitesse"
+
+
+PROFILE = """
+[[models]]
+key = "essai"
+capability = "chat"
+engine = "{engine}"
+display_name = "Essai"
+source = {{ kind = "hub", repository = "o/n", revision = "v" }}
+options = {options}
+"""
+
+
+def written(folder: Path, engine: str, options: dict[str, Any]) -> str:
+    """Profil d'un modèle à ces options ; JSON et TOML écrivent de même ces valeurs."""
+    path = folder / "essai.toml"
+    pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
+    path.write_text(PROFILE.format(engine=engine, options=f"{{ {pairs} }}"), encoding="utf-8")
+    return str(path)
+
+
+PLACEMENT: list[tuple[str, dict[str, Any], str]] = [
+    ("vllm", {"tensor_parallel_size": "2"}, "tensor_parallel_size : un entier est attendu, reçu : '2' (str)"),
+    ("vllm", {"pipeline_parallel_size": 0}, "pipeline_parallel_size : un entier, 1 ou plus, 64 au plus,"),
+    ("vllm", {"gpu_memory_utilization": 1.2}, "gpu_memory_utilization : un nombre, plus de 0, 1 au plus,"),
+    ("vllm", {"enable_log_requests": True}, "enable_log_requests : option réservée : le texte des requêtes"),
+    ("canary", {"beams": 2}, "beams : champ inconnu (connus : beam_size,"),
+]
+"""Ce que le démarrage juge sans vLLM, et une option qui n'existe pas."""
+
+
+@pytest.mark.parametrize(("engine", "options", "said"), [*WRONG, *PLACEMENT])
+def test_a_profile_with_a_wrong_option_does_not_start(
+    engine: str, options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_profile(written(tmp_path, engine, options))
+    assert str(refused.value).startswith(f"essai.toml.models[0].options.{said}")
+
+
+def test_serve_and_doctor_say_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = written(tmp_path, "llamacpp", {"parallel": 0})
+    monkeypatch.setenv("PASSERELLE_PROFILE", profile)
+    said = "essai.toml.models[0].options.parallel : un entier, 1 ou plus, est attendu, reçu : 0 (int)."
+    assert main(["serve"]) == 2
+    assert capsys.readouterr().err == f"Configuration refusée : {said}\n"
+    [finding] = [one for one in run_checks() if one.name == "configuration"]
+    assert (finding.level, finding.found) == (Level.FAILURE, said)
+
+
+def test_the_options_of_an_engine_of_one_s_own_are_its_own(tmp_path: Path) -> None:
+    profile = load_profile(written(tmp_path, "maison.moteur:fabrique", {"vitesse": "vite", "parallel": 0}))
+    assert profile.models[0].options == {"vitesse": "vite", "parallel": 0}
+
+
+def test_every_engine_delivered_says_its_options() -> None:
+    """vLLM lit lui-même les siennes ; tout autre moteur livré refuse une option qu'il n'a pas."""
+    for engine in available_engines() - {"vllm"}:
+        with pytest.raises(ConfigError, match=r"^o\.vitesse : champ inconnu"):
+            check_options("o", engine, {"vitesse": 1})

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from server.domain import ModelSpec
+from server.domain import ModelSpec, PlacementOptions
 from server.errors import InvalidRequest
+from server.tables import FieldRefused, read_table
 
 GIB = 1024**3
 
@@ -35,20 +36,11 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         InvalidRequest: parallélisme ou part de mémoire hors des limites.
     """
-    for name in ("tensor_parallel_size", "pipeline_parallel_size"):
-        value = options.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 64:
-            raise _refused(name, value, "un entier de 1 à 64")
-    share = options.get("gpu_memory_utilization", 1)
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        raise _refused("gpu_memory_utilization", share, "une part de 0 (exclu) à 1")
-
-
-def _refused(name: str, value: Any, limit: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"options.{name} : {value!r} est hors des limites ({limit}).",
-        metadata={"field": f"options.{name}", "limit": limit, "value": str(value)[:100]},
-    )
+    try:
+        read_table("options", PlacementOptions.among(options), PlacementOptions)
+    except FieldRefused as error:
+        metadata = {"field": error.field, "limit": error.expected, "value": str(error.value)[:100]}
+        raise InvalidRequest(str(error), metadata=metadata) from error
 
 
 def gpus_per_replica(spec: ModelSpec) -> int:

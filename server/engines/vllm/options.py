@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import orjson
 
 from server.errors import ModelLoadFailed
+from server.tables import FieldRefused
 
 NOWHERE = "aucun.invalid"
 """Seul domaine de média admis par défaut : il n'existe pas (RFC 2606). Une liste vide, elle, les admettrait tous."""
@@ -55,6 +56,17 @@ REFUSED = {
 """Options de vLLM qu'un profil ne règle pas, et pourquoi."""
 
 
+def check_reserved(where: str, options: Mapping[str, Any]) -> None:
+    """Refuse les options que Passerelle donne elle-même, ou ne laisse pas régler.
+
+    Raises:
+        FieldRefused: option réservée.
+    """
+    for name in options:
+        if name in REFUSED:
+            raise FieldRefused(f"{where}.{name}", f"option réservée : {REFUSED[name]}", value=options[name])
+
+
 class OptionRejected(Exception):
     """Refus de l'analyseur de vLLM, à sa façon."""
 
@@ -77,11 +89,13 @@ def parse(
     Raises:
         ModelLoadFailed: option inconnue, réservée ou de valeur refusée ; `metadata["field"]` la nomme.
     """
+    try:
+        check_reserved("options", options)
+    except FieldRefused as error:
+        raise ModelLoadFailed(str(error), metadata={"field": error.field}) from error
     known = vars(parser.parse_args([]))
     allowed = ((set(engine_options) | SERVING_OPTIONS) & set(known)) - set(REFUSED)
     for name in options:
-        if name in REFUSED:
-            raise _refused(name, f"option réservée : {REFUSED[name]}.")
         if name not in allowed:
             raise _unknown(name, allowed)
     chosen = with_defaults(options, known)
