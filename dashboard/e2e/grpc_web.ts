@@ -7,15 +7,12 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { admin, chat } from "../src/api/client";
 import { messageOf } from "../src/api/errors";
 import type { HttpBody } from "../src/gen/google/api/httpbody_pb";
-import {
-  AdminService,
-  ModelState,
-  OperationKind,
-  OperationState,
-  ProbeService,
-} from "../src/gen/passerelle/v1/admin_pb";
+import { AdminService } from "../src/gen/passerelle/v1/admin_pb";
 import { ChatRole, ChatService } from "../src/gen/passerelle/v1/chat_pb";
 import { DiarizeService } from "../src/gen/passerelle/v1/diarize_pb";
+import { ModelState } from "../src/gen/passerelle/v1/model_pb";
+import { OperationKind, OperationState } from "../src/gen/passerelle/v1/operation_pb";
+import { ProbeService } from "../src/gen/passerelle/v1/probe_pb";
 import { RestService } from "../src/gen/passerelle/v1/rest_pb";
 import { TranscribeService } from "../src/gen/passerelle/v1/transcribe_pb";
 

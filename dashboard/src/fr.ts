@@ -1,5 +1,6 @@
 // Les textes que plusieurs pages partagent ; chacune a les siens dans son « texts.ts ».
-import { Capability, ModelState, OperationKind } from "./gen/passerelle/v1/admin_pb";
+import { Capability, ModelState } from "./gen/passerelle/v1/model_pb";
+import { OperationKind } from "./gen/passerelle/v1/operation_pb";
 
 export const STATES: Record<ModelState, string> = {
   [ModelState.UNSPECIFIED]: "Inconnu",

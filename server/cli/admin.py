@@ -9,7 +9,7 @@ from typing import Any
 import click
 import grpc
 from click.shell_completion import CompletionItem
-from passerelle.v1 import admin_pb2, admin_pb2_grpc
+from passerelle.v1 import admin_pb2, admin_pb2_grpc, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server.cli import show
 from server.cli.connection import CommandError, ServerAccess
@@ -17,7 +17,7 @@ from server.cli.connection import CommandError, ServerAccess
 _POLL_SECONDS = 0.3
 _RECENT = 50
 _PATIENCE_SECONDS = 30.0
-_RUNNING = admin_pb2.OPERATION_STATE_RUNNING
+_RUNNING = operation_pb2.OPERATION_STATE_RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +81,10 @@ def status(session: Session) -> None:
             click.echo(f"Attention : {process.name} est tombé trop souvent, il n'est plus relancé.")
 
 
-def _model_row(model: admin_pb2.Model) -> tuple[str, ...]:
+def _model_row(model: model_pb2.Model) -> tuple[str, ...]:
     return (
         model.key,
-        admin_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_"),
+        model_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_"),
         model.engine,
         show.size(model.cached_bytes) if model.artifacts_cached else "–",
         ",".join(str(gpu) for replica in model.replicas for gpu in replica.gpus) or "–",
@@ -93,7 +93,7 @@ def _model_row(model: admin_pb2.Model) -> tuple[str, ...]:
     )
 
 
-def _gpu_row(gpu: admin_pb2.Gpu) -> tuple[str, ...]:
+def _gpu_row(gpu: machine_pb2.Gpu) -> tuple[str, ...]:
     memory = f"{show.size(gpu.used_bytes)} sur {show.size(gpu.total_bytes)}"
     return str(gpu.index), gpu.name, memory, f"{gpu.utilization_percent:.0f} %", ",".join(gpu.replicas) or "–"
 
@@ -103,7 +103,7 @@ def _gpu_row(gpu: admin_pb2.Gpu) -> tuple[str, ...]:
 @click.pass_obj
 def download(session: Session, model: str) -> None:
     """Téléchargement, suivi jusqu'à sa fin."""
-    request = admin_pb2.DownloadModelRequest(model=model)
+    request = model_verbs_pb2.DownloadModelRequest(model=model)
     _operate(session, lambda stub, **call: stub.DownloadModel(request, **call))
 
 
@@ -114,7 +114,7 @@ def download(session: Session, model: str) -> None:
 @click.pass_obj
 def load(session: Session, model: str, gpus: tuple[int, ...], replicas: int | None) -> None:
     """Chargement, suivi jusqu'à sa fin."""
-    request = admin_pb2.LoadModelRequest(model=model, gpus=gpus, replicas=replicas)
+    request = model_verbs_pb2.LoadModelRequest(model=model, gpus=gpus, replicas=replicas)
     _operate(session, lambda stub, **call: stub.LoadModel(request, **call))
 
 
@@ -124,7 +124,7 @@ def load(session: Session, model: str, gpus: tuple[int, ...], replicas: int | No
 @click.pass_obj
 def unload(session: Session, model: str, force: bool) -> None:
     """Déchargement, suivi jusqu'à sa fin."""
-    request = admin_pb2.UnloadModelRequest(model=model, force=force)
+    request = model_verbs_pb2.UnloadModelRequest(model=model, force=force)
     _operate(session, lambda stub, **call: stub.UnloadModel(request, **call))
 
 
@@ -141,8 +141,8 @@ def _operate(session: Session, ask: Callable[..., Any]) -> None:
             ) from None
     if session.as_json:
         show.message(operation)
-    if operation.state != admin_pb2.OPERATION_STATE_SUCCEEDED:
-        name = admin_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
+    if operation.state != operation_pb2.OPERATION_STATE_SUCCEEDED:
+        name = operation_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
         error = operation.error
         raise CommandError(error.message or f"opération {name.lower()}", reason=error.reason or name)
     if not session.as_json:
@@ -150,11 +150,11 @@ def _operate(session: Session, ask: Callable[..., Any]) -> None:
         click.echo(f"{operation.model} : fait en {seconds:.1f} s".replace(".", ","))
 
 
-def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_pb2.Operation:
+def _follow(stub: Any, operation: operation_pb2.Operation, *, quiet: bool) -> operation_pb2.Operation:
     """Attend la fin d'une opération, avec son avancement."""
     bar: Any = None
     phase = ""
-    request = admin_pb2.ListOperationsRequest(model=operation.model, page_size=_RECENT)
+    request = operation_pb2.ListOperationsRequest(model=operation.model, page_size=_RECENT)
     while operation.state == _RUNNING:
         progress = operation.progress
         if not quiet and progress.total_bytes:
@@ -178,12 +178,12 @@ def _follow(stub: Any, operation: admin_pb2.Operation, *, quiet: bool) -> admin_
     return operation
 
 
-def _recent(stub: Any, request: admin_pb2.ListOperationsRequest) -> Sequence[admin_pb2.Operation]:
+def _recent(stub: Any, request: operation_pb2.ListOperationsRequest) -> Sequence[operation_pb2.Operation]:
     """Dernières opérations ; un plan de contrôle qui se relance est attendu, l'opération lui survit."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            found: Sequence[admin_pb2.Operation] = stub.ListOperations(request, timeout=30).operations
+            found: Sequence[operation_pb2.Operation] = stub.ListOperations(request, timeout=30).operations
             return found
         except grpc.RpcError as error:
             call: Any = error
@@ -197,20 +197,20 @@ def _recent(stub: Any, request: admin_pb2.ListOperationsRequest) -> Sequence[adm
 @click.pass_obj
 def cancel(session: Session, model: str) -> None:
     """Annulation, défaite comprise."""
-    request = admin_pb2.ListOperationsRequest(model=model, page_size=_RECENT)
+    request = operation_pb2.ListOperationsRequest(model=model, page_size=_RECENT)
     with session.server.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
         running = [operation.id for operation in _recent(stub, request) if operation.state == _RUNNING]
         if not running:
             raise CommandError(f"aucune opération n'est en cours sur « {model} ».", reason="OPERATION_NOT_FOUND")
         operation = stub.CancelOperation(
-            admin_pb2.CancelOperationRequest(operation_id=running[0]),
+            operation_pb2.CancelOperationRequest(operation_id=running[0]),
             metadata=session.server.metadata(admin=True),
             timeout=_PATIENCE_SECONDS,
         ).operation
     if session.as_json:
         show.message(operation)
-    if operation.state != admin_pb2.OPERATION_STATE_CANCELLED:
+    if operation.state != operation_pb2.OPERATION_STATE_CANCELLED:
         raise CommandError(f"l'opération {operation.id} s'est finie avant d'être annulée.", reason="INVALID_STATE")
     if not session.as_json:
         click.echo(f"{model} : opération annulée")

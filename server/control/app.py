@@ -15,6 +15,7 @@ from passerelle.v1 import (
     admin_pb2_grpc,
     chat_pb2,  # noqa: F401
     diarize_pb2,  # noqa: F401
+    probe_pb2_grpc,
     rest_pb2,  # noqa: F401
     transcribe_pb2,  # noqa: F401
 )
@@ -173,7 +174,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         ServiceInterceptor(guard, RpcMetrics(registry)),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
-    admin_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(reasons, metrics, guard), server.server)
+    probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(reasons, metrics, guard), server.server)
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
     try:
         await models.start(load_all=settings.load_all)

@@ -14,6 +14,7 @@ from passerelle.v1 import (
     admin_pb2,  # noqa: F401
     chat_pb2_grpc,
     diarize_pb2_grpc,
+    probe_pb2,  # noqa: F401
     rest_pb2_grpc,
     transcribe_pb2_grpc,
 )

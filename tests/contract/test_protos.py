@@ -36,7 +36,7 @@ def test_the_contract_is_compatible_with_the_published_one(protos: Path) -> None
     ("file", "before", "after"),
     [
         ("chat.proto", "string model = 1;", "uint32 model = 1;"),
-        ("admin.proto", "string display_name = 3;", "string shown_name = 3;"),
+        ("model.proto", "string display_name = 3;", "string shown_name = 3;"),
         ("transcribe.proto", "rpc Transcribe(", "rpc Transcrire("),
     ],
 )

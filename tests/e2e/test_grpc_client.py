@@ -10,7 +10,16 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_status import rpc_status
-from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc
+from passerelle.v1 import (
+    admin_pb2,
+    admin_pb2_grpc,
+    chat_pb2,
+    chat_pb2_grpc,
+    limits_pb2,
+    model_pb2,
+    model_verbs_pb2,
+    operation_pb2,
+)
 
 from tests.support.product import Product, wait_until
 
@@ -116,18 +125,18 @@ async def test_admin_over_grpc(product: Product, channel: grpc.aio.Channel) -> N
     first = await watched.read()
     assert first.sequence >= 0 and len(first.status.models) == 3
     watched.cancel()
-    capabilities = await stub.GetCapabilities(admin_pb2.GetCapabilitiesRequest())
+    capabilities = await stub.GetCapabilities(limits_pb2.GetCapabilitiesRequest())
     assert capabilities.limits.chat.max_n == 16
     assert any(e.path == "/v1/chat/completions" for e in capabilities.endpoints)
-    listed = await stub.ListModels(admin_pb2.ListModelsRequest(page_size=2))
+    listed = await stub.ListModels(model_pb2.ListModelsRequest(page_size=2))
     assert len(listed.models) == 2 and listed.next_page_token
-    operations = await stub.ListOperations(admin_pb2.ListOperationsRequest())
-    assert any(o.kind == admin_pb2.OPERATION_KIND_LOAD for o in operations.operations)
+    operations = await stub.ListOperations(operation_pb2.ListOperationsRequest())
+    assert any(o.kind == operation_pb2.OPERATION_KIND_LOAD for o in operations.operations)
     logs = stub.StreamLogs(admin_pb2.StreamLogsRequest(model="qwen", tail_lines=50))
     lines = [line async for message in logs for line in message.lines]
     assert lines
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.LoadModel(admin_pb2.LoadModelRequest(model="inconnu"))
+        await stub.LoadModel(model_verbs_pb2.LoadModelRequest(model="inconnu"))
     assert reason(caught.value) == "MODEL_NOT_FOUND"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 import httpx
 import psutil
-from passerelle.v1 import admin_pb2, admin_pb2_grpc
+from passerelle.v1 import admin_pb2, admin_pb2_grpc, model_pb2, operation_pb2
 
 from tests.fakes.hub import Hub, serving_hub
 from tests.support.hub_downloads import fill_standard_cache
@@ -71,12 +71,12 @@ class Watcher:
     """Ce que WatchStatus a dit, dans l'ordre."""
 
     states: dict[str, list[str]] = field(default_factory=dict)
-    progress: list[admin_pb2.Operation] = field(default_factory=list)
+    progress: list[operation_pb2.Operation] = field(default_factory=list)
 
     def see(self, status: admin_pb2.Status) -> None:
         """Retient les changements d'état, et chaque avancement de `qwen`."""
         for model in status.models:
-            name = admin_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_")
+            name = model_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_")
             seen = self.states.setdefault(model.key, [])
             if seen[-1:] != [name]:
                 seen.append(name)

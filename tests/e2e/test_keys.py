@@ -8,7 +8,7 @@ import httpx
 import pytest
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
+from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2
 
 from tests.support.product import Product
 from tests.support.tls import SSL
@@ -38,7 +38,7 @@ ADMIN = {
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for module in (chat_pb2, transcribe_pb2, diarize_pb2, admin_pb2, rest_pb2):
+    for module in (chat_pb2, transcribe_pb2, diarize_pb2, admin_pb2, probe_pb2, rest_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             yield from service.methods
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc.aio
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import model_pb2
 from prometheus_client import CollectorRegistry
 
 from server.errors import PasserelleError
@@ -23,13 +23,13 @@ Loader = Callable[[str, float], Awaitable[control_pb2.ModelRoute]]
 def model_route(
     key: str,
     *sockets: Path | str,
-    capability: "admin_pb2.Capability" = admin_pb2.CAPABILITY_CHAT,
-    state: "admin_pb2.ModelState | None" = None,
+    capability: "model_pb2.Capability" = model_pb2.CAPABILITY_CHAT,
+    state: "model_pb2.ModelState | None" = None,
     aliases: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
 ) -> control_pb2.ModelRoute:
     """Route d'un modèle, prêt dès qu'il a une prise."""
-    ready = admin_pb2.MODEL_STATE_READY if sockets else admin_pb2.MODEL_STATE_CACHED
+    ready = model_pb2.MODEL_STATE_READY if sockets else model_pb2.MODEL_STATE_CACHED
     return control_pb2.ModelRoute(
         key=key,
         aliases=aliases,

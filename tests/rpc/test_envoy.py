@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc
+from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc, model_verbs_pb2
 from websockets.sync.client import connect
 
 from server.errors import all_errors
@@ -193,7 +193,7 @@ def test_grpc_errors_keep_their_details(envoy: Gateway) -> None:
     with envoy.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
         with pytest.raises(grpc.RpcError) as caught:
-            stub.LoadModel(admin_pb2.LoadModelRequest(model="INVALID_STATE"), timeout=5)
+            stub.LoadModel(model_verbs_pb2.LoadModelRequest(model="INVALID_STATE"), timeout=5)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     error: Any = caught.value
     assert "grpc-status-details-bin" in dict(error.trailing_metadata())

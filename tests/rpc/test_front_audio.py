@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import admin_pb2, rest_pb2
+from passerelle.v1 import model_pb2, rest_pb2
 
 from server.domain import Limits
 from server.link.server import LinkServer
@@ -37,13 +37,13 @@ async def transcribing(folder: Path, *, dated: bool) -> AsyncIterator[Bench]:
         bench.stack.push_async_callback(server.stop)
 
         async def load(key: str, _timeout: float) -> control_pb2.ModelRoute:
-            capability = admin_pb2.CAPABILITY_TRANSCRIBE
+            capability = model_pb2.CAPABILITY_TRANSCRIBE
             route = model_route(key, path, capability=capability, features=tuple(sorted(engine.features)))
             bench.control.publish(route)
             return route
 
         bench.control.loader = load
-        bench.control.publish(model_route("canary", capability=admin_pb2.CAPABILITY_TRANSCRIBE))
+        bench.control.publish(model_route("canary", capability=model_pb2.CAPABILITY_TRANSCRIBE))
         yield bench
 
 

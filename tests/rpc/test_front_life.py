@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 import pytest
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import admin_pb2, chat_pb2, rest_pb2
+from passerelle.v1 import chat_pb2, model_pb2, rest_pb2
 
 from server.domain import Limits
 from server.errors import ModelLoadFailed, ModelLoading, ModelNotDownloaded
@@ -463,7 +463,15 @@ async def test_a_silent_replica_is_left_aside_until_it_speaks(tmp_path: Path, mo
 
 
 def test_states_other_than_ready_are_not_routed() -> None:
-    for state in (admin_pb2.MODEL_STATE_READY, admin_pb2.MODEL_STATE_LOADING, admin_pb2.MODEL_STATE_UNLOADING):
+    for state in (model_pb2.MODEL_STATE_READY, model_pb2.MODEL_STATE_LOADING, model_pb2.MODEL_STATE_UNLOADING):
         route = to_route(model_route("qwen", "/run/q.sock", state=state))
         assert route is not None
-        assert route.ready is (state == admin_pb2.MODEL_STATE_READY)
+        assert route.ready is (state == model_pb2.MODEL_STATE_READY)
+
+
+def test_every_socket_of_every_replica_is_routed() -> None:
+    model = model_route("qwen", "/run/0.sock", "/run/1.sock")
+    model.workers[0].sockets.append("/run/0-1.sock")
+    route = to_route(model)
+    assert route is not None
+    assert route.sockets == ("/run/0.sock", "/run/0-1.sock", "/run/1.sock")

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 import numpy as np
 import pytest
-from passerelle.v1 import admin_pb2, audio_pb2, diarize_pb2, transcribe_pb2, transcribe_pb2_grpc
+from passerelle.v1 import audio_pb2, diarize_pb2, model_pb2, transcribe_pb2, transcribe_pb2_grpc
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Limits
@@ -86,7 +86,7 @@ async def live_front(
             await server.start(str(path))
             bench.stack.push_async_callback(server.stop)
             if ready:
-                route = model_route("canary", path, capability=admin_pb2.CAPABILITY_TRANSCRIBE, aliases=("whisper-1",))
+                route = model_route("canary", path, capability=model_pb2.CAPABILITY_TRANSCRIBE, aliases=("whisper-1",))
                 bench.control.publish(route, model_route("qwen"))
                 await until(lambda: bool(server.links), "exemplaire relié")
             yield Live(bench, host, server, engine)
@@ -433,7 +433,7 @@ async def test_a_stream_waits_for_its_model_to_load(tmp_path: Path) -> None:
     async with live_front(tmp_path, ready=False) as live:
 
         async def load(_key: str, _timeout: float) -> Any:
-            return model_route("canary", tmp_path / "canary-0.sock", capability=admin_pb2.CAPABILITY_TRANSCRIBE)
+            return model_route("canary", tmp_path / "canary-0.sock", capability=model_pb2.CAPABILITY_TRANSCRIBE)
 
         live.bench.control.loader = load
         events, error = await read(live.stub.StreamTranscribe(iter([config(), AUDIO])))

@@ -10,7 +10,7 @@ from typing import Any
 import grpc.aio
 from google.api.httpbody_pb2 import HttpBody
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import admin_pb2, chat_pb2, chat_pb2_grpc, rest_pb2_grpc
+from passerelle.v1 import chat_pb2, chat_pb2_grpc, model_pb2, rest_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from server.domain import Limits
@@ -188,7 +188,7 @@ class Bench:
 
 def other_routes() -> tuple[control_pb2.ModelRoute, ...]:
     """Routes des autres modèles du profil."""
-    return (model_route("canary", capability=admin_pb2.CAPABILITY_TRANSCRIBE, aliases=("whisper-1",)),)
+    return (model_route("canary", capability=model_pb2.CAPABILITY_TRANSCRIBE, aliases=("whisper-1",)),)
 
 
 @asynccontextmanager

@@ -26,6 +26,9 @@ from passerelle.v1 import (  # la réflexion veut les descripteurs de tous les s
     chat_pb2,
     chat_pb2_grpc,
     diarize_pb2,  # noqa: F401
+    model_verbs_pb2,
+    operation_pb2,
+    probe_pb2_grpc,
     rest_pb2_grpc,
     transcribe_pb2,
     transcribe_pb2_grpc,
@@ -131,7 +134,7 @@ class Front(
         return transcribe_pb2.UploadTranscribeResponse()
 
 
-class Control(admin_pb2_grpc.AdminServiceServicer, admin_pb2_grpc.ProbeServiceServicer):
+class Control(admin_pb2_grpc.AdminServiceServicer, probe_pb2_grpc.ProbeServiceServicer):
     """Plan de contrôle d'essai : la clé du modèle est le motif de l'erreur à lever."""
 
     async def GetStatus(self, _request: Any, context: Any) -> admin_pb2.GetStatusResponse:
@@ -150,11 +153,11 @@ class Control(admin_pb2_grpc.AdminServiceServicer, admin_pb2_grpc.ProbeServiceSe
             yield admin_pb2.StreamLogsResponse()
             await asyncio.sleep(0.1)
 
-    async def LoadModel(self, request: Any, _context: Any) -> admin_pb2.LoadModelResponse:
+    async def LoadModel(self, request: Any, _context: Any) -> model_verbs_pb2.LoadModelResponse:
         """Lève l'erreur du motif donné, sauf pour `qwen` et les noms à barre."""
         if request.model.isupper():
             raise sample_error(request.model)
-        return admin_pb2.LoadModelResponse(operation=admin_pb2.Operation(model=request.model))
+        return model_verbs_pb2.LoadModelResponse(operation=operation_pb2.Operation(model=request.model))
 
     async def GetCapabilities(self, _request: Any, context: Any) -> None:
         """Refuse comme gRPC lui-même le ferait : sans ErrorInfo."""
@@ -243,7 +246,7 @@ class Gateway:
             self.servers.append(server)
         control, server = Control(), _server(run_dir / "control.sock", 0.0)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(control, server.server)
-        admin_pb2_grpc.add_ProbeServiceServicer_to_server(control, server.server)
+        probe_pb2_grpc.add_ProbeServiceServicer_to_server(control, server.server)
         control_pb2_grpc.add_ControlServiceServicer_to_server(FakeControl(), server.server)
         self.servers.append(server)
         for server in self.servers:

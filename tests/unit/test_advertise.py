@@ -2,7 +2,7 @@
 
 import pytest
 from google.api import annotations_pb2
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
+from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, route_pb2, transcribe_pb2
 
 from server.control.services.messages import to_endpoint
 from server.domain import EndpointGroup, KeyScope
@@ -12,7 +12,7 @@ from server.settings.advertise import ROUTES, endpoints, public_hosts
 
 SERVICES = [
     service
-    for module in (admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2)
+    for module in (admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2)
     for service in module.DESCRIPTOR.services_by_name.values()
 ]
 
@@ -85,5 +85,5 @@ def test_every_service_of_the_contract_is_told_with_its_key(group: EndpointGroup
 def test_groups_and_keys_have_their_name_on_the_wire() -> None:
     for endpoint in endpoints(("a",), 9000):
         message = to_endpoint(endpoint)
-        assert admin_pb2.EndpointGroup.Name(message.group) == f"ENDPOINT_GROUP_{endpoint.group.name}"
-        assert admin_pb2.KeyScope.Name(message.key) == f"KEY_SCOPE_{endpoint.key.name}"
+        assert route_pb2.EndpointGroup.Name(message.group) == f"ENDPOINT_GROUP_{endpoint.group.name}"
+        assert route_pb2.KeyScope.Name(message.key) == f"KEY_SCOPE_{endpoint.key.name}"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import grpc
 import pytest
 from click.testing import CliRunner
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import operation_pb2
 
 from server.cli import admin, show
 from server.cli.app import cli
@@ -72,8 +72,8 @@ def run(*arguments: str, **env: str) -> tuple[int, str, str]:
 
 def test_a_followed_operation_survives_its_control_plane(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin, "_POLL_SECONDS", 0.0)
-    running = admin_pb2.Operation(id="o", model="qwen", state=admin_pb2.OPERATION_STATE_RUNNING)
-    done = admin_pb2.Operation(id="o", model="qwen", state=admin_pb2.OPERATION_STATE_SUCCEEDED)
+    running = operation_pb2.Operation(id="o", model="qwen", state=operation_pb2.OPERATION_STATE_RUNNING)
+    done = operation_pb2.Operation(id="o", model="qwen", state=operation_pb2.OPERATION_STATE_SUCCEEDED)
 
     class Lost(grpc.RpcError):
         def code(self) -> grpc.StatusCode:
@@ -86,7 +86,7 @@ def test_a_followed_operation_survives_its_control_plane(monkeypatch: pytest.Mon
             answer = self.answers.pop(0)
             if isinstance(answer, Lost):
                 raise answer
-            return admin_pb2.ListOperationsResponse(operations=answer)
+            return operation_pb2.ListOperationsResponse(operations=answer)
 
     assert admin._follow(Control(), running, quiet=True) == done
     Control.answers[:] = [[]]

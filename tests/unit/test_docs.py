@@ -67,7 +67,9 @@ def test_every_phase_has_its_words() -> None:
     page = _pages("dashboard/src/fr.ts").split("PHASES", 1)[1].split("};", 1)[0]
     assert dict(re.findall(r'^  (\w+): "(.+)",$', page, re.M)) == PHASES
     proto = (
-        _pages("protos/passerelle/v1/admin.proto").split("message OperationProgress", 1)[1].split("string phase", 1)[0]
+        _pages("protos/passerelle/v1/operation.proto")
+        .split("message OperationProgress", 1)[1]
+        .split("string phase", 1)[0]
     )
     assert set(re.findall(r"`(\w+)`", proto)) == PHASES.keys()
     assert {phase.value for phase in LoadPhase} <= PHASES.keys()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import admin_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server.control.life.choices import LoadOrder
 from server.control.record.operations import Operation, OperationKind
@@ -68,7 +68,7 @@ async def test_a_verdict_says_each_gpu_and_who_would_leave(bench: Bench) -> None
     service = service_of(bench)
     bench.replicas.uses = 75 * GIB
     await bench.load("b", gpus=(0,))
-    request = admin_pb2.CheckLoadRequest(model="a", gpus=[0, 1])
+    request = model_verbs_pb2.CheckLoadRequest(model="a", gpus=[0, 1])
     answer = await service.CheckLoad(request, None)
     assert not answer.fits and answer.error.reason == "GPU_BUSY" and list(answer.evictions) == ["b"]
     assert (answer.replicas, answer.gpus_per_replica) == (2, 1)
@@ -78,30 +78,30 @@ async def test_a_verdict_says_each_gpu_and_who_would_leave(bench: Bench) -> None
     assert (refused.weights_bytes, refused.working_bytes, refused.reserve_bytes) == (8 * GIB, GIB, GIB)
     assert (accepted.index, accepted.fits, accepted.reason) == (1, True, "")
     assert bench.replicas.started == ["b-0"]
-    assert (await service.CheckLoad(admin_pb2.CheckLoadRequest(model="a", gpus=[1]), None)).fits
+    assert (await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a", gpus=[1]), None)).fits
 
 
 async def test_the_verbs_answer_with_their_operation(bench: Bench) -> None:
     service = service_of(bench)
-    loaded = await service.LoadModel(admin_pb2.LoadModelRequest(model="a", gpus=[0], wait=True), None)
-    assert loaded.operation.state == admin_pb2.OPERATION_STATE_SUCCEEDED
+    loaded = await service.LoadModel(model_verbs_pb2.LoadModelRequest(model="a", gpus=[0], wait=True), None)
+    assert loaded.operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED
     [opening] = loaded.operation.phases
     assert opening.phase == "opening" and opening.HasField("duration")
-    slept = await service.SleepModel(admin_pb2.SleepModelRequest(model="a", wait=True), None)
-    assert slept.operation.kind == admin_pb2.OPERATION_KIND_SLEEP and slept.operation.freed_bytes == 9.5 * GIB
+    slept = await service.SleepModel(model_verbs_pb2.SleepModelRequest(model="a", wait=True), None)
+    assert slept.operation.kind == operation_pb2.OPERATION_KIND_SLEEP and slept.operation.freed_bytes == 9.5 * GIB
     status = (await service.GetStatus(None, None)).status
-    assert status.models[0].state == admin_pb2.MODEL_STATE_ASLEEP and status.models[0].replicas[0].asleep
-    woken = await service.WakeModel(admin_pb2.WakeModelRequest(model="a", wait=True), None)
-    assert woken.operation.kind == admin_pb2.OPERATION_KIND_WAKE
-    gone = await service.UnloadModel(admin_pb2.UnloadModelRequest(model="a", wait=True), None)
+    assert status.models[0].state == model_pb2.MODEL_STATE_ASLEEP and status.models[0].replicas[0].asleep
+    woken = await service.WakeModel(model_verbs_pb2.WakeModelRequest(model="a", wait=True), None)
+    assert woken.operation.kind == operation_pb2.OPERATION_KIND_WAKE
+    gone = await service.UnloadModel(model_verbs_pb2.UnloadModelRequest(model="a", wait=True), None)
     assert gone.operation.freed_bytes == 10 * GIB and gone.operation.HasField("elapsed")
     with pytest.raises(InvalidRequest, match="level : 3"):
-        await service.SleepModel(admin_pb2.SleepModelRequest(model="a", level=3), None)
+        await service.SleepModel(model_verbs_pb2.SleepModelRequest(model="a", level=3), None)
 
 
 async def test_an_unasked_unload_interrupts_nobody(bench: Bench) -> None:
     service = service_of(bench)
-    request = admin_pb2.UnloadModelRequest(model="a", only_if_idle=True, wait=True)
+    request = model_verbs_pb2.UnloadModelRequest(model="a", only_if_idle=True, wait=True)
     await bench.load(gpus=(0, 1))
     bench.say("a", index=1, running=2, waiting=3)
     with pytest.raises(InvalidState, match="2 en cours, 3 en attente") as caught:
@@ -111,15 +111,15 @@ async def test_an_unasked_unload_interrupts_nobody(bench: Bench) -> None:
     assert bench.replicas.stopped == [] and bench.model().operation is None
     bench.say("a", index=1)
     gone = await service.UnloadModel(request, None)
-    assert gone.operation.state == admin_pb2.OPERATION_STATE_SUCCEEDED and len(bench.replicas.stopped) == 2
-    assert (await service.UnloadModel(request, None)).operation.state == admin_pb2.OPERATION_STATE_SUCCEEDED
+    assert gone.operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED and len(bench.replicas.stopped) == 2
+    assert (await service.UnloadModel(request, None)).operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED
 
 
 async def test_an_unasked_unload_cancels_no_load(bench: Bench) -> None:
     bench.replicas.gate.clear()
     loading = await bench.models.load("a", LoadOrder())
     with pytest.raises(InvalidState, match=loading.id):
-        await service_of(bench).UnloadModel(admin_pb2.UnloadModelRequest(model="a", only_if_idle=True), None)
+        await service_of(bench).UnloadModel(model_verbs_pb2.UnloadModelRequest(model="a", only_if_idle=True), None)
     assert bench.model().operation is loading
     bench.replicas.gate.set()
     await loading.result()
@@ -128,9 +128,9 @@ async def test_an_unasked_unload_cancels_no_load(bench: Bench) -> None:
 async def test_a_verdict_names_who_would_stop_and_the_limits_how_long_they_have(bench: Bench) -> None:
     service = service_of(bench)
     await bench.load(gpus=(0, 1))
-    answer = await service.CheckLoad(admin_pb2.CheckLoadRequest(model="a", gpus=[1]), None)
+    answer = await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a", gpus=[1]), None)
     assert answer.fits and list(answer.leaving) == ["a-0"]
-    assert not (await service.CheckLoad(admin_pb2.CheckLoadRequest(model="a"), None)).leaving
+    assert not (await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a"), None)).leaving
     limits = (await service.GetCapabilities(None, None)).limits
     assert limits.stop_grace.ToMilliseconds() == 12500
 
@@ -138,10 +138,10 @@ async def test_a_verdict_names_who_would_stop_and_the_limits_how_long_they_have(
 async def test_a_model_removed_from_the_profile_keeps_its_history(bench: Bench) -> None:
     service = service_of(bench)
     bench.journal.save(Operation(OperationKind.LOAD, "parti"))
-    found = await service.ListOperations(admin_pb2.ListOperationsRequest(model="parti"), None)
+    found = await service.ListOperations(operation_pb2.ListOperationsRequest(model="parti"), None)
     assert [operation.model for operation in found.operations] == ["parti"]
     with pytest.raises(ModelNotFound, match="jamais-vu"):
-        await service.ListOperations(admin_pb2.ListOperationsRequest(model="jamais-vu"), None)
+        await service.ListOperations(operation_pb2.ListOperationsRequest(model="jamais-vu"), None)
 
 
 async def test_a_changed_option_keeps_its_default_in_sight(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ async def test_a_changed_option_keeps_its_default_in_sight(tmp_path: Path) -> No
 
 
 def test_a_request_becomes_an_order() -> None:
-    request = admin_pb2.LoadModelRequest(
+    request = model_verbs_pb2.LoadModelRequest(
         model="a", gpus=[1, 2], replicas=2, pinned=False, idle_unload=Duration(seconds=5), make_room=True
     )
     request.options.update({"tensor_parallel_size": 2, "share": 0.5, "eager": True})
@@ -162,7 +162,7 @@ def test_a_request_becomes_an_order() -> None:
     order = to_order(request, Limits())
     assert order == LoadOrder((1, 2), 2, options, False, 5.0, True)
     assert isinstance(order.options["tensor_parallel_size"], int) and order.options["eager"] is True
-    assert to_order(admin_pb2.LoadModelRequest(model="a"), Limits()) == LoadOrder()
+    assert to_order(model_verbs_pb2.LoadModelRequest(model="a"), Limits()) == LoadOrder()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_request_becomes_an_order() -> None:
 def test_an_order_out_of_bounds_names_its_field(changes: dict[str, Any], field: str) -> None:
     limits = Limits(max_replicas=4, max_idle_unload_seconds=60.0)
     with pytest.raises(InvalidRequest) as caught:
-        to_order(admin_pb2.LoadModelRequest(model="a", **changes), limits)
+        to_order(model_verbs_pb2.LoadModelRequest(model="a", **changes), limits)
     assert caught.value.metadata["field"] == field and caught.value.metadata["limit"]
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 from google.protobuf import descriptor_pool
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2
+from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2
 
 from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
 from server.rpc.auth import POLICY, Guard, KeyRing, Scope, presented_key
 from server.rpc.http_body import FAMILIES
 
-PUBLIC_FILES = (admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2)
+PUBLIC_FILES = (admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2)
 
 
 def public_methods() -> dict[str, str]:

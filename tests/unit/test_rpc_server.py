@@ -15,7 +15,14 @@ from google.api.httpbody_pb2 import HttpBody
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, rest_pb2, transcribe_pb2  # noqa: F401  # pour la réflexion
+from passerelle.v1 import (  # pour la réflexion
+    admin_pb2,  # noqa: F401
+    chat_pb2,  # noqa: F401
+    diarize_pb2,  # noqa: F401
+    probe_pb2,  # noqa: F401
+    rest_pb2,  # noqa: F401
+    transcribe_pb2,  # noqa: F401
+)
 from prometheus_client import CollectorRegistry
 
 from server.errors import EngineFailed, QueueFull

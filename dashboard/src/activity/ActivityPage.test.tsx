@@ -3,14 +3,14 @@ import { Code } from "@connectrpc/connect";
 import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { AdminService } from "../gen/passerelle/v1/admin_pb";
 import {
-  AdminService,
   type ListOperationsRequest,
   type Operation,
   OperationKind,
   OperationSchema,
   OperationState,
-} from "../gen/passerelle/v1/admin_pb";
+} from "../gen/passerelle/v1/operation_pb";
 import { PageIcon } from "../shell/PageIcon";
 import { StatusProvider, useServer } from "../status/StatusProvider";
 import { LiveStatus } from "../testing/liveStatus";

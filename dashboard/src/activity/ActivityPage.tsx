@@ -1,6 +1,6 @@
 import { Stack, Typography } from "@mui/material";
 import { type ReactNode, useEffect, useId } from "react";
-import { OperationState } from "../gen/passerelle/v1/admin_pb";
+import { OperationState } from "../gen/passerelle/v1/operation_pb";
 import { useRefuge } from "../models/useRefuge";
 import { useServer } from "../status/StatusProvider";
 import { FilterBar } from "./FilterBar";

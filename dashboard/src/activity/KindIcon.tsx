@@ -8,7 +8,7 @@ import {
   mdiWeatherSunsetUp,
 } from "@mdi/js";
 import type { SvgIconProps } from "@mui/material";
-import { OperationKind } from "../gen/passerelle/v1/admin_pb";
+import { OperationKind } from "../gen/passerelle/v1/operation_pb";
 import { Icon } from "../shell/Icon";
 
 const SHAPES: Record<OperationKind, string> = {

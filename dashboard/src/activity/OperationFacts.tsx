@@ -2,7 +2,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Box, Typography } from "@mui/material";
 import { bytes, memory } from "../format";
 import { PHASES } from "../fr";
-import type { Operation, PhaseDuration } from "../gen/passerelle/v1/admin_pb";
+import type { Operation, PhaseDuration } from "../gen/passerelle/v1/operation_pb";
 import { remedyOf } from "../models/remedies";
 import { instant, lastedSeconds, lasting } from "./progress";
 import { T } from "./texts";

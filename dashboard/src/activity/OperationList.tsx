@@ -1,5 +1,5 @@
 import { Alert, Button, Stack, Typography } from "@mui/material";
-import type { OperationState } from "../gen/passerelle/v1/admin_pb";
+import type { OperationState } from "../gen/passerelle/v1/operation_pb";
 import { OperationRow } from "./OperationRow";
 import { T } from "./texts";
 import { type Filter, useOperations } from "./useOperations";

@@ -11,7 +11,7 @@ import {
   Typography,
 } from "@mui/material";
 import { OPERATIONS } from "../fr";
-import { type Operation, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { useVerb } from "../models/useVerb";
 import { Icon } from "../shell/Icon";
 import { KindIcon } from "./KindIcon";

@@ -3,7 +3,7 @@ import { Alert, Box, IconButton, LinearProgress, Link as MuiLink, Typography } f
 import { useEffect } from "react";
 import { Link } from "wouter";
 import { OPERATIONS } from "../fr";
-import { type Operation, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { describe } from "../models/progress/describe";
 import { Icon } from "../shell/Icon";
 import { useServer } from "../status/StatusProvider";

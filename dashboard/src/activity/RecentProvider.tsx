@@ -2,7 +2,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
 import { admin } from "../api/admin";
 import { recall, retain } from "../api/storage";
-import { type Operation, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { useServer } from "../status/StatusProvider";
 import { endedSince, failuresSince } from "./ended";
 import { operationsMark } from "./mark";

@@ -1,6 +1,6 @@
 import { Alert, Box, Paper, Stack, Typography } from "@mui/material";
 import { OPERATIONS } from "../fr";
-import type { Operation } from "../gen/passerelle/v1/admin_pb";
+import type { Operation } from "../gen/passerelle/v1/operation_pb";
 import { CancelButton } from "../models/progress/CancelButton";
 import { describe } from "../models/progress/describe";
 import { Journey } from "../models/progress/Journey";

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { OperationSchema, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { OperationSchema, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { endedSince, failuresSince } from "./ended";
 
 const { RUNNING, SUCCEEDED, FAILED } = OperationState;

@@ -1,5 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Operation, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
 
 /** Opérations de `after` que `before` montrait en cours, ou ne connaissait pas, et qui sont finies. */
 export function endedSince(before: readonly Operation[], after: readonly Operation[]): Operation[] {

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { type ModelSchema, ModelState, StatusSchema } from "../gen/passerelle/v1/admin_pb";
+import { StatusSchema } from "../gen/passerelle/v1/admin_pb";
+import { type ModelSchema, ModelState } from "../gen/passerelle/v1/model_pb";
 import { operationsMark } from "./mark";
 
 const mark = (model: MessageInitShape<typeof ModelSchema>) =>

@@ -1,6 +1,6 @@
 import { type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
 import { seconds } from "../format";
-import type { Operation } from "../gen/passerelle/v1/admin_pb";
+import type { Operation } from "../gen/passerelle/v1/operation_pb";
 
 /** Secondes d'une opération finie ; `undefined` tant qu'elle dure. */
 export function lastedSeconds({ startedAt, finishedAt }: Operation): number | undefined {

@@ -1,5 +1,5 @@
 import { admin } from "../api/admin";
-import { type Operation, OperationKind } from "../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationKind } from "../gen/passerelle/v1/operation_pb";
 
 /** Redemande ce qu'une opération voulait ; `undefined` pour un genre qu'on ne sait pas redemander. */
 export function retryOf({ kind, model }: Operation): (() => Promise<unknown>) | undefined {

@@ -1,5 +1,5 @@
 // Les textes d'« Activité » et de la bande d'opérations.
-import { type Operation, OperationKind, OperationState } from "../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationKind, OperationState } from "../gen/passerelle/v1/operation_pb";
 
 const ENDS: Record<OperationState, string> = {
   [OperationState.UNSPECIFIED]: "état inconnu",

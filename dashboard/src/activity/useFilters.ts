@@ -1,5 +1,5 @@
 import { useSearchParams } from "wouter";
-import type { OperationState } from "../gen/passerelle/v1/admin_pb";
+import type { OperationState } from "../gen/passerelle/v1/operation_pb";
 import { KINDS, STATES } from "./texts";
 import type { Filter } from "./useOperations";
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { admin } from "../api/admin";
 import { messageOf } from "../api/errors";
-import type { Operation, OperationKind, OperationState } from "../gen/passerelle/v1/admin_pb";
+import type { Operation, OperationKind, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { useRecent } from "./RecentProvider";
 
 const PAGE = 10;

@@ -1,6 +1,7 @@
 import { Box, Collapse, Paper, Stack, useMediaQuery } from "@mui/material";
 import { useState } from "react";
-import type { Limits, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Limits } from "../gen/passerelle/v1/limits_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { save } from "../shell/save";
 import { useDrop } from "../shell/useDrop";
 import { Bar, TITLE_ID } from "./Bar";

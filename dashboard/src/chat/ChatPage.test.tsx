@@ -3,8 +3,9 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
-import { ModelState, OperationKind, OperationSchema } from "../gen/passerelle/v1/admin_pb";
 import { ChatRole } from "../gen/passerelle/v1/chat_pb";
+import { ModelState } from "../gen/passerelle/v1/model_pb";
+import { OperationKind, OperationSchema } from "../gen/passerelle/v1/operation_pb";
 import { hello, input, QWEN, serve, until } from "./serve";
 
 async function ask(person: UserEvent, text: string) {

@@ -1,5 +1,5 @@
 import { Chip, Stack, Typography } from "@mui/material";
-import { ModelState } from "../gen/passerelle/v1/admin_pb";
+import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { T } from "./texts";
 
 interface Props {

@@ -1,5 +1,5 @@
 import { Box, Stack, Typography } from "@mui/material";
-import { ModelState } from "../gen/passerelle/v1/admin_pb";
+import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationProgressBar } from "../models/OperationProgressBar";
 import { useServer } from "../status/StatusProvider";
 import { T } from "./texts";

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { LimitsSchema } from "../gen/passerelle/v1/admin_pb";
+import { LimitsSchema } from "../gen/passerelle/v1/limits_pb";
 import { readImages, tooMuch } from "./images";
 import { PNG } from "./samples";
 

@@ -1,4 +1,4 @@
-import type { Limits } from "../gen/passerelle/v1/admin_pb";
+import type { Limits } from "../gen/passerelle/v1/limits_pb";
 import { type Image, imagesOf, type Message } from "./ask";
 import { T } from "./texts";
 

@@ -3,15 +3,10 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { screen } from "@testing-library/react";
 import { useState } from "react";
-import {
-  AdminService,
-  Capability,
-  GetCapabilitiesResponseSchema,
-  type ModelSchema,
-  ModelState,
-  StatusSchema,
-} from "../gen/passerelle/v1/admin_pb";
+import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { ChatService, type StreamChatRequest, type StreamChatResponseSchema } from "../gen/passerelle/v1/chat_pb";
+import { GetCapabilitiesResponseSchema } from "../gen/passerelle/v1/limits_pb";
+import { Capability, type ModelSchema, ModelState } from "../gen/passerelle/v1/model_pb";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
 import { ChatPage } from "./ChatPage";

@@ -1,4 +1,4 @@
-import { Capability, type Model } from "../gen/passerelle/v1/admin_pb";
+import { Capability, type Model } from "../gen/passerelle/v1/model_pb";
 import { useServer } from "../status/StatusProvider";
 import { useCapabilities } from "../status/useCapabilities";
 import type { Bounds } from "./settings";

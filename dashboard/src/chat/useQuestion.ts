@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { Limits } from "../gen/passerelle/v1/admin_pb";
+import type { Limits } from "../gen/passerelle/v1/limits_pb";
 import type { Image } from "./ask";
 import { type Draft, useChat } from "./ChatProvider";
 import { readImages, tooMuch } from "./images";

@@ -2,14 +2,9 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import {
-  AdminService,
-  Capability,
-  EndpointGroup,
-  type EndpointSchema,
-  KeyScope,
-  StatusSchema,
-} from "../gen/passerelle/v1/admin_pb";
+import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
+import { Capability } from "../gen/passerelle/v1/model_pb";
+import { EndpointGroup, type EndpointSchema, KeyScope } from "../gen/passerelle/v1/route_pb";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
 import { EndpointsPage } from "./EndpointsPage";

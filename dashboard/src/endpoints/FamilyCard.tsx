@@ -1,6 +1,6 @@
 import { Box, Divider, Paper, Stack, Typography } from "@mui/material";
 import { useId } from "react";
-import type { ModelCapabilities } from "../gen/passerelle/v1/admin_pb";
+import type { ModelCapabilities } from "../gen/passerelle/v1/limits_pb";
 import { RouteRow } from "./RouteRow";
 import type { Family } from "./routes";
 import { GROUPS } from "./texts";

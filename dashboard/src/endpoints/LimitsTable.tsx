@@ -1,5 +1,5 @@
 import { Box, Paper, Table, TableBody, TableCell, TableHead, TableRow, Typography } from "@mui/material";
-import type { Limits } from "../gen/passerelle/v1/admin_pb";
+import type { Limits } from "../gen/passerelle/v1/limits_pb";
 import { LIMITS } from "./limits";
 import { T } from "./texts";
 

@@ -1,6 +1,6 @@
 import { Box, Chip, Paper, Stack, Typography } from "@mui/material";
 import { CAPABILITIES } from "../fr";
-import type { ModelCapabilities } from "../gen/passerelle/v1/admin_pb";
+import type { ModelCapabilities } from "../gen/passerelle/v1/limits_pb";
 import { CopyButton } from "../snippets/CopyButton";
 import { FEATURES, T } from "./texts";
 

@@ -1,7 +1,8 @@
 import { mdiCodeBraces, mdiKeyOutline } from "@mdi/js";
 import { Box, Button, Chip, Collapse, Stack, Typography } from "@mui/material";
 import { Fragment, useId, useState } from "react";
-import { KeyScope, type ModelCapabilities } from "../gen/passerelle/v1/admin_pb";
+import type { ModelCapabilities } from "../gen/passerelle/v1/limits_pb";
+import { KeyScope } from "../gen/passerelle/v1/route_pb";
 import { Icon } from "../shell/Icon";
 import { MONOSPACE } from "../shell/monospace";
 import { CopyButton } from "../snippets/CopyButton";

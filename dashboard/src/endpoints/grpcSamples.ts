@@ -49,12 +49,12 @@ ${channel}
 `;
     case "passerelle.v1.AdminService":
       return `${os}import grpc
-from passerelle.v1 import admin_pb2, admin_pb2_grpc
+from passerelle.v1 import admin_pb2, admin_pb2_grpc, model_pb2
 
 ${channel}
     admin = admin_pb2_grpc.AdminServiceStub(channel)
     for update in admin.WatchStatus(admin_pb2.WatchStatusRequest()${metadata}):
-        print([(model.key, admin_pb2.ModelState.Name(model.state)) for model in update.status.models])
+        print([(model.key, model_pb2.ModelState.Name(model.state)) for model in update.status.models])
 `;
     case "grpc.health.v1.Health":
       return `import grpc

@@ -1,6 +1,6 @@
 import { create, type DescMessage } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { LimitsSchema } from "../gen/passerelle/v1/admin_pb";
+import { LimitsSchema } from "../gen/passerelle/v1/limits_pb";
 import { LIMITS } from "./limits";
 
 /** Champs d'un message, ceux de ses messages compris ; une durée compte pour un. */

@@ -1,6 +1,6 @@
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { bytes, seconds } from "../format";
-import type { Limits } from "../gen/passerelle/v1/admin_pb";
+import type { Limits } from "../gen/passerelle/v1/limits_pb";
 
 type Value = string | undefined;
 type Row = [string, (limits: Limits) => Value];

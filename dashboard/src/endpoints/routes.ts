@@ -1,4 +1,4 @@
-import { type Endpoint, EndpointGroup, KeyScope } from "../gen/passerelle/v1/admin_pb";
+import { type Endpoint, EndpointGroup, KeyScope } from "../gen/passerelle/v1/route_pb";
 
 /** Route du serveur, et ses adresses : une par hôte annoncé. */
 export interface Route {

@@ -5,13 +5,9 @@ import { fileURLToPath } from "node:url";
 import { create } from "@bufbuild/protobuf";
 import ts from "typescript";
 import { expect, test } from "vitest";
-import {
-  Capability,
-  type Endpoint,
-  EndpointGroup,
-  KeyScope,
-  ModelCapabilitiesSchema,
-} from "../gen/passerelle/v1/admin_pb";
+import { ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
+import { Capability } from "../gen/passerelle/v1/model_pb";
+import { type Endpoint, EndpointGroup, KeyScope } from "../gen/passerelle/v1/route_pb";
 import { familiesOf, hostsOf, needsKey, type Route } from "./routes";
 import { samplesOf } from "./samples";
 

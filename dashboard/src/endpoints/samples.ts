@@ -1,6 +1,7 @@
 // Un exemple prêt à lancer pour chaque route ; aucun ne porte de clé.
 import { create } from "@bufbuild/protobuf";
-import { Capability, type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/admin_pb";
+import { type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
+import { Capability } from "../gen/passerelle/v1/model_pb";
 import { configFor } from "../live/session/request";
 import { snippetsOf } from "../live/snippets";
 import type { SnippetTexts } from "../snippets/Snippets";

@@ -1,5 +1,5 @@
 // Les textes de « Points d'accès ».
-import { EndpointGroup, KeyScope } from "../gen/passerelle/v1/admin_pb";
+import { EndpointGroup, KeyScope } from "../gen/passerelle/v1/route_pb";
 
 export const GROUPS: Record<EndpointGroup, { title: string; help: string }> = {
   [EndpointGroup.UNSPECIFIED]: { title: "Autres", help: "" },

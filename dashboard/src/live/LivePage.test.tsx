@@ -2,14 +2,9 @@ import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import {
-  AdminService,
-  AudioLimitsSchema,
-  Capability,
-  GetCapabilitiesResponseSchema,
-  ModelState,
-  StatusSchema,
-} from "../gen/passerelle/v1/admin_pb";
+import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
+import { AudioLimitsSchema, GetCapabilitiesResponseSchema } from "../gen/passerelle/v1/limits_pb";
+import { Capability, ModelState } from "../gen/passerelle/v1/model_pb";
 import { type StreamTranscribeConfig, StreamTranscribeResponseSchema } from "../gen/passerelle/v1/transcribe_pb";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";

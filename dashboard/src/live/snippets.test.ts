@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { ModelCapabilitiesSchema } from "../gen/passerelle/v1/admin_pb";
+import { ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
 import { configFor } from "./session/request";
 import { snippetsOf } from "./snippets";
 import { filled } from "./view/Meter";

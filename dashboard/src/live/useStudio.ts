@@ -1,4 +1,4 @@
-import { Capability } from "../gen/passerelle/v1/admin_pb";
+import { Capability } from "../gen/passerelle/v1/model_pb";
 import { useServer } from "../status/StatusProvider";
 import { useCapabilities } from "../status/useCapabilities";
 import { useLive } from "./session/useLive";

@@ -1,6 +1,6 @@
 import { Table, TableBody, TableCell, TableHead, TableRow } from "@mui/material";
 import { bytes } from "../format";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { T as MODELS } from "../models/texts";
 import { T } from "./texts";
 

@@ -1,7 +1,8 @@
 import { mdiAlertOutline } from "@mdi/js";
 import { Alert, Box, Card, Chip, Stack, Typography } from "@mui/material";
 import { memory } from "../format";
-import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 import { gpuSeries } from "../status/samples";
 import { Metric } from "./Metric";

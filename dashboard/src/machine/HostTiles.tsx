@@ -1,6 +1,7 @@
 import { Box, Card, Typography } from "@mui/material";
 import { bytes, memory } from "../format";
-import type { Host, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Host } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { hostSeries } from "../status/samples";
 import { Metric } from "./Metric";
 import { StackBar } from "./StackBar";

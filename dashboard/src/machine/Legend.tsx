@@ -1,5 +1,5 @@
 import { Box, Stack, Typography } from "@mui/material";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { paint, tintOf } from "./colors";
 import { T } from "./texts";
 

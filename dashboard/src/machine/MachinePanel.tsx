@@ -1,7 +1,8 @@
 import { Box, Card, Link, Stack, Typography } from "@mui/material";
 import { Link as Route } from "wouter";
 import { memory } from "../format";
-import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { useServer } from "../status/StatusProvider";
 import { HostTiles } from "./HostTiles";
 import { Legend } from "./Legend";

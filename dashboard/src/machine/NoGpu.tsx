@@ -1,6 +1,6 @@
 import { mdiExpansionCardVariant } from "@mdi/js";
 import { Box, Card, Stack, Typography } from "@mui/material";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 import { T } from "./texts";
 

@@ -1,5 +1,5 @@
 import { Table, TableBody, TableCell, TableHead, TableRow } from "@mui/material";
-import type { ServerProcess } from "../gen/passerelle/v1/admin_pb";
+import type { ServerProcess } from "../gen/passerelle/v1/machine_pb";
 import { T } from "./texts";
 
 /** Les processus du produit, tels que leur superviseur les voit. */

@@ -1,5 +1,5 @@
 import type { Theme } from "@mui/material";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 
 // Une teinte par rang de modèle dans le profil ; chacune se détache à 3:1 au moins du fond, clair puis sombre.
 const TINTS = [

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { GpuSchema, HostSchema, ModelSchema } from "../gen/passerelle/v1/admin_pb";
+import { GpuSchema, HostSchema } from "../gen/passerelle/v1/machine_pb";
+import { ModelSchema } from "../gen/passerelle/v1/model_pb";
 import { diskParts, gpuParts, modelOf, type Part, ramParts } from "./stacks";
 
 function brief(parts: Part[]): [string, number][] {

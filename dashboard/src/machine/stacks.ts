@@ -1,4 +1,5 @@
-import type { Gpu, Host, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu, Host } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 
 /**
  * Part d'une mémoire : `model` tenue par un exemplaire, `reserved` promise à lui et pas encore prise, `foreign` tenue

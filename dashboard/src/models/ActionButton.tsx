@@ -1,5 +1,5 @@
 import { Button, type ButtonProps } from "@mui/material";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 
 interface Props extends Pick<ButtonProps, "disabled" | "onClick"> {

@@ -1,6 +1,6 @@
 import { mdiAccountVoice, mdiChatOutline, mdiCubeOutline, mdiMicrophoneOutline } from "@mdi/js";
 import { Box } from "@mui/material";
-import { Capability } from "../gen/passerelle/v1/admin_pb";
+import { Capability } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 
 const SHAPES: Record<Capability, string> = {

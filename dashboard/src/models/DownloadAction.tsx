@@ -1,6 +1,6 @@
 import { mdiTrayArrowDown } from "@mdi/js";
 import { admin } from "../api/admin";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { ActionButton } from "./ActionButton";
 import { T } from "./texts";
 import type { Call } from "./useVerb";

@@ -1,6 +1,7 @@
 import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
 import { admin } from "../api/admin";
-import { type ErrorDetail, type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
+import type { ErrorDetail } from "../gen/passerelle/v1/operation_pb";
 import { MONOSPACE } from "../shell/monospace";
 import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";

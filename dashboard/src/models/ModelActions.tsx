@@ -1,6 +1,6 @@
 import { Stack, Typography } from "@mui/material";
 import { bytes, memory } from "../format";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { LoadAction } from "../placement/LoadAction";
 import { TuneAction } from "../placement/TuneAction";
 import { DownloadAction, isPartial } from "./DownloadAction";

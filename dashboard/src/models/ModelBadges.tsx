@@ -1,6 +1,6 @@
 import { mdiCloudDownloadOutline, mdiDatabaseCheckOutline, mdiFlaskOutline, mdiPinOutline } from "@mdi/js";
 import { Chip, Stack } from "@mui/material";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 import { StateChip } from "./StateChip";
 import { T } from "./texts";

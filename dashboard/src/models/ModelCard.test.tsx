@@ -1,7 +1,9 @@
 import { Code } from "@connectrpc/connect";
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { AdminService, type Model, ModelState, OperationKind } from "../gen/passerelle/v1/admin_pb";
+import { AdminService } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
+import { OperationKind } from "../gen/passerelle/v1/operation_pb";
 import { refusal } from "../testing/refusal";
 import { show } from "../testing/render";
 import { ModelCard } from "./ModelCard";

@@ -1,6 +1,6 @@
 import { Alert, Box, Card, Stack, Typography } from "@mui/material";
 import { CAPABILITIES, STATES } from "../fr";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Spoken } from "../shell/Spoken";
 import { CapabilityIcon } from "./CapabilityIcon";
 import { LastError, Reason, Remedy } from "./LastError";

@@ -1,6 +1,6 @@
 import { Box, Typography } from "@mui/material";
 import { bytes } from "../format";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { T } from "./texts";
 
 const SHORT_COMMIT = 7;

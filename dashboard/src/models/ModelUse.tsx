@@ -1,6 +1,6 @@
 import { Box, LinearProgress, Stack, Typography } from "@mui/material";
 import { memory } from "../format";
-import type { Model, Replica } from "../gen/passerelle/v1/admin_pb";
+import type { Model, Replica } from "../gen/passerelle/v1/model_pb";
 import { requestsOf } from "./requests";
 import { T } from "./texts";
 import { elapsed } from "./times";

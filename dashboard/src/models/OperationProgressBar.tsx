@@ -1,5 +1,5 @@
 import { Stack, Typography } from "@mui/material";
-import type { Operation } from "../gen/passerelle/v1/admin_pb";
+import type { Operation } from "../gen/passerelle/v1/operation_pb";
 import { describe } from "./progress/describe";
 import { Journey } from "./progress/Journey";
 

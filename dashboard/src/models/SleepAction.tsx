@@ -2,7 +2,7 @@ import { mdiAlarm, mdiSleep } from "@mdi/js";
 import { Typography } from "@mui/material";
 import { useState } from "react";
 import { admin } from "../api/admin";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { ActionButton } from "./ActionButton";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { requestsOf } from "./requests";

@@ -1,6 +1,6 @@
 import { Box, Chip, Typography } from "@mui/material";
 import { STATES } from "../fr";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { T } from "./texts";
 import { elapsed, instant, iso } from "./times";
 

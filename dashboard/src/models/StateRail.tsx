@@ -1,5 +1,5 @@
 import { Box, Typography } from "@mui/material";
-import { ModelState } from "../gen/passerelle/v1/admin_pb";
+import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { T } from "./texts";
 
 /** Rang de l'étape de chaque état. */

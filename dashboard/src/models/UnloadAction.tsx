@@ -3,7 +3,7 @@ import { Typography } from "@mui/material";
 import { useEffect, useState } from "react";
 import { admin } from "../api/admin";
 import { errorInfo } from "../api/errorInfo";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { ActionButton } from "./ActionButton";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { type Requests, requestsOf } from "./requests";

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { ModelSchema } from "../gen/passerelle/v1/admin_pb";
+import { ModelSchema } from "../gen/passerelle/v1/model_pb";
 import { freedBy } from "./memory";
 import { requestsOf } from "./requests";
 

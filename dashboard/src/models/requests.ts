@@ -1,4 +1,4 @@
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 
 export interface Requests {
   running: number;

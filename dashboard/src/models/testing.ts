@@ -1,6 +1,6 @@
 // De quoi fabriquer un modèle dans un essai.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Model, ModelSchema, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelSchema, ModelState } from "../gen/passerelle/v1/model_pb";
 
 /** Instant du serveur des essais, en secondes depuis 1970. */
 export const NOW = 1_000_000;

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { admin } from "../api/admin";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 
 /** Clés des modèles prêts dont le moteur sait dormir ; lue quand un modèle devient prêt, car seul un moteur ouvert le dit. */
 export function useSleepers(models: Model[]): ReadonlySet<string> {

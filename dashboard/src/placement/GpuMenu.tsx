@@ -1,7 +1,9 @@
 import { mdiCheckboxBlankOutline, mdiCheckboxMarked, mdiChevronDown } from "@mdi/js";
 import { Box, Button, FormHelperText, MenuItem, MenuList, Popover, Typography } from "@mui/material";
 import { useState } from "react";
-import type { Gpu, GpuVerdict, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
+import type { GpuVerdict } from "../gen/passerelle/v1/model_verbs_pb";
 import { Icon } from "../shell/Icon";
 import { GpuRow } from "./GpuRow";
 import { P } from "./texts";

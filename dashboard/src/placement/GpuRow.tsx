@@ -1,7 +1,9 @@
 import { mdiAlertOutline } from "@mdi/js";
 import { Box, Stack, Typography } from "@mui/material";
 import { memory } from "../format";
-import type { Gpu, GpuVerdict, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
+import type { GpuVerdict } from "../gen/passerelle/v1/model_verbs_pb";
 import { Icon } from "../shell/Icon";
 import { MemoryBar } from "./MemoryBar";
 import { sharesOf } from "./memory";

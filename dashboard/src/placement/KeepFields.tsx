@@ -1,5 +1,5 @@
 import { FormControlLabel, InputAdornment, Stack, Switch, TextField, Typography } from "@mui/material";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { written } from "./options";
 import { type Draft, idleMinutes } from "./order";
 import { P } from "./texts";

@@ -1,7 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Alert, Box } from "@mui/material";
 import { seconds } from "../format";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { requestsOf } from "../models/requests";
 import { useCapabilities } from "../status/useCapabilities";
 import { P } from "./texts";

@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent, { PointerEventsCheckLevel } from "@testing-library/user-event";
 import { expect, test, vi } from "vitest";
-import { ModelState } from "../gen/passerelle/v1/admin_pb";
+import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { StatusProvider, useServer } from "../status/StatusProvider";
 import { GIB, GpuServer, gpuOf, modelOf, verdictOf } from "../testing/gpuServer";
 import { refusal } from "../testing/refusal";

@@ -2,7 +2,7 @@ import { mdiPlayCircleOutline } from "@mdi/js";
 import { Button } from "@mui/material";
 import { useState } from "react";
 import { admin } from "../api/admin";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 import { useServer } from "../status/StatusProvider";
 import { LatePlacement } from "./LatePlacement";

@@ -11,7 +11,8 @@ import {
   useMediaQuery,
   useTheme,
 } from "@mui/material";
-import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { hasPlace } from "./fields";
 import { HowSection } from "./HowSection";
 import { LeavingNote } from "./LeavingNote";

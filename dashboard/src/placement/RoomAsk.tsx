@@ -1,6 +1,6 @@
 import { Alert, AlertTitle, Box, Checkbox, FormControlLabel } from "@mui/material";
 import { memory } from "../format";
-import type { Model } from "../gen/passerelle/v1/admin_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { P } from "./texts";
 
 interface Props {

@@ -1,7 +1,7 @@
 import { mdiTune } from "@mdi/js";
 import { Button } from "@mui/material";
 import { useState } from "react";
-import { type Model, ModelState } from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 import { useServer } from "../status/StatusProvider";
 import { LatePlacement } from "./LatePlacement";

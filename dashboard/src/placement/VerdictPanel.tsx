@@ -1,7 +1,7 @@
 import { mdiCheckCircleOutline, mdiCloseCircleOutline } from "@mdi/js";
 import { Alert, Box, LinearProgress, Stack, Typography } from "@mui/material";
 import { memory } from "../format";
-import type { GpuVerdict } from "../gen/passerelle/v1/admin_pb";
+import type { GpuVerdict } from "../gen/passerelle/v1/model_verbs_pb";
 import { Icon } from "../shell/Icon";
 import { hasPlace } from "./fields";
 import { MemoryBar } from "./MemoryBar";

@@ -1,5 +1,6 @@
 import { Box, Stack, TextField, Typography } from "@mui/material";
-import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { GpuMenu } from "./GpuMenu";
 import { chosenGpus, isLoaded } from "./order";
 import { P } from "./texts";

@@ -1,4 +1,6 @@
-import type { Gpu, GpuVerdict, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
+import type { GpuVerdict } from "../gen/passerelle/v1/model_verbs_pb";
 import { paint, tintOf } from "../machine/colors";
 import { modelOf } from "../machine/stacks";
 import { P } from "./texts";

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Theme } from "@mui/material";
 import { expect, test } from "vitest";
 import { memory } from "../format";
-import { GpuVerdictSchema } from "../gen/passerelle/v1/admin_pb";
+import { GpuVerdictSchema } from "../gen/passerelle/v1/model_verbs_pb";
 import { paint } from "../machine/colors";
 import { theme } from "../shell/theme";
 import { GIB, gpuOf, modelOf, verdictOf } from "../testing/gpuServer";

@@ -1,12 +1,11 @@
 import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
-import {
-  type CheckLoadRequestSchema,
-  type CheckLoadResponse,
-  type LoadModelRequestSchema,
-  type Model,
-  ModelState,
-} from "../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
+import type {
+  CheckLoadRequestSchema,
+  CheckLoadResponse,
+  LoadModelRequestSchema,
+} from "../gen/passerelle/v1/model_verbs_pb";
 import { optionsOf, parsed } from "./options";
 import { P } from "./texts";
 

@@ -1,7 +1,8 @@
 import { useState } from "react";
 import { admin } from "../api/admin";
 import { type Refusal, refusalOf } from "../api/refusal";
-import type { Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
 import { useServer } from "../status/StatusProvider";
 import { hasPlace } from "./fields";
 import { type Draft, orderOf, UNCHANGED } from "./order";

@@ -1,7 +1,9 @@
 import { useEffect, useState } from "react";
 import { admin } from "../api/admin";
 import { type Refusal, refusalOf } from "../api/refusal";
-import type { CheckLoadResponse, Gpu, Model } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
+import type { CheckLoadResponse } from "../gen/passerelle/v1/model_verbs_pb";
 import type { Order } from "./order";
 
 const DEBOUNCE_MS = 250;

@@ -1,4 +1,5 @@
-import type { Gpu, Status } from "../gen/passerelle/v1/admin_pb";
+import type { Status } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu } from "../gen/passerelle/v1/machine_pb";
 
 export type GpuMeasure = "use" | "memory" | "temperature" | "power";
 export type HostMeasure = "cpu" | "memory" | "disk";

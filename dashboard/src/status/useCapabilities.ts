@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { admin } from "../api/admin";
 import { messageOf } from "../api/errors";
-import type { GetCapabilitiesResponse } from "../gen/passerelle/v1/admin_pb";
+import type { GetCapabilitiesResponse } from "../gen/passerelle/v1/limits_pb";
 import { useServer } from "./StatusProvider";
 
 export interface Capabilities {

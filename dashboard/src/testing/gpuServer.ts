@@ -1,15 +1,10 @@
 // Un faux serveur à GPU, qui suit AdminService : il note ce qu'on lui demande et répond ce que l'essai décide.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectRouter } from "@connectrpc/connect";
-import {
-  AdminService,
-  type CheckLoadRequest,
-  type CheckLoadResponseSchema,
-  GpuSchema,
-  type LoadModelRequest,
-  ModelSchema,
-  ModelState,
-} from "../gen/passerelle/v1/admin_pb";
+import { AdminService } from "../gen/passerelle/v1/admin_pb";
+import { GpuSchema } from "../gen/passerelle/v1/machine_pb";
+import { ModelSchema, ModelState } from "../gen/passerelle/v1/model_pb";
+import type { CheckLoadRequest, CheckLoadResponseSchema, LoadModelRequest } from "../gen/passerelle/v1/model_verbs_pb";
 
 export const GIB = 1024 ** 3;
 

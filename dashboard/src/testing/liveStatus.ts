@@ -1,6 +1,7 @@
 // Un état suivi en direct que l'essai change quand il veut.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type ModelSchema, StatusSchema } from "../gen/passerelle/v1/admin_pb";
+import { StatusSchema } from "../gen/passerelle/v1/admin_pb";
+import type { ModelSchema } from "../gen/passerelle/v1/model_pb";
 
 /** Modèles que montre le flux d'état. */
 export class LiveStatus {

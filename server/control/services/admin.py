@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passerelle.v1 import admin_pb2, admin_pb2_grpc
+from passerelle.v1 import admin_pb2, admin_pb2_grpc, limits_pb2, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server import __version__
 from server.control.gpu.needs import gpus_per_replica
@@ -79,25 +79,25 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             yield admin_pb2.WatchStatusResponse(status=self._status(), sequence=sequence)
             await self._models.changes.wait(interval, mark)
 
-    async def ListModels(self, request: admin_pb2.ListModelsRequest, _context: Any) -> admin_pb2.ListModelsResponse:
+    async def ListModels(self, request: model_pb2.ListModelsRequest, _context: Any) -> model_pb2.ListModelsResponse:
         """Page de modèles, dans l'ordre du profil."""
         size = _page_size(request.page_size, 100, 1000)
         first = _page_token(request.page_token)
         models = list(self._models)
         following = first + size if first + size < len(models) else 0
-        return admin_pb2.ListModelsResponse(
+        return model_pb2.ListModelsResponse(
             models=[to_model(model, self._models.gpus) for model in models[first : first + size]],
             next_page_token=str(following) if following else "",
         )
 
-    async def GetCapabilities(self, _request: Any, _context: Any) -> admin_pb2.GetCapabilitiesResponse:
+    async def GetCapabilities(self, _request: Any, _context: Any) -> limits_pb2.GetCapabilitiesResponse:
         """Capacités, limites et adresses."""
-        return admin_pb2.GetCapabilitiesResponse(
+        return limits_pb2.GetCapabilitiesResponse(
             profile=self._models.profile.name,
             version=__version__,
             limits=to_limits(self._facts.limits, self._facts.stop_grace),
             models=[
-                admin_pb2.ModelCapabilities(
+                limits_pb2.ModelCapabilities(
                     key=model.spec.key,
                     aliases=model.spec.aliases,
                     capability=to_capability(model.spec.capability),
@@ -116,24 +116,28 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         return admin_pb2.GetAccessResponse(inference=found.inference, admin=found.admin)
 
     async def DownloadModel(
-        self, request: admin_pb2.DownloadModelRequest, _context: Any
-    ) -> admin_pb2.DownloadModelResponse:
+        self, request: model_verbs_pb2.DownloadModelRequest, _context: Any
+    ) -> model_verbs_pb2.DownloadModelResponse:
         """Télécharge et vérifie."""
         operation = self._models.get(request.model).download()
-        return admin_pb2.DownloadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.DownloadModelResponse(operation=await _answer(operation, request.wait))
 
-    async def LoadModel(self, request: admin_pb2.LoadModelRequest, _context: Any) -> admin_pb2.LoadModelResponse:
+    async def LoadModel(
+        self, request: model_verbs_pb2.LoadModelRequest, _context: Any
+    ) -> model_verbs_pb2.LoadModelResponse:
         """Charge, change le nombre d'exemplaires, ou réveille."""
         operation = await self._models.load(request.model, to_order(request, self._facts.limits))
-        return admin_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
 
-    async def CheckLoad(self, request: admin_pb2.CheckLoadRequest, _context: Any) -> admin_pb2.CheckLoadResponse:
+    async def CheckLoad(
+        self, request: model_verbs_pb2.CheckLoadRequest, _context: Any
+    ) -> model_verbs_pb2.CheckLoadResponse:
         """Verdict d'un chargement, sans rien lancer."""
         model, order = self._models.get(request.model), to_order(request, self._facts.limits)
         await self._models.gpus.refresh()
         move, plan = model.foresee(order)
         room = victims(model, order, self._models) if plan.error is not None else []
-        return admin_pb2.CheckLoadResponse(
+        return model_verbs_pb2.CheckLoadResponse(
             fits=plan.error is None,
             error=to_failure(Failure.of(plan.error)) if plan.error is not None else None,
             gpus=[to_verdict(verdict) for verdict in plan.verdicts],
@@ -143,35 +147,41 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             leaving=[one.id for one in move.leaving],
         )
 
-    async def SleepModel(self, request: admin_pb2.SleepModelRequest, _context: Any) -> admin_pb2.SleepModelResponse:
+    async def SleepModel(
+        self, request: model_verbs_pb2.SleepModelRequest, _context: Any
+    ) -> model_verbs_pb2.SleepModelResponse:
         """Endort."""
         if request.level > _MAX_SLEEP_LEVEL:
             raise _out_of_range("level", str(request.level), f"1 ou {_MAX_SLEEP_LEVEL}")
         operation = self._models.get(request.model).sleep(request.level or 1)
-        return admin_pb2.SleepModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.SleepModelResponse(operation=await _answer(operation, request.wait))
 
-    async def WakeModel(self, request: admin_pb2.WakeModelRequest, _context: Any) -> admin_pb2.WakeModelResponse:
+    async def WakeModel(
+        self, request: model_verbs_pb2.WakeModelRequest, _context: Any
+    ) -> model_verbs_pb2.WakeModelResponse:
         """Réveille."""
         model = self._models.get(request.model)
         await self._models.gpus.refresh()
-        return admin_pb2.WakeModelResponse(operation=await _answer(model.wake(), request.wait))
+        return model_verbs_pb2.WakeModelResponse(operation=await _answer(model.wake(), request.wait))
 
-    async def UnloadModel(self, request: admin_pb2.UnloadModelRequest, _context: Any) -> admin_pb2.UnloadModelResponse:
+    async def UnloadModel(
+        self, request: model_verbs_pb2.UnloadModelRequest, _context: Any
+    ) -> model_verbs_pb2.UnloadModelResponse:
         """Décharge."""
         operation = self._models.get(request.model).unload(force=request.force, only_if_idle=request.only_if_idle)
-        return admin_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
 
     async def CancelOperation(
-        self, request: admin_pb2.CancelOperationRequest, _context: Any
-    ) -> admin_pb2.CancelOperationResponse:
+        self, request: operation_pb2.CancelOperationRequest, _context: Any
+    ) -> operation_pb2.CancelOperationResponse:
         """Annule une opération en cours et attend qu'elle soit défaite."""
         model, operation = self._models.running(request.operation_id)
         await model.cancel(operation)
-        return admin_pb2.CancelOperationResponse(operation=to_operation(operation))
+        return operation_pb2.CancelOperationResponse(operation=to_operation(operation))
 
     async def ListOperations(
-        self, request: admin_pb2.ListOperationsRequest, _context: Any
-    ) -> admin_pb2.ListOperationsResponse:
+        self, request: operation_pb2.ListOperationsRequest, _context: Any
+    ) -> operation_pb2.ListOperationsResponse:
         """Page d'opérations ; celles qui sont en cours ont leur avancement du moment."""
         size = _page_size(request.page_size, 50, 500)
         key = await self._journaled(request.model) if request.model else ""
@@ -183,7 +193,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             states=to_states(request.states),
         )
         live = {model.operation.id: model.operation for model in self._models if model.operation is not None}
-        return admin_pb2.ListOperationsResponse(
+        return operation_pb2.ListOperationsResponse(
             operations=[to_operation(live.get(operation.id, operation)) for operation in page],
             next_page_token=str(following) if following else "",
         )
@@ -224,7 +234,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             api_key_required=facts.api_key_required,
             admin_key_required=facts.admin_key_required,
             processes=[
-                admin_pb2.ServerProcess(
+                machine_pb2.ServerProcess(
                     name=process["name"], pid=process["pid"], restarts=process["restarts"], broken=process["broken"]
                 )
                 for process in self._models.processes
@@ -233,7 +243,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         )
 
 
-async def _answer(operation: Operation, wait: bool) -> admin_pb2.Operation:
+async def _answer(operation: Operation, wait: bool) -> operation_pb2.Operation:
     if wait:
         await operation.result()
     return to_operation(operation)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import operation_pb2
 
 from server.control.record.operations import OperationKind, OperationState
 from server.errors import InvalidRequest
@@ -18,7 +18,7 @@ def to_kinds(numbers: Iterable[int]) -> list[OperationKind]:
     Raises:
         InvalidRequest: genre inconnu.
     """
-    return _values("kinds", numbers, admin_pb2.OperationKind, "OPERATION_KIND_", OperationKind)
+    return _values("kinds", numbers, operation_pb2.OperationKind, "OPERATION_KIND_", OperationKind)
 
 
 def to_states(numbers: Iterable[int]) -> list[OperationState]:
@@ -27,7 +27,7 @@ def to_states(numbers: Iterable[int]) -> list[OperationState]:
     Raises:
         InvalidRequest: état inconnu.
     """
-    return _values("states", numbers, admin_pb2.OperationState, "OPERATION_STATE_", OperationState)
+    return _values("states", numbers, operation_pb2.OperationState, "OPERATION_STATE_", OperationState)
 
 
 def _values(field: str, numbers: Iterable[int], wire: Any, prefix: str, values: type[E]) -> list[E]:

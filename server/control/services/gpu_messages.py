@@ -1,20 +1,20 @@
 """Des GPU et des verdicts aux messages du contrat."""
 
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import machine_pb2, model_verbs_pb2
 
 from server.control.gpu.board import GpuBoard
 from server.control.gpu.placement import GpuVerdict
 from server.control.gpu.probe import GpuReading
 
 
-def to_gpus(board: GpuBoard) -> list[admin_pb2.Gpu]:
+def to_gpus(board: GpuBoard) -> list[machine_pb2.Gpu]:
     """GPU visibles, ce qui les tient, ce qui les salit."""
     return [_gpu(board, reading) for _, reading in sorted(board.readings.items())]
 
 
-def to_verdict(verdict: GpuVerdict) -> admin_pb2.GpuVerdict:
+def to_verdict(verdict: GpuVerdict) -> model_verbs_pb2.GpuVerdict:
     """Verdict d'un exemplaire sur un GPU."""
-    return admin_pb2.GpuVerdict(
+    return model_verbs_pb2.GpuVerdict(
         index=verdict.gpu,
         replica=verdict.replica,
         fits=verdict.error is None,
@@ -30,10 +30,10 @@ def to_verdict(verdict: GpuVerdict) -> admin_pb2.GpuVerdict:
     )
 
 
-def _gpu(board: GpuBoard, reading: GpuReading) -> admin_pb2.Gpu:
+def _gpu(board: GpuBoard, reading: GpuReading) -> machine_pb2.Gpu:
     index = reading.index
     leases, stain = board.leases.on(index), board.stains.get(index)
-    return admin_pb2.Gpu(
+    return machine_pb2.Gpu(
         index=index,
         name=reading.name,
         total_bytes=reading.total_bytes,
@@ -46,12 +46,12 @@ def _gpu(board: GpuBoard, reading: GpuReading) -> admin_pb2.Gpu:
         free_bytes=reading.free_bytes,
         available_bytes=board.available_bytes(index),
         leases=[
-            admin_pb2.GpuLease(replica=lease.replica, reserved_bytes=lease.bytes[index], exclusive=lease.exclusive)
+            machine_pb2.GpuLease(replica=lease.replica, reserved_bytes=lease.bytes[index], exclusive=lease.exclusive)
             for lease in leases
         ],
         foreign_bytes=board.foreign_bytes(index),
         processes=[
-            admin_pb2.GpuProcess(pid=process.pid, used_bytes=process.used_bytes, replica=board.owner(process.pid))
+            machine_pb2.GpuProcess(pid=process.pid, used_bytes=process.used_bytes, replica=board.owner(process.pid))
             for process in reading.processes
         ],
         dirty=stain is not None,

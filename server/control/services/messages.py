@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, operation_pb2, route_pb2
 
 from server import domain
 from server.control.gpu.board import GpuBoard
@@ -33,30 +33,30 @@ def duration(seconds: float) -> Duration:
     return found
 
 
-def to_failure(failure: Failure | None) -> admin_pb2.ErrorDetail | None:
+def to_failure(failure: Failure | None) -> operation_pb2.ErrorDetail | None:
     """Raison d'un échec."""
     if failure is None:
         return None
-    return admin_pb2.ErrorDetail(reason=failure.reason, message=failure.message, occurred_at=timestamp(failure.at))
+    return operation_pb2.ErrorDetail(reason=failure.reason, message=failure.message, occurred_at=timestamp(failure.at))
 
 
-def to_operation(operation: Operation) -> admin_pb2.Operation:
+def to_operation(operation: Operation) -> operation_pb2.Operation:
     """Opération."""
     progress = operation.progress
     remaining = progress.remaining
-    return admin_pb2.Operation(
+    return operation_pb2.Operation(
         id=operation.id,
         kind=f"OPERATION_KIND_{operation.kind}",
         model=operation.model,
         state=f"OPERATION_STATE_{operation.state}",
-        progress=admin_pb2.OperationProgress(
+        progress=operation_pb2.OperationProgress(
             phase=progress.phase,
             completed_bytes=progress.completed,
             total_bytes=progress.total,
             bytes_per_second=progress.rate,
             remaining=None if remaining is None else duration(remaining),
             files=[
-                admin_pb2.FileProgress(name=file.name, completed_bytes=file.completed, total_bytes=file.total)
+                operation_pb2.FileProgress(name=file.name, completed_bytes=file.completed, total_bytes=file.total)
                 for file in progress.files
             ],
             commit=progress.commit,
@@ -67,33 +67,33 @@ def to_operation(operation: Operation) -> admin_pb2.Operation:
         freed_bytes=operation.freed_bytes,
         elapsed=None if operation.elapsed is None else duration(operation.elapsed),
         phases=[
-            admin_pb2.PhaseDuration(phase=phase, duration=duration(seconds))
+            operation_pb2.PhaseDuration(phase=phase, duration=duration(seconds))
             for phase, seconds in operation.times.seconds.items()
         ],
     )
 
 
-def to_capability(capability: domain.Capability) -> "admin_pb2.Capability":
+def to_capability(capability: domain.Capability) -> "model_pb2.Capability":
     """Capacité."""
-    return cast("admin_pb2.Capability", admin_pb2.Capability.Value(f"CAPABILITY_{capability.name}"))
+    return cast("model_pb2.Capability", model_pb2.Capability.Value(f"CAPABILITY_{capability.name}"))
 
 
-def to_state(state: ModelState) -> "admin_pb2.ModelState":
+def to_state(state: ModelState) -> "model_pb2.ModelState":
     """État d'un modèle."""
-    return cast("admin_pb2.ModelState", admin_pb2.ModelState.Value(f"MODEL_STATE_{state}"))
+    return cast("model_pb2.ModelState", model_pb2.ModelState.Value(f"MODEL_STATE_{state}"))
 
 
-def to_model(model: ManagedModel, board: GpuBoard) -> admin_pb2.Model:
+def to_model(model: ManagedModel, board: GpuBoard) -> model_pb2.Model:
     """Modèle et son état."""
     spec, artifacts, choices = model.spec, model.artifacts, model.choices
     source = spec.source
-    return admin_pb2.Model(
+    return model_pb2.Model(
         key=spec.key,
         aliases=spec.aliases,
         display_name=spec.display_name,
         capability=to_capability(spec.capability),
         engine=spec.engine,
-        source=admin_pb2.ModelSource(
+        source=model_pb2.ModelSource(
             kind=source.kind,
             repository=source.repository,
             revision=source.revision,
@@ -124,13 +124,13 @@ def to_model(model: ManagedModel, board: GpuBoard) -> admin_pb2.Model:
     )
 
 
-def _memory(model: ManagedModel, board: GpuBoard) -> admin_pb2.MemoryEstimate | None:
+def _memory(model: ManagedModel, board: GpuBoard) -> model_pb2.MemoryEstimate | None:
     spec = model.choices.spec(model.spec)
     seen = [board.readings[gpu] for gpu in (*model.choices.gpus, *board.readings) if gpu in board.readings]
     if not spec.requires_gpu or not seen:
         return None
     need = need_on(spec, model.artifacts.total_bytes, seen[0].total_bytes)
-    return admin_pb2.MemoryEstimate(weights_bytes=need.weights, working_bytes=need.working, reserve_bytes=need.reserve)
+    return model_pb2.MemoryEstimate(weights_bytes=need.weights, working_bytes=need.working, reserve_bytes=need.reserve)
 
 
 def _struct(values: Mapping[str, Any]) -> Struct:
@@ -139,9 +139,9 @@ def _struct(values: Mapping[str, Any]) -> Struct:
     return found
 
 
-def _replica(replica: Replica, board: GpuBoard) -> admin_pb2.Replica:
+def _replica(replica: Replica, board: GpuBoard) -> model_pb2.Replica:
     load = replica.link.load
-    return admin_pb2.Replica(
+    return model_pb2.Replica(
         id=replica.id,
         gpus=replica.gpus,
         running_requests=load.running,
@@ -171,9 +171,9 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
     )
 
 
-def to_host(sample: MachineSample, models: Sequence[ManagedModel]) -> admin_pb2.Host:
+def to_host(sample: MachineSample, models: Sequence[ManagedModel]) -> machine_pb2.Host:
     """Machine hôte."""
-    return admin_pb2.Host(
+    return machine_pb2.Host(
         cpu_percent=sample.cpu_percent,
         cpu_count=sample.cpu_count,
         memory_total_bytes=sample.memory_total_bytes,
@@ -186,10 +186,10 @@ def to_host(sample: MachineSample, models: Sequence[ManagedModel]) -> admin_pb2.
     )
 
 
-def to_limits(limits: domain.Limits, stop_grace: float) -> admin_pb2.Limits:
+def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
     """Limites en vigueur ; `stop_grace` : secondes laissées aux requêtes d'un exemplaire qui s'arrête."""
-    return admin_pb2.Limits(
-        chat=admin_pb2.ChatLimits(
+    return limits_pb2.Limits(
+        chat=limits_pb2.ChatLimits(
             max_messages=limits.max_messages,
             max_tokens=limits.max_tokens,
             max_n=limits.max_n,
@@ -197,7 +197,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> admin_pb2.Limits:
             max_top_logprobs=limits.max_top_logprobs,
             max_images=limits.max_images,
         ),
-        audio=admin_pb2.AudioLimits(
+        audio=limits_pb2.AudioLimits(
             max_upload_bytes=limits.max_upload_bytes,
             max_message_bytes=limits.max_message_bytes,
             max_duration=duration(limits.max_audio_seconds),
@@ -227,9 +227,9 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> admin_pb2.Limits:
     )
 
 
-def to_endpoint(endpoint: domain.Endpoint) -> admin_pb2.Endpoint:
+def to_endpoint(endpoint: domain.Endpoint) -> route_pb2.Endpoint:
     """Adresse annoncée."""
-    return admin_pb2.Endpoint(
+    return route_pb2.Endpoint(
         name=endpoint.name,
         method=endpoint.method,
         host=endpoint.host,

@@ -3,14 +3,14 @@
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import model_verbs_pb2
 
 from server.control.life.choices import LoadOrder
 from server.domain import Limits
 from server.errors import InvalidRequest
 
 
-def to_order(request: admin_pb2.LoadModelRequest | admin_pb2.CheckLoadRequest, limits: Limits) -> LoadOrder:
+def to_order(request: model_verbs_pb2.LoadModelRequest | model_verbs_pb2.CheckLoadRequest, limits: Limits) -> LoadOrder:
     """Ordre d'un chargement, ou d'un verdict.
 
     Raises:
@@ -24,7 +24,7 @@ def to_order(request: admin_pb2.LoadModelRequest | admin_pb2.CheckLoadRequest, l
         replicas=replicas,
         options={name: _whole(value) for name, value in MessageToDict(request.options).items()},
     )
-    if isinstance(request, admin_pb2.CheckLoadRequest):
+    if isinstance(request, model_verbs_pb2.CheckLoadRequest):
         return order
     idle = request.idle_unload.ToNanoseconds() / 1e9 if request.HasField("idle_unload") else None
     if idle is not None and not 0 <= idle <= limits.max_idle_unload_seconds:

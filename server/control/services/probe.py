@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import orjson
-from passerelle.v1 import admin_pb2_grpc
+from passerelle.v1 import probe_pb2_grpc
 
 from server.errors import MissingApiKey
 from server.rpc.auth import Guard
@@ -14,7 +14,7 @@ from server.rpc.http_body import JSON, encode_body
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class ProbeService(admin_pb2_grpc.ProbeServiceServicer):
+class ProbeService(probe_pb2_grpc.ProbeServiceServicer):
     """Sondes HTTP du plan de contrôle."""
 
     def __init__(

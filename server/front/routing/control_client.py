@@ -7,7 +7,7 @@ import grpc
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
-from passerelle.v1 import admin_pb2
+from passerelle.v1 import model_pb2
 
 from server.domain import Capability
 from server.errors import ControlUnavailable, DeadlineExceeded, ModelLoading, PasserelleError
@@ -21,9 +21,9 @@ _MARGIN = 5.0
 """Secondes laissées en plus à la réponse : c'est le plan de contrôle qui dit que l'attente est finie."""
 
 _CAPABILITIES = {
-    admin_pb2.CAPABILITY_CHAT: Capability.CHAT,
-    admin_pb2.CAPABILITY_TRANSCRIBE: Capability.TRANSCRIBE,
-    admin_pb2.CAPABILITY_DIARIZE: Capability.DIARIZE,
+    model_pb2.CAPABILITY_CHAT: Capability.CHAT,
+    model_pb2.CAPABILITY_TRANSCRIBE: Capability.TRANSCRIBE,
+    model_pb2.CAPABILITY_DIARIZE: Capability.DIARIZE,
 }
 
 
@@ -93,7 +93,7 @@ def to_route(model: control_pb2.ModelRoute) -> ModelRoute | None:
         key=model.key,
         aliases=tuple(model.aliases),
         capability=capability,
-        ready=model.state == admin_pb2.MODEL_STATE_READY and bool(model.workers),
+        ready=model.state == model_pb2.MODEL_STATE_READY and bool(model.workers),
         sockets=tuple(path for worker in model.workers for path in worker.sockets),
         created=int(model.created_seconds),
         owned_by=model.owned_by,

@@ -1,6 +1,6 @@
 import { Alert, Box, Link, Stack, TextField, Typography } from "@mui/material";
 import { Link as RouteLink } from "wouter";
-import { ModelState } from "../../gen/passerelle/v1/admin_pb";
+import { ModelState } from "../../gen/passerelle/v1/model_pb";
 import type { Choice, Desk } from "../job/useDesk";
 import { T } from "../texts";
 import { ModelChip, ModelOperation } from "./ModelState";

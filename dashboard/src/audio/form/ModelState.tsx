@@ -1,6 +1,7 @@
 import { Box, Chip } from "@mui/material";
 import { STATES } from "../../fr";
-import { type Model, ModelState, type Operation } from "../../gen/passerelle/v1/admin_pb";
+import { type Model, ModelState } from "../../gen/passerelle/v1/model_pb";
+import type { Operation } from "../../gen/passerelle/v1/operation_pb";
 import { OperationProgressBar } from "../../models/OperationProgressBar";
 
 /** État d'un modèle, en un mot. */

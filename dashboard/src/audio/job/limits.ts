@@ -1,6 +1,6 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { bytes, seconds } from "../../format";
-import type { AudioLimits } from "../../gen/passerelle/v1/admin_pb";
+import type { AudioLimits } from "../../gen/passerelle/v1/limits_pb";
 import { T } from "../texts";
 import type { AudioRequest } from "./request";
 

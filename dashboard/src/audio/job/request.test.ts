@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
-import { AudioLimitsSchema } from "../../gen/passerelle/v1/admin_pb";
+import { AudioLimitsSchema } from "../../gen/passerelle/v1/limits_pb";
 import { fieldRefusals, fileRefusal } from "./limits";
 import { DEFAULTS, type Options, requestFor, type Task } from "./request";
 

@@ -1,4 +1,5 @@
-import { Capability, type Limits, type Model, type ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
+import type { Limits, ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
+import { Capability, type Model } from "../../gen/passerelle/v1/model_pb";
 import { useServer } from "../../status/StatusProvider";
 import { useCapabilities } from "../../status/useCapabilities";
 import { fieldRefusals, fileRefusal } from "./limits";

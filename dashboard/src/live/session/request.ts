@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
-import type { ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
 import { AudioEncoding } from "../../gen/passerelle/v1/audio_pb";
+import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import { type StreamTranscribeConfig, StreamTranscribeConfigSchema } from "../../gen/passerelle/v1/transcribe_pb";
 
 /** Ce que la personne choisit. */

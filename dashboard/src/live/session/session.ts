@@ -1,4 +1,4 @@
-import type { ModelCapabilities } from "../../gen/passerelle/v1/admin_pb";
+import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import type { StreamTranscribeConfig, StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 import type { Chunk } from "../capture/chunker";
 import type { Listener, Microphone, Rates } from "../capture/microphone";

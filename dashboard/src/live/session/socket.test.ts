@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ModelCapabilitiesSchema } from "../../gen/passerelle/v1/admin_pb";
+import { ModelCapabilitiesSchema } from "../../gen/passerelle/v1/limits_pb";
 import { T } from "../texts";
 import { configFor } from "./request";
 import { openSocket } from "./socket";

@@ -2,7 +2,7 @@ import { Alert, Box, Link, Stack, TextField, Typography } from "@mui/material";
 import { Link as RouteLink } from "wouter";
 import { ModelChip, ModelOperation } from "../../audio/form/ModelState";
 import { T as AUDIO } from "../../audio/texts";
-import { ModelState } from "../../gen/passerelle/v1/admin_pb";
+import { ModelState } from "../../gen/passerelle/v1/model_pb";
 import type { Studio } from "../useStudio";
 
 /** Le modèle qui servira, son état en direct, et le choix s'il y en a plusieurs. */

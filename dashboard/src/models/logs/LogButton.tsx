@@ -1,7 +1,7 @@
 import { mdiTextBoxOutline } from "@mdi/js";
 import { IconButton } from "@mui/material";
 import { useState } from "react";
-import type { Model } from "../../gen/passerelle/v1/admin_pb";
+import type { Model } from "../../gen/passerelle/v1/model_pb";
 import { DialogFrame } from "../../shell/DialogFrame";
 import { Icon } from "../../shell/Icon";
 import { later } from "../../shell/later";

@@ -13,7 +13,7 @@ import {
   useMediaQuery,
 } from "@mui/material";
 import { useId, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { Model } from "../../gen/passerelle/v1/admin_pb";
+import type { Model } from "../../gen/passerelle/v1/model_pb";
 import { Icon } from "../../shell/Icon";
 import { CopyButton } from "../../snippets/CopyButton";
 import { Reason, Remedy } from "../LastError";

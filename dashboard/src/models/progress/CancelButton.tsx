@@ -2,7 +2,7 @@ import { Button, Typography } from "@mui/material";
 import { useState } from "react";
 import { admin } from "../../api/admin";
 import { OPERATIONS } from "../../fr";
-import { type Operation, OperationKind } from "../../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationKind } from "../../gen/passerelle/v1/operation_pb";
 import { ConfirmDialog } from "../ConfirmDialog";
 import { T } from "../texts";
 import type { Call } from "../useVerb";

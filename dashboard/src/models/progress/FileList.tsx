@@ -2,7 +2,7 @@ import { mdiChevronDown } from "@mdi/js";
 import { Box, Button, Collapse, LinearProgress, Stack, Typography } from "@mui/material";
 import { useState } from "react";
 import { bytes, percent } from "../../format";
-import type { FileProgress } from "../../gen/passerelle/v1/admin_pb";
+import type { FileProgress } from "../../gen/passerelle/v1/operation_pb";
 import { Icon } from "../../shell/Icon";
 import { T } from "../texts";
 

@@ -1,6 +1,6 @@
 import { Box } from "@mui/material";
 import { OPERATIONS } from "../../fr";
-import type { Operation } from "../../gen/passerelle/v1/admin_pb";
+import type { Operation } from "../../gen/passerelle/v1/operation_pb";
 import { T } from "../texts";
 import { describe } from "./describe";
 import { phasesOf } from "./phases";

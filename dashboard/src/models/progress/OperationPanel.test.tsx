@@ -1,12 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { fireEvent, screen, waitFor } from "@testing-library/react";
 import { expect, test } from "vitest";
-import {
-  AdminService,
-  OperationKind,
-  type OperationProgressSchema,
-  OperationSchema,
-} from "../../gen/passerelle/v1/admin_pb";
+import { AdminService } from "../../gen/passerelle/v1/admin_pb";
+import { OperationKind, type OperationProgressSchema, OperationSchema } from "../../gen/passerelle/v1/operation_pb";
 import { show } from "../../testing/render";
 import { OperationPanel } from "./OperationPanel";
 

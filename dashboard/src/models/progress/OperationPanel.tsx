@@ -1,5 +1,5 @@
 import { Box, Stack, Typography } from "@mui/material";
-import type { Operation } from "../../gen/passerelle/v1/admin_pb";
+import type { Operation } from "../../gen/passerelle/v1/operation_pb";
 import type { Call } from "../useVerb";
 import { CancelButton } from "./CancelButton";
 import { describe } from "./describe";

@@ -1,7 +1,7 @@
 import { mdiCheck } from "@mdi/js";
 import { Box, Typography } from "@mui/material";
 import { PHASES } from "../../fr";
-import type { Operation } from "../../gen/passerelle/v1/admin_pb";
+import type { Operation } from "../../gen/passerelle/v1/operation_pb";
 import { Icon } from "../../shell/Icon";
 import { T } from "../texts";
 import { phasesOf } from "./phases";

@@ -1,7 +1,7 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { bytes, percent, seconds } from "../../format";
 import { OPERATIONS, PHASES } from "../../fr";
-import type { FileProgress, Operation } from "../../gen/passerelle/v1/admin_pb";
+import type { FileProgress, Operation } from "../../gen/passerelle/v1/operation_pb";
 import { T } from "../texts";
 
 export interface Description {

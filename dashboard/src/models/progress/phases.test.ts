@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { OperationKind, OperationSchema } from "../../gen/passerelle/v1/admin_pb";
+import { OperationKind, OperationSchema } from "../../gen/passerelle/v1/operation_pb";
 import { phasesOf } from "./phases";
 
 const at = (kind: OperationKind, phase: string) => phasesOf(create(OperationSchema, { kind, progress: { phase } }));

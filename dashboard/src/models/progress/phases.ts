@@ -1,4 +1,4 @@
-import { type Operation, OperationKind } from "../../gen/passerelle/v1/admin_pb";
+import { type Operation, OperationKind } from "../../gen/passerelle/v1/operation_pb";
 
 const DOWNLOAD = ["resolving", "downloading", "verifying"];
 const OPEN = ["spawning", "opening", "warming_up"];

@@ -3,8 +3,11 @@
 import grpc
 import warnings
 
-from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from passerelle.v1 import admin_pb2 as passerelle_dot_v1_dot_admin__pb2
+from passerelle.v1 import limits_pb2 as passerelle_dot_v1_dot_limits__pb2
+from passerelle.v1 import model_pb2 as passerelle_dot_v1_dot_model__pb2
+from passerelle.v1 import model_verbs_pb2 as passerelle_dot_v1_dot_model__verbs__pb2
+from passerelle.v1 import operation_pb2 as passerelle_dot_v1_dot_operation__pb2
 
 GRPC_GENERATED_VERSION = '1.80.0'
 GRPC_VERSION = grpc.__version__
@@ -51,13 +54,13 @@ class AdminServiceStub(object):
                 _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/passerelle.v1.AdminService/ListModels',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.ListModelsRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.ListModelsResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_model__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
         self.GetCapabilities = channel.unary_unary(
                 '/passerelle.v1.AdminService/GetCapabilities',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.FromString,
                 _registered_method=True)
         self.GetAccess = channel.unary_unary(
                 '/passerelle.v1.AdminService/GetAccess',
@@ -66,43 +69,43 @@ class AdminServiceStub(object):
                 _registered_method=True)
         self.DownloadModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/DownloadModel',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.DownloadModelRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.DownloadModelResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.DownloadModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.DownloadModelResponse.FromString,
                 _registered_method=True)
         self.LoadModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/LoadModel',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.LoadModelRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.LoadModelResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelResponse.FromString,
                 _registered_method=True)
         self.CheckLoad = channel.unary_unary(
                 '/passerelle.v1.AdminService/CheckLoad',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.FromString,
                 _registered_method=True)
         self.SleepModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/SleepModel',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.SleepModelRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.SleepModelResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.SleepModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.SleepModelResponse.FromString,
                 _registered_method=True)
         self.WakeModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/WakeModel',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.WakeModelRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.WakeModelResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.FromString,
                 _registered_method=True)
         self.UnloadModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/UnloadModel',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.UnloadModelRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.UnloadModelResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.FromString,
                 _registered_method=True)
         self.CancelOperation = channel.unary_unary(
                 '/passerelle.v1.AdminService/CancelOperation',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.CancelOperationRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.CancelOperationResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationResponse.FromString,
                 _registered_method=True)
         self.ListOperations = channel.unary_unary(
                 '/passerelle.v1.AdminService/ListOperations',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.ListOperationsRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_admin__pb2.ListOperationsResponse.FromString,
+                request_serializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.FromString,
                 _registered_method=True)
         self.StreamLogs = channel.unary_stream(
                 '/passerelle.v1.AdminService/StreamLogs',
@@ -265,13 +268,13 @@ def add_AdminServiceServicer_to_server(servicer, server):
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.ListModelsRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.ListModelsResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_model__pb2.ListModelsRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__pb2.ListModelsResponse.SerializeToString,
             ),
             'GetCapabilities': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCapabilities,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.SerializeToString,
             ),
             'GetAccess': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAccess,
@@ -280,43 +283,43 @@ def add_AdminServiceServicer_to_server(servicer, server):
             ),
             'DownloadModel': grpc.unary_unary_rpc_method_handler(
                     servicer.DownloadModel,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.DownloadModelRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.DownloadModelResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.DownloadModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.DownloadModelResponse.SerializeToString,
             ),
             'LoadModel': grpc.unary_unary_rpc_method_handler(
                     servicer.LoadModel,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.LoadModelRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.LoadModelResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelResponse.SerializeToString,
             ),
             'CheckLoad': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckLoad,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.CheckLoadResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.SerializeToString,
             ),
             'SleepModel': grpc.unary_unary_rpc_method_handler(
                     servicer.SleepModel,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.SleepModelRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.SleepModelResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.SleepModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.SleepModelResponse.SerializeToString,
             ),
             'WakeModel': grpc.unary_unary_rpc_method_handler(
                     servicer.WakeModel,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.WakeModelRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.WakeModelResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.SerializeToString,
             ),
             'UnloadModel': grpc.unary_unary_rpc_method_handler(
                     servicer.UnloadModel,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.UnloadModelRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.UnloadModelResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.SerializeToString,
             ),
             'CancelOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOperation,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.CancelOperationRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.CancelOperationResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationResponse.SerializeToString,
             ),
             'ListOperations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOperations,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.ListOperationsRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_admin__pb2.ListOperationsResponse.SerializeToString,
+                    request_deserializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.SerializeToString,
             ),
             'StreamLogs': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamLogs,
@@ -407,8 +410,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/ListModels',
-            passerelle_dot_v1_dot_admin__pb2.ListModelsRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.ListModelsResponse.FromString,
+            passerelle_dot_v1_dot_model__pb2.ListModelsRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -434,8 +437,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/GetCapabilities',
-            passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.GetCapabilitiesResponse.FromString,
+            passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.SerializeToString,
+            passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -488,8 +491,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/DownloadModel',
-            passerelle_dot_v1_dot_admin__pb2.DownloadModelRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.DownloadModelResponse.FromString,
+            passerelle_dot_v1_dot_model__verbs__pb2.DownloadModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.DownloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -515,8 +518,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/LoadModel',
-            passerelle_dot_v1_dot_admin__pb2.LoadModelRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.LoadModelResponse.FromString,
+            passerelle_dot_v1_dot_model__verbs__pb2.LoadModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.LoadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -542,8 +545,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/CheckLoad',
-            passerelle_dot_v1_dot_admin__pb2.CheckLoadRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.CheckLoadResponse.FromString,
+            passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -569,8 +572,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/SleepModel',
-            passerelle_dot_v1_dot_admin__pb2.SleepModelRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.SleepModelResponse.FromString,
+            passerelle_dot_v1_dot_model__verbs__pb2.SleepModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.SleepModelResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -596,8 +599,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/WakeModel',
-            passerelle_dot_v1_dot_admin__pb2.WakeModelRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.WakeModelResponse.FromString,
+            passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -623,8 +626,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/UnloadModel',
-            passerelle_dot_v1_dot_admin__pb2.UnloadModelRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.UnloadModelResponse.FromString,
+            passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -650,8 +653,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/CancelOperation',
-            passerelle_dot_v1_dot_admin__pb2.CancelOperationRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.CancelOperationResponse.FromString,
+            passerelle_dot_v1_dot_operation__pb2.CancelOperationRequest.SerializeToString,
+            passerelle_dot_v1_dot_operation__pb2.CancelOperationResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -677,8 +680,8 @@ class AdminService(object):
             request,
             target,
             '/passerelle.v1.AdminService/ListOperations',
-            passerelle_dot_v1_dot_admin__pb2.ListOperationsRequest.SerializeToString,
-            passerelle_dot_v1_dot_admin__pb2.ListOperationsResponse.FromString,
+            passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.SerializeToString,
+            passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -706,130 +709,6 @@ class AdminService(object):
             '/passerelle.v1.AdminService/StreamLogs',
             passerelle_dot_v1_dot_admin__pb2.StreamLogsRequest.SerializeToString,
             passerelle_dot_v1_dot_admin__pb2.StreamLogsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-
-class ProbeServiceStub(object):
-    """Sondes HTTP du plan de contrôle.
-    """
-
-    def __init__(self, channel):
-        """Constructor.
-
-        Args:
-            channel: A grpc.Channel.
-        """
-        self.CheckReadiness = channel.unary_stream(
-                '/passerelle.v1.ProbeService/CheckReadiness',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.CheckReadinessRequest.SerializeToString,
-                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
-                _registered_method=True)
-        self.GetMetrics = channel.unary_stream(
-                '/passerelle.v1.ProbeService/GetMetrics',
-                request_serializer=passerelle_dot_v1_dot_admin__pb2.GetMetricsRequest.SerializeToString,
-                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
-                _registered_method=True)
-
-
-class ProbeServiceServicer(object):
-    """Sondes HTTP du plan de contrôle.
-    """
-
-    def CheckReadiness(self, request, context):
-        """Prêt : Envoy, un front et le plan de contrôle répondent, et les modèles demandés au démarrage sont chargés.
-
-        Code HTTP 503 et raisons sinon.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetMetrics(self, request, context):
-        """Mesures au format de Prometheus.
-
-        Réservé aux adresses locales, sauf avec une clé d'administration.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-
-def add_ProbeServiceServicer_to_server(servicer, server):
-    rpc_method_handlers = {
-            'CheckReadiness': grpc.unary_stream_rpc_method_handler(
-                    servicer.CheckReadiness,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.CheckReadinessRequest.FromString,
-                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
-            ),
-            'GetMetrics': grpc.unary_stream_rpc_method_handler(
-                    servicer.GetMetrics,
-                    request_deserializer=passerelle_dot_v1_dot_admin__pb2.GetMetricsRequest.FromString,
-                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
-            ),
-    }
-    generic_handler = grpc.method_handlers_generic_handler(
-            'passerelle.v1.ProbeService', rpc_method_handlers)
-    server.add_generic_rpc_handlers((generic_handler,))
-    server.add_registered_method_handlers('passerelle.v1.ProbeService', rpc_method_handlers)
-
-
- # This class is part of an EXPERIMENTAL API.
-class ProbeService(object):
-    """Sondes HTTP du plan de contrôle.
-    """
-
-    @staticmethod
-    def CheckReadiness(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/passerelle.v1.ProbeService/CheckReadiness',
-            passerelle_dot_v1_dot_admin__pb2.CheckReadinessRequest.SerializeToString,
-            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetMetrics(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/passerelle.v1.ProbeService/GetMetrics',
-            passerelle_dot_v1_dot_admin__pb2.GetMetricsRequest.SerializeToString,
-            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,7 +1,7 @@
 import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
-from passerelle.v1 import admin_pb2 as _admin_pb2
+from passerelle.v1 import model_pb2 as _model_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -34,13 +34,13 @@ class ModelRoute(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     key: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
-    capability: _admin_pb2.Capability
-    state: _admin_pb2.ModelState
+    capability: _model_pb2.Capability
+    state: _model_pb2.ModelState
     workers: _containers.RepeatedCompositeFieldContainer[WorkerRoute]
     created_seconds: float
     owned_by: str
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_admin_pb2.Capability, str]] = ..., state: _Optional[_Union[_admin_pb2.ModelState, str]] = ..., workers: _Optional[_Iterable[_Union[WorkerRoute, _Mapping]]] = ..., created_seconds: _Optional[float] = ..., owned_by: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., state: _Optional[_Union[_model_pb2.ModelState, str]] = ..., workers: _Optional[_Iterable[_Union[WorkerRoute, _Mapping]]] = ..., created_seconds: _Optional[float] = ..., owned_by: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WorkerRoute(_message.Message):
     __slots__ = ("id", "sockets")

@@ -1,0 +1,124 @@
+import datetime
+
+from google.protobuf import duration_pb2 as _duration_pb2
+from passerelle.v1 import model_pb2 as _model_pb2
+from passerelle.v1 import route_pb2 as _route_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetCapabilitiesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetCapabilitiesResponse(_message.Message):
+    __slots__ = ("profile", "version", "limits", "models", "endpoints")
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    profile: str
+    version: str
+    limits: Limits
+    models: _containers.RepeatedCompositeFieldContainer[ModelCapabilities]
+    endpoints: _containers.RepeatedCompositeFieldContainer[_route_pb2.Endpoint]
+    def __init__(self, profile: _Optional[str] = ..., version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelCapabilities, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[_route_pb2.Endpoint, _Mapping]]] = ...) -> None: ...
+
+class ModelCapabilities(_message.Message):
+    __slots__ = ("key", "aliases", "capability", "features", "languages", "context_tokens")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITY_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    capability: _model_pb2.Capability
+    features: _containers.RepeatedScalarFieldContainer[str]
+    languages: _containers.RepeatedScalarFieldContainer[str]
+    context_tokens: int
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace")
+    CHAT_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    MAX_JSON_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    LOAD_WAIT_FIELD_NUMBER: _ClassVar[int]
+    MAX_STREAM_DURATION_FIELD_NUMBER: _ClassVar[int]
+    MAX_REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    MAX_IDLE_UNLOAD_FIELD_NUMBER: _ClassVar[int]
+    STOP_GRACE_FIELD_NUMBER: _ClassVar[int]
+    chat: ChatLimits
+    audio: AudioLimits
+    max_json_body_bytes: float
+    load_wait: _duration_pb2.Duration
+    max_stream_duration: _duration_pb2.Duration
+    max_replicas: int
+    max_idle_unload: _duration_pb2.Duration
+    stop_grace: _duration_pb2.Duration
+    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class ChatLimits(_message.Message):
+    __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images")
+    MAX_MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAX_N_FIELD_NUMBER: _ClassVar[int]
+    MAX_STOP_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOP_LOGPROBS_FIELD_NUMBER: _ClassVar[int]
+    MAX_IMAGES_FIELD_NUMBER: _ClassVar[int]
+    max_messages: int
+    max_tokens: int
+    max_n: int
+    max_stop: int
+    max_top_logprobs: int
+    max_images: int
+    def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ...) -> None: ...
+
+class AudioLimits(_message.Message):
+    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes")
+    MAX_UPLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
+    MIN_SAMPLE_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    MAX_SAMPLE_RATE_HERTZ_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    MAX_STREAM_SILENCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_DECODED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROMPT_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_LIVE_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_SILENCE_FIELD_NUMBER: _ClassVar[int]
+    MIN_ENDPOINT_SILENCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_ENDPOINT_SILENCE_FIELD_NUMBER: _ClassVar[int]
+    UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    MIN_UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    MAX_WEB_SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    MAX_WEB_SOCKET_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    max_upload_bytes: float
+    max_message_bytes: float
+    max_duration: _duration_pb2.Duration
+    min_sample_rate_hertz: int
+    max_sample_rate_hertz: int
+    max_channels: int
+    max_stream_silence: _duration_pb2.Duration
+    max_decoded_bytes: float
+    max_speakers: int
+    max_prompt_characters: int
+    max_live_streams: int
+    endpoint_silence: _duration_pb2.Duration
+    min_endpoint_silence: _duration_pb2.Duration
+    max_endpoint_silence: _duration_pb2.Duration
+    utterance: _duration_pb2.Duration
+    min_utterance: _duration_pb2.Duration
+    max_utterance: _duration_pb2.Duration
+    max_web_sockets: int
+    max_web_socket_message_bytes: int
+    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ...) -> None: ...
