@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(config: Config) -> int:
     from server.control.record.schema import JournalTooNew, check_version
-    from server.domain import Endpoint
+    from server.domain import url_of
     from server.rpc.logs import configure_logging
     from server.settings.advertise import public_hosts
     from server.supervisor.envoy import EnvoySettings
@@ -125,9 +125,7 @@ def _serve(config: Config) -> int:
             stop_grace=config.stop_grace,
             drain_seconds=config.drain_seconds,
             watchdog_seconds=config.watchdog_seconds,
-            public_urls=tuple(
-                Endpoint("", "GET", host, config.advertised_port, "/", config.scheme).url for host in hosts
-            ),
+            public_urls=tuple(url_of(config.scheme, host, config.advertised_port, "/") for host in hosts),
             warnings=tuple(warnings),
             tls=TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca)
             if config.tls_cert and config.tls_key
@@ -141,7 +139,8 @@ def _control(config: Config, run_dir: Path) -> None:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
     from server.engines.registry import is_available
-    from server.settings.advertise import endpoints, public_hosts
+    from server.rpc.routes import endpoints
+    from server.settings.advertise import public_hosts
     from server.settings.environments import interpreter
 
     hosts = public_hosts(config.advertised_hosts, config.bind)

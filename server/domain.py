@@ -206,47 +206,6 @@ class Limits:
     """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""
 
 
-class EndpointGroup(StrEnum):
-    """Famille d'une adresse annoncée."""
-
-    DASHBOARD = "dashboard"
-    OPENAI = "openai"
-    AUDIO = "audio"
-    GRPC = "grpc"
-    GRPC_WEB = "grpc_web"
-    WEB_SOCKET = "web_socket"
-    PROBES = "probes"
-    ADMIN = "admin"
-
-
-class KeyScope(StrEnum):
-    """Clé qu'une adresse exige, quand le serveur en a."""
-
-    NONE = "none"
-    INFERENCE = "inference"
-    ADMIN = "admin"
-    LOCAL_OR_ADMIN = "local_or_admin"
-    """Aucune depuis le serveur lui-même."""
-    ADMIN_TO_CHANGE = "admin_to_change"
-    """Aucune pour lire."""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Adresse annoncée d'une route."""
-
-    name: str
-    method: str
-    host: str
-    port: int
-    path: str
-    scheme: str = "http"
-    """`https` derrière un certificat ; `ws` ou `wss` pour un WebSocket."""
-    group: EndpointGroup = EndpointGroup.DASHBOARD
-    key: KeyScope = KeyScope.NONE
-
-    @property
-    def url(self) -> str:
-        """Adresse entière ; une adresse IPv6 est mise entre crochets."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.path}"
+def url_of(scheme: str, host: str, port: int, path: str) -> str:
+    """Adresse entière ; une adresse IPv6 est mise entre crochets."""
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"

@@ -1,6 +1,7 @@
-"""Produit `gen/` depuis `protos/` ; avec `--check`, dit seulement si ce qui est commité est à jour."""
+"""Produit `gen/` et les routes du README depuis `protos/` ; avec `--check`, dit seulement s'ils sont à jour."""
 
 import filecmp
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GEN = ROOT / "gen"
 DESCRIPTOR = "passerelle.binpb"
 """Contrat public et ses imports, lu par le transcodeur d'Envoy."""
+README = "README.md"
 
 
 def generate(folder: Path) -> None:
@@ -20,6 +22,10 @@ def generate(folder: Path) -> None:
     public = ("--path", "protos/passerelle/v1", "--path", "protos/google")
     output = str(folder / "gen" / DESCRIPTOR)
     subprocess.run([buf, "build", "--exclude-source-info", *public, "-o", output], cwd=ROOT, check=True)
+    # Un processus neuf : il lit les descripteurs qu'on vient d'écrire, non ceux de gen/.
+    path = os.pathsep.join([str(folder / "gen" / "python"), str(ROOT)])
+    command = [sys.executable, "-m", "tools.routes", str(folder)]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=True)
 
 
 def differences(expected: Path, found: Path) -> list[str]:
@@ -41,8 +47,9 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         stale = differences(Path(folder) / "gen", GEN)
+        stale += [] if _same(Path(folder) / README, ROOT / README) else [README]
     if stale:
-        print(f"gen/ n'est pas à jour : lancez « make gen » ({', '.join(stale)}).", file=sys.stderr)
+        print(f"Ce que protos/ produit n'est pas à jour : lancez « make gen » ({', '.join(stale)}).", file=sys.stderr)
     return 1 if stale else 0
 
 

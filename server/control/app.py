@@ -9,16 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
-
-# La réflexion annonce tous les services publics : leurs descripteurs doivent être connus ici aussi.
-from passerelle.v1 import (
-    admin_pb2_grpc,
-    chat_pb2,  # noqa: F401
-    diarize_pb2,  # noqa: F401
-    probe_pb2_grpc,
-    rest_pb2,  # noqa: F401
-    transcribe_pb2,  # noqa: F401
-)
+from passerelle.v1 import admin_pb2_grpc, probe_pb2_grpc, route_pb2
 from prometheus_client import CollectorRegistry, Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
@@ -36,8 +27,9 @@ from server.control.weights.cache import Artifacts, inspect
 from server.control.weights.discovery import Adoption
 from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
-from server.domain import Endpoint, Limits, ModelSpec, Profile
-from server.rpc.auth import POLICY, Guard, Scope
+from server.domain import Limits, ModelSpec, Profile
+from server.rpc.auth import Guard
+from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics, expose
 from server.rpc.server import RpcServer, RpcSettings
@@ -65,7 +57,7 @@ class ControlSettings:
     """Dossier des paquets de poids."""
     hub_caches: tuple[Path, ...]
     """Caches du hub que d'autres outils remplissent."""
-    endpoints: Sequence[Endpoint]
+    endpoints: Sequence[route_pb2.Endpoint]
     """Adresses annoncées."""
     engine_available: Callable[[str], bool]
     """Dit si un moteur est fourni."""
@@ -132,7 +124,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         settings.openai_keys,
         settings.admin_keys,
         allowed_origins=settings.allowed_origins,
-        policy={**POLICY, f"/{SERVICE}/WatchRoutes": Scope.NONE, f"/{SERVICE}/EnsureLoaded": Scope.NONE},
+        policy={**POLICY, **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")}},
     )
     facts = AdminFacts(
         limits=settings.limits,

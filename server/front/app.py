@@ -8,16 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc.aio
-
-# La réflexion annonce aussi les services du plan de contrôle : leurs descripteurs doivent être connus ici.
-from passerelle.v1 import (
-    admin_pb2,  # noqa: F401
-    chat_pb2_grpc,
-    diarize_pb2_grpc,
-    probe_pb2,  # noqa: F401
-    rest_pb2_grpc,
-    transcribe_pb2_grpc,
-)
+from passerelle.v1 import chat_pb2_grpc, diarize_pb2_grpc, rest_pb2_grpc, transcribe_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from server.domain import Limits

@@ -1,79 +1,21 @@
 """Les clés : qui peut appeler quoi.
 
-`POLICY` nomme la portée de chaque méthode du contrat public ; une méthode absente est refusée. Les clés sont comparées
-avant toute lecture de la requête, par leur empreinte et en temps constant.
+Le contrat dit la portée de chaque méthode ; une méthode qu'il ne nomme pas demande une clé d'administration. Les clés
+sont comparées avant toute lecture de la requête, par leur empreinte et en temps constant.
 """
 
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from passerelle.v1 import route_pb2
+
 from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
+from server.rpc.contract import KEYS, POLICY
 
 Metadata = Iterable[tuple[str, str | bytes]]
-
-
-class Scope(StrEnum):
-    """Clé qu'une méthode exige."""
-
-    NONE = "none"
-    INFERENCE = "inference"
-    ADMIN = "admin"
-
-
-def _scopes(service: str, scope: Scope, *methods: str) -> dict[str, Scope]:
-    return {f"/{service}/{method}": scope for method in methods}
-
-
-POLICY: Mapping[str, Scope] = {
-    **_scopes("passerelle.v1.ChatService", Scope.INFERENCE, "Chat", "StreamChat", "Complete", "StreamComplete"),
-    **_scopes("passerelle.v1.TranscribeService", Scope.INFERENCE, "Transcribe", "UploadTranscribe", "StreamTranscribe"),
-    **_scopes("passerelle.v1.DiarizeService", Scope.INFERENCE, "Diarize", "UploadDiarize"),
-    **_scopes(
-        "passerelle.v1.RestService",
-        Scope.INFERENCE,
-        "CreateChatCompletion",
-        "CreateCompletion",
-        "ListOpenAiModels",
-        "RetrieveOpenAiModel",
-        "CreateTranscription",
-        "CreateTranslation",
-        "TranscribeAudio",
-        "ProcessDiarization",
-    ),
-    **_scopes("passerelle.v1.RestService", Scope.NONE, "CheckHealth"),
-    **_scopes(
-        "passerelle.v1.AdminService",
-        Scope.NONE,
-        "GetStatus",
-        "WatchStatus",
-        "ListModels",
-        "GetCapabilities",
-        "GetAccess",
-        "ListOperations",
-        "CheckLoad",
-    ),
-    **_scopes(
-        "passerelle.v1.AdminService",
-        Scope.ADMIN,
-        "DownloadModel",
-        "LoadModel",
-        "UnloadModel",
-        "SleepModel",
-        "WakeModel",
-        "CancelOperation",
-        "StreamLogs",
-    ),
-    # GetMetrics décide lui-même : adresse locale, ou clé d'administration.
-    **_scopes("passerelle.v1.ProbeService", Scope.NONE, "CheckReadiness", "GetMetrics"),
-    **_scopes("grpc.health.v1.Health", Scope.NONE, "Check", "Watch", "List"),
-    **_scopes("grpc.reflection.v1alpha.ServerReflection", Scope.NONE, "ServerReflectionInfo"),
-    **_scopes("grpc.reflection.v1.ServerReflection", Scope.NONE, "ServerReflectionInfo"),
-}
-"""Portée de chaque méthode."""
 
 
 class Access(NamedTuple):
@@ -132,7 +74,7 @@ class Guard:
         admin_keys: Sequence[str],
         *,
         allowed_origins: Sequence[str] = (),
-        policy: Mapping[str, Scope] = POLICY,
+        policy: "Mapping[str, route_pb2.Scope]" = POLICY,
     ) -> None:
         self.inference = KeyRing((*inference_keys, *admin_keys) if inference_keys else ())
         self.admin = KeyRing(admin_keys or inference_keys)
@@ -147,10 +89,11 @@ class Guard:
             InvalidApiKey: clé inconnue.
             ForeignOrigin: modification demandée par la page d'un autre site.
         """
-        scope = self._policy.get(method, Scope.ADMIN)
-        if scope is Scope.NONE:
+        key = KEYS.get(self._policy.get(method, route_pb2.SCOPE_ADMIN), route_pb2.KEY_SCOPE_ADMIN)
+        # LOCAL_OR_ADMIN : GetMetrics décide lui-même, sur l'adresse de son appelant.
+        if key in (route_pb2.KEY_SCOPE_NONE, route_pb2.KEY_SCOPE_LOCAL_OR_ADMIN):
             return
-        if scope is Scope.INFERENCE:
+        if key == route_pb2.KEY_SCOPE_INFERENCE:
             self.inference.check(metadata)
             return
         self.check_origin(metadata)

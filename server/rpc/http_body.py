@@ -26,27 +26,6 @@ class Family(StrEnum):
     API = "api"
 
 
-FAMILIES: dict[str, Family] = {
-    **{
-        f"/passerelle.v1.RestService/{method}": Family.OPENAI
-        for method in (
-            "CreateChatCompletion",
-            "CreateCompletion",
-            "ListOpenAiModels",
-            "RetrieveOpenAiModel",
-            "CreateTranscription",
-            "CreateTranslation",
-        )
-    },
-    **{
-        f"/passerelle.v1.RestService/{method}": Family.API
-        for method in ("TranscribeAudio", "ProcessDiarization", "CheckHealth")
-    },
-    **{f"/passerelle.v1.ProbeService/{method}": Family.API for method in ("CheckReadiness", "GetMetrics")},
-}
-"""Famille de chaque méthode qui répond par des HttpBody."""
-
-
 def encode_body(data: bytes, content_type: str = "") -> bytes:
     """`HttpBody` sérialisé ; seul le premier message d'une réponse a besoin d'un type."""
     head = b""

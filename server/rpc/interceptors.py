@@ -20,7 +20,8 @@ import grpc.aio
 
 from server.errors import InternalError, PasserelleError, RouteNotFound
 from server.rpc.auth import Guard
-from server.rpc.http_body import FAMILIES, Family, error_event, error_headers, error_response, serialize
+from server.rpc.contract import FAMILIES, PROBES
+from server.rpc.http_body import Family, error_event, error_headers, error_response, serialize
 from server.rpc.logs import request_id
 from server.rpc.metrics import RpcMetrics
 from server.rpc.status import DETAILS_KEY, codes, to_status
@@ -33,7 +34,6 @@ Context = Any
 """`grpc.aio.ServicerContext`, sans paramètre de type : les quatre formes passent par ici."""
 
 _KEPT_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
-_QUIET = ("/grpc.health.", "/passerelle.v1.RestService/CheckHealth", "/passerelle.v1.ProbeService/")
 _DEADLINE_SLACK_SECONDS = 0.25
 """L'annulation que le client envoie à son échéance arrive quelques millisecondes avant celle du serveur."""
 
@@ -179,7 +179,7 @@ class _Call:
     def __enter__(self) -> "_Call":
         request_id.set(self._id)
         self._owner._metrics.in_flight.labels(self._method).inc()
-        if not self._method.startswith(_QUIET):
+        if self._method not in PROBES:
             self._owner.enter(self)
         return self
 
@@ -195,7 +195,7 @@ class _Call:
         metrics.in_flight.labels(self._method).dec()
         metrics.calls.labels(self._method, self._code).inc()
         metrics.seconds.labels(self._method).observe(elapsed)
-        level = logging.DEBUG if self._method.startswith(_QUIET) else logging.INFO
+        level = logging.DEBUG if self._method in PROBES else logging.INFO
         logger.log(
             level,
             "rpc_finished",

@@ -12,17 +12,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from server.errors import ShuttingDown
+from server.rpc.contract import SERVICES
 from server.rpc.interceptors import ServiceInterceptor
-
-PUBLIC_SERVICES = (
-    "passerelle.v1.ChatService",
-    "passerelle.v1.TranscribeService",
-    "passerelle.v1.DiarizeService",
-    "passerelle.v1.RestService",
-    "passerelle.v1.AdminService",
-    "passerelle.v1.ProbeService",
-)
-"""Services que la réflexion annonce, quel que soit le processus qui les sert."""
 
 _ENVELOPE_BYTES = 1024 * 1024
 _ENDING_SHARE = 0.5
@@ -39,8 +30,8 @@ class RpcSettings:
     """`unix:/chemin` ou `127.0.0.1:port` (0 : un port libre)."""
     max_message_bytes: int
     """Octets d'un message reçu au plus ; un peu de place est ajoutée pour son enveloppe."""
-    reflection: Sequence[str] = PUBLIC_SERVICES
-    """Services annoncés par la réflexion."""
+    reflection: Sequence[str] = tuple(service.full_name for service in SERVICES)
+    """Services annoncés par la réflexion, quel que soit le processus qui les sert."""
     health: Sequence[str] = ()
     """Services suivis par la santé, en plus du serveur entier."""
     drain_delay: float = 2.0

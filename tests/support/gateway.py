@@ -20,12 +20,11 @@ import httpx
 import uvicorn
 from google.api.httpbody_pb2 import HttpBody
 from passerelle.control.v1 import control_pb2_grpc
-from passerelle.v1 import (  # la réflexion veut les descripteurs de tous les services
+from passerelle.v1 import (
     admin_pb2,
     admin_pb2_grpc,
     chat_pb2,
     chat_pb2_grpc,
-    diarize_pb2,  # noqa: F401
     model_verbs_pb2,
     operation_pb2,
     probe_pb2_grpc,

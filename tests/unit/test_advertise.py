@@ -1,31 +1,20 @@
 """Les adresses annoncées : toutes, et à la bonne clé."""
 
 import pytest
-from google.api import annotations_pb2
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, route_pb2, transcribe_pb2
+from passerelle.v1 import route_pb2
 
-from server.control.services.messages import to_endpoint
-from server.domain import EndpointGroup, KeyScope
-from server.rpc.auth import POLICY, Scope
-from server.rpc.server import PUBLIC_SERVICES
-from server.settings.advertise import ROUTES, endpoints, public_hosts
-
-SERVICES = [
-    service
-    for module in (admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2)
-    for service in module.DESCRIPTOR.services_by_name.values()
-]
+from server.rpc.contract import METHODS, options_of
+from server.rpc.routes import ROUTES, endpoints
+from server.settings.advertise import public_hosts
 
 
-def http_routes() -> dict[tuple[str, str], str]:
-    """Routes HTTP du contrat (méthode et chemin), et la méthode gRPC de chacune."""
-    found = {}
-    for service in SERVICES:
-        for method in service.methods:
-            rule = method.GetOptions().Extensions[annotations_pb2.http]
-            if verb := rule.WhichOneof("pattern"):
-                path = getattr(rule, verb).replace("{model=**}", "{model}")
-                found[(verb.upper(), path)] = f"/{service.full_name}/{method.name}"
+def keys() -> dict[str, set[str]]:
+    """Ce que chaque clé ouvre ; un changement ici change ce qu'une clé donnée hier permet."""
+    found: dict[str, set[str]] = {}
+    for route in ROUTES:
+        found.setdefault(route_pb2.KeyScope.Name(route.key).removeprefix("KEY_SCOPE_"), set()).add(
+            f"{route.method} {route.path}"
+        )
     return found
 
 
@@ -54,36 +43,40 @@ def test_a_web_socket_is_told_with_its_own_scheme(scheme: str, expected: str) ->
     told = {endpoint.path: endpoint.url for endpoint in endpoints(("a",), 9000, scheme)}
     assert told["/ws/transcribe"] == f"{expected}://a:9000/ws/transcribe"
     assert told["/v1/models"] == f"{scheme}://a:9000/v1/models"
-    [key] = {route.key for route in ROUTES if route.path == "/ws/transcribe"}
-    assert key.value == POLICY["/passerelle.v1.TranscribeService/StreamTranscribe"].value
 
 
-def test_every_http_route_of_the_contract_is_told_with_its_key() -> None:
-    told = {(route.method, route.path): route for route in ROUTES if route.method in ("GET", "POST")}
-    contract = http_routes()
-    assert set(told) - {("GET", "/")} == set(contract)
-    for place, method in contract.items():
-        if place == ("GET", "/metrics"):
-            assert told[place].key is KeyScope.LOCAL_OR_ADMIN
-        else:
-            assert told[place].key.value == POLICY[method].value, place
+def test_what_each_key_opens() -> None:
+    services = [f"passerelle.v1.{name}Service" for name in ("Chat", "Transcribe", "Diarize")]
+    found = keys()
+    assert found["INFERENCE"] == {
+        "POST /v1/chat/completions",
+        "POST /v1/completions",
+        "GET /v1/models",
+        "GET /v1/models/{model}",
+        "POST /v1/audio/transcriptions",
+        "POST /v1/audio/translations",
+        "POST /api/audio/transcribe",
+        "POST /api/diarization/process",
+        "WebSocket /ws/transcribe",
+        *(f"{method} /{service}" for method in ("gRPC", "gRPC-Web") for service in services),
+    }
+    assert found["ADMIN"] == {
+        *(f"POST /api/admin/models/{{model}}/{verb}" for verb in ("download", "load", "unload", "sleep", "wake")),
+        "POST /api/admin/operations/{operation_id}/cancel",
+    }
+    assert found["ADMIN_TO_CHANGE"] == {
+        "gRPC /passerelle.v1.AdminService",
+        "gRPC-Web /passerelle.v1.AdminService",
+    }
+    assert found["LOCAL_OR_ADMIN"] == {"GET /metrics"}
+    assert set(found) == {"INFERENCE", "ADMIN", "ADMIN_TO_CHANGE", "LOCAL_OR_ADMIN", "NONE"}
 
 
-@pytest.mark.parametrize("group", [EndpointGroup.GRPC, EndpointGroup.GRPC_WEB])
-def test_every_service_of_the_contract_is_told_with_its_key(group: EndpointGroup) -> None:
-    told = {route.path[1:]: route.key for route in ROUTES if route.group is group}
-    # Les méthodes de ces deux-là sont les routes HTTP.
-    ours = set(PUBLIC_SERVICES) - {"passerelle.v1.RestService", "passerelle.v1.ProbeService"}
-    tools = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
-    assert set(told) == (ours | tools if group is EndpointGroup.GRPC else ours)
-    for service, key in told.items():
-        scopes = {scope for method, scope in POLICY.items() if method.startswith(f"/{service}/")}
-        expected = KeyScope.ADMIN_TO_CHANGE if scopes == {Scope.NONE, Scope.ADMIN} else KeyScope(scopes.pop().value)
-        assert key is expected, service
-
-
-def test_groups_and_keys_have_their_name_on_the_wire() -> None:
-    for endpoint in endpoints(("a",), 9000):
-        message = to_endpoint(endpoint)
-        assert route_pb2.EndpointGroup.Name(message.group) == f"ENDPOINT_GROUP_{endpoint.group.name}"
-        assert route_pb2.KeyScope.Name(message.key) == f"KEY_SCOPE_{endpoint.key.name}"
+def test_every_http_route_has_its_name_and_its_group() -> None:
+    assert not [route for route in ROUTES if not route.name or not route.group]
+    places = [(route.method, route.path) for route in ROUTES]
+    assert len(places) == len(set(places))
+    # Un libellé sans route HTTP ne se montrerait nulle part.
+    assert sum(bool(options_of(method).label) for method in METHODS.values()) == sum(
+        route.method in ("GET", "POST") for route in ROUTES if route.path != "/"
+    )

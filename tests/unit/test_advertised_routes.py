@@ -1,15 +1,19 @@
-"""Tout ce qu'Envoy mène à un processus est annoncé, ou a une raison de ne pas l'être."""
+"""La liste d'Envoy et le contrat disent la même chose : tout ce qui est annoncé est mené, et l'inverse."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
+import starlette.routing
 import yaml
-from starlette.routing import Route, WebSocketRoute
+from google.api import annotations_pb2
+from passerelle.v1 import route_pb2
 
-from server.domain import EndpointGroup, Limits
-from server.settings.advertise import ROUTES, WEB_SOCKET
+from server.domain import Limits
+from server.rpc.contract import SERVICES
+from server.rpc.routes import ROUTES, WEB_SOCKET, Route
 from server.supervisor.envoy import EnvoySettings, render
 from server.web.app import create_app
 from server.web.live import LiveBridge
@@ -28,17 +32,18 @@ UNTOLD = {
 """Adresses servies sans être annoncées, et pourquoi."""
 
 
+def place_of(route: Route) -> str:
+    """Adresse d'une route annoncée ; un nom variable s'y écrit `{}`."""
+    path = unnamed(route.path)
+    if route.group in (route_pb2.ENDPOINT_GROUP_GRPC, route_pb2.ENDPOINT_GROUP_GRPC_WEB):
+        path += "/"
+    # Un WebSocket s'ouvre par un GET, gRPC-Web par le même chemin que gRPC.
+    return f"{ {WEB_SOCKET: 'GET', 'gRPC-Web': 'gRPC'}.get(route.method, route.method) } {path}"
+
+
 def told() -> set[str]:
-    """Adresses annoncées ; un nom variable s'y écrit `{}`."""
-    found = set()
-    for route in ROUTES:
-        path = unnamed(route.path)
-        if route.group is EndpointGroup.GRPC:
-            path += "/"
-        # Un WebSocket s'ouvre par un GET, gRPC-Web par le même chemin que gRPC.
-        method = {WEB_SOCKET: "GET", "gRPC-Web": "gRPC"}.get(route.method, route.method)
-        found.add(f"{method} {path}")
-    return found
+    """Adresses annoncées."""
+    return {place_of(route) for route in ROUTES}
 
 
 def unnamed(path: str) -> str:
@@ -46,17 +51,30 @@ def unnamed(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "{}", path)
 
 
-def envoy_places() -> set[str]:
-    """Adresses qu'Envoy mène à un processus ; un préfixe finit par `*`."""
+def envoy_manager() -> dict[str, Any]:
+    """Réglages du filtre HTTP public d'Envoy."""
     settings = EnvoySettings(Path("/run"), "0.0.0.0", 8000, 1, 1, Path("/descripteur"), 1, 1, 1.0)
     listeners = yaml.safe_load(render(settings))["static_resources"]["listeners"]
     [manager] = listeners[0]["filter_chains"][0]["filters"]
-    [host] = manager["typed_config"]["route_config"]["virtual_hosts"]
-    places = set()
-    for route in host["routes"]:
-        if "route" in route:
-            places |= {f"{method(route['match'])} {path}" for path in spelled(route["match"])}
-    return places
+    found: dict[str, Any] = manager["typed_config"]
+    return found
+
+
+def envoy_routes() -> list[dict[str, Any]]:
+    """Routes d'Envoy, dans l'ordre."""
+    [host] = envoy_manager()["route_config"]["virtual_hosts"]
+    found: list[dict[str, Any]] = host["routes"]
+    return found
+
+
+def envoy_places() -> set[str]:
+    """Adresses qu'Envoy mène à un processus ; un préfixe finit par `*`."""
+    return {
+        f"{method(route['match'])} {path}"
+        for route in envoy_routes()
+        if "route" in route
+        for path in spelled(route["match"])
+    }
 
 
 def method(match: dict[str, Any]) -> str:
@@ -93,7 +111,7 @@ def dashboard_places() -> set[str]:
         app = create_app(Path("/nulle-part"), {}, live_routes(LiveBridge(channel, Limits(), (), 1.0)))
     places = set()
     for route in app.routes:
-        assert isinstance(route, Route | WebSocketRoute), route
+        assert isinstance(route, starlette.routing.Route | starlette.routing.WebSocketRoute), route
         places.add(f"GET {unnamed(route.path)}")
     return places
 
@@ -113,6 +131,39 @@ def test_every_place_envoy_serves_is_told_or_has_a_reason_not_to_be() -> None:
         if not (any(one.startswith(place[:-1]) for one in known) if place.endswith("*") else place in known)
     }
     assert not forgotten
+
+
+def test_every_route_told_is_served_by_envoy() -> None:
+    places = envoy_places() - {"GET /*"}
+    prefixes = tuple(place[:-1] for place in places if place.endswith("*"))
+    unserved = {place for place in told() if place not in places and not place.startswith(prefixes)}
+    assert unserved == {"GET /"}, "la page est le reste des GET"
+
+
+def test_envoy_transcodes_every_service_with_http_routes() -> None:
+    with_http = {
+        service.full_name
+        for service in SERVICES
+        if any(method.GetOptions().HasExtension(annotations_pb2.http) for method in service.methods)
+    }
+    [transcoder] = [one for one in envoy_manager()["http_filters"] if one["name"].endswith("grpc_json_transcoder")]
+    assert set(transcoder["typed_config"]["services"]) == with_http
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/api"])
+def test_an_unknown_address_is_told_every_route_of_its_family(prefix: str) -> None:
+    [text] = [
+        route["direct_response"]["body"]["inline_string"]
+        for route in envoy_routes()
+        if route["match"] == {"safe_regex": {"regex": f"{prefix}(/.*)?"}}
+    ]
+    _, listed = text.removesuffix(".").split("Routes : ")
+    named, last = set(), ""
+    for word in re.split(r", | ou ", listed):
+        # « POST /a/{b}/load, /unload » : les verbes d'un même objet ne répètent pas son adresse.
+        last = word if " " in word else last.rpartition("/")[0] + word
+        named.add(last)
+    assert named == {f"{r.method} {r.path}" for r in ROUTES if r.path.startswith(f"{prefix}/")}
 
 
 def test_every_place_of_the_dashboard_is_told_or_has_a_reason_not_to_be() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.control.gpu.needs import GIB, check_options, need_on
-from server.domain import Capability, Endpoint
+from server.domain import Capability, url_of
 from server.settings.config import load_config
 from server.settings.profile import PROFILES_DIR, ConfigError, load_profile
 
@@ -240,7 +240,7 @@ def test_an_alias_used_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_ipv6_host_is_bracketed_in_urls() -> None:
-    assert Endpoint("état", "GET", "::1", 8000, "/x").url == "http://[::1]:8000/x"
+    assert url_of("http", "::1", 8000, "/x") == "http://[::1]:8000/x"
 
 
 def test_the_watchdog_leaves_time_for_a_few_beats() -> None:

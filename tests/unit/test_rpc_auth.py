@@ -1,43 +1,50 @@
 """Qui peut appeler quoi : chaque méthode du contrat public a sa portée."""
 
+from pathlib import Path
+
 import pytest
-from google.protobuf import descriptor_pool
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from passerelle.v1 import route_pb2
 
 from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
-from server.rpc.auth import POLICY, Guard, KeyRing, Scope, presented_key
-from server.rpc.http_body import FAMILIES
+from server.rpc.auth import Guard, KeyRing, presented_key
+from server.rpc.contract import FAMILIES, KEYS, METHODS, POLICY, options_of
 
-PUBLIC_FILES = (admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2)
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def public_methods() -> dict[str, str]:
-    """Méthodes du descripteur public, avec le type de leur réponse."""
-    found = {}
-    for module in PUBLIC_FILES:
-        for service in module.DESCRIPTOR.services_by_name.values():
-            for method in service.methods:
-                found[f"/{service.full_name}/{method.name}"] = method.output_type.full_name
-    return found
+    """Méthodes du descripteur qu'Envoy lit, avec le type de leur réponse."""
+    found = FileDescriptorSet.FromString((ROOT / "gen" / "passerelle.binpb").read_bytes())
+    return {
+        f"/{file.package}.{service.name}/{method.name}": method.output_type
+        for file in found.file
+        for service in file.service
+        for method in service.method
+    }
 
 
-def test_the_policy_lists_every_public_method_and_no_other() -> None:
-    ours = {method for method in POLICY if method.startswith("/passerelle.")}
-    assert ours == set(public_methods())
+def test_the_contract_is_read_whole() -> None:
+    assert set(METHODS) == set(public_methods())
+    assert set(METHODS) < set(POLICY)
+
+
+def test_every_method_names_its_scope() -> None:
+    assert not [path for path, method in METHODS.items() if not options_of(method).scope]
+    assert set(KEYS) == set(route_pb2.Scope.values()) - {route_pb2.SCOPE_UNSPECIFIED}
 
 
 def test_no_internal_service_is_in_the_policy() -> None:
-    assert descriptor_pool.Default() is not None
     assert not [m for m in POLICY if "control" in m.split("/")[1] or "worker" in m.split("/")[1]]
 
 
 def test_every_http_body_method_has_a_family() -> None:
-    raw = {method for method, output in public_methods().items() if output == "google.api.HttpBody"}
+    raw = {method for method, output in public_methods().items() if output == ".google.api.HttpBody"}
     assert set(FAMILIES) == raw
 
 
 def test_what_changes_a_state_needs_an_admin_key() -> None:
-    changing = {m for m, scope in POLICY.items() if scope is Scope.ADMIN}
+    changing = {m for m, scope in POLICY.items() if scope == route_pb2.SCOPE_ADMIN}
     assert {m.rsplit("/", 1)[1] for m in changing} == {
         "DownloadModel",
         "LoadModel",

@@ -15,18 +15,11 @@ from google.api.httpbody_pb2 import HttpBody
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from passerelle.v1 import (  # pour la réflexion
-    admin_pb2,  # noqa: F401
-    chat_pb2,  # noqa: F401
-    diarize_pb2,  # noqa: F401
-    probe_pb2,  # noqa: F401
-    rest_pb2,  # noqa: F401
-    transcribe_pb2,  # noqa: F401
-)
+from passerelle.v1 import route_pb2
 from prometheus_client import CollectorRegistry
 
 from server.errors import EngineFailed, QueueFull
-from server.rpc.auth import Guard, Scope
+from server.rpc.auth import Guard
 from server.rpc.http_body import Family, encode_body
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.logs import request_id
@@ -93,12 +86,15 @@ class Bench:
 
 
 POLICY = {
-    **{f"/{SERVICE}/{n}": Scope.NONE for n in ("UnaryUnary", "StreamUnary", "UnaryStream", "StreamStream", "Written")},
-    f"/{SERVICE}/Http": Scope.INFERENCE,
-    f"/{SERVICE}/HttpApi": Scope.NONE,
-    f"/{SERVICE}/Guarded": Scope.INFERENCE,
-    "/grpc.health.v1.Health/Check": Scope.NONE,
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Scope.NONE,
+    **{
+        f"/{SERVICE}/{n}": route_pb2.SCOPE_PUBLIC
+        for n in ("UnaryUnary", "StreamUnary", "UnaryStream", "StreamStream", "Written")
+    },
+    f"/{SERVICE}/Http": route_pb2.SCOPE_CHAT,
+    f"/{SERVICE}/HttpApi": route_pb2.SCOPE_PUBLIC,
+    f"/{SERVICE}/Guarded": route_pb2.SCOPE_CHAT,
+    "/grpc.health.v1.Health/Check": route_pb2.SCOPE_PUBLIC,
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": route_pb2.SCOPE_PUBLIC,
 }
 
 

@@ -17,10 +17,14 @@ const MODELS = [
   { key: "pyannote", capability: Capability.DIARIZE },
 ].map((model) => create(ModelCapabilitiesSchema, model));
 
-/** Les routes que le serveur annonce, lues dans son code : un exemple qui manque se voit. */
-const TOLD = readFileSync(fileURLToPath(new URL("../../../server/settings/advertise.py", import.meta.url)), "utf8");
-const PATHS = [...TOLD.matchAll(/"(GET|POST)", "(\/[^"]+)"/g)].map(([, method, path]) => [method, path] as const);
-const SERVICES = [...TOLD.matchAll(/"((?:passerelle|grpc)\.[\w.]+)"/g)].map(([, service]) => service ?? "");
+/** Les routes que le serveur annonce, telles que « make gen » les recopie : un exemple qui manque se voit. */
+const TOLD: { method: string; path: string }[] = JSON.parse(
+  readFileSync(fileURLToPath(new URL("../../../gen/routes.json", import.meta.url)), "utf8"),
+);
+const PATHS = TOLD.filter(({ method, path }) => ["GET", "POST"].includes(method) && path !== "/").map(
+  ({ method, path }) => [method, path] as const,
+);
+const SERVICES = TOLD.filter(({ method }) => method === "gRPC").map(({ path }) => path.slice(1));
 
 const route = (method: string, path: string): Route => ({
   name: "essai",
@@ -49,7 +53,7 @@ test("chaque route HTTP a un curl qu'un shell comprend, clé comprise", () => {
   expect(PATHS.length).toBeGreaterThan(12);
   for (const [method, path] of PATHS) {
     for (const keyed of [false, true]) {
-      const { curl = "", python, node } = samplesOf(route(method ?? "", path ?? ""), at, keyed, MODELS);
+      const { curl = "", python, node } = samplesOf(route(method, path), at, keyed, MODELS);
       const words = execFileSync("sh", ["-c", `curl() { for word; do printf '%s\\n' "$word"; done; }\n${curl}`], {
         encoding: "utf8",
         env: { PASSERELLE_KEY: "secrète" },
@@ -58,7 +62,7 @@ test("chaque route HTTP a un curl qu'un shell comprend, clé comprise", () => {
       expect(words.includes("Authorization: Bearer secrète")).toBe(keyed);
       const body = words[words.indexOf("-d") + 1];
       if (words.includes("-d")) JSON.parse(body ?? "");
-      expect([python !== undefined, node !== undefined]).toEqual([path?.startsWith("/v1/"), path?.startsWith("/v1/")]);
+      expect([python !== undefined, node !== undefined]).toEqual([path.startsWith("/v1/"), path.startsWith("/v1/")]);
       expect(`${python}${node}`).not.toContain("secrète");
     }
   }
@@ -68,7 +72,7 @@ test("les exemples de Python et de Node se lisent, clé comprise", () => {
   const programs: string[] = [];
   for (const keyed of [false, true]) {
     for (const [method, path] of PATHS) {
-      const { python, node } = samplesOf(route(method ?? "", path ?? ""), at, keyed, MODELS);
+      const { python, node } = samplesOf(route(method, path), at, keyed, MODELS);
       if (python) programs.push(python);
       if (node) expect(faults(node)).toEqual([]);
     }
@@ -78,7 +82,7 @@ test("les exemples de Python et de Node se lisent, clé comprise", () => {
 });
 
 test("un WebSocket a ses exemples, avec ou sans modèle, et pas de curl", () => {
-  const [path = ""] = [...TOLD.matchAll(/"[^"]+", WEB_SOCKET, "(\/[^"]+)"/g)].map(([, found]) => found);
+  const [path = ""] = TOLD.filter(({ method }) => method === "WebSocket").map((one) => one.path);
   const programs: string[] = [];
   for (const keyed of [false, true]) {
     for (const models of [MODELS, []]) {

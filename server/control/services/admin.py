@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from passerelle.v1 import admin_pb2, admin_pb2_grpc, limits_pb2, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
+from passerelle.v1 import (
+    admin_pb2,
+    admin_pb2_grpc,
+    limits_pb2,
+    machine_pb2,
+    model_pb2,
+    model_verbs_pb2,
+    operation_pb2,
+    route_pb2,
+)
 
 from server import __version__
 from server.control.gpu.needs import gpus_per_replica
@@ -20,7 +29,6 @@ from server.control.services.gpu_messages import to_gpus, to_verdict
 from server.control.services.messages import (
     timestamp,
     to_capability,
-    to_endpoint,
     to_failure,
     to_host,
     to_limits,
@@ -28,7 +36,7 @@ from server.control.services.messages import (
     to_operation,
 )
 from server.control.services.orders import to_order
-from server.domain import Endpoint, Limits
+from server.domain import Limits
 from server.errors import InvalidRequest
 from server.rpc.auth import Guard
 
@@ -42,7 +50,7 @@ class AdminFacts:
     """Ce qui ne change pas tant que le serveur tourne."""
 
     limits: Limits
-    endpoints: Sequence[Endpoint]
+    endpoints: Sequence[route_pb2.Endpoint]
     logs: Path
     api_key_required: bool
     admin_key_required: bool
@@ -107,7 +115,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                 )
                 for model in self._models
             ],
-            endpoints=[to_endpoint(endpoint) for endpoint in self._facts.endpoints],
+            endpoints=self._facts.endpoints,
         )
 
     async def GetAccess(self, _request: Any, context: Any) -> admin_pb2.GetAccessResponse:

@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, operation_pb2, route_pb2
+from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, operation_pb2
 
 from server import domain
 from server.control.gpu.board import GpuBoard
@@ -224,18 +224,4 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
         max_replicas=limits.max_replicas,
         max_idle_unload=duration(limits.max_idle_unload_seconds),
         stop_grace=duration(stop_grace),
-    )
-
-
-def to_endpoint(endpoint: domain.Endpoint) -> route_pb2.Endpoint:
-    """Adresse annoncée."""
-    return route_pb2.Endpoint(
-        name=endpoint.name,
-        method=endpoint.method,
-        host=endpoint.host,
-        port=endpoint.port,
-        path=endpoint.path,
-        url=endpoint.url,
-        group=f"ENDPOINT_GROUP_{endpoint.group.name}",
-        key=f"KEY_SCOPE_{endpoint.key.name}",
     )

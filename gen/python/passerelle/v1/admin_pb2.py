@@ -30,55 +30,64 @@ from passerelle.v1 import machine_pb2 as passerelle_dot_v1_dot_machine__pb2
 from passerelle.v1 import model_pb2 as passerelle_dot_v1_dot_model__pb2
 from passerelle.v1 import model_verbs_pb2 as passerelle_dot_v1_dot_model__verbs__pb2
 from passerelle.v1 import operation_pb2 as passerelle_dot_v1_dot_operation__pb2
+from passerelle.v1 import route_pb2 as passerelle_dot_v1_dot_route__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/admin.proto\x12\rpasserelle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1apasserelle/v1/limits.proto\x1a\x1bpasserelle/v1/machine.proto\x1a\x19passerelle/v1/model.proto\x1a\x1fpasserelle/v1/model_verbs.proto\x1a\x1dpasserelle/v1/operation.proto\"\x12\n\x10GetStatusRequest\"B\n\x11GetStatusResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.passerelle.v1.StatusR\x06status\"K\n\x12WatchStatusRequest\x12\x35\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08interval\"`\n\x13WatchStatusResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.passerelle.v1.StatusR\x06status\x12\x1a\n\x08sequence\x18\x02 \x01(\rR\x08sequence\"\xee\x03\n\x06Status\x12;\n\x0bobserved_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nobservedAt\x12\x18\n\x07profile\x18\x02 \x01(\tR\x07profile\x12%\n\x0eprofile_notice\x18\x03 \x01(\tR\rprofileNotice\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12,\n\x06models\x18\x05 \x03(\x0b\x32\x14.passerelle.v1.ModelR\x06models\x12&\n\x04gpus\x18\x06 \x03(\x0b\x32\x12.passerelle.v1.GpuR\x04gpus\x12\'\n\x04host\x18\x07 \x01(\x0b\x32\x13.passerelle.v1.HostR\x04host\x12(\n\x10\x61pi_key_required\x18\x08 \x01(\x08R\x0e\x61piKeyRequired\x12,\n\x12\x61\x64min_key_required\x18\t \x01(\x08R\x10\x61\x64minKeyRequired\x12:\n\tprocesses\x18\n \x03(\x0b\x32\x1c.passerelle.v1.ServerProcessR\tprocesses\x12\x39\n\nstarted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartedAt\"\x12\n\x10GetAccessRequest\"G\n\x11GetAccessResponse\x12\x1c\n\tinference\x18\x01 \x01(\x08R\tinference\x12\x14\n\x05\x61\x64min\x18\x02 \x01(\x08R\x05\x61\x64min\"`\n\x11StreamLogsRequest\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x1d\n\ntail_lines\x18\x02 \x01(\rR\ttailLines\x12\x16\n\x06\x66ollow\x18\x03 \x01(\x08R\x06\x66ollow\"*\n\x12StreamLogsResponse\x12\x14\n\x05lines\x18\x01 \x03(\tR\x05lines2\xff\x0c\n\x0c\x41\x64minService\x12i\n\tGetStatus\x12\x1f.passerelle.v1.GetStatusRequest\x1a .passerelle.v1.GetStatusResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/api/admin/status\x12V\n\x0bWatchStatus\x12!.passerelle.v1.WatchStatusRequest\x1a\".passerelle.v1.WatchStatusResponse0\x01\x12l\n\nListModels\x12 .passerelle.v1.ListModelsRequest\x1a!.passerelle.v1.ListModelsResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/api/admin/models\x12{\n\x0fGetCapabilities\x12%.passerelle.v1.GetCapabilitiesRequest\x1a&.passerelle.v1.GetCapabilitiesResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/api/capabilities\x12N\n\tGetAccess\x12\x1f.passerelle.v1.GetAccessRequest\x1a .passerelle.v1.GetAccessResponse\x12\x89\x01\n\rDownloadModel\x12#.passerelle.v1.DownloadModelRequest\x1a$.passerelle.v1.DownloadModelResponse\"-\x82\xd3\xe4\x93\x02\'\"\"/api/admin/models/{model}/download:\x01*\x12y\n\tLoadModel\x12\x1f.passerelle.v1.LoadModelRequest\x1a .passerelle.v1.LoadModelResponse\")\x82\xd3\xe4\x93\x02#\"\x1e/api/admin/models/{model}/load:\x01*\x12~\n\tCheckLoad\x12\x1f.passerelle.v1.CheckLoadRequest\x1a .passerelle.v1.CheckLoadResponse\".\x82\xd3\xe4\x93\x02(\"#/api/admin/models/{model}/preflight:\x01*\x12}\n\nSleepModel\x12 .passerelle.v1.SleepModelRequest\x1a!.passerelle.v1.SleepModelResponse\"*\x82\xd3\xe4\x93\x02$\"\x1f/api/admin/models/{model}/sleep:\x01*\x12y\n\tWakeModel\x12\x1f.passerelle.v1.WakeModelRequest\x1a .passerelle.v1.WakeModelResponse\")\x82\xd3\xe4\x93\x02#\"\x1e/api/admin/models/{model}/wake:\x01*\x12\x81\x01\n\x0bUnloadModel\x12!.passerelle.v1.UnloadModelRequest\x1a\".passerelle.v1.UnloadModelResponse\"+\x82\xd3\xe4\x93\x02%\" /api/admin/models/{model}/unload:\x01*\x12\x98\x01\n\x0f\x43\x61ncelOperation\x12%.passerelle.v1.CancelOperationRequest\x1a&.passerelle.v1.CancelOperationResponse\"6\x82\xd3\xe4\x93\x02\x30\"+/api/admin/operations/{operation_id}/cancel:\x01*\x12|\n\x0eListOperations\x12$.passerelle.v1.ListOperationsRequest\x1a%.passerelle.v1.ListOperationsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/api/admin/operations\x12S\n\nStreamLogs\x12 .passerelle.v1.StreamLogsRequest\x1a!.passerelle.v1.StreamLogsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/admin.proto\x12\rpasserelle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1apasserelle/v1/limits.proto\x1a\x1bpasserelle/v1/machine.proto\x1a\x19passerelle/v1/model.proto\x1a\x1fpasserelle/v1/model_verbs.proto\x1a\x1dpasserelle/v1/operation.proto\x1a\x19passerelle/v1/route.proto\"\x12\n\x10GetStatusRequest\"B\n\x11GetStatusResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.passerelle.v1.StatusR\x06status\"K\n\x12WatchStatusRequest\x12\x35\n\x08interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08interval\"`\n\x13WatchStatusResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x15.passerelle.v1.StatusR\x06status\x12\x1a\n\x08sequence\x18\x02 \x01(\rR\x08sequence\"\xee\x03\n\x06Status\x12;\n\x0bobserved_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nobservedAt\x12\x18\n\x07profile\x18\x02 \x01(\tR\x07profile\x12%\n\x0eprofile_notice\x18\x03 \x01(\tR\rprofileNotice\x12\x18\n\x07version\x18\x04 \x01(\tR\x07version\x12,\n\x06models\x18\x05 \x03(\x0b\x32\x14.passerelle.v1.ModelR\x06models\x12&\n\x04gpus\x18\x06 \x03(\x0b\x32\x12.passerelle.v1.GpuR\x04gpus\x12\'\n\x04host\x18\x07 \x01(\x0b\x32\x13.passerelle.v1.HostR\x04host\x12(\n\x10\x61pi_key_required\x18\x08 \x01(\x08R\x0e\x61piKeyRequired\x12,\n\x12\x61\x64min_key_required\x18\t \x01(\x08R\x10\x61\x64minKeyRequired\x12:\n\tprocesses\x18\n \x03(\x0b\x32\x1c.passerelle.v1.ServerProcessR\tprocesses\x12\x39\n\nstarted_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartedAt\"\x12\n\x10GetAccessRequest\"G\n\x11GetAccessResponse\x12\x1c\n\tinference\x18\x01 \x01(\x08R\tinference\x12\x14\n\x05\x61\x64min\x18\x02 \x01(\x08R\x05\x61\x64min\"`\n\x11StreamLogsRequest\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x1d\n\ntail_lines\x18\x02 \x01(\rR\ttailLines\x12\x16\n\x06\x66ollow\x18\x03 \x01(\x08R\x06\x66ollow\"*\n\x12StreamLogsResponse\x12\x14\n\x05lines\x18\x01 \x03(\tR\x05lines2\xcf\x0f\n\x0c\x41\x64minService\x12\xa4\x01\n\x0fGetCapabilities\x12%.passerelle.v1.GetCapabilitiesRequest\x1a&.passerelle.v1.GetCapabilitiesResponse\"B\x8a\xb5\x18%\x08\x01\x10\x07\x1a\x1f\x43\x61pacit\xc3\xa9s, limites et adresses\x82\xd3\xe4\x93\x02\x13\x12\x11/api/capabilities\x12x\n\tGetStatus\x12\x1f.passerelle.v1.GetStatusRequest\x1a .passerelle.v1.GetStatusResponse\"(\x8a\xb5\x18\x0b\x08\x02\x10\x07\x1a\x05\xc3\x89tat\x82\xd3\xe4\x93\x02\x13\x12\x11/api/admin/status\x12^\n\x0bWatchStatus\x12!.passerelle.v1.WatchStatusRequest\x1a\".passerelle.v1.WatchStatusResponse\"\x06\x8a\xb5\x18\x02\x08\x02\x30\x01\x12\x8c\x01\n\nListModels\x12 .passerelle.v1.ListModelsRequest\x1a!.passerelle.v1.ListModelsResponse\"9\x8a\xb5\x18\x1c\x08\x02\x10\x07\x1a\x16Mod\xc3\xa8les et leur \xc3\xa9tat\x82\xd3\xe4\x93\x02\x13\x12\x11/api/admin/models\x12\x91\x01\n\x0eListOperations\x12$.passerelle.v1.ListOperationsRequest\x1a%.passerelle.v1.ListOperationsResponse\"2\x8a\xb5\x18\x11\x08\x02\x10\x07\x1a\x0bOp\xc3\xa9rations\x82\xd3\xe4\x93\x02\x17\x12\x15/api/admin/operations\x12V\n\tGetAccess\x12\x1f.passerelle.v1.GetAccessRequest\x1a .passerelle.v1.GetAccessResponse\"\x06\x8a\xb5\x18\x02\x08\x01\x12\xac\x01\n\tCheckLoad\x12\x1f.passerelle.v1.CheckLoadRequest\x1a .passerelle.v1.CheckLoadResponse\"\\\x8a\xb5\x18*\x08\x02\x10\x07\x1a$V\xc3\xa9rifier qu\'un chargement tiendrait\x82\xd3\xe4\x93\x02(\"#/api/admin/models/{model}/preflight:\x01*\x12\xa0\x01\n\rDownloadModel\x12#.passerelle.v1.DownloadModelRequest\x1a$.passerelle.v1.DownloadModelResponse\"D\x8a\xb5\x18\x13\x08\x07\x10\x07\x1a\rT\xc3\xa9l\xc3\xa9\x63harger\x82\xd3\xe4\x93\x02\'\"\"/api/admin/models/{model}/download:\x01*\x12\x8a\x01\n\tLoadModel\x12\x1f.passerelle.v1.LoadModelRequest\x1a .passerelle.v1.LoadModelResponse\":\x8a\xb5\x18\r\x08\x07\x10\x07\x1a\x07\x43harger\x82\xd3\xe4\x93\x02#\"\x1e/api/admin/models/{model}/load:\x01*\x12\x95\x01\n\x0bUnloadModel\x12!.passerelle.v1.UnloadModelRequest\x1a\".passerelle.v1.UnloadModelResponse\"?\x8a\xb5\x18\x10\x08\x07\x10\x07\x1a\nD\xc3\xa9\x63harger\x82\xd3\xe4\x93\x02%\" /api/admin/models/{model}/unload:\x01*\x12\x8f\x01\n\nSleepModel\x12 .passerelle.v1.SleepModelRequest\x1a!.passerelle.v1.SleepModelResponse\"<\x8a\xb5\x18\x0e\x08\x07\x10\x07\x1a\x08\x45ndormir\x82\xd3\xe4\x93\x02$\"\x1f/api/admin/models/{model}/sleep:\x01*\x12\x8d\x01\n\tWakeModel\x12\x1f.passerelle.v1.WakeModelRequest\x1a .passerelle.v1.WakeModelResponse\"=\x8a\xb5\x18\x10\x08\x07\x10\x07\x1a\nR\xc3\xa9veiller\x82\xd3\xe4\x93\x02#\"\x1e/api/admin/models/{model}/wake:\x01*\x12\xb8\x01\n\x0f\x43\x61ncelOperation\x12%.passerelle.v1.CancelOperationRequest\x1a&.passerelle.v1.CancelOperationResponse\"V\x8a\xb5\x18\x1c\x08\x07\x10\x07\x1a\x16\x41nnuler une op\xc3\xa9ration\x82\xd3\xe4\x93\x02\x30\"+/api/admin/operations/{operation_id}/cancel:\x01*\x12[\n\nStreamLogs\x12 .passerelle.v1.StreamLogsRequest\x1a!.passerelle.v1.StreamLogsResponse\"\x06\x8a\xb5\x18\x02\x08\x07\x30\x01\x1a\x12\x8a\xb5\x18\x0e\x41\x64ministrationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'passerelle.v1.admin_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['GetStatus']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\202\323\344\223\002\023\022\021/api/admin/status'
-  _globals['_ADMINSERVICE'].methods_by_name['ListModels']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['ListModels']._serialized_options = b'\202\323\344\223\002\023\022\021/api/admin/models'
+  _globals['_ADMINSERVICE']._loaded_options = None
+  _globals['_ADMINSERVICE']._serialized_options = b'\212\265\030\016Administration'
   _globals['_ADMINSERVICE'].methods_by_name['GetCapabilities']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['GetCapabilities']._serialized_options = b'\202\323\344\223\002\023\022\021/api/capabilities'
-  _globals['_ADMINSERVICE'].methods_by_name['DownloadModel']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['DownloadModel']._serialized_options = b'\202\323\344\223\002\'\"\"/api/admin/models/{model}/download:\001*'
-  _globals['_ADMINSERVICE'].methods_by_name['LoadModel']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['LoadModel']._serialized_options = b'\202\323\344\223\002#\"\036/api/admin/models/{model}/load:\001*'
-  _globals['_ADMINSERVICE'].methods_by_name['CheckLoad']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['CheckLoad']._serialized_options = b'\202\323\344\223\002(\"#/api/admin/models/{model}/preflight:\001*'
-  _globals['_ADMINSERVICE'].methods_by_name['SleepModel']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['SleepModel']._serialized_options = b'\202\323\344\223\002$\"\037/api/admin/models/{model}/sleep:\001*'
-  _globals['_ADMINSERVICE'].methods_by_name['WakeModel']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['WakeModel']._serialized_options = b'\202\323\344\223\002#\"\036/api/admin/models/{model}/wake:\001*'
-  _globals['_ADMINSERVICE'].methods_by_name['UnloadModel']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\202\323\344\223\002%\" /api/admin/models/{model}/unload:\001*'
-  _globals['_ADMINSERVICE'].methods_by_name['CancelOperation']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['CancelOperation']._serialized_options = b'\202\323\344\223\0020\"+/api/admin/operations/{operation_id}/cancel:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['GetCapabilities']._serialized_options = b'\212\265\030%\010\001\020\007\032\037Capacit\303\251s, limites et adresses\202\323\344\223\002\023\022\021/api/capabilities'
+  _globals['_ADMINSERVICE'].methods_by_name['GetStatus']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\212\265\030\013\010\002\020\007\032\005\303\211tat\202\323\344\223\002\023\022\021/api/admin/status'
+  _globals['_ADMINSERVICE'].methods_by_name['WatchStatus']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['WatchStatus']._serialized_options = b'\212\265\030\002\010\002'
+  _globals['_ADMINSERVICE'].methods_by_name['ListModels']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ListModels']._serialized_options = b'\212\265\030\034\010\002\020\007\032\026Mod\303\250les et leur \303\251tat\202\323\344\223\002\023\022\021/api/admin/models'
   _globals['_ADMINSERVICE'].methods_by_name['ListOperations']._loaded_options = None
-  _globals['_ADMINSERVICE'].methods_by_name['ListOperations']._serialized_options = b'\202\323\344\223\002\027\022\025/api/admin/operations'
-  _globals['_GETSTATUSREQUEST']._serialized_start=287
-  _globals['_GETSTATUSREQUEST']._serialized_end=305
-  _globals['_GETSTATUSRESPONSE']._serialized_start=307
-  _globals['_GETSTATUSRESPONSE']._serialized_end=373
-  _globals['_WATCHSTATUSREQUEST']._serialized_start=375
-  _globals['_WATCHSTATUSREQUEST']._serialized_end=450
-  _globals['_WATCHSTATUSRESPONSE']._serialized_start=452
-  _globals['_WATCHSTATUSRESPONSE']._serialized_end=548
-  _globals['_STATUS']._serialized_start=551
-  _globals['_STATUS']._serialized_end=1045
-  _globals['_GETACCESSREQUEST']._serialized_start=1047
-  _globals['_GETACCESSREQUEST']._serialized_end=1065
-  _globals['_GETACCESSRESPONSE']._serialized_start=1067
-  _globals['_GETACCESSRESPONSE']._serialized_end=1138
-  _globals['_STREAMLOGSREQUEST']._serialized_start=1140
-  _globals['_STREAMLOGSREQUEST']._serialized_end=1236
-  _globals['_STREAMLOGSRESPONSE']._serialized_start=1238
-  _globals['_STREAMLOGSRESPONSE']._serialized_end=1280
-  _globals['_ADMINSERVICE']._serialized_start=1283
-  _globals['_ADMINSERVICE']._serialized_end=2946
+  _globals['_ADMINSERVICE'].methods_by_name['ListOperations']._serialized_options = b'\212\265\030\021\010\002\020\007\032\013Op\303\251rations\202\323\344\223\002\027\022\025/api/admin/operations'
+  _globals['_ADMINSERVICE'].methods_by_name['GetAccess']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['GetAccess']._serialized_options = b'\212\265\030\002\010\001'
+  _globals['_ADMINSERVICE'].methods_by_name['CheckLoad']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['CheckLoad']._serialized_options = b'\212\265\030*\010\002\020\007\032$V\303\251rifier qu\'un chargement tiendrait\202\323\344\223\002(\"#/api/admin/models/{model}/preflight:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['DownloadModel']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['DownloadModel']._serialized_options = b'\212\265\030\023\010\007\020\007\032\rT\303\251l\303\251charger\202\323\344\223\002\'\"\"/api/admin/models/{model}/download:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['LoadModel']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['LoadModel']._serialized_options = b'\212\265\030\r\010\007\020\007\032\007Charger\202\323\344\223\002#\"\036/api/admin/models/{model}/load:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['UnloadModel']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\212\265\030\020\010\007\020\007\032\nD\303\251charger\202\323\344\223\002%\" /api/admin/models/{model}/unload:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['SleepModel']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['SleepModel']._serialized_options = b'\212\265\030\016\010\007\020\007\032\010Endormir\202\323\344\223\002$\"\037/api/admin/models/{model}/sleep:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['WakeModel']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['WakeModel']._serialized_options = b'\212\265\030\020\010\007\020\007\032\nR\303\251veiller\202\323\344\223\002#\"\036/api/admin/models/{model}/wake:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['CancelOperation']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['CancelOperation']._serialized_options = b'\212\265\030\034\010\007\020\007\032\026Annuler une op\303\251ration\202\323\344\223\0020\"+/api/admin/operations/{operation_id}/cancel:\001*'
+  _globals['_ADMINSERVICE'].methods_by_name['StreamLogs']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['StreamLogs']._serialized_options = b'\212\265\030\002\010\007'
+  _globals['_GETSTATUSREQUEST']._serialized_start=314
+  _globals['_GETSTATUSREQUEST']._serialized_end=332
+  _globals['_GETSTATUSRESPONSE']._serialized_start=334
+  _globals['_GETSTATUSRESPONSE']._serialized_end=400
+  _globals['_WATCHSTATUSREQUEST']._serialized_start=402
+  _globals['_WATCHSTATUSREQUEST']._serialized_end=477
+  _globals['_WATCHSTATUSRESPONSE']._serialized_start=479
+  _globals['_WATCHSTATUSRESPONSE']._serialized_end=575
+  _globals['_STATUS']._serialized_start=578
+  _globals['_STATUS']._serialized_end=1072
+  _globals['_GETACCESSREQUEST']._serialized_start=1074
+  _globals['_GETACCESSREQUEST']._serialized_end=1092
+  _globals['_GETACCESSRESPONSE']._serialized_start=1094
+  _globals['_GETACCESSRESPONSE']._serialized_end=1165
+  _globals['_STREAMLOGSREQUEST']._serialized_start=1167
+  _globals['_STREAMLOGSREQUEST']._serialized_end=1263
+  _globals['_STREAMLOGSRESPONSE']._serialized_start=1265
+  _globals['_STREAMLOGSRESPONSE']._serialized_end=1307
+  _globals['_ADMINSERVICE']._serialized_start=1310
+  _globals['_ADMINSERVICE']._serialized_end=3309
 # @@protoc_insertion_point(module_scope)

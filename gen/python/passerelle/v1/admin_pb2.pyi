@@ -8,6 +8,7 @@ from passerelle.v1 import machine_pb2 as _machine_pb2
 from passerelle.v1 import model_pb2 as _model_pb2
 from passerelle.v1 import model_verbs_pb2 as _model_verbs_pb2
 from passerelle.v1 import operation_pb2 as _operation_pb2
+from passerelle.v1 import route_pb2 as _route_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

@@ -42,6 +42,11 @@ class AdminServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.GetCapabilities = channel.unary_unary(
+                '/passerelle.v1.AdminService/GetCapabilities',
+                request_serializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/passerelle.v1.AdminService/GetStatus',
                 request_serializer=passerelle_dot_v1_dot_admin__pb2.GetStatusRequest.SerializeToString,
@@ -57,15 +62,20 @@ class AdminServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_model__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_model__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
-        self.GetCapabilities = channel.unary_unary(
-                '/passerelle.v1.AdminService/GetCapabilities',
-                request_serializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.FromString,
+        self.ListOperations = channel.unary_unary(
+                '/passerelle.v1.AdminService/ListOperations',
+                request_serializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.FromString,
                 _registered_method=True)
         self.GetAccess = channel.unary_unary(
                 '/passerelle.v1.AdminService/GetAccess',
                 request_serializer=passerelle_dot_v1_dot_admin__pb2.GetAccessRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_admin__pb2.GetAccessResponse.FromString,
+                _registered_method=True)
+        self.CheckLoad = channel.unary_unary(
+                '/passerelle.v1.AdminService/CheckLoad',
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.FromString,
                 _registered_method=True)
         self.DownloadModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/DownloadModel',
@@ -77,10 +87,10 @@ class AdminServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelResponse.FromString,
                 _registered_method=True)
-        self.CheckLoad = channel.unary_unary(
-                '/passerelle.v1.AdminService/CheckLoad',
-                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.FromString,
+        self.UnloadModel = channel.unary_unary(
+                '/passerelle.v1.AdminService/UnloadModel',
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.FromString,
                 _registered_method=True)
         self.SleepModel = channel.unary_unary(
                 '/passerelle.v1.AdminService/SleepModel',
@@ -92,20 +102,10 @@ class AdminServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.FromString,
                 _registered_method=True)
-        self.UnloadModel = channel.unary_unary(
-                '/passerelle.v1.AdminService/UnloadModel',
-                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.FromString,
-                _registered_method=True)
         self.CancelOperation = channel.unary_unary(
                 '/passerelle.v1.AdminService/CancelOperation',
                 request_serializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationResponse.FromString,
-                _registered_method=True)
-        self.ListOperations = channel.unary_unary(
-                '/passerelle.v1.AdminService/ListOperations',
-                request_serializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.SerializeToString,
-                response_deserializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.FromString,
                 _registered_method=True)
         self.StreamLogs = channel.unary_stream(
                 '/passerelle.v1.AdminService/StreamLogs',
@@ -120,6 +120,13 @@ class AdminServiceServicer(object):
     Les tailles sont des `double` : le JSON de protobuf écrirait un entier de 64 bits comme une chaîne. Les méthodes qui
     modifient un état exigent une clé d'administration quand il y en a, et refusent une origine étrangère.
     """
+
+    def GetCapabilities(self, request, context):
+        """Capacités, limites et adresses du serveur.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def GetStatus(self, request, context):
         """État du serveur et des modèles à cet instant.
@@ -144,8 +151,8 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetCapabilities(self, request, context):
-        """Capacités, limites et adresses du serveur.
+    def ListOperations(self, request, context):
+        """Opérations en cours et passées, de la plus récente à la plus ancienne.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,6 +163,16 @@ class AdminServiceServicer(object):
 
         Pas de route HTTP : gRPC et gRPC-Web seulement.
         Renvoie UNAUTHENTICATED (INVALID_API_KEY) si la clé présentée n'est d'aucun trousseau.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckLoad(self, request, context):
+        """Dit si un chargement tiendrait, GPU par GPU, sans rien lancer.
+
+        Un GPU trop plein, tenu ou sali est un verdict, non une erreur.
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT, FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,11 +202,13 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CheckLoad(self, request, context):
-        """Dit si un chargement tiendrait, GPU par GPU, sans rien lancer.
+    def UnloadModel(self, request, context):
+        """Décharge un modèle et rend sa mémoire.
 
-        Un GPU trop plein, tenu ou sali est un verdict, non une erreur.
-        Renvoie NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT, FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
+        Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule. L'opération
+        réussit quand la mémoire des GPU est revenue à sa valeur d'avant le chargement ; elle échoue (GPU_DIRTY) sinon.
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), et FAILED_PRECONDITION (INVALID_STATE) pendant un téléchargement, ou si
+        `only_if_idle` ne convient pas.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,29 +234,10 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def UnloadModel(self, request, context):
-        """Décharge un modèle et rend sa mémoire.
-
-        Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule. L'opération
-        réussit quand la mémoire des GPU est revenue à sa valeur d'avant le chargement ; elle échoue (GPU_DIRTY) sinon.
-        Renvoie NOT_FOUND (MODEL_NOT_FOUND), et FAILED_PRECONDITION (INVALID_STATE) pendant un téléchargement, ou si
-        `only_if_idle` ne convient pas.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def CancelOperation(self, request, context):
         """Annule une opération en cours.
 
         Renvoie NOT_FOUND (OPERATION_NOT_FOUND).
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListOperations(self, request, context):
-        """Opérations en cours et passées, de la plus récente à la plus ancienne.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -256,6 +256,11 @@ class AdminServiceServicer(object):
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetCapabilities': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCapabilities,
+                    request_deserializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.SerializeToString,
+            ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
                     request_deserializer=passerelle_dot_v1_dot_admin__pb2.GetStatusRequest.FromString,
@@ -271,15 +276,20 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=passerelle_dot_v1_dot_model__pb2.ListModelsRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_model__pb2.ListModelsResponse.SerializeToString,
             ),
-            'GetCapabilities': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetCapabilities,
-                    request_deserializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.SerializeToString,
+            'ListOperations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOperations,
+                    request_deserializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.SerializeToString,
             ),
             'GetAccess': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAccess,
                     request_deserializer=passerelle_dot_v1_dot_admin__pb2.GetAccessRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_admin__pb2.GetAccessResponse.SerializeToString,
+            ),
+            'CheckLoad': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckLoad,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.SerializeToString,
             ),
             'DownloadModel': grpc.unary_unary_rpc_method_handler(
                     servicer.DownloadModel,
@@ -291,10 +301,10 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.LoadModelResponse.SerializeToString,
             ),
-            'CheckLoad': grpc.unary_unary_rpc_method_handler(
-                    servicer.CheckLoad,
-                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.SerializeToString,
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.SerializeToString,
             ),
             'SleepModel': grpc.unary_unary_rpc_method_handler(
                     servicer.SleepModel,
@@ -306,20 +316,10 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.SerializeToString,
             ),
-            'UnloadModel': grpc.unary_unary_rpc_method_handler(
-                    servicer.UnloadModel,
-                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.SerializeToString,
-            ),
             'CancelOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOperation,
                     request_deserializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationResponse.SerializeToString,
-            ),
-            'ListOperations': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListOperations,
-                    request_deserializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.FromString,
-                    response_serializer=passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.SerializeToString,
             ),
             'StreamLogs': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamLogs,
@@ -340,6 +340,33 @@ class AdminService(object):
     Les tailles sont des `double` : le JSON de protobuf écrirait un entier de 64 bits comme une chaîne. Les méthodes qui
     modifient un état exigent une clé d'administration quand il y en a, et refusent une origine étrangère.
     """
+
+    @staticmethod
+    def GetCapabilities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/GetCapabilities',
+            passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.SerializeToString,
+            passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetStatus(request,
@@ -423,7 +450,7 @@ class AdminService(object):
             _registered_method=True)
 
     @staticmethod
-    def GetCapabilities(request,
+    def ListOperations(request,
             target,
             options=(),
             channel_credentials=None,
@@ -436,9 +463,9 @@ class AdminService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/passerelle.v1.AdminService/GetCapabilities',
-            passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesRequest.SerializeToString,
-            passerelle_dot_v1_dot_limits__pb2.GetCapabilitiesResponse.FromString,
+            '/passerelle.v1.AdminService/ListOperations',
+            passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.SerializeToString,
+            passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -466,6 +493,33 @@ class AdminService(object):
             '/passerelle.v1.AdminService/GetAccess',
             passerelle_dot_v1_dot_admin__pb2.GetAccessRequest.SerializeToString,
             passerelle_dot_v1_dot_admin__pb2.GetAccessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckLoad(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/CheckLoad',
+            passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -531,7 +585,7 @@ class AdminService(object):
             _registered_method=True)
 
     @staticmethod
-    def CheckLoad(request,
+    def UnloadModel(request,
             target,
             options=(),
             channel_credentials=None,
@@ -544,9 +598,9 @@ class AdminService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/passerelle.v1.AdminService/CheckLoad',
-            passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadRequest.SerializeToString,
-            passerelle_dot_v1_dot_model__verbs__pb2.CheckLoadResponse.FromString,
+            '/passerelle.v1.AdminService/UnloadModel',
+            passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -612,33 +666,6 @@ class AdminService(object):
             _registered_method=True)
 
     @staticmethod
-    def UnloadModel(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/passerelle.v1.AdminService/UnloadModel',
-            passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelRequest.SerializeToString,
-            passerelle_dot_v1_dot_model__verbs__pb2.UnloadModelResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def CancelOperation(request,
             target,
             options=(),
@@ -655,33 +682,6 @@ class AdminService(object):
             '/passerelle.v1.AdminService/CancelOperation',
             passerelle_dot_v1_dot_operation__pb2.CancelOperationRequest.SerializeToString,
             passerelle_dot_v1_dot_operation__pb2.CancelOperationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListOperations(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/passerelle.v1.AdminService/ListOperations',
-            passerelle_dot_v1_dot_operation__pb2.ListOperationsRequest.SerializeToString,
-            passerelle_dot_v1_dot_operation__pb2.ListOperationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

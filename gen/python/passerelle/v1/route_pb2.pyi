@@ -1,9 +1,22 @@
+from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SCOPE_UNSPECIFIED: _ClassVar[Scope]
+    SCOPE_PUBLIC: _ClassVar[Scope]
+    SCOPE_STATUS: _ClassVar[Scope]
+    SCOPE_CHAT: _ClassVar[Scope]
+    SCOPE_TRANSCRIBE: _ClassVar[Scope]
+    SCOPE_DIARIZE: _ClassVar[Scope]
+    SCOPE_MODELS: _ClassVar[Scope]
+    SCOPE_ADMIN: _ClassVar[Scope]
+    SCOPE_METRICS: _ClassVar[Scope]
 
 class EndpointGroup(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -25,6 +38,15 @@ class KeyScope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KEY_SCOPE_ADMIN: _ClassVar[KeyScope]
     KEY_SCOPE_LOCAL_OR_ADMIN: _ClassVar[KeyScope]
     KEY_SCOPE_ADMIN_TO_CHANGE: _ClassVar[KeyScope]
+SCOPE_UNSPECIFIED: Scope
+SCOPE_PUBLIC: Scope
+SCOPE_STATUS: Scope
+SCOPE_CHAT: Scope
+SCOPE_TRANSCRIBE: Scope
+SCOPE_DIARIZE: Scope
+SCOPE_MODELS: Scope
+SCOPE_ADMIN: Scope
+SCOPE_METRICS: Scope
 ENDPOINT_GROUP_UNSPECIFIED: EndpointGroup
 ENDPOINT_GROUP_DASHBOARD: EndpointGroup
 ENDPOINT_GROUP_OPENAI: EndpointGroup
@@ -40,6 +62,20 @@ KEY_SCOPE_INFERENCE: KeyScope
 KEY_SCOPE_ADMIN: KeyScope
 KEY_SCOPE_LOCAL_OR_ADMIN: KeyScope
 KEY_SCOPE_ADMIN_TO_CHANGE: KeyScope
+ROUTE_FIELD_NUMBER: _ClassVar[int]
+route: _descriptor.FieldDescriptor
+LABEL_FIELD_NUMBER: _ClassVar[int]
+label: _descriptor.FieldDescriptor
+
+class RouteOptions(_message.Message):
+    __slots__ = ("scope", "group", "label")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    scope: Scope
+    group: EndpointGroup
+    label: str
+    def __init__(self, scope: _Optional[_Union[Scope, str]] = ..., group: _Optional[_Union[EndpointGroup, str]] = ..., label: _Optional[str] = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("name", "method", "host", "port", "path", "url", "group", "key")

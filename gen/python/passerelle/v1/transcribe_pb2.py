@@ -25,41 +25,50 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from passerelle.v1 import audio_pb2 as passerelle_dot_v1_dot_audio__pb2
 from passerelle.v1 import diarize_pb2 as passerelle_dot_v1_dot_diarize__pb2
+from passerelle.v1 import route_pb2 as passerelle_dot_v1_dot_route__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epasserelle/v1/transcribe.proto\x12\rpasserelle.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19passerelle/v1/audio.proto\x1a\x1bpasserelle/v1/diarize.proto\"\xb7\x04\n\x10TranscribeConfig\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12=\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32\x1a.passerelle.v1.AudioFormatR\x0b\x61udioFormat\x12\x1f\n\x08language\x18\x03 \x01(\tH\x00R\x08language\x88\x01\x01\x12\x31\n\x04task\x18\x04 \x01(\x0e\x32\x1d.passerelle.v1.TranscribeTaskR\x04task\x12,\n\x0ftarget_language\x18\x05 \x01(\tH\x01R\x0etargetLanguage\x88\x01\x01\x12,\n\x0fword_timestamps\x18\x06 \x01(\x08H\x02R\x0ewordTimestamps\x88\x01\x01\x12%\n\x0bpunctuation\x18\x07 \x01(\x08H\x03R\x0bpunctuation\x88\x01\x01\x12\x1b\n\x06prompt\x18\x08 \x01(\tH\x04R\x06prompt\x88\x01\x01\x12%\n\x0btemperature\x18\t \x01(\x01H\x05R\x0btemperature\x88\x01\x01\x12\x43\n\x0b\x64iarization\x18\n \x01(\x0b\x32\x1c.passerelle.v1.DiarizeConfigH\x06R\x0b\x64iarization\x88\x01\x01\x42\x0b\n\t_languageB\x12\n\x10_target_languageB\x12\n\x10_word_timestampsB\x0e\n\x0c_punctuationB\t\n\x07_promptB\x0e\n\x0c_temperatureB\x0e\n\x0c_diarization\"b\n\x11TranscribeRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.passerelle.v1.TranscribeConfigR\x06\x63onfig\x12\x14\n\x05\x61udio\x18\x02 \x01(\x0cR\x05\x61udio\"\x9b\x03\n\x12TranscribeResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1a\n\x08language\x18\x03 \x01(\tR\x08language\x12\x36\n\x14language_probability\x18\x04 \x01(\x01H\x00R\x13languageProbability\x88\x01\x01\x12\x12\n\x04text\x18\x05 \x01(\tR\x04text\x12\x32\n\x08segments\x18\x06 \x03(\x0b\x32\x16.passerelle.v1.SegmentR\x08segments\x12\x35\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12\x38\n\x08\x63overage\x18\x08 \x01(\x0b\x32\x1c.passerelle.v1.AudioCoverageR\x08\x63overage\x12\x39\n\x08speakers\x18\t \x03(\x0b\x32\x1d.passerelle.v1.SpeakerSummaryR\x08speakersB\x17\n\x15_language_probability\"w\n\x17UploadTranscribeRequest\x12\x39\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.passerelle.v1.TranscribeConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00R\x05\x63hunkB\t\n\x07payload\"\xd0\x01\n\x18UploadTranscribeResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.AudioProgressH\x00R\x08progress\x12\x32\n\x07segment\x18\x02 \x01(\x0b\x32\x16.passerelle.v1.SegmentH\x00R\x07segment\x12;\n\x06result\x18\x03 \x01(\x0b\x32!.passerelle.v1.TranscribeResponseH\x00R\x06resultB\x07\n\x05\x65vent\"\x99\x02\n\x16StreamTranscribeConfig\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.passerelle.v1.TranscribeConfigR\x06\x63onfig\x12,\n\x0finterim_results\x18\x02 \x01(\x08H\x00R\x0einterimResults\x88\x01\x01\x12\x44\n\x10\x65ndpoint_silence\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0f\x65ndpointSilence\x12>\n\rmax_utterance\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cmaxUtteranceB\x12\n\x10_interim_results\"}\n\x17StreamTranscribeRequest\x12?\n\x06\x63onfig\x18\x01 \x01(\x0b\x32%.passerelle.v1.StreamTranscribeConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x61udio\x18\x02 \x01(\x0cH\x00R\x05\x61udioB\t\n\x07payload\"\x83\x03\n\x18StreamTranscribeResponse\x12\x32\n\x05ready\x18\x01 \x01(\x0b\x32\x1a.passerelle.v1.StreamReadyH\x00R\x05ready\x12\x42\n\x0cspeech_start\x18\x02 \x01(\x0b\x32\x1d.passerelle.v1.SpeechBoundaryH\x00R\x0bspeechStart\x12>\n\nspeech_end\x18\x03 \x01(\x0b\x32\x1d.passerelle.v1.SpeechBoundaryH\x00R\tspeechEnd\x12<\n\x07partial\x18\x04 \x01(\x0b\x32 .passerelle.v1.PartialTranscriptH\x00R\x07partial\x12.\n\x05\x66inal\x18\x05 \x01(\x0b\x32\x16.passerelle.v1.SegmentH\x00R\x05\x66inal\x12\x38\n\x07summary\x18\x06 \x01(\x0b\x32\x1c.passerelle.v1.StreamSummaryH\x00R\x07summaryB\x07\n\x05\x65vent\"3\n\x0bStreamReady\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\"l\n\x0eSpeechBoundary\x12\x31\n\x06offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12\'\n\x0futterance_index\x18\x02 \x01(\rR\x0eutteranceIndex\"q\n\x11PartialTranscript\x12\'\n\x0futterance_index\x18\x01 \x01(\rR\x0eutteranceIndex\x12\x1f\n\x0bkept_length\x18\x02 \x01(\rR\nkeptLength\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\"y\n\rStreamSummary\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x38\n\x08\x63overage\x18\x03 \x01(\x0b\x32\x1c.passerelle.v1.AudioCoverageR\x08\x63overage*p\n\x0eTranscribeTask\x12\x1f\n\x1bTRANSCRIBE_TASK_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTRANSCRIBE_TASK_TRANSCRIBE\x10\x01\x12\x1d\n\x19TRANSCRIBE_TASK_TRANSLATE\x10\x02\x32\xb8\x02\n\x11TranscribeService\x12Q\n\nTranscribe\x12 .passerelle.v1.TranscribeRequest\x1a!.passerelle.v1.TranscribeResponse\x12g\n\x10UploadTranscribe\x12&.passerelle.v1.UploadTranscribeRequest\x1a\'.passerelle.v1.UploadTranscribeResponse(\x01\x30\x01\x12g\n\x10StreamTranscribe\x12&.passerelle.v1.StreamTranscribeRequest\x1a\'.passerelle.v1.StreamTranscribeResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1epasserelle/v1/transcribe.proto\x12\rpasserelle.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19passerelle/v1/audio.proto\x1a\x1bpasserelle/v1/diarize.proto\x1a\x19passerelle/v1/route.proto\"\xb7\x04\n\x10TranscribeConfig\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12=\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32\x1a.passerelle.v1.AudioFormatR\x0b\x61udioFormat\x12\x1f\n\x08language\x18\x03 \x01(\tH\x00R\x08language\x88\x01\x01\x12\x31\n\x04task\x18\x04 \x01(\x0e\x32\x1d.passerelle.v1.TranscribeTaskR\x04task\x12,\n\x0ftarget_language\x18\x05 \x01(\tH\x01R\x0etargetLanguage\x88\x01\x01\x12,\n\x0fword_timestamps\x18\x06 \x01(\x08H\x02R\x0ewordTimestamps\x88\x01\x01\x12%\n\x0bpunctuation\x18\x07 \x01(\x08H\x03R\x0bpunctuation\x88\x01\x01\x12\x1b\n\x06prompt\x18\x08 \x01(\tH\x04R\x06prompt\x88\x01\x01\x12%\n\x0btemperature\x18\t \x01(\x01H\x05R\x0btemperature\x88\x01\x01\x12\x43\n\x0b\x64iarization\x18\n \x01(\x0b\x32\x1c.passerelle.v1.DiarizeConfigH\x06R\x0b\x64iarization\x88\x01\x01\x42\x0b\n\t_languageB\x12\n\x10_target_languageB\x12\n\x10_word_timestampsB\x0e\n\x0c_punctuationB\t\n\x07_promptB\x0e\n\x0c_temperatureB\x0e\n\x0c_diarization\"b\n\x11TranscribeRequest\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.passerelle.v1.TranscribeConfigR\x06\x63onfig\x12\x14\n\x05\x61udio\x18\x02 \x01(\x0cR\x05\x61udio\"\x9b\x03\n\x12TranscribeResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x1a\n\x08language\x18\x03 \x01(\tR\x08language\x12\x36\n\x14language_probability\x18\x04 \x01(\x01H\x00R\x13languageProbability\x88\x01\x01\x12\x12\n\x04text\x18\x05 \x01(\tR\x04text\x12\x32\n\x08segments\x18\x06 \x03(\x0b\x32\x16.passerelle.v1.SegmentR\x08segments\x12\x35\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12\x38\n\x08\x63overage\x18\x08 \x01(\x0b\x32\x1c.passerelle.v1.AudioCoverageR\x08\x63overage\x12\x39\n\x08speakers\x18\t \x03(\x0b\x32\x1d.passerelle.v1.SpeakerSummaryR\x08speakersB\x17\n\x15_language_probability\"w\n\x17UploadTranscribeRequest\x12\x39\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.passerelle.v1.TranscribeConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00R\x05\x63hunkB\t\n\x07payload\"\xd0\x01\n\x18UploadTranscribeResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.AudioProgressH\x00R\x08progress\x12\x32\n\x07segment\x18\x02 \x01(\x0b\x32\x16.passerelle.v1.SegmentH\x00R\x07segment\x12;\n\x06result\x18\x03 \x01(\x0b\x32!.passerelle.v1.TranscribeResponseH\x00R\x06resultB\x07\n\x05\x65vent\"\x99\x02\n\x16StreamTranscribeConfig\x12\x37\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.passerelle.v1.TranscribeConfigR\x06\x63onfig\x12,\n\x0finterim_results\x18\x02 \x01(\x08H\x00R\x0einterimResults\x88\x01\x01\x12\x44\n\x10\x65ndpoint_silence\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0f\x65ndpointSilence\x12>\n\rmax_utterance\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0cmaxUtteranceB\x12\n\x10_interim_results\"}\n\x17StreamTranscribeRequest\x12?\n\x06\x63onfig\x18\x01 \x01(\x0b\x32%.passerelle.v1.StreamTranscribeConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x61udio\x18\x02 \x01(\x0cH\x00R\x05\x61udioB\t\n\x07payload\"\x83\x03\n\x18StreamTranscribeResponse\x12\x32\n\x05ready\x18\x01 \x01(\x0b\x32\x1a.passerelle.v1.StreamReadyH\x00R\x05ready\x12\x42\n\x0cspeech_start\x18\x02 \x01(\x0b\x32\x1d.passerelle.v1.SpeechBoundaryH\x00R\x0bspeechStart\x12>\n\nspeech_end\x18\x03 \x01(\x0b\x32\x1d.passerelle.v1.SpeechBoundaryH\x00R\tspeechEnd\x12<\n\x07partial\x18\x04 \x01(\x0b\x32 .passerelle.v1.PartialTranscriptH\x00R\x07partial\x12.\n\x05\x66inal\x18\x05 \x01(\x0b\x32\x16.passerelle.v1.SegmentH\x00R\x05\x66inal\x12\x38\n\x07summary\x18\x06 \x01(\x0b\x32\x1c.passerelle.v1.StreamSummaryH\x00R\x07summaryB\x07\n\x05\x65vent\"3\n\x0bStreamReady\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\"l\n\x0eSpeechBoundary\x12\x31\n\x06offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12\'\n\x0futterance_index\x18\x02 \x01(\rR\x0eutteranceIndex\"q\n\x11PartialTranscript\x12\'\n\x0futterance_index\x18\x01 \x01(\rR\x0eutteranceIndex\x12\x1f\n\x0bkept_length\x18\x02 \x01(\rR\nkeptLength\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\"y\n\rStreamSummary\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x38\n\x08\x63overage\x18\x03 \x01(\x0b\x32\x1c.passerelle.v1.AudioCoverageR\x08\x63overage*p\n\x0eTranscribeTask\x12\x1f\n\x1bTRANSCRIBE_TASK_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTRANSCRIBE_TASK_TRANSCRIBE\x10\x01\x12\x1d\n\x19TRANSCRIBE_TASK_TRANSLATE\x10\x02\x32\xe3\x02\n\x11TranscribeService\x12Y\n\nTranscribe\x12 .passerelle.v1.TranscribeRequest\x1a!.passerelle.v1.TranscribeResponse\"\x06\x8a\xb5\x18\x02\x08\x04\x12o\n\x10UploadTranscribe\x12&.passerelle.v1.UploadTranscribeRequest\x1a\'.passerelle.v1.UploadTranscribeResponse\"\x06\x8a\xb5\x18\x02\x08\x04(\x01\x30\x01\x12o\n\x10StreamTranscribe\x12&.passerelle.v1.StreamTranscribeRequest\x1a\'.passerelle.v1.StreamTranscribeResponse\"\x06\x8a\xb5\x18\x02\x08\x04(\x01\x30\x01\x1a\x11\x8a\xb5\x18\rTranscriptionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'passerelle.v1.transcribe_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRANSCRIBETASK']._serialized_start=2755
-  _globals['_TRANSCRIBETASK']._serialized_end=2867
-  _globals['_TRANSCRIBECONFIG']._serialized_start=138
-  _globals['_TRANSCRIBECONFIG']._serialized_end=705
-  _globals['_TRANSCRIBEREQUEST']._serialized_start=707
-  _globals['_TRANSCRIBEREQUEST']._serialized_end=805
-  _globals['_TRANSCRIBERESPONSE']._serialized_start=808
-  _globals['_TRANSCRIBERESPONSE']._serialized_end=1219
-  _globals['_UPLOADTRANSCRIBEREQUEST']._serialized_start=1221
-  _globals['_UPLOADTRANSCRIBEREQUEST']._serialized_end=1340
-  _globals['_UPLOADTRANSCRIBERESPONSE']._serialized_start=1343
-  _globals['_UPLOADTRANSCRIBERESPONSE']._serialized_end=1551
-  _globals['_STREAMTRANSCRIBECONFIG']._serialized_start=1554
-  _globals['_STREAMTRANSCRIBECONFIG']._serialized_end=1835
-  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_start=1837
-  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_end=1962
-  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_start=1965
-  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_end=2352
-  _globals['_STREAMREADY']._serialized_start=2354
-  _globals['_STREAMREADY']._serialized_end=2405
-  _globals['_SPEECHBOUNDARY']._serialized_start=2407
-  _globals['_SPEECHBOUNDARY']._serialized_end=2515
-  _globals['_PARTIALTRANSCRIPT']._serialized_start=2517
-  _globals['_PARTIALTRANSCRIPT']._serialized_end=2630
-  _globals['_STREAMSUMMARY']._serialized_start=2632
-  _globals['_STREAMSUMMARY']._serialized_end=2753
-  _globals['_TRANSCRIBESERVICE']._serialized_start=2870
-  _globals['_TRANSCRIBESERVICE']._serialized_end=3182
+  _globals['_TRANSCRIBESERVICE']._loaded_options = None
+  _globals['_TRANSCRIBESERVICE']._serialized_options = b'\212\265\030\rTranscription'
+  _globals['_TRANSCRIBESERVICE'].methods_by_name['Transcribe']._loaded_options = None
+  _globals['_TRANSCRIBESERVICE'].methods_by_name['Transcribe']._serialized_options = b'\212\265\030\002\010\004'
+  _globals['_TRANSCRIBESERVICE'].methods_by_name['UploadTranscribe']._loaded_options = None
+  _globals['_TRANSCRIBESERVICE'].methods_by_name['UploadTranscribe']._serialized_options = b'\212\265\030\002\010\004'
+  _globals['_TRANSCRIBESERVICE'].methods_by_name['StreamTranscribe']._loaded_options = None
+  _globals['_TRANSCRIBESERVICE'].methods_by_name['StreamTranscribe']._serialized_options = b'\212\265\030\002\010\004'
+  _globals['_TRANSCRIBETASK']._serialized_start=2782
+  _globals['_TRANSCRIBETASK']._serialized_end=2894
+  _globals['_TRANSCRIBECONFIG']._serialized_start=165
+  _globals['_TRANSCRIBECONFIG']._serialized_end=732
+  _globals['_TRANSCRIBEREQUEST']._serialized_start=734
+  _globals['_TRANSCRIBEREQUEST']._serialized_end=832
+  _globals['_TRANSCRIBERESPONSE']._serialized_start=835
+  _globals['_TRANSCRIBERESPONSE']._serialized_end=1246
+  _globals['_UPLOADTRANSCRIBEREQUEST']._serialized_start=1248
+  _globals['_UPLOADTRANSCRIBEREQUEST']._serialized_end=1367
+  _globals['_UPLOADTRANSCRIBERESPONSE']._serialized_start=1370
+  _globals['_UPLOADTRANSCRIBERESPONSE']._serialized_end=1578
+  _globals['_STREAMTRANSCRIBECONFIG']._serialized_start=1581
+  _globals['_STREAMTRANSCRIBECONFIG']._serialized_end=1862
+  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_start=1864
+  _globals['_STREAMTRANSCRIBEREQUEST']._serialized_end=1989
+  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_start=1992
+  _globals['_STREAMTRANSCRIBERESPONSE']._serialized_end=2379
+  _globals['_STREAMREADY']._serialized_start=2381
+  _globals['_STREAMREADY']._serialized_end=2432
+  _globals['_SPEECHBOUNDARY']._serialized_start=2434
+  _globals['_SPEECHBOUNDARY']._serialized_end=2542
+  _globals['_PARTIALTRANSCRIPT']._serialized_start=2544
+  _globals['_PARTIALTRANSCRIPT']._serialized_end=2657
+  _globals['_STREAMSUMMARY']._serialized_start=2659
+  _globals['_STREAMSUMMARY']._serialized_end=2780
+  _globals['_TRANSCRIBESERVICE']._serialized_start=2897
+  _globals['_TRANSCRIBESERVICE']._serialized_end=3252
 # @@protoc_insertion_point(module_scope)

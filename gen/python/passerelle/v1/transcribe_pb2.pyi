@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import duration_pb2 as _duration_pb2
 from passerelle.v1 import audio_pb2 as _audio_pb2
 from passerelle.v1 import diarize_pb2 as _diarize_pb2
+from passerelle.v1 import route_pb2 as _route_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor

@@ -17,13 +17,14 @@ import type { CheckLoadRequestSchema, CheckLoadResponseSchema, DownloadModelRequ
 import { file_passerelle_v1_model_verbs } from "./model_verbs_pb";
 import type { CancelOperationRequestSchema, CancelOperationResponseSchema, ListOperationsRequestSchema, ListOperationsResponseSchema } from "./operation_pb";
 import { file_passerelle_v1_operation } from "./operation_pb";
+import { file_passerelle_v1_route } from "./route_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file passerelle/v1/admin.proto.
  */
 export const file_passerelle_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhIKEEdldFN0YXR1c1JlcXVlc3QiOgoRR2V0U3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMiQQoSV2F0Y2hTdGF0dXNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KE1dhdGNoU3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMSEAoIc2VxdWVuY2UYAiABKA0i9QIKBlN0YXR1cxIvCgtvYnNlcnZlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvZmlsZRgCIAEoCRIWCg5wcm9maWxlX25vdGljZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEiQKBm1vZGVscxgFIAMoCzIULnBhc3NlcmVsbGUudjEuTW9kZWwSIAoEZ3B1cxgGIAMoCzISLnBhc3NlcmVsbGUudjEuR3B1EiEKBGhvc3QYByABKAsyEy5wYXNzZXJlbGxlLnYxLkhvc3QSGAoQYXBpX2tleV9yZXF1aXJlZBgIIAEoCBIaChJhZG1pbl9rZXlfcmVxdWlyZWQYCSABKAgSLwoJcHJvY2Vzc2VzGAogAygLMhwucGFzc2VyZWxsZS52MS5TZXJ2ZXJQcm9jZXNzEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldEFjY2Vzc1JlcXVlc3QiNQoRR2V0QWNjZXNzUmVzcG9uc2USEQoJaW5mZXJlbmNlGAEgASgIEg0KBWFkbWluGAIgASgIIkYKEVN0cmVhbUxvZ3NSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEhIKCnRhaWxfbGluZXMYAiABKA0SDgoGZm9sbG93GAMgASgIIiMKElN0cmVhbUxvZ3NSZXNwb25zZRINCgVsaW5lcxgBIAMoCTL/DAoMQWRtaW5TZXJ2aWNlEmkKCUdldFN0YXR1cxIfLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuR2V0U3RhdHVzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9zdGF0dXMSVgoLV2F0Y2hTdGF0dXMSIS5wYXNzZXJlbGxlLnYxLldhdGNoU3RhdHVzUmVxdWVzdBoiLnBhc3NlcmVsbGUudjEuV2F0Y2hTdGF0dXNSZXNwb25zZTABEmwKCkxpc3RNb2RlbHMSIC5wYXNzZXJlbGxlLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5MaXN0TW9kZWxzUmVzcG9uc2UiGYLT5JMCExIRL2FwaS9hZG1pbi9tb2RlbHMSewoPR2V0Q2FwYWJpbGl0aWVzEiUucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXF1ZXN0GiYucGFzc2VyZWxsZS52MS5HZXRDYXBhYmlsaXRpZXNSZXNwb25zZSIZgtPkkwITEhEvYXBpL2NhcGFiaWxpdGllcxJOCglHZXRBY2Nlc3MSHy5wYXNzZXJlbGxlLnYxLkdldEFjY2Vzc1JlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLkdldEFjY2Vzc1Jlc3BvbnNlEokBCg1Eb3dubG9hZE1vZGVsEiMucGFzc2VyZWxsZS52MS5Eb3dubG9hZE1vZGVsUmVxdWVzdBokLnBhc3NlcmVsbGUudjEuRG93bmxvYWRNb2RlbFJlc3BvbnNlIi2C0+STAic6ASoiIi9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vZG93bmxvYWQSeQoJTG9hZE1vZGVsEh8ucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXNwb25zZSIpgtPkkwIjOgEqIh4vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L2xvYWQSfgoJQ2hlY2tMb2FkEh8ucGFzc2VyZWxsZS52MS5DaGVja0xvYWRSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5DaGVja0xvYWRSZXNwb25zZSIugtPkkwIoOgEqIiMvYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3ByZWZsaWdodBJ9CgpTbGVlcE1vZGVsEiAucGFzc2VyZWxsZS52MS5TbGVlcE1vZGVsUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuU2xlZXBNb2RlbFJlc3BvbnNlIiqC0+STAiQ6ASoiHy9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vc2xlZXASeQoJV2FrZU1vZGVsEh8ucGFzc2VyZWxsZS52MS5XYWtlTW9kZWxSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5XYWtlTW9kZWxSZXNwb25zZSIpgtPkkwIjOgEqIh4vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3dha2USgQEKC1VubG9hZE1vZGVsEiEucGFzc2VyZWxsZS52MS5VbmxvYWRNb2RlbFJlcXVlc3QaIi5wYXNzZXJlbGxlLnYxLlVubG9hZE1vZGVsUmVzcG9uc2UiK4LT5JMCJToBKiIgL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS91bmxvYWQSmAEKD0NhbmNlbE9wZXJhdGlvbhIlLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBomLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2UiNoLT5JMCMDoBKiIrL2FwaS9hZG1pbi9vcGVyYXRpb25zL3tvcGVyYXRpb25faWR9L2NhbmNlbBJ8Cg5MaXN0T3BlcmF0aW9ucxIkLnBhc3NlcmVsbGUudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GiUucGFzc2VyZWxsZS52MS5MaXN0T3BlcmF0aW9uc1Jlc3BvbnNlIh2C0+STAhcSFS9hcGkvYWRtaW4vb3BlcmF0aW9ucxJTCgpTdHJlYW1Mb2dzEiAucGFzc2VyZWxsZS52MS5TdHJlYW1Mb2dzUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuU3RyZWFtTG9nc1Jlc3BvbnNlMAFiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_passerelle_v1_limits, file_passerelle_v1_machine, file_passerelle_v1_model, file_passerelle_v1_model_verbs, file_passerelle_v1_operation]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL2FkbWluLnByb3RvEg1wYXNzZXJlbGxlLnYxIhIKEEdldFN0YXR1c1JlcXVlc3QiOgoRR2V0U3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMiQQoSV2F0Y2hTdGF0dXNSZXF1ZXN0EisKCGludGVydmFsGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIk4KE1dhdGNoU3RhdHVzUmVzcG9uc2USJQoGc3RhdHVzGAEgASgLMhUucGFzc2VyZWxsZS52MS5TdGF0dXMSEAoIc2VxdWVuY2UYAiABKA0i9QIKBlN0YXR1cxIvCgtvYnNlcnZlZF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvZmlsZRgCIAEoCRIWCg5wcm9maWxlX25vdGljZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEiQKBm1vZGVscxgFIAMoCzIULnBhc3NlcmVsbGUudjEuTW9kZWwSIAoEZ3B1cxgGIAMoCzISLnBhc3NlcmVsbGUudjEuR3B1EiEKBGhvc3QYByABKAsyEy5wYXNzZXJlbGxlLnYxLkhvc3QSGAoQYXBpX2tleV9yZXF1aXJlZBgIIAEoCBIaChJhZG1pbl9rZXlfcmVxdWlyZWQYCSABKAgSLwoJcHJvY2Vzc2VzGAogAygLMhwucGFzc2VyZWxsZS52MS5TZXJ2ZXJQcm9jZXNzEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldEFjY2Vzc1JlcXVlc3QiNQoRR2V0QWNjZXNzUmVzcG9uc2USEQoJaW5mZXJlbmNlGAEgASgIEg0KBWFkbWluGAIgASgIIkYKEVN0cmVhbUxvZ3NSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEhIKCnRhaWxfbGluZXMYAiABKA0SDgoGZm9sbG93GAMgASgIIiMKElN0cmVhbUxvZ3NSZXNwb25zZRINCgVsaW5lcxgBIAMoCTLPDwoMQWRtaW5TZXJ2aWNlEqQBCg9HZXRDYXBhYmlsaXRpZXMSJS5wYXNzZXJlbGxlLnYxLkdldENhcGFiaWxpdGllc1JlcXVlc3QaJi5wYXNzZXJlbGxlLnYxLkdldENhcGFiaWxpdGllc1Jlc3BvbnNlIkKKtRglCAEQBxofQ2FwYWNpdMOpcywgbGltaXRlcyBldCBhZHJlc3Nlc4LT5JMCExIRL2FwaS9jYXBhYmlsaXRpZXMSeAoJR2V0U3RhdHVzEh8ucGFzc2VyZWxsZS52MS5HZXRTdGF0dXNSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5HZXRTdGF0dXNSZXNwb25zZSIoirUYCwgCEAcaBcOJdGF0gtPkkwITEhEvYXBpL2FkbWluL3N0YXR1cxJeCgtXYXRjaFN0YXR1cxIhLnBhc3NlcmVsbGUudjEuV2F0Y2hTdGF0dXNSZXF1ZXN0GiIucGFzc2VyZWxsZS52MS5XYXRjaFN0YXR1c1Jlc3BvbnNlIgaKtRgCCAIwARKMAQoKTGlzdE1vZGVscxIgLnBhc3NlcmVsbGUudjEuTGlzdE1vZGVsc1JlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLkxpc3RNb2RlbHNSZXNwb25zZSI5irUYHAgCEAcaFk1vZMOobGVzIGV0IGxldXIgw6l0YXSC0+STAhMSES9hcGkvYWRtaW4vbW9kZWxzEpEBCg5MaXN0T3BlcmF0aW9ucxIkLnBhc3NlcmVsbGUudjEuTGlzdE9wZXJhdGlvbnNSZXF1ZXN0GiUucGFzc2VyZWxsZS52MS5MaXN0T3BlcmF0aW9uc1Jlc3BvbnNlIjKKtRgRCAIQBxoLT3DDqXJhdGlvbnOC0+STAhcSFS9hcGkvYWRtaW4vb3BlcmF0aW9ucxJWCglHZXRBY2Nlc3MSHy5wYXNzZXJlbGxlLnYxLkdldEFjY2Vzc1JlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLkdldEFjY2Vzc1Jlc3BvbnNlIgaKtRgCCAESrAEKCUNoZWNrTG9hZBIfLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuQ2hlY2tMb2FkUmVzcG9uc2UiXIq1GCoIAhAHGiRWw6lyaWZpZXIgcXUndW4gY2hhcmdlbWVudCB0aWVuZHJhaXSC0+STAig6ASoiIy9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vcHJlZmxpZ2h0EqABCg1Eb3dubG9hZE1vZGVsEiMucGFzc2VyZWxsZS52MS5Eb3dubG9hZE1vZGVsUmVxdWVzdBokLnBhc3NlcmVsbGUudjEuRG93bmxvYWRNb2RlbFJlc3BvbnNlIkSKtRgTCAcQBxoNVMOpbMOpY2hhcmdlcoLT5JMCJzoBKiIiL2FwaS9hZG1pbi9tb2RlbHMve21vZGVsfS9kb3dubG9hZBKKAQoJTG9hZE1vZGVsEh8ucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5Mb2FkTW9kZWxSZXNwb25zZSI6irUYDQgHEAcaB0NoYXJnZXKC0+STAiM6ASoiHi9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vbG9hZBKVAQoLVW5sb2FkTW9kZWwSIS5wYXNzZXJlbGxlLnYxLlVubG9hZE1vZGVsUmVxdWVzdBoiLnBhc3NlcmVsbGUudjEuVW5sb2FkTW9kZWxSZXNwb25zZSI/irUYEAgHEAcaCkTDqWNoYXJnZXKC0+STAiU6ASoiIC9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vdW5sb2FkEo8BCgpTbGVlcE1vZGVsEiAucGFzc2VyZWxsZS52MS5TbGVlcE1vZGVsUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuU2xlZXBNb2RlbFJlc3BvbnNlIjyKtRgOCAcQBxoIRW5kb3JtaXKC0+STAiQ6ASoiHy9hcGkvYWRtaW4vbW9kZWxzL3ttb2RlbH0vc2xlZXASjQEKCVdha2VNb2RlbBIfLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVxdWVzdBogLnBhc3NlcmVsbGUudjEuV2FrZU1vZGVsUmVzcG9uc2UiPYq1GBAIBxAHGgpSw6l2ZWlsbGVygtPkkwIjOgEqIh4vYXBpL2FkbWluL21vZGVscy97bW9kZWx9L3dha2USuAEKD0NhbmNlbE9wZXJhdGlvbhIlLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVxdWVzdBomLnBhc3NlcmVsbGUudjEuQ2FuY2VsT3BlcmF0aW9uUmVzcG9uc2UiVoq1GBwIBxAHGhZBbm51bGVyIHVuZSBvcMOpcmF0aW9ugtPkkwIwOgEqIisvYXBpL2FkbWluL29wZXJhdGlvbnMve29wZXJhdGlvbl9pZH0vY2FuY2VsElsKClN0cmVhbUxvZ3MSIC5wYXNzZXJlbGxlLnYxLlN0cmVhbUxvZ3NSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5TdHJlYW1Mb2dzUmVzcG9uc2UiBoq1GAIIBzABGhKKtRgOQWRtaW5pc3RyYXRpb25iBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_passerelle_v1_limits, file_passerelle_v1_machine, file_passerelle_v1_model, file_passerelle_v1_model_verbs, file_passerelle_v1_operation, file_passerelle_v1_route]);
 
 /**
  * Demande d'état.
@@ -314,6 +315,16 @@ export const StreamLogsResponseSchema: GenMessage<StreamLogsResponse> = /*@__PUR
  */
 export const AdminService: GenService<{
   /**
+   * Capacités, limites et adresses du serveur.
+   *
+   * @generated from rpc passerelle.v1.AdminService.GetCapabilities
+   */
+  getCapabilities: {
+    methodKind: "unary";
+    input: typeof GetCapabilitiesRequestSchema;
+    output: typeof GetCapabilitiesResponseSchema;
+  },
+  /**
    * État du serveur et des modèles à cet instant.
    *
    * @generated from rpc passerelle.v1.AdminService.GetStatus
@@ -346,14 +357,14 @@ export const AdminService: GenService<{
     output: typeof ListModelsResponseSchema;
   },
   /**
-   * Capacités, limites et adresses du serveur.
+   * Opérations en cours et passées, de la plus récente à la plus ancienne.
    *
-   * @generated from rpc passerelle.v1.AdminService.GetCapabilities
+   * @generated from rpc passerelle.v1.AdminService.ListOperations
    */
-  getCapabilities: {
+  listOperations: {
     methodKind: "unary";
-    input: typeof GetCapabilitiesRequestSchema;
-    output: typeof GetCapabilitiesResponseSchema;
+    input: typeof ListOperationsRequestSchema;
+    output: typeof ListOperationsResponseSchema;
   },
   /**
    * Ce que la clé présentée ouvre ; sans clé, ce qui est ouvert à tous.
@@ -367,6 +378,19 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetAccessRequestSchema;
     output: typeof GetAccessResponseSchema;
+  },
+  /**
+   * Dit si un chargement tiendrait, GPU par GPU, sans rien lancer.
+   *
+   * Un GPU trop plein, tenu ou sali est un verdict, non une erreur.
+   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT, FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
+   *
+   * @generated from rpc passerelle.v1.AdminService.CheckLoad
+   */
+  checkLoad: {
+    methodKind: "unary";
+    input: typeof CheckLoadRequestSchema;
+    output: typeof CheckLoadResponseSchema;
   },
   /**
    * Télécharge et vérifie les poids d'un modèle, sans le charger.
@@ -399,17 +423,19 @@ export const AdminService: GenService<{
     output: typeof LoadModelResponseSchema;
   },
   /**
-   * Dit si un chargement tiendrait, GPU par GPU, sans rien lancer.
+   * Décharge un modèle et rend sa mémoire.
    *
-   * Un GPU trop plein, tenu ou sali est un verdict, non une erreur.
-   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), INVALID_ARGUMENT, FAILED_PRECONDITION (NO_GPU_VISIBLE, INVALID_STATE).
+   * Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule. L'opération
+   * réussit quand la mémoire des GPU est revenue à sa valeur d'avant le chargement ; elle échoue (GPU_DIRTY) sinon.
+   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), et FAILED_PRECONDITION (INVALID_STATE) pendant un téléchargement, ou si
+   * `only_if_idle` ne convient pas.
    *
-   * @generated from rpc passerelle.v1.AdminService.CheckLoad
+   * @generated from rpc passerelle.v1.AdminService.UnloadModel
    */
-  checkLoad: {
+  unloadModel: {
     methodKind: "unary";
-    input: typeof CheckLoadRequestSchema;
-    output: typeof CheckLoadResponseSchema;
+    input: typeof UnloadModelRequestSchema;
+    output: typeof UnloadModelResponseSchema;
   },
   /**
    * Endort un modèle chargé : la mémoire de ses GPU est rendue, ses processus restent.
@@ -438,21 +464,6 @@ export const AdminService: GenService<{
     output: typeof WakeModelResponseSchema;
   },
   /**
-   * Décharge un modèle et rend sa mémoire.
-   *
-   * Les requêtes en cours se terminent d'abord (`force` les interrompt) ; pendant un chargement, l'annule. L'opération
-   * réussit quand la mémoire des GPU est revenue à sa valeur d'avant le chargement ; elle échoue (GPU_DIRTY) sinon.
-   * Renvoie NOT_FOUND (MODEL_NOT_FOUND), et FAILED_PRECONDITION (INVALID_STATE) pendant un téléchargement, ou si
-   * `only_if_idle` ne convient pas.
-   *
-   * @generated from rpc passerelle.v1.AdminService.UnloadModel
-   */
-  unloadModel: {
-    methodKind: "unary";
-    input: typeof UnloadModelRequestSchema;
-    output: typeof UnloadModelResponseSchema;
-  },
-  /**
    * Annule une opération en cours.
    *
    * Renvoie NOT_FOUND (OPERATION_NOT_FOUND).
@@ -463,16 +474,6 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof CancelOperationRequestSchema;
     output: typeof CancelOperationResponseSchema;
-  },
-  /**
-   * Opérations en cours et passées, de la plus récente à la plus ancienne.
-   *
-   * @generated from rpc passerelle.v1.AdminService.ListOperations
-   */
-  listOperations: {
-    methodKind: "unary";
-    input: typeof ListOperationsRequestSchema;
-    output: typeof ListOperationsResponseSchema;
   },
   /**
    * Journal d'un modèle, puis ses nouvelles lignes si `follow` est vrai.

@@ -7,13 +7,14 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb";
 import type { HttpBodySchema } from "../../google/api/httpbody_pb";
 import { file_google_api_httpbody } from "../../google/api/httpbody_pb";
+import { file_passerelle_v1_route } from "./route_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file passerelle/v1/probe.proto.
  */
 export const file_passerelle_v1_probe: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL3Byb2JlLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdDLJAQoMUHJvYmVTZXJ2aWNlEl8KDkNoZWNrUmVhZGluZXNzEiQucGFzc2VyZWxsZS52MS5DaGVja1JlYWRpbmVzc1JlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5Ig+C0+STAgkSBy9yZWFkeXowARJYCgpHZXRNZXRyaWNzEiAucGFzc2VyZWxsZS52MS5HZXRNZXRyaWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiEILT5JMCChIIL21ldHJpY3MwAWIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL3Byb2JlLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdDL2AQoMUHJvYmVTZXJ2aWNlEm4KDkNoZWNrUmVhZGluZXNzEiQucGFzc2VyZWxsZS52MS5DaGVja1JlYWRpbmVzc1JlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5Ih6KtRgLCAEQBhoFUHLDqnSC0+STAgkSBy9yZWFkeXowARJ2CgpHZXRNZXRyaWNzEiAucGFzc2VyZWxsZS52MS5HZXRNZXRyaWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiLoq1GBoICBAGGhRNZXN1cmVzIChQcm9tZXRoZXVzKYLT5JMCChIIL21ldHJpY3MwAWIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_passerelle_v1_route]);
 
 /**
  * Sonde de disponibilité.

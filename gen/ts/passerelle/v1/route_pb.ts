@@ -2,15 +2,52 @@
 // @generated from file passerelle/v1/route.proto (package passerelle.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file passerelle/v1/route.proto.
  */
 export const file_passerelle_v1_route: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL3JvdXRlLnByb3RvEg1wYXNzZXJlbGxlLnYxIrIBCghFbmRwb2ludBIMCgRuYW1lGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIMCgRob3N0GAMgASgJEgwKBHBvcnQYBCABKA0SDAoEcGF0aBgFIAEoCRILCgN1cmwYBiABKAkSKwoFZ3JvdXAYByABKA4yHC5wYXNzZXJlbGxlLnYxLkVuZHBvaW50R3JvdXASJAoDa2V5GAggASgOMhcucGFzc2VyZWxsZS52MS5LZXlTY29wZSqMAgoNRW5kcG9pbnRHcm91cBIeChpFTkRQT0lOVF9HUk9VUF9VTlNQRUNJRklFRBAAEhwKGEVORFBPSU5UX0dST1VQX0RBU0hCT0FSRBABEhkKFUVORFBPSU5UX0dST1VQX09QRU5BSRACEhgKFEVORFBPSU5UX0dST1VQX0FVRElPEAMSFwoTRU5EUE9JTlRfR1JPVVBfR1JQQxAEEhsKF0VORFBPSU5UX0dST1VQX0dSUENfV0VCEAUSGQoVRU5EUE9JTlRfR1JPVVBfUFJPQkVTEAYSGAoURU5EUE9JTlRfR1JPVVBfQURNSU4QBxIdChlFTkRQT0lOVF9HUk9VUF9XRUJfU09DS0VUEAgqpAEKCEtleVNjb3BlEhkKFUtFWV9TQ09QRV9VTlNQRUNJRklFRBAAEhIKDktFWV9TQ09QRV9OT05FEAESFwoTS0VZX1NDT1BFX0lORkVSRU5DRRACEhMKD0tFWV9TQ09QRV9BRE1JThADEhwKGEtFWV9TQ09QRV9MT0NBTF9PUl9BRE1JThAEEh0KGUtFWV9TQ09QRV9BRE1JTl9UT19DSEFOR0UQBWIGcHJvdG8z");
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL3JvdXRlLnByb3RvEg1wYXNzZXJlbGxlLnYxIm8KDFJvdXRlT3B0aW9ucxIjCgVzY29wZRgBIAEoDjIULnBhc3NlcmVsbGUudjEuU2NvcGUSKwoFZ3JvdXAYAiABKA4yHC5wYXNzZXJlbGxlLnYxLkVuZHBvaW50R3JvdXASDQoFbGFiZWwYAyABKAkisgEKCEVuZHBvaW50EgwKBG5hbWUYASABKAkSDgoGbWV0aG9kGAIgASgJEgwKBGhvc3QYAyABKAkSDAoEcG9ydBgEIAEoDRIMCgRwYXRoGAUgASgJEgsKA3VybBgGIAEoCRIrCgVncm91cBgHIAEoDjIcLnBhc3NlcmVsbGUudjEuRW5kcG9pbnRHcm91cBIkCgNrZXkYCCABKA4yFy5wYXNzZXJlbGxlLnYxLktleVNjb3BlKrEBCgVTY29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEhAKDFNDT1BFX1BVQkxJQxABEhAKDFNDT1BFX1NUQVRVUxACEg4KClNDT1BFX0NIQVQQAxIUChBTQ09QRV9UUkFOU0NSSUJFEAQSEQoNU0NPUEVfRElBUklaRRAFEhAKDFNDT1BFX01PREVMUxAGEg8KC1NDT1BFX0FETUlOEAcSEQoNU0NPUEVfTUVUUklDUxAIKowCCg1FbmRwb2ludEdyb3VwEh4KGkVORFBPSU5UX0dST1VQX1VOU1BFQ0lGSUVEEAASHAoYRU5EUE9JTlRfR1JPVVBfREFTSEJPQVJEEAESGQoVRU5EUE9JTlRfR1JPVVBfT1BFTkFJEAISGAoURU5EUE9JTlRfR1JPVVBfQVVESU8QAxIXChNFTkRQT0lOVF9HUk9VUF9HUlBDEAQSGwoXRU5EUE9JTlRfR1JPVVBfR1JQQ19XRUIQBRIZChVFTkRQT0lOVF9HUk9VUF9QUk9CRVMQBhIYChRFTkRQT0lOVF9HUk9VUF9BRE1JThAHEh0KGUVORFBPSU5UX0dST1VQX1dFQl9TT0NLRVQQCCqkAQoIS2V5U2NvcGUSGQoVS0VZX1NDT1BFX1VOU1BFQ0lGSUVEEAASEgoOS0VZX1NDT1BFX05PTkUQARIXChNLRVlfU0NPUEVfSU5GRVJFTkNFEAISEwoPS0VZX1NDT1BFX0FETUlOEAMSHAoYS0VZX1NDT1BFX0xPQ0FMX09SX0FETUlOEAQSHQoZS0VZX1NDT1BFX0FETUlOX1RPX0NIQU5HRRAFOlMKBXJvdXRlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY0YYDIAEoCzIbLnBhc3NlcmVsbGUudjEuUm91dGVPcHRpb25zUgVyb3V0ZTo3CgVsYWJlbBIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxjRhgMgASgJUgVsYWJlbGIGcHJvdG8z", [file_google_protobuf_descriptor]);
+
+/**
+ * Ce que le serveur sait d'une méthode : la clé à demander, et comment annoncer sa route HTTP.
+ *
+ * @generated from message passerelle.v1.RouteOptions
+ */
+export type RouteOptions = Message<"passerelle.v1.RouteOptions"> & {
+  /**
+   * Portée de la clé qui ouvre la méthode.
+   *
+   * @generated from field: passerelle.v1.Scope scope = 1;
+   */
+  scope: Scope;
+
+  /**
+   * Famille de la route HTTP.
+   *
+   * @generated from field: passerelle.v1.EndpointGroup group = 2;
+   */
+  group: EndpointGroup;
+
+  /**
+   * Nom lisible de la route HTTP.
+   *
+   * @generated from field: string label = 3;
+   */
+  label: string;
+};
+
+/**
+ * Describes the message passerelle.v1.RouteOptions.
+ * Use `create(RouteOptionsSchema)` to create a new message.
+ */
+export const RouteOptionsSchema: GenMessage<RouteOptions> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_route, 0);
 
 /**
  * Adresse annoncée d'une route.
@@ -80,7 +117,83 @@ export type Endpoint = Message<"passerelle.v1.Endpoint"> & {
  * Use `create(EndpointSchema)` to create a new message.
  */
 export const EndpointSchema: GenMessage<Endpoint> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_route, 0);
+  messageDesc(file_passerelle_v1_route, 1);
+
+/**
+ * Ce qu'une clé ouvre : une portée par capacité et par verbe.
+ *
+ * @generated from enum passerelle.v1.Scope
+ */
+export enum Scope {
+  /**
+   * Absente : la méthode est tenue pour un verbe d'administration.
+   *
+   * @generated from enum value: SCOPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Ce que tous peuvent demander.
+   *
+   * @generated from enum value: SCOPE_PUBLIC = 1;
+   */
+  PUBLIC = 1,
+
+  /**
+   * Lire l'état ; ouvert à tous.
+   *
+   * @generated from enum value: SCOPE_STATUS = 2;
+   */
+  STATUS = 2,
+
+  /**
+   * Conversation et complétion.
+   *
+   * @generated from enum value: SCOPE_CHAT = 3;
+   */
+  CHAT = 3,
+
+  /**
+   * Reconnaissance de la parole.
+   *
+   * @generated from enum value: SCOPE_TRANSCRIBE = 4;
+   */
+  TRANSCRIBE = 4,
+
+  /**
+   * Diarisation.
+   *
+   * @generated from enum value: SCOPE_DIARIZE = 5;
+   */
+  DIARIZE = 5,
+
+  /**
+   * Liste des modèles aux formats d'OpenAI.
+   *
+   * @generated from enum value: SCOPE_MODELS = 6;
+   */
+  MODELS = 6,
+
+  /**
+   * Agir sur les modèles, lire leur journal.
+   *
+   * @generated from enum value: SCOPE_ADMIN = 7;
+   */
+  ADMIN = 7,
+
+  /**
+   * Mesures : ouvertes depuis le serveur lui-même, verbe d'administration d'ailleurs.
+   *
+   * @generated from enum value: SCOPE_METRICS = 8;
+   */
+  METRICS = 8,
+}
+
+/**
+ * Describes the enum passerelle.v1.Scope.
+ */
+export const ScopeSchema: GenEnum<Scope> = /*@__PURE__*/
+  enumDesc(file_passerelle_v1_route, 0);
 
 /**
  * Famille d'une adresse annoncée.
@@ -103,7 +216,7 @@ export enum EndpointGroup {
   DASHBOARD = 1,
 
   /**
-   * REST aux formats d'OpenAI.
+   * REST aux formats d'OpenAI, erreurs comprises.
    *
    * @generated from enum value: ENDPOINT_GROUP_OPENAI = 2;
    */
@@ -156,7 +269,7 @@ export enum EndpointGroup {
  * Describes the enum passerelle.v1.EndpointGroup.
  */
 export const EndpointGroupSchema: GenEnum<EndpointGroup> = /*@__PURE__*/
-  enumDesc(file_passerelle_v1_route, 0);
+  enumDesc(file_passerelle_v1_route, 1);
 
 /**
  * Clé qu'une adresse exige, quand le serveur en a.
@@ -211,5 +324,21 @@ export enum KeyScope {
  * Describes the enum passerelle.v1.KeyScope.
  */
 export const KeyScopeSchema: GenEnum<KeyScope> = /*@__PURE__*/
-  enumDesc(file_passerelle_v1_route, 1);
+  enumDesc(file_passerelle_v1_route, 2);
+
+/**
+ * Portée et annonce d'une méthode ; chaque méthode du contrat public la porte.
+ *
+ * @generated from extension: passerelle.v1.RouteOptions route = 50001;
+ */
+export const route: GenExtension<MethodOptions, RouteOptions> = /*@__PURE__*/
+  extDesc(file_passerelle_v1_route, 0);
+
+/**
+ * Nom lisible d'un service annoncé en gRPC et en gRPC-Web ; absent, seules ses routes HTTP sont annoncées.
+ *
+ * @generated from extension: string label = 50001;
+ */
+export const label: GenExtension<ServiceOptions, string> = /*@__PURE__*/
+  extDesc(file_passerelle_v1_route, 1);
 
