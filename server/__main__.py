@@ -138,7 +138,6 @@ def _serve(config: Config) -> int:
 def _control(config: Config, run_dir: Path) -> None:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
-    from server.engines.registry import is_available
     from server.rpc.routes import endpoints
     from server.settings.advertise import public_hosts
     from server.settings.environments import interpreter
@@ -153,7 +152,6 @@ def _control(config: Config, run_dir: Path) -> None:
         weights_dir=config.weights_dir,
         hub_caches=config.hub_caches,
         endpoints=endpoints(hosts, config.advertised_port, config.scheme),
-        engine_available=is_available,
         worker_command=lambda spec, replica: (
             *(interpreter(spec, config.envs_dir), "-m", "server", "worker"),
             *("--key", spec.key, "--replica", str(replica), *_changed_options(config, spec)),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class Capability(StrEnum):
@@ -44,7 +44,7 @@ class HubRepository:
 class ModelSource:
     """Origine des poids d'un modèle."""
 
-    kind: str
+    kind: Literal["package", "hub"]
     """`package` (paquets de poids installés) ou `hub` (dépôt Hugging Face)."""
     repository: str
     """Dépôt ou paquets."""

@@ -81,11 +81,11 @@ def _value(where: str, value: Any, hint: Any, bounds: Mapping[str, Any]) -> Any:
     if get_origin(hint) is tuple:
         return _list(where, value, get_args(hint)[0], bounds)
     if get_origin(hint) is Literal:
-        return _choice(where, value, get_args(hint))
+        return choice(where, value, get_args(hint))
     if isinstance(hint, type) and is_dataclass(hint):
         return read_table(where, value, hint)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint(_choice(where, value, tuple(hint)))
+        return hint(choice(where, value, tuple(hint)))
     if hint in _SCALARS:
         return _scalar(where, value, hint, bounds)
     if not isinstance(value, Mapping):
@@ -99,7 +99,12 @@ def _list(where: str, value: Any, item: Any, bounds: Mapping[str, Any]) -> tuple
     return tuple(_value(f"{where}[{index}]", one, item, bounds) for index, one in enumerate(value))
 
 
-def _choice(where: str, value: Any, choices: tuple[str, ...]) -> str:
+def choice(where: str, value: Any, choices: tuple[str, ...]) -> str:
+    """Rend une valeur, qui est l'une de celles-là.
+
+    Raises:
+        FieldRefused: elle n'en est pas.
+    """
     if not isinstance(value, str) or value not in choices:
         # Le texte vide dit « celui d'ailleurs » : il n'y a rien à en montrer.
         expected = ", ".join(choice for choice in choices if choice)

@@ -59,8 +59,6 @@ class ControlSettings:
     """Caches du hub que d'autres outils remplissent."""
     endpoints: Sequence[route_pb2.Endpoint]
     """Adresses annoncées."""
-    engine_available: Callable[[str], bool]
-    """Dit si un moteur est fourni."""
     worker_command: Callable[[ModelSpec, int], Sequence[str]]
     """Commande d'un exemplaire (modèle, rang)."""
     download_command: Sequence[str]
@@ -115,7 +113,6 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         tools,
         supervisor,
         machine,
-        engine_available=settings.engine_available,
         on_exit=_forget_process,
         adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )

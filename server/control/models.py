@@ -35,7 +35,6 @@ class Models:
         supervisor: SupervisorClient,
         machine: MachineProbe,
         *,
-        engine_available: Callable[[str], bool],
         on_exit: Callable[[int], None],
         adoption: Adoption,
     ) -> None:
@@ -45,10 +44,7 @@ class Models:
         self.sample = MachineSample()
         self.wanted: tuple[str, ...] = ()
         self.processes: list[dict[str, Any]] = []
-        self._models = {
-            spec.key: ManagedModel(spec, tools, engine_available=engine_available(spec.engine))
-            for spec in profile.models
-        }
+        self._models = {spec.key: ManagedModel(spec, tools) for spec in profile.models}
         self.gpus = tools.gpus
         self._tools = tools
         self._supervisor = supervisor

@@ -4,7 +4,8 @@ Un nom simple désigne un adaptateur livré ; `paquet.module:fonction` désigne 
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from server.engines.base import EngineFactory
@@ -14,7 +15,7 @@ from server.engines.pyannote.options import CamPlusSettings, PyannoteSettings
 from server.engines.vllm.options import check_reserved
 from server.engines.whisper.options import WhisperSettings
 from server.errors import EngineUnavailable
-from server.tables import read_table
+from server.tables import choice, read_table
 
 _ADAPTERS = {
     "llamacpp": "server.engines.llamacpp.engine:create_engine",
@@ -47,9 +48,28 @@ def check_options(where: str, engine: str, options: Mapping[str, Any]) -> None:
         read_table(where, options, _SETTINGS[engine])
 
 
-def is_available(name: str) -> bool:
-    """Dit si un moteur peut être demandé, sans rien importer."""
-    return name in _ADAPTERS or ":" in name
+def check_option_names(where: str, engine: str, names: Iterable[str]) -> None:
+    """Juge des noms d'options sans leurs valeurs, d'aussi loin que `check_options`.
+
+    Raises:
+        FieldRefused: option réservée ou inconnue.
+    """
+    if engine == "vllm":
+        check_reserved(where, dict.fromkeys(names))
+    elif engine in _SETTINGS:
+        known = tuple(sorted(field.name for field in fields(_SETTINGS[engine])))
+        for name in names:
+            choice(where, name, known)
+
+
+def check_engine(where: str, name: str) -> None:
+    """Juge le nom d'un moteur ; la fabrique d'un moteur à soi n'est cherchée qu'au chargement.
+
+    Raises:
+        FieldRefused: aucun moteur de ce nom n'est livré.
+    """
+    if ":" not in name:
+        choice(where, name, (*sorted(_ADAPTERS), "paquet.module:fonction"))
 
 
 def available_engines() -> frozenset[str]:
@@ -63,7 +83,7 @@ def engine_factory(name: str) -> EngineFactory:
     Raises:
         EngineUnavailable: aucun adaptateur de ce nom.
     """
-    if not is_available(name):
+    if name not in _ADAPTERS and ":" not in name:
         raise EngineUnavailable(
             f"Le moteur « {name} » n'est pas fourni par cette version de Passerelle "
             f"(moteurs fournis : {', '.join(sorted(_ADAPTERS))}).",

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.domain import HubRepository, ModelSource, ModelSpec, PlacementOptions, Profile
-from server.engines.registry import check_options
-from server.tables import ConfigError, read_table
+from server.engines.registry import check_engine, check_option_names, check_options
+from server.tables import ConfigError, FieldRefused, read_table, refusal
 
 PROFILES_DIR = Path(__file__).resolve().parents[1] / "profiles"
 
 __all__ = ["PROFILES_DIR", "ConfigError", "load_profile"]
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
-"""Partie du nom d'un dépôt ou d'une révision."""
+_PATH_PART = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
+"""Clé d'un modèle, partie du nom d'un dépôt ou d'une révision : ce qui devient un nom de fichier ou de dossier."""
 
 
 def load_profile(name: str) -> Profile:
@@ -34,7 +34,7 @@ def load_profile(name: str) -> Profile:
         )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path.name} : TOML illisible ({error}).") from error
     read = read_table(path.name, data, _File)
     models = read.models
@@ -42,9 +42,12 @@ def load_profile(name: str) -> Profile:
         raise ConfigError(f"{path.name} : aucun modèle ([[models]] attendu).")
     for index, model in enumerate(models):
         where = f"{path.name}.models[{index}]"
+        _check_names(where, model)
         _check_source(f"{where}.source", model.source)
+        check_engine(f"{where}.engine", model.engine)
         read_table(f"{where}.options", PlacementOptions.among(model.options), PlacementOptions)
         check_options(f"{where}.options", model.engine, model.options)
+        check_option_names(f"{where}.load_options", model.engine, model.load_options)
     names = [n for m in models for n in (m.key, *m.aliases)]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -60,26 +63,36 @@ class _File:
     notice: str = ""
 
 
+def _check_names(where: str, model: ModelSpec) -> None:
+    """La clé nomme le dossier des poids, les prises et les journaux ; un nom vide ne désigne rien."""
+    if not _PATH_PART.fullmatch(model.key):
+        raise refusal(f"{where}.key", "un nom fait de lettres sans accent, de chiffres, de _ . et -", model.key)
+    if not all(model.aliases):
+        raise refusal(f"{where}.aliases", "une liste de textes, aucun vide,", list(model.aliases))
+
+
 def _check_source(where: str, source: ModelSource) -> None:
     """Ce qu'un type ne dit pas : ce qui va avec chaque sorte de source."""
-    if source.kind not in ("package", "hub"):
-        raise ConfigError(f"{where}.kind : « {source.kind} » inconnu (attendu : package ou hub).")
-    if source.kind == "package" and not source.files:
-        raise ConfigError(f"{where}.files : au moins un fichier est attendu pour une source « package ».")
-    if source.kind == "hub":
-        _check_hub(where, source)
-        for index, one in enumerate(source.extra):
-            _check_hub(f"{where}.extra[{index}]", one)
-    elif source.extra or source.include or source.exclude:
-        raise ConfigError(f"{where} : include, exclude et extra ne vont qu'avec une source « hub ».")
+    if source.kind == "package":
+        if not source.files:
+            raise refusal(f"{where}.files", "une liste d'au moins un fichier, pour une source « package »,", [])
+        for name in ("include", "exclude", "extra"):
+            if getattr(source, name):
+                raise FieldRefused(f"{where}.{name}", "ce champ ne va qu'avec une source « hub »")
+        return
+    if source.files:
+        raise FieldRefused(f"{where}.files", "ce champ ne va qu'avec une source « package »")
+    _check_hub(where, source)
+    for index, one in enumerate(source.extra):
+        _check_hub(f"{where}.extra[{index}]", one)
 
 
 def _check_hub(where: str, entry: ModelSource | HubRepository) -> None:
     """Le dépôt et la révision deviennent des chemins : rien n'y sort du cache."""
     for name, value, most in (("repository", entry.repository, 2), ("revision", entry.revision, None)):
         parts = value.split("/")
-        if not all(_HUB_NAME.fullmatch(part) for part in parts) or (most is not None and len(parts) > most):
-            raise ConfigError(f"{where}.{name} : « {value} » n'est pas un nom du hub.")
+        if not all(_PATH_PART.fullmatch(part) for part in parts) or (most is not None and len(parts) > most):
+            raise refusal(f"{where}.{name}", "un nom du hub", value)
     for name, patterns in (("include", entry.include), ("exclude", entry.exclude)):
         if not all(patterns):
-            raise ConfigError(f"{where}.{name} : une liste de motifs est attendue, sans motif vide.")
+            raise refusal(f"{where}.{name}", "une liste de motifs, aucun vide,", list(patterns))

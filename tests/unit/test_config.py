@@ -1,5 +1,6 @@
 """La configuration : ce qui est lu, ce qui est refusé, et comment."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from server.control.gpu.needs import GIB, check_options, need_on
 from server.domain import Capability, url_of
 from server.settings.config import load_config
 from server.settings.profile import PROFILES_DIR, ConfigError, load_profile
+from tests.support.refused_profiles import refusal_of
 
 EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
 
@@ -122,12 +124,12 @@ def test_a_refused_value_names_its_variable(variable: str, value: str, expected:
         ("[[models]]\nkey='a'", "champ manquant capability, display_name, engine, source"),
         ("[[models]]\nkey='a'\nclef=1", "models[0].clef : champ inconnu"),
         (
-            "[[models]]\nkey='a'\ncapability='vision'\nengine='x'\ndisplay_name='A'\nsource={kind='hub',repository='r',revision='v'}",
+            "[[models]]\nkey='a'\ncapability='vision'\nengine='vllm'\ndisplay_name='A'\nsource={kind='hub',repository='r',revision='v'}",
             "models[0].capability : « vision » inconnu",
         ),
         (
-            "[[models]]\nkey='a'\ncapability='chat'\nengine='x'\ndisplay_name='A'\nsource={kind='url',repository='r',revision='v'}",
-            "models[0].source.kind : « url » inconnu",
+            "[[models]]\nkey='a'\ncapability='chat'\nengine='vllm'\ndisplay_name='A'\nsource={kind='url',repository='r',revision='v'}",
+            "models[0].source.kind : « url » inconnu (attendu : package, hub)",
         ),
     ],
 )
@@ -155,21 +157,45 @@ def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: 
         ("options = 1", "models[0].options : une table est attendu"),
         ("memory = {weights_gib = '2'}", "models[0].memory.weights_gib : un nombre est attendu, reçu : '2' (str)"),
         ("memory = {weights_gib = -2}", "models[0].memory.weights_gib : un nombre, 0 ou plus"),
+        ("memory = {poids = 2}", "models[0].memory.poids : champ inconnu (connus : budget_gib,"),
+        ("max_wait = 64", "models[0].max_wait : champ inconnu (connus : aliases,"),
+        (
+            "key = '../a'",
+            "models[0].key : un nom fait de lettres sans accent, de chiffres, de _ . et - est attendu, reçu : ",
+        ),
+        ("key = ''", "models[0].key : un nom fait de lettres sans accent,"),
+        ("aliases = ['b', '']", "models[0].aliases : une liste de textes, aucun vide, est attendue, reçu : ['b', '']"),
+        ("engine = 'vlm'", "models[0].engine : « vlm » inconnu (attendu : canary, llamacpp,"),
+        ("load_options = ['model']", "models[0].load_options.model : option réservée : "),
+        (
+            "engine = 'canary'\nload_options = ['beams']",
+            "models[0].load_options : « beams » inconnu (attendu : beam_size,",
+        ),
     ],
 )
-def test_a_field_of_another_type_is_refused(tmp_path: Path, line: str, expected: str) -> None:
+def test_a_wrong_field_is_said_the_same_by_serve_and_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str, expected: str
+) -> None:
+    fields = {"key": "'a'", "capability": "'chat'", "engine": "'vllm'", "display_name": "'A'"}
+    fields |= dict(one.split(" = ", 1) for one in line.split("\n"))
     path = tmp_path / "essai.toml"
     path.write_text(
-        f"[[models]]\nkey='a'\ncapability='chat'\nengine='x'\ndisplay_name='A'\n{line}\n"
-        "[models.source]\nkind='hub'\nrepository='r'\nrevision='v'\n",
+        "[[models]]\n"
+        + "".join(f"{name} = {value}\n" for name, value in fields.items())
+        + "[models.source]\nkind = 'hub'\nrepository = 'r'\nrevision = 'v'\n",
         encoding="utf-8",
     )
-    with pytest.raises(ConfigError) as caught:
-        load_profile(str(path))
-    assert str(caught.value).startswith(f"essai.toml.{expected}")
+    assert refusal_of(path, monkeypatch, capsys).startswith(f"essai.toml.{expected}")
 
 
-SOURCE = "[[models]]\nkey='a'\ncapability='chat'\nengine='x'\ndisplay_name='A'\n[models.source]\n"
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.write_bytes(b"notice = '\xff'")])
+def test_a_profile_that_cannot_be_read_is_refused(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "essai.toml")
+    with pytest.raises(ConfigError, match=r"essai\.toml"):
+        load_profile(str(tmp_path / "essai.toml"))
+
+
+SOURCE = "[[models]]\nkey='a'\ncapability='chat'\nengine='vllm'\ndisplay_name='A'\n[models.source]\n"
 
 
 def test_a_hub_source_names_its_files_and_other_repositories(tmp_path: Path) -> None:
@@ -192,9 +218,21 @@ def test_a_hub_source_names_its_files_and_other_repositories(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("kind='hub'\nrepository='../x'\nrevision='main'", "source.repository : « ../x »"),
-        ("kind='hub'\nrepository='a/b/c'\nrevision='main'", "source.repository : « a/b/c »"),
-        ("kind='hub'\nrepository='a/b'\nrevision='../../etc'", "source.revision : « ../../etc »"),
+        (
+            "kind='hub'\nrepository='../x'\nrevision='main'",
+            "source.repository : un nom du hub est attendu, reçu : '../x'",
+        ),
+        ("kind='hub'\nrepository='a/b/c'\nrevision='main'", "source.repository : un nom du hub est attendu"),
+        ("kind='hub'\nrepository='a/b'\nrevision='../../etc'", "source.revision : un nom du hub est attendu"),
+        (
+            "kind='hub'\nrepository='a/b'\nrevision='v'\nexclude=['']",
+            "source.exclude : une liste de motifs, aucun vide,",
+        ),
+        ("kind='package'\nrepository='p'\nrevision='1'", "source.files : une liste d'au moins un fichier"),
+        (
+            "kind='hub'\nrepository='a/b'\nrevision='v'\nfiles=[{name='n',parts=['p'],sha256='0'}]",
+            "source.files : ce champ ne va qu'avec une source « package »",
+        ),
         ("kind='hub'\nrepository='a/b'\nrevision='main'\ninclude='*.bin'", "source.include : une liste"),
         (
             "kind='hub'\nrepository='a/b'\nrevision='v'\nextra=[{repository='c/d'}]",
@@ -202,7 +240,7 @@ def test_a_hub_source_names_its_files_and_other_repositories(tmp_path: Path) -> 
         ),
         (
             "kind='package'\nrepository='p'\nrevision='1'\ninclude=['x']\nfiles=[{name='n',parts=['p'],sha256='0'}]",
-            "hub",
+            "source.include : ce champ ne va qu'avec une source « hub »",
         ),
     ],
 )
@@ -232,7 +270,7 @@ def test_hub_settings_follow_the_variables_of_its_client() -> None:
 
 
 def test_an_alias_used_twice_is_refused(tmp_path: Path) -> None:
-    entry = "[[models]]\nkey='{key}'\naliases=['x']\ncapability='chat'\nengine='e'\ndisplay_name='A'\n[models.source]\nkind='hub'\nrepository='r'\nrevision='v'\n"
+    entry = "[[models]]\nkey='{key}'\naliases=['x']\ncapability='chat'\nengine='vllm'\ndisplay_name='A'\n[models.source]\nkind='hub'\nrepository='r'\nrevision='v'\n"
     path = tmp_path / "double.toml"
     path.write_text(entry.format(key="a") + entry.format(key="b"), encoding="utf-8")
     with pytest.raises(ConfigError, match="employé deux fois : x"):

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from server.__main__ import main
-from server.cli.checks import Level, run_checks
 from server.engines.base import EngineSpec
 from server.engines.registry import available_engines, check_options, engine_factory
 from server.errors import ModelLoadFailed
 from server.settings.profile import load_profile
 from server.tables import ConfigError
+from tests.support.refused_profiles import refusal_of
 
 HEAVY = {"torch", "xllamacpp", "faster_whisper", "pyannote.audio", "nemo"}
 
@@ -83,12 +82,12 @@ options = {options}
 """
 
 
-def written(folder: Path, engine: str, options: dict[str, Any]) -> str:
+def written(folder: Path, engine: str, options: dict[str, Any]) -> Path:
     """Profil d'un modèle à ces options ; JSON et TOML écrivent de même ces valeurs."""
     path = folder / "essai.toml"
     pairs = ", ".join(f"{name} = {json.dumps(value)}" for name, value in options.items())
     path.write_text(PROFILE.format(engine=engine, options=f"{{ {pairs} }}"), encoding="utf-8")
-    return str(path)
+    return path
 
 
 PLACEMENT: list[tuple[str, dict[str, Any], str]] = [
@@ -106,24 +105,19 @@ def test_a_profile_with_a_wrong_option_does_not_start(
     engine: str, options: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError) as refused:
-        load_profile(written(tmp_path, engine, options))
+        load_profile(str(written(tmp_path, engine, options)))
     assert str(refused.value).startswith(f"essai.toml.models[0].options.{said}")
 
 
 def test_serve_and_doctor_say_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    profile = written(tmp_path, "llamacpp", {"parallel": 0})
-    monkeypatch.setenv("PASSERELLE_PROFILE", profile)
     said = "essai.toml.models[0].options.parallel : un entier, 1 ou plus, est attendu, reçu : 0 (int)."
-    assert main(["serve"]) == 2
-    assert capsys.readouterr().err == f"Configuration refusée : {said}\n"
-    [finding] = [one for one in run_checks() if one.name == "configuration"]
-    assert (finding.level, finding.found) == (Level.FAILURE, said)
+    assert refusal_of(written(tmp_path, "llamacpp", {"parallel": 0}), monkeypatch, capsys) == said
 
 
 def test_the_options_of_an_engine_of_one_s_own_are_its_own(tmp_path: Path) -> None:
-    profile = load_profile(written(tmp_path, "maison.moteur:fabrique", {"vitesse": "vite", "parallel": 0}))
+    profile = load_profile(str(written(tmp_path, "maison.moteur:fabrique", {"vitesse": "vite", "parallel": 0})))
     assert profile.models[0].options == {"vitesse": "vite", "parallel": 0}
 
 

@@ -95,7 +95,7 @@ def test_a_killed_process_goes_on_from_the_bytes_on_disk(hub: Hub, tmp_path: Pat
     hub.upset("poids/a.bin").bytes_per_second = hub.upset("poids/b.bin").bytes_per_second = 1_000_000
     profile = tmp_path / "essai.toml"
     profile.write_text(
-        "[[models]]\nkey='m'\ncapability='chat'\nengine='x'\ndisplay_name='M'\n"
+        "[[models]]\nkey='m'\ncapability='chat'\nengine='vllm'\ndisplay_name='M'\n"
         f"source={{kind='hub',repository='{REPOSITORY}',revision='main'}}\n"
     )
     environ = os.environ | {

@@ -116,7 +116,6 @@ async def make(tmp_path: Path, count: int, *specs: ModelSpec) -> Bench:
         fakes[2],
         fakes[3],
         adoption=Adoption(tmp_path, (), tools.downloads.adopt),
-        engine_available=lambda _e: True,
         on_exit=lambda _pid: None,
     )
     for model in models:

@@ -19,7 +19,6 @@ from server.control.weights.cache import Artifacts
 from server.domain import Capability, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,
-    EngineUnavailable,
     InvalidRequest,
     InvalidState,
     ModelLoadFailed,
@@ -55,11 +54,11 @@ class Bench:
     disk: list[Artifacts]
     tools: ModelTools
 
-    def with_spec(self, *, engine: bool = True, gpus: int = 0, **changes: Any) -> ManagedModel:
+    def with_spec(self, *, gpus: int = 0, **changes: Any) -> ManagedModel:
         board = board_of(FakeGpus(gpus), FakeClock(), self.replicas.pids)
         board.readings = {reading.index: reading for reading in board.probe.read()}
         tools = replace(self.tools, gpus=board)
-        model = ManagedModel(replace(SPEC, **changes), tools, engine_available=engine)
+        model = ManagedModel(replace(SPEC, **changes), tools)
         model.look(self.disk[0])
         return model
 
@@ -87,7 +86,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         clock=clock,
         sleep=clock.sleep,
     )
-    model = ManagedModel(SPEC, tools, engine_available=True)
+    model = ManagedModel(SPEC, tools)
     yield Bench(model, replicas, downloads, disk, tools)
     await model.aclose()
     await journal.aclose()
@@ -277,19 +276,18 @@ async def test_the_last_load_is_what_a_waiting_request_is_told(bench: Bench) -> 
 
 
 @pytest.mark.parametrize(
-    ("changes", "engine", "gpus", "asked", "error"),
+    ("changes", "gpus", "asked", "error"),
     [
-        ({"requires_gpu": True}, True, 0, (), NoGpuVisible),
-        ({"requires_gpu": True}, True, 2, (2,), InvalidRequest),
-        ({"requires_gpu": True}, True, 2, (1, 1), InvalidRequest),
-        ({}, False, 0, (), EngineUnavailable),
-        ({}, True, 0, (), ModelNotDownloaded),
+        ({"requires_gpu": True}, 0, (), NoGpuVisible),
+        ({"requires_gpu": True}, 2, (2,), InvalidRequest),
+        ({"requires_gpu": True}, 2, (1, 1), InvalidRequest),
+        ({}, 0, (), ModelNotDownloaded),
     ],
 )
 async def test_what_cannot_load_is_refused_before_anything_starts(
-    bench: Bench, changes: dict[str, Any], engine: bool, gpus: int, asked: tuple[int, ...], error: type[PasserelleError]
+    bench: Bench, changes: dict[str, Any], gpus: int, asked: tuple[int, ...], error: type[PasserelleError]
 ) -> None:
-    model = bench.with_spec(engine=engine, gpus=gpus, **changes)
+    model = bench.with_spec(gpus=gpus, **changes)
     with pytest.raises(error):
         model.load(LoadOrder(gpus=asked))
     assert model.operation is None and bench.replicas.started == []

@@ -3,12 +3,10 @@
 from collections.abc import Collection, Sequence
 
 from server.domain import ModelSpec
-from server.errors import EngineUnavailable, InvalidRequest, ModelNotDownloaded, NoGpuVisible
+from server.errors import InvalidRequest, ModelNotDownloaded, NoGpuVisible
 
 
-def check_loadable(
-    spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: Collection[int], engine_available: bool, complete: bool
-) -> None:
+def check_loadable(spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: Collection[int], complete: bool) -> None:
     """Refuse un chargement qui ne peut pas aboutir, avant de rien lancer.
 
     Args:
@@ -18,7 +16,6 @@ def check_loadable(
     Raises:
         NoGpuVisible: le modèle exige un GPU, aucun n'est visible.
         InvalidRequest: GPU inconnu, ou nommé deux fois.
-        EngineUnavailable: moteur non fourni.
         ModelNotDownloaded: poids absents, et le profil ne les télécharge pas de lui-même.
     """
     if spec.requires_gpu and not visible_gpus:
@@ -37,11 +34,6 @@ def check_loadable(
         raise InvalidRequest(
             f"gpus : {list(gpus)} ne convient pas ; GPU visibles : {known}, chacun nommé une fois au plus.",
             metadata={"field": "gpus", "limit": known, "value": str(list(gpus))},
-        )
-    if not engine_available:
-        raise EngineUnavailable(
-            f"Le moteur « {spec.engine} » de « {spec.key} » n'est pas fourni par cette version de Passerelle.",
-            metadata={"model": spec.key, "engine": spec.engine},
         )
     if not complete and not spec.auto_download:
         raise ModelNotDownloaded(

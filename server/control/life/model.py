@@ -37,14 +37,13 @@ class ManagedModel:
     Chaque changement passe par `_changed`, qui le montre et le journalise : un seul endroit le voit.
     """
 
-    def __init__(self, spec: ModelSpec, tools: ModelTools, *, engine_available: bool) -> None:
+    def __init__(self, spec: ModelSpec, tools: ModelTools) -> None:
         self.spec = spec
         self.artifacts = Artifacts()
         self.choices = Choices.of(spec)
         self.created_at = self.state_since = time.time()
         self.usage = Usage(tools.clock)
         self._tools = tools
-        self._engine_available = engine_available
         self._setbacks = Setbacks(tools.clock)
         self._lessor = Lessor(tools.gpus, tools.replicas.stop)
         self._crew = Crew(tools.replicas, self._lessor, self._changed)
@@ -118,7 +117,6 @@ class ManagedModel:
             self.spec,
             order.gpus,
             visible_gpus=board.readings,
-            engine_available=self._engine_available,
             complete=complete,
         )
         move = follow(self.spec, self.artifacts, self.choices, order, self.replicas)
