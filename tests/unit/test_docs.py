@@ -121,6 +121,20 @@ def test_every_path_that_is_named_exists() -> None:
     assert not missing
 
 
+def test_the_table_of_imports_is_that_of_the_code() -> None:
+    table = _pages("ARCHITECTURE.md").split("## Qui importe qui", 1)[1].split("```", 2)[1]
+    server = ROOT / "server"
+    rooms = {path.stem for path in server.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))} - {"__init__"}
+    told = {room: right for left, right in re.findall(r"^([\w, ]+) → (.+)$", table, re.M) for room in left.split(", ")}
+    told = {room.strip(): right for room, right in told.items()}
+    assert told.keys() == rooms
+    for room in rooms - {"__main__"}:
+        pages = [server / f"{room}.py"] if (server / f"{room}.py").exists() else sorted((server / room).rglob("*.py"))
+        code = "".join(page.read_text(encoding="utf-8") for page in pages)
+        imported = set(re.findall(r"^ *(?:from|import) server\.(\w+)", code, re.M)) - {room}
+        assert imported == set(re.findall(r"\w+", told[room])) & rooms - {room}, room
+
+
 def _code(*folders: str) -> str:
     return "".join(path.read_text(encoding="utf-8") for name in folders for path in sorted((ROOT / name).rglob("*.py")))
 
