@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from server import __version__
+from server.control.record.schema import JournalTooNew, check_version
 from server.errors import EngineUnavailable
 from server.settings.config import Config, load_config
 from server.settings.environments import interpreter
@@ -81,7 +82,16 @@ def run_checks(environ: Mapping[str, str] = os.environ, machine: Machine | None 
     findings.append(Finding("configuration", Level.OK, f"profil {config.profile.name}"))
     findings.append(_gpus(found, needs_gpu))
     findings.extend(_environments(config, found))
-    checks: tuple[Callable[[Config], Finding], ...] = (_token, _keys, _tls, _port, _cache, _run_base, _dashboard)
+    checks: tuple[Callable[[Config], Finding], ...] = (
+        _token,
+        _keys,
+        _tls,
+        _port,
+        _cache,
+        _journal,
+        _run_base,
+        _dashboard,
+    )
     findings.extend(check(config) for check in checks)
     findings.extend(_system(needs_gpu))
     return findings
@@ -216,6 +226,14 @@ def _cache(config: Config) -> Finding:
         advice = f"Les poids du profil demandent environ {_FREE_BYTES // 1024**3} Gio : MODEL_CACHE_DIR ailleurs."
         return Finding("cache", Level.WARNING, found, advice)
     return Finding("cache", Level.OK, found)
+
+
+def _journal(config: Config) -> Finding:
+    try:
+        check_version(config.state_path)
+    except JournalTooNew as error:
+        return Finding("journal", Level.FAILURE, f"{config.state_path} : {error}")
+    return Finding("journal", Level.OK, str(config.state_path) if config.state_path.exists() else "aucun encore")
 
 
 def _run_base(config: Config) -> Finding:

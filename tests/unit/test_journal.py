@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from server.cli.checks import Level, run_checks
 from server.control.record import schema
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
@@ -167,7 +168,7 @@ async def test_a_newer_journal_is_refused_and_left_alone(tmp_path: Path) -> None
     assert version_of(path) == 2 and not path.with_suffix(".illisible").exists()
 
 
-async def test_serving_refuses_a_newer_journal(tmp_path: Path) -> None:
+async def test_serve_and_doctor_refuse_a_newer_journal(tmp_path: Path) -> None:
     path = tmp_path / ".passerelle" / "journal.sqlite"
     await (await opened(path)).aclose()
     with closing(sqlite3.connect(path)) as db:
@@ -177,6 +178,8 @@ async def test_serving_refuses_a_newer_journal(tmp_path: Path) -> None:
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f"Passerelle ne démarre pas : {path} : le journal est de la version 2")
+    [found] = [one for one in run_checks(env) if one.name == "journal"]
+    assert (found.level, f"Passerelle ne démarre pas : {found.found}\n") == (Level.FAILURE, done.stderr)
 
 
 async def test_an_interrupted_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
