@@ -3,7 +3,6 @@
 Le fichier n'est jamais gardé ici, et son nom ne sert jamais de chemin.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,8 +41,6 @@ class FormReader:
         self._max_field_bytes = max_field_bytes
         self.fields: dict[str, list[str]] = {}
         """Champs de texte, par nom."""
-        self.file_name = ""
-        """Nom donné par le client, pour les messages seulement."""
         self._parts = 0
         self._seen_file = False
         self._ended = False
@@ -143,7 +140,6 @@ class FormReader:
         if self._seen_file:
             raise InvalidRequest("file : un seul fichier par requête.", metadata={"field": FILE_FIELD, "limit": "1"})
         self._seen_file = self._in_file = True
-        self.file_name = re.split(r"[/\\]", options.get(b"filename", b"").decode("utf-8", "replace"))[-1][:_MAX_NAME]
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
