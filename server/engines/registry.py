@@ -14,7 +14,6 @@ from server.engines.nemo.options import NemoSettings
 from server.engines.pyannote.options import CamPlusSettings, PyannoteSettings
 from server.engines.vllm.options import check_reserved
 from server.engines.whisper.options import WhisperSettings
-from server.errors import EngineUnavailable
 from server.tables import choice, read_table
 
 _ADAPTERS = {
@@ -69,7 +68,7 @@ def check_engine(where: str, name: str) -> None:
         FieldRefused: aucun moteur de ce nom n'est livré.
     """
     if ":" not in name:
-        choice(where, name, (*sorted(_ADAPTERS), "paquet.module:fonction"))
+        choice(where, name, (*sorted(available_engines()), "paquet.module:fonction"))
 
 
 def available_engines() -> frozenset[str]:
@@ -78,17 +77,7 @@ def available_engines() -> frozenset[str]:
 
 
 def engine_factory(name: str) -> EngineFactory:
-    """Rend la fabrique d'un moteur.
-
-    Raises:
-        EngineUnavailable: aucun adaptateur de ce nom.
-    """
-    if name not in _ADAPTERS and ":" not in name:
-        raise EngineUnavailable(
-            f"Le moteur « {name} » n'est pas fourni par cette version de Passerelle "
-            f"(moteurs fournis : {', '.join(sorted(_ADAPTERS))}).",
-            metadata={"engine": name},
-        )
+    """Rend la fabrique d'un moteur, dont `check_engine` admet le nom."""
     module, _, attribute = _ADAPTERS.get(name, name).partition(":")
     factory: EngineFactory = getattr(importlib.import_module(module), attribute)
     return factory
