@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { Failure, httpFailure, messageOf } from "./errors";
+import { httpFailure, messageOf, ShownError } from "./errors";
 
 test("le message du serveur passe tel quel", () => {
   const error = new ConnectError("File pleine ; réessayez.", Code.ResourceExhausted, { "grpc-status": "8" });
@@ -15,7 +15,7 @@ test("une panne du réseau se dit en français", () => {
 });
 
 test("un échec déjà dit en français garde ses mots", () => {
-  expect(messageOf(new Failure("La réponse s'est interrompue."))).toBe("La réponse s'est interrompue.");
+  expect(messageOf(new ShownError("La réponse s'est interrompue."))).toBe("La réponse s'est interrompue.");
 });
 
 test("un refus HTTP garde le message du serveur, ou dit le code de qui a répondu à sa place", () => {

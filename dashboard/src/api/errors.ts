@@ -2,22 +2,22 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { T } from "../fr";
 
 /** Panne ou refus déjà dit en français. */
-export class Failure extends Error {}
+export class ShownError extends Error {}
 
 /** Échec d'un appel HTTP qui a répondu : le message du serveur s'il en a écrit un. */
-export function httpFailure(status: number, body: string): Failure {
+export function httpFailure(status: number, body: string): ShownError {
   try {
     const answer = JSON.parse(body) as { error: { message: string } };
-    return new Failure(answer.error.message);
+    return new ShownError(answer.error.message);
   } catch {
     // Une passerelle placée devant la nôtre répond à sa façon.
-    return new Failure(T.errors.unexpected(`HTTP ${status}`));
+    return new ShownError(T.errors.unexpected(`HTTP ${status}`));
   }
 }
 
 /** Message français d'une erreur : celui du serveur s'il en a écrit un, sinon ce que la page sait de la panne. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Failure) return error.message;
+  if (error instanceof ShownError) return error.message;
   const found = ConnectError.from(error);
   // Seul un statut gRPC vient du serveur ; sans lui, le texte est celui du navigateur ou de la bibliothèque, en anglais.
   if (found.metadata.has("grpc-status") && found.rawMessage) return found.rawMessage;

@@ -10,15 +10,15 @@ import {
   type Value,
 } from "../snippets/literals";
 import type { SnippetTexts } from "../snippets/Snippets";
-import { curlKey, nodeKey, pythonChannel, pythonKey, pythonMetadata, type Target } from "../snippets/server";
+import { curlKey, nodeKey, pythonChannel, pythonKey, pythonMetadata, type ServerAccess } from "../snippets/server";
 import { type Ask, type Image, imagesOf, openAiBody, partsOf } from "./ask";
 
 /** Les extraits d'une requête ; une image y est lue dans un fichier de même nom, sans quoi ils seraient illisibles. */
-export function snippetsOf(ask: Ask, target: Target): Required<SnippetTexts> {
+export function snippetsOf(ask: Ask, target: ServerAccess): Required<SnippetTexts> {
   return { curl: curl(ask, target), python: python(ask, target), node: node(ask, target), grpc: grpc(ask, target) };
 }
 
-function curl(ask: Ask, target: Target): string {
+function curl(ask: Ask, target: ServerAccess): string {
   const call = `curl -N ${target.base}/v1/chat/completions \\
 ${curlKey(target)}  -H "Content-Type: application/json" \\
   --data-binary @-`;
@@ -30,7 +30,7 @@ ${curlKey(target)}  -H "Content-Type: application/json" \\
   return `${call} <<JSON\n${heredocJson(body)}\nJSON\n`;
 }
 
-function python(ask: Ask, target: Target): string {
+function python(ask: Ask, target: ServerAccess): string {
   const pictures = imagesOf(ask.messages).length > 0;
   const body = openAiBody(ask, ({ name, mimeType }) =>
     coded(`image(${pythonLiteral(name)}, ${pythonLiteral(mimeType)})`),
@@ -52,7 +52,7 @@ for chunk in stream:
 `;
 }
 
-function node(ask: Ask, target: Target): string {
+function node(ask: Ask, target: ServerAccess): string {
   const pictures = imagesOf(ask.messages).length > 0;
   const body = openAiBody(ask, ({ name, mimeType }) => coded(`image(${jsLiteral(name)}, ${jsLiteral(mimeType)})`));
   const reader = `
@@ -68,7 +68,7 @@ for await (const chunk of stream) {
 `;
 }
 
-function grpc({ model, messages, options }: Ask, target: Target): string {
+function grpc({ model, messages, options }: Ask, target: ServerAccess): string {
   const pictures = imagesOf(messages).length > 0;
   const request = new Call("chat_pb2.ChatRequest", {
     model,

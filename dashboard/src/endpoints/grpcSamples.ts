@@ -1,11 +1,11 @@
 // Les exemples de gRPC, service par service.
-import { pythonChannel, pythonMetadata, type Target } from "../snippets/server";
+import { pythonChannel, pythonMetadata, type ServerAccess } from "../snippets/server";
 
 /** Modèle à nommer dans chaque exemple. */
 export type Keys = Record<"chat" | "transcribe" | "diarize", string>;
 
 /** Appel d'un service gRPC, en Python. */
-export function grpcSample(service: string, target: Target, keys: Keys): string | undefined {
+export function grpcSample(service: string, target: ServerAccess, keys: Keys): string | undefined {
   const channel = `with ${pythonChannel(target)} as channel:`;
   const metadata = pythonMetadata(target);
   const os = target.keyed ? "import os\n\n" : "";
@@ -77,7 +77,7 @@ ${channel}
 }
 
 /** Client d'un service gRPC-Web, dans un navigateur. */
-export function grpcWebSample(service: string, { base, keyed }: Target): string {
+export function grpcWebSample(service: string, { base, keyed }: ServerAccess): string {
   const name = service.replace(/^.*\./, "");
   const file = name.replace(/Service$/, "").toLowerCase();
   const interceptor = `

@@ -5,7 +5,7 @@ import { Capability } from "../gen/passerelle/v1/model_pb";
 import { configFor } from "../live/session/request";
 import { snippetsOf } from "../live/snippets";
 import type { SnippetTexts } from "../snippets/Snippets";
-import { curlKey, nodeKey, pythonKey, type Target } from "../snippets/server";
+import { curlKey, nodeKey, pythonKey, type ServerAccess } from "../snippets/server";
 import { grpcSample, grpcWebSample, type Keys } from "./grpcSamples";
 import type { Address, Route } from "./routes";
 
@@ -39,7 +39,7 @@ export function samplesOf(route: Route, address: Address, keyed: boolean, models
 
 const FILE = "reunion.wav";
 
-function curl({ method, path }: Route, url: string, target: Target, keys: Keys): string {
+function curl({ method, path }: Route, url: string, target: ServerAccess, keys: Keys): string {
   const lines = [`curl ${url}`];
   const key = curlKey(target)
     .replace(/ \\\n$/, "")
@@ -128,14 +128,14 @@ console.log((await client.audio.${resource}.create({ model: "${model}", file }))
   };
 }
 
-function python(call: string, target: Target): string {
+function python(call: string, target: ServerAccess): string {
   return `${target.keyed ? "import os\n\n" : ""}from openai import OpenAI
 
 client = OpenAI(base_url="${target.base}/v1", api_key=${pythonKey(target)})
 ${call}`;
 }
 
-function node(call: string, target: Target): string {
+function node(call: string, target: ServerAccess): string {
   return `import OpenAI from "openai";
 
 const client = new OpenAI({ baseURL: "${target.base}/v1", apiKey: ${nodeKey(target)} });

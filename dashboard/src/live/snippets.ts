@@ -3,17 +3,17 @@ import { snippetsFor } from "../audio/job/snippets";
 import type { StreamTranscribeConfig } from "../gen/passerelle/v1/transcribe_pb";
 import { Call, Code, type Fields, jsLiteral, pythonLiteral } from "../snippets/literals";
 import type { SnippetTexts } from "../snippets/Snippets";
-import { pythonChannel, pythonMetadata, type Target } from "../snippets/server";
+import { pythonChannel, pythonMetadata, type ServerAccess } from "../snippets/server";
 import { jsonOf } from "./session/socket";
 
 /** Réglages d'un flux ; la forme du son est celle du fichier. */
 type Config = { model: string; language?: string; word_timestamps?: boolean };
-type Ask = { config: Config; target: Target };
+type Ask = { config: Config; target: ServerAccess };
 
 const FILE = "parole.wav";
 
 /** Les extraits d'un flux, à la fréquence du fichier près. */
-export function snippetsOf(sent: StreamTranscribeConfig, target: Target): SnippetTexts {
+export function snippetsOf(sent: StreamTranscribeConfig, target: ServerAccess): SnippetTexts {
   const { config } = jsonOf(sent) as { config: Config & { audio_format?: unknown } };
   const { audio_format: _, ...settings } = config;
   const ask = { config: settings, target };
@@ -32,7 +32,7 @@ function curl({ config: { model, language, word_timestamps }, target }: Ask): st
   return `# curl n'envoie pas de flux par un WebSocket : le fichier\n# part entier, et le texte revient segment par segment.\n${curl}`;
 }
 
-function address({ base }: Target): string {
+function address({ base }: ServerAccess): string {
   return `${base.replace(/^http/, "ws")}/ws/transcribe`;
 }
 

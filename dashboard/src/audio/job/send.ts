@@ -1,5 +1,5 @@
 import { accessKey } from "../../api/accessKey";
-import { Failure, httpFailure, messageOf } from "../../api/errors";
+import { httpFailure, messageOf, ShownError } from "../../api/errors";
 import { T } from "../texts";
 import { type AudioEvent, EventReader } from "./events";
 import type { AudioRequest } from "./request";
@@ -26,7 +26,7 @@ export const send: Send = (request, file, signal, on) => {
       heard = true;
       const text = call.responseText;
       for (const event of events.push(text.slice(read))) {
-        if (event.type === "error") return finish(new Failure(event.message));
+        if (event.type === "error") return finish(new ShownError(event.message));
         done ||= event.type === "result";
         on(event);
       }
@@ -53,11 +53,11 @@ export const send: Send = (request, file, signal, on) => {
     call.onload = () => {
       take();
       if (call.status !== 200) finish(httpFailure(call.status, call.responseText));
-      else finish(done ? undefined : new Failure(T.interrupted));
+      else finish(done ? undefined : new ShownError(T.interrupted));
     };
     call.onerror = () => {
       // Le code HTTP est alors effacé : ce qui était déjà passé dit seul où la connexion s'est rompue.
-      finish(new Failure(heard ? T.interrupted : sent ? messageOf(new TypeError()) : T.uploadBroken));
+      finish(new ShownError(heard ? T.interrupted : sent ? messageOf(new TypeError()) : T.uploadBroken));
     };
     signal.addEventListener("abort", abort);
 

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { Failure } from "../../api/errors";
+import { ShownError } from "../../api/errors";
 import type { AudioRequest } from "./request";
 import type { Step } from "./send";
 import { AudioSession, type Tools } from "./session";
@@ -81,7 +81,7 @@ test("un refus du serveur se montre tel quel, une panne en français", async () 
   const { session, last } = driven();
   await session.choose(FILE);
   for (const [error, shown] of [
-    [new Failure("File pleine."), "File pleine."],
+    [new ShownError("File pleine."), "File pleine."],
     [new TypeError("Failed to fetch"), "ne répond pas"],
   ] as const) {
     const end = session.start(REQUEST);

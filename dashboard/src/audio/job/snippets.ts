@@ -1,15 +1,15 @@
 // La requête de la page, écrite en quatre langages ; chacun affiche ce que la page montre.
 import { jsLiteral, pythonLiteral, shellWord } from "../../snippets/literals";
 import type { SnippetTexts } from "../../snippets/Snippets";
-import { curlKey, type Target } from "../../snippets/server";
+import { curlKey, type ServerAccess } from "../../snippets/server";
 import { grpc } from "./grpcSnippet";
 import type { AudioRequest } from "./request";
 
 /** Une requête, sur ce fichier et ce serveur. */
-export type Call = AudioRequest & { file: string; target: Target };
+export type Call = AudioRequest & { file: string; target: ServerAccess };
 
 /** Extraits de cette requête. */
-export function snippetsFor(request: AudioRequest, file: string, target: Target): SnippetTexts {
+export function snippetsFor(request: AudioRequest, file: string, target: ServerAccess): SnippetTexts {
   const call = { ...request, file, target };
   return { curl: curl(call), python: python(call), node: node(call), grpc: grpc(call) };
 }
