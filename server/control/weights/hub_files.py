@@ -160,7 +160,7 @@ def check(path: Path, file: HubFile) -> str:
     return sha256.hexdigest()
 
 
-def adopt(target: Target, caches: Iterable[Path], key_dir: Path) -> bool:
+def link_found(target: Target, caches: Iterable[Path], key_dir: Path) -> bool:
     """Met à sa place un fichier trouvé dans un cache du hub, ou sous une autre révision du même modèle, sans le copier.
 
     Un lien dur si le disque est le même, un lien symbolique sinon. Vrai si le fichier a été trouvé.

@@ -14,7 +14,7 @@ from filelock import FileLock
 from server.control.weights.cache import PLAN, inspect, model_dir, read_json, selection, write_json, write_manifest
 from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
 from server.control.weights.hub_client import HubClient, Stopped
-from server.control.weights.hub_files import Target, adopt, check, transfer
+from server.control.weights.hub_files import Target, check, link_found, transfer
 from server.control.weights.hub_listing import HubFile, Listing, from_disk, from_hub
 from server.domain import HubRepository, ModelSource
 from server.errors import DownloadFailed, HubNotFound, HubUnreachable, IntegrityMismatch
@@ -42,7 +42,9 @@ def fetch(settings: DownloadSettings, report: Report) -> None:
         listings = _listings(settings, client, folder)
         targets = _targets(spec.source.repositories, listings, folder)
         key_dir = settings.cache_dir / spec.key
-        linked = [target for target in targets if not target.present and adopt(target, settings.hub_caches, key_dir)]
+        linked = [
+            target for target in targets if not target.present and link_found(target, settings.hub_caches, key_dir)
+        ]
         missing = sum(target.file.size - target.present for target in targets)
         if settings.found_only and missing:
             for target in linked:
