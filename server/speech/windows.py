@@ -7,19 +7,14 @@ compte exact des échantillons, jamais d'un numéro de fenêtre.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from server.speech import SAMPLE_RATE
 from server.speech.buffer import WaveBuffer
 from server.speech.decode import Wave
+from server.speech.track import MIN_SILENCE, MIN_SPEECH, OFF, PAD, SpeechTrack
 from server.speech.vad import STEP, SpeechDetector
 
-_ON = 0.5
-_OFF = 0.35
-_MIN_SPEECH = 0.2
-_MIN_SILENCE = 0.3
-_PAD = 0.24
-_MAX_GAP = 1.2
+_MAX_GAP = int(1.2 * SAMPLE_RATE)
+"""Silence au-delà duquel deux paroles ne partagent pas une fenêtre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +47,7 @@ class WindowCutter:
         self._detector = detector
         self._max = int(max_seconds * SAMPLE_RATE) // STEP * STEP
         self._buffer = WaveBuffer()
-        self._probabilities: list[float] = []
-        self._probability_origin = 0
-        self._speech_start: int | None = None
-        self._silence_start: int | None = None
+        self._track = SpeechTrack()
         self._spans: list[Span] = []
         self.received = 0
         """Échantillons reçus."""
@@ -80,74 +72,61 @@ class WindowCutter:
         for probability in self._detector.flush():
             self._step(float(probability), windows)
         self.analysed = min(self.analysed, self.received)
-        if self._speech_start is not None:
-            self._close_speech(self._silence_start or self.analysed)
+        if self._track.start is not None:
+            self._close_speech(self._track.start, self._track.silence or self.analysed)
         self._emit(windows)
         return windows
 
     def _step(self, probability: float, windows: list[Window]) -> None:
         now = self.analysed
         self.analysed += STEP
-        self._probabilities.append(probability)
-        if probability >= _ON:
-            self._silence_start = None
-            if self._speech_start is None:
-                if self._spans and now - self._spans[-1].end > _MAX_GAP * SAMPLE_RATE:
-                    self._emit(windows)
-                self._speech_start = now
-        elif probability < _OFF and self._speech_start is not None:
-            if self._silence_start is None:
-                self._silence_start = now
-            elif self.analysed - self._silence_start >= _MIN_SILENCE * SAMPLE_RATE:
-                self._close_speech(self._silence_start)
+        track = self._track
+        if track.hear(probability, now):
+            if self._spans and now - self._spans[-1].end > _MAX_GAP:
+                self._emit(windows)
+        elif (
+            probability < OFF
+            and track.start is not None
+            and track.silence is not None
+            and track.silent(self.analysed) >= MIN_SILENCE
+        ):
+            self._close_speech(track.start, track.silence)
         self._bound(windows)
 
-    def _close_speech(self, end: int) -> None:
-        assert self._speech_start is not None
-        if end - self._speech_start >= _MIN_SPEECH * SAMPLE_RATE:
-            self._spans.append(Span(self._speech_start, end))
-            self.speech += end - self._speech_start
-        self._speech_start = self._silence_start = None
+    def _close_speech(self, start: int, end: int) -> None:
+        if end - start >= MIN_SPEECH:
+            self._spans.append(Span(start, end))
+            self.speech += end - start
+        self._track.close()
 
     def _bound(self, windows: list[Window]) -> None:
         """Clôt la fenêtre avant qu'elle dépasse sa durée, marges comprises."""
-        first = self._spans[0].start if self._spans else self._speech_start
-        if first is None or self.analysed - first + 2 * _PAD * SAMPLE_RATE < self._max:
+        start = self._track.start
+        first = self._spans[0].start if self._spans else start
+        if first is None or self.analysed - first + 2 * PAD < self._max:
             return
         if self._spans:
             # Une pause est déjà là : on coupe dans elle.
             self._emit(windows)
             return
-        assert self._speech_start is not None
-        low = (self._speech_start + 2 * (self.analysed - self._speech_start) // 3) // STEP
-        recent = self._probabilities[low - self._probability_origin :]
-        cut = max(low + int(np.argmin(recent)), low) * STEP
-        start, self._silence_start = self._speech_start, None
+        assert start is not None
+        cut = self._track.split()
+        self._track.silence = None
         self._spans.append(Span(start, cut))
         self.speech += cut - start
         self._emit(windows, hard_end=cut)
-        self._speech_start = cut
 
     def _emit(self, windows: list[Window], hard_end: int | None = None) -> None:
         if not self._spans:
             return
-        pad = int(_PAD * SAMPLE_RATE)
-        start = max(self._buffer.origin, self._spans[0].start - pad)
-        end = hard_end if hard_end is not None else min(self.received, self._spans[-1].end + pad)
-        if self._speech_start is not None and hard_end is None:
-            end = min(end, self._speech_start)
+        start = max(self._buffer.origin, self._spans[0].start - PAD)
+        end = hard_end if hard_end is not None else min(self.received, self._spans[-1].end + PAD)
+        if self._track.start is not None and hard_end is None:
+            end = min(end, self._track.start)
         windows.append(Window(start, self._buffer.between(start, end), tuple(self._spans)))
         self._spans = []
-        self._drop(end)
+        self._buffer.drop(end)
 
     def _forget(self) -> None:
-        if not self._spans and self._speech_start is None:
-            self._drop(self.analysed - int(_PAD * SAMPLE_RATE))
-
-    def _drop(self, until: int) -> None:
-        """Oublie ce qui précède."""
-        self._buffer.drop(until)
-        steps = until // STEP - self._probability_origin
-        if steps > 0:
-            del self._probabilities[:steps]
-            self._probability_origin += steps
+        if not self._spans and self._track.start is None:
+            self._buffer.drop(self.analysed - PAD)

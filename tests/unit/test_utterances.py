@@ -11,6 +11,7 @@ from server.speech import SAMPLE_RATE
 from server.speech.decode import Wave
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import STEP, SpeechDetector, VadModel
+from server.speech.windows import WindowCutter
 from tests.support import audio_files
 
 MODEL = VadModel()
@@ -135,6 +136,16 @@ def test_a_split_falls_where_speech_is_the_least_likely() -> None:
     probabilities[100] = 0.5
     events, _ = scripted(probabilities + script((1, 0)), longest=4.0)
     assert utterances(events)[0].speech.end == 100 * STEP
+
+
+def test_a_file_is_split_where_a_stream_is() -> None:
+    probabilities = script((0.5, 0), (5, 0.9), (1, 0))
+    probabilities[110] = 0.4
+    events, _ = scripted(probabilities, longest=4.0)
+    cutter = WindowCutter(cast(SpeechDetector, ScriptedDetector(probabilities)), 4.0)
+    windows = [*cutter.push(np.zeros(len(probabilities) * STEP, np.float32)), *cutter.flush()]
+    assert [span for window in windows for span in window.speech] == [one.speech for one in utterances(events)]
+    assert windows[0].speech[0].end == 110 * STEP
 
 
 def test_the_end_of_a_split_speech_is_kept_however_short() -> None:
