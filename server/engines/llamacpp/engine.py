@@ -6,7 +6,6 @@ graine : le décompte des jetons reste exact, et les flux s'entrelacent.
 
 import asyncio
 import logging
-import os
 import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -17,6 +16,7 @@ from typing import Any
 import orjson
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.llamacpp.options import LlamaCppSettings
 from server.engines.llamacpp.shape import SubRequest, split_request
@@ -99,9 +99,7 @@ class LlamaCppEngine:
             await asyncio.gather(*calls, return_exceptions=True)
 
     def _load(self, path: Path, on_phase: OnPhase) -> Any:
-        # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        os.environ.setdefault("GOMP_SPINCOUNT", "0")
+        calm_openmp()
         on_phase(LoadPhase.IMPORTING)
         import xllamacpp
 

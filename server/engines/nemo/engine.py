@@ -18,6 +18,7 @@ from server.engines.base_audio import Recognition, RecognitionOptions, Recogniti
 from server.engines.common.buckets import bucketed
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.faults import is_memory_error
+from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.common.owner import OwnerThread
 from server.engines.nemo.model import SAMPLE_RATE, NemoModel, checkpoint_in, restored
@@ -157,9 +158,7 @@ def _load(source: SalmRecipe | Path, settings: NemoSettings, spec: EngineSpec, o
 
 def _quiet_nemo() -> None:
     """Règle les bibliothèques avant leur premier import : ni fils qui tournent à vide, ni réseau, ni avertissements."""
-    # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    calm_openmp()
     # Rien n'est cherché en ligne : tout est dans le dossier du modèle.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import warnings

@@ -14,6 +14,7 @@ import numpy as np
 from server.engines.base import EngineSpec, OnPhase, unheard
 from server.engines.base_audio import Diarization, DiarizationOptions, Turn, Wave
 from server.engines.common.faults import is_memory_error
+from server.engines.common.openmp import calm_openmp
 from server.engines.common.owner import OwnerThread
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
@@ -132,8 +133,7 @@ def quiet_pyannote() -> None:
     """À appeler avant tout import de pyannote : ni télémétrie, ni réseau, ni fils d'OpenMP qui tournent à vide."""
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    calm_openmp()
     import warnings
 
     # torchcodec ne trouve pas FFmpeg et le dit longuement ; l'onde est toujours donnée en mémoire.

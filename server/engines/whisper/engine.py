@@ -6,7 +6,6 @@ interdisant les redites.
 """
 
 import asyncio
-import os
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from server.engines.base_audio import (
     RecognizedSegment,
     RecognizedWord,
 )
+from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.whisper.options import WhisperSettings
 from server.errors import EngineFailed, ModelLoadFailed, UnsupportedOption
@@ -102,9 +102,7 @@ class WhisperEngine:
         return [await loop.run_in_executor(self._thread, self._one, window) for window in windows]
 
     def _load(self, on_phase: OnPhase) -> None:
-        # Lues par OpenMP à son chargement : sans elles, ses fils tournent à vide sur des cœurs partagés.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-        os.environ.setdefault("GOMP_SPINCOUNT", "0")
+        calm_openmp()
         on_phase(LoadPhase.IMPORTING)
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
