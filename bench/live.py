@@ -20,7 +20,7 @@ import psutil
 from passerelle.v1 import audio_pb2, transcribe_pb2, transcribe_pb2_grpc
 
 from bench.speech import NORMALIZE, TRANSCRIPTS, WAVES, role
-from server.speech.decode import Wave
+from server.engines.base_audio import Wave
 from tests.support import audio_files
 from tests.support.product import Product, running_product
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from server.engines.base import Engine
 
+SAMPLE_RATE = 16000
+"""Fréquence de toutes les ondes données aux moteurs, en hertz."""
+
 Wave = NDArray[np.float32]
 
 

@@ -2,6 +2,3 @@
 
 Une seule chaîne pour tous les moteurs et tous les chemins. Les ondes sont en flottants de 32 bits, un canal, 16 kHz.
 """
-
-SAMPLE_RATE = 16000
-"""Fréquence de toutes les ondes données aux moteurs, en hertz."""

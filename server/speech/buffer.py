@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from server.speech.decode import Wave
+from server.engines.base_audio import Wave
 
 
 class WaveBuffer:

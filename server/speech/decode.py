@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from server.domain import Limits
+from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import EngineFailed, InvalidAudio, error_for
+from server.speech.resample import MAX_RATIO_TERM
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,6 @@ _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 _MAX_FRAME_BYTES = 64 * 1024 * 1024
 RAW_FORMATS = ("s16le", "f32le", "s24le", "s32le", "mulaw", "alaw")
 """Codages bruts, sous le nom que leur donne FFmpeg."""
-
-Wave = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +105,8 @@ async def decoding(path: Path, limits: Limits, raw: RawFormat | None = None) -> 
     """Décode un fichier de la réserve ; sortir du bloc tue l'enfant."""
     job = {
         "path": str(path),
+        "rate": SAMPLE_RATE,
+        "max_ratio_term": MAX_RATIO_TERM,
         "raw_format": raw.encoding if raw else "",
         "raw_rate": raw.sample_rate if raw else 0,
         "raw_channels": raw.channels if raw else 0,

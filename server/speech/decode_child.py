@@ -23,9 +23,6 @@ import av.error
 import numpy as np
 
 BLOCK_SECONDS = 2.0
-MAX_RATIO_TERM = 1000
-"""Terme au plus du rapport à 16 kHz, réduit, que le filtre de torchaudio sait tenir en peu de mémoire."""
-TARGET_RATE = 16000
 _HOLE_SECONDS = 0.05
 
 _SIGNATURES = (
@@ -57,7 +54,7 @@ def main() -> int:
     out = sys.stdout.buffer
     try:
         with open(job["path"], "rb", buffering=1 << 20) as source:
-            _warm_up()
+            _warm_up(job["rate"])
             _lock_down(job)
             _decode(source, job, out)
     except Refusal as refusal:
@@ -71,11 +68,11 @@ def main() -> int:
     return 0
 
 
-def _warm_up() -> None:
+def _warm_up(rate: int) -> None:
     """Fait un décodage minuscule : PyAV importe ses modules au premier usage, et plus rien ne s'ouvrira ensuite."""
     header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 68, b"WAVE", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16, b"data", 32)
     with av.open(io.BytesIO(header + bytes(32)), "r", format="wav") as container:
-        resampler = av.AudioResampler(format="fltp", layout="mono", rate=TARGET_RATE)
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
         for frame in container.decode(audio=0):
             for one in resampler.resample(frame):
                 _mono(one)
@@ -250,12 +247,11 @@ class _Run:
         self._rate = frame.sample_rate
         self._channels = len(frame.layout.channels)
         _check_stream(self._rate, self._channels, self._job)
-        rate = self._rate
-        divisor = np.gcd(rate, TARGET_RATE)
-        if max(rate, TARGET_RATE) // divisor > MAX_RATIO_TERM:
-            # Une fréquence sans rapport simple avec 16 kHz : son filtre exact serait démesuré.
-            self._resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=TARGET_RATE)
-            rate = TARGET_RATE
+        rate, target = self._rate, self._job["rate"]
+        if max(rate, target) // np.gcd(rate, target) > self._job["max_ratio_term"]:
+            # Une fréquence sans rapport simple avec celle qui est voulue : son filtre exact serait démesuré.
+            self._resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=target)
+            rate = target
         header = {"rate": rate, "source_rate": self._rate, "channels": self._channels}
         _write(self._out, b"H", json.dumps(header).encode())
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from server.speech.decode import RawFormat, Wave
+from server.engines.base_audio import Wave
+from server.speech.decode import RawFormat
 
 _Bytes = NDArray[np.uint8]
 

@@ -10,13 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from server.speech import SAMPLE_RATE
-from server.speech.decode import Wave
+from server.engines.base_audio import SAMPLE_RATE, Wave
 
 _FILTER_WIDTH = 6
 _ROLLOFF = 0.99
-_MAX_RATIO_TERM = 1000
-"""Terme au plus du rapport à 16 kHz, réduit, que ce filtre sait tenir en peu de mémoire (celui du décodage)."""
+MAX_RATIO_TERM = 1000
+"""Terme au plus du rapport à 16 kHz, réduit, que ce filtre sait tenir en peu de mémoire."""
 
 
 class LiveResampler(Protocol):
@@ -31,7 +30,7 @@ class LiveResampler(Protocol):
 
 def resampler_for(rate: int) -> LiveResampler:
     """Le filtre exact, ou celui de FFmpeg pour une fréquence sans rapport simple avec 16 kHz."""
-    if max(rate, SAMPLE_RATE) // math.gcd(rate, SAMPLE_RATE) > _MAX_RATIO_TERM:
+    if max(rate, SAMPLE_RATE) // math.gcd(rate, SAMPLE_RATE) > MAX_RATIO_TERM:
         return FfmpegResampler(rate)
     return Resampler(rate)
 

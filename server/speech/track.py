@@ -4,7 +4,7 @@ probable.
 
 import numpy as np
 
-from server.speech import SAMPLE_RATE
+from server.engines.base_audio import SAMPLE_RATE
 from server.speech.vad import STEP
 
 MIN_SPEECH = int(0.2 * SAMPLE_RATE)

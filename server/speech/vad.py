@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from server.engines.base_audio import Wave
 from server.errors import ModelLoadFailed
-from server.speech.decode import Wave
 
 STEP = 512
 """Échantillons par pas."""

@@ -7,9 +7,8 @@ compte exact des échantillons, jamais d'un numéro de fenêtre.
 
 from dataclasses import dataclass
 
-from server.speech import SAMPLE_RATE
+from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.speech.buffer import WaveBuffer
-from server.speech.decode import Wave
 from server.speech.track import MIN_SILENCE, MIN_SPEECH, OFF, PAD, SpeechTrack
 from server.speech.vad import STEP, SpeechDetector
 

@@ -10,9 +10,8 @@ import numpy as np
 from passerelle.v1 import audio_pb2, diarize_pb2
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base_audio import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
+from server.engines.base_audio import SAMPLE_RATE, Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
 from server.link.inputs import RequestInput
-from server.speech import SAMPLE_RATE
 from server.speech.vad import SpeechDetector
 from server.speech.windows import WindowCutter
 from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, duration

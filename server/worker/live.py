@@ -12,10 +12,9 @@ import numpy as np
 from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
+from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
 from server.errors import AudioLimitExceeded, EngineFailed, InvalidAudio, InvalidRequest, PasserelleError
 from server.link.inputs import RequestInput
-from server.speech import SAMPLE_RATE
 from server.speech.pcm import PcmReader
 from server.speech.resample import resampler_for
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter

@@ -3,8 +3,7 @@
 import numpy as np
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
-from server.engines.base_audio import Recognition
-from server.speech import SAMPLE_RATE
+from server.engines.base_audio import SAMPLE_RATE, Recognition
 from server.speech.utterances import SpeechEnded, SpeechStarted, Utterance
 from server.speech.windows import Span
 from server.worker.spooled import duration, time_range

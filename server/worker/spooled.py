@@ -12,9 +12,9 @@ from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2
 
 from server.domain import Limits
+from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import EngineFailed, InvalidAudio
-from server.speech import SAMPLE_RATE
-from server.speech.decode import Decoded, RawFormat, Wave, decoding
+from server.speech.decode import Decoded, RawFormat, decoding
 from server.speech.resample import Resampler
 from server.speech.vad import VadModel
 from server.speech.windows import Span, Window, WindowCutter

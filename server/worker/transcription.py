@@ -10,6 +10,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.engines.base_audio import (
+    SAMPLE_RATE,
     Recognition,
     RecognitionOptions,
     RecognitionWindow,
@@ -17,7 +18,6 @@ from server.engines.base_audio import (
     TranscribeEngine,
 )
 from server.link.inputs import RequestInput
-from server.speech import SAMPLE_RATE
 from server.speech.vad import SpeechDetector
 from server.speech.windows import Span, Window, WindowCutter
 from server.worker.batcher import WindowBatcher

@@ -12,9 +12,9 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Limits
+from server.engines.base_audio import Wave
 from server.link.framing import INPUT_WINDOW_BYTES
 from server.link.inputs import RequestInput
-from server.speech.decode import Wave
 from server.speech.vad import VadModel
 from server.worker.batcher import WindowBatcher
 from server.worker.live import LiveTranscription

@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from server.domain import Limits
+from server.engines.base_audio import Wave
 from server.errors import PasserelleError
-from server.speech.decode import RawFormat, Wave, decoding
+from server.speech.decode import RawFormat, decoding
 from server.speech.resample import Resampler
 from tests.support import audio_files
 

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 
+from server.engines.base_audio import Wave
 from server.errors import (
     EngineFailed,
 )
-from server.speech.decode import Wave
 from server.speech.vad import VadModel
 from server.worker.batcher import WindowBatcher
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine

@@ -11,7 +11,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Limits
-from server.engines.base_audio import RecognitionOptions
+from server.engines.base_audio import RecognitionOptions, Wave
 from server.errors import (
     EngineDead,
     PasserelleError,
@@ -22,7 +22,6 @@ from server.errors import (
 )
 from server.link.framing import INPUT_WINDOW_BYTES
 from server.link.server import FrontLink
-from server.speech.decode import Wave
 from server.worker.batcher import WindowBatcher
 from server.worker.host import WorkerHost
 from server.worker.live import LiveTranscription

@@ -6,7 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from server.speech.decode import RAW_FORMATS, RawFormat, Wave
+from server.engines.base_audio import Wave
+from server.speech.decode import RAW_FORMATS, RawFormat
 from server.speech.pcm import PcmReader
 
 WIDTHS = {"s16le": 2, "f32le": 4, "s24le": 3, "s32le": 4, "mulaw": 1, "alaw": 1}

@@ -5,8 +5,7 @@ import pytest
 import torch
 import torchaudio.functional
 
-from server.speech import SAMPLE_RATE
-from server.speech.decode import Wave
+from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.speech.resample import Resampler, resampler_for
 from server.speech.vad import STEP, SpeechDetector, VadModel
 from server.speech.windows import Window, WindowCutter

@@ -7,8 +7,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from server.speech import SAMPLE_RATE
-from server.speech.decode import Wave
+from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import STEP, SpeechDetector, VadModel
 from server.speech.windows import WindowCutter

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
-from server.engines.base_audio import Recognition, RecognitionOptions, RecognitionWindow
+from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow
 from server.engines.common.buckets import bucketed
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.faults import is_memory_error
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.common.owner import OwnerThread
-from server.engines.nemo.model import SAMPLE_RATE, NemoModel, checkpoint_in, restored
+from server.engines.nemo.model import NemoModel, checkpoint_in, restored
 from server.engines.nemo.options import NemoSettings
 from server.engines.nemo.salm_folder import SalmRecipe, is_salm, read_salm
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError

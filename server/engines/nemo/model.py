@@ -8,7 +8,6 @@ from server.engines.base import LoadPhase, OnPhase
 from server.engines.base_audio import Recognition, RecognitionOptions, Wave
 from server.errors import ModelLoadFailed, UnsupportedOption
 
-SAMPLE_RATE = 16000
 _MIN_SAMPLES = 1600
 """Une onde plus courte est complétée de silence : la normalisation demande plusieurs trames."""
 

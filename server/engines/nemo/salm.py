@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.engines.base import LoadPhase, OnPhase
-from server.engines.base_audio import Recognition, RecognitionOptions, Wave
+from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, Wave
 from server.engines.common.cuda import CUDA
 from server.engines.common.options import refusal
 from server.engines.common.sentences import segments_of
-from server.engines.nemo.model import SAMPLE_RATE, check_languages, padded
+from server.engines.nemo.model import check_languages, padded
 from server.engines.nemo.options import NemoSettings
 from server.engines.nemo.salm_folder import SalmRecipe
 from server.errors import ModelLoadFailed, UnsupportedOption

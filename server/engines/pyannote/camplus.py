@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase
+from server.engines.base_audio import SAMPLE_RATE
 from server.engines.common.options import read_options
 from server.engines.pyannote.options import CamPlusSettings
-from server.engines.pyannote.pipeline import SAMPLE_RATE, PipelineEngine, quiet_pyannote
+from server.engines.pyannote.pipeline import PipelineEngine, quiet_pyannote
 from server.errors import ModelLoadFailed
 
 _DIMENSION = 192

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from server.engines.base import EngineSpec, OnPhase, unheard
-from server.engines.base_audio import Diarization, DiarizationOptions, Turn, Wave
+from server.engines.base_audio import SAMPLE_RATE, Diarization, DiarizationOptions, Turn, Wave
 from server.engines.common.faults import is_memory_error
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.owner import OwnerThread
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
-SAMPLE_RATE = 16000
 _MIN_SECONDS = 0.1
 _STAGES = frozenset({"segmentation", "embeddings"})
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.base_audio import (
+    SAMPLE_RATE,
     Recognition,
     RecognitionOptions,
     RecognitionWindow,
@@ -26,7 +27,6 @@ from server.engines.common.options import read_options
 from server.engines.whisper.options import WhisperSettings
 from server.errors import EngineFailed, ModelLoadFailed, UnsupportedOption
 
-_SAMPLE_RATE = 16000
 _REPEATED = 2.4
 """Taux de compression d'un texte qui se répète (seuil de l'article de Whisper)."""
 _PAUSE = 0.8
@@ -68,7 +68,7 @@ class WhisperEngine:
             raise ModelLoadFailed(f"faster-whisper n'a pas pu lire les poids : {error}") from error
 
     async def warm_up(self) -> None:
-        noise = (np.random.default_rng(0).standard_normal(_SAMPLE_RATE) * 0.01).astype(np.float32)
+        noise = (np.random.default_rng(0).standard_normal(SAMPLE_RATE) * 0.01).astype(np.float32)
         results = await self.transcribe([RecognitionWindow(noise, RecognitionOptions(language="en", words=True))])
         if len(results) != 1:
             raise ModelLoadFailed("L'inférence d'échauffement n'a rien rendu.")
@@ -125,7 +125,7 @@ class WhisperEngine:
 
     def _decode(self, window: RecognitionWindow, no_repeat_ngram_size: int) -> Recognition:
         options = window.options
-        seconds = len(window.samples) / _SAMPLE_RATE
+        seconds = len(window.samples) / SAMPLE_RATE
         segments, info = self._pipeline.transcribe(
             window.samples,
             language=options.language or None,
