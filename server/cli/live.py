@@ -16,14 +16,9 @@ from server.cli import show
 from server.cli.admin import Session
 from server.cli.connection import CommandError
 from server.cli.inference import model_option
-from server.formats.api import seconds
+from server.formats.api import ENCODINGS, seconds
 
 _CHUNK_SECONDS = 0.1
-_ENCODINGS = {
-    2: audio_pb2.AUDIO_ENCODING_PCM_S16LE,
-    3: audio_pb2.AUDIO_ENCODING_PCM_S24LE,
-    4: audio_pb2.AUDIO_ENCODING_PCM_S32LE,
-}
 _SHOWN_CHARACTERS = 100
 
 
@@ -76,9 +71,10 @@ def _raw(stream: BinaryIO, rate: int) -> tuple[audio_pb2.AudioFormat, Iterator[b
 def _wav(path: Path) -> Iterator[tuple[audio_pb2.AudioFormat, Iterator[bytes]]]:
     try:
         with wave.open(str(path), "rb") as audio:
-            encoding = _ENCODINGS.get(audio.getsampwidth())
+            bits = 8 * audio.getsampwidth()
+            encoding = ENCODINGS.get(f"pcm_s{bits}le")
             if encoding is None:
-                raise wave.Error(f"échantillons de {8 * audio.getsampwidth()} bits ; 16, 24 et 32 sont lus")
+                raise wave.Error(f"échantillons de {bits} bits ; 16, 24 et 32 sont lus")
             found = audio_pb2.AudioFormat(
                 encoding=encoding, sample_rate_hertz=audio.getframerate(), channel_count=audio.getnchannels()
             )

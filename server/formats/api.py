@@ -1,10 +1,17 @@
-"""Les formes JSON des routes `/api` ; les durées y sont des secondes."""
+"""Les formes JSON des routes `/api`, et leurs noms ; les durées y sont des secondes."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
+
+ENCODINGS = {
+    name.removeprefix("AUDIO_ENCODING_").lower(): cast(audio_pb2.AudioEncoding, number)
+    for name, number in audio_pb2.AudioEncoding.items()
+    if number
+}
+"""Codages d'échantillons bruts."""
 
 
 def seconds(value: Duration) -> float:

@@ -26,8 +26,6 @@ _CHILD = Path(__file__).with_name("decode_child.py")
 _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 """Espace d'adressage permis à l'enfant ; les bibliothèques en occupent déjà plusieurs centaines de Mio."""
 _MAX_FRAME_BYTES = 64 * 1024 * 1024
-RAW_FORMATS = ("s16le", "f32le", "s24le", "s32le", "mulaw", "alaw")
-"""Codages bruts, sous le nom que leur donne FFmpeg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class RawFormat:
     """Description d'échantillons sans en-tête."""
 
     encoding: str
-    """Un de `RAW_FORMATS`."""
+    """Nom que lui donne FFmpeg, parmi ceux que `pcm` sait lire."""
     sample_rate: int
     """Hertz."""
     channels: int = 1

@@ -19,7 +19,7 @@ class PcmReader:
     """Octets d'échantillons entrelacés, rendus en onde d'un canal."""
 
     def __init__(self, raw: RawFormat) -> None:
-        width, self._decode = _CODINGS[raw.encoding]
+        width, self._decode = CODINGS[raw.encoding]
         self._channels = raw.channels
         self._frame = width * raw.channels
         self._rest = b""
@@ -85,7 +85,7 @@ def _alaw_table() -> Wave:
 
 _MULAW, _ALAW = _mulaw_table(), _alaw_table()
 
-_CODINGS: dict[str, tuple[int, Callable[[_Bytes], Wave]]] = {
+CODINGS: dict[str, tuple[int, Callable[[_Bytes], Wave]]] = {
     "s16le": (2, _s16),
     "f32le": (4, _f32),
     "s24le": (3, _s24),
@@ -93,3 +93,4 @@ _CODINGS: dict[str, tuple[int, Callable[[_Bytes], Wave]]] = {
     "mulaw": (1, lambda data: _MULAW[data]),
     "alaw": (1, lambda data: _ALAW[data]),
 }
+"""Octets d'un échantillon et lecture de chaque codage, sous le nom que lui donne FFmpeg."""

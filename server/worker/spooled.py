@@ -22,13 +22,11 @@ from server.speech.windows import Span, Window, WindowCutter
 PROGRESS_SECONDS = 0.5
 
 _RAW = {
-    audio_pb2.AUDIO_ENCODING_PCM_S16LE: "s16le",
-    audio_pb2.AUDIO_ENCODING_PCM_F32LE: "f32le",
-    audio_pb2.AUDIO_ENCODING_PCM_S24LE: "s24le",
-    audio_pb2.AUDIO_ENCODING_PCM_S32LE: "s32le",
-    audio_pb2.AUDIO_ENCODING_MULAW: "mulaw",
-    audio_pb2.AUDIO_ENCODING_ALAW: "alaw",
+    number: name.removeprefix("AUDIO_ENCODING_").removeprefix("PCM_").lower()
+    for name, number in audio_pb2.AudioEncoding.items()
+    if number
 }
+"""Nom que FFmpeg, et donc `speech`, donnent à chaque codage du contrat."""
 
 
 @dataclass(frozen=True, slots=True)

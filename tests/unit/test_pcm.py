@@ -5,10 +5,13 @@ import io
 import av
 import numpy as np
 import pytest
+from passerelle.v1 import audio_pb2
 
 from server.engines.base_audio import Wave
-from server.speech.decode import RAW_FORMATS, RawFormat
-from server.speech.pcm import PcmReader
+from server.formats.api import ENCODINGS
+from server.speech.decode import RawFormat
+from server.speech.pcm import CODINGS, PcmReader
+from server.worker.spooled import raw_format
 
 WIDTHS = {"s16le": 2, "f32le": 4, "s24le": 3, "s32le": 4, "mulaw": 1, "alaw": 1}
 
@@ -42,7 +45,7 @@ def read(data: bytes, raw: RawFormat, block: int) -> Wave:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
-@pytest.mark.parametrize("encoding", RAW_FORMATS)
+@pytest.mark.parametrize("encoding", CODINGS)
 def test_every_encoding_reads_as_ffmpeg_does(encoding: str, channels: int) -> None:
     data = samples(encoding, channels)
     expected = by_ffmpeg(data, encoding, channels)
@@ -53,7 +56,7 @@ def test_every_encoding_reads_as_ffmpeg_does(encoding: str, channels: int) -> No
         assert np.abs(found - expected).max() < 1e-6
 
 
-@pytest.mark.parametrize("encoding", RAW_FORMATS)
+@pytest.mark.parametrize("encoding", CODINGS)
 def test_an_incomplete_instant_waits_and_is_counted(encoding: str) -> None:
     reader = PcmReader(RawFormat(encoding, 16000, 2))
     frame = 2 * WIDTHS[encoding]
@@ -70,3 +73,13 @@ def test_what_is_not_a_number_stays_visible(value: float, channels: int) -> None
     wave[4 * channels] = value
     found = PcmReader(RawFormat("f32le", 16000, channels)).push(wave.tobytes())
     assert [bool(ok) for ok in np.isfinite(found)] == [index != 4 for index in range(10)]
+
+
+@pytest.mark.parametrize("encoding", sorted(audio_pb2.AudioEncoding.values()))
+def test_every_encoding_of_the_contract_has_its_name_and_is_read(encoding: audio_pb2.AudioEncoding) -> None:
+    found = raw_format(audio_pb2.AudioFormat(encoding=encoding, sample_rate_hertz=8000))
+    if encoding == audio_pb2.AUDIO_ENCODING_UNSPECIFIED:
+        assert found is None and encoding not in ENCODINGS.values()
+    else:
+        assert found is not None and WIDTHS[found.encoding] == PcmReader(found).frame_bytes
+        assert ENCODINGS[next(name for name in ENCODINGS if name.endswith(found.encoding))] == encoding

@@ -7,19 +7,12 @@ from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
 from server.domain import Limits
 from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
+from server.formats.api import ENCODINGS
 from server.formats.form import STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
 from server.front.audio.multipart import Fields
 from server.front.checks import check_range, refusal
 
-ENCODINGS = {
-    "pcm_s16le": audio_pb2.AUDIO_ENCODING_PCM_S16LE,
-    "pcm_f32le": audio_pb2.AUDIO_ENCODING_PCM_F32LE,
-    "pcm_s24le": audio_pb2.AUDIO_ENCODING_PCM_S24LE,
-    "pcm_s32le": audio_pb2.AUDIO_ENCODING_PCM_S32LE,
-    "mulaw": audio_pb2.AUDIO_ENCODING_MULAW,
-    "alaw": audio_pb2.AUDIO_ENCODING_ALAW,
-}
 _TASKS = {
     "transcribe": transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
     "translate": transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE,
