@@ -10,11 +10,11 @@ import numpy as np
 from passerelle.v1 import audio_pb2, diarize_pb2
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base_audio import SAMPLE_RATE, Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
+from server.engines.base_audio import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
 from server.link.inputs import RequestInput
 from server.speech.vad import SpeechDetector
 from server.speech.windows import WindowCutter
-from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, duration
+from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration
 
 _WINDOW_SECONDS = 28.0
 
@@ -99,7 +99,6 @@ def _progress(stage: str, ratio: float, seconds: float | None) -> bytes:
 def _result(
     request_id: str, config: diarize_pb2.DiarizeConfig, found: Diarization, seconds: float, cutter: WindowCutter
 ) -> bytes:
-    length = duration(seconds)
     labels = sorted({turn.speaker for turn in (*found.turns, *found.exclusive_turns)})
     response = diarize_pb2.DiarizeResponse(
         id=request_id,
@@ -107,10 +106,8 @@ def _result(
         turns=[_turn(turn) for turn in found.turns],
         exclusive_turns=[_turn(turn) for turn in found.exclusive_turns],
         speakers=[_summary(label, found) for label in labels],
-        duration=length,
-        coverage=audio_pb2.AudioCoverage(
-            received_duration=length, covered_duration=length, speech_duration=duration(cutter.speech / SAMPLE_RATE)
-        ),
+        duration=duration(seconds),
+        coverage=coverage(seconds, cutter.speech),
     )
     return diarize_pb2.UploadDiarizeResponse(result=response).SerializeToString()
 

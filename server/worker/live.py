@@ -13,7 +13,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
-from server.errors import AudioLimitExceeded, EngineFailed, InvalidAudio, InvalidRequest, PasserelleError
+from server.errors import AudioLimitExceeded, InvalidAudio, InvalidRequest, PasserelleError
 from server.link.inputs import RequestInput
 from server.speech.pcm import PcmReader
 from server.speech.resample import resampler_for
@@ -21,7 +21,7 @@ from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utteranc
 from server.speech.vad import SpeechDetector
 from server.worker.batcher import Rank, Ticket, WindowBatcher
 from server.worker.live_text import LiveTranscript, ShownText, boundary, text_of
-from server.worker.spooled import SpeechTools, raw_format
+from server.worker.spooled import SpeechTools, prove_analysed, raw_format
 from server.worker.transcription import options_of
 
 _BLOCK_SECONDS = 0.02
@@ -300,12 +300,7 @@ class _Session:
 
     def _summary(self) -> transcribe_pb2.StreamSummary:
         seconds = self._frames / self._rate
-        received, analysed = self._cutter.received, self._cutter.analysed
-        if analysed != received or abs(received - seconds * SAMPLE_RATE) > 0.02 * SAMPLE_RATE:
-            raise EngineFailed(
-                f"De l'audio reçu n'a pas été analysé ({analysed / SAMPLE_RATE:.2f} s sur {seconds:.2f} s).",
-                metadata={"limit": f"{seconds:.3f}", "value": f"{analysed / SAMPLE_RATE:.3f}"},
-            )
+        prove_analysed(self._cutter.received, self._cutter.analysed, seconds)
         return self._transcript.summary(language=self._options.language, seconds=seconds, speech=self._cutter.speech)
 
     def _put(

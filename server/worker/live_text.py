@@ -6,7 +6,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from server.engines.base_audio import SAMPLE_RATE, Recognition
 from server.speech.utterances import SpeechEnded, SpeechStarted, Utterance
 from server.speech.windows import Span
-from server.worker.spooled import duration, time_range
+from server.worker.spooled import coverage, duration
 from server.worker.transcription import segment_of
 
 _SURE_LANGUAGE = 0.7
@@ -57,16 +57,10 @@ class LiveTranscript:
 
     def summary(self, *, language: str, seconds: float, speech: int) -> transcribe_pb2.StreamSummary:
         """Bilan ; `language` est celle de la requête, `speech` des échantillons de parole."""
-        length = duration(seconds)
         return transcribe_pb2.StreamSummary(
             text=" ".join(self._texts),
             language=language or self.language or self._likely[0],
-            coverage=audio_pb2.AudioCoverage(
-                received_duration=length,
-                covered_duration=length,
-                speech_duration=duration(speech / SAMPLE_RATE),
-                speech_without_words=[time_range(span) for span in self._silent],
-            ),
+            coverage=coverage(seconds, speech, self._silent),
         )
 
     def _hear(self, found: Recognition) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ from passerelle.v1 import audio_pb2
 from server.domain import Limits
 from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import EngineFailed, InvalidAudio
-from server.speech.decode import Decoded, RawFormat, decoding
+from server.speech.decode import RawFormat, decoding
 from server.speech.resample import Resampler
 from server.speech.vad import VadModel
 from server.speech.windows import Span, Window, WindowCutter
 
 PROGRESS_SECONDS = 0.5
+_TOLERANCE_SECONDS = 0.02
+"""Écart que le rééchantillonnage peut laisser entre les durées d'un même audio."""
 
 _RAW = {
     number: name.removeprefix("AUDIO_ENCODING_").removeprefix("PCM_").lower()
@@ -88,21 +90,11 @@ class SpooledAudio:
                 wave = await loop.run_in_executor(self._tools.pool, resampler.flush)
                 yield Piece(wave, await self._cut(wave), 1.0)
             yield Piece(wave[:0], await loop.run_in_executor(self._tools.pool, self._cutter.flush), 1.0)
-            self._prove(decoded)
+            self.seconds = decoded.seconds
+            prove_analysed(self._cutter.received, self._cutter.analysed, decoded.seconds)
 
     async def _cut(self, wave: Wave) -> list[Window]:
         return await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.push, wave)
-
-    def _prove(self, decoded: Decoded) -> None:
-        """Ce qui a été décodé a été analysé, à un échantillon de rééchantillonnage près par changement de fréquence."""
-        self.seconds = decoded.seconds
-        received, analysed = self._cutter.received, self._cutter.analysed
-        expected = decoded.seconds * SAMPLE_RATE
-        if analysed != received or abs(received - expected) > 0.02 * SAMPLE_RATE:
-            raise EngineFailed(
-                f"De l'audio reçu n'a pas été analysé ({analysed / SAMPLE_RATE:.2f} s sur {decoded.seconds:.2f} s).",
-                metadata={"limit": f"{decoded.seconds:.3f}", "value": f"{analysed / SAMPLE_RATE:.3f}"},
-            )
 
 
 class ProgressGate:
@@ -128,10 +120,32 @@ def duration(seconds: float) -> Duration:
     return message
 
 
-def time_range(span: Span) -> audio_pb2.TimeRange:
-    """Intervalle du contrat."""
-    return audio_pb2.TimeRange(
-        start_offset=duration(span.start / SAMPLE_RATE), end_offset=duration(span.end / SAMPLE_RATE)
+def prove_analysed(received: int, analysed: int, seconds: float) -> None:
+    """Vérifie que `seconds` secondes d'audio ont donné autant d'échantillons à 16 kHz, tous analysés.
+
+    Raises:
+        EngineFailed: ce n'est pas le cas.
+    """
+    if analysed != received or abs(received - seconds * SAMPLE_RATE) > _TOLERANCE_SECONDS * SAMPLE_RATE:
+        raise EngineFailed(
+            f"De l'audio reçu n'a pas été analysé ({analysed / SAMPLE_RATE:.2f} s sur {seconds:.2f} s).",
+            metadata={"limit": f"{seconds:.3f}", "value": f"{analysed / SAMPLE_RATE:.3f}"},
+        )
+
+
+def coverage(seconds: float, speech: int, silent: Iterable[Span] = ()) -> audio_pb2.AudioCoverage:
+    """Couverture d'un audio tout analysé ; `speech` : échantillons de parole, `silent` : la parole restée sans mots."""
+    length = duration(seconds)
+    return audio_pb2.AudioCoverage(
+        received_duration=length,
+        covered_duration=length,
+        speech_duration=duration(speech / SAMPLE_RATE),
+        speech_without_words=[
+            audio_pb2.TimeRange(
+                start_offset=duration(span.start / SAMPLE_RATE), end_offset=duration(span.end / SAMPLE_RATE)
+            )
+            for span in silent
+        ],
     )
 
 

@@ -21,7 +21,7 @@ from server.link.inputs import RequestInput
 from server.speech.vad import SpeechDetector
 from server.speech.windows import Span, Window, WindowCutter
 from server.worker.batcher import WindowBatcher
-from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, duration, time_range
+from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration
 
 _UNEXPLAINED_SECONDS = 2.0
 """Parole sans mot au-delà de laquelle la couverture la signale."""
@@ -96,7 +96,6 @@ class _Merge:
         self, request_id: str, config: transcribe_pb2.TranscribeConfig, seconds: float, cutter: WindowCutter
     ) -> transcribe_pb2.TranscribeResponse:
         """Transcription entière."""
-        length = duration(seconds)
         return transcribe_pb2.TranscribeResponse(
             id=request_id,
             model=config.model,
@@ -104,13 +103,8 @@ class _Merge:
             language_probability=self._probability,
             text=_joined(self._segments),
             segments=self._segments,
-            duration=length,
-            coverage=audio_pb2.AudioCoverage(
-                received_duration=length,
-                covered_duration=length,
-                speech_duration=duration(cutter.speech / SAMPLE_RATE),
-                speech_without_words=[time_range(span) for span in self._silent],
-            ),
+            duration=duration(seconds),
+            coverage=coverage(seconds, cutter.speech, self._silent),
         )
 
 

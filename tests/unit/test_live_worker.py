@@ -19,6 +19,7 @@ from server.errors import (
     UnsupportedOption,
 )
 from server.link.framing import INPUT_WINDOW_BYTES
+from server.worker.spooled import prove_analysed
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
 from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, until, waiting
@@ -222,3 +223,11 @@ async def test_an_option_the_engine_refuses_is_said_before_ready(pool: ThreadPoo
         with pytest.raises(UnsupportedOption):
             await asyncio.wait_for(live.task, 10)
     assert not live.events
+
+
+@pytest.mark.parametrize(("received", "analysed", "seconds"), [(16000, 15999, 1.0), (16000, 16000, 1.03), (0, 0, 0.1)])
+def test_audio_that_was_not_analysed_is_a_failure(received: int, analysed: int, seconds: float) -> None:
+    with pytest.raises(EngineFailed, match="n'a pas été analysé") as caught:
+        prove_analysed(received, analysed, seconds)
+    assert caught.value.metadata == {"limit": f"{seconds:.3f}", "value": f"{analysed / 16000:.3f}"}
+    prove_analysed(received, received, received / 16000 + 0.01)
