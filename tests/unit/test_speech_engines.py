@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from server.engines.nemo.options import NemoSettings
 from server.engines.pyannote.config import recipe_of
 from server.engines.pyannote.engine import batch_sizes
 from server.engines.pyannote.options import PyannoteSettings
+from server.engines.whisper.engine import segments_in
 from server.errors import EngineDead, EngineFailed, ModelLoadFailed, UnsupportedOption
 
 GIB = 1 << 30
@@ -58,6 +60,26 @@ def test_segments_end_with_a_sentence_or_a_pause() -> None:
     [whole] = segments_of(" Un. Deux ", (), 3.0, 0.7)
     assert (whole.text, whole.start, whole.end, whole.confidence) == ("Un. Deux", 0.0, 3.0, 0.7)
     assert segments_of("  ", (), 3.0) == ()
+
+
+def test_words_written_without_a_space_stay_in_one_segment() -> None:
+    def heard(*texts: str) -> list[tuple[str, float, float]]:
+        words = [
+            SimpleNamespace(word=text, start=rank, end=rank + 0.5, probability=0.5) for rank, text in enumerate(texts)
+        ]
+        segment = SimpleNamespace(text="".join(texts), words=words, avg_logprob=-0.1, no_speech_prob=0.25)
+        found = segments_in(segment, 3.2)
+        assert all((one.confidence, one.no_speech_probability) == (0.5, 0.25) for one in found)
+        return [(one.text, one.start, one.end) for one in found]
+
+    assert heard(" Il", " a", "-t", "-il") == [("Il a-t-il", 0.0, 3.2)]
+    assert heard(" Dit", " M.", "5.", " Fin") == [("Dit M.5.", 0.0, 2.5), ("Fin", 3.0, 3.2)]
+    assert heard("本", "。", "本") == [("本。本", 0.0, 2.5)]
+    assert heard(" لماذا؟", " نعم") == [("لماذا؟", 0.0, 0.5), ("نعم", 1.0, 1.5)]
+    silent = SimpleNamespace(text=" ", words=None, avg_logprob=0.0, no_speech_prob=0.9)
+    assert segments_in(silent, 2.0) == ()
+    [whole] = segments_in(SimpleNamespace(text=" Oui.", words=None, avg_logprob=0.0, no_speech_prob=0.9), 2.0)
+    assert (whole.text, whole.end, whole.confidence, whole.no_speech_probability) == ("Oui.", 2.0, 1.0, 0.9)
 
 
 def test_a_word_has_the_mean_confidence_of_its_pieces() -> None:

@@ -1,7 +1,7 @@
 """Des mots datés aux segments : une phrase finie ou une pause ouvre le suivant."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from server.engines.base_audio import RecognizedSegment, RecognizedWord
 
@@ -11,28 +11,48 @@ _SENTENCE_END = (".", "!", "?", "…", "。", "؟")
 
 
 def segments_of(
-    text: str, words: Sequence[RecognizedWord], seconds: float, confidence: float | None = None
+    text: str,
+    words: Sequence[RecognizedWord],
+    seconds: float,
+    confidence: float | None = None,
+    *,
+    no_speech: float | None = None,
+    attached: Collection[int] = (),
 ) -> tuple[RecognizedSegment, ...]:
-    """Segments d'une fenêtre de `seconds` secondes ; sans mots datés, un seul, de toute la fenêtre."""
+    """Segments d'un texte ; sans mots datés, un seul, de toute la fenêtre.
+
+    Args:
+        seconds: durée de la fenêtre.
+        confidence: celle du texte, pour un segment sans mots datés.
+        no_speech: probabilité que rien n'y soit dit.
+        attached: rangs des mots qui suivent le précédent sans espace ; rien ne se coupe entre eux.
+    """
     if not text.strip():
         return ()
     if not words:
-        return (RecognizedSegment(text.strip(), 0.0, seconds, (), confidence),)
-    groups: list[list[RecognizedWord]] = [[]]
-    for word in words:
-        last = groups[-1][-1] if groups[-1] else None
-        if last is not None and (last.text.endswith(_SENTENCE_END) or word.start - last.end > _PAUSE):
+        return (RecognizedSegment(text.strip(), 0.0, seconds, (), confidence, no_speech),)
+    groups: list[list[RecognizedWord]] = []
+    texts: list[str] = []
+    for index, word in enumerate(words):
+        last = groups[-1][-1] if groups else None
+        if last is not None and index in attached:
+            texts[-1] += word.text
+        elif last is None or last.text.endswith(_SENTENCE_END) or word.start - last.end > _PAUSE:
             groups.append([])
+            texts.append(word.text)
+        else:
+            texts[-1] += " " + word.text
         groups[-1].append(word)
     return tuple(
         RecognizedSegment(
-            " ".join(w.text for w in group),
+            whole,
             group[0].start,
             group[-1].end,
             tuple(group),
             mean([w.confidence for w in group if w.confidence is not None]),
+            no_speech,
         )
-        for group in groups
+        for whole, group in zip(texts, groups, strict=True)
     )
 
 

@@ -20,17 +20,15 @@ from server.engines.base_audio import (
     RecognitionOptions,
     RecognitionWindow,
     RecognizedSegment,
-    RecognizedWord,
 )
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
+from server.engines.common.sentences import segments_of, timed_words
 from server.engines.whisper.options import WhisperSettings
 from server.errors import EngineFailed, ModelLoadFailed, UnsupportedOption
 
 _REPEATED = 2.4
 """Taux de compression d'un texte qui se répète (seuil de l'article de Whisper)."""
-_PAUSE = 0.8
-_SENTENCE_END = (".", "!", "?", "…")
 
 
 class WhisperEngine:
@@ -142,7 +140,7 @@ class WhisperEngine:
         )
         result: list[RecognizedSegment] = []
         for segment in segments:
-            result += _cut(segment, seconds)
+            result += segments_in(segment, seconds)
         return Recognition(
             tuple(result),
             language=info.language,
@@ -160,38 +158,19 @@ def _compression(found: Recognition) -> float:
     return len(text) / len(zlib.compress(text)) if text else 0.0
 
 
-def _cut(segment: Any, seconds: float) -> list[RecognizedSegment]:
-    """Coupe ce qu'une fenêtre a donné aux fins de phrase et aux pauses, si les bornes des mots sont là."""
-    words = list(segment.words or ())
-    text = segment.text.strip()
-    confidence = float(np.exp(min(0.0, segment.avg_logprob)))
-    no_speech = float(segment.no_speech_prob)
-    if not text:
-        return []
-    if not words:
-        return [RecognizedSegment(text, 0.0, seconds, (), confidence, no_speech)]
-    groups: list[list[Any]] = [[]]
-    for index, word in enumerate(words):
-        groups[-1].append(word)
-        following = words[index + 1] if index + 1 < len(words) else None
-        if following is None or not following.word.startswith(" "):
-            continue
-        if word.word.rstrip().endswith(_SENTENCE_END) or following.start - word.end > _PAUSE:
-            groups.append([])
-    return [_segment(group, no_speech, seconds) for group in groups if group]
-
-
-def _segment(group: list[Any], no_speech: float, seconds: float) -> RecognizedSegment:
-    words = tuple(
-        RecognizedWord(
-            word.word.strip(),
-            min(seconds, max(0.0, float(word.start))),
-            min(seconds, max(0.0, float(word.end))),
-            float(word.probability),
-        )
-        for word in group
-        if word.word.strip()
+def segments_in(segment: Any, seconds: float) -> tuple[RecognizedSegment, ...]:
+    """Coupe ce qu'une fenêtre a donné, si les bornes des mots sont là."""
+    # L'espace qui sépare deux mots est au début du second ; une langue qui s'écrit sans n'en a pas.
+    spoken = [word for word in segment.words or () if word.word.strip()]
+    return segments_of(
+        segment.text,
+        timed_words(
+            [(word.word, float(word.start), float(word.end)) for word in spoken],
+            seconds,
+            [float(word.probability) for word in spoken],
+        ),
+        seconds,
+        float(np.exp(min(0.0, segment.avg_logprob))),
+        no_speech=float(segment.no_speech_prob),
+        attached={index for index, word in enumerate(spoken) if not word.word.startswith(" ")},
     )
-    confidence = float(np.mean([w.confidence for w in words])) if words else None
-    start, end = (words[0].start, words[-1].end) if words else (0.0, seconds)
-    return RecognizedSegment("".join(w.word for w in group).strip(), start, end, words, confidence, no_speech)
