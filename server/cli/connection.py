@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -126,8 +127,18 @@ def _first(environ: Mapping[str, str], name: str) -> str:
 def _local_socket(environ: Mapping[str, str]) -> Path | None:
     """Prise du serveur de cette machine, s'il y en a un seul et qu'il est à nous."""
     base = Path(environ.get("PASSERELLE_RUN_BASE", "").strip() or tempfile.gettempdir())
-    alive = [path for path in base.glob("passerelle-*/envoy-local.sock") if _answers(path)]
+    alive = [path for path in base.glob("passerelle-*/envoy-local.sock") if _is_ours(path) and _answers(path)]
     return alive[0] if len(alive) == 1 else None
+
+
+def _is_ours(path: Path) -> bool:
+    """Faux si un autre compte a pu poser cette prise : la clé d'administration ne part pas vers elle."""
+    try:
+        folder, found = path.parent.lstat(), path.lstat()
+    except OSError:
+        return False
+    private = stat.S_ISDIR(folder.st_mode) and not folder.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    return private and stat.S_ISSOCK(found.st_mode) and folder.st_uid == found.st_uid == os.geteuid()
 
 
 def _answers(path: Path) -> bool:

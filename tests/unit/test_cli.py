@@ -1,6 +1,7 @@
 """La ligne de commande sans serveur : l'adresse, les erreurs, le diagnostic."""
 
 import json
+import os
 import socket
 import sys
 from pathlib import Path
@@ -55,7 +56,7 @@ def test_keys_come_from_the_option_then_the_environment() -> None:
 
 def test_the_local_socket_is_found_when_it_answers(tmp_path: Path) -> None:
     folder = tmp_path / "passerelle-essai"
-    folder.mkdir()
+    folder.mkdir(0o700)
     path = folder / "envoy-local.sock"
     environ = {"PASSERELLE_RUN_BASE": str(tmp_path)}
     with socket.socket(socket.AF_UNIX) as listening:
@@ -63,6 +64,37 @@ def test_the_local_socket_is_found_when_it_answers(tmp_path: Path) -> None:
         listening.listen()
         assert find_server("", "", environ=environ).address == f"unix:{path}"
     assert find_server("", "", environ=environ).address == "127.0.0.1:8000"
+
+
+@pytest.mark.parametrize("trap", ["mode", "group", "owner", "socket-owner", "link"])
+def test_the_socket_of_another_account_is_never_called(
+    tmp_path: Path, trap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "passerelle-essai"
+    folder.mkdir(0o700)
+    path = folder / "envoy-local.sock"
+    environ = {"PASSERELLE_RUN_BASE": str(tmp_path), "ADMIN_KEYS": "cle-admin"}
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        listening.settimeout(0.2)
+        if trap in ("mode", "group"):
+            folder.chmod({"mode": 0o777, "group": 0o770}[trap])
+        elif trap == "link":
+            folder.rename(tmp_path / "ailleurs")
+            folder.symlink_to(tmp_path / "ailleurs")
+        else:
+            other = folder if trap == "owner" else path
+            real = Path.lstat
+            # Un autre compte ne se prend pas sans privilège : seul le possesseur dit est changé.
+            monkeypatch.setattr(Path, "lstat", lambda one: owned(real(one), os.geteuid() + (one == other)))
+        assert find_server("", "", environ=environ).address == "127.0.0.1:8000"
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
+def owned(found: os.stat_result, uid: int) -> os.stat_result:
+    return os.stat_result((*found[:4], uid, *found[5:10]))
 
 
 def run(*arguments: str, **env: str) -> tuple[int, str, str]:
