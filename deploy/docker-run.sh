@@ -140,6 +140,8 @@ build_command() {
       *) pass "$variable" ;;
     esac
   done
+  # Un conteneur ignore le nom de sa machine.
+  [[ -n $(trim "${PASSERELLE_ALLOWED_HOSTS:-}") ]] || command+=(--env "PASSERELLE_ALLOWED_HOSTS=$HOSTNAME")
   command+=(--env "HOST_PORT=$host_port" --env "ADVERTISED_HOSTS=${hosts[*]}" "$image")
 }
 

@@ -29,7 +29,7 @@ def main() -> int:
 
 def answer(path: Path) -> tuple[int, str]:
     """Code et corps de la réponse ; 0 si personne ne répond."""
-    connection = http.client.HTTPConnection("passerelle", timeout=TIMEOUT)
+    connection = http.client.HTTPConnection("localhost", timeout=TIMEOUT)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(TIMEOUT)
     try:

@@ -79,7 +79,7 @@ def _serve(config: Config) -> int:
     from server.control.record.schema import JournalTooNew, check_version
     from server.domain import url_of
     from server.rpc.logs import configure_logging
-    from server.settings.advertise import public_hosts
+    from server.settings.advertise import answered_hosts, public_hosts
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
@@ -99,9 +99,10 @@ def _serve(config: Config) -> int:
     hosts = public_hosts(config.advertised_hosts, config.bind)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
     warnings = []
-    if not config.openai_keys and config.bind not in ("127.0.0.1", "::1", "localhost"):
+    if not config.openai_keys:
+        who = "toute cette machine" if config.local else "tout le réseau"
         warnings.append(
-            f"aucune clé (OPENAI_KEYS) et une écoute sur {config.bind} : tout le réseau peut se servir de ce serveur."
+            f"aucune clé (OPENAI_KEYS) et une écoute sur {config.bind} : {who} peut se servir de ce serveur."
         )
     return run(
         SupervisorSettings(
@@ -118,6 +119,7 @@ def _serve(config: Config) -> int:
                 max_upload_bytes=config.limits.max_upload_bytes,
                 max_stream_duration_seconds=config.limits.max_stream_duration_seconds,
                 allowed_origins=config.allowed_origins,
+                answered_hosts=answered_hosts(config),
                 tls=config.tls_cert is not None,
                 client_certificates=config.tls_client_ca is not None,
             ),

@@ -101,7 +101,7 @@ class InvalidApiKey(PasserelleError):
 
 
 class ForeignOrigin(PasserelleError):
-    """Requête de modification venue d'une autre origine."""
+    """Appel de la page d'un autre site."""
 
     reason = "FOREIGN_ORIGIN"
 

@@ -63,6 +63,8 @@ def status(session: Session) -> None:
     click.echo(f"Passerelle {found.version}, profil {found.profile} · {session.server.address}")
     if found.profile_notice:
         click.echo(found.profile_notice)
+    if not found.api_key_required:
+        click.echo("Sans clé : qui joint ce serveur s'en sert (OPENAI_KEYS).")
     click.echo()
     show.table([("modèle", "état", "moteur", "poids", "GPU", "en cours", "en attente"), *map(_model_row, found.models)])
     for model in found.models:

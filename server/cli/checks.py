@@ -188,7 +188,7 @@ def _token(config: Config) -> Finding:
 
 
 def _keys(config: Config) -> Finding:
-    if config.openai_keys or config.bind in ("127.0.0.1", "::1", "localhost"):
+    if config.openai_keys or config.local:
         return Finding("clés", Level.OK, "données" if config.openai_keys else "aucune, mais l'écoute est locale")
     return Finding("clés", Level.WARNING, f"aucune, et l'écoute est sur {config.bind}", "« export OPENAI_KEYS=… ».")
 

@@ -87,17 +87,15 @@ class Guard:
         Raises:
             MissingApiKey: clé exigée, non fournie.
             InvalidApiKey: clé inconnue.
-            ForeignOrigin: modification demandée par la page d'un autre site.
+            ForeignOrigin: appel de la page d'un autre site.
         """
         key = KEYS.get(self._policy.get(method, route_pb2.SCOPE_ADMIN), route_pb2.KEY_SCOPE_ADMIN)
         # LOCAL_OR_ADMIN : GetMetrics décide lui-même, sur l'adresse de son appelant.
         if key in (route_pb2.KEY_SCOPE_NONE, route_pb2.KEY_SCOPE_LOCAL_OR_ADMIN):
             return
-        if key == route_pb2.KEY_SCOPE_INFERENCE:
-            self.inference.check(metadata)
-            return
         self.check_origin(metadata)
-        self.admin.check(metadata)
+        ring = self.inference if key == route_pb2.KEY_SCOPE_INFERENCE else self.admin
+        ring.check(metadata)
 
     def access(self, metadata: Metadata) -> Access:
         """Ce que la clé présentée ouvre ; sans clé, ce qui est ouvert à tous.
@@ -115,14 +113,14 @@ class Guard:
         """Refuse la page d'un autre site : sans clé exigée, un navigateur agirait au nom de son utilisateur."""
         values = _texts(metadata)
         origin = values.get("origin", "").rstrip("/").lower()
-        if not origin or origin in self._origins:
+        if not origin or origin in self._origins or "*" in self._origins:
             return
         host = values.get("x-forwarded-host", "").lower()
         if host and urlsplit(origin).netloc == host:
             return
         raise ForeignOrigin(
             f"La page « {origin} » n'est pas celle de ce serveur : son origine doit être ajoutée à "
-            "PASSERELLE_ALLOWED_ORIGINS pour agir sur les modèles.",
+            "PASSERELLE_ALLOWED_ORIGINS pour l'appeler.",
             metadata={"origin": origin},
         )
 

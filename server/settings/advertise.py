@@ -1,7 +1,9 @@
-"""Les hôtes à annoncer : ceux de `ADVERTISED_HOSTS`, sinon ceux que l'écoute laisse deviner."""
+"""Les hôtes de ce serveur : ceux à annoncer, et ceux sous lesquels il se laisse appeler sans clé."""
 
 import socket
 from collections.abc import Sequence
+
+from server.settings.config import Config
 
 
 def public_hosts(advertised: Sequence[str], bind: str) -> tuple[str, ...]:
@@ -11,6 +13,23 @@ def public_hosts(advertised: Sequence[str], bind: str) -> tuple[str, ...]:
     if bind not in ("0.0.0.0", "::"):
         return (bind,)
     return (_default_route_address(),)
+
+
+def answered_hosts(config: Config) -> tuple[str, ...]:
+    """Noms sous lesquels répondre, adresses IP et `localhost` à part ; vide : tous.
+
+    Un navigateur qu'un nom étranger mène ici (DNS rebinding) agirait au nom de son utilisateur ; une clé l'en empêche.
+    """
+    if config.openai_keys or "*" in config.allowed_hosts:
+        return ()
+    known = config.allowed_hosts or _machine_names()
+    return tuple(dict.fromkeys((*public_hosts(config.advertised_hosts, config.bind), *known)))
+
+
+def _machine_names() -> tuple[str, ...]:
+    name = socket.gethostname()
+    short = name.partition(".")[0]
+    return tuple(dict.fromkeys((name, short, f"{short}.local")))
 
 
 def _default_route_address() -> str:

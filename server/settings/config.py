@@ -92,6 +92,8 @@ class Config:
     """Dossier où le superviseur crée celui des prises ; court, car une prise Unix a 107 octets de chemin au plus."""
     allowed_origins: tuple[str, ...]
     """Origines étrangères admises (CORS)."""
+    allowed_hosts: tuple[str, ...]
+    """Noms sous lesquels un serveur sans clé se laisse appeler ; vide : ceux de la machine ; `*` : tous."""
     envoy_concurrency: int
     """Fils d'Envoy."""
     log_forward: bool
@@ -102,6 +104,11 @@ class Config:
     """Clé de ce certificat."""
     tls_client_ca: Path | None = None
     """Autorités des certificats de client ; `None` : aucun n'est demandé."""
+
+    @property
+    def local(self) -> bool:
+        """Vrai si l'écoute n'est que de cette machine."""
+        return self.bind in ("127.0.0.1", "::1", "localhost")
 
     @property
     def scheme(self) -> str:
@@ -130,7 +137,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         port=port,
         advertised_hosts=env.items("ADVERTISED_HOSTS"),
         advertised_port=host_port if "HOST_PORT" in environ else port,
-        openai_keys=env.items("OPENAI_KEYS"),
+        openai_keys=_keys(env),
         admin_keys=env.items("ADMIN_KEYS"),
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
         hf_endpoint=_endpoint(env.text("HF_ENDPOINT", "https://huggingface.co")),
@@ -152,6 +159,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         run_dir=Path(run_dir) if run_dir else None,
         run_base=Path(env.text("PASSERELLE_RUN_BASE", tempfile.gettempdir())),
         allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
+        allowed_hosts=env.items("PASSERELLE_ALLOWED_HOSTS"),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
         **_tls(env),
@@ -166,6 +174,13 @@ def _watchdog(env: "_Env") -> float:
             f"{name} : {seconds:g} est trop court ; {MIN_WATCHDOG_SECONDS:g} au moins, ou 0 pour s'en passer."
         )
     return seconds
+
+
+def _keys(env: "_Env") -> tuple[str, ...]:
+    keys = env.items("OPENAI_KEYS")
+    if not keys and env.boolean("PASSERELLE_REQUIRE_KEYS", False):
+        raise ConfigError("OPENAI_KEYS : aucune clé n'est donnée, et PASSERELLE_REQUIRE_KEYS en exige.")
+    return keys
 
 
 def _tls(env: "_Env") -> dict[str, Path | None]:

@@ -5,6 +5,8 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -46,6 +48,8 @@ class EnvoySettings:
     """Durée d'un flux au plus ; 0 : sans limite."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises (CORS) ; `*` les admet toutes."""
+    answered_hosts: tuple[str, ...] = ()
+    """Noms sous lesquels répondre, adresses IP et `localhost` à part ; vide : tous."""
     tls: bool = False
     """TLS à l'écoute publique ; les fichiers de secrets doivent exister (`server/supervisor/tls.py`)."""
     client_certificates: bool = False
@@ -111,6 +115,7 @@ def render(settings: EnvoySettings) -> str:
         "local_path": str(settings.local_socket),
         "local_replies": local_replies(settings.max_json_body_bytes, settings.max_upload_bytes),
         "allowed_origins": [{"exact": origin.rstrip("/").lower()} for origin in settings.allowed_origins],
+        "foreign_host": _foreign_host(settings.answered_hosts),
         "max_stream_duration": f"{seconds:.3f}s",
         "max_body_bytes": max(settings.max_upload_bytes, settings.max_json_body_bytes) + _MULTIPART_BYTES,
         "max_json_body_bytes": settings.max_json_body_bytes,
@@ -122,6 +127,27 @@ def render(settings: EnvoySettings) -> str:
     }
     written = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
     return Template(_read("envoy.yaml")).substitute(written)
+
+
+def _foreign_host(answered: Sequence[str]) -> list[dict[str, object]]:
+    """Conditions d'une requête venue sous un nom qui n'est pas des nôtres.
+
+    Un navigateur n'écrit jamais `te`, qu'un client gRPC envoie toujours : ses noms à lui ne comptent pas.
+    """
+    name = ":authority"
+    if not answered:
+        return [{"name": name, "present_match": True, "invert_match": True}]
+    names = "|".join(re.escape(host.lower()) for host in answered)
+    regex = rf"(?i)(([^:]*\.)?localhost|[0-9]+(\.[0-9]+){{3}}|\[[0-9a-f:.%]+\]|{names})\.?(:[0-9]*)?"
+    return [
+        {"name": name, "string_match": {"safe_regex": {"regex": regex}}, "invert_match": True},
+        {
+            "name": "te",
+            "string_match": {"exact": "trailers"},
+            "invert_match": True,
+            "treat_missing_header_as_empty": True,
+        },
+    ]
 
 
 def argv(binary: Path, config_path: Path, settings: EnvoySettings) -> list[str]:

@@ -43,6 +43,7 @@ def local_replies(max_json_body_bytes: int, max_upload_bytes: int) -> list[dict[
     invalid = "invalid_request_error"
     replies = (
         _Reply(400, True, "INVALID_REQUEST", invalid, "invalid_request", f"La requête ne se lit pas : {_BODY}"),
+        _Reply(403, True, "FOREIGN_ORIGIN", "permission_error", "foreign_origin", _BODY),
         _Reply(404, True, "ROUTE_NOT_FOUND", invalid, "unknown_url", _BODY),
         _Reply(405, True, "ROUTE_NOT_FOUND", invalid, "method_not_allowed", _BODY),
         _Reply(408, True, "DEADLINE_EXCEEDED", invalid, "deadline_exceeded", slow),

@@ -179,12 +179,12 @@ class _Product:
         return Command(path.stem, (*self._settings.command, "front", "--index", str(index)), self._env, socket=path)
 
     async def _announce(self) -> None:
-        for warning in self._settings.warnings:
-            print(f"Attention : {warning}", file=sys.stderr, flush=True)
         while not await asyncio.to_thread(_ready, self._envoy.local_socket):
             await asyncio.sleep(0.2)
         print(f"Passerelle est prête : {' '.join(self._settings.public_urls)}", flush=True)
         print(f"Journaux : {self._run_dir / 'logs'}", flush=True)
+        for warning in self._settings.warnings:
+            print(f"Attention : {warning}", file=sys.stderr, flush=True)
 
     async def _stop(self, supervisor: Supervisor, rolling: RollingRestart) -> None:
         async with asyncio.TaskGroup() as group:
@@ -213,7 +213,7 @@ def _has_terminal() -> bool:
 
 
 def _ready(path: Path) -> bool:
-    connection = http.client.HTTPConnection("passerelle", timeout=2)
+    connection = http.client.HTTPConnection("localhost", timeout=2)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(2)
     try:

@@ -247,7 +247,7 @@ def test_internal_headers_do_not_enter(envoy: Gateway) -> None:
         "x-passerelle-peer": "10.1.1.1",
         "x-forwarded-host": "faux.exemple",
         "x-forwarded-for": "10.1.1.1",
-        "origin": "http://origine.exemple",
+        "origin": ORIGIN,
         "x-request-id": "0f0e1c9e-4c67-4222-9e0a-6d1d6d5b9d11",
     }
     with envoy.http() as http:
@@ -257,7 +257,7 @@ def test_internal_headers_do_not_enter(envoy: Gateway) -> None:
     for found, path in ((seen, CHAT), (metrics, "/metrics"), (admin, "/api/admin/status")):
         assert found["x-forwarded-host"] == envoy.target
         assert found["x-passerelle-peer"] == "127.0.0.1"
-        assert found["origin"] == "http://origine.exemple"
+        assert found["origin"] == ORIGIN
         assert found["x-request-id"] == forged["x-request-id"]
         assert found.get("x-envoy-original-path", path) == path
         assert "x-http-status" not in found and "x-envoy-upstream-rq-timeout-ms" not in found

@@ -321,10 +321,12 @@ def gateway(
     drain_delay: float = 0.0,
     tls: TlsFiles | None = None,
     stream_seconds: float = 60.0,
+    answered_hosts: tuple[str, ...] = (),
 ) -> Iterator[Gateway]:
     """Envoy en marche, tout étant arrêté en sortie."""
     folder = Path(tempfile.mkdtemp(prefix="envoy-"))  # court : une prise Unix a 107 octets au plus
     settings = dataclasses.replace(settings_in(folder, fronts=fronts), max_stream_duration_seconds=stream_seconds)
+    settings = dataclasses.replace(settings, answered_hosts=answered_hosts)
     if tls:
         settings = dataclasses.replace(settings, tls=True, client_certificates=tls.client_ca is not None)
         TlsKeeper(tls, folder).publish()
@@ -335,7 +337,7 @@ def gateway(
         found.start_envoy(folder)
         if upstreams:
             local = httpx.HTTPTransport(uds=str(settings.local_socket), verify=SSL)
-            with httpx.Client(base_url="http://envoy", transport=local, timeout=30) as probe:
+            with httpx.Client(base_url="http://localhost", transport=local, timeout=30) as probe:
                 wait_until(lambda: probe.get("/healthz").status_code == 200, "un front est vu en bonne santé")
         yield found
     finally:
@@ -347,7 +349,8 @@ def gateway(
 
 def _server(path: Path, drain_delay: float) -> RpcServer:
     settings = RpcSettings(f"unix:{path}", max_message_bytes=4 * 1024 * 1024, drain_delay=drain_delay, stop_grace=0.5)
-    return RpcServer(settings, ServiceInterceptor(Guard((), ()), RpcMetrics(CollectorRegistry())))
+    guard = Guard((), (), allowed_origins=(ORIGIN,))
+    return RpcServer(settings, ServiceInterceptor(guard, RpcMetrics(CollectorRegistry())))
 
 
 def _metadata(context: Any) -> bytes:

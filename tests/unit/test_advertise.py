@@ -1,11 +1,16 @@
 """Les adresses annoncées : toutes, et à la bonne clé."""
 
+import socket
+
 import pytest
 from passerelle.v1 import route_pb2
 
 from server.rpc.contract import METHODS, options_of
 from server.rpc.routes import ROUTES, endpoints
-from server.settings.advertise import public_hosts
+from server.settings.advertise import answered_hosts, public_hosts
+from server.settings.config import load_config
+
+EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
 
 
 def keys() -> dict[str, set[str]]:
@@ -29,6 +34,23 @@ def test_a_precise_bind_is_shown_as_it_is() -> None:
 def test_a_wide_bind_shows_an_address_one_can_type() -> None:
     [host] = public_hosts((), "0.0.0.0")
     assert host not in ("0.0.0.0", "::") and host.count(".") == 3
+
+
+@pytest.mark.parametrize(
+    ("env", "names"),
+    [
+        ({"ADVERTISED_HOSTS": "gpu.exemple"}, {"gpu.exemple", socket.gethostname()}),
+        ({"ADVERTISED_HOSTS": "gpu.exemple", "PASSERELLE_ALLOWED_HOSTS": "a, b"}, {"gpu.exemple", "a", "b"}),
+    ],
+)
+def test_a_server_without_a_key_answers_to_its_names(env: dict[str, str], names: set[str]) -> None:
+    found = answered_hosts(load_config(EMBEDDED | env))
+    assert names <= set(found) and ("PASSERELLE_ALLOWED_HOSTS" not in env or set(found) == names)
+
+
+@pytest.mark.parametrize("env", [{"OPENAI_KEYS": "cle"}, {"PASSERELLE_ALLOWED_HOSTS": "a *"}])
+def test_a_key_or_a_star_answers_to_all(env: dict[str, str]) -> None:
+    assert answered_hosts(load_config(EMBEDDED | env)) == ()
 
 
 def test_every_route_is_told_for_every_host() -> None:

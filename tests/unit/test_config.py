@@ -286,3 +286,10 @@ def test_the_watchdog_leaves_time_for_a_few_beats() -> None:
     assert load_config(EMBEDDED | {"PASSERELLE_WATCHDOG_SECONDS": "0"}).watchdog_seconds == 0.0
     with pytest.raises(ConfigError, match=r"PASSERELLE_WATCHDOG_SECONDS : 0\.5 .* 2 au moins"):
         load_config(EMBEDDED | {"PASSERELLE_WATCHDOG_SECONDS": "0.5"})
+
+
+def test_keys_can_be_demanded() -> None:
+    demanded = EMBEDDED | {"PASSERELLE_REQUIRE_KEYS": "true"}
+    with pytest.raises(ConfigError, match=r"OPENAI_KEYS.*PASSERELLE_REQUIRE_KEYS"):
+        load_config(demanded | {"ADMIN_KEYS": "cle"})
+    assert load_config(demanded | {"OPENAI_KEYS": "cle"}).openai_keys == ("cle",)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,15 @@ def test_docker_waits_longer_than_the_server(play: Play, grace: str, stop: str) 
 def test_what_the_image_fixes_is_not_passed(play: Play) -> None:
     found = started(play, PASSERELLE_PORT="9", PASSERELLE_BIND="1.2.3.4", PASSERELLE_RUN_BASE="/x", HOST_PORT=" 09000 ")
     assert found.values("--publish") == ["9000:8000"]
-    assert found.values("--env")[2:] == ["HOST_PORT=9000", "ADVERTISED_HOSTS=10.200.50.46"]
+    assert found.values("--env")[-2:] == ["HOST_PORT=9000", "ADVERTISED_HOSTS=10.200.50.46"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "passed"), [("", f"PASSERELLE_ALLOWED_HOSTS={platform.node()}"), ("gpu", "PASSERELLE_ALLOWED_HOSTS")]
+)
+def test_a_container_is_told_the_names_of_its_machine(play: Play, chosen: str, passed: str) -> None:
+    found = started(play, PASSERELLE_ALLOWED_HOSTS=chosen).values("--env")
+    assert [one for one in found if "ALLOWED_HOSTS" in one] == [passed]
 
 
 @pytest.mark.parametrize(

@@ -166,12 +166,14 @@ def test_an_unlisted_method_needs_an_admin_key() -> None:
         ("http://localhost:8000", "", False),
     ],
 )
-def test_a_foreign_page_cannot_administer(origin: str, host: str, allowed: bool) -> None:
-    guard = Guard((), (), allowed_origins=("http://permis.example",))
+@pytest.mark.parametrize("method", [LOAD, CHAT])
+def test_a_foreign_page_calls_nothing(origin: str, host: str, allowed: bool, method: str) -> None:
     metadata = [("origin", origin), ("x-forwarded-host", host)]
+    Guard((), (), allowed_origins=("*",)).check(method, metadata)
+    guard = Guard((), (), allowed_origins=("http://permis.example",))
     guard.check(STATUS, metadata)
     if allowed:
-        guard.check(LOAD, metadata)
+        guard.check(method, metadata)
     else:
         with pytest.raises(ForeignOrigin):
-            guard.check(LOAD, metadata)
+            guard.check(method, metadata)

@@ -8,7 +8,8 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   UNSUPPORTED_OPTION: "Retirez cette option, ou prenez un moteur qui l'a.",
   MISSING_API_KEY: "Donnez une clé d'administration en haut de la page, puis recommencez.",
   INVALID_API_KEY: "Vérifiez la clé en haut de la page : ces gestes demandent une clé d'administration.",
-  FOREIGN_ORIGIN: "Ouvrez la page à son adresse habituelle, ou ajoutez celle-ci à PASSERELLE_ALLOWED_ORIGINS.",
+  FOREIGN_ORIGIN:
+    "Ouvrez la page à son adresse habituelle, ou ajoutez celle-ci à PASSERELLE_ALLOWED_ORIGINS, son nom à PASSERELLE_ALLOWED_HOSTS.",
   MODEL_NOT_FOUND: "Le profil a changé : rechargez la page.",
   MODEL_NOT_DOWNLOADED: "Téléchargez le modèle, puis chargez-le.",
   MODEL_LOADING: "Attendez la fin du chargement ; PASSERELLE_LOAD_WAIT_SECONDS règle l'attente des requêtes.",

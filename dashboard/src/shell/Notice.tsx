@@ -1,4 +1,15 @@
 import { Alert } from "@mui/material";
+import { T } from "./texts";
+
+/** Un serveur sans clé le dit, sur toutes les pages. */
+export function OpenNotice({ keyed }: { keyed: boolean | undefined }) {
+  if (keyed !== false) return null;
+  return (
+    <Alert severity="warning" variant="outlined" data-testid="open-notice" sx={{ py: 0.25, color: "text.primary" }}>
+      {T.key.open}
+    </Alert>
+  );
+}
 
 /** Avertissement du profil ; rien s'il n'y en a pas. */
 export function Notice({ profile }: { profile: string | undefined }) {

@@ -1,4 +1,4 @@
-import { act, screen, waitFor } from "@testing-library/react";
+import { act, cleanup, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Router } from "wouter";
@@ -23,8 +23,8 @@ afterEach(() => {
   location.hash = "";
 });
 
-function open() {
-  const live = new LiveStatus([{ key: "qwen" }]);
+function open(server: ConstructorParameters<typeof LiveStatus>[1] = {}) {
+  const live = new LiveStatus([{ key: "qwen" }], server);
   show(
     <StatusProvider>
       <Router hook={useHashPath} searchHook={useHashSearch}>
@@ -58,6 +58,17 @@ test("une page s'ouvre à son début, dit son nom et prend le focus ; revenir ne
   await goes("Modèles");
   expect(scrolled).toHaveBeenCalledTimes(1);
   expect(document.activeElement).toBe(screen.getByTestId("key-open"));
+});
+
+test("un serveur sans clé le dit ; rien n'est dit avant de savoir, ni avec des clés", async () => {
+  open();
+  expect(screen.queryByTestId("open-notice")).toBeNull();
+  expect((await screen.findByTestId("open-notice")).textContent).toContain("OPENAI_KEYS");
+  cleanup();
+  open({ apiKeyRequired: true });
+  await goes("Modèles");
+  await screen.findByTestId("model-card-qwen");
+  expect(screen.queryByTestId("open-notice")).toBeNull();
 });
 
 test("une adresse donnée à la main, ou un lien nu, s'ouvre aussi à son début", async () => {

@@ -8,7 +8,7 @@ import { Header } from "./Header";
 import { usePreload } from "./later";
 import { GUTTER, PAGE_WIDTH } from "./layout";
 import { Navigation } from "./Navigation";
-import { Notice } from "./Notice";
+import { Notice, OpenNotice } from "./Notice";
 import { PageFrame } from "./PageFrame";
 import { PAGES, PARTS } from "./pages";
 import { MAIN_ID } from "./SkipLink";
@@ -38,6 +38,7 @@ export function Shell() {
           // La marge du haut est la place de la bande d'opérations.
           sx={{ flexGrow: 1, minWidth: 0, px: { xs: 2, md: 3 }, pt: GUTTER, pb: { xs: 10, md: 4 }, outline: "none" }}
         >
+          <OpenNotice keyed={status?.apiKeyRequired} />
           <Notice profile={status?.profileNotice} />
           <ErrorBoundary key={path}>
             <Switch>

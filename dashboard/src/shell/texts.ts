@@ -17,6 +17,7 @@ export const T = {
   key: {
     title: "Clé d'accès",
     help: "Elle part dans un en-tête, jamais dans une adresse.",
+    open: "Ce serveur n'a pas de clé : qui le joint s'en sert, et le pilote. OPENAI_KEYS et ADMIN_KEYS le ferment.",
     malformed: "Une clé n'a ni espace ni accent.",
     refused: "Cette clé est refusée : le serveur ne la connaît pas.",
     show: "Montrer la clé",

@@ -8,7 +8,10 @@ export class LiveStatus {
   private sequence = 0;
   private wake: () => void = () => {};
 
-  constructor(private models: MessageInitShape<typeof ModelSchema>[]) {}
+  constructor(
+    private models: MessageInitShape<typeof ModelSchema>[],
+    private readonly server: Omit<MessageInitShape<typeof StatusSchema>, "$typeName" | "models"> = {},
+  ) {}
 
   /** Montre d'autres modèles. */
   show(models: MessageInitShape<typeof ModelSchema>[]): void {
@@ -24,7 +27,7 @@ export class LiveStatus {
         this.wake = resolve;
         signal.addEventListener("abort", () => resolve());
       });
-      yield { status: create(StatusSchema, { models: this.models }), sequence: this.sequence };
+      yield { status: create(StatusSchema, { ...this.server, models: this.models }), sequence: this.sequence };
       await changed;
     }
   }

@@ -71,7 +71,7 @@ export enum ErrorReason {
   INVALID_API_KEY = 5,
 
   /**
-   * Requête de modification venue d'une autre origine que le tableau de bord. Code PERMISSION_DENIED.
+   * Appel de la page d'un autre site, ou, sans clé, sous un nom d'hôte qui n'est pas du serveur. Code PERMISSION_DENIED.
    *
    * Exemple : {"origin": "https://ailleurs.example"}.
    *
