@@ -1,0 +1,132 @@
+"""La file équitable : à chaque appelant son tour, et qui demande beaucoup passe moins souvent.
+
+Chaque appelant a sa file, dans l'ordre d'arrivée. L'instant virtuel où sa demande serait finie, si tous étaient servis
+à la fois, dit qui passe : deux appelants qui attendent obtiennent le même poids de travail, et un nouveau venu n'attend
+que le tour en cours.
+"""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
+
+
+class Holdings:
+    """Ce que chaque appelant a obtenu et tient encore : combien de demandes, et leur poids."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[int, int]] = {}
+
+    def take(self, caller: str, weight: int) -> None:
+        """Une demande est servie."""
+        count, total = self._held.get(caller, (0, 0))
+        self._held[caller] = (count + 1, total + weight)
+
+    def give(self, caller: str, weight: int) -> None:
+        """Une demande servie est finie."""
+        count, total = self._held[caller]
+        if count == 1:
+            del self._held[caller]
+        else:
+            self._held[caller] = (count - 1, total - weight)
+
+    def count(self, caller: str) -> int:
+        """Demandes qu'il tient."""
+        return self._held.get(caller, (0, 0))[0]
+
+    def weight(self, caller: str) -> int:
+        """Poids de ces demandes."""
+        return self._held.get(caller, (0, 0))[1]
+
+
+class _Lane(Generic[Key, Item]):
+    """File d'un appelant."""
+
+    __slots__ = ("fresh", "serial", "start", "waiting")
+
+    def __init__(self, start: int, serial: int) -> None:
+        self.start = start
+        """Instant virtuel où commence sa première demande."""
+        self.fresh = True
+        """Vrai s'il n'a encore rien obtenu d'ici : à égalité, il passe."""
+        self.serial = serial
+        """À égalité encore, celui qui a été servi il y a le plus longtemps passe."""
+        self.waiting: OrderedDict[Key, tuple[Item, int]] = OrderedDict()
+
+    def turn(self) -> tuple[int, bool, int]:
+        """Ce qui range les files : la plus petite passe."""
+        _, weight = next(iter(self.waiting.values()))
+        return self.start + weight, not self.fresh, self.serial
+
+
+class FairQueue(Generic[Key, Item]):
+    """File d'attente partagée entre appelants ; celle d'un seul appelant est une file ordinaire."""
+
+    def __init__(self, held: Holdings | None = None) -> None:
+        """`held` : ce que les appelants tiennent déjà ; celui qui tient le plus passe après, et est refusé avant."""
+        self._held = held or Holdings()
+        self._lanes: dict[str, _Lane[Key, Item]] = {}
+        self._callers: dict[Key, str] = {}
+        self._clock = 0
+        self._serial = 0
+
+    def __len__(self) -> int:
+        return len(self._callers)
+
+    def __iter__(self) -> Iterator[Key]:
+        """Ce qui attend, dans l'ordre d'arrivée ; la file peut changer pendant ce temps."""
+        return iter(tuple(self._callers))
+
+    def push(self, key: Key, item: Item, caller: str, weight: int = 1) -> None:
+        """Met en attente ; `weight` est ce que la demande coûte, 1 au moins."""
+        self._callers[key] = caller
+        lane = self._lanes.get(caller)
+        if lane is None:
+            lane = self._lanes[caller] = _Lane(self._clock + self._held.weight(caller), self._next())
+        lane.waiting[key] = (item, max(1, weight))
+
+    def pop(self) -> tuple[Key, Item]:
+        """Retire la demande dont c'est le tour ; `ValueError` si rien n'attend."""
+        caller, lane = min(self._lanes.items(), key=lambda each: each[1].turn())
+        key, (item, weight) = lane.waiting.popitem(last=False)
+        lane.start += weight
+        lane.fresh = False
+        lane.serial = self._next()
+        self._clock = max(self._clock, lane.start)
+        self._forget(key, caller)
+        return key, item
+
+    def remove(self, key: Key) -> bool:
+        """Retire une demande abandonnée ; faux si elle n'attend pas."""
+        caller = self._callers.get(key)
+        if caller is None:
+            return False
+        del self._lanes[caller].waiting[key]
+        self._forget(key, caller)
+        return True
+
+    def surplus(self, caller: str) -> Key | None:
+        """La demande à refuser pour que celle de `caller` entre à sa place dans une file pleine.
+
+        La plus récente de l'appelant qui en tient le plus, servies ou en attente ; `None` si aucun n'en tiendrait plus
+        que `caller` avec celle-ci : c'est alors elle qui est de trop.
+        """
+        largest = max(self._lanes, key=self._total, default=None)
+        if largest is None or self._total(largest) <= self._total(caller) + 1:
+            return None
+        return next(reversed(self._lanes[largest].waiting))
+
+    def _total(self, caller: str) -> int:
+        lane = self._lanes.get(caller)
+        return self._held.count(caller) + (len(lane.waiting) if lane is not None else 0)
+
+    def _next(self) -> int:
+        self._serial += 1
+        return self._serial
+
+    def _forget(self, key: Key, caller: str) -> None:
+        del self._callers[key]
+        if not self._lanes[caller].waiting:
+            del self._lanes[caller]
