@@ -1,15 +1,16 @@
 """Les lots de fenêtres, communs à toutes les requêtes d'un exemplaire : le moteur n'en mène qu'un à la fois.
 
 Les fenêtres ont un rang. Un texte provisoire n'est calculé que si aucune phrase finale n'attend ; à rang permis, celui
-qui n'a pas été servi depuis le plus longtemps passe : ni un long fichier ni un flux rapide n'affame les autres.
+qui n'a pas été servi depuis le plus longtemps passe : ni un long fichier ni un flux rapide n'affame les autres. Dans un
+rang, les appelants passent chacun à leur tour.
 """
 
 import asyncio
-from collections import deque
 from enum import Enum
 
 from server.engines.base_audio import Recognition, RecognitionWindow, TranscribeEngine
 from server.errors import EngineFailed
+from server.fair import FairQueue
 
 
 class Rank(Enum):
@@ -26,9 +27,10 @@ class Rank(Enum):
 class Ticket:
     """Fenêtre confiée au moteur."""
 
-    def __init__(self, batcher: "WindowBatcher", window: RecognitionWindow) -> None:
+    def __init__(self, batcher: "WindowBatcher", window: RecognitionWindow, caller: str) -> None:
         self._batcher = batcher
         self.window = window
+        self.caller = caller
         self.future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         """Ce que le moteur a entendu, ou son échec."""
         self.started = False
@@ -58,33 +60,33 @@ class WindowBatcher:
 
     def __init__(self, engine: TranscribeEngine) -> None:
         self._engine = engine
-        self._waiting: dict[Rank, deque[Ticket]] = {rank: deque() for rank in Rank}
+        self._waiting: dict[Rank, FairQueue[Ticket, None]] = {rank: FairQueue() for rank in Rank}
         self._served = dict.fromkeys(Rank, 0)
         self._serial = 0
         self._task: asyncio.Task[None] | None = None
 
-    def submit(self, window: RecognitionWindow, rank: Rank) -> Ticket:
-        """Met une fenêtre en attente."""
-        ticket = Ticket(self, window)
-        self._waiting[rank].append(ticket)
+    def submit(self, window: RecognitionWindow, rank: Rank, caller: str = "") -> Ticket:
+        """Met une fenêtre de cet appelant en attente."""
+        ticket = Ticket(self, window, caller)
+        ticket.future.add_done_callback(lambda _: self._withdraw(ticket))
+        self._waiting[rank].push(ticket, None, caller)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         return ticket
 
     def promote(self, ticket: Ticket) -> None:
         """Fait passer une fenêtre en attente du rang provisoire au rang final."""
-        if ticket in self._waiting[Rank.DRAFT]:
-            self._waiting[Rank.DRAFT].remove(ticket)
-            self._waiting[Rank.FINAL].append(ticket)
+        if self._waiting[Rank.DRAFT].remove(ticket):
+            self._waiting[Rank.FINAL].push(ticket, None, ticket.caller)
 
-    async def recognize(self, window: RecognitionWindow) -> Recognition:
+    async def recognize(self, window: RecognitionWindow, caller: str = "") -> Recognition:
         """Transcrit une fenêtre de fichier, dans le prochain lot qui a de la place.
 
         Raises:
             EngineFailed: échec du lot.
             EngineDead: le moteur ne peut plus servir.
         """
-        return await self.submit(window, Rank.FILE).future
+        return await self.submit(window, Rank.FILE, caller).future
 
     async def _drain(self) -> None:
         while batch := self._next():
@@ -108,17 +110,20 @@ class WindowBatcher:
         return batch
 
     def _pick(self) -> Ticket | None:
+        while ready := [rank for rank, queue in self._waiting.items() if queue]:
+            if Rank.FINAL in ready and Rank.DRAFT in ready:
+                ready.remove(Rank.DRAFT)
+            rank = min(ready, key=self._served.__getitem__)
+            ticket, _ = self._waiting[rank].pop()
+            # Abandonnée à l'instant : son retrait de la file n'a pas encore eu lieu.
+            if ticket.done:
+                continue
+            self._serial += 1
+            self._served[rank] = self._serial
+            ticket.started = True
+            return ticket
+        return None
+
+    def _withdraw(self, ticket: Ticket) -> None:
         for queue in self._waiting.values():
-            while queue and queue[0].done:
-                queue.popleft()
-        ready = [rank for rank, queue in self._waiting.items() if queue]
-        if Rank.FINAL in ready and Rank.DRAFT in ready:
-            ready.remove(Rank.DRAFT)
-        if not ready:
-            return None
-        rank = min(ready, key=self._served.__getitem__)
-        self._serial += 1
-        self._served[rank] = self._serial
-        ticket = self._waiting[rank].popleft()
-        ticket.started = True
-        return ticket
+            queue.remove(ticket)

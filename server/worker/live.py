@@ -55,7 +55,7 @@ class LiveTranscription:
         config = transcribe_pb2.StreamTranscribeConfig.FromString(request.payload)
         options = options_of(config.config)
         self._engine.check(options)
-        session = _Session(config, options, self._engine, self._tools, self._batcher)
+        session = _Session(config, options, self._engine, self._tools, self._batcher, request.caller)
         ready = transcribe_pb2.StreamReady(id=request.request_id, model=config.config.model)
         yield transcribe_pb2.StreamTranscribeResponse(ready=ready).SerializeToString()
         working = asyncio.create_task(session.work(inputs))
@@ -88,6 +88,7 @@ class _Session:
         engine: TranscribeEngine,
         tools: SpeechTools,
         batcher: WindowBatcher,
+        caller: str,
     ) -> None:
         limits = tools.limits
         raw = raw_format(config.config.audio_format)
@@ -96,6 +97,7 @@ class _Session:
         self._options = options
         self._tools = tools
         self._batcher = batcher
+        self._caller = caller
         self._interim = config.interim_results if config.HasField("interim_results") else True
         self._pcm = PcmReader(raw)
         self._resampler = resampler_for(raw.sample_rate)
@@ -241,13 +243,14 @@ class _Session:
                 self._late = draft
             else:
                 draft.ticket.cancel()
-        return self._batcher.submit(self._window(utterance), Rank.FINAL)
+        return self._submit(utterance, Rank.FINAL)
 
-    def _window(self, utterance: Utterance) -> RecognitionWindow:
+    def _submit(self, utterance: Utterance, rank: Rank) -> Ticket:
         options = self._options
-        return RecognitionWindow(
+        window = RecognitionWindow(
             utterance.samples, options if options.language else replace(options, language=self._transcript.language)
         )
+        return self._batcher.submit(window, rank, self._caller)
 
     def _draft_if_useful(self) -> None:
         """Confie la phrase en cours au moteur, si rien de ce flux n'y est déjà."""
@@ -274,7 +277,7 @@ class _Session:
                 return
         elif not settled and utterance.speech.end - utterance.speech.start < _FIRST_DRAFT:
             return
-        draft = self._draft = _Draft(utterance, self._batcher.submit(self._window(utterance), Rank.DRAFT))
+        draft = self._draft = _Draft(utterance, self._submit(utterance, Rank.DRAFT))
         draft.ticket.future.add_done_callback(lambda future: self._drafted(draft, future))
 
     def _drafted(self, draft: _Draft, future: "asyncio.Future[Recognition]") -> None:

@@ -57,7 +57,7 @@ class FileTranscription:
                                 if request.stream:
                                     yield _event(segment=segment)
                             options = replace(options, language=options.language or merge.language)
-                        call = self._batcher.recognize(RecognitionWindow(window.samples, options))
+                        call = self._batcher.recognize(RecognitionWindow(window.samples, options), request.caller)
                         pending.append((window, asyncio.create_task(call)))
                     if request.stream and gate.opens():
                         yield _event(progress=_progress(cutter, piece.ratio))

@@ -59,6 +59,20 @@ async def test_neither_a_long_file_nor_a_fast_stream_starves_the_other() -> None
     ]  # fmt: skip
 
 
+async def test_one_caller_does_not_starve_another() -> None:
+    engine = SteppedTranscribeEngine()
+    batcher = WindowBatcher(engine)
+    tickets = [batcher.submit(window(f"a{i}"), Rank.FINAL, "a") for i in range(5)]
+    await started(engine, 1)
+    tickets.append(batcher.submit(window("abandonnée"), Rank.FINAL, "b"))
+    tickets.pop().cancel()
+    tickets += [batcher.submit(window(f"b{i}"), Rank.FINAL, "b") for i in range(2)]
+    draft = batcher.submit(window("b2"), Rank.DRAFT, "b")
+    draft.promote()
+    await finish(engine, *tickets, draft)
+    assert [name for (name,) in order(engine)] == ["a0", "b0", "a1", "b1", "a2", "b2", "a3", "a4"]
+
+
 async def test_drafts_share_the_engine_with_a_file() -> None:
     engine = SteppedTranscribeEngine()
     batcher = WindowBatcher(engine)
