@@ -231,12 +231,16 @@ class LinkClient:
         timeout: float | None = None,
         spool_name: str = "",
         whole_buffer: bool = False,
+        caller: str = "",
+        weight: int = 1,
     ) -> LinkCall:
         """Envoie une requête.
 
         Args:
             timeout: secondes avant l'abandon par l'exemplaire ; `None` sans limite.
             whole_buffer: laisse attendre jusqu'à une trame entière, pour un flux dont la fin est un gros résultat.
+            caller: étiquette de l'appelant ; la file de l'exemplaire est équitable entre eux.
+            weight: ce que la requête coûte par rapport aux autres.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -267,6 +271,8 @@ class LinkClient:
             request_id=request_id,
             spool_name=spool_name,
             timeout_seconds=timeout or 0.0,
+            caller=caller,
+            weight=weight,
         )
         self._connection.send(link_pb2.Frame(submit=submit))
         return call

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from passerelle.v1 import route_pb2
 
 from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
+from server.rpc.caller import address_label, key_label
 from server.rpc.contract import KEYS, POLICY
 
 Metadata = Iterable[tuple[str, str | bytes]]
@@ -29,37 +30,42 @@ class KeyRing:
     """Ensemble de clés acceptées ; sans clé, tout le monde entre."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._digests = tuple(_digest(key) for key in keys)
+        self._digests = tuple(dict.fromkeys(map(_digest, keys)))
 
     @property
     def open(self) -> bool:
         """Vrai si aucune clé n'est exigée."""
         return not self._digests
 
-    def accepts(self, key: str) -> bool:
-        """Vrai si la clé est connue ; le temps ne dépend ni de la clé ni de sa place."""
+    def rank(self, key: str) -> int | None:
+        """Rang de la clé, `None` si elle est inconnue ; le temps ne dépend ni de la clé ni de sa place."""
         presented = _digest(key)
-        known = False
-        for digest in self._digests:
-            known |= hmac.compare_digest(digest, presented)
-        return known
+        place = sum(n * hmac.compare_digest(digest, presented) for n, digest in enumerate(self._digests, 1))
+        return place - 1 if place else None
 
-    def check(self, metadata: Metadata) -> None:
-        """Laisse passer un appel dont la clé convient.
+    def accepts(self, key: str) -> bool:
+        """Vrai si la clé est connue."""
+        return self.rank(key) is not None
+
+    def check(self, metadata: Metadata) -> str:
+        """Laisse passer un appel dont la clé convient, et rend l'étiquette de son appelant (`server/rpc/caller.py`).
 
         Raises:
             MissingApiKey: aucune clé dans `authorization` ni `x-api-key`.
             InvalidApiKey: clé inconnue.
         """
+        values = _texts(metadata)
         if self.open:
-            return
-        key = presented_key(metadata)
+            return address_label(values)
+        key = _presented(values)
         if not key:
             raise MissingApiKey(
                 "Une clé est nécessaire : envoyez « Authorization: Bearer <clé> » ou l'en-tête « x-api-key »."
             )
-        if not self.accepts(key):
+        rank = self.rank(key)
+        if rank is None:
             raise unknown_key()
+        return key_label(rank)
 
 
 class Guard:
@@ -81,8 +87,8 @@ class Guard:
         self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
         self._policy = policy
 
-    def check(self, method: str, metadata: Metadata) -> None:
-        """Laisse passer l'appel de `method`, sinon dit pourquoi.
+    def check(self, method: str, metadata: Metadata) -> str:
+        """Laisse passer l'appel de `method`, sinon dit pourquoi ; rend l'étiquette de l'appelant.
 
         Raises:
             MissingApiKey: clé exigée, non fournie.
@@ -92,10 +98,10 @@ class Guard:
         key = KEYS.get(self._policy.get(method, route_pb2.SCOPE_ADMIN), route_pb2.KEY_SCOPE_ADMIN)
         # LOCAL_OR_ADMIN : GetMetrics décide lui-même, sur l'adresse de son appelant.
         if key in (route_pb2.KEY_SCOPE_NONE, route_pb2.KEY_SCOPE_LOCAL_OR_ADMIN):
-            return
+            return ""
         self.check_origin(metadata)
         ring = self.inference if key == route_pb2.KEY_SCOPE_INFERENCE else self.admin
-        ring.check(metadata)
+        return ring.check(metadata)
 
     def access(self, metadata: Metadata) -> Access:
         """Ce que la clé présentée ouvre ; sans clé, ce qui est ouvert à tous.
@@ -132,7 +138,10 @@ def unknown_key() -> InvalidApiKey:
 
 def presented_key(metadata: Metadata) -> str:
     """Clé présentée : `authorization` (avec ou sans « Bearer »), sinon `x-api-key` ; vide s'il n'y en a pas."""
-    values = _texts(metadata)
+    return _presented(_texts(metadata))
+
+
+def _presented(values: Mapping[str, str]) -> str:
     header = values.get("authorization", "").strip()
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == "bearer":

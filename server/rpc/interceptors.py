@@ -20,6 +20,7 @@ import grpc.aio
 
 from server.errors import InternalError, PasserelleError, RouteNotFound
 from server.rpc.auth import Guard
+from server.rpc.caller import caller
 from server.rpc.contract import FAMILIES, PROBES
 from server.rpc.http_body import Family, error_event, error_headers, error_response, serialize
 from server.rpc.logs import request_id
@@ -73,7 +74,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                 return self._refusal("unknown", _unknown(method))
             known = self._wrapped[method] = self._wrap(method, found)
         try:
-            self._guard.check(method, handler_call_details.invocation_metadata or ())
+            # gRPC mène la méthode dans cette même tâche : l'étiquette y reste.
+            caller.set(self._guard.check(method, handler_call_details.invocation_metadata or ()))
         except PasserelleError as error:
             return self._refusal(method, error)
         return known

@@ -22,6 +22,7 @@ from server.errors import (
     ShuttingDown,
 )
 from server.rpc.auth import Guard
+from server.rpc.caller import ADDRESS_HEADER, FORWARDED_HEADER
 from server.web.live_messages import NORMAL, check_end, close_code, error_text, event_text, first_message
 from server.web.upstream import Request, Upstream
 
@@ -101,6 +102,8 @@ class LiveBridge:
             metadata = [("authorization", f"Bearer {key}")] if key else []
             if request_id := socket.headers.get("x-request-id", ""):
                 metadata.append(("x-request-id", request_id))
+            if address := socket.headers.get(ADDRESS_HEADER, ""):
+                metadata.append((FORWARDED_HEADER, address))
             upstream = Upstream(self._channel, self._pool, metadata)
             await upstream.send(Request(config=config))
             telling = asyncio.create_task(self._tell(socket, upstream))

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
 
@@ -19,6 +19,7 @@ from server.errors import (
     ShuttingDown,
     WorkerLost,
 )
+from server.fair import FairQueue, Holdings
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
 from server.worker.handlers import Handlers, handlers_for
@@ -33,10 +34,19 @@ _LIVE_SHARE = 0.8
 JobKey = tuple[FrontLink, int]
 
 
-class WorkerHost:
-    """Admet les requêtes des fronts et les mène sur le moteur.
+class _Job(NamedTuple):
+    """Requête en cours."""
 
-    Une requête abandonnée rend sa place aussitôt ; le moteur, lui, s'arrête à son prochain jeton.
+    task: asyncio.Task[None]
+    caller: str
+    weight: int
+
+
+class WorkerHost:
+    """Admet les requêtes des fronts et les mène sur le moteur, à chaque appelant son tour.
+
+    Quand la file est pleine, la requête refusée est celle qui est de trop : la plus récente en attente de l'appelant
+    qui en tient le plus. Une requête abandonnée rend sa place aussitôt ; le moteur, lui, s'arrête à son prochain jeton.
     """
 
     def __init__(
@@ -56,9 +66,11 @@ class WorkerHost:
         self._max_live = max_live
         self._on_dead = on_dead
         self._on_load = on_load
-        self._running: dict[JobKey, asyncio.Task[None]] = {}
+        self._running: dict[JobKey, _Job] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._waiting: OrderedDict[JobKey, link_pb2.Submit] = OrderedDict()
+        self._held = Holdings()
+        self._live = Holdings()
+        self._waiting: FairQueue[JobKey, link_pb2.Submit] = FairQueue(self._held)
         self._inputs: dict[JobKey, RequestInput] = {}
         self._deadlines: dict[JobKey, asyncio.TimerHandle] = {}
         self._steps = 0
@@ -96,10 +108,10 @@ class WorkerHost:
             self._inputs[key] = RequestInput(lambda size: link.give_back(request.id, size))
             self._start(key, request)
         elif self.nap.holding or self._busy() >= self._engine.max_running:
-            if len(self._waiting) >= self._max_waiting:
+            if len(self._waiting) >= self._max_waiting and not self._make_room(request.caller):
                 link.fail(request.id, self._full())
                 return
-            self._waiting[key] = request
+            self._waiting.push(key, request, request.caller, request.weight)
             self._idle.clear()
             self._on_load()
         else:
@@ -141,7 +153,7 @@ class WorkerHost:
         """N'admet plus rien, et attend la fin des requêtes au plus `grace` secondes."""
         self._draining = True
         if self.nap.holding:
-            for key in tuple(self._waiting):
+            for key in self._waiting:
                 key[0].fail(key[1], ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
                 self._abandon(key)
         try:
@@ -168,6 +180,15 @@ class WorkerHost:
         """Requêtes qui occupent une place du moteur ; un flux en direct n'en prend pas, il a sa propre borne."""
         return len(self._running) - len(self._inputs)
 
+    def _make_room(self, caller: str) -> bool:
+        """Refuse la requête en trop d'un autre appelant ; faux si c'est celle qui arrive."""
+        surplus = self._waiting.surplus(caller)
+        if surplus is None:
+            return False
+        surplus[0].fail(surplus[1], self._full())
+        self._abandon(surplus)
+        return True
+
     def _too_many_live(self) -> QueueFull:
         return QueueFull(
             f"Ce modèle mène déjà {len(self._inputs)} flux en direct, sa limite.",
@@ -191,7 +212,9 @@ class WorkerHost:
         self._idle.clear()
         self._still.clear()
         task = asyncio.get_running_loop().create_task(self._run(key, request))
-        self._running[key] = task
+        caller, weight = request.caller, max(1, request.weight)
+        self._running[key] = _Job(task, caller, weight)
+        (self._live if key in self._inputs else self._held).take(caller, weight)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
         self._on_load()
@@ -202,26 +225,28 @@ class WorkerHost:
         self._abandon(key)
 
     def _abandon(self, key: JobKey) -> None:
-        self._waiting.pop(key, None)
-        task = self._running.get(key)
+        self._waiting.remove(key)
+        job = self._running.get(key)
         self._finish(key)
-        if task is not None:
-            task.cancel()
+        if job is not None:
+            job.task.cancel()
 
     def _finish(self, key: JobKey) -> None:
         """Rend la place d'une requête et fait entrer les suivantes."""
         deadline = self._deadlines.pop(key, None)
         if deadline is not None:
             deadline.cancel()
-        self._running.pop(key, None)
-        self._inputs.pop(key, None)
+        job = self._running.pop(key, None)
+        inputs = self._inputs.pop(key, None)
+        if job is not None:
+            (self._held if inputs is None else self._live).give(job.caller, job.weight)
         self._admit()
         self._on_load()
 
     def _admit(self) -> None:
         """Fait entrer les requêtes qui attendent, autant que le moteur en mène."""
         while self._waiting and not self.nap.holding and self._busy() < self._engine.max_running:
-            self._start(*self._waiting.popitem(last=False))
+            self._start(*self._waiting.pop())
         if not self._running:
             self._still.set()
             if not self._waiting:
@@ -270,5 +295,6 @@ class WorkerHost:
             link.fail(request_id, EngineFailed("Le moteur a raté cette requête."))
         finally:
             # Une requête abandonnée a déjà rendu sa place, peut-être à une autre.
-            if self._running.get(key) is asyncio.current_task():
+            job = self._running.get(key)
+            if job is not None and job.task is asyncio.current_task():
                 self._finish(key)

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc, model_verbs_pb2
 from websockets.sync.client import connect
 
 from server.errors import all_errors
+from server.rpc.caller import address_label
 from server.rpc.status import api_body, codes, openai_body
 from tests.support.gateway import (
     MAX_JSON,
@@ -23,6 +25,7 @@ from tests.support.gateway import (
     gateway,
     sample_error,
 )
+from tests.support.tls import SSL
 
 CHAT = "/v1/chat/completions"
 OPENAI = {"message", "type", "param", "code"}
@@ -245,6 +248,7 @@ def test_internal_headers_do_not_enter(envoy: Gateway) -> None:
         "x-envoy-original-path": "/api/x",
         "x-envoy-upstream-rq-timeout-ms": "1",
         "x-passerelle-peer": "10.1.1.1",
+        "x-passerelle-client": "10.1.1.1",
         "x-forwarded-host": "faux.exemple",
         "x-forwarded-for": "10.1.1.1",
         "origin": ORIGIN,
@@ -256,11 +260,21 @@ def test_internal_headers_do_not_enter(envoy: Gateway) -> None:
         admin = json.loads(http.get("/api/admin/status", headers=forged).json()["status"]["profile_notice"])
     for found, path in ((seen, CHAT), (metrics, "/metrics"), (admin, "/api/admin/status")):
         assert found["x-forwarded-host"] == envoy.target
-        assert found["x-passerelle-peer"] == "127.0.0.1"
+        assert found["x-passerelle-peer"] == found["x-passerelle-client"] == "127.0.0.1"
+        assert address_label(found) == "a127.0.0.1"
         assert found["origin"] == ORIGIN
         assert found["x-request-id"] == forged["x-request-id"]
         assert found.get("x-envoy-original-path", path) == path
         assert "x-http-status" not in found and "x-envoy-upstream-rq-timeout-ms" not in found
+
+
+def test_the_local_socket_tells_the_client_of_our_own_processes(envoy: Gateway) -> None:
+    local = httpx.HTTPTransport(uds=str(envoy.settings.local_socket), verify=SSL)
+    with httpx.Client(base_url="http://envoy", transport=local) as http:
+        headers = {"x-passerelle-client": "10.1.1.1", "x-forwarded-for": "203.0.113.9"}
+        seen = http.post(CHAT, json={"do": "echo"}, headers=headers).json()
+    assert seen["x-forwarded-for"] == "203.0.113.9"
+    assert address_label(seen) == "a203.0.113.9"
 
 
 def test_forged_path_does_not_choose_the_shape(envoy: Gateway) -> None:

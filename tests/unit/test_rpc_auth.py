@@ -8,6 +8,7 @@ from passerelle.v1 import route_pb2
 
 from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
 from server.rpc.auth import Guard, KeyRing, presented_key
+from server.rpc.caller import ADDRESS_HEADER, FORWARDED_HEADER
 from server.rpc.contract import FAMILIES, KEYS, METHODS, POLICY, options_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +83,33 @@ def test_a_ring_accepts_its_keys_only() -> None:
             ring.check([("x-api-key", key)])
     with pytest.raises(MissingApiKey):
         ring.check([])
+
+
+def test_a_caller_is_the_rank_of_its_key_and_never_the_key() -> None:
+    guard = Guard(("un", "deux", "un"), ("deux", "adm"))
+    labels = [guard.check(CHAT, [("authorization", f"Bearer {key}")]) for key in ("un", "deux", "adm")]
+    assert labels == ["k0", "k1", "k2"]
+    # Une clé suit son porteur, d'où qu'il appelle.
+    assert guard.check(CHAT, [("x-api-key", "deux"), (ADDRESS_HEADER, "198.51.100.7")]) == "k1"
+    assert guard.check(STATUS, [("x-api-key", "un")]) == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "forwarded", "label"),
+    [
+        ("198.51.100.7", "203.0.113.9", "a198.51.100.7"),
+        ("::ffff:198.51.100.7", "", "a198.51.100.7"),
+        ("2001:db8:1:2::3", "", "a20010db800010002"),
+        ("[2001:db8:1:2:ffff::1]", "", "a20010db800010002"),
+        ("", "203.0.113.9", "a203.0.113.9"),
+        ("", "10.0.0.1, 203.0.113.9", "a203.0.113.9"),
+        ("", "", ""),
+        ("", "n'importe quoi", ""),
+    ],
+)
+def test_without_keys_a_caller_is_its_address(address: str, forwarded: str, label: str) -> None:
+    metadata = [(ADDRESS_HEADER, address), (FORWARDED_HEADER, forwarded), ("x-api-key", "inventée")]
+    assert Guard((), ()).check(CHAT, metadata) == label
 
 
 def test_without_keys_everyone_enters() -> None:

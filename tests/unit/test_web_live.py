@@ -143,6 +143,13 @@ async def test_the_page_of_another_site_is_refused_before_it_enters(
     assert refused.value.response.status_code == status
 
 
+async def test_the_client_behind_a_stream_is_told(page: Bridge) -> None:
+    async with page.connect(additional_headers={"x-passerelle-client": "203.0.113.9"}) as socket:
+        await start(socket)
+        await socket.recv()
+    assert page.fake.metadata["x-forwarded-for"] == "203.0.113.9"
+
+
 async def test_the_address_takes_no_parameter_and_explains_itself(page: Bridge) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await page.connect(uri=f"ws://page/ws/transcribe?cle={SECRET}")

@@ -125,6 +125,7 @@ class Generation:
             started=started,
             timeout=timeout,
             reserved=reserved,
+            weight=request.weight,
         )
 
 

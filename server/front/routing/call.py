@@ -10,6 +10,7 @@ from server.front.metrics import FrontMetrics
 from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
 from server.link.client import LinkCall
+from server.rpc.caller import caller
 from server.rpc.logs import request_id
 
 
@@ -34,6 +35,7 @@ class WorkerCalls:
         reserved: Reservation | None = None,
         spool_name: str = "",
         whole_buffer: bool = False,
+        weight: int = 1,
     ) -> AsyncIterator[LinkCall]:
         """Réponse d'un exemplaire, à lire dans le bloc ; en sortir avant sa fin l'abandonne et rend l'exemplaire.
 
@@ -42,6 +44,7 @@ class WorkerCalls:
             label: nom de cette sorte de requête dans les mesures.
             started: instant (`time.monotonic`) d'où court `timeout`.
             reserved: exemplaire déjà réservé, rendu lui aussi à la sortie ; sinon, on l'attend.
+            weight: ce que la requête coûte par rapport aux autres, quand l'appelant dispute le moteur à d'autres.
 
         Raises:
             PasserelleError: de l'attente (`Router.wait`), de la liaison ou du moteur.
@@ -58,6 +61,8 @@ class WorkerCalls:
                     timeout=remaining,
                     spool_name=spool_name,
                     whole_buffer=whole_buffer,
+                    caller=caller.get(),
+                    weight=weight,
                 ) as call:
                     yield call
         finally:

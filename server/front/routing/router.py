@@ -8,10 +8,12 @@ from collections.abc import Callable
 
 from server.domain import Capability, Limits
 from server.errors import ControlUnavailable, InvalidRequest, ModelNotFound, PasserelleError, QueueFull, WrongCapability
+from server.fair import FairQueue
 from server.front.routing.control_client import still_loading
 from server.front.routing.links import Connect, LinkPool, WorkerLink
 from server.front.routing.routes import Control, ModelRoute
 from server.link.client import LinkClient
+from server.rpc.caller import caller
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ class Router:
         self._clock = clock
         self._routes: dict[str, ModelRoute] = {}
         self._known = False
-        self._pending = 0
+        self._pending: FairQueue[asyncio.Timeout, None] = FairQueue()
         self._changed = asyncio.Event()
         self._pool = LinkPool(connect, self._signal)
 
@@ -143,35 +145,53 @@ class Router:
             QueueFull: trop de requêtes attendent déjà un chargement.
             ControlUnavailable: plan de contrôle injoignable, modèle non chargé.
         """
-        if self._pending >= self._limits.max_pending_loads:
-            raise QueueFull(
-                f"Trop de requêtes attendent déjà un chargement ({self._pending}, au plus "
-                f"{self._limits.max_pending_loads}) ; réessayez bientôt.",
-                metadata={"limit": str(self._limits.max_pending_loads), "value": str(self._pending)},
-                retry_after=5.0,
-            )
         budget = self._limits.load_wait_seconds if timeout is None else min(timeout, self._limits.load_wait_seconds)
         end = self._clock() + budget
-        self._pending += 1
+        kept = True
         try:
-            async with asyncio.timeout(budget):
-                while True:
-                    if not route.ready:
-                        left = end - self._clock() - min(_ANSWER_SECONDS, budget * _ANSWER_SHARE)
-                        self._update(await self._control.ensure_loaded(route.key, max(0.0, left)))
-                    route = self._routes.get(route.key, route)
-                    reserved = self.take(route)
-                    if reserved is not None:
-                        return reserved
-                    # Un exemplaire qui se tait peut reparler sans que rien d'autre ne le signale.
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_SILENCE_POLL_SECONDS):
-                            await self._changed.wait()
-                    route = self._routes.get(route.key, route)
+            async with asyncio.timeout(budget) as timer:
+                self._enter(timer)
+                try:
+                    return await self._reserved(route, budget, end)
+                finally:
+                    kept = self._pending.remove(timer)
         except TimeoutError:
-            raise still_loading(route.key, budget) from None
-        finally:
-            self._pending -= 1
+            raise (still_loading(route.key, budget) if kept else self._crowded()) from None
+
+    async def _reserved(self, route: ModelRoute, budget: float, end: float) -> Reservation:
+        while True:
+            if not route.ready:
+                left = end - self._clock() - min(_ANSWER_SECONDS, budget * _ANSWER_SHARE)
+                self._update(await self._control.ensure_loaded(route.key, max(0.0, left)))
+            route = self._routes.get(route.key, route)
+            reserved = self.take(route)
+            if reserved is not None:
+                return reserved
+            # Un exemplaire qui se tait peut reparler sans que rien d'autre ne le signale.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SILENCE_POLL_SECONDS):
+                    await self._changed.wait()
+            route = self._routes.get(route.key, route)
+
+    def _enter(self, timer: asyncio.Timeout) -> None:
+        """Compte une attente ; s'il y en a trop, finit celle de trop : elle, ou celle d'un appelant qui en a plus."""
+        who = caller.get()
+        if len(self._pending) >= self._limits.max_pending_loads:
+            surplus = self._pending.surplus(who)
+            if surplus is None:
+                raise self._crowded()
+            self._pending.remove(surplus)
+            if not surplus.expired():
+                surplus.reschedule(asyncio.get_running_loop().time())
+        self._pending.push(timer, None, who)
+
+    def _crowded(self) -> QueueFull:
+        limit = self._limits.max_pending_loads
+        return QueueFull(
+            f"Trop de requêtes attendent déjà un chargement ({limit}, la limite) ; réessayez bientôt.",
+            metadata={"field": "max_pending_loads", "limit": str(limit), "value": str(limit + 1)},
+            retry_after=5.0,
+        )
 
     async def _only(self, capability: Capability) -> ModelRoute:
         routes = [r for r in await self.routes() if r.capability is capability]

@@ -1,0 +1,44 @@
+"""Qui appelle : une étiquette stable par appelant, la même dans tous les fronts, pour que les files soient équitables.
+
+L'étiquette d'une clé est son rang parmi les clés admises, jamais la clé ; sans clé exigée, c'est l'adresse qu'Envoy a
+calculée. Une adresse IPv6 compte pour son réseau /64 : c'est ce qu'un seul client reçoit d'ordinaire.
+"""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from ipaddress import IPv6Address, ip_address
+
+ADDRESS_HEADER = "x-passerelle-client"
+"""Écrit par Envoy, qui ôte celui d'un client ; sans adresse IP quand l'appel vient de la prise locale."""
+FORWARDED_HEADER = "x-forwarded-for"
+
+caller: ContextVar[str] = ContextVar("caller", default="")
+"""Étiquette de l'appelant en cours ; vide hors d'une requête."""
+
+
+def key_label(rank: int) -> str:
+    """Étiquette de la clé de ce rang."""
+    return f"k{rank}"
+
+
+def address_label(metadata: Mapping[str, str]) -> str:
+    """Étiquette de l'adresse ; vide si elle n'est pas connue.
+
+    La prise locale n'a pas d'adresse : seuls nos processus y parlent, et disent celle de leur client.
+    """
+    network = _network(metadata.get(ADDRESS_HEADER, ""))
+    if not network:
+        network = _network(metadata.get(FORWARDED_HEADER, "").rpartition(",")[2].strip())
+    return f"a{network}" if network else ""
+
+
+def _network(text: str) -> str:
+    try:
+        address = ip_address(text.strip("[]"))
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return f"{int(address) >> 64:x}"
+    return str(address)

@@ -1,0 +1,155 @@
+"""L'équité entre appelants, du front à l'exemplaire : qui demande beaucoup n'affame pas qui demande peu."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from passerelle.control.v1 import control_pb2
+
+from server.domain import Limits
+from tests.support.front_rig import Bench, answer, body, front, until
+
+KEYS = ("cle-a", "cle-b")
+Answer = tuple[int, dict[str, str], str, bytes]
+
+
+def key(name: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer cle-{name}"),)
+
+
+def address(text: str) -> tuple[tuple[str, str], ...]:
+    return (("x-passerelle-client", text),)
+
+
+def ask(bench: Bench, who: Sequence[tuple[str, str]], **fields: Any) -> "asyncio.Task[Answer]":
+    """Pose une question ; `user` la nomme."""
+    return asyncio.create_task(answer(bench.rest.CreateChatCompletion(body(**fields), metadata=tuple(who))))
+
+
+def complete(bench: Bench, who: Sequence[tuple[str, str]], **fields: Any) -> "asyncio.Task[Answer]":
+    request = body(**fields)
+    request.data = json.dumps({"model": "qwen", **fields}).encode()
+    return asyncio.create_task(answer(bench.rest.CreateCompletion(request, metadata=tuple(who))))
+
+
+def order(bench: Bench) -> list[str]:
+    """Questions menées par le moteur, dans l'ordre."""
+    return [request["user"] for request in bench.engine.requests]
+
+
+@asynccontextmanager
+async def crowded(folder: Path, **options: Any) -> AsyncIterator[tuple[Bench, asyncio.Event]]:
+    """Un moteur qui mène une requête à la fois, arrêté jusqu'à ce que l'événement soit levé."""
+    async with front(folder, max_running=1, **options) as bench:
+        opened = asyncio.Event()
+
+        async def step(_index: int) -> None:
+            await opened.wait()
+
+        bench.engine.step = step
+        yield bench, opened
+
+
+async def waiting(bench: Bench, count: int) -> None:
+    await until(lambda: bench.workers[0].busy == (1, count), f"{count} en attente")
+
+
+async def test_another_key_is_served_at_the_next_place(tmp_path: Path) -> None:
+    async with crowded(tmp_path, keys=KEYS) as (bench, opened):
+        tasks = []
+        for index in range(6):
+            tasks.append(ask(bench, key("a"), user=f"a{index}"))
+            await waiting(bench, index)
+        tasks.append(ask(bench, key("b"), user="b0"))
+        await waiting(bench, 6)
+        opened.set()
+        assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
+        assert order(bench) == ["a0", "b0", "a1", "a2", "a3", "a4", "a5"]
+
+
+async def test_without_keys_an_address_is_a_caller(tmp_path: Path) -> None:
+    async with crowded(tmp_path) as (bench, opened):
+        tasks = []
+        for index in range(4):
+            tasks.append(ask(bench, address("198.51.100.7"), user=f"a{index}"))
+            await waiting(bench, index)
+        tasks.append(ask(bench, address("203.0.113.9"), user="b0"))
+        await waiting(bench, 4)
+        opened.set()
+        await asyncio.gather(*tasks)
+        assert order(bench) == ["a0", "b0", "a1", "a2", "a3"]
+
+
+async def test_a_full_queue_puts_out_the_newest_of_who_holds_most(tmp_path: Path) -> None:
+    async with crowded(tmp_path, keys=KEYS, max_waiting=3) as (bench, opened):
+        tasks = []
+        for index in range(4):
+            tasks.append(ask(bench, key("a"), user=f"a{index}"))
+            await waiting(bench, index)
+        late = ask(bench, key("b"), user="b0")
+        # La plus récente de a reçoit le refus ordinaire, avec ses faits.
+        status, headers, _, data = await asyncio.wait_for(tasks.pop(), 10)
+        assert (status, headers["retry-after"]) == (429, "1")
+        error = json.loads(data)["error"]
+        assert error["code"] == "queue_full" and "3 requêtes en attente" in error["message"]
+        # Celle de plus de a ne met personne dehors.
+        assert (await asyncio.wait_for(ask(bench, key("a"), user="a4"), 10))[0] == 429
+        await waiting(bench, 3)
+        opened.set()
+        assert {found[0] for found in await asyncio.gather(late, *tasks)} == {200}
+        assert order(bench) == ["a0", "b0", "a1", "a2"]
+
+
+async def test_one_place_to_wait_in_goes_to_who_holds_nothing(tmp_path: Path) -> None:
+    async with crowded(tmp_path, keys=KEYS, max_waiting=1) as (bench, opened):
+        running = ask(bench, key("a"), user="a0")
+        await waiting(bench, 0)
+        queued = ask(bench, key("a"), user="a1")
+        await waiting(bench, 1)
+        late = ask(bench, key("b"), user="b0")
+        assert (await asyncio.wait_for(queued, 10))[0] == 429
+        opened.set()
+        assert (await running)[0] == (await late)[0] == 200
+
+
+async def test_a_request_weighs_its_prompts_and_its_choices(tmp_path: Path) -> None:
+    async with crowded(tmp_path, keys=KEYS) as (bench, opened):
+        tasks = [ask(bench, key("a"), user="premier")]
+        await waiting(bench, 0)
+        for name in ("a0", "a1"):
+            tasks.append(complete(bench, key("a"), user=name, prompt=["un", "deux"], n=2))
+        await waiting(bench, 2)
+        for index in range(6):
+            tasks.append(ask(bench, key("b"), user=f"b{index}"))
+            await waiting(bench, 3 + index)
+        opened.set()
+        assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
+        assert order(bench) == ["premier", "b0", "b1", "b2", "b3", "a0", "b4", "b5", "a1"]
+
+
+async def test_waiting_for_a_load_is_shared_too(tmp_path: Path) -> None:
+    limits = Limits(max_pending_loads=2, load_wait_seconds=30)
+    async with front(tmp_path, workers=0, limits=limits, keys=KEYS) as bench:
+        release = asyncio.Event()
+
+        async def load(_key: str, _timeout: float) -> control_pb2.ModelRoute:
+            await release.wait()
+            worker = bench.workers[0] if bench.workers else await bench.add_worker()
+            return bench.route(worker)
+
+        bench.control.loader = load
+        first = ask(bench, key("a"), user="a0")
+        await until(lambda: bench.control.loading == 1, "une attente")
+        second = ask(bench, key("a"), user="a1")
+        await until(lambda: bench.control.loading == 2, "deux attentes")
+        late = ask(bench, key("b"), user="b0")
+        status, headers, _, data = await asyncio.wait_for(second, 10)
+        assert (status, headers["retry-after"]) == (429, "5")
+        assert json.loads(data)["error"]["code"] == "queue_full"
+        assert (await asyncio.wait_for(ask(bench, key("a"), user="a2"), 10))[0] == 429
+        await until(lambda: bench.control.loading == 2, "deux attentes encore")
+        release.set()
+        assert (await first)[0] == (await late)[0] == 200
