@@ -71,21 +71,36 @@ class FairQueue(Generic[Key, Item]):
         self._callers: dict[Key, str] = {}
         self._clock = 0
         self._serial = 0
+        self._pledged: set[Key] = set()
 
     def __len__(self) -> int:
         return len(self._callers)
 
-    def __iter__(self) -> Iterator[Key]:
-        """Ce qui attend, dans l'ordre d'arrivée ; la file peut changer pendant ce temps."""
-        return iter(tuple(self._callers))
+    @property
+    def pledged(self) -> int:
+        """Demandes promises parmi celles qui attendent."""
+        return len(self._pledged)
 
-    def push(self, key: Key, item: Item, caller: str, weight: int = 1) -> None:
-        """Met en attente ; `weight` est ce que la demande coûte, 1 au moins."""
+    def refusable(self) -> Iterator[Key]:
+        """Les autres, dans l'ordre d'arrivée ; la file peut changer pendant ce temps."""
+        return iter([key for key in self._callers if key not in self._pledged])
+
+    def push(self, key: Key, item: Item, caller: str, weight: int = 1, *, pledged: bool = False) -> None:
+        """Met en attente.
+
+        Args:
+            weight: ce que la demande coûte, 1 au moins.
+            pledged: promise, car la suite d'une autre déjà servie : elle passe avant celles de son appelant, et n'est
+                jamais de trop.
+        """
         self._callers[key] = caller
         lane = self._lanes.get(caller)
         if lane is None:
             lane = self._lanes[caller] = _Lane(self._clock + self._held.weight(caller), self._next())
         lane.waiting[key] = (item, max(1, weight))
+        if pledged:
+            self._pledged.add(key)
+            lane.waiting.move_to_end(key, last=False)
 
     def pop(self) -> tuple[Key, Item]:
         """Retire la demande dont c'est le tour ; `ValueError` si rien n'attend."""
@@ -113,10 +128,15 @@ class FairQueue(Generic[Key, Item]):
         La plus récente de l'appelant qui en tient le plus, servies ou en attente ; `None` si aucun n'en tiendrait plus
         que `caller` avec celle-ci : c'est alors elle qui est de trop.
         """
-        largest = max(self._lanes, key=self._total, default=None)
+        largest = max((name for name in self._lanes if self._newest(name) is not None), key=self._total, default=None)
         if largest is None or self._total(largest) <= self._total(caller) + 1:
             return None
-        return next(reversed(self._lanes[largest].waiting))
+        return self._newest(largest)
+
+    def _newest(self, caller: str) -> Key | None:
+        # Les promises sont en tête : la dernière n'en est une que s'il n'y a qu'elles.
+        key = next(reversed(self._lanes[caller].waiting))
+        return None if key in self._pledged else key
 
     def _total(self, caller: str) -> int:
         lane = self._lanes.get(caller)
@@ -128,5 +148,6 @@ class FairQueue(Generic[Key, Item]):
 
     def _forget(self, key: Key, caller: str) -> None:
         del self._callers[key]
+        self._pledged.discard(key)
         if not self._lanes[caller].waiting:
             del self._lanes[caller]

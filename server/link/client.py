@@ -233,6 +233,7 @@ class LinkClient:
         whole_buffer: bool = False,
         caller: str = "",
         weight: int = 1,
+        parts: int = 1,
     ) -> LinkCall:
         """Envoie une requête.
 
@@ -240,7 +241,8 @@ class LinkClient:
             timeout: secondes avant l'abandon par l'exemplaire ; `None` sans limite.
             whole_buffer: laisse attendre jusqu'à une trame entière, pour un flux dont la fin est un gros résultat.
             caller: étiquette de l'appelant ; la file de l'exemplaire est équitable entre eux.
-            weight: ce que la requête coûte par rapport aux autres.
+            weight: places du moteur que prend chaque partie.
+            parts: textes de départ d'une complétion.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -273,6 +275,7 @@ class LinkClient:
             timeout_seconds=timeout or 0.0,
             caller=caller,
             weight=weight,
+            parts=parts,
         )
         self._connection.send(link_pb2.Frame(submit=submit))
         return call

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
@@ -19,11 +20,12 @@ from server.errors import (
     ShuttingDown,
     WorkerLost,
 )
-from server.fair import FairQueue, Holdings
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
 from server.worker.handlers import Handlers, handlers_for
 from server.worker.nap import Nap
+from server.worker.parts import in_parts
+from server.worker.seats import Seat, Seats
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +40,8 @@ class _Job(NamedTuple):
     """Requête en cours."""
 
     task: asyncio.Task[None]
-    caller: str
-    weight: int
+    seat: Seat | None
+    """Absente pour un flux en direct, qui a sa propre borne."""
 
 
 class WorkerHost:
@@ -68,9 +70,6 @@ class WorkerHost:
         self._on_load = on_load
         self._running: dict[JobKey, _Job] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._held = Holdings()
-        self._live = Holdings()
-        self._waiting: FairQueue[JobKey, link_pb2.Submit] = FairQueue(self._held)
         self._inputs: dict[JobKey, RequestInput] = {}
         self._deadlines: dict[JobKey, asyncio.TimerHandle] = {}
         self._steps = 0
@@ -80,12 +79,13 @@ class WorkerHost:
         self._still = asyncio.Event()
         self._still.set()
         self.nap = Nap(engine, self._still, self._admit)
+        self._seats: Seats[JobKey] = Seats(lambda: engine.max_running, lambda: self.nap.holding)
 
     def load(self) -> link_pb2.Load:
         """Charge de cet instant."""
         return link_pb2.Load(
             running=len(self._running),
-            waiting=len(self._waiting),
+            waiting=self._seats.waiting,
             max_running=self._engine.max_running,
             max_waiting=self._max_waiting,
             steps=self._steps,
@@ -107,15 +107,16 @@ class WorkerHost:
                 return
             self._inputs[key] = RequestInput(lambda size: link.give_back(request.id, size))
             self._start(key, request)
-        elif self.nap.holding or self._busy() >= self._engine.max_running:
-            if len(self._waiting) >= self._max_waiting and not self._make_room(request.caller):
+        elif self._seats.room:
+            self._start(key, request, self._seats.take(request.caller, max(1, request.weight)))
+        else:
+            if self._seats.waiting >= self._max_waiting and not self._make_room(request.caller):
                 link.fail(request.id, self._full())
                 return
-            self._waiting.push(key, request, request.caller, request.weight)
+            start = partial(self._start, key, request)
+            self._seats.push(key, request.caller, max(1, request.weight), start)
             self._idle.clear()
             self._on_load()
-        else:
-            self._start(key, request)
         if request.timeout_seconds > 0:
             loop = asyncio.get_running_loop()
             self._deadlines[key] = loop.call_later(request.timeout_seconds, self._expire, key)
@@ -146,14 +147,14 @@ class WorkerHost:
 
     def lost(self, link: FrontLink) -> None:
         """Abandonne toutes les requêtes d'un front perdu."""
-        for key in [k for k in (*self._waiting, *self._running) if k[0] is link]:
+        for key in [k for k in (*self._seats, *self._running) if k[0] is link]:
             self._abandon(key)
 
     async def drain(self, grace: float) -> None:
         """N'admet plus rien, et attend la fin des requêtes au plus `grace` secondes."""
         self._draining = True
         if self.nap.holding:
-            for key in self._waiting:
+            for key in self._seats:
                 key[0].fail(key[1], ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
                 self._abandon(key)
         try:
@@ -161,8 +162,8 @@ class WorkerHost:
                 await self._end_by_themselves(grace * _LIVE_SHARE)
                 await self._idle.wait()
         except TimeoutError:
-            logger.warning("drain_timeout", extra={"running": len(self._running), "waiting": len(self._waiting)})
-            for key in (*self._waiting, *self._running):
+            logger.warning("drain_timeout", extra={"running": len(self._running), "waiting": self._seats.waiting})
+            for key in (*self._seats, *self._running):
                 key[0].fail(key[1], ShuttingDown("Le modèle s'est arrêté avant la fin ; réessayez."))
                 self._abandon(key)
         await asyncio.gather(*self._ending, return_exceptions=True)
@@ -176,13 +177,9 @@ class WorkerHost:
             for inputs in self._inputs.values():
                 inputs.end()
 
-    def _busy(self) -> int:
-        """Requêtes qui occupent une place du moteur ; un flux en direct n'en prend pas, il a sa propre borne."""
-        return len(self._running) - len(self._inputs)
-
     def _make_room(self, caller: str) -> bool:
         """Refuse la requête en trop d'un autre appelant ; faux si c'est celle qui arrive."""
-        surplus = self._waiting.surplus(caller)
+        surplus = self._seats.surplus(caller)
         if surplus is None:
             return False
         surplus[0].fail(surplus[1], self._full())
@@ -204,17 +201,15 @@ class WorkerHost:
         return QueueFull(
             f"La file d'attente du modèle est pleine ({self._max_waiting} requêtes en attente, "
             f"{self._engine.max_running} en cours).",
-            metadata={"limit": str(self._max_waiting), "value": str(len(self._waiting))},
+            metadata={"limit": str(self._max_waiting), "value": str(self._seats.waiting)},
             retry_after=_RETRY_SECONDS,
         )
 
-    def _start(self, key: JobKey, request: link_pb2.Submit) -> None:
+    def _start(self, key: JobKey, request: link_pb2.Submit, seat: Seat | None = None) -> None:
         self._idle.clear()
         self._still.clear()
-        task = asyncio.get_running_loop().create_task(self._run(key, request))
-        caller, weight = request.caller, max(1, request.weight)
-        self._running[key] = _Job(task, caller, weight)
-        (self._live if key in self._inputs else self._held).take(caller, weight)
+        task = asyncio.get_running_loop().create_task(self._run(key, request, seat))
+        self._running[key] = _Job(task, seat)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
         self._on_load()
@@ -225,7 +220,7 @@ class WorkerHost:
         self._abandon(key)
 
     def _abandon(self, key: JobKey) -> None:
-        self._waiting.remove(key)
+        self._seats.remove(key)
         job = self._running.get(key)
         self._finish(key)
         if job is not None:
@@ -237,19 +232,18 @@ class WorkerHost:
         if deadline is not None:
             deadline.cancel()
         job = self._running.pop(key, None)
-        inputs = self._inputs.pop(key, None)
-        if job is not None:
-            (self._held if inputs is None else self._live).give(job.caller, job.weight)
+        self._inputs.pop(key, None)
+        if job is not None and job.seat is not None:
+            job.seat.free()
         self._admit()
         self._on_load()
 
     def _admit(self) -> None:
         """Fait entrer les requêtes qui attendent, autant que le moteur en mène."""
-        while self._waiting and not self.nap.holding and self._busy() < self._engine.max_running:
-            self._start(*self._waiting.pop())
+        self._seats.admit()
         if not self._running:
             self._still.set()
-            if not self._waiting:
+            if not self._seats.waiting:
                 self._idle.set()
 
     def _answer(self, link: FrontLink, request_id: int, work: Awaitable[None]) -> None:
@@ -265,14 +259,18 @@ class WorkerHost:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _run(self, key: JobKey, request: link_pb2.Submit) -> None:
+    async def _run(self, key: JobKey, request: link_pb2.Submit, seat: Seat | None) -> None:
         link, request_id = key
         try:
             handler = self._handlers.get(request.kind)
             if handler is None:
                 raise EngineUnavailable("Le moteur de ce modèle ne rend pas ce service.")
             inputs = self._inputs.get(key)
-            async with aclosing(handler(request, inputs)) as items:
+            if seat is not None and request.parts > 1:
+                answer = in_parts(request, handler, seat, self._seats)
+            else:
+                answer = handler(request, inputs)
+            async with aclosing(answer) as items:
                 async for item in items:
                     self._steps += 1
                     link.emit(request_id, item, False)

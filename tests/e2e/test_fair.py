@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.product import Product, wait_until
 
@@ -42,3 +43,19 @@ def test_a_flood_of_one_key_leaves_the_other_served(guarded: Product) -> None:
             thread.join()
     assert set(Counter(status for _, status in ended)) == {200, 429}
     wait_until(lambda: guarded.model()["replicas"][0]["running_requests"] == 0, 10, "places rendues")
+
+
+def test_many_prompts_in_one_call_do_not_hold_the_others(guarded: Product) -> None:
+    guarded.ensure_ready()
+    many = {"model": "qwen", "prompt": [f"Story {i}:" for i in range(40)], "max_tokens": 16, "n": 2}
+    with ThreadPoolExecutor(1) as pool, guarded.http("cle-a") as greedy, guarded.http("cle-b") as http:
+        long = pool.submit(greedy.post, "/v1/completions", json=many)
+        wait_until(lambda: guarded.model()["replicas"][0]["running_requests"] == 1, 10, "appel commencé")
+        for _ in range(3):
+            response = http.post("/v1/chat/completions", json=QUESTION | {"max_tokens": 4})
+            assert response.status_code == 200, response.text
+        assert not long.done()
+        answer = long.result().json()
+    assert [choice["index"] for choice in answer["choices"]] == list(range(80))
+    usage = answer["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]

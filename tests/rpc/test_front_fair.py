@@ -115,12 +115,12 @@ async def test_one_place_to_wait_in_goes_to_who_holds_nothing(tmp_path: Path) ->
         assert (await running)[0] == (await late)[0] == 200
 
 
-async def test_a_request_weighs_its_prompts_and_its_choices(tmp_path: Path) -> None:
+async def test_a_request_weighs_its_choices(tmp_path: Path) -> None:
     async with crowded(tmp_path, keys=KEYS) as (bench, opened):
         tasks = [ask(bench, key("a"), user="premier")]
         await waiting(bench, 0)
         for name in ("a0", "a1"):
-            tasks.append(complete(bench, key("a"), user=name, prompt=["un", "deux"], n=2))
+            tasks.append(ask(bench, key("a"), user=name, n=4))
         await waiting(bench, 2)
         for index in range(6):
             tasks.append(ask(bench, key("b"), user=f"b{index}"))
@@ -128,6 +128,20 @@ async def test_a_request_weighs_its_prompts_and_its_choices(tmp_path: Path) -> N
         opened.set()
         assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
         assert order(bench) == ["premier", "b0", "b1", "b2", "b3", "a0", "b4", "b5", "a1"]
+
+
+async def test_many_prompts_are_served_one_at_a_time(tmp_path: Path) -> None:
+    async with crowded(tmp_path, keys=KEYS) as (bench, opened):
+        many = complete(bench, key("a"), user="a", prompt=["un", "deux", [1, 2]])
+        await waiting(bench, 0)
+        other = ask(bench, key("b"), user="b")
+        await waiting(bench, 1)
+        opened.set()
+        status, _, _, data = await many
+        assert (status, (await other)[0]) == (200, 200)
+        assert [choice["index"] for choice in json.loads(data)["choices"]] == [0, 1, 2]
+        assert order(bench) == ["a", "b", "a", "a"]
+        assert [r["prompt"] for r in bench.engine.requests if "prompt" in r] == ["un", "deux", [1, 2]]
 
 
 async def test_waiting_for_a_load_is_shared_too(tmp_path: Path) -> None:

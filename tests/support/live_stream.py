@@ -143,7 +143,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 def waiting(batcher: WindowBatcher) -> int:
     """Fenêtres qui attendent encore le moteur."""
-    return sum(not ticket.done for queue in batcher._waiting.values() for ticket in queue)
+    return sum(not ticket.done for queue in batcher._waiting.values() for ticket in queue.refusable())
 
 
 def heard(live: Stream, count: int) -> bool:

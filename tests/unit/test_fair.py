@@ -18,7 +18,7 @@ def fill(queue: FairQueue[str, None], caller: str, count: int, weight: int = 1, 
 def test_one_caller_is_an_ordinary_queue() -> None:
     queue: FairQueue[str, None] = FairQueue()
     fill(queue, "a", 4)
-    assert list(queue) == ["a0", "a1", "a2", "a3"]
+    assert list(queue.refusable()) == ["a0", "a1", "a2", "a3"]
     assert served(queue) == "a0 a1 a2 a3"
     with pytest.raises(ValueError, match="empty"):
         queue.pop()
@@ -148,3 +148,18 @@ def test_who_holds_the_engine_comes_after_who_holds_nothing() -> None:
     fill(queue, "a", 1)
     fill(queue, "b", 1)
     assert served(queue) == "a0 b0"
+
+
+def test_a_pledged_request_passes_before_its_own_and_is_never_put_out() -> None:
+    queue: FairQueue[str, None] = FairQueue()
+    fill(queue, "a", 2)
+    fill(queue, "b", 2)
+    queue.push("suite", None, "a", pledged=True)
+    assert queue.pledged == 1 and list(queue.refusable()) == ["a0", "a1", "b0", "b1"]
+    assert queue.surplus("c") == "a1"
+    assert served(queue) == "suite b0 a0 b1 a1" and queue.pledged == 0
+    queue.push("suite", None, "a", pledged=True)
+    queue.push("autre suite", None, "a", pledged=True)
+    assert queue.surplus("c") is None
+    queue.remove("suite")
+    assert queue.pledged == 1

@@ -125,7 +125,8 @@ class Generation:
             started=started,
             timeout=timeout,
             reserved=reserved,
-            weight=request.weight,
+            weight=request.choices,
+            parts=request.prompts,
         )
 
 

@@ -55,8 +55,10 @@ class OpenAiRequest:
     """JSON à transmettre au moteur."""
     needs: tuple[tuple[str, str], ...]
     """Options du modèle que la requête exige, chacune avec le champ qui la demande."""
-    weight: int = 1
-    """Suites à produire : ce que la requête coûte au moteur."""
+    choices: int = 1
+    """Réponses à chaque texte de départ."""
+    prompts: int = 1
+    """Textes de départ."""
 
     def check_features(self, key: str, features: frozenset[str]) -> None:
         """Refuse ce que le modèle n'annonce pas ; un modèle qui n'annonce rien est laissé juge.
@@ -128,18 +130,9 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
         stream=stream,
         payload=payload if payload is not None else orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS),
         needs=tuple(needs),
-        weight=_sequences(kind, data),
+        choices=max(data.get("n") or 1, (data.get("best_of") or 1) if kind is ChatKind.COMPLETION else 1),
+        prompts=_prompts(data["prompt"]) if kind is ChatKind.COMPLETION else 1,
     )
-
-
-def _sequences(kind: ChatKind, data: JsonObject) -> int:
-    """Suites que le moteur produira ; la requête est déjà vérifiée."""
-    count: int = data.get("n") or 1
-    if kind is ChatKind.CHAT:
-        return count
-    prompt = data["prompt"]
-    prompts = 1 if isinstance(prompt, str) or _is_tokens(prompt) else len(prompt)
-    return prompts * max(count, data.get("best_of") or 1)
 
 
 def _check_generation(data: JsonObject, limits: Limits, stream: bool) -> None:
@@ -252,6 +245,10 @@ def _check_prompt(data: JsonObject, limits: Limits) -> None:
 
 def _is_tokens(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(type(token) is int and token >= 0 for token in value)
+
+
+def _prompts(prompt: Any) -> int:
+    return 1 if isinstance(prompt, str) or _is_tokens(prompt) else len(prompt)
 
 
 def _check_completion_options(data: JsonObject, limits: Limits, need: Any) -> None:

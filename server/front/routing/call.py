@@ -36,6 +36,7 @@ class WorkerCalls:
         spool_name: str = "",
         whole_buffer: bool = False,
         weight: int = 1,
+        parts: int = 1,
     ) -> AsyncIterator[LinkCall]:
         """Réponse d'un exemplaire, à lire dans le bloc ; en sortir avant sa fin l'abandonne et rend l'exemplaire.
 
@@ -44,7 +45,8 @@ class WorkerCalls:
             label: nom de cette sorte de requête dans les mesures.
             started: instant (`time.monotonic`) d'où court `timeout`.
             reserved: exemplaire déjà réservé, rendu lui aussi à la sortie ; sinon, on l'attend.
-            weight: ce que la requête coûte par rapport aux autres, quand l'appelant dispute le moteur à d'autres.
+            weight: places du moteur que prend chaque partie.
+            parts: textes de départ d'une complétion.
 
         Raises:
             PasserelleError: de l'attente (`Router.wait`), de la liaison ou du moteur.
@@ -63,6 +65,7 @@ class WorkerCalls:
                     whole_buffer=whole_buffer,
                     caller=caller.get(),
                     weight=weight,
+                    parts=parts,
                 ) as call:
                     yield call
         finally:
