@@ -169,6 +169,8 @@ class Limits:
     """Silence d'un client en direct, entre deux messages, avant de clore son flux."""
     max_live_streams: int = 32
     """Flux en direct menés de front par un exemplaire."""
+    spare_live_streams: int = 4
+    """Flux de plus, chacun pour un appelant qui n'en mène encore aucun."""
     endpoint_silence_seconds: float = 0.6
     """Silence qui clôt une phrase en direct, quand la requête n'en dit rien."""
     min_endpoint_silence_seconds: float = 0.1

@@ -21,6 +21,7 @@ _MAY_BE_SMALL = (
     "load_wait_seconds",
     "max_top_logprobs",
     "max_images",
+    "spare_live_streams",
     "endpoint_silence_seconds",
     "min_endpoint_silence_seconds",
     "max_endpoint_silence_seconds",

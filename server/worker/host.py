@@ -40,8 +40,7 @@ class _Job(NamedTuple):
     """Requête en cours."""
 
     task: asyncio.Task[None]
-    seat: Seat | None
-    """Absente pour un flux en direct, qui a sa propre borne."""
+    seat: Seat
 
 
 class WorkerHost:
@@ -59,6 +58,7 @@ class WorkerHost:
         on_dead: Callable[[str], None],
         handlers: Handlers | None = None,
         max_live: int = 32,
+        spare_live: int = 0,
         on_load: Callable[[], None] = lambda: None,
     ) -> None:
         """`on_load` suit chaque requête admise, mise en attente ou finie."""
@@ -66,6 +66,7 @@ class WorkerHost:
         self._handlers = handlers if handlers is not None else handlers_for(engine)
         self._max_waiting = max_waiting
         self._max_live = max_live
+        self._spare_live = spare_live
         self._on_dead = on_dead
         self._on_load = on_load
         self._running: dict[JobKey, _Job] = {}
@@ -80,6 +81,7 @@ class WorkerHost:
         self._still.set()
         self.nap = Nap(engine, self._still, self._admit)
         self._seats: Seats[JobKey] = Seats(lambda: engine.max_running, lambda: self.nap.holding)
+        self._live: Seats[JobKey] = Seats(lambda: max_live, lambda: self.nap.holding)
 
     def load(self) -> link_pb2.Load:
         """Charge de cet instant."""
@@ -102,11 +104,13 @@ class WorkerHost:
             if self.nap.holding:
                 link.fail(request.id, ShuttingDown("Le modèle dort ; réessayez.", retry_after=_RETRY_SECONDS))
                 return
-            if len(self._inputs) >= self._max_live:
-                link.fail(request.id, self._too_many_live())
+            # Un flux peut durer des heures : qui n'en a aucun n'attend pas que celui qui les a tous en finisse un.
+            limit = self._max_live + (0 if self._live.held(request.caller) else self._spare_live)
+            if len(self._inputs) >= limit:
+                link.fail(request.id, self._too_many_live(limit))
                 return
             self._inputs[key] = RequestInput(lambda size: link.give_back(request.id, size))
-            self._start(key, request)
+            self._start(key, request, self._live.take(request.caller, 1))
         elif self._seats.room:
             self._start(key, request, self._seats.take(request.caller, max(1, request.weight)))
         else:
@@ -186,12 +190,12 @@ class WorkerHost:
         self._abandon(surplus)
         return True
 
-    def _too_many_live(self) -> QueueFull:
+    def _too_many_live(self, limit: int) -> QueueFull:
         return QueueFull(
             f"Ce modèle mène déjà {len(self._inputs)} flux en direct, sa limite.",
             metadata={
                 "field": "max_live_streams",
-                "limit": str(self._max_live),
+                "limit": str(limit),
                 "value": str(len(self._inputs) + 1),
             },
             retry_after=_RETRY_SECONDS,
@@ -205,7 +209,7 @@ class WorkerHost:
             retry_after=_RETRY_SECONDS,
         )
 
-    def _start(self, key: JobKey, request: link_pb2.Submit, seat: Seat | None = None) -> None:
+    def _start(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         self._idle.clear()
         self._still.clear()
         task = asyncio.get_running_loop().create_task(self._run(key, request, seat))
@@ -233,7 +237,7 @@ class WorkerHost:
             deadline.cancel()
         job = self._running.pop(key, None)
         self._inputs.pop(key, None)
-        if job is not None and job.seat is not None:
+        if job is not None:
             job.seat.free()
         self._admit()
         self._on_load()
@@ -259,17 +263,14 @@ class WorkerHost:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _run(self, key: JobKey, request: link_pb2.Submit, seat: Seat | None) -> None:
+    async def _run(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         link, request_id = key
         try:
             handler = self._handlers.get(request.kind)
             if handler is None:
                 raise EngineUnavailable("Le moteur de ce modèle ne rend pas ce service.")
             inputs = self._inputs.get(key)
-            if seat is not None and request.parts > 1:
-                answer = in_parts(request, handler, seat, self._seats)
-            else:
-                answer = handler(request, inputs)
+            answer = in_parts(request, handler, seat, self._seats) if request.parts > 1 else handler(request, inputs)
             async with aclosing(answer) as items:
                 async for item in items:
                     self._steps += 1

@@ -136,6 +136,7 @@ async def _serve(
         on_dead=dead,
         handlers=handlers,
         max_live=settings.limits.max_live_streams,
+        spare_live=settings.limits.spare_live_streams,
         on_load=load_changed,
     )
     server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)

@@ -48,6 +48,10 @@ class Seats(Generic[Key]):
         """Vrai si une requête peut entrer sans attendre."""
         return not self._closed() and self._taken < self._count()
 
+    def held(self, caller: str) -> int:
+        """Requêtes de cet appelant qui en tiennent une."""
+        return self._held.count(caller)
+
     @property
     def waiting(self) -> int:
         """Requêtes en attente ; la suite d'une requête commencée n'en est pas une."""

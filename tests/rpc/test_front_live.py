@@ -80,6 +80,7 @@ async def live_front(
                 on_dead=lambda _reason: None,
                 handlers={link_pb2.REQUEST_KIND_LIVE: live.run},
                 max_live=limits.max_live_streams,
+                spare_live=limits.spare_live_streams,
             )
             server = LinkServer(host, name="canary-0", max_frame_bytes=MAX_FRAME)
             path = folder / "canary-0.sock"

@@ -65,7 +65,9 @@ class Link:
 class Hosted:
     """Un accueil, son moteur, et un front."""
 
-    def __init__(self, pool: ThreadPoolExecutor, engine: FakeTranscribeEngine, max_live: int = 2) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, engine: FakeTranscribeEngine, max_live: int = 2, spare_live: int = 0
+    ) -> None:
         tools = SpeechTools(Path("/nulle-part"), Limits(), MODEL, pool)
         live = LiveTranscription(engine, tools, WindowBatcher(engine))
         self.dead: list[str] = []
@@ -75,18 +77,23 @@ class Hosted:
             on_dead=self.dead.append,
             handlers={link_pb2.REQUEST_KIND_LIVE: live.run},
             max_live=max_live,
+            spare_live=spare_live,
         )
         self.front = Link()
         self.link = cast(FrontLink, self.front)
 
-    def open(self, number: int, timeout: float = 0.0) -> None:
+    def open(self, number: int, timeout: float = 0.0, caller: str = "") -> None:
         """Ouvre un flux."""
         raw = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_F32LE, sample_rate_hertz=RATE)
         config = transcribe_pb2.StreamTranscribeConfig(config=transcribe_pb2.TranscribeConfig(audio_format=raw))
         self.host.submit(
             self.link,
             link_pb2.Submit(
-                id=number, kind=link_pb2.REQUEST_KIND_LIVE, payload=config.SerializeToString(), timeout_seconds=timeout
+                id=number,
+                kind=link_pb2.REQUEST_KIND_LIVE,
+                payload=config.SerializeToString(),
+                timeout_seconds=timeout,
+                caller=caller,
             ),
         )
 
@@ -115,6 +122,20 @@ async def test_live_streams_have_a_bound_of_their_own(pool: ThreadPoolExecutor) 
     assert hosted.front.ended[4] is None and hosted.front.kinds(4)[-1] == "summary"
     hosted.host.lost(hosted.link)
     assert hosted.running == 0
+    await hosted.host.drain(1.0)
+
+
+async def test_who_holds_every_stream_does_not_shut_out_who_holds_none(pool: ThreadPoolExecutor) -> None:
+    hosted = Hosted(pool, FakeTranscribeEngine(), spare_live=1)
+    for number, caller in enumerate(("a", "a", "a", "b", "b", "c"), 1):
+        hosted.open(number, caller=caller)
+    assert hosted.running == 3
+    limits = {number: error.metadata["limit"] for number, error in hosted.front.ended.items() if error}
+    assert limits == {3: "2", 5: "2", 6: "3"}
+    hosted.host.lost(hosted.link)
+    hosted.open(7, caller="a")
+    assert hosted.running == 1
+    hosted.host.lost(hosted.link)
     await hosted.host.drain(1.0)
 
 

@@ -63,6 +63,7 @@ export const LIMITS: [string, Row[]][] = [
     "Audio en direct",
     [
       ["Flux de front par exemplaire, au plus", ({ audio }) => count(audio?.maxLiveStreams)],
+      ["Flux de plus, pour qui n'en a aucun", ({ audio }) => count(audio?.spareLiveStreams)],
       ["WebSockets ouverts à la fois, au plus", ({ audio }) => count(audio?.maxWebSockets)],
       ["Message d'un WebSocket, au plus", ({ audio }) => size(audio?.maxWebSocketMessageBytes)],
       ["Silence d'un client, au plus", ({ audio }) => time(audio?.maxStreamSilence)],

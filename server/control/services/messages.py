@@ -209,6 +209,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_speakers=limits.max_speakers,
             max_prompt_characters=limits.max_prompt_characters,
             max_live_streams=limits.max_live_streams,
+            spare_live_streams=limits.spare_live_streams,
             endpoint_silence=duration(limits.endpoint_silence_seconds),
             min_endpoint_silence=duration(limits.min_endpoint_silence_seconds),
             max_endpoint_silence=duration(limits.max_endpoint_silence_seconds),
