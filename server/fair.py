@@ -44,7 +44,7 @@ class Holdings:
 class _Lane(Generic[Key, Item]):
     """File d'un appelant."""
 
-    __slots__ = ("fresh", "serial", "start", "waiting")
+    __slots__ = ("fresh", "serial", "start", "turn", "waiting")
 
     def __init__(self, start: int, serial: int) -> None:
         self.start = start
@@ -54,11 +54,13 @@ class _Lane(Generic[Key, Item]):
         self.serial = serial
         """À égalité encore, celui qui a été servi il y a le plus longtemps passe."""
         self.waiting: OrderedDict[Key, tuple[Item, int]] = OrderedDict()
+        self.turn = (0, False, 0)
+        """Ce qui range les files, la plus petite d'abord ; `settle` la tient."""
 
-    def turn(self) -> tuple[int, bool, int]:
-        """Ce qui range les files : la plus petite passe."""
+    def settle(self) -> None:
+        """La première demande, ou son début, a changé."""
         _, weight = next(iter(self.waiting.values()))
-        return self.start + weight, not self.fresh, self.serial
+        self.turn = (self.start + weight, not self.fresh, self.serial)
 
 
 class FairQueue(Generic[Key, Item]):
@@ -101,10 +103,12 @@ class FairQueue(Generic[Key, Item]):
         if pledged:
             self._pledged.add(key)
             lane.waiting.move_to_end(key, last=False)
+        if pledged or len(lane.waiting) == 1:
+            lane.settle()
 
     def pop(self) -> tuple[Key, Item]:
         """Retire la demande dont c'est le tour ; `ValueError` si rien n'attend."""
-        caller, lane = min(self._lanes.items(), key=lambda each: each[1].turn())
+        caller, lane = min(self._lanes.items(), key=_turn)
         key, (item, weight) = lane.waiting.popitem(last=False)
         lane.start += weight
         lane.fresh = False
@@ -128,15 +132,14 @@ class FairQueue(Generic[Key, Item]):
         La plus récente de l'appelant qui en tient le plus, servies ou en attente ; `None` si aucun n'en tiendrait plus
         que `caller` avec celle-ci : c'est alors elle qui est de trop.
         """
-        largest = max((name for name in self._lanes if self._newest(name) is not None), key=self._total, default=None)
-        if largest is None or self._total(largest) <= self._total(caller) + 1:
-            return None
-        return self._newest(largest)
-
-    def _newest(self, caller: str) -> Key | None:
-        # Les promises sont en tête : la dernière n'en est une que s'il n'y a qu'elles.
-        key = next(reversed(self._lanes[caller].waiting))
-        return None if key in self._pledged else key
+        most, found = self._total(caller) + 1, None
+        for name, lane in self._lanes.items():
+            if len(lane.waiting) + self._held.count(name) > most:
+                newest = next(reversed(lane.waiting))
+                # Les promises sont en tête : la dernière n'en est une que s'il n'y a qu'elles.
+                if newest not in self._pledged:
+                    most, found = self._total(name), newest
+        return found
 
     def _total(self, caller: str) -> int:
         lane = self._lanes.get(caller)
@@ -149,5 +152,12 @@ class FairQueue(Generic[Key, Item]):
     def _forget(self, key: Key, caller: str) -> None:
         del self._callers[key]
         self._pledged.discard(key)
-        if not self._lanes[caller].waiting:
+        lane = self._lanes[caller]
+        if lane.waiting:
+            lane.settle()
+        else:
             del self._lanes[caller]
+
+
+def _turn(each: tuple[str, _Lane[Key, Item]]) -> tuple[int, bool, int]:
+    return each[1].turn

@@ -33,12 +33,13 @@ def address_label(metadata: Mapping[str, str]) -> str:
 
 
 def _network(text: str) -> str:
+    if text[:1].isdigit() and ":" not in text:
+        # IPv4, écrite par Envoy : la relire coûterait autant que tout le reste.
+        return text
     try:
         address = ip_address(text.strip("[]"))
     except ValueError:
         return ""
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return f"{int(address) >> 64:x}"
-    return str(address)
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or f"{int(address) >> 64:x}")
