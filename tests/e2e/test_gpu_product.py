@@ -1,31 +1,56 @@
-"""La machine à GPU d'essai : le produit entier y mesure, y juge, y tient et y rend de la mémoire."""
+"""Huit GPU d'essai : le produit entier y mesure, y juge, y tient et y rend de la mémoire, et une personne les choisit.
+
+Un seul produit, dont la machine change ; le dernier essai l'arrête et le relance.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
-from tests.fakes.gpu_machine.machine import GIB, FakeGpu
-from tests.support.gpu_product import GpuProduct, product_with_gpus
-from tests.support.product import wait_until
-
-GPUS = (FakeGpu(), FakeGpu(foreign={4_000_001: 130 * GIB}))
+from tests.e2e.test_dashboard import walk
+from tests.fakes.gpu_machine import sleepy
+from tests.fakes.gpu_machine.machine import GIB
+from tests.support.gpu_product import EIGHT, GpuProduct, product_with_gpus
+from tests.support.product import stop, wait_until
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GpuProduct]:
-    with product_with_gpus(tmp_path_factory.mktemp("gpu"), GPUS) as running:
-        yield running
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gpu")
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path) -> Iterator[GpuProduct]:
+    with product_with_gpus(folder, engine=sleepy.NAME) as found:
+        yield found
+
+
+@pytest.fixture
+def bench(running: GpuProduct) -> GpuProduct:
+    """Le produit, sa machine remise à neuf."""
+    running.machine.become(EIGHT)
+    wait_until(lambda: not [g for g in running.product.status()["gpus"] if g.get("foreign_bytes")], 20, "machine neuve")
+    return running
 
 
 def test_a_measure_changes_live(bench: GpuProduct) -> None:
-    first, second = bench.product.status()["gpus"]
-    assert (first["name"], first["free_bytes"], second["foreign_bytes"]) == ("NVIDIA H200", 140 * GIB, 130 * GIB)
+    bench.machine.change(1, foreign={4_000_001: 130 * GIB})
+    wait_until(lambda: bench.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
+    first = bench.product.status()["gpus"][0]
+    assert (first["name"], first["free_bytes"]) == ("NVIDIA H200", 140 * GIB)
     bench.machine.change(0, utilization_percent=87.0, temperature_celsius=64.0, power_watts=512.0)
     wait_until(lambda: bench.product.status()["gpus"][0]["utilization_percent"] == 87, 20, "occupation vue")
     assert bench.product.status()["gpus"][0]["power_watts"] == 512
 
 
 def test_a_verdict_has_its_figures(bench: GpuProduct) -> None:
+    bench.machine.change(1, foreign={4_000_001: 130 * GIB})
+    wait_until(lambda: bench.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
     accepted = bench.product.admin("preflight", gpus=[0]).json()
     assert accepted["fits"] and accepted["gpus"][0]["weights_bytes"] == 58 * GIB
     refused = bench.product.admin("preflight", gpus=[1]).json()
@@ -59,3 +84,35 @@ def test_memory_left_behind_soils_the_gpu(bench: GpuProduct) -> None:
     assert "1024 Mio restent" in product.status()["gpus"][0]["dirty_reason"]
     bench.machine.change(0, unexplained_bytes=0)
     wait_until(lambda: not product.status()["gpus"][0].get("dirty"), 20, "GPU propre")
+
+
+def test_a_person_watches_eight_gpus(bench: GpuProduct, chromium: str) -> None:
+    """La machine dans la page, et ses mesures poussées dès qu'elles changent : la mesure est feinte, tout le reste est réel."""
+    bench.machine.change(2, foreign={4_000_001: 30 * GIB})
+    response = bench.product.admin("load", "petit", gpus=[0], wait=True)
+    assert response.status_code == 200, response.text
+    wait_until(lambda: bench.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
+    a_measure_does_not_wait_for_the_period(bench)
+    walk("page_machine.mjs", bench.product, chromium, str(bench.machine.path))
+    assert bench.product.admin("unload", "petit", wait=True).status_code == 200
+
+
+def a_measure_does_not_wait_for_the_period(bench: GpuProduct) -> None:
+    with grpc.insecure_channel(bench.product.target) as channel:
+        stub: Any = admin_pb2_grpc.AdminServiceStub(channel)
+        stream = stub.WatchStatus(admin_pb2.WatchStatusRequest(interval=Duration(seconds=60)), timeout=30)
+        assert next(stream).status.gpus[7].power_watts == 78
+        bench.machine.change(7, power_watts=321.0)
+        while next(stream).status.gpus[7].power_watts != 321:
+            pass
+        stream.cancel()
+
+
+def test_a_person_chooses_gpus_and_the_server_remembers(bench: GpuProduct, folder: Path, chromium: str) -> None:
+    product = bench.product
+    control = next(p for p in product.processes() if "control" in p.cmdline())
+    walk("page_gpu.mjs", product, chromium, "choisir", str(control.pid), str(bench.machine.path))
+    assert [gpu["index"] for gpu in product.status()["gpus"] if gpu["leases"]] == [5, 6]
+    stop(product.process, product)
+    with product_with_gpus(folder, engine=sleepy.NAME) as again:
+        walk("page_gpu.mjs", again.product, chromium, "retrouver")

@@ -41,9 +41,9 @@ class Machine:
         self._gpus[index] = replace(self._gpus[index], **values)
         self._write()
 
-    def hold(self, key: str, size: int) -> None:
-        """Change ce que tiennent les exemplaires d'un modèle."""
-        self._held[key] = size
+    def become(self, gpus: Sequence[FakeGpu]) -> None:
+        """Remplace tous les GPU, ce qu'un autre programme a écrit compris."""
+        self._gpus = list(gpus)
         self._write()
 
     def _write(self) -> None:
