@@ -43,10 +43,12 @@ class Bench:
     async def unary(self, request: bytes, _context: Any) -> bytes:
         self.seen_ids.append(request_id.get())
         self.requests.append(request)
+        await self._read(request)
         await self._step()
         return b"un"
 
-    async def stream(self, _request: Any, _context: Any) -> AsyncIterator[bytes]:
+    async def stream(self, request: Any, _context: Any) -> AsyncIterator[bytes]:
+        await self._read(request)
         yield b"un"
         await self._step()
         yield b"deux"
@@ -59,6 +61,12 @@ class Bench:
         await self._step()
         yield encode_body(b"data: 1\n\n", "text/event-stream")
         await self._step()
+
+    async def _read(self, request: Any) -> None:
+        """Lit un flux jusqu'à sa fin : le client d'asyncio perd le statut d'un appel clos pendant qu'il écrit."""
+        if hasattr(request, "__aiter__"):
+            async for _message in request:
+                pass
 
     async def _step(self) -> None:
         self.entered.set()
