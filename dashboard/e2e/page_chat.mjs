@@ -132,10 +132,10 @@ async function stopAndRefuse(dashboard) {
 
   await dashboard.press("chat-new");
   await page.focus('[data-testid="chat-input"]');
-  await page.keyboard.sendCharacter("word ".repeat(1_500));
+  await page.keyboard.sendCharacter("word ".repeat(5_000));
   await dashboard.press("chat-send");
   const failure = await dashboard.text("chat-failure");
-  check(/plus que le contexte du modèle \(1024\)/.test(failure), `le refus ne se voit pas : ${failure}`);
+  check(/plus que le contexte du modèle \(4096\)/.test(failure), `le refus ne se voit pas : ${failure}`);
 }
 
 async function showImage(dashboard) {

@@ -19,6 +19,12 @@ export async function verb(base, model, name, body = {}) {
   check(answer.ok, `${name} ${model} : ${answer.status} ${await answer.text()}`);
 }
 
+/** Combien d'opérations le serveur a gardées, parmi celles que `filters` retient. */
+export async function operations(base, filters) {
+  const answer = await fetch(`${base}/api/admin/operations?${new URLSearchParams(filters)}`);
+  return (await answer.json()).operations.length;
+}
+
 /** Conversations que le serveur a comptées annulées. */
 export async function cancelledChats(base) {
   const text = await (await fetch(`${base}/metrics`)).text();

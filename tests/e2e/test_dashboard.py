@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.support.product import ROOT, Product, running_product
+from tests.support.product import ROOT, Product
 
 
 def walk(script: str, product: Product, chromium: str, *extra: str) -> None:
@@ -33,14 +33,6 @@ def logged(product: Product) -> str:
     """Tout ce que le produit a écrit dans ses journaux."""
     files = [product.log, *(file for file in (product.run_dir / "logs").glob("*") if file.is_file())]
     return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
-
-
-def test_a_person_downloads_loads_talks_stops_and_unloads(tmp_path: Path, chromium: str) -> None:
-    with running_product(tmp_path) as running:
-        walk("page.mjs", running, chromium)
-        assert running.model()["state"] == "MODEL_STATE_CACHED"
-        control = next(p for p in running.processes() if "control" in p.cmdline())
-        walk("page_link.mjs", running, chromium, str(control.pid))
 
 
 def test_the_page_asks_for_a_key(guarded: Product, chromium: str) -> None:

@@ -1,10 +1,7 @@
 """L'audio dans la page, dans un vrai Chromium, à travers Envoy ; ses fichiers et ses extraits, contre le serveur."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +10,8 @@ import pytest
 
 from tests.e2e.test_dashboard import walk
 from tests.support import audio_files
-from tests.support.product import ROOT, Product, wait_until
+from tests.support.product import Product, wait_until
+from tests.support.snippets import RUNNERS, run
 
 PHRASE = audio_files.DATA / "en" / "austen-0870.wav"
 SECONDS = (6.5, 18.0)
@@ -61,7 +59,7 @@ def test_a_downloaded_rttm_is_what_the_server_writes(product: Product, seen: Pat
     assert _unnamed((seen / "dialogue.rttm").read_text(encoding="utf-8")) == _unnamed(answer)
 
 
-@pytest.mark.parametrize("language", ["curl", "python", "node", "grpc"])
+@pytest.mark.parametrize("language", RUNNERS)
 def test_the_snippets_do_what_the_page_did(product: Product, seen: Path, language: str) -> None:
     page = _seen(seen, "transcribe")
     assert _played(page, language, seen) == page["result"]
@@ -97,17 +95,7 @@ def _post(product: Product, path: str, file: Path, fields: dict[str, str]) -> by
 def _played(page: dict[str, Any], language: str, folder: Path) -> str:
     """Ce qu'affiche un extrait, lancé comme une personne le ferait dans le dossier du fichier."""
     text = page["snippets"][language]
-    command = {"curl": ["bash", "-c", text], "node": ["node", "--input-type=module", "--eval", text]}
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "gen" / "python")}
-    done = subprocess.run(
-        command.get(language, [sys.executable, "-c", text]),
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run(language, text, folder)
     assert done.returncode == 0, text + done.stdout + done.stderr
     return _result_of(done.stdout) if language == "curl" else done.stdout.strip()
 

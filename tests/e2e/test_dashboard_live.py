@@ -1,11 +1,8 @@
 """Le microphone d'un navigateur, et le WebSocket qu'il emploie, contre le produit entier."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,16 +14,11 @@ from websockets.sync.client import ClientConnection, connect
 from server.domain import Limits
 from tests.e2e.test_dashboard import logged, walk
 from tests.support import audio_files
-from tests.support.product import ROOT, Product, running_product, wait_until
+from tests.support.product import Product, running_product, wait_until
+from tests.support.snippets import RUNNERS, run, with_packages
 
 KEY = "cle-du-micro"
 SPEECH = audio_files.DATA / "en" / "austen-0870.wav"
-RUNNERS = {
-    "curl": ["bash", "-c"],
-    "python": [sys.executable, "-c"],
-    "node": ["node", "--input-type=module", "--eval"],
-    "grpc": [sys.executable, "-c"],
-}
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +37,11 @@ def test_a_person_speaks_reads_and_takes_the_text_away(keyed: Product, chromium:
     assert KEY not in told, "la clé est dans un journal"
     # Ce que la page donne à copier rend les mêmes mots, tel quel.
     shutil.copy(SPEECH, tmp_path / "parole.wav")
-    (tmp_path / "node_modules").symlink_to(ROOT / "dashboard" / "node_modules")
-    environ = os.environ | {"PYTHONPATH": str(ROOT / "gen" / "python"), "PASSERELLE_KEY": KEY}
+    with_packages(tmp_path)
     snippets: dict[str, str] = json.loads(written.read_text("utf-8"))
     assert snippets.keys() == RUNNERS.keys()
     for language, snippet in snippets.items():
-        done = subprocess.run(
-            [*RUNNERS[language], snippet], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120, check=False
-        )  # fmt: skip
+        done = run(language, snippet, tmp_path, KEY)
         assert done.returncode == 0 and "Dashwood" in done.stdout, f"{language} : {done.stdout}{done.stderr}\n{snippet}"
 
 

@@ -1,17 +1,24 @@
-"""Les pannes : chaque partie est tuée, puis figée, sous une charge mêlée ; les autres continuent, elle revient seule."""
+"""Les pannes : chaque partie est tuée, puis figée, sous une charge mêlée ; les autres continuent, elle revient seule.
+
+Un seul produit, dont les modèles se chargent au départ ; le dernier essai l'arrête.
+"""
 
 import signal
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import httpx
 import psutil
 import pytest
 
 from tests.support.load import CUT, KINDS, Load, describe
 from tests.support.parts import MODELS, PARTS, by_argument, recovery, strike
-from tests.support.product import Product, running_product, wait_until
+from tests.support.product import REAL_DRAIN, Product, running_product, sse_events, wait_until
+from tests.support.tls import SSL
 
+READY = "MODEL_STATE_READY"
 RECOVERY_SECONDS = 120.0
 GONE = frozenset({"CONTROL_UNAVAILABLE", "UNAVAILABLE"})
 """Ce qu'Envoy répond pour une partie absente : 503, ou UNAVAILABLE en gRPC."""
@@ -37,6 +44,14 @@ SLOW = frozenset({"transcribe", "live", "diarize"})
 QUICK = frozenset({"chat", "models", "status", "page"})
 """Genres dont une requête tient dans le temps d'une panne."""
 
+STORY = {
+    "model": "qwen",
+    "messages": [{"role": "user", "content": "Tell a long story about the sea."}],
+    "max_tokens": 160,
+    "stream": True,
+    "ignore_eos": True,
+}
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -44,6 +59,8 @@ class Bench:
 
     product: Product
     load: Load
+    loaded: frozenset[str]
+    """Modèles qu'il servait à peine prêt."""
     sockets: frozenset[str]
     processes: int
     front: psutil.Process
@@ -53,21 +70,29 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Iterator[Bench]:
+    for key in MODELS:
+        if product.model(key)["state"] == "MODEL_STATE_UNAVAILABLE":
+            assert product.admin("download", key, wait=True).status_code == 200
     env = {"PASSERELLE_FRONTS": "2", "PASSERELLE_WATCHDOG_SECONDS": "4", "PASSERELLE_THREADS": "1"}
-    with running_product(tmp_path_factory.mktemp("f"), env=env) as product:
-        for key in MODELS:
-            product.ensure_ready(key)
-        processes = len(product.processes())
-        front = psutil.Process(by_argument("front", "--index", "0")(product))
-        with Load(product) as load:
+    env |= {"LAZY_LOAD_MODELS": "false"} | REAL_DRAIN
+    with running_product(tmp_path_factory.mktemp("f"), cache_dir=product.cache_dir, env=env) as running:
+        loaded = frozenset(model["key"] for model in running.status()["models"] if model["state"] == READY)
+        processes = len(running.processes())
+        front = psutil.Process(by_argument("front", "--index", "0")(running))
+        with Load(running) as load:
             # Ce qui s'ouvre une fois pour toutes l'est alors : connexions, liaisons, fils.
             load.wait_success(60, *KINDS.keys() - SLOW)
-            yield Bench(product, load, sockets(product), processes, front, front.num_fds(), front.memory_info().rss)
+            memory = front.memory_info().rss
+            yield Bench(running, load, loaded, sockets(running), processes, front, front.num_fds(), memory)
 
 
 def sockets(product: Product) -> frozenset[str]:
     return frozenset(path.name for path in product.run_dir.glob("*.sock"))
+
+
+def test_load_at_start(bench: Bench) -> None:
+    assert bench.loaded == set(MODELS)
 
 
 @pytest.mark.timeout(600)
@@ -102,3 +127,20 @@ def test_nothing_is_left_behind(bench: Bench) -> None:
     wait_until(lambda: len(product.processes()) == bench.processes, 20, "processus comme au départ")
     assert bench.front.num_fds() <= bench.front_fds + 16
     assert bench.front.memory_info().rss <= bench.front_memory + 64 * 1024 * 1024
+
+
+def test_streams_in_flight_reach_their_end_at_ctrl_c(bench: Bench) -> None:
+    bench.load.stop()
+    product = bench.product
+
+    def story() -> str:
+        return httpx.post(f"{product.base_url}/v1/chat/completions", json=STORY, timeout=60, verify=SSL).text
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(story) for _ in range(3)]
+        wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 3, 20, "trois flux en cours")
+        product.process.send_signal(signal.SIGINT)
+        for answer in answers:
+            assert sse_events(answer.result())[-1] == "[DONE]", answer.result()[-300:]
+    assert product.process.wait(40) == 0
+    assert not product.run_dir.exists()

@@ -1,4 +1,7 @@
-"""Le produit sans torch : il sert depuis l'environnement léger, et ses exemplaires depuis celui de leur moteur."""
+"""Le produit sans torch : il sert depuis l'environnement léger, et ses exemplaires depuis celui de leur moteur.
+
+Le dernier essai tue le superviseur.
+"""
 
 import contextlib
 import sys
@@ -55,3 +58,13 @@ def test_a_missing_interpreter_is_said_at_load(light: Product) -> None:
     assert (response.status_code, error["reason"]) == (501, "ENGINE_UNAVAILABLE"), response.text
     assert ABSENT in error["message"]
     assert light.model("orphelin")["state"] != "MODEL_STATE_READY"
+
+
+def test_killing_the_supervisor_leaves_no_orphan(light: Product) -> None:
+    light.ensure_ready()
+    children = light.processes()
+    assert len(children) >= 5
+    light.process.kill()
+    light.process.wait(10)
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert not alive, [p.cmdline() for p in alive]

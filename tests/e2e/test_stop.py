@@ -1,74 +1,41 @@
-"""L'arrêt et le remplacement des fronts : rien d'accepté n'est perdu, rien ne reste."""
+"""Un produit de production lancé d'un terminal, sur une machine sans GPU ; le terminal se ferme."""
 
 import os
 import pty
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
-from tests.support.product import REAL_DRAIN, ROOT, Product, free_port, running_product, sse_events, wait_until
+from tests.support.product import ROOT, Product, free_port
 from tests.support.tls import SSL
 
-STORY = {
-    "model": "qwen",
-    "messages": [{"role": "user", "content": "Tell a long story about the sea."}],
-    "max_tokens": 160,
-    "stream": True,
-    "ignore_eos": True,
-}
+
+@dataclass(frozen=True)
+class Terminal:
+    """Le produit prêt, et le terminal qui le tient."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    master: int
 
 
-def test_streams_in_flight_reach_their_end_at_ctrl_c(tmp_path: Path, product: Product) -> None:
-    product.ensure_ready()
-    with running_product(tmp_path, cache_dir=product.cache_dir, env=REAL_DRAIN) as running:
-        running.ensure_ready()
-        texts: list[str] = []
-
-        def read() -> None:
-            with httpx.Client(timeout=60, verify=SSL) as http:
-                texts.append(http.post(f"{running.base_url}/v1/chat/completions", json=STORY).text)
-
-        threads = [threading.Thread(target=read) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        wait_until(lambda: running.model()["replicas"][0]["running_requests"] == 3, 20, "trois flux en cours")
-        running.process.send_signal(signal.SIGINT)
-        for thread in threads:
-            thread.join(40)
-        running.process.wait(40)
-        assert running.process.returncode == 0
-        assert not running.run_dir.exists()
-    assert len(texts) == 3
-    for text in texts:
-        assert sse_events(text)[-1] == "[DONE]", text[-300:]
-
-
-def test_killing_the_supervisor_leaves_no_orphan(tmp_path: Path, product: Product) -> None:
-    product.ensure_ready()
-    with running_product(tmp_path, cache_dir=product.cache_dir) as running:
-        running.ensure_ready()
-        children = running.processes()
-        assert len(children) >= 5
-        running.process.kill()
-        running.process.wait(10)
-        _, alive = psutil.wait_procs(children, timeout=15)
-        assert not alive, [p.cmdline() for p in alive]
-
-
-def test_a_closed_terminal_stops_the_product(tmp_path: Path) -> None:
-    # Sans terminal, le même signal (SIGHUP) remplace les fronts : test_stop_under_load.py.
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
     master, slave = pty.openpty()
+    port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PASSERELLE_")}
     env = inherited | {
-        "PASSERELLE_PROFILE": "embarque",
-        "HOST_PORT": str(free_port()),
-        "MODEL_CACHE_DIR": str(tmp_path),
+        "PASSERELLE_PROFILE": "dgx",
+        "PASSERELLE_BIND": "127.0.0.1",
+        "HOST_PORT": str(port),
+        "MODEL_CACHE_DIR": str(tmp_path_factory.mktemp("s")),
         "PASSERELLE_RUN_BASE": tempfile.gettempdir(),
     }
     process = subprocess.Popen(
@@ -84,14 +51,28 @@ def test_a_closed_terminal_stops_the_product(tmp_path: Path) -> None:
         said = b""
         while b"Journaux" not in said:
             said += os.read(master, 4096)
-        children = psutil.Process(process.pid).children(recursive=True)
-        os.close(master)
-        process.wait(60)
-        _, alive = psutil.wait_procs(children, timeout=15)
-        assert not alive
+        yield Terminal(process, port, master)
     finally:
         process.kill()
         process.wait()
+
+
+def test_production_profile_refuses_without_gpu(terminal: Terminal) -> None:
+    path = f"http://127.0.0.1:{terminal.port}/api/admin/models/qwen/load"
+    refused = httpx.post(path, json={"wait": True}, timeout=60, verify=SSL)
+    assert refused.status_code == 503, refused.text
+    error = refused.json()["error"]
+    assert error["reason"] == "NO_GPU_VISIBLE"
+    assert "aucun gpu visible" in error["message"].lower()
+
+
+def test_a_closed_terminal_stops_the_product(terminal: Terminal) -> None:
+    # Sans terminal, le même signal (SIGHUP) remplace les fronts : test_stop_under_load.py.
+    children = psutil.Process(terminal.process.pid).children(recursive=True)
+    os.close(terminal.master)
+    terminal.process.wait(60)
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert not alive
 
 
 def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, product: Product) -> None:
@@ -112,13 +93,3 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, product: Pr
     assert done.returncode != 0
     assert "HOST_PORT" in done.stdout + done.stderr
     assert str(product.port) in done.stdout + done.stderr
-
-
-def test_production_profile_refuses_without_gpu(tmp_path: Path) -> None:
-    env = {"PASSERELLE_PROFILE": "dgx", "PASSERELLE_BIND": "127.0.0.1"}
-    with running_product(tmp_path, env=env) as running:
-        refused = running.admin("load", "qwen", wait=True)
-        assert refused.status_code == 503, refused.text
-        error = refused.json()["error"]
-        assert error["reason"] == "NO_GPU_VISIBLE"
-        assert "aucun gpu visible" in error["message"].lower()
