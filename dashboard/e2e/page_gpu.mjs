@@ -89,7 +89,10 @@ async function refuse(dashboard) {
   await dashboard.scheme("dark");
   await dashboard.accessible("refus, en sombre");
   await dashboard.fill("placement-option-gpu_memory_utilization", "3");
-  await dashboard.says("placement-dialog", "options.gpu_memory_utilization : un nombre, plus de 0, 1 au plus, est attendu");
+  await dashboard.says(
+    "placement-dialog",
+    "options.gpu_memory_utilization : un nombre, plus de 0, 1 au plus, est attendu",
+  );
   await dashboard.press("placement-cancel");
   await dashboard.gone("placement-dialog");
 }
