@@ -9,7 +9,7 @@ export PASSERELLE_PROFILE
 SETUP = $(PYTHON) -m tools.setup
 PARTS = $(if $(filter dgx,$(PASSERELLE_PROFILE)),dgx,run)
 
-.PHONY: help python setup setup-dgx run check test test-engines gen fmt bench shots rehearse locks publish-contract clean
+.PHONY: help python setup setup-dgx run check test test-peers test-engines gen fmt bench shots rehearse locks publish-contract clean
 
 help: ## liste les commandes
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -33,6 +33,10 @@ check: python ## joue ce qui se rejoue à chaque changement (deux minutes) : mis
 test: python ## joue tout ce que le produit promet (un quart d'heure) : les mêmes, les appels, le produit de bout en bout
 	@$(SETUP) run dashboard dev
 	@.venv/bin/python -m tools.check
+
+test-peers: python ## joue les clients du dehors, toutes les formes d'entrée et les longues charges, chacun devant un produit à lui
+	@$(SETUP) run dashboard dev
+	@.venv/bin/python -m tools.check peers
 
 test-engines: python ## joue les essais des vrais moteurs, sur processeur ; ENGINES="vllm nemo pyannote"
 	@$(PYTHON) -m tools.engine_suites $(ENGINES)

@@ -1,6 +1,7 @@
 """Joue les vérifications, en files côte à côte, et s'arrête à la première qui échoue.
 
-`python -m tools.check` : tout ce que le produit promet ; `quick` : ce qui se rejoue à chaque changement.
+`python -m tools.check` : tout ce que le produit promet ; `quick` : ce qui se rejoue à chaque changement ; `peers` : les
+clients du dehors et les longues charges.
 """
 
 import os
@@ -185,7 +186,14 @@ def everything() -> None:
     alone(tests("bout en bout", "tests/e2e"))
 
 
-WHICH = {"quick": quick, "": everything}
+def peers() -> None:
+    """Clients du dehors et longues charges, chacun devant un produit à lui, au cache vide, dans un processus à lui."""
+    ensure_chromium()
+    for file in sorted((ROOT / "tests" / "peers").glob("test_*.py")):
+        alone(tests(file.stem.removeprefix("test_"), str(file)))
+
+
+WHICH = {"quick": quick, "": everything, "peers": peers}
 
 
 def main(arguments: list[str]) -> int:
