@@ -19,6 +19,8 @@ PAGES = tuple(
 MAX_IMAGE_BYTES = 250_000
 PATH = r"`(?:\.\./)?((?:server|tests|tools|bench|examples|deploy|dashboard/src|protos|gen|envoy|locks|docs)/[\w./*-]*)"
 """Chemin d'un dossier ou d'un fichier du dépôt ; `*` y vaut tout."""
+MAKE = r"(?:^|`)(?:\w+=\S+ )*make ([a-z][a-z-]*)"
+"""Commande de make, au début d'une ligne ou d'un passage de code."""
 
 
 def test_every_limit_is_documented_with_its_default() -> None:
@@ -133,6 +135,13 @@ def test_the_table_of_imports_is_that_of_the_code() -> None:
         code = "".join(page.read_text(encoding="utf-8") for page in pages)
         imported = set(re.findall(r"^ *(?:from|import) server\.(\w+)", code, re.M)) - {room}
         assert imported == set(re.findall(r"\w+", told[room])) & rooms - {room}, room
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", _pages("Makefile"), re.M))
+    named = {name for page in PAGES for name in re.findall(MAKE, page.read_text(encoding="utf-8"), re.M)}
+    assert len(named) > 8
+    assert named <= targets
 
 
 def _code(*folders: str) -> str:
