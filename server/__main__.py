@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     match options.role:
         case "control":
-            _control(config, config.run_dir)
+            return _control(config, config.run_dir)
         case "front":
             _front(config, config.run_dir, options.index)
         case "dashboard":
@@ -137,7 +137,7 @@ def _serve(config: Config) -> int:
     )
 
 
-def _control(config: Config, run_dir: Path) -> None:
+def _control(config: Config, run_dir: Path) -> int:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
     from server.rpc.routes import endpoints
@@ -170,7 +170,7 @@ def _control(config: Config, run_dir: Path) -> None:
     )
     # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
     # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.
-    asyncio.run(run(settings))
+    return asyncio.run(run(settings))
 
 
 def _changed_options(config: Config, spec: ModelSpec) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
 from server.control.record.schema import JournalTooNew, upgrade
+from server.control.record.trouble import JournalDamaged, JournalUnavailable, explained, is_corrupt
 
 logger = logging.getLogger(__name__)
 
@@ -54,10 +55,10 @@ class Journal:
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Ouvre la base ; une base illisible est mise de côté, et le dit.
+        """Ouvre la base ; une base abîmée, et elle seule, est mise de côté, et le dit.
 
         Raises:
-            OSError: dossier inaccessible.
+            JournalUnavailable: dossier inaccessible, base occupée, disque plein : la base est laissée comme elle est.
             JournalTooNew: base d'une version plus récente, laissée comme elle est.
         """
         await self._call(self._open)
@@ -153,24 +154,32 @@ class Journal:
         return self._connection
 
     def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = self._connect()
-        except sqlite3.DatabaseError as error:
-            aside = self._path.with_suffix(".illisible")
-            logger.error("journal_unreadable", extra={"moved_to": str(aside), "error": str(error)})
-            self._path.replace(aside)
-            self._connection = self._connect()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._connection = self._connect()
+            except sqlite3.DatabaseError as error:
+                if not is_corrupt(error):
+                    raise
+                aside = _put_aside(self._path)
+                logger.error("journal_unreadable", extra={"moved_to": str(aside), "error": str(error)})
+                self._connection = self._connect()
+        except (OSError, sqlite3.Error) as error:
+            raise JournalUnavailable(f"{self._path} : {explained(error)}") from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            # Une page abîmée passe l'ouverture, et ferait tomber le plan de contrôle à chacun de ses démarrages.
+            [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise JournalDamaged(found)
             upgrade(connection)
             keep = "SELECT seq FROM operations ORDER BY seq DESC LIMIT 1 OFFSET ?"
             connection.execute(f"DELETE FROM operations WHERE seq <= ({keep})", (OPERATIONS_KEPT,))
-        except (sqlite3.DatabaseError, JournalTooNew):
+        except (sqlite3.Error, JournalTooNew):
             connection.close()
             raise
         return connection
@@ -191,6 +200,16 @@ class Journal:
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
+
+
+def _put_aside(path: Path) -> Path:
+    """Écarte une base sous un nom encore libre ; le rend."""
+    aside = path.with_suffix(".illisible")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = path.with_suffix(f".illisible-{number}")
+    return path.replace(aside)
 
 
 def _operation(row: tuple[Any, ...]) -> Operation:
