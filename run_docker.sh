@@ -17,6 +17,7 @@ Variables (docs/conteneur.md les donne toutes) :
   OPENAI_KEYS         clés d'API, séparées par des virgules (accès libre sinon)
   ADMIN_KEYS          clés d'administration
   MODEL_CACHE_DIR     cache des modèles (./model_cache)
+  PASSERELLE_STATE_DIR  journal et noyaux compilés (dans MODEL_CACHE_DIR)
   HOST_PORT           port publié (8000)
   HOST_BIND_ADDRESS   adresse publiée (toutes)
   ADVERTISED_HOSTS    hôtes à afficher, séparés par des virgules ou des espaces
@@ -41,7 +42,7 @@ require_docker
 require_image
 require_gpus
 require_free_name
-prepare_cache
+prepare_folders
 build_command
 start_container
 wait_until_ready

@@ -29,6 +29,7 @@ read_settings() {
   esac
   cache=$(trim "${MODEL_CACHE_DIR:-}")
   cache=${cache:-./model_cache}
+  state=$(trim "${PASSERELLE_STATE_DIR:-}")
   tls=$(trim "${PASSERELLE_TLS_CERT:-}")
   scheme=http
   [[ -z $tls ]] || scheme=https
@@ -81,23 +82,43 @@ require_free_name() {
   esac
 }
 
-# Le conteneur ne tourne jamais en root : c'est l'appelant, sinon le possesseur du cache, sinon l'utilisateur de l'image.
-prepare_cache() {
-  local fresh=no owner
-  [[ -e $cache ]] || fresh=yes
-  mkdir -p -- "$cache" 2>/dev/null ||
-    die 1 "MODEL_CACHE_DIR : « $cache » ne peut pas être créé ; donnez un dossier où vous pouvez écrire."
-  cache=$(cd -- "$cache" && pwd -P) || die 1 "MODEL_CACHE_DIR : « $cache » ne peut pas être ouvert."
+# Les poids peuvent n'être que lus dès que l'état a son dossier ; sinon il est parmi eux.
+prepare_folders() {
+  cache_options=
+  if [[ -z $state ]]; then
+    make_folder MODEL_CACHE_DIR cache
+    choose_user MODEL_CACHE_DIR "$cache"
+    return
+  fi
+  make_folder PASSERELLE_STATE_DIR state
+  choose_user PASSERELLE_STATE_DIR "$state"
+  make_folder MODEL_CACHE_DIR cache
+  [[ $fresh == no ]] || (($(id -u) != 0)) || chown "$user" "$cache"
+  [[ -w $cache ]] || cache_options=,readonly
+}
+
+# make_folder VARIABLE NOM : le dossier que NOM contient, créé s'il manque (« fresh »), sous son chemin entier.
+make_folder() {
+  local -n folder=$2
+  fresh=no
+  [[ -e $folder ]] || fresh=yes
+  mkdir -p -- "$folder" 2>/dev/null ||
+    die 1 "$1 : « $folder » ne peut pas être créé ; donnez un dossier où vous pouvez écrire."
+  folder=$(cd -- "$folder" && pwd -P) || die 1 "$1 : « $folder » ne peut pas être ouvert."
+}
+
+# Le conteneur ne tourne jamais en root : c'est l'appelant, sinon le possesseur du dossier, sinon l'utilisateur de l'image.
+choose_user() {
+  local owner
   if (($(id -u) != 0)); then
-    [[ -w $cache ]] ||
-      die 1 "MODEL_CACHE_DIR : vous ne pouvez pas écrire dans « $cache » : « sudo chown -R $(id -un) '$cache' »."
+    [[ -w $2 ]] || die 1 "$1 : vous ne pouvez pas écrire dans « $2 » : « sudo chown -R $(id -un) '$2' »."
     user="$(id -u):$(id -g)"
     return
   fi
-  [[ $fresh == no ]] || chown "$IMAGE_UID:$IMAGE_UID" "$cache"
-  owner=$(stat -c '%u:%g' -- "$cache")
+  [[ $fresh == no ]] || chown "$IMAGE_UID:$IMAGE_UID" "$2"
+  owner=$(stat -c '%u:%g' -- "$2")
   [[ $owner != 0:* ]] ||
-    die 1 "MODEL_CACHE_DIR : « $cache » est à root, et le conteneur n'est pas root : « chown -R $IMAGE_UID '$cache' »."
+    die 1 "$1 : « $2 » est à root, et le conteneur n'est pas root : « chown -R $IMAGE_UID '$2' »."
   user=$owner
 }
 
@@ -119,7 +140,11 @@ build_command() {
     --ulimit memlock=-1 --ulimit stack=67108864 --ulimit nofile=1048576:1048576
     --stop-timeout "$((10#$grace + 60))" --publish "$publish"
   )
-  bind_mount "$cache" /models
+  bind_mount "$cache" /models "$cache_options"
+  if [[ -n $state ]]; then
+    bind_mount "$state" /state
+    command+=(--env PASSERELLE_STATE_DIR=/state --env HOME=/state/.home)
+  fi
   # Par leur nom seul : docker lit leur valeur dans l'environnement, aucune n'apparaît dans une liste de processus.
   for variable in HUGGINGFACE_TOKEN HF_TOKEN OPENAI_KEYS ADMIN_KEYS LAZY_LOAD_MODELS CUDA_VISIBLE_DEVICES \
     HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy HF_ENDPOINT HF_HUB_OFFLINE; do
@@ -128,7 +153,8 @@ build_command() {
   for variable in $(compgen -e | grep '^PASSERELLE_' | sort); do
     case $variable in
       # Ce que l'image fixe, ou que ce script traduit.
-      PASSERELLE_BIND | PASSERELLE_PORT | PASSERELLE_RUN_* | PASSERELLE_WEIGHTS_DIR | PASSERELLE_ENVS_DIR) ;;
+      PASSERELLE_BIND | PASSERELLE_PORT | PASSERELLE_RUN_* | PASSERELLE_WEIGHTS_DIR | PASSERELLE_ENVS_DIR | \
+        PASSERELLE_STATE_DIR) ;;
       # Ce qui ne sert qu'à construire, ou qu'à la ligne de commande.
       PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY) ;;
       PASSERELLE_TLS_*) share_file "$variable" ;;

@@ -76,29 +76,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(config: Config) -> int:
-    from server.control.record.schema import JournalTooNew, check_version
-    from server.domain import url_of
+    from server.control.record.state_dir import StateDir, StateRefused
+    from server.control.weights.cache import WeightsRefused, check_folder
     from server.rpc.logs import configure_logging
+    from server.settings.config import STATE_FOLDER
+
+    configure_logging("supervisor", level="WARNING")
+    try:
+        warnings = check_folder(config.cache_dir)
+        with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER) as state:
+            return _supervise(config, [*warnings, *state.warnings])
+    except (StateRefused, WeightsRefused) as error:
+        print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
+        return 2
+
+
+def _supervise(config: Config, warnings: list[str]) -> int:
+    from server.domain import url_of
     from server.settings.advertise import answered_hosts, public_hosts
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
 
-    configure_logging("supervisor", level="WARNING")
     descriptor = ROOT / "gen" / "passerelle.binpb"
-    try:
-        config.cache_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        print(f"MODEL_CACHE_DIR : {config.cache_dir} ne peut pas être créé ({error.strerror}).", file=sys.stderr)
-        return 2
-    try:
-        check_version(config.state_path)
-    except JournalTooNew as error:
-        print(f"Passerelle ne démarre pas : {config.state_path} : {error}", file=sys.stderr)
-        return 2
     hosts = public_hosts(config.advertised_hosts, config.bind)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
-    warnings = []
     if not config.openai_keys:
         who = "toute cette machine" if config.local else "tout le réseau"
         warnings.append(
@@ -140,6 +142,7 @@ def _serve(config: Config) -> int:
 def _control(config: Config, run_dir: Path) -> int:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
+    from server.control.record.schema import JOURNAL
     from server.rpc.routes import endpoints
     from server.settings.advertise import public_hosts
     from server.settings.environments import interpreter
@@ -150,7 +153,7 @@ def _control(config: Config, run_dir: Path) -> int:
         profile=config.profile,
         limits=config.limits,
         cache_dir=config.cache_dir,
-        state_path=config.state_path,
+        state_path=config.state_dir / JOURNAL,
         weights_dir=config.weights_dir,
         hub_caches=config.hub_caches,
         endpoints=endpoints(hosts, config.advertised_port, config.scheme),

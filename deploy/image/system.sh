@@ -16,7 +16,7 @@ rm -rf /var/lib/apt/lists/*
 
 groupadd --gid 10001 passerelle
 useradd --uid 10001 --gid 10001 --no-create-home --home-dir /models/.home --shell /usr/sbin/nologin passerelle
-install -d -o 10001 -g 10001 /models
+install -d -o 10001 -g 10001 /models /state
 # Un dossier de prises par démarrage, 0700, à l'utilisateur que run_docker.sh choisit.
 install -d -m 1777 /run/passerelle
 install -d /opt/passerelle

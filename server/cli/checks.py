@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from server import __version__
-from server.control.record.schema import JournalTooNew, check_version
+from server.control.record.schema import JOURNAL, JournalTooNew, check_version
 from server.errors import EngineUnavailable
 from server.settings.config import Config, load_config
 from server.settings.environments import interpreter
@@ -88,6 +88,7 @@ def run_checks(environ: Mapping[str, str] = os.environ, machine: Machine | None 
         _tls,
         _port,
         _cache,
+        _state,
         _journal,
         _run_base,
         _dashboard,
@@ -219,8 +220,11 @@ def _cache(config: Config) -> Finding:
     folder = next(path for path in (config.cache_dir, *config.cache_dir.parents) if path.exists())
     free = shutil.disk_usage(folder).free
     found = f"{config.cache_dir}, {free / 1024**3:.0f} Gio libres"
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        return Finding("cache", Level.FAILURE, found, f"{folder} n'est pas un dossier inscriptible : MODEL_CACHE_DIR.")
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        return Finding("cache", Level.FAILURE, found, f"{folder} n'est pas un dossier lisible : MODEL_CACHE_DIR.")
+    if not os.access(folder, os.W_OK):
+        advice = "Les poids qui y sont seront servis, aucun n'y sera téléchargé ; sinon, MODEL_CACHE_DIR ailleurs."
+        return Finding("cache", Level.WARNING, f"{found}, en lecture seule", advice)
     hub = any(spec.source.kind == "hub" for spec in config.profile.models)
     if hub and free < _FREE_BYTES:
         advice = f"Les poids du profil demandent environ {_FREE_BYTES // 1024**3} Gio : MODEL_CACHE_DIR ailleurs."
@@ -228,12 +232,21 @@ def _cache(config: Config) -> Finding:
     return Finding("cache", Level.OK, found)
 
 
+def _state(config: Config) -> Finding:
+    folder = next(path for path in (config.state_dir, *config.state_dir.parents) if path.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        advice = f"{folder} n'est pas un dossier inscriptible : PASSERELLE_STATE_DIR."
+        return Finding("état", Level.FAILURE, str(config.state_dir), advice)
+    return Finding("état", Level.OK, str(config.state_dir))
+
+
 def _journal(config: Config) -> Finding:
+    path = config.state_dir / JOURNAL
     try:
-        check_version(config.state_path)
+        check_version(path)
     except JournalTooNew as error:
-        return Finding("journal", Level.FAILURE, f"{config.state_path} : {error}")
-    return Finding("journal", Level.OK, str(config.state_path) if config.state_path.exists() else "aucun encore")
+        return Finding("journal", Level.FAILURE, f"{path} : {error}")
+    return Finding("journal", Level.OK, str(path) if path.exists() else "aucun encore")
 
 
 def _run_base(config: Config) -> Finding:

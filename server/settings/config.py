@@ -16,6 +16,9 @@ from server.settings.profile import ConfigError, load_profile
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
+STATE_FOLDER = ".passerelle"
+"""Dossier d'état dans celui des poids, quand `PASSERELLE_STATE_DIR` n'en dit pas d'autre."""
+
 _MAY_BE_SMALL = (
     "coalesce_ms",
     "load_wait_seconds",
@@ -64,9 +67,9 @@ class Config:
     download_attempts: int
     """Essais d'affilée sans un octet de plus avant d'abandonner un téléchargement."""
     cache_dir: Path
-    """Dossier des poids."""
-    state_path: Path
-    """Base SQLite des opérations et des réglages."""
+    """Dossier des poids ; plusieurs serveurs peuvent le partager."""
+    state_dir: Path
+    """Dossier de ce que ce serveur seul retient."""
     weights_dir: Path
     """Dossier des paquets de poids."""
     envs_dir: Path
@@ -146,7 +149,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         download_streams=env.integer("PASSERELLE_DOWNLOAD_STREAMS", 4, 1, 64),
         download_attempts=env.integer("PASSERELLE_DOWNLOAD_ATTEMPTS", 5, 1, 100),
         cache_dir=cache_dir,
-        state_path=cache_dir / ".passerelle" / "journal.sqlite",
+        state_dir=env.path("PASSERELLE_STATE_DIR") or cache_dir / STATE_FOLDER,
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
         envs_dir=Path(env.text("PASSERELLE_ENVS_DIR", str(PACKAGE_DIR.parent / ".envs"))).expanduser().absolute(),
         lazy_load=env.boolean("LAZY_LOAD_MODELS", True),

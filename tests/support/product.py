@@ -136,7 +136,11 @@ def running_product(
         "PASSERELLE_STOP_GRACE": "20",
         "PASSERELLE_DRAIN_SECONDS": "0",
         "PASSERELLE_RUN_BASE": str(run_base),
-    } | dict(env or {})
+    }
+    if cache_dir is not None:
+        # Des poids partagés avec un autre serveur ; l'état, lui, est à chacun.
+        settings["PASSERELLE_STATE_DIR"] = str(folder / "etat")
+    settings |= dict(env or {})
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PASSERELLE_")}
     for name in ("OPENAI_KEYS", "ADMIN_KEYS", "HUGGINGFACE_TOKEN", "HF_TOKEN", "ADVERTISED_HOSTS", "LAZY_LOAD_MODELS"):
         inherited.pop(name, None)

@@ -229,7 +229,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
     a, b = authority.issue("a"), authority.issue("b")
     tls = {"PASSERELLE_TLS_CERT": str(a.certificate), "PASSERELLE_TLS_KEY": str(b.key)}
     found = checks(NOTHING, MODEL_CACHE_DIR=str(file), PASSERELLE_RUN_BASE=str(tmp_path / ("x" * 100)), **tls)
-    assert failed(found) == {"TLS", "cache", "dossier des prises"}
+    assert failed(found) == {"TLS", "cache", "état", "dossier des prises"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = found = checks(NOTHING, HOST_PORT=str(taken.getsockname()[1]))
     assert port["port"].level is Level.WARNING and "HOST_PORT" in port["port"].advice

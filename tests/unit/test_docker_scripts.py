@@ -159,6 +159,34 @@ def test_root_gives_the_cache_to_the_image_user(play: Play, tmp_path: Path) -> N
         assert started(play, STUB_UID="0").values("--user") == [owner]
 
 
+STATE_APART = ["PASSERELLE_STATE_DIR=/state", "HOME=/state/.home"]
+
+
+def test_the_state_has_its_own_folder(play: Play, tmp_path: Path) -> None:
+    found = started(play, PASSERELLE_STATE_DIR=" etat ")
+    assert found.values("--mount") == [
+        f'type=bind,"source={tmp_path}/model_cache",target=/models',
+        f'type=bind,"source={tmp_path}/etat",target=/state',
+    ]
+    assert found.values("--env")[:2] == STATE_APART and "PASSERELLE_STATE_DIR" not in found.values("--env")
+    assert (tmp_path / "etat").is_dir()
+
+
+def test_weights_one_may_only_read_are_shared_for_reading(play: Play, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        assert started(play, STUB_UID="0", PASSERELLE_STATE_DIR="etat").values("--user") == ["10001:10001"]
+        assert (tmp_path / "model_cache").stat().st_uid == 10001
+    else:
+        (tmp_path / "model_cache").mkdir(mode=0o555)
+        cache, _ = started(play, PASSERELLE_STATE_DIR="etat").values("--mount")
+        assert cache.endswith("target=/models,readonly")
+
+
+def test_a_state_folder_that_is_a_file(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "fichier").touch()
+    refused(play, "PASSERELLE_STATE_DIR : ", "ne peut pas être créé", PASSERELLE_STATE_DIR="fichier")
+
+
 def test_a_cache_that_is_a_file(play: Play, tmp_path: Path) -> None:
     (tmp_path / "fichier").touch()
     refused(play, "MODEL_CACHE_DIR", "ne peut pas être créé", MODEL_CACHE_DIR="fichier")
@@ -306,8 +334,11 @@ def test_compose_does_what_the_script_does(play: Play) -> None:
     [gpu] = service["deploy"]["resources"]["reservations"]["devices"]
     assert gpu == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
     assert service["ports"] == ["${HOST_BIND_ADDRESS:-0.0.0.0}:${HOST_PORT:-8000}:8000"]
-    [volume] = service["volumes"]
-    assert (volume["source"], volume["target"]) == ("${MODEL_CACHE_DIR:-./model_cache}", "/models")
+    assert [(volume["source"], volume["target"]) for volume in service["volumes"]] == [
+        ("${MODEL_CACHE_DIR:-./model_cache}", "/models"),
+        ("${PASSERELLE_STATE_DIR:-./model_state}", "/state"),
+    ]
+    assert set(STATE_APART) <= set(service["environment"])
     assert "ADVERTISED_HOSTS=${ADVERTISED_HOSTS:?" in str(service["environment"])
     # Les secrets par leur nom : compose les lit dans l'environnement, ou dans .env.
     assert {"HUGGINGFACE_TOKEN", "OPENAI_KEYS", "ADMIN_KEYS"} <= set(service["environment"])

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from server.control.weights import fetching, hub_files
-from server.control.weights.cache import inspect
+from server.control.weights.cache import download_lock, inspect
 from server.control.weights.download_process import run
 from server.errors import (
     DiskFull,
@@ -37,6 +38,7 @@ from tests.support.hub_downloads import (
     settings,
     settings_at,
 )
+from tests.support.rights import open_folder, unprivileged
 
 
 @pytest.fixture
@@ -166,6 +168,29 @@ def test_a_disk_that_fills_up_says_so(
     assert run(settings(hub, tmp_path)) == 1
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (last["event"], last["reason"]) == ("failed", "DISK_FULL")
+
+
+def test_weights_one_may_only_read_are_served_and_not_downloaded(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_folder() as folder:
+        here = settings(hub, folder)
+        download(here)
+        with unprivileged():
+            assert inspect(here.cache_dir, here.spec).complete
+            assert run(settings_at(here, "autre")) == 1
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["reason"] == "DOWNLOAD_FAILED"
+    assert last["message"].startswith("MODEL_CACHE_DIR n'est pas inscriptible pour ce serveur (Permission denied")
+
+
+def test_each_revision_has_its_lock(hub: Hub, tmp_path: Path) -> None:
+    one, other = (
+        settings(hub, tmp_path),
+        settings_at(settings(hub, tmp_path), hub.repositories[REPOSITORY].refs["main"]),
+    )
+    folder_of(one).mkdir(parents=True)
+    with FileLock(download_lock(folder_of(one))):
+        download(other)
+    assert content(other) == FILES and not inspect(one.cache_dir, one.spec).complete
 
 
 def test_a_commit_that_vanished_is_chosen_anew(hub: Hub, tmp_path: Path) -> None:

@@ -182,6 +182,39 @@ async def test_serve_and_doctor_refuse_a_newer_journal(tmp_path: Path) -> None:
     assert (found.level, f"Passerelle ne démarre pas : {found.found}\n") == (Level.FAILURE, done.stderr)
 
 
+LAST_WEEK = Path(__file__).resolve().parents[1] / "data" / "journal-semaine.sqlite"
+
+
+async def test_last_weeks_journal_goes_forward_and_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(LAST_WEEK.read_bytes())
+    journal = await opened(path)
+    kept, _ = await journal.page(10)
+    assert [(one.id, one.kind, one.state) for one in kept] == [
+        ("semaine3", OperationKind.UNLOAD, OperationState.SUCCEEDED),
+        ("semaine2", OperationKind.LOAD, OperationState.FAILED),
+        ("semaine1", OperationKind.LOAD, OperationState.SUCCEEDED),
+        ("semaine0", OperationKind.DOWNLOAD, OperationState.SUCCEEDED),
+    ]
+    assert await journal.choices() == {"gpus/qwen": [1], "pinned/canary": True}
+    assert await journal.load_seconds("qwen") == 59.0
+    await journal.aclose()
+    assert version_of(path) == 1
+    # Ce qu'elle était : la version d'alors la relit telle qu'elle l'a écrite.
+    before = tmp_path / "journal.v0.sqlite"
+    assert dump(before) == dump(LAST_WEEK) and version_of(before) == 0
+    assert before.stat().st_mode & 0o777 == 0o600
+    # Une base à jour n'est plus copiée.
+    before.unlink()
+    await (await opened(path)).aclose()
+    assert not before.exists()
+
+
+def dump(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as db:
+        return list(db.iterdump())
+
+
 async def test_an_interrupted_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "journal.sqlite"
     await (await opened(path)).aclose()

@@ -89,7 +89,7 @@ async def test_a_journal_in_a_folder_that_is_a_file_is_refused(tmp_path: Path) -
     (tmp_path / "etat").write_text("un fichier")
     assert "File exists" in await refused(tmp_path / "etat" / "journal.sqlite")
     (tmp_path / "journal.sqlite").mkdir()
-    assert "ne peut pas être ouvert" in await refused(tmp_path / "journal.sqlite")
+    assert "Is a directory" in await refused(tmp_path / "journal.sqlite")
 
 
 _ON_A_FULL_DISK = """

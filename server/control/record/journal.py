@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from server.control.record.database import open_database
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
-from server.control.record.schema import JournalTooNew, upgrade
-from server.control.record.trouble import JournalDamaged, JournalUnavailable, explained, is_corrupt
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +61,8 @@ class Journal:
             JournalTooNew: base d'une version plus récente, laissée comme elle est.
         """
         await self._call(self._open)
+        keep = "SELECT seq FROM operations ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        self._later(lambda db: db.execute(f"DELETE FROM operations WHERE seq <= ({keep})", (OPERATIONS_KEPT,)))
 
     async def aclose(self) -> None:
         """Attend les écritures et ferme la base."""
@@ -154,35 +155,7 @@ class Journal:
         return self._connection
 
     def _open(self) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._connection = self._connect()
-            except sqlite3.DatabaseError as error:
-                if not is_corrupt(error):
-                    raise
-                aside = _put_aside(self._path)
-                logger.error("journal_unreadable", extra={"moved_to": str(aside), "error": str(error)})
-                self._connection = self._connect()
-        except (OSError, sqlite3.Error) as error:
-            raise JournalUnavailable(f"{self._path} : {explained(error)}") from error
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            # Une page abîmée passe l'ouverture, et ferait tomber le plan de contrôle à chacun de ses démarrages.
-            [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise JournalDamaged(found)
-            upgrade(connection)
-            keep = "SELECT seq FROM operations ORDER BY seq DESC LIMIT 1 OFFSET ?"
-            connection.execute(f"DELETE FROM operations WHERE seq <= ({keep})", (OPERATIONS_KEPT,))
-        except (sqlite3.Error, JournalTooNew):
-            connection.close()
-            raise
-        return connection
+        self._connection = open_database(self._path)
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -200,16 +173,6 @@ class Journal:
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function)
-
-
-def _put_aside(path: Path) -> Path:
-    """Écarte une base sous un nom encore libre ; le rend."""
-    aside = path.with_suffix(".illisible")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = path.with_suffix(f".illisible-{number}")
-    return path.replace(aside)
 
 
 def _operation(row: tuple[Any, ...]) -> Operation:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
 
+JOURNAL = "journal.sqlite"
+"""Nom du journal dans le dossier d'état."""
+
 _MAGIC = b"SQLite format 3\0"
 _VERSION_BYTES = slice(60, 64)
 """Place de `user_version` dans l'en-tête du fichier."""
@@ -46,13 +49,20 @@ _MIGRATIONS: tuple[Callable[["sqlite3.Connection"], None], ...] = (_first,)
 """Ce qui mène à chaque version, depuis la précédente ; jamais changé, seulement allongé."""
 
 
+def outdated(db: "sqlite3.Connection") -> int | None:
+    """Version d'une base que `upgrade` changerait ; `None` si elle est à jour, ou vide."""
+    version = _version(db)
+    [tables] = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    return version if tables and version < len(_MIGRATIONS) else None
+
+
 def upgrade(db: "sqlite3.Connection") -> None:
     """Mène une base à la version présente, chaque pas en entier ou pas du tout.
 
     Raises:
         JournalTooNew: elle est d'une version plus récente ; rien n'y est changé.
     """
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    version = _version(db)
     _check(version)
     for number, migrate in enumerate(_MIGRATIONS[version:], version + 1):
         db.execute("BEGIN IMMEDIATE")
@@ -63,7 +73,7 @@ def upgrade(db: "sqlite3.Connection") -> None:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
-    # `check_version` lit le fichier seul, sans ce qui attend à côté.
+    # `check_version`, ici ou dans une version précédente, lit le fichier seul, sans ce qui attend à côté.
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -82,9 +92,13 @@ def check_version(path: Path) -> None:
         _check(int.from_bytes(header[_VERSION_BYTES], "big"))
 
 
+def _version(db: "sqlite3.Connection") -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
 def _check(version: int) -> None:
     if version > len(_MIGRATIONS):
         raise JournalTooNew(
             f"le journal est de la version {version}, et cette version de Passerelle connaît la {len(_MIGRATIONS)} : "
-            "relancez la version qui l'a écrit, ou remettez le journal sauvegardé avant elle."
+            "relancez la version qui l'a écrit, ou remettez la copie faite avant elle (journal.v<version>.sqlite)."
         )

@@ -33,9 +33,38 @@ class Artifacts:
     """Commit du hub dont viennent les fichiers ; vide s'il n'est pas connu."""
 
 
+class WeightsRefused(Exception):
+    """Le dossier des poids ne peut pas servir ; le message dit lequel, et pourquoi."""
+
+
+def check_folder(cache_dir: Path) -> list[str]:
+    """Vérifie que les poids se lisent ; rend ce que l'exploitant doit savoir.
+
+    Raises:
+        WeightsRefused: dossier qui ne peut être ni créé, ni lu.
+    """
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        os.listdir(cache_dir)
+    except OSError as error:
+        raise WeightsRefused(
+            f"MODEL_CACHE_DIR : « {cache_dir} » n'est pas un dossier que ce serveur peut lire ({error.strerror})."
+        ) from error
+    if os.access(cache_dir, os.W_OK | os.X_OK, effective_ids=True):
+        return []
+    return [
+        f"MODEL_CACHE_DIR : « {cache_dir} » n'est pas inscriptible ; ce qui y est sera servi, rien n'y sera téléchargé."
+    ]
+
+
 def model_dir(cache_dir: Path, spec: ModelSpec) -> Path:
     """Dossier des poids d'un modèle."""
     return cache_dir / spec.key / spec.source.revision
+
+
+def download_lock(folder: Path) -> Path:
+    """Verrou du téléchargement d'une révision ; lire des poids n'en prend aucun."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def selection(source: ModelSource) -> str:

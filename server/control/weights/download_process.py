@@ -14,6 +14,7 @@ from server.lifetime import watch_parent
 logger = logging.getLogger(__name__)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def run(settings: DownloadSettings) -> int:
@@ -36,6 +37,12 @@ def _os_error(error: OSError) -> PasserelleError:
         return DiskFull(
             "Le disque de MODEL_CACHE_DIR s'est rempli pendant le téléchargement. Libérez de la place et relancez-le : "
             "ce qui est déjà là est gardé.",
+            metadata={"field": "MODEL_CACHE_DIR"},
+        )
+    if error.errno in _READ_ONLY:
+        return DownloadFailed(
+            f"MODEL_CACHE_DIR n'est pas inscriptible pour ce serveur ({error.strerror} : {error.filename}) : "
+            "téléchargez les poids depuis un serveur qui peut y écrire, ou donnez un dossier à celui-ci.",
             metadata={"field": "MODEL_CACHE_DIR"},
         )
     return DownloadFailed(f"Écriture des poids impossible : {error}.")

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from server.control.weights.cache import PLAN, inspect, model_dir, read_json, selection, write_json, write_manifest
+from server.control.weights.cache import (
+    PLAN,
+    download_lock,
+    inspect,
+    model_dir,
+    read_json,
+    selection,
+    write_json,
+    write_manifest,
+)
 from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
 from server.control.weights.hub_client import HubClient, Stopped
 from server.control.weights.hub_files import Target, check, link_found, transfer
@@ -35,7 +44,7 @@ def fetch(settings: DownloadSettings, report: Report) -> None:
     spec = settings.spec
     folder = model_dir(settings.cache_dir, spec)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(settings.cache_dir / spec.key / ".lock"):
+    with FileLock(download_lock(folder)):
         if inspect(settings.cache_dir, spec).complete:
             return  # un autre processus vient de finir
         client = HubClient(settings)

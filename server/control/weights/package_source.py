@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from filelock import FileLock
 
-from server.control.weights.cache import model_dir, write_manifest
+from server.control.weights.cache import download_lock, model_dir, write_manifest
 from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
 from server.domain import ModelSpec, SourceFile
 from server.errors import DownloadFailed, IntegrityMismatch
@@ -38,7 +38,7 @@ def fetch(settings: DownloadSettings, report: Report) -> None:
     spec = settings.spec
     folder = model_dir(settings.cache_dir, spec)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / ".lock"):
+    with FileLock(download_lock(folder)):
         sizes = {file.name: _size(file, settings.weights_dir) for file in spec.source.files}
         present = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
         check_disk(folder, max(0, sum(sizes.values()) - present))
