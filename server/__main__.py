@@ -129,6 +129,7 @@ def _supervise(config: Config, warnings: list[str]) -> int:
             stop_grace=config.stop_grace,
             drain_seconds=config.drain_seconds,
             watchdog_seconds=config.watchdog_seconds,
+            restart_pause=config.restart_pause,
             public_urls=tuple(url_of(config.scheme, host, config.advertised_port, "/") for host in hosts),
             warnings=tuple(warnings),
             tls=TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca)
@@ -195,6 +196,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         control_address=f"unix:{run_dir / 'control.sock'}",
         limits=config.limits,
         spool_dir=run_dir / "spool",
+        control_log=run_dir / "logs" / "control.log",
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,

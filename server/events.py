@@ -1,4 +1,4 @@
-"""Des événements en JSON, un par ligne : ce qu'un exemplaire ou un téléchargement dit au plan de contrôle."""
+"""Des événements en JSON, un par ligne : ce qu'un enfant dit de lui à un autre processus, et la fin de son journal."""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import PasserelleError, error_for
+
+_TAIL_BYTES = 16 * 1024
+_LINE_CHARACTERS = 300
 
 Event = dict[str, Any]
 """`{"event": "phase" | "progress" | "failed" | "done", …}`."""
@@ -56,3 +59,24 @@ class Tail:
         self._offset += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [line.decode(errors="replace") for line in lines]
+
+
+def last_line(path: Path) -> str:
+    """Dernière ligne d'un journal ; d'un événement JSON, son nom et son erreur."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    try:
+        event = json.loads(line)
+        texts = [str(event[name]) for name in ("event", "error") if event.get(name)]
+        # La dernière ligne d'une trace est celle de l'exception.
+        texts += str(event.get("exception", "")).strip().split("\n")[-1:]
+        line = " : ".join(text for text in texts if text)
+    except (ValueError, AttributeError):
+        pass
+    return line[:_LINE_CHARACTERS]

@@ -80,7 +80,7 @@ def status(session: Session) -> None:
     )
     for process in found.processes:
         if process.broken:
-            click.echo(f"Attention : {process.name} est tombé trop souvent, il n'est plus relancé.")
+            click.echo(f"Attention : {process.name} est tombé trop souvent ; son journal dit pourquoi.")
 
 
 def _model_row(model: model_pb2.Model) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc.aio
-from passerelle.v1 import chat_pb2_grpc, diarize_pb2_grpc, rest_pb2_grpc, transcribe_pb2_grpc
+from passerelle.v1 import chat_pb2_grpc, diarize_pb2_grpc, probe_pb2_grpc, rest_pb2_grpc, transcribe_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from server.domain import Limits
@@ -23,6 +23,7 @@ from server.front.routing.control_client import ControlClient
 from server.front.routing.router import Router
 from server.front.services.chat import ChatService
 from server.front.services.diarize import DiarizeService
+from server.front.services.probe import ProbeService
 from server.front.services.rest import RestService
 from server.front.services.rest_audio import AudioRoutes
 from server.front.services.transcribe import TranscribeService
@@ -56,6 +57,8 @@ class FrontSettings:
     """Limites en vigueur."""
     spool_dir: Path
     """Réserve des envois d'audio, lue par les exemplaires."""
+    control_log: Path | None = None
+    """Journal du plan de contrôle, cité quand il ne répond pas."""
     openai_keys: tuple[str, ...] = ()
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
@@ -125,6 +128,7 @@ async def serving(
         ServiceInterceptor(guard, RpcMetrics(registry)),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
+    probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(channel, settings.control_log), server.server)
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
         TranscribeService(analysis, LiveAnalysis(router, calls, limits, server.ending), spool, limits), server.server

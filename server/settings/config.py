@@ -86,6 +86,8 @@ class Config:
     """Secondes entre « ne sert plus » et l'arrêt d'un front : le temps qu'Envoy le voie."""
     watchdog_seconds: float
     """Silence au bout duquel un processus figé est tué et relancé ; 0 : jamais."""
+    restart_pause: float
+    """Secondes avant chaque relance d'un processus tombé trop souvent, dont les autres se passent."""
     release_wait: float
     """Secondes laissées à la mémoire d'un GPU pour revenir après un déchargement."""
     release_tolerance: float
@@ -158,6 +160,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         stop_grace=env.number("PASSERELLE_STOP_GRACE", 30.0, 0.0, 3600.0),
         drain_seconds=env.number("PASSERELLE_DRAIN_SECONDS", 2.0, 0.0, 30.0),
         watchdog_seconds=_watchdog(env),
+        restart_pause=env.number("PASSERELLE_RESTART_PAUSE", 60.0, 0.1, 3600.0),
         release_wait=env.number("PASSERELLE_RELEASE_WAIT", 30.0, 0.0, 3600.0),
         release_tolerance=env.number("PASSERELLE_RELEASE_TOLERANCE_MIB", 64.0, 0.0, 65536.0),
         run_dir=Path(run_dir) if run_dir else None,

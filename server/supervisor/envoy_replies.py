@@ -8,6 +8,7 @@ from typing import Any
 
 _OPENAI = r"/v1([/?].*)?"
 _API = r"/(api|healthz|readyz|metrics)([/?].*)?"
+_READY = r"/readyz([?].*)?"
 _BODY = "%LOCAL_REPLY_BODY%"
 
 
@@ -54,8 +55,12 @@ def local_replies(max_json_body_bytes: int, max_upload_bytes: int) -> list[dict[
         _Reply(500, False, "INTERNAL", "server_error", "internal_error", _BODY),
         _Reply(400, False, "INVALID_REQUEST", invalid, "invalid_request", _BODY),
     )
-    return [_mapper(_OPENAI, reply, _openai_body(reply)) for reply in replies] + [
-        _mapper(_API, reply, _api_body(reply)) for reply in replies
+    absent = next(reply for reply in replies if reply.status == 503)
+    return [
+        # La sonde garde sa forme : qui l'attend y lit toujours une raison.
+        _mapper(_READY, absent, {"ready": False, "reasons": ["Aucun front ne répond encore, ou n'est plus là."]}),
+        *(_mapper(_OPENAI, reply, {"error": _openai_body(reply)}) for reply in replies),
+        *(_mapper(_API, reply, {"error": _api_body(reply)}) for reply in replies),
     ]
 
 
@@ -68,7 +73,7 @@ def _api_body(reply: _Reply) -> dict[str, Any]:
     return {"code": code, "reason": reply.reason, "message": reply.message, "metadata": {}}
 
 
-def _mapper(path: str, reply: _Reply, error: dict[str, Any]) -> dict[str, Any]:
+def _mapper(path: str, reply: _Reply, body: dict[str, Any]) -> dict[str, Any]:
     # Une fois la requête transcodée, :path est l'adresse gRPC et x-envoy-original-path celle du client.
     of_family = [
         {"header_filter": {"header": {"name": name, "string_match": {"safe_regex": {"regex": path}}}}}
@@ -84,7 +89,7 @@ def _mapper(path: str, reply: _Reply, error: dict[str, Any]) -> dict[str, Any]:
                 "filters": [{"or_filter": {"filters": of_family}}, {"status_code_filter": {"comparison": status}}]
             }
         },
-        "body_format_override": {"json_format": {"error": error}},
+        "body_format_override": {"json_format": body},
     }
     if reply.retry_after:
         header = {"key": "retry-after", "value": str(reply.retry_after)}

@@ -14,16 +14,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from server.events import last_line
 from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, probe, render
 from server.supervisor.process import Command
 from server.supervisor.rolling import RollingRestart
 from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.socket import SupervisorSocket
-from server.supervisor.supervisor import Supervisor
+from server.supervisor.supervisor import RestartPolicy, Supervisor
 from server.supervisor.tls import TlsFiles, TlsKeeper
 
 logger = logging.getLogger(__name__)
 
+EXIT_ABANDONED = 1
+"""Code de sortie quand Envoy, ou tous les fronts, ne tiennent plus : plus rien n'est servi."""
 EXIT_REFUSED = 2
 """Code de sortie d'un démarrage refusé."""
 
@@ -48,6 +51,8 @@ class SupervisorSettings:
     """Secondes entre « ne sert plus » et l'arrêt d'un front."""
     watchdog_seconds: float
     """Silence au bout duquel un processus figé est tué et relancé ; 0 : jamais."""
+    restart_pause: float
+    """Secondes avant chaque relance d'un processus tombé trop souvent, dont les autres se passent."""
     public_urls: tuple[str, ...]
     """Adresses à annoncer."""
     warnings: tuple[str, ...] = field(default=())
@@ -97,6 +102,7 @@ class _Product:
             "PYTHONUNBUFFERED": "1",
         }
         self._stopping = asyncio.Event()
+        self._code = 0
         self._had_terminal = _has_terminal()
         self._certificates = TlsKeeper(settings.tls, run_dir) if settings.tls else None
 
@@ -112,6 +118,8 @@ class _Product:
             parent_read,
             forward=self._settings.log_forward,
             watchdog_seconds=self._settings.watchdog_seconds,
+            policy=RestartPolicy(pause=self._settings.restart_pause),
+            on_abandoned=lambda name: self._on_abandoned(name, supervisor, rolling),
         )
         rolling = RollingRestart(
             supervisor,
@@ -139,7 +147,17 @@ class _Product:
             await door.aclose()
             os.close(parent_write)
             os.close(parent_read)
-        return 0
+        return self._code
+
+    def _on_abandoned(self, name: str, supervisor: Supervisor, rolling: RollingRestart) -> None:
+        broken = {one["name"] for one in supervisor.list() if one["broken"]}
+        if "envoy" not in broken and not broken.issuperset(rolling.names):
+            return
+        # Le dossier des journaux s'en va avec le serveur.
+        words = last_line(self._run_dir / "logs" / f"{name}.log")
+        _say(f"Passerelle s'arrête : {name} est tombé trop souvent, et plus rien ne peut être servi. Sa fin : {words}")
+        self._code = EXIT_ABANDONED
+        self._stopping.set()
 
     def _on_signal(self, supervisor: Supervisor) -> None:
         if self._stopping.is_set():
@@ -170,13 +188,15 @@ class _Product:
                 tuple(argv(envoy_binary(), config, self._envoy)),
                 {name: self._env[name] for name in ("PATH", "HOME", "TMPDIR") if name in self._env},
                 socket=self._envoy.admin_socket,
+                vital=True,
                 killed_with_parent=True,
                 probe=functools.partial(probe, self._envoy.admin_socket),
             ),
         ]
 
     def _front(self, index: int, path: Path) -> Command:
-        return Command(path.stem, (*self._settings.command, "front", "--index", str(index)), self._env, socket=path)
+        command = (*self._settings.command, "front", "--index", str(index))
+        return Command(path.stem, command, self._env, socket=path, vital=True)
 
     async def _announce(self) -> None:
         while not await asyncio.to_thread(_ready, self._envoy.local_socket):

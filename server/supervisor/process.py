@@ -44,6 +44,8 @@ class Command:
     """Prise que l'enfant ouvrira ; celle d'un prédécesseur mort est retirée avant le lancement."""
     killed_with_parent: bool = False
     """Tué par le noyau avec le superviseur : pour un programme qui ne surveille pas le tube."""
+    vital: bool = False
+    """Sans lui rien ne se sert : tombé trop souvent, il est abandonné ; un autre est relancé de loin en loin."""
     probe: Probe | None = None
     """Sonde du chien de garde, pour un programme qui ne sait pas battre."""
 

@@ -40,6 +40,11 @@ class RollingRestart:
         self._ready_seconds = ready_seconds
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def names(self) -> list[str]:
+        """Noms des fronts qui servent."""
+        return [command.name for command in self._running]
+
     def start(self) -> None:
         """Lance les fronts."""
         for command in self._running:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,16 +27,18 @@ _OPENING_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """Quand relancer un enfant tombé, quand renoncer."""
+    """Quand relancer un enfant tombé, quand ne plus le faire que de loin en loin, ou y renoncer."""
 
     first_delay: float = 0.2
     """Secondes avant la première relance ; doublées à chaque chute rapprochée."""
     max_delay: float = 5.0
     """Secondes avant une relance, au plus."""
     falls: int = 10
-    """Chutes dans la fenêtre avant de renoncer."""
+    """Chutes dans la fenêtre avant de renoncer à un enfant vital, ou d'espacer les relances d'un autre."""
     window: float = 60.0
-    """Fenêtre, en secondes."""
+    """Fenêtre, en secondes ; un enfant qui a tenu plus longtemps est quitte de ses chutes."""
+    pause: float = 60.0
+    """Secondes avant chaque relance espacée."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class _Entry:
     frozen: bool = False
     task: "asyncio.Task[None] | None" = None
     falls: deque[float] = field(default_factory=deque)
+    born: float = 0.0
     spawned: asyncio.Event = field(default_factory=asyncio.Event)
     """Mis quand le lancement demandé a abouti, ou échoué."""
 
@@ -70,13 +73,18 @@ class Supervisor:
         forward: bool = False,
         policy: RestartPolicy | None = None,
         watchdog_seconds: float = 0.0,
+        on_abandoned: Callable[[str], None] | None = None,
     ) -> None:
-        """`watchdog_seconds` : silence au bout duquel un enfant figé est tué ; 0 ne surveille personne."""
+        """`watchdog_seconds` : silence au bout duquel un enfant figé est tué ; 0 ne surveille personne.
+
+        `on_abandoned` reçoit le nom de chaque enfant vital auquel il faut renoncer.
+        """
         self._logs = logs
         self._parent_fd = parent_fd
         self._forward = forward
         self._policy = policy or RestartPolicy()
         self._watchdog_seconds = watchdog_seconds
+        self._on_abandoned = on_abandoned
         self._entries: dict[str, _Entry] = {}
         self._listeners: set[asyncio.Queue[Event]] = set()
 
@@ -151,7 +159,7 @@ class Supervisor:
                 "pid": entry.child.pid if entry.child is not None else 0,
                 "kind": entry.kind,
                 "restarts": entry.restarts,
-                "broken": entry.broken,
+                "broken": entry.broken and entry.child is None,
                 "state": entry.state,
                 "meta": dict(entry.command.meta),
             }
@@ -170,6 +178,7 @@ class Supervisor:
 
     async def _keep(self, entry: _Entry) -> None:
         while not entry.asked:
+            entry.born = time.monotonic()
             try:
                 child = await self._start(entry)
             except OSError as error:
@@ -185,15 +194,24 @@ class Supervisor:
     async def _pause(self, entry: _Entry) -> bool:
         """Attend avant une relance ; faux quand il faut renoncer."""
         policy, falls, now = self._policy, entry.falls, time.monotonic()
+        if now - entry.born > policy.window:
+            entry.broken = False
         falls.append(now)
-        while falls and falls[0] < now - policy.window:
+        while falls[0] < now - policy.window:
             falls.popleft()
-        if len(falls) >= policy.falls:
-            entry.broken, entry.state = True, "stopped"
-            logger.critical("process_abandoned", extra={"child": entry.command.name, "falls": len(falls)})
-            return False
+        if len(falls) >= policy.falls and not entry.broken:
+            entry.broken = True
+            name = entry.command.name
+            event = "process_abandoned" if entry.command.vital else "process_spaced_out"
+            logger.critical(event, extra={"child": name, "falls": len(falls)})
+            if entry.command.vital:
+                entry.state = "stopped"
+                if self._on_abandoned is not None:
+                    self._on_abandoned(name)
+                return False
         entry.state = "backoff"
-        await asyncio.sleep(min(policy.max_delay, policy.first_delay * 2 ** (len(falls) - 1)))
+        soon = min(policy.max_delay, policy.first_delay * 2 ** (len(falls) - 1))
+        await asyncio.sleep(policy.pause if entry.broken else soon)
         return True
 
     async def _start(self, entry: _Entry) -> Child:

@@ -397,14 +397,16 @@ def test_a_deadline_is_504(envoy: Gateway) -> None:
 def test_nothing_behind_is_503(alone: Gateway) -> None:
     with alone.http() as http:
         openai = [http.post(CHAT, json={}), http.get("/v1/models")]
-        api = [http.get("/api/admin/status"), http.post("/api/audio/transcribe", content=b"x"), http.get("/readyz")]
+        api = [http.get("/api/admin/status"), http.post("/api/audio/transcribe", content=b"x"), http.get("/healthz")]
+        probe = http.get("/readyz")
         page = http.get("/")
-    for response in (*openai, *api):
+    for response in (*openai, *api, probe):
         assert response.status_code == 503 and response.headers["retry-after"] == "1"
     for response in openai:
         assert set(response.json()["error"]) == OPENAI and response.json()["error"]["type"] == "server_error"
     for response in api:
         assert response.json()["error"].items() >= {"code": 503, "reason": "CONTROL_UNAVAILABLE"}.items()
+    assert probe.json() == {"ready": False, "reasons": ["Aucun front ne répond encore, ou n'est plus là."]}
     assert page.status_code == 503
     with alone.channel() as channel, pytest.raises(grpc.RpcError) as caught:
         chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=5)

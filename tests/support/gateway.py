@@ -71,7 +71,10 @@ def sample_error(reason: str) -> PasserelleError:
 
 
 class Front(
-    rest_pb2_grpc.RestServiceServicer, chat_pb2_grpc.ChatServiceServicer, transcribe_pb2_grpc.TranscribeServiceServicer
+    rest_pb2_grpc.RestServiceServicer,
+    chat_pb2_grpc.ChatServiceServicer,
+    transcribe_pb2_grpc.TranscribeServiceServicer,
+    probe_pb2_grpc.ProbeServiceServicer,
 ):
     """Front d'essai : le corps JSON dit quoi faire."""
 
@@ -120,6 +123,11 @@ class Front(
         """Nom du front."""
         yield encode_body(self.name.encode(), "text/plain")
 
+    async def CheckReadiness(self, _request: Any, _context: Any) -> AsyncIterator[bytes]:
+        """Jamais prêt."""
+        raise ShuttingDown("Pas prêt.")
+        yield b""
+
     async def Chat(self, _request: Any, _context: Any) -> chat_pb2.ChatResponse:
         """Réponse vide."""
         return chat_pb2.ChatResponse()
@@ -161,11 +169,6 @@ class Control(admin_pb2_grpc.AdminServiceServicer, probe_pb2_grpc.ProbeServiceSe
     async def GetCapabilities(self, _request: Any, context: Any) -> None:
         """Refuse comme gRPC lui-même le ferait : sans ErrorInfo."""
         await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "Trop.")
-
-    async def CheckReadiness(self, _request: Any, _context: Any) -> AsyncIterator[bytes]:
-        """Jamais prêt."""
-        raise ShuttingDown("Pas prêt.")
-        yield b""
 
     async def GetMetrics(self, _request: Any, context: Any) -> AsyncIterator[bytes]:
         """Rend les métadonnées reçues."""
@@ -239,6 +242,7 @@ class Gateway:
             front = Front(f"front-{index}")
             server = _server(run_dir / f"front-{index}.sock", drain_delay)
             rest_pb2_grpc.add_RestServiceServicer_to_server(front, server.server)
+            probe_pb2_grpc.add_ProbeServiceServicer_to_server(front, server.server)
             chat_pb2_grpc.add_ChatServiceServicer_to_server(front, server.server)
             transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(front, server.server)
             self.fronts.append(front)

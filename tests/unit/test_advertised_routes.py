@@ -23,7 +23,7 @@ UNTOLD = {
     "OPTIONS /*": "question préalable d'un navigateur (CORS) : le filtre y répond lui-même",
     "gRPC /passerelle.v1.AdminService/WatchStatus": "annoncée avec son service",
     "gRPC /passerelle.v1.AdminService/StreamLogs": "annoncée avec son service",
-    "gRPC /passerelle.v1.ProbeService/*": "ses méthodes sont /readyz et /metrics, annoncées",
+    "gRPC /passerelle.v1.ProbeService/GetMetrics": "déjà annoncée par son adresse HTTP",
     "gRPC /passerelle.v1.RestService/CreateCompletion": "déjà annoncée par son adresse HTTP",
     "gRPC /passerelle.v1.RestService/CreateChatCompletion": "déjà annoncée par son adresse HTTP",
     "GET /config.json": "réglages de la page elle-même",

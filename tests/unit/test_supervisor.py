@@ -29,6 +29,7 @@ class Bench:
     supervisor: Supervisor
     client: SupervisorClient
     logs: Path
+    abandoned: list[str]
 
 
 def python(code: str) -> list[str]:
@@ -44,13 +45,14 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     read, write = os.pipe()
-    policy = RestartPolicy(first_delay=0.01, max_delay=0.02, falls=3, window=60)
-    supervisor = Supervisor(tmp_path, read, policy=policy)
+    policy = RestartPolicy(first_delay=0.01, max_delay=0.02, falls=3, window=60, pause=0.3)
+    abandoned: list[str] = []
+    supervisor = Supervisor(tmp_path, read, policy=policy, on_abandoned=abandoned.append)
     env = {"PATH": os.environ["PATH"], "OPENAI_KEYS": "secret", "AUTRE": "vu"}
     door = SupervisorSocket(supervisor, tmp_path / "s.sock", env)
     await door.start()
     client = await SupervisorClient.connect(tmp_path / "s.sock")
-    yield Bench(supervisor, client, tmp_path)
+    yield Bench(supervisor, client, tmp_path, abandoned)
     await client.aclose()
     for name in [*supervisor.names("worker"), *supervisor.names("fixed")]:
         await supervisor.stop(name, 0.0)
@@ -121,15 +123,35 @@ async def test_a_missing_program_is_said(bench: Bench) -> None:
         await bench.client.spawn("m-0", ["/absent/programme"], {}, {})
 
 
-async def test_a_fixed_process_comes_back_then_is_given_up(bench: Bench) -> None:
-    bench.supervisor.keep(Command("pilier", tuple(python("import sys; sys.exit(1)")), dict(os.environ)))
+async def test_a_vital_process_comes_back_then_is_given_up(bench: Bench) -> None:
+    bench.supervisor.keep(Command("pilier", tuple(python("import sys; sys.exit(1)")), dict(os.environ), vital=True))
 
     def entry() -> dict[str, object]:
         [found] = bench.supervisor.list()
         return found
 
     await until(lambda: bool(entry()["broken"]))
-    assert entry()["restarts"] == 2 and entry()["state"] == "stopped"
+    assert entry()["restarts"] == 2 and entry()["state"] == "stopped" and bench.abandoned == ["pilier"]
+
+
+async def test_any_other_process_is_retried_with_long_pauses_and_forgiven_once_it_holds(bench: Bench) -> None:
+    repaired = bench.logs / "réparé"
+    code = f"import os, sys, time; os.path.exists({str(repaired)!r}) and time.sleep(60); sys.exit(1)"
+    bench.supervisor.keep(Command("control", tuple(python(code)), dict(os.environ)))
+
+    def entry() -> dict[str, object]:
+        [found] = bench.supervisor.list()
+        return found
+
+    await until(lambda: bool(entry()["broken"]))
+    began, restarts = asyncio.get_running_loop().time(), entry()["restarts"]
+    assert restarts == 2 and entry()["state"] == "backoff"
+    await until(lambda: entry()["restarts"] == 5)
+    assert asyncio.get_running_loop().time() - began >= 0.9
+    repaired.touch()
+    await until(lambda: bool(entry()["pid"]) and not entry()["broken"])
+    assert bench.abandoned == []
+    assert await bench.supervisor.stop("control", 5) == -15
 
 
 async def test_a_killed_fixed_process_is_replaced(bench: Bench) -> None:

@@ -133,7 +133,7 @@ test("l'hôte, le cache et les processus ont leurs chiffres", async () => {
   expect(screen.getByTestId("cache-whisper").textContent).toBe("whisperà téléchargerconnue au téléchargement");
   expect(screen.getByTestId("cache-parakeet").textContent).toBe("parakeet1,0 Goconnue au téléchargement");
   expect(screen.getByTestId("process-envoy").textContent).toBe("envoyen marche123");
-  expect(screen.getByTestId("process-qwen-0").textContent).toContain("abandonné");
+  expect(screen.getByTestId("process-qwen-0").textContent).toContain("trop de chutes");
 });
 
 test("le résumé tient seize GPU, chacun lisible sans couleur", async () => {

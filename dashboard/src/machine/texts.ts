@@ -55,5 +55,5 @@ export const T = {
   processState: "État",
   running: "en marche",
   stopped: "arrêté",
-  broken: "abandonné : trop de chutes",
+  broken: "arrêté : trop de chutes",
 } as const;

@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { Age } from "./Age";
 import { useServer } from "./StatusProvider";
 import { T } from "./texts";
+import { useReasons } from "./useReasons";
 
 /** Une attente plus courte ne se dit pas : la page clignoterait à chaque retour sur l'onglet. */
 const PATIENCE_MS = 400;
@@ -27,6 +28,8 @@ export function LinkAlert() {
 function Message() {
   const { status, link, receivedAt, retry } = useServer();
   const lost = link === "lost";
+  const reasons = useReasons(lost);
+  const said = reasons.length > 0 ? reasons : status ? [] : T.advice;
   return (
     <Alert
       role="presentation"
@@ -51,11 +54,11 @@ function Message() {
       }
     >
       {headline(lost, status !== undefined)} {receivedAt !== undefined && <Age since={receivedAt} />}
-      {lost && !status && (
+      {lost && said.length > 0 && (
         <Box component="ul" sx={{ m: 0, mt: 0.5, pl: 2.5 }}>
-          {T.advice.map((advice) => (
-            <Typography key={advice} component="li" variant="body2">
-              {advice}
+          {said.map((line) => (
+            <Typography key={line} component="li" variant="body2" sx={{ overflowWrap: "anywhere" }}>
+              {line}
             </Typography>
           ))}
         </Box>

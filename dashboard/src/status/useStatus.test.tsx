@@ -51,8 +51,8 @@ function server() {
   };
 }
 
-function showPage(routes: (router: ConnectRouter) => void) {
-  vi.spyOn(globalThis, "fetch").mockResolvedValue(new Response("", { status: 503 }));
+function showPage(routes: (router: ConnectRouter) => void, probe = () => new Response("", { status: 503 })) {
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => probe());
   show(
     <StatusProvider>
       <LinkAlert />
@@ -150,6 +150,15 @@ test("un retour sur la page ne dit rien de la mise à jour tant qu'elle ne tarde
   turn("visible");
   expect(screen.queryByTestId("link-paused")).toBeNull();
   await screen.findByTestId("link-paused");
+});
+
+test("ce que le serveur donne pour raison remplace les conseils", async () => {
+  const { seen, routes } = server();
+  seen.up = false;
+  const reason = "Le plan de contrôle ne répond pas : les modèles chargés servent.";
+  showPage(routes, () => Response.json({ ready: false, reasons: [reason] }, { status: 503 }));
+  await waitFor(() => expect(screen.getByTestId("link-lost").textContent).toContain(reason));
+  expect(screen.getByTestId("link-lost").textContent).not.toContain("make run");
 });
 
 test("un serveur injoignable dès l'ouverture se dit, avec quoi faire", async () => {

@@ -12,7 +12,7 @@ from typing import Any
 
 from server.domain import ModelSpec
 from server.errors import ModelLoadFailed, WorkerLost
-from server.events import Tail, event_of
+from server.events import Tail, event_of, last_line
 from server.link.client import LinkClient
 from server.supervisor.client import SupervisorClient, SupervisorError
 
@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
 _BUFFER_BYTES = 1024 * 1024
-_TAIL_BYTES = 16 * 1024
-_LINE_CHARACTERS = 300
 
 OnPhase = Callable[[str], None]
 
@@ -185,24 +183,3 @@ def said(code: int) -> str:
         except ValueError:
             return f"tué par le signal {-code}"
     return f"code {code}"
-
-
-def last_line(path: Path) -> str:
-    """Dernière ligne d'un journal ; d'un événement JSON, son nom et son erreur."""
-    try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - _TAIL_BYTES))
-            lines = file.read().decode(errors="replace").split("\n")
-    except OSError:
-        return ""
-    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    try:
-        event = json.loads(line)
-        texts = [str(event[name]) for name in ("event", "error") if event.get(name)]
-        # La dernière ligne d'une trace est celle de l'exception.
-        texts += str(event.get("exception", "")).strip().split("\n")[-1:]
-        line = " : ".join(text for text in texts if text)
-    except (ValueError, AttributeError):
-        pass
-    return line[:_LINE_CHARACTERS]

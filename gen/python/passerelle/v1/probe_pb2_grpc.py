@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class ProbeServiceStub(object):
-    """Sondes HTTP du plan de contrôle.
+    """Sondes HTTP : la disponibilité par un front, les mesures par le plan de contrôle.
     """
 
     def __init__(self, channel):
@@ -49,7 +49,7 @@ class ProbeServiceStub(object):
 
 
 class ProbeServiceServicer(object):
-    """Sondes HTTP du plan de contrôle.
+    """Sondes HTTP : la disponibilité par un front, les mesures par le plan de contrôle.
     """
 
     def CheckReadiness(self, request, context):
@@ -92,7 +92,7 @@ def add_ProbeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProbeService(object):
-    """Sondes HTTP du plan de contrôle.
+    """Sondes HTTP : la disponibilité par un front, les mesures par le plan de contrôle.
     """
 
     @staticmethod

@@ -313,7 +313,7 @@ export type ServerProcess = Message<"passerelle.v1.ServerProcess"> & {
   restarts: number;
 
   /**
-   * Vrai si le disjoncteur a coupé les relances.
+   * Vrai s'il est arrêté parce qu'il tombait trop souvent : ses relances ont cessé, ou sont espacées.
    *
    * @generated from field: bool broken = 4;
    */

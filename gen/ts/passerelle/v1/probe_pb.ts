@@ -47,7 +47,7 @@ export const GetMetricsRequestSchema: GenMessage<GetMetricsRequest> = /*@__PURE_
   messageDesc(file_passerelle_v1_probe, 1);
 
 /**
- * Sondes HTTP du plan de contrôle.
+ * Sondes HTTP : la disponibilité par un front, les mesures par le plan de contrôle.
  *
  * @generated from service passerelle.v1.ProbeService
  */
