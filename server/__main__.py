@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _serve(config)
     if options.role == "download":
         return _download(config, options.key, found_only=options.found_only)
+    if options.role == "verify":
+        return _verify(config, deep=options.deep)
     from server.rpc.logs import configure_logging
 
     name = options.role
@@ -69,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--key", required=True)
     worker.add_argument("--replica", type=int, required=True)
     worker.add_argument("--options", type=json.loads, default={}, help="options du moteur changées, en JSON")
+    verify = roles.add_parser("verify", help="dit en JSON ce que le disque tient de chaque modèle du profil")
+    verify.add_argument("--deep", action="store_true", help="relit chaque fichier")
     download = roles.add_parser("download", help="télécharge les poids d'un modèle du profil")
     download.add_argument("--key", required=True)
     download.add_argument("--found-only", action="store_true", help="vérifie ce qui est déjà là, sans télécharger")
@@ -293,6 +297,14 @@ def _download(config: Config, key: str, *, found_only: bool) -> int:
             found_only=found_only,
         )
     )
+
+
+def _verify(config: Config, *, deep: bool) -> int:
+    from server.control.weights.verify import survey
+
+    for spec in config.profile.models:
+        print(json.dumps(survey(config.cache_dir, spec, deep=deep)), flush=True)
+    return 0
 
 
 def _frame_bytes(config: Config) -> int:

@@ -10,11 +10,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
 from server import __version__
+from server.cli.findings import Finding, Level
+from server.cli.weights_checks import weights_checks
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
 from server.errors import EngineUnavailable
 from server.settings.config import Config, load_config
@@ -40,24 +41,6 @@ _TORCH = (
 )
 
 
-class Level(StrEnum):
-    """Gravité."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILURE = "failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Ce qu'une vérification a trouvé."""
-
-    name: str
-    level: Level
-    found: str
-    advice: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Machine:
     """GPU de la machine, dits par le pilote."""
@@ -70,8 +53,10 @@ class Machine:
     """Nom de chaque GPU."""
 
 
-def run_checks(environ: Mapping[str, str] = os.environ, machine: Machine | None = None) -> list[Finding]:
-    """Tout, dans l'ordre où il faut réparer."""
+def run_checks(
+    environ: Mapping[str, str] = os.environ, machine: Machine | None = None, *, deep: bool = False
+) -> list[Finding]:
+    """Tout, dans l'ordre où il faut réparer ; `deep` relit tous les poids."""
     findings = [_versions(), _envoy()]
     try:
         config = load_config(environ)
@@ -94,6 +79,7 @@ def run_checks(environ: Mapping[str, str] = os.environ, machine: Machine | None 
         _dashboard,
     )
     findings.extend(check(config) for check in checks)
+    findings.extend(weights_checks(config, environ, deep=deep))
     findings.extend(_system(needs_gpu))
     return findings
 

@@ -27,6 +27,7 @@ from server.control.weights.cache import Artifacts, inspect
 from server.control.weights.discovery import Adoption
 from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
+from server.control.weights.verify import Verifier
 from server.domain import Limits, ModelSpec, Profile
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
@@ -99,6 +100,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         journal=journal,
         changes=changes,
         inspect=lambda spec: _inspect(settings, spec),
+        verify=Verifier(settings.cache_dir, settings.state_path.with_name("verified.json")),
         gpus=GpuBoard(
             NvmlProbe(),
             pid_of=replicas.pid_of,

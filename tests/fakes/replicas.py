@@ -15,6 +15,10 @@ from server.link.client import WorkerLoad
 from tests.fakes.gpus import GIB, FakeGpus
 
 
+async def intact(_spec: ModelSpec, _rereading: Callable[[], None]) -> None:
+    """Des poids que personne n'a changés."""
+
+
 class FakeReplicas:
     """Chaque exemplaire attend `gate`, puis s'ouvre en prenant sa mémoire, ou lève `error`."""
 

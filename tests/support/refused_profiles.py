@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from server.__main__ import main
-from server.cli.checks import Level, run_checks
+from server.cli.checks import run_checks
+from server.cli.findings import Level
 from server.settings.profile import load_profile
 from server.tables import ConfigError
 

@@ -1,5 +1,6 @@
 """La ligne de commande sans serveur : l'adresse, les erreurs, le diagnostic."""
 
+import hashlib
 import json
 import os
 import socket
@@ -14,9 +15,12 @@ from passerelle.v1 import operation_pb2
 
 from server.cli import admin, show
 from server.cli.app import cli
-from server.cli.checks import Finding, Level, Machine, run_checks
+from server.cli.checks import Machine, run_checks
 from server.cli.connection import CommandError, ServerAccess, find_server
+from server.cli.findings import Finding, Level
+from server.control.weights.cache import write_manifest
 from tests.support.certificates import Authority
+from tests.support.product import ROOT
 
 H200 = Machine("580.95.05", "13.0", ("NVIDIA H200",) * 8)
 NOTHING = Machine("", "", ())
@@ -234,6 +238,37 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         port = found = checks(NOTHING, HOST_PORT=str(taken.getsockname()[1]))
     assert port["port"].level is Level.WARNING and "HOST_PORT" in port["port"].advice
     assert failed(checks(NOTHING, HOST_PORT="huit")) == {"configuration"}
+
+
+def test_weights_are_surveyed_and_a_moving_revision_is_said(tmp_path: Path) -> None:
+    plain = checks(NOTHING, MODEL_CACHE_DIR=str(tmp_path))
+    assert (plain["poids de qwen"].level, plain["poids de qwen"].found) == (Level.OK, "à télécharger")
+    dgx = {"PASSERELLE_PROFILE": "dgx", "MODEL_CACHE_DIR": str(tmp_path)}
+    moving = checks(H200, **dgx)["poids de qwen"]
+    assert moving.level is Level.WARNING and "Qwen/Qwen3-VL-30B-A3B-Instruct @ main" in moving.found
+    assert 'revision = "<commit>"' in moving.advice
+    # Le commit pris est celui à écrire.
+    folder = tmp_path / "qwen" / "main"
+    folder.mkdir(parents=True)
+    (folder / "a.bin").write_bytes(b"poids")
+    digest, commit = hashlib.sha256(b"poids").hexdigest(), "a" * 40
+    write_manifest(folder, "main", {"a.bin": digest}, commits={"Qwen/Qwen3-VL-30B-A3B-Instruct": commit})
+    assert f'revision = "{commit}"' in checks(H200, **dgx)["poids de qwen"].advice
+    pinned = tmp_path / "mien.toml"
+    profile = (ROOT / "server" / "profiles" / "dgx.toml").read_text(encoding="utf-8")
+    pinned.write_text(profile.replace('revision = "main"', f'revision = "{commit}"'), encoding="utf-8")
+    assert checks(H200, **dgx | {"PASSERELLE_PROFILE": str(pinned)})["poids de qwen"].level is Level.OK
+
+
+def test_a_deep_look_names_the_files_that_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "qwen" / "main"
+    folder.mkdir(parents=True)
+    (folder / "a.bin").write_bytes(b"poids")
+    write_manifest(folder, "main", {"a.bin": hashlib.sha256(b"autre").hexdigest()})
+    env = {"PASSERELLE_PROFILE": "dgx", "MODEL_CACHE_DIR": str(tmp_path)}
+    assert "poids de qwen" not in failed(checks(H200, **env))
+    found = {one.name: one for one in run_checks(env, H200, deep=True)}["poids de qwen"]
+    assert found.level is Level.FAILURE and found.found == "abîmés : a.bin" and "download qwen" in found.advice
 
 
 def test_doctor_says_it_by_its_exit_code() -> None:

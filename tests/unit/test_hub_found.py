@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from huggingface_hub import snapshot_download
 
 from server.control.weights.cache import MANIFEST, inspect
 from server.control.weights.discovery import STABLE_TICKS, Adoption
@@ -56,6 +57,15 @@ def test_a_folder_copied_by_hand_is_verified_not_fetched(hub: Hub, tmp_path: Pat
         download(chosen)
     spoiled.write_bytes(BIG)
     download(chosen)
+    assert inspect(chosen.cache_dir, chosen.spec).complete and hub.sent == 0
+
+
+def test_a_local_folder_filled_by_another_tool_needs_no_hub(hub: Hub, tmp_path: Path) -> None:
+    chosen = settings(hub, tmp_path)
+    snapshot_download(REPOSITORY, local_dir=folder_of(chosen), endpoint=hub.url, token=False)
+    hub.transfers.clear()
+    hub.down = True
+    download(replace(chosen, found_only=True))
     assert inspect(chosen.cache_dir, chosen.spec).complete and hub.sent == 0
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from server.cli.checks import Level, run_checks
+from server.cli.checks import run_checks
+from server.cli.findings import Level
 from server.control.record import schema
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes

@@ -33,7 +33,7 @@ from server.errors import (
 )
 from server.link.client import WorkerLoad
 from tests.fakes.gpus import GIB, FakeClock, FakeGpus, board_of
-from tests.fakes.replicas import FakeDownloads, FakeReplicas
+from tests.fakes.replicas import FakeDownloads, FakeReplicas, intact
 
 
 def spec(key: str, **changes: Any) -> ModelSpec:
@@ -104,6 +104,7 @@ async def make(tmp_path: Path, count: int, *specs: ModelSpec) -> Bench:
         journal=journal,
         changes=Changes(),
         inspect=lambda _spec: Artifacts(True, 8 * GIB, 8 * GIB),
+        verify=intact,
         gpus=board,
         stop_grace=3.0,
         clock=clock,

@@ -1,7 +1,7 @@
 """La vie d'un modèle : chaque verbe dans chaque état, les échecs, les annulations, les chutes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from server.control.weights.cache import Artifacts
 from server.domain import Capability, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,
+    IntegrityMismatch,
     InvalidRequest,
     InvalidState,
     ModelLoadFailed,
@@ -29,7 +30,7 @@ from server.errors import (
     PasserelleError,
 )
 from tests.fakes.gpus import FakeClock, FakeGpus, board_of
-from tests.fakes.replicas import FakeDownloads, FakeReplicas
+from tests.fakes.replicas import FakeDownloads, FakeReplicas, intact
 
 SPEC = ModelSpec(
     key="m",
@@ -81,6 +82,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         journal=journal,
         changes=Changes(),
         inspect=lambda _spec: disk[0],
+        verify=intact,
         gpus=board_of(FakeGpus(0), clock),
         stop_grace=3.0,
         clock=clock,
@@ -90,6 +92,31 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     yield Bench(model, replicas, downloads, disk, tools)
     await model.aclose()
     await journal.aclose()
+
+
+async def test_weights_are_verified_before_each_opening(bench: Bench) -> None:
+    seen: list[str] = []
+
+    async def verify(spec: ModelSpec, rereading: Callable[[], None]) -> None:
+        rereading()
+        seen.append(f"{spec.key} {model.state} {model.operation.progress.phase if model.operation else ''}")
+        if len(seen) == 3:
+            raise IntegrityMismatch("a.bin a changé")
+
+    bench.disk[0] = Artifacts(True, 10, 10)
+    bench.tools = replace(bench.tools, verify=verify)
+    model = bench.with_spec()
+    await model.load().result()
+    [first] = model.replicas
+    await model.replica_exited(first.id, 1, asked=False)
+    assert model.operation is not None
+    await model.operation.result()
+    await model.unload().result()
+    with pytest.raises(IntegrityMismatch):
+        await model.load().result()
+    assert seen == [f"{model.spec.key} LOADING checking"] * 3
+    assert state_of(model) is ModelState.CACHED and model.replicas == []
+    assert model.last_failure is not None and model.last_failure.reason == "INTEGRITY_MISMATCH"
 
 
 async def test_download_load_unload(bench: Bench) -> None:

@@ -356,7 +356,7 @@ class ManagedModel:
             if again:
                 await self._tools.gpus.refresh()
                 held.move(demand)
-            await self._crew.open(demand.spec, held, show)
+            await self._open(demand.spec, held, show)
         self.usage.touch()
         if move.leaving:
             show("draining")
@@ -368,8 +368,12 @@ class ManagedModel:
             show("backoff")
             await self._tools.sleep(delay)
             await held.clear()
-            await self._crew.open(self.choices.spec(self.spec), held, show)
+            await self._open(self.choices.spec(self.spec), held, show)
         self.usage.touch()
+
+    async def _open(self, spec: ModelSpec, held: Tenancy, show: Callable[[str], None]) -> None:
+        await self._tools.verify(self.spec, lambda: show("checking"))
+        await self._crew.open(spec, held, show)
 
     async def _unload(self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool) -> None:
         show = self._phase_of(operation)

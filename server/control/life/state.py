@@ -40,6 +40,8 @@ class ModelTools:
     changes: Changes
     inspect: Callable[[ModelSpec], Artifacts]
     """Regarde le disque ; peut bloquer."""
+    verify: Callable[[ModelSpec, Callable[[], None]], Awaitable[None]]
+    """Vérifie les poids avant qu'un moteur ne les lise ; appelle la fonction donnée s'il faut les relire."""
     gpus: GpuBoard
     stop_grace: float
     """Secondes laissées aux requêtes en cours quand un modèle se décharge."""

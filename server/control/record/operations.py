@@ -47,7 +47,7 @@ class Progress:
     """Avancement d'une opération."""
 
     phase: str = ""
-    """Étape : `resolving`, `downloading`, `verifying`, `spawning`, `opening`, celles du moteur (`LoadPhase`)…"""
+    """Étape : `resolving`, `downloading`, `checking`, `spawning`, `opening`, celles du moteur (`LoadPhase`)…"""
     completed: int | None = None
     """Octets faits."""
     total: int | None = None

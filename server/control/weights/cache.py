@@ -14,7 +14,7 @@ from typing import Any
 from server.domain import ModelSource, ModelSpec
 
 MANIFEST = ".passerelle.json"
-"""Manifeste : révision, puis taille et empreinte de chaque fichier."""
+"""Manifeste : révision, puis taille, date et empreinte de chaque fichier."""
 PLAN = ".passerelle.plan.json"
 """Plan d'un téléchargement commencé : commit, taille totale, fichiers."""
 
@@ -90,7 +90,10 @@ def write_manifest(
         selected: choix du profil (`selection`).
         commits: commit de chaque dépôt du hub, le principal d'abord.
     """
-    entries = {name: {"bytes": (folder / name).stat().st_size, "sha256": digest} for name, digest in files.items()}
+    entries = {}
+    for name, digest in files.items():
+        status = (folder / name).stat()
+        entries[name] = {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns, "sha256": digest}
     manifest: dict[str, Any] = {"revision": revision, "files": entries}
     if selected:
         manifest["selection"] = selected
@@ -100,10 +103,11 @@ def write_manifest(
     write_json(folder / MANIFEST, manifest)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:
     """Écrit un fichier JSON d'un coup : un lecteur voit l'ancien ou le nouveau, entiers."""
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1), encoding="utf-8")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=1)
     partial.replace(path)
 
 
@@ -117,7 +121,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def inspect(cache_dir: Path, spec: ModelSpec) -> Artifacts:
-    """Regarde le disque ; ne relit pas les fichiers, dont l'empreinte a été vérifiée à l'écriture."""
+    """Regarde le disque, sans relire les fichiers : le téléchargement l'a fait, et `verify` le refait au besoin."""
     folder = model_dir(cache_dir, spec)
     manifest = read_json(folder / MANIFEST)
     try:

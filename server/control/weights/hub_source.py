@@ -6,26 +6,17 @@ Le commit choisi au départ est écrit dans un plan : une reprise continue le m�
 import logging
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock
 
-from server.control.weights.cache import (
-    PLAN,
-    download_lock,
-    inspect,
-    model_dir,
-    read_json,
-    selection,
-    write_json,
-    write_manifest,
-)
+from server.control.weights.cache import PLAN, download_lock, inspect, model_dir, selection, write_manifest
 from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
 from server.control.weights.hub_client import HubClient, Stopped
 from server.control.weights.hub_files import Target, check, link_found, transfer
-from server.control.weights.hub_listing import HubFile, Listing, from_disk, from_hub
-from server.domain import HubRepository, ModelSource
+from server.control.weights.hub_listing import Listing, from_disk, from_hub
+from server.control.weights.hub_plan import read_plan, write_plan
+from server.domain import HubRepository
 from server.errors import DownloadFailed, HubNotFound, HubUnreachable, IntegrityMismatch
 
 logger = logging.getLogger(__name__)
@@ -75,16 +66,16 @@ def fetch(settings: DownloadSettings, report: Report) -> None:
 
 def _listings(settings: DownloadSettings, client: HubClient, folder: Path) -> list[Listing]:
     source = settings.spec.source
-    planned = _read_plan(folder, source)
+    planned = read_plan(folder, source)
     if planned:
         return planned
     found = [
-        _listing(settings, client, wanted, folder if wanted is source.repositories[0] else folder / wanted.repository)
+        _listing(settings, client, wanted, folder if wanted == source.repositories[0] else folder / wanted.repository)
         for wanted in source.repositories
     ]
     chosen = [one.chosen(wanted) for one, wanted in zip(found, source.repositories, strict=True)]
     if not settings.found_only:
-        _write_plan(folder, source, chosen)
+        write_plan(folder, source, chosen)
     return chosen
 
 
@@ -99,24 +90,6 @@ def _listing(settings: DownloadSettings, client: HubClient, wanted: HubRepositor
             raise
         logger.warning("hub_unreachable_disk_used", extra={"repository": wanted.repository, "commit": known.commit})
         return known
-
-
-def _read_plan(folder: Path, source: ModelSource) -> list[Listing]:
-    plan = read_json(folder / PLAN)
-    if (plan.get("revision"), plan.get("selection")) != (source.revision, selection(source)):
-        return []
-    return [Listing(one["commit"], tuple(HubFile(**file) for file in one["files"])) for one in plan["repositories"]]
-
-
-def _write_plan(folder: Path, source: ModelSource, listings: Sequence[Listing]) -> None:
-    plan = {
-        "revision": source.revision,
-        "selection": selection(source),
-        "commit": listings[0].commit,
-        "total": sum(file.size for one in listings for file in one.files),
-        "repositories": [{"commit": one.commit, "files": [asdict(file) for file in one.files]} for one in listings],
-    }
-    write_json(folder / PLAN, plan)
 
 
 def _targets(repositories: Sequence[HubRepository], listings: Sequence[Listing], folder: Path) -> list[Target]:

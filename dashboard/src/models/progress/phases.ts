@@ -6,6 +6,9 @@ const OPEN = ["spawning", "opening", "warming_up"];
 /** Du dépôt au modèle prêt : un téléchargement en fait la première moitié, un chargement la seconde. */
 const WHOLE = [...DOWNLOAD, ...OPEN];
 
+/** Étapes qui ne précèdent l'ouverture que s'il le faut. */
+const OCCASIONAL = ["making_room", "checking"];
+
 /** Ce qui vient après la dernière étape d'un chargement, quand des exemplaires s'en vont. */
 const LEAVING = ["draining", "stopping"];
 
@@ -30,9 +33,9 @@ function steps(kind: OperationKind, phase: string): string[] {
     case OperationKind.DOWNLOAD:
       return [...WHOLE];
     case OperationKind.LOAD:
-      return phase === "making_room" ? [...DOWNLOAD, phase, ...OPEN] : [...WHOLE];
+      return OCCASIONAL.includes(phase) ? [...DOWNLOAD, phase, ...OPEN] : [...WHOLE];
     case OperationKind.RESTART:
-      return ["backoff", ...OPEN];
+      return phase === "checking" ? ["backoff", phase, ...OPEN] : ["backoff", ...OPEN];
     case OperationKind.UNLOAD:
       return [...LEAVING];
     default:

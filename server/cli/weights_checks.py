@@ -1,0 +1,48 @@
+"""Les poids vus de `doctor` : entiers, inchangés, et d'un commit que personne ne peut déplacer."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from server.cli.findings import Finding, Level
+from server.domain import ModelSpec
+from server.settings.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def weights_checks(config: Config, environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
+    """Une ligne par modèle ; `deep` relit chaque fichier, ce qui prend le temps de lire les poids."""
+    command = [sys.executable, "-m", "server", "verify", *(["--deep"] if deep else [])]
+    env = {**environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])}
+    try:
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        yield Finding("poids", Level.FAILURE, f"ne peuvent pas être vérifiés : {error}")
+        return
+    for spec, one in zip(config.profile.models, found, strict=True):
+        name = f"poids de {spec.key}"
+        if one["changed"]:
+            advice = f"Retirez ces fichiers de {config.cache_dir}, puis « passerelle download {spec.key} »."
+            yield Finding(name, Level.FAILURE, f"abîmés : {', '.join(one['changed'])}", advice)
+            continue
+        shown = "entiers" if one["complete"] else "à télécharger"
+        shown += ", empreintes vérifiées" if deep and one["complete"] else ""
+        shown += f", commit {one['commit']}" if one["commit"] else ""
+        yield _pinned(Finding(name, Level.OK, shown), spec, one["commit"])
+
+
+def _pinned(finding: Finding, spec: ModelSpec, commit: str) -> Finding:
+    moving = [one for one in spec.source.repositories if not _COMMIT.fullmatch(one.revision)]
+    if spec.source.kind != "hub" or not moving:
+        return finding
+    names = ", ".join(f"{one.repository} @ {one.revision}" for one in moving)
+    wanted = commit or "<commit>"
+    advice = f'Cette révision peut changer de contenu : épinglez le commit dans le profil (revision = "{wanted}").'
+    return Finding(finding.name, Level.WARNING, f"{finding.found} ; {names}", advice)

@@ -1,0 +1,35 @@
+"""Des poids abîmés sous un serveur : refusés avant qu'un moteur ne les lise, puis réparés."""
+
+import os
+from pathlib import Path
+
+from tests.support.product import Product, running_product
+
+
+def spoil(folder: Path) -> str:
+    """Change un octet au milieu du plus gros fichier ; rend son nom."""
+    path = max((one for one in folder.rglob("*") if one.is_file()), key=lambda one: one.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    # Le jour où une copie garde sa date, seule « doctor --deep » la voit ; ici, elle change, fût-ce dans la même seconde.
+    os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1))
+    return path.name
+
+
+def weights(product: Product, key: str) -> Path:
+    return next(one for one in (product.cache_dir / key).iterdir() if one.is_dir())
+
+
+def test_spoiled_weights_never_become_ready(tmp_path: Path) -> None:
+    with running_product(tmp_path) as product:
+        product.ensure_ready("qwen")
+        assert product.admin("unload", wait=True).status_code == 200
+        name = spoil(weights(product, "qwen"))
+        refused = product.admin("load", wait=True)
+        error = refused.json()["error"]
+        assert refused.status_code >= 400 and error["reason"] == "INTEGRITY_MISMATCH" and name in error["message"]
+        model = product.model("qwen")
+        assert model["state"] != "MODEL_STATE_READY" and not model["artifacts_cached"]
+        assert model["last_error"]["reason"] == "INTEGRITY_MISMATCH"
+        product.ensure_ready("qwen")
