@@ -78,6 +78,8 @@ class ControlSettings:
     """Octets d'une trame de la liaison au plus."""
     stop_grace: float = 30.0
     """Secondes laissées aux requêtes en cours quand un modèle se décharge."""
+    grpc_compression: bool = False
+    """Admet les messages gRPC compressés."""
     gpus: BoardSettings = field(default_factory=BoardSettings)
     """Réglages des baux et de la preuve de mémoire rendue."""
 
@@ -161,6 +163,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             max_message_bytes=4 * 1024 * 1024,
             drain_delay=0.0,
             stop_grace=1.0,
+            compression=settings.grpc_compression,
         ),
         ServiceInterceptor(guard, RpcMetrics(registry)),
     )

@@ -65,6 +65,8 @@ class FrontSettings:
     """Clés d'administration, qui ouvrent aussi l'inférence."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
+    grpc_compression: bool = False
+    """Admet les messages gRPC compressés."""
     max_frame_bytes: int = 80 * 1024 * 1024
     """Octets d'une trame de la liaison au plus."""
     drain_delay: float = 2.0
@@ -124,6 +126,7 @@ async def serving(
             health=SERVICES,
             drain_delay=settings.drain_delay,
             stop_grace=settings.stop_grace,
+            compression=settings.grpc_compression,
         ),
         ServiceInterceptor(guard, RpcMetrics(registry)),
     )

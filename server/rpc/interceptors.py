@@ -24,6 +24,7 @@ from server.rpc.caller import caller
 from server.rpc.contract import FAMILIES, PROBES
 from server.rpc.http_body import Family, error_event, error_headers, error_response, serialize
 from server.rpc.logs import request_id
+from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.status import DETAILS_KEY, codes, to_status
 
@@ -56,6 +57,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
         self._calls: set[_Call] = set()
+        self.inflated_bytes = 0
+        """Octets d'un message reçu compressé, une fois décompressé, au plus ; 0 : aucun ne l'est."""
         self.idle = asyncio.Event()
         """Levé quand aucun appel n'est en cours, les sondes mises à part."""
         self.idle.set()
@@ -81,28 +84,29 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         return known
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
-        deserialize = handler.request_deserializer
+        decode = decoder(handler.request_deserializer, self.inflated_bytes)
         serializer = serialize if method in self._families else handler.response_serializer
+        # Les messages d'un flux sont lus par la méthode, donc dans l'appel ; un message seul, gRPC le lirait avant lui.
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
-                self._streamed(method, handler.stream_stream), deserialize, serializer
+                self._streamed(method, handler.stream_stream), decode, serializer
             )
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
-                self._streamed(method, handler.unary_stream), deserialize, serializer
+                self._streamed(method, handler.unary_stream, decode), None, serializer
             )
         if handler.request_streaming:
-            return grpc.stream_unary_rpc_method_handler(
-                self._unary(method, handler.stream_unary), deserialize, serializer
-            )
-        return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary), deserialize, serializer)
+            return grpc.stream_unary_rpc_method_handler(self._unary(method, handler.stream_unary), decode, serializer)
+        return grpc.unary_unary_rpc_method_handler(self._unary(method, handler.unary_unary, decode), None, serializer)
 
-    def _unary(self, method: str, behavior: Callable[[Any, Context], Awaitable[Any]]) -> Any:
+    def _unary(
+        self, method: str, behavior: Callable[[Any, Context], Awaitable[Any]], decode: Decoder | None = None
+    ) -> Any:
         async def handle(request: Any, context: Context) -> Any:
             call = _Call(self, method, context)
             with call:
                 try:
-                    response = await behavior(request, context)
+                    response = await behavior(decode(request) if decode else request, context)
                 except asyncio.CancelledError:
                     if (interruption := call.interruption()) is None:
                         raise
@@ -114,12 +118,12 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
 
         return handle
 
-    def _streamed(self, method: str, behavior: Callable[[Any, Context], Any]) -> Any:
+    def _streamed(self, method: str, behavior: Callable[[Any, Context], Any], decode: Decoder | None = None) -> Any:
         async def handle(request: Any, context: Context) -> None:
             call = _Call(self, method, context)
             with call:
                 try:
-                    produced = behavior(request, context)
+                    produced = behavior(decode(request) if decode else request, context)
                     if inspect.isawaitable(produced):
                         await produced
                     else:

@@ -16,6 +16,8 @@ from server.rpc.contract import SERVICES
 from server.rpc.interceptors import ServiceInterceptor
 
 _ENVELOPE_BYTES = 1024 * 1024
+_IDENTITY, _GZIP = 1 << 0, 1 << 2
+"""Bits des algorithmes de gRPC (`grpc_compression_algorithm`)."""
 _ENDING_SHARE = 0.5
 _LAST_SHARE = 0.95
 """Part du délai d'arrêt après laquelle ce qui n'a pas fini est terminé par une erreur, plutôt que coupé ensuite."""
@@ -40,6 +42,8 @@ class RpcSettings:
     """Secondes laissées aux appels en cours."""
     max_concurrent_rpcs: int = 8192
     """Appels simultanés au plus."""
+    compression: bool = False
+    """Admet les messages compressés (gzip) ; sinon un appel qui annonce un `grpc-encoding` reçoit UNIMPLEMENTED."""
 
 
 class RpcServer:
@@ -53,12 +57,16 @@ class RpcServer:
         """Levé peu avant la fin du délai d'arrêt : un flux sans fin doit se clore lui-même."""
         self.health = health.aio.HealthServicer()
         limit = settings.max_message_bytes + _ENVELOPE_BYTES
+        interceptor.inflated_bytes = limit if settings.compression else 0
         self.server: grpc.aio.Server = grpc.aio.server(
             interceptors=[interceptor],
             maximum_concurrent_rpcs=settings.max_concurrent_rpcs,
             options=(
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),
+                # gRPC décompresserait tout un message avant d'en mesurer la taille : des Kio deviendraient des Gio.
+                ("grpc.per_message_decompression", 0),
+                ("grpc.compression_enabled_algorithms_bitset", _IDENTITY | (_GZIP if settings.compression else 0)),
                 ("grpc.so_reuseport", 0),
                 # Un client qui sonde souvent sa connexion n'est pas un client abusif.
                 ("grpc.keepalive_permit_without_calls", 1),

@@ -100,6 +100,8 @@ class Config:
     """Origines étrangères admises (CORS)."""
     allowed_hosts: tuple[str, ...]
     """Noms sous lesquels un serveur sans clé se laisse appeler ; vide : ceux de la machine ; `*` : tous."""
+    grpc_compression: bool
+    """Admet les messages gRPC compressés (gzip)."""
     envoy_concurrency: int
     """Fils d'Envoy."""
     log_forward: bool
@@ -167,6 +169,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         run_base=Path(env.text("PASSERELLE_RUN_BASE", tempfile.gettempdir())),
         allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
         allowed_hosts=env.items("PASSERELLE_ALLOWED_HOSTS"),
+        grpc_compression=env.boolean("PASSERELLE_GRPC_COMPRESSION", False),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
         **_tls(env),

@@ -50,6 +50,8 @@ class EnvoySettings:
     """Origines étrangères admises (CORS) ; `*` les admet toutes."""
     answered_hosts: tuple[str, ...] = ()
     """Noms sous lesquels répondre, adresses IP et `localhost` à part ; vide : tous."""
+    grpc_compression: bool = False
+    """Laisse passer les messages gRPC compressés en gzip."""
     tls: bool = False
     """TLS à l'écoute publique ; les fichiers de secrets doivent exister (`server/supervisor/tls.py`)."""
     client_certificates: bool = False
@@ -116,6 +118,7 @@ def render(settings: EnvoySettings) -> str:
         "local_replies": local_replies(settings.max_json_body_bytes, settings.max_upload_bytes),
         "allowed_origins": [{"exact": origin.rstrip("/").lower()} for origin in settings.allowed_origins],
         "foreign_host": _foreign_host(settings.answered_hosts),
+        "grpc_encodings": "identity|gzip" if settings.grpc_compression else "identity",
         "max_stream_duration": f"{seconds:.3f}s",
         "max_body_bytes": max(settings.max_upload_bytes, settings.max_json_body_bytes) + _MULTIPART_BYTES,
         "max_json_body_bytes": settings.max_json_body_bytes,

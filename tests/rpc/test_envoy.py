@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 from server.errors import all_errors
 from server.rpc.caller import address_label
 from server.rpc.status import api_body, codes, openai_body
+from tests.support.compressed import bomb, peak_under, send, status_of
 from tests.support.gateway import (
     MAX_JSON,
     MAX_UPLOAD,
@@ -30,12 +31,21 @@ from tests.support.tls import SSL
 CHAT = "/v1/chat/completions"
 OPENAI = {"message", "type", "param", "code"}
 API = {"code", "reason", "message", "metadata"}
+INFLATED = 56
+"""Mio que valent les messages compressés des essais."""
 REASONS = sorted({error.reason for error in all_errors()})
 
 
 @pytest.fixture(scope="module")
 def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with gateway(tmp_path_factory.mktemp("envoy") / "log") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def compressing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """Envoy et services qui admettent la compression."""
+    with gateway(tmp_path_factory.mktemp("gzip") / "log", compression=True) as found:
         yield found
 
 
@@ -237,6 +247,47 @@ def test_a_grpc_address_wants_grpc(envoy: Gateway) -> None:
     with envoy.http() as http:
         assert http.post("/passerelle.v1.ChatService/Chat", json={}).status_code == 415
         assert http.post("/passerelle.v1.RestService/CreateChatCompletion", json={}).status_code == 415
+
+
+# Compression
+
+
+COMPRESSED = {
+    "front": "/passerelle.v1.ChatService/Chat",
+    "plan de contrôle": "/passerelle.v1.AdminService/GetStatus",
+    "santé": "/grpc.health.v1.Health/Check",
+}
+
+
+@pytest.mark.parametrize("web", [False, True], ids=["gRPC", "gRPC-Web"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "GZIP", ""])
+@pytest.mark.parametrize("method", COMPRESSED.values(), ids=COMPRESSED)
+def test_a_compressed_message_is_refused_and_never_inflated(
+    envoy: Gateway, method: str, encoding: str, web: bool
+) -> None:
+    with peak_under(INFLATED // 4):
+        response = send(envoy.url, method, bomb(INFLATED), encoding=encoding, web=web)
+    # Sans en-tête, rien n'annonce la compression : ce n'est qu'un message illisible.
+    assert status_of(response) == ("12" if encoding else "3")
+    if encoding:
+        told = response.headers.get("grpc-message") or response.text
+        assert "PASSERELLE_GRPC_COMPRESSION" in told and "grpc-encoding" in told
+
+
+@pytest.mark.parametrize("web", [False, True], ids=["gRPC", "gRPC-Web"])
+@pytest.mark.parametrize("method", COMPRESSED.values(), ids=COMPRESSED)
+def test_an_allowed_compressed_message_is_bounded(compressing: Gateway, method: str, web: bool) -> None:
+    with peak_under(INFLATED // 2):
+        assert status_of(send(compressing.url, method, bomb(INFLATED), encoding="gzip", web=web)) == "8"
+    accepted = send(compressing.url, method, bomb(1), encoding="gzip", web=web)
+    assert accepted.content and status_of(accepted) == ("0" if web else "")  # en gRPC, il suit le corps
+    assert status_of(send(compressing.url, method, b"", encoding="deflate", web=web)) == "12"
+
+
+def test_a_transcoded_request_is_refused_in_its_shape(envoy: Gateway) -> None:
+    with envoy.http() as http:
+        response = http.post(CHAT, json={"do": "echo"}, headers={"grpc-encoding": "gzip"})
+    assert response.status_code == 404 and set(response.json()["error"]) == OPENAI
 
 
 # En-têtes

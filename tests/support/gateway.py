@@ -240,14 +240,14 @@ class Gateway:
         run_dir = self.settings.run_dir
         for index in range(self.settings.fronts):
             front = Front(f"front-{index}")
-            server = _server(run_dir / f"front-{index}.sock", drain_delay)
+            server = self._server(f"front-{index}.sock", drain_delay)
             rest_pb2_grpc.add_RestServiceServicer_to_server(front, server.server)
             probe_pb2_grpc.add_ProbeServiceServicer_to_server(front, server.server)
             chat_pb2_grpc.add_ChatServiceServicer_to_server(front, server.server)
             transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(front, server.server)
             self.fronts.append(front)
             self.servers.append(server)
-        control, server = Control(), _server(run_dir / "control.sock", 0.0)
+        control, server = Control(), self._server("control.sock", 0.0)
         admin_pb2_grpc.add_AdminServiceServicer_to_server(control, server.server)
         probe_pb2_grpc.add_ProbeServiceServicer_to_server(control, server.server)
         control_pb2_grpc.add_ControlServiceServicer_to_server(FakeControl(), server.server)
@@ -273,6 +273,18 @@ class Gateway:
         if self._dashboard and self._dashboard_task:
             self._dashboard.should_exit = True
             await self._dashboard_task
+
+    def _server(self, socket_name: str, drain_delay: float) -> RpcServer:
+        settings = RpcSettings(
+            f"unix:{self.settings.run_dir / socket_name}",
+            max_message_bytes=4 * 1024 * 1024,
+            drain_delay=drain_delay,
+            stop_grace=0.5,
+            compression=self.settings.grpc_compression,
+        )
+        return RpcServer(
+            settings, ServiceInterceptor(Guard((), (), allowed_origins=(ORIGIN,)), RpcMetrics(CollectorRegistry()))
+        )
 
     def start_envoy(self, folder: Path) -> None:
         """Lance Envoy et attend qu'il écoute."""
@@ -326,11 +338,16 @@ def gateway(
     tls: TlsFiles | None = None,
     stream_seconds: float = 60.0,
     answered_hosts: tuple[str, ...] = (),
+    compression: bool = False,
 ) -> Iterator[Gateway]:
     """Envoy en marche, tout étant arrêté en sortie."""
     folder = Path(tempfile.mkdtemp(prefix="envoy-"))  # court : une prise Unix a 107 octets au plus
-    settings = dataclasses.replace(settings_in(folder, fronts=fronts), max_stream_duration_seconds=stream_seconds)
-    settings = dataclasses.replace(settings, answered_hosts=answered_hosts)
+    settings = dataclasses.replace(
+        settings_in(folder, fronts=fronts),
+        max_stream_duration_seconds=stream_seconds,
+        answered_hosts=answered_hosts,
+        grpc_compression=compression,
+    )
     if tls:
         settings = dataclasses.replace(settings, tls=True, client_certificates=tls.client_ca is not None)
         TlsKeeper(tls, folder).publish()
@@ -349,12 +366,6 @@ def gateway(
         found.loop.run(found.stop_upstreams())
         found.loop.close()
         shutil.rmtree(folder)
-
-
-def _server(path: Path, drain_delay: float) -> RpcServer:
-    settings = RpcSettings(f"unix:{path}", max_message_bytes=4 * 1024 * 1024, drain_delay=drain_delay, stop_grace=0.5)
-    guard = Guard((), (), allowed_origins=(ORIGIN,))
-    return RpcServer(settings, ServiceInterceptor(guard, RpcMetrics(CollectorRegistry())))
 
 
 def _metadata(context: Any) -> bytes:

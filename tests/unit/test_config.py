@@ -84,6 +84,8 @@ def test_defaults_stay_on_this_machine() -> None:
     assert (config.bind, config.port) == ("127.0.0.1", 8000)
     assert config.lazy_load and not config.openai_keys
     assert (config.stop_grace, config.drain_seconds) == (30.0, 2.0)
+    assert config.grpc_compression is False
+    assert load_config(EMBEDDED | {"PASSERELLE_GRPC_COMPRESSION": "true"}).grpc_compression
 
 
 def test_every_limit_has_its_variable() -> None:
