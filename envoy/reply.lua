@@ -37,6 +37,9 @@ local REASON = {
   [504] = "DEADLINE_EXCEEDED",
 }
 
+-- Octets du message d'un refus d'Envoy, au plus.
+local LONGEST_MESSAGE = 1024
+
 local DROPPED = { "grpc-status", "grpc-message", "grpc-status-details-bin", "grpc-accept-encoding", "grpc-encoding" }
 
 -- Lecture du JSON qu'Envoy vient d'écrire : chaque valeur reste son texte, rien n'est décodé ni réencodé.
@@ -131,6 +134,17 @@ local function api_body(code, status)
     .. ',"metadata":' .. status.metadata .. "}}"
 end
 
+-- Refus d'Envoy, sans la valeur entière qu'il n'a pas su lire : le début de son message nomme le champ. Coupé avant tout
+-- caractère échappé ou de plusieurs octets, il reste du JSON.
+local function shortened(text)
+  local at, start = text:find('"message":"', 1, true)
+  if not at then return text end
+  local stop = after_string(text, start)
+  if stop - start <= LONGEST_MESSAGE then return text end
+  local head = text:sub(start + 1, start + LONGEST_MESSAGE / 2):match("^[^\\]*")
+  return text:sub(1, start) .. head:gsub("[\192-\255][\128-\191]*$", "") .. ' […]"' .. text:sub(stop)
+end
+
 -- Famille d'une adresse : le transcodeur l'aura remplacée quand viendra la réponse.
 local function family(path)
   if path:find("^/v1/") then return "openai" end
@@ -164,7 +178,13 @@ function envoy_on_response(handle)
   local body = handle:body(true)
   local text = body:getBytes(0, body:length())
   -- convert_grpc_status commence ainsi ; une réponse locale d'Envoy a déjà sa forme.
-  if not text:find('^{%s*"code"') then return end
+  if not text:find('^{%s*"code"') then
+    if #text > LONGEST_MESSAGE then
+      local length = body:setBytes(shortened(text))
+      handle:headers():replace("content-length", tostring(length))
+    end
+    return
+  end
   local read, status = pcall(read_status, text)
   if not read then return end
   code = STATUS[status.reason] or code

@@ -24,11 +24,14 @@ et HTTP est faite une seule fois, dans `server.rpc.status`.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from server.shown import shown_message, shown_metadata
+
 
 class PasserelleError(Exception):
     """Erreur attendue, dont le message français s'adresse à une personne.
 
-    `metadata` nomme le champ, la limite et la valeur en cause ; `retry_after` est en secondes.
+    `metadata` nomme le champ, la limite et la valeur en cause ; `retry_after` est en secondes. Ce que le message et les
+    métadonnées recopient d'une requête y est coupé (`server.shown`).
     """
 
     reason: ClassVar[str] = "INTERNAL"
@@ -40,9 +43,9 @@ class PasserelleError(Exception):
         metadata: Mapping[str, str] | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.metadata: dict[str, str] = dict(metadata or {})
+        self.message = shown_message(message)
+        super().__init__(self.message)
+        self.metadata = shown_metadata(metadata or {})
         self.retry_after = retry_after
 
 

@@ -15,6 +15,7 @@ from server.control.record.operations import Failure, Operation, OperationKind, 
 from server.control.weights.discovery import Adoption
 from server.domain import Profile
 from server.errors import ModelNotFound, OperationNotFound, PasserelleError, ShuttingDown
+from server.shown import shown
 from server.supervisor.client import SupervisorClient
 
 logger = logging.getLogger(__name__)
@@ -66,8 +67,8 @@ class Models:
         if spec is None:
             known = ", ".join(self._models)
             raise ModelNotFound(
-                f"Le modèle « {name} » n'existe pas ; modèles de ce profil : {known}.",
-                metadata={"field": "model", "value": name[:200]},
+                f"Le modèle « {shown(name)} » n'existe pas ; modèles de ce profil : {known}.",
+                metadata={"field": "model", "value": name},
             )
         return self._models[spec.key]
 
@@ -93,8 +94,8 @@ class Models:
             if model.operation is not None and model.operation.id == operation_id:
                 return model, model.operation
         raise OperationNotFound(
-            f"L'opération « {operation_id[:200]} » est inconnue ou déjà finie.",
-            metadata={"field": "operation_id", "value": operation_id[:200]},
+            f"L'opération « {shown(operation_id)} » est inconnue ou déjà finie.",
+            metadata={"field": "operation_id", "value": operation_id},
         )
 
     async def start(self, *, load_all: bool) -> None:

@@ -6,19 +6,18 @@ from typing import Any
 import orjson
 
 from server.errors import InvalidRequest
+from server.shown import shown
 
 JsonObject = Mapping[str, Any]
-
-_SHOWN = 80
 
 
 def refusal(path: str, expected: str, value: Any, *, limit: object = None) -> InvalidRequest:
     """Erreur qui dit où, ce qui était attendu et ce qui est arrivé."""
-    shown = show(value)
-    metadata = {"field": path, "value": shown}
+    received = show(value)
+    metadata = {"field": path, "value": received}
     if limit is not None:
         metadata["limit"] = str(limit)
-    return InvalidRequest(f"{path} : {expected} (reçu : {shown}).", metadata=metadata)
+    return InvalidRequest(f"{path} : {expected} (reçu : {received}).", metadata=metadata)
 
 
 def missing(path: str, expected: str) -> InvalidRequest:
@@ -28,8 +27,7 @@ def missing(path: str, expected: str) -> InvalidRequest:
 
 def show(value: Any) -> str:
     """Valeur en JSON, abrégée."""
-    text = orjson.dumps(value, default=str).decode() if not isinstance(value, str) else value
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return shown(value if isinstance(value, str) else orjson.dumps(value, default=str).decode())
 
 
 def joined(path: str, name: str) -> str:

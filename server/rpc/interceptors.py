@@ -27,6 +27,7 @@ from server.rpc.logs import request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.status import DETAILS_KEY, codes, to_status
+from server.shown import shown
 
 logger = logging.getLogger(__name__)
 
@@ -276,6 +277,6 @@ def _code_name(context: Context) -> str:
 
 def _unknown(method: str) -> RouteNotFound:
     return RouteNotFound(
-        f"La méthode « {method[:200]} » n'existe pas ; la réflexion gRPC donne la liste des services.",
-        metadata={"method": method[:200]},
+        f"La méthode « {shown(method)} » n'existe pas ; la réflexion gRPC donne la liste des services.",
+        metadata={"method": method},
     )

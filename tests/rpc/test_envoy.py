@@ -380,6 +380,18 @@ def test_unreadable_json_is_400(envoy: Gateway, body: bytes) -> None:
     assert response.json()["error"].items() >= {"code": 400, "reason": "INVALID_REQUEST", "metadata": {}}.items()
 
 
+@pytest.mark.parametrize("value", ["A", "é", '"', "\\", "\n", "\x01", "😀"])
+def test_a_refusal_does_not_repeat_a_long_value(envoy: Gateway, value: str) -> None:
+    with envoy.http() as http:
+        for shift in range(4):
+            wrong = {"gpus": "a" * shift + value * 10_000}
+            response = http.post("/api/admin/models/qwen/load", json=wrong)
+            assert response.status_code == 400 and len(response.content) < 2048
+            error = response.json()["error"]
+            assert error["message"].startswith("La requête ne se lit pas : gpus") and error["message"].endswith("[…]")
+            assert set(error) == API
+
+
 def test_a_bare_grpc_status_takes_the_shape_too(envoy: Gateway) -> None:
     with envoy.http() as http:
         response = http.get("/api/capabilities")

@@ -1,5 +1,6 @@
 """Chaque erreur a ses codes, et revient entière d'un fil."""
 
+import base64
 import gc
 
 import orjson
@@ -10,6 +11,7 @@ from passerelle.v1 import error_reason_pb2
 
 from server import errors
 from server.rpc.status import (
+    DETAILS_KEY,
     TABLE,
     api_body,
     codes,
@@ -77,6 +79,41 @@ def test_bodies_have_the_shape_of_their_family() -> None:
     assert orjson.loads(api_body(error)) == {
         "error": {"code": 400, "reason": "INVALID_REQUEST", "message": "n : trop.", "metadata": error.metadata}
     }
+
+
+LONG = ("a", "é", "😀", "%", "\n", "\x7f", "\ud800")
+
+
+@pytest.mark.parametrize("character", LONG, ids=ascii)
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+def test_an_error_stays_small_whatever_it_repeats(kind: type[errors.PasserelleError], character: str) -> None:
+    long = character * 200_000
+    metadata = {"field": long, "value": "3", "limit": "16", **{f"{index}{long}": long for index in range(50)}}
+    error = kind(f"Le champ « {long} » est de trop ; retirez-le.", metadata=metadata, retry_after=1.5)
+    packed = base64.b64encode(to_status(error, "r" * 128).SerializeToString())
+    names = "grpc-message", DETAILS_KEY, "grpc-status"
+    assert len(percent_encoded(error.message)) + len(packed) + sum(map(len, names)) + 2 < 6 * 1024
+    assert error.message.startswith("Le champ « ") and error.message.endswith(" » est de trop ; retirez-le.")
+    assert (error.metadata["value"], error.metadata["limit"]) == ("3", "16")
+    for body in (openai_body(error), api_body(error)):
+        assert len(body) < 16 * 1024 and orjson.loads(body)
+    back = from_status(to_status(error))
+    assert back is not None and (back.message, back.metadata) == (error.message, error.metadata)
+
+
+def percent_encoded(text: str) -> bytes:
+    """Message tel que gRPC le met dans un en-tête."""
+    return b"".join(
+        bytes([byte]) if 0x20 <= byte <= 0x7E and byte != ord("%") else b"%%%02X" % byte for byte in text.encode()
+    )
+
+
+def test_a_short_error_is_kept_as_it_is() -> None:
+    message = "é" * 250 + "a" * 36  # 1 536 octets une fois encodé
+    error = errors.QueueFull(message, metadata={"field": "n" * 384, "value": "é" * 192})
+    assert (error.message, str(error)) == (message, message)
+    assert error.metadata == {"field": "n" * 384, "value": "é" * 192}
+    assert errors.QueueFull(f"{message}a").message != f"{message}a"
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(None, None), (0.0, "1"), (0.2, "1"), (5.0, "5"), (5.1, "6")])

@@ -39,7 +39,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     try:
         read_table("options", PlacementOptions.among(options), PlacementOptions)
     except FieldRefused as error:
-        metadata = {"field": error.field, "limit": error.expected, "value": str(error.value)[:100]}
+        metadata = {"field": error.field, "limit": error.expected, "value": str(error.value)}
         raise InvalidRequest(str(error), metadata=metadata) from error
 
 

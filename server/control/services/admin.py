@@ -269,7 +269,7 @@ def _page_token(token: str) -> int:
     if not token.isascii() or not token.isdigit() or len(token) > 18:
         raise InvalidRequest(
             "page_token : ce jeton n'est pas celui d'une page précédente.",
-            metadata={"field": "page_token", "value": token[:100]},
+            metadata={"field": "page_token", "value": token},
         )
     return int(token)
 

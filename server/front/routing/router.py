@@ -14,6 +14,7 @@ from server.front.routing.links import Connect, LinkPool, WorkerLink
 from server.front.routing.routes import Control, ModelRoute
 from server.link.client import LinkClient
 from server.rpc.caller import caller
+from server.shown import shown
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +108,8 @@ class Router:
         if route is None:
             available = ", ".join(r.key for r in routes)
             raise ModelNotFound(
-                f"Le modèle « {name[:200]} » n'existe pas ; modèles disponibles : {available}.",
-                metadata={"field": "model", "model": name[:200], "available": available},
+                f"Le modèle « {shown(name)} » n'existe pas ; modèles disponibles : {available}.",
+                metadata={"field": "model", "model": name, "available": available},
             )
         return route
 
