@@ -1,5 +1,7 @@
 """Les requêtes d'audio : formulaires lus à mesure, réglages vérifiés, réserve bornée."""
 
+import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from server.domain import Limits
 from server.errors import InvalidRequest, PasserelleError, PayloadTooLarge, QueueFull, UnsupportedOption
 from server.front.audio import options as audio_options
 from server.front.audio.multipart import FormReader
-from server.front.audio.spool import Spool
+from server.front.audio.spool import Spool, SpoolFile
 
 TYPE = "multipart/form-data; boundary=frontiere"
 FILE = bytes(range(256)) * 40 + b"\r\n--front\r\n--frontier"
@@ -178,6 +180,27 @@ def test_raw_audio_must_be_described_within_limits(audio: audio_pb2.AudioFormat,
     with pytest.raises(InvalidRequest) as raised:
         audio_options.check_diarize(diarize_pb2.DiarizeConfig(audio_format=audio), LIMITS)
     assert raised.value.metadata["field"] == field
+
+
+async def test_what_the_system_lacks_may_be_tried_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "front-0", max_bytes=100, max_upload_bytes=60)
+    full = SpoolFile(spool, "plein", os.open("/dev/full", os.O_WRONLY))
+    with pytest.raises(QueueFull, match="No space left") as caught:
+        await full.write(b"a")
+    assert caught.value.retry_after
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(QueueFull, match="Too many open files"):
+            await spool.file().__aenter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    gone = Spool(tmp_path / "absente", "front-0", max_bytes=100, max_upload_bytes=60)
+    with pytest.raises(FileNotFoundError):
+        await gone.file().__aenter__()
+    assert list(tmp_path.iterdir()) == []
+    spool.close()
+    gone.close()
 
 
 async def test_the_spool_is_bounded_and_leaves_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ entre pas.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import secrets
@@ -13,11 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from server.errors import InvalidState, PayloadTooLarge, QueueFull
+from server.errors import PayloadTooLarge, QueueFull
 
 logger = logging.getLogger(__name__)
 
 _WRITERS = 4
+_RETRY_SECONDS = 5.0
+_SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Manques que la fin d'autres envois peut combler."""
 
 
 class SpoolFile:
@@ -36,8 +40,7 @@ class SpoolFile:
 
         Raises:
             PayloadTooLarge: envoi au-delà de `max_upload_bytes`.
-            QueueFull: réserve pleine.
-            InvalidState: disque plein.
+            QueueFull: réserve ou disque plein.
         """
         if not data:
             return
@@ -46,8 +49,7 @@ class SpoolFile:
         try:
             await loop.run_in_executor(self._spool.pool, _write_all, self._descriptor, data)
         except OSError as error:
-            logger.error("spool_write_failed", extra={"error": str(error)})
-            raise InvalidState("L'envoi ne peut pas être gardé : le disque de la réserve est plein.") from error
+            raise _shortage(error) from error
 
 
 class Spool:
@@ -74,10 +76,17 @@ class Spool:
 
     @asynccontextmanager
     async def file(self) -> AsyncIterator[SpoolFile]:
-        """Ouvre un envoi ; il est effacé à la sortie du bloc, quoi qu'il arrive."""
+        """Ouvre un envoi ; il est effacé à la sortie du bloc, quoi qu'il arrive.
+
+        Raises:
+            QueueFull: plus de place, ou trop de fichiers ouverts.
+        """
         name = f"{self._owner}.{secrets.token_hex(16)}"
         path = self._directory / name
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _shortage(error) from error
         file = SpoolFile(self, name, descriptor)
         try:
             yield file
@@ -98,10 +107,22 @@ class Spool:
             raise QueueFull(
                 f"La réserve des envois est pleine ({self._max_bytes} octets) ; réessayez bientôt.",
                 metadata={"limit": str(self._max_bytes), "value": str(self.used + count)},
-                retry_after=5.0,
+                retry_after=_RETRY_SECONDS,
             )
         file.size += count
         self.used += count
+
+
+def _shortage(error: OSError) -> Exception:
+    """Refus d'un envoi que rien ne peut garder pour l'instant ; `error` elle-même si attendre n'y fait rien."""
+    if error.errno not in _SHORTAGES:
+        return error
+    logger.error("spool_full", extra={"error": str(error)})
+    return QueueFull(
+        f"L'envoi ne peut pas être gardé pour l'instant ({error.strerror}) ; réessayez bientôt.",
+        metadata={"detail": error.strerror or ""},
+        retry_after=_RETRY_SECONDS,
+    )
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
