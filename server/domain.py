@@ -153,6 +153,8 @@ class Limits:
     """Limites annoncées par GetCapabilities ; chacune se règle par `PASSERELLE_<NOM>`."""
 
     max_json_body_bytes: int = 64 * 1024 * 1024
+    max_json_depth: int = 100
+    """Niveaux imbriqués d'un JSON ; Envoy n'en lit pas davantage du JSON typé."""
     max_messages: int = 1024
     max_tokens: int = 32768
     max_n: int = 16

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from server.domain import Limits, Profile
+from server.json_depth import DEEPEST
 from server.settings.profile import ConfigError, load_profile
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -230,6 +231,7 @@ def _limits(env: "_Env") -> Limits:
             if isinstance(default, int)
             else env.number(variable, default, float(low), 1e9)
         )
+    _bounded("PASSERELLE_MAX_JSON_DEPTH", values["max_json_depth"], 1, DEEPEST)
     for name in ("endpoint_silence_seconds", "utterance_seconds"):
         # Le défaut d'un flux en direct est dans les bornes que ses clients doivent tenir.
         _bounded(f"PASSERELLE_{name.upper()}", values[name], values[f"min_{name}"], values[f"max_{name}"])

@@ -98,7 +98,7 @@ class LiveBridge:
         tasks: list[asyncio.Task[None]] = []
         upstream: Upstream | None = None
         try:
-            key, config = first_message(await self._first(socket, ending))
+            key, config = first_message(await self._first(socket, ending), self._limits.max_json_depth)
             metadata = [("authorization", f"Bearer {key}")] if key else []
             if request_id := socket.headers.get("x-request-id", ""):
                 metadata.append(("x-request-id", request_id))
@@ -156,7 +156,7 @@ class LiveBridge:
             if isinstance(message, bytes):
                 await upstream.send(Request(audio=message))
             else:
-                check_end(message)
+                check_end(message, self._limits.max_json_depth)
                 upstream.finish()
                 ended = True
 

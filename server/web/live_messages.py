@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from passerelle.v1 import transcribe_pb2
 
 from server.errors import AudioConfigExpected, InvalidRequest, PasserelleError, ShuttingDown
+from server.json_depth import check_depth
 from server.rpc.status import codes
 
 NORMAL = 1000
@@ -22,14 +23,14 @@ _KEY = re.compile(r"[\x21-\x7e]*")
 _CONFIG_FIELDS = {"type", "api_key", "config"}
 
 
-def first_message(text: str) -> tuple[str, transcribe_pb2.StreamTranscribeConfig]:
+def first_message(text: str, max_depth: int) -> tuple[str, transcribe_pb2.StreamTranscribeConfig]:
     """Clé et réglages du premier message, `{"type": "config", "api_key": …, "config": {…}}`.
 
     Raises:
         AudioConfigExpected: autre chose qu'un message `config`.
         InvalidRequest: champ inconnu ou mal formé ; la clé n'est jamais répétée.
     """
-    data = _object(text)
+    data = _object(text, max_depth)
     if data.get("type") != "config":
         raise AudioConfigExpected(
             'Le premier message porte la configuration : {"type": "config", "config": {…}}.',
@@ -55,17 +56,17 @@ def first_message(text: str) -> tuple[str, transcribe_pb2.StreamTranscribeConfig
         ) from None
 
 
-def check_end(text: str) -> None:
+def check_end(text: str, max_depth: int) -> None:
     """Laisse passer `{"type": "end"}`, le seul texte admis après le premier message.
 
     Raises:
         InvalidRequest: autre texte.
     """
-    data = _object(text)
+    data = _object(text, max_depth)
     if data != {"type": "end"}:
         raise InvalidRequest(
             'Après la configuration : des messages binaires (l\'audio), puis {"type": "end"}.',
-            metadata={"field": "type", "value": str(data.get("type", ""))[:100]},
+            metadata={"field": "type", "value": str(data.get("type", ""))},
         )
 
 
@@ -102,11 +103,12 @@ def close_code(error: PasserelleError) -> int:
     return TOO_BIG if http == 413 else _PRIVATE + http
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(text: str, max_depth: int) -> dict[str, Any]:
     try:
         data = orjson.loads(text)
     except orjson.JSONDecodeError:
         data = None
     if not isinstance(data, dict):
         raise InvalidRequest("Un message texte est un objet JSON.", metadata={"field": "message"})
+    check_depth(data, max_depth)
     return data

@@ -212,6 +212,27 @@ def test_unreadable_json(body: bytes) -> None:
         parse(ChatKind.CHAT, body, LIMITS)
 
 
+@pytest.mark.parametrize("field", ["messages", "temperature", "tools", "logit_bias", "inconnu"])
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+@pytest.mark.parametrize("depth", [100, 253, 300, 1000, 5000])
+def test_json_too_deep(depth: int, opening: str, field: str) -> None:
+    closing = ("]" if opening == "[" else "}") * depth
+    body = f'{{"model": "qwen", "max_completion_tokens": 1, "{field}": {opening * depth}0{closing}}}'
+    with pytest.raises(InvalidRequest) as caught:
+        parse(ChatKind.CHAT, body.encode(), LIMITS)
+    assert caught.value.metadata.get("limit") == "100" or "JSON lisible" in caught.value.message
+
+
+def test_json_deep_enough_is_kept() -> None:
+    deep: Any = 0
+    for _ in range(99):
+        deep = [deep]
+    assert chat(GOOD | {"inconnu": deep})
+    with pytest.raises(InvalidRequest) as caught:
+        chat(GOOD | {"inconnu": [deep]})
+    assert caught.value.metadata == {"field": "body", "limit": "100"}
+
+
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"x"', b"3"])
 def test_json_that_is_no_object(body: bytes) -> None:
     with pytest.raises(InvalidRequest, match="objet JSON"):

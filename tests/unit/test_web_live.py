@@ -160,7 +160,7 @@ async def test_the_address_takes_no_parameter_and_explains_itself(page: Bridge) 
     assert plain.status_code == 426 and "WebSocket" in plain.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("said", ["{}", '{"type":"config"}', "non"])
+@pytest.mark.parametrize("said", ["{}", '{"type":"config"}', "non", '{"type":' + "[" * 900 + "]" * 900 + "}"])
 async def test_any_other_text_is_refused(page: Bridge, said: str) -> None:
     async with page.connect() as socket:
         await start(socket)
@@ -170,9 +170,17 @@ async def test_any_other_text_is_refused(page: Bridge, said: str) -> None:
     assert code == 4400 and events[0]["reason"] == "INVALID_REQUEST"
 
 
+@pytest.mark.parametrize("field", ["config", "api_key", "inconnu"])
+def test_a_first_message_too_deep_is_refused(field: str) -> None:
+    deep = '{"a":' * 300 + "0" + "}" * 300
+    with pytest.raises(InvalidRequest) as caught:
+        first_message(f'{{"type": "config", "{field}": {deep}}}', 100)
+    assert caught.value.metadata["limit"] == "100"
+
+
 def test_the_first_message_takes_the_two_spellings_of_proto3_json() -> None:
     text = json.dumps({"type": "config", "config": {"interimResults": False, "endpoint_silence": "0.4s"}})
-    key, config = first_message(text)
+    key, config = first_message(text, 100)
     assert key == "" and config.interim_results is False and config.HasField("interim_results")
     assert config.endpoint_silence.ToMilliseconds() == 400
     assert config == transcribe_pb2.StreamTranscribeConfig(

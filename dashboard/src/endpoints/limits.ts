@@ -24,6 +24,7 @@ export const LIMITS: [string, Row[]][] = [
     "Partout",
     [
       ["Corps d'une requête JSON, au plus", (limits) => size(limits.maxJsonBodyBytes)],
+      ["Niveaux imbriqués d'un JSON, au plus", ({ maxJsonDepth }) => count(maxJsonDepth)],
       ["Attente d'un chargement", ({ loadWait }) => time(loadWait)],
       [
         "Durée d'un flux, au plus, hors suivi de l'état et des journaux",

@@ -220,6 +220,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_web_socket_message_bytes=limits.max_web_socket_message_bytes,
         ),
         max_json_body_bytes=limits.max_json_body_bytes,
+        max_json_depth=limits.max_json_depth,
         load_wait=duration(limits.load_wait_seconds),
         max_stream_duration=duration(limits.max_stream_duration_seconds),
         max_replicas=limits.max_replicas,

@@ -29,6 +29,7 @@ from server.front.checks import (
     sequence,
     text,
 )
+from server.json_depth import check_depth
 
 MAX_TOOLS = 128
 
@@ -102,6 +103,7 @@ def parse(kind: ChatKind, body: bytes, limits: Limits) -> OpenAiRequest:
 
 def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | None = None) -> OpenAiRequest:
     """Vérifie une requête déjà lue ; `raw` est son JSON, transmis tel quel si rien n'y change."""
+    check_depth(data, limits.max_json_depth)
     needs: list[tuple[str, str]] = []
 
     def need(feature: str, field: str) -> None:
