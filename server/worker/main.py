@@ -76,7 +76,8 @@ async def run(settings: WorkerSettings) -> int:
     try:
         handlers = opening.result()
     except PasserelleError as error:
-        logger.error("load_failed", extra={"reason": error.reason, "error": error.message})
+        # Avec sa cause entière : le message, lui, est coupé.
+        logger.error("load_failed", extra={"reason": error.reason, "error": error.message}, exc_info=error)
         status.failed(error)
         stop.cancel()
         return EXIT_LOAD_FAILED

@@ -20,6 +20,7 @@ from grpc_status import rpc_status
 
 from server.rpc.contract import METHODS
 from server.rpc.status import from_status
+from tests.support.compressed import bomb, peak_under, send, status_of
 from tests.support.large_fields import TEXTS, enlarged, enlarged_json
 from tests.support.product import Product, running_product, wait_until
 
@@ -140,6 +141,22 @@ def others(served: Product) -> Iterator[Watched]:
     watched = Watched(served)
     yield watched
     watched.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "method"),
+    [("front", "/passerelle.v1.ChatService/Chat"), ("control", "/passerelle.v1.AdminService/LoadModel")],
+)
+def test_a_compressed_message_is_inflated_nowhere(served: Product, role: str, method: str) -> None:
+    [process] = [p for p in served.processes() if role in p.cmdline()]
+    own = served.run_dir / ("front-0.sock" if role == "front" else "control.sock")
+    data = bomb(56)
+    for socket in (None, served.run_dir / "envoy-local.sock", own):
+        for encoding in ("gzip", ""):
+            with peak_under(14, process.pid):
+                base = served.base_url if socket is None else "http://localhost"
+                response = send(base, method, data, encoding=encoding, socket=socket)
+            assert status_of(response) == ("12" if encoding else "3")
 
 
 def test_over_grpc(served: Product, others: Watched) -> None:

@@ -67,15 +67,15 @@ def status_of(response: httpx.Response) -> str:
 
 
 @contextmanager
-def peak_under(mebibytes: int) -> Iterator[None]:
-    """Vérifie que la mémoire de ce processus n'a pas crû davantage dans le bloc, même un instant."""
-    Path("/proc/self/clear_refs").write_text("5")  # remet à zéro le plus haut
-    before = _kib("VmRSS")
+def peak_under(mebibytes: int, pid: int | str = "self") -> Iterator[None]:
+    """Vérifie que la mémoire d'un processus, celui-ci par défaut, n'a pas crû davantage dans le bloc, même un instant."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # remet à zéro le plus haut
+    before = _kib(pid, "VmRSS")
     yield
-    grown = (_kib("VmHWM") - before) // 1024
+    grown = (_kib(pid, "VmHWM") - before) // 1024
     assert grown < mebibytes, f"la mémoire a crû de {grown} Mio"
 
 
-def _kib(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
+def _kib(pid: int | str, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
