@@ -124,7 +124,7 @@ def _raw_request(product: Product, stream: bool) -> socket.socket:
     )
     raw = socket.create_connection(("127.0.0.1", product.port))
     raw.sendall(
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
     )
     return raw
