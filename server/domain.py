@@ -183,6 +183,17 @@ class Limits:
     max_utterance_seconds: float = 30.0
     load_wait_seconds: float = 120.0
     max_stream_duration_seconds: float = 7200.0
+    max_concurrent_streams: int = 1024
+    """Appels ouverts à la fois sur une connexion HTTP/2 : au-delà, un client gRPC attend sans rien dire."""
+    max_calls: int = 8192
+    """Appels menés à la fois par un front, ou par le plan de contrôle."""
+    max_calls_per_address: int = 2048
+    """Ceux d'une même adresse, quand aucune clé n'est exigée."""
+    max_open_calls: int = 512
+    """Appels ouverts à tous menés à la fois par un front, ou par le plan de contrôle."""
+    max_open_calls_per_address: int = 128
+    max_total_open_calls: int = 1024
+    """Appels sans fin ouverts à tous que l'entrée laisse passer, tous fronts réunis."""
     request_buffer_bytes: int = 4 * 1024 * 1024
     """Octets de réponse en attente d'un client lent, par requête, avant de l'abandonner."""
     coalesce_ms: float = 25.0

@@ -165,7 +165,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             stop_grace=1.0,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, RpcMetrics(registry)),
+        ServiceInterceptor(guard, RpcMetrics(registry), limits=settings.limits),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(reasons, metrics, guard), server.server)

@@ -128,7 +128,7 @@ async def serving(
             stop_grace=settings.stop_grace,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, RpcMetrics(registry)),
+        ServiceInterceptor(guard, RpcMetrics(registry), limits=limits),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(channel, settings.control_log), server.server)

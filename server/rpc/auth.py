@@ -87,6 +87,19 @@ class Guard:
         self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
         self._policy = policy
 
+    def key(self, method: str) -> "route_pb2.KeyScope":
+        """Clé que le contrat demande pour cette méthode."""
+        return KEYS.get(self._policy.get(method, route_pb2.SCOPE_ADMIN), route_pb2.KEY_SCOPE_ADMIN)
+
+    def unkeyed(self, method: str) -> bool:
+        """Vrai si cette méthode s'appelle sans clé, par contrat ou parce qu'aucune n'est exigée."""
+        match self.key(method):
+            case route_pb2.KEY_SCOPE_INFERENCE:
+                return self.inference.open
+            case route_pb2.KEY_SCOPE_ADMIN:
+                return self.admin.open
+        return True
+
     def check(self, method: str, metadata: Metadata) -> str:
         """Laisse passer l'appel de `method`, sinon dit pourquoi ; rend l'étiquette de l'appelant.
 
@@ -95,7 +108,7 @@ class Guard:
             InvalidApiKey: clé inconnue.
             ForeignOrigin: appel de la page d'un autre site.
         """
-        key = KEYS.get(self._policy.get(method, route_pb2.SCOPE_ADMIN), route_pb2.KEY_SCOPE_ADMIN)
+        key = self.key(method)
         # LOCAL_OR_ADMIN : GetMetrics décide lui-même, sur l'adresse de son appelant.
         if key in (route_pb2.KEY_SCOPE_NONE, route_pb2.KEY_SCOPE_LOCAL_OR_ADMIN):
             return ""

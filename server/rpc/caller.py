@@ -26,13 +26,14 @@ def address_label(metadata: Mapping[str, str]) -> str:
 
     La prise locale n'a pas d'adresse : seuls nos processus y parlent, et disent celle de leur client.
     """
-    network = _network(metadata.get(ADDRESS_HEADER, ""))
-    if not network:
-        network = _network(metadata.get(FORWARDED_HEADER, "").rpartition(",")[2].strip())
-    return f"a{network}" if network else ""
+    found = network(metadata.get(ADDRESS_HEADER, ""))
+    if not found:
+        found = network(metadata.get(FORWARDED_HEADER, "").rpartition(",")[2].strip())
+    return f"a{found}" if found else ""
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
+    """Ce qui désigne un abonné dans une adresse ; vide si ce n'en est pas une."""
     if text[:1].isdigit() and ":" not in text:
         # IPv4, écrite par Envoy : la relire coûterait autant que tout le reste.
         return text

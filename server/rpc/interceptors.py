@@ -18,7 +18,9 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
+from server.domain import Limits
 from server.errors import InternalError, PasserelleError, RouteNotFound
+from server.rpc.admission import Admission
 from server.rpc.auth import Guard
 from server.rpc.caller import caller
 from server.rpc.contract import FAMILIES, PROBES
@@ -49,10 +51,12 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         guard: Guard,
         metrics: RpcMetrics,
         *,
+        limits: Limits | None = None,
         families: Mapping[str, Family] = FAMILIES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
+        self._admission = Admission(guard, limits or Limits())
         self._metrics = metrics
         self._families = families
         self._clock = clock
@@ -69,7 +73,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Méthode enveloppée, ou refus quand la clé ne convient pas : rien de la requête n'est alors lu."""
+        """Méthode enveloppée, ou refus, sans rien lire, quand la clé ne convient pas ou qu'il y a trop d'appels."""
         method: str = handler_call_details.method
         known = self._wrapped.get(method)
         if known is None:
@@ -77,9 +81,11 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             if found is None:
                 return self._refusal("unknown", _unknown(method))
             known = self._wrapped[method] = self._wrap(method, found)
+        metadata = handler_call_details.invocation_metadata or ()
         try:
             # gRPC mène la méthode dans cette même tâche : l'étiquette y reste.
-            caller.set(self._guard.check(method, handler_call_details.invocation_metadata or ()))
+            caller.set(self._guard.check(method, metadata))
+            self._admission.enter(method, metadata)
         except PasserelleError as error:
             return self._refusal(method, error)
         return known

@@ -40,8 +40,6 @@ class RpcSettings:
     """Secondes entre « ne sert plus » et l'arrêt, pour que le répartiteur s'en aperçoive."""
     stop_grace: float = 30.0
     """Secondes laissées aux appels en cours."""
-    max_concurrent_rpcs: int = 8192
-    """Appels simultanés au plus."""
     compression: bool = False
     """Admet les messages compressés (gzip) ; sinon un appel qui annonce un `grpc-encoding` reçoit UNIMPLEMENTED."""
 
@@ -60,7 +58,6 @@ class RpcServer:
         interceptor.inflated_bytes = limit if settings.compression else 0
         self.server: grpc.aio.Server = grpc.aio.server(
             interceptors=[interceptor],
-            maximum_concurrent_rpcs=settings.max_concurrent_rpcs,
             options=(
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),

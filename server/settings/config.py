@@ -103,6 +103,8 @@ class Config:
     """Noms sous lesquels un serveur sans clé se laisse appeler ; vide : ceux de la machine ; `*` : tous."""
     grpc_compression: bool
     """Admet les messages gRPC compressés (gzip)."""
+    trusted_hops: int
+    """Relais de confiance devant Envoy, dont x-forwarded-for est cru."""
     envoy_concurrency: int
     """Fils d'Envoy."""
     log_forward: bool
@@ -171,6 +173,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         allowed_origins=env.items("PASSERELLE_ALLOWED_ORIGINS"),
         allowed_hosts=env.items("PASSERELLE_ALLOWED_HOSTS"),
         grpc_compression=env.boolean("PASSERELLE_GRPC_COMPRESSION", False),
+        trusted_hops=env.integer("PASSERELLE_TRUSTED_HOPS", 0, 0, 16),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
         **_tls(env),

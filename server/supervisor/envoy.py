@@ -46,6 +46,12 @@ class EnvoySettings:
     """Octets d'un fichier audio au plus."""
     max_stream_duration_seconds: float
     """Durée d'un flux au plus ; 0 : sans limite."""
+    max_concurrent_streams: int
+    """Appels ouverts à la fois sur une connexion HTTP/2."""
+    max_total_open_calls: int
+    """Appels sans fin ouverts à tous, tous fronts réunis."""
+    trusted_hops: int = 0
+    """Relais de confiance devant ce serveur, qui écrivent x-forwarded-for."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises (CORS) ; `*` les admet toutes."""
     answered_hosts: tuple[str, ...] = ()
@@ -120,6 +126,9 @@ def render(settings: EnvoySettings) -> str:
         "foreign_host": _foreign_host(settings.answered_hosts),
         "grpc_encodings": "identity|gzip" if settings.grpc_compression else "identity",
         "max_stream_duration": f"{seconds:.3f}s",
+        "max_concurrent_streams": settings.max_concurrent_streams,
+        "max_total_open_calls": settings.max_total_open_calls,
+        "trusted_hops": settings.trusted_hops,
         "max_body_bytes": max(settings.max_upload_bytes, settings.max_json_body_bytes) + _MULTIPART_BYTES,
         "max_json_body_bytes": settings.max_json_body_bytes,
         "reply_lua": _read("reply.lua"),

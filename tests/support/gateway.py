@@ -39,6 +39,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from server.domain import Limits
 from server.errors import ModelNotFound, PasserelleError, QueueFull, ShuttingDown, error_for
 from server.rpc.auth import Guard
 from server.rpc.http_body import encode_body
@@ -131,6 +132,13 @@ class Front(
     async def Chat(self, _request: Any, _context: Any) -> chat_pb2.ChatResponse:
         """Réponse vide."""
         return chat_pb2.ChatResponse()
+
+    async def StreamTranscribe(
+        self, requests: AsyncIterator[Any], _context: Any
+    ) -> AsyncIterator[transcribe_pb2.StreamTranscribeResponse]:
+        """Un événement par message reçu."""
+        async for _ in requests:
+            yield transcribe_pb2.StreamTranscribeResponse()
 
     async def UploadTranscribe(
         self, requests: AsyncIterator[Any], _context: Any
@@ -324,6 +332,8 @@ def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
         max_json_body_bytes=MAX_JSON,
         max_upload_bytes=MAX_UPLOAD,
         max_stream_duration_seconds=60,
+        max_concurrent_streams=Limits().max_concurrent_streams,
+        max_total_open_calls=Limits().max_total_open_calls,
         allowed_origins=(ORIGIN,),
     )
 
@@ -337,16 +347,16 @@ def gateway(
     drain_delay: float = 0.0,
     tls: TlsFiles | None = None,
     stream_seconds: float = 60.0,
-    answered_hosts: tuple[str, ...] = (),
     compression: bool = False,
+    **changes: Any,
 ) -> Iterator[Gateway]:
-    """Envoy en marche, tout étant arrêté en sortie."""
+    """Envoy en marche, tout étant arrêté en sortie ; `changes` : autres champs d'`EnvoySettings`."""
     folder = Path(tempfile.mkdtemp(prefix="envoy-"))  # court : une prise Unix a 107 octets au plus
     settings = dataclasses.replace(
         settings_in(folder, fronts=fronts),
         max_stream_duration_seconds=stream_seconds,
-        answered_hosts=answered_hosts,
         grpc_compression=compression,
+        **changes,
     )
     if tls:
         settings = dataclasses.replace(settings, tls=True, client_certificates=tls.client_ca is not None)

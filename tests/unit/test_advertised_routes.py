@@ -23,6 +23,7 @@ UNTOLD = {
     "OPTIONS /*": "question préalable d'un navigateur (CORS) : le filtre y répond lui-même",
     "gRPC /passerelle.v1.AdminService/WatchStatus": "annoncée avec son service",
     "gRPC /passerelle.v1.AdminService/StreamLogs": "annoncée avec son service",
+    "gRPC /grpc.health.v1.Health/Watch": "annoncée avec son service",
     "gRPC /passerelle.v1.ProbeService/GetMetrics": "déjà annoncée par son adresse HTTP",
     "gRPC /passerelle.v1.RestService/CreateCompletion": "déjà annoncée par son adresse HTTP",
     "gRPC /passerelle.v1.RestService/CreateChatCompletion": "déjà annoncée par son adresse HTTP",
@@ -53,7 +54,7 @@ def unnamed(path: str) -> str:
 
 def envoy_manager() -> dict[str, Any]:
     """Réglages du filtre HTTP public d'Envoy."""
-    settings = EnvoySettings(Path("/run"), "0.0.0.0", 8000, 1, 1, Path("/descripteur"), 1, 1, 1.0)
+    settings = EnvoySettings(Path("/run"), "0.0.0.0", 8000, 1, 1, Path("/descripteur"), 1, 1, 1.0, 1, 1)
     listeners = yaml.safe_load(render(settings))["static_resources"]["listeners"]
     [manager] = listeners[0]["filter_chains"][0]["filters"]
     found: dict[str, Any] = manager["typed_config"]

@@ -33,6 +33,12 @@ export const LIMITS: [string, Row[]][] = [
       ["Exemplaires d'un modèle, au plus", ({ maxReplicas }) => count(maxReplicas)],
       ["Temps sans requête avant déchargement, au plus", ({ maxIdleUnload }) => time(maxIdleUnload)],
       ["Requêtes en cours d'un modèle qui s'arrête, au plus", ({ stopGrace }) => time(stopGrace)],
+      ["Appels sur une connexion HTTP/2, au plus", ({ maxConcurrentStreams }) => count(maxConcurrentStreams)],
+      [
+        "Appels ouverts à tous (suivi, santé, réflexion) par adresse, au plus",
+        ({ maxOpenCallsPerAddress }) => count(maxOpenCallsPerAddress),
+      ],
+      ["Autres appels sans clé par adresse, au plus", ({ maxCallsPerAddress }) => count(maxCallsPerAddress)],
     ],
   ],
   [
