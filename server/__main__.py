@@ -122,6 +122,7 @@ def _supervise(config: Config, warnings: list[str]) -> int:
                 concurrency=config.envoy_concurrency,
                 descriptor=descriptor,
                 max_json_body_bytes=config.limits.max_json_body_bytes,
+                max_admin_body_bytes=config.limits.max_admin_body_bytes,
                 max_upload_bytes=config.limits.max_upload_bytes,
                 max_stream_duration_seconds=config.limits.max_stream_duration_seconds,
                 max_concurrent_streams=config.limits.max_concurrent_streams,

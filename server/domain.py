@@ -155,6 +155,8 @@ class Limits:
     max_json_body_bytes: int = 64 * 1024 * 1024
     max_json_depth: int = 100
     """Niveaux imbriqués d'un JSON ; Envoy n'en lit pas davantage du JSON typé."""
+    max_admin_body_bytes: int = 64 * 1024
+    """Octets d'un corps qu'Envoy traduit lui-même, avant que la clé soit vue."""
     max_messages: int = 1024
     max_tokens: int = 32768
     max_n: int = 16

@@ -42,6 +42,8 @@ class EnvoySettings:
     """Descripteur des services, imports compris (`gen/passerelle.binpb`)."""
     max_json_body_bytes: int
     """Octets d'un corps JSON au plus."""
+    max_admin_body_bytes: int
+    """Octets d'un corps JSON traduit par Envoy au plus."""
     max_upload_bytes: int
     """Octets d'un fichier audio au plus."""
     max_stream_duration_seconds: float
@@ -121,7 +123,9 @@ def render(settings: EnvoySettings) -> str:
         if settings.tls
         else None,
         "local_path": str(settings.local_socket),
-        "local_replies": local_replies(settings.max_json_body_bytes, settings.max_upload_bytes),
+        "local_replies": local_replies(
+            settings.max_json_body_bytes, settings.max_admin_body_bytes, settings.max_upload_bytes
+        ),
         "allowed_origins": [{"exact": origin.rstrip("/").lower()} for origin in settings.allowed_origins],
         "foreign_host": _foreign_host(settings.answered_hosts),
         "grpc_encodings": "identity|gzip" if settings.grpc_compression else "identity",
@@ -131,6 +135,7 @@ def render(settings: EnvoySettings) -> str:
         "trusted_hops": settings.trusted_hops,
         "max_body_bytes": max(settings.max_upload_bytes, settings.max_json_body_bytes) + _MULTIPART_BYTES,
         "max_json_body_bytes": settings.max_json_body_bytes,
+        "max_admin_body_bytes": settings.max_admin_body_bytes,
         "reply_lua": _read("reply.lua"),
         "descriptor": str(settings.descriptor),
         "fronts": fronts,

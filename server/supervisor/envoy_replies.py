@@ -30,11 +30,12 @@ class _Reply:
     """Secondes avant un nouvel essai ; 0 : aucun conseil."""
 
 
-def local_replies(max_json_body_bytes: int, max_upload_bytes: int) -> list[dict[str, Any]]:
+def local_replies(max_json_body_bytes: int, max_admin_body_bytes: int, max_upload_bytes: int) -> list[dict[str, Any]]:
     """Règles des deux familles, de la plus précise à la plus large ; la première qui convient l'emporte."""
     too_large = (
         "Le corps de la requête est trop gros : "
-        f"{max_json_body_bytes} octets de JSON (PASSERELLE_MAX_JSON_BODY_BYTES) "
+        f"{max_json_body_bytes} octets de JSON (PASSERELLE_MAX_JSON_BODY_BYTES), "
+        f"{max_admin_body_bytes} hors inférence (PASSERELLE_MAX_ADMIN_BODY_BYTES), "
         f"ou {max_upload_bytes} octets d'audio (PASSERELLE_MAX_UPLOAD_BYTES)."
     )
     unavailable = (

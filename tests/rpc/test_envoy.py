@@ -19,6 +19,7 @@ from server.rpc.caller import address_label
 from server.rpc.status import api_body, codes, openai_body
 from tests.support.compressed import bomb, peak_under, send, status_of
 from tests.support.gateway import (
+    MAX_ADMIN,
     MAX_JSON,
     MAX_UPLOAD,
     ORIGIN,
@@ -429,10 +430,32 @@ def test_a_too_large_body_is_413_however_it_is_cut(envoy: Gateway, path: str, by
 def test_a_body_of_the_largest_size_passes(envoy: Gateway) -> None:
     with envoy.http() as http:
         for extra, code in ((0, 200), (1, 413)):
-            body = b'{"do": "echo"}'.ljust(MAX_JSON + extra)
-            chat = http.post(CHAT, content=body)
-            admin = http.post("/api/admin/models/qwen/load", content=body)
+            chat = http.post(CHAT, content=b'{"do": "echo"}'.ljust(MAX_JSON + extra))
+            admin = http.post("/api/admin/models/qwen/load", content=b"{}".ljust(MAX_ADMIN + extra))
             assert (chat.status_code, admin.status_code) == (code, code)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/admin/models/qwen/load"),
+        ("POST", "/api/admin/operations/x/cancel"),
+        ("GET", "/api/admin/status"),
+        ("GET", "/api/capabilities"),
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/qwen"),
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+        ("GET", "/metrics"),
+    ],
+)
+def test_a_translated_body_is_short(envoy: Gateway, method: str, path: str) -> None:
+    """Le transcodeur lirait ce corps avant que la clé soit vue."""
+    with envoy.http() as http:
+        response = http.request(method, path, content=b" " * (MAX_ADMIN + 1))
+    assert response.status_code == 413
+    assert f"{MAX_ADMIN} " in response.json()["error"]["message"]
+    assert "PASSERELLE_MAX_ADMIN_BODY_BYTES" in response.json()["error"]["message"]
 
 
 def test_a_declared_upload_is_refused_before_its_body(envoy: Gateway) -> None:

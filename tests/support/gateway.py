@@ -54,6 +54,7 @@ from tests.support.tls import SSL
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_JSON = 64 * 1024
+MAX_ADMIN = 16 * 1024
 MAX_UPLOAD = 256 * 1024
 ORIGIN = "http://ailleurs.exemple"
 
@@ -330,6 +331,7 @@ def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
         concurrency=1,
         descriptor=ROOT / "gen" / "passerelle.binpb",
         max_json_body_bytes=MAX_JSON,
+        max_admin_body_bytes=MAX_ADMIN,
         max_upload_bytes=MAX_UPLOAD,
         max_stream_duration_seconds=60,
         max_concurrent_streams=Limits().max_concurrent_streams,
