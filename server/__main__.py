@@ -234,6 +234,8 @@ def _dashboard(config: Config, run_dir: Path) -> None:
         stop_grace=config.stop_grace,
         grpc_address=f"unix:{run_dir / 'envoy-local.sock'}",
         limits=config.limits,
+        openai_keys=config.openai_keys,
+        admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,
     )
     asyncio.run(run(settings))

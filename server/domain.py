@@ -215,9 +215,13 @@ class Limits:
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0
     max_web_sockets: int = 64
-    """WebSockets de direct ouverts à la fois."""
+    """WebSockets de direct ouverts à la fois, clé vérifiée."""
+    max_web_sockets_per_address: int = 16
+    """Ceux d'une même adresse dont le premier message est attendu ; tous, si aucune clé n'est exigée."""
+    max_opening_web_sockets: int = 512
+    """WebSockets dont le premier message est attendu."""
     max_web_socket_message_bytes: int = 1024 * 1024
-    web_socket_config_seconds: float = 10.0
+    web_socket_config_seconds: float = 5.0
     """Attente du premier message d'un WebSocket de direct."""
     web_socket_stall_seconds: float = 30.0
     """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -18,12 +18,13 @@ from server.errors import (
     InvalidRequest,
     PasserelleError,
     PayloadTooLarge,
-    QueueFull,
     ShuttingDown,
 )
+from server.rpc.admission import client_address
 from server.rpc.auth import Guard
 from server.rpc.caller import ADDRESS_HEADER, FORWARDED_HEADER
 from server.web.live_messages import NORMAL, check_end, close_code, error_text, event_text, first_message
+from server.web.live_places import Places
 from server.web.upstream import Request, Upstream
 
 logger = logging.getLogger(__name__)
@@ -32,11 +33,12 @@ logger = logging.getLogger(__name__)
 class LiveBridge:
     """Mène les WebSockets de direct ; `aclose` les finit."""
 
-    def __init__(self, channel: grpc.Channel, limits: Limits, allowed_origins: Sequence[str], grace: float) -> None:
+    def __init__(self, channel: grpc.Channel, limits: Limits, guard: Guard, grace: float) -> None:
         """`grace` : secondes laissées aux flux pour rendre ce qu'ils ont entendu, à l'arrêt."""
         self._channel = channel
         self._limits = limits
-        self._guard = Guard((), (), allowed_origins=allowed_origins)
+        self._guard = guard
+        self._places = Places(limits, keyless=guard.inference.open)
         self._grace = grace
         # La lecture d'un flux tient un fil tant qu'il dure.
         self._pool = ThreadPoolExecutor(limits.max_web_sockets, thread_name_prefix="direct")
@@ -59,12 +61,10 @@ class LiveBridge:
         task = asyncio.current_task()
         assert task is not None
         started, outcome, error = time.monotonic(), "done", None
-        crowded = len(self._open) >= self._limits.max_web_sockets
         self._open.add(task)
         try:
-            if crowded:
-                raise _crowded(self._limits.max_web_sockets)
-            await self._transcribe(socket)
+            with self._places.enter(client_address(socket.headers.items()) or "") as take:
+                await self._transcribe(socket, take)
         except WebSocketDisconnect:
             outcome = "client_gone"
         except PasserelleError as told:
@@ -87,8 +87,8 @@ class LiveBridge:
             await asyncio.wait(self._open)
         self._pool.shutdown(wait=False)
 
-    async def _transcribe(self, socket: WebSocket) -> None:
-        """Mène le flux jusqu'à son bilan.
+    async def _transcribe(self, socket: WebSocket, take: Callable[[], None]) -> None:
+        """Mène le flux jusqu'à son bilan ; `take` lui donne sa place, une fois la clé vérifiée.
 
         Raises:
             WebSocketDisconnect: le client est parti, ou ne lit plus.
@@ -104,6 +104,8 @@ class LiveBridge:
                 metadata.append(("x-request-id", request_id))
             if address := socket.headers.get(ADDRESS_HEADER, ""):
                 metadata.append((FORWARDED_HEADER, address))
+            self._guard.inference.check(metadata)
+            take()
             upstream = Upstream(self._channel, self._pool, metadata)
             await upstream.send(Request(config=config))
             telling = asyncio.create_task(self._tell(socket, upstream))
@@ -194,14 +196,6 @@ class LiveBridge:
             if error is not None:
                 await self._say(socket, error_text(error))
             await socket.close(NORMAL if error is None else close_code(error))
-
-
-def _crowded(limit: int) -> QueueFull:
-    return QueueFull(
-        f"{limit} WebSockets de direct sont déjà ouverts, la limite ; réessayez dans un instant.",
-        metadata={"field": "max_web_sockets", "limit": str(limit), "value": str(limit + 1)},
-        retry_after=5.0,
-    )
 
 
 def _shutting_down() -> ShuttingDown:

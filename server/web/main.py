@@ -14,6 +14,7 @@ import uvicorn
 
 from server.domain import Limits
 from server.lifetime import child_life
+from server.rpc.auth import Guard
 from server.web.app import create_app
 from server.web.live import LiveBridge
 from server.web.live_routes import live_routes
@@ -45,6 +46,10 @@ class WebSettings:
     """Prise locale d'Envoy, où le direct du navigateur entre comme tout client : `unix:/chemin`."""
     limits: Limits = field(default_factory=Limits)
     """Limites en vigueur."""
+    openai_keys: tuple[str, ...] = ()
+    """Clés d'inférence ; vide : accès libre."""
+    admin_keys: tuple[str, ...] = ()
+    """Clés d'administration, qui ouvrent aussi l'inférence."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
 
@@ -82,7 +87,8 @@ async def serving(settings: WebSettings) -> AsyncIterator["asyncio.Task[None]"]:
     limits = settings.limits
     grace = min(settings.stop_grace, _LIVE_GRACE_SECONDS)
     with open_channel(settings.grpc_address) as channel, _listening(settings.socket_path) as listener:
-        bridge = LiveBridge(channel, limits, settings.allowed_origins, grace)
+        guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
+        bridge = LiveBridge(channel, limits, guard, grace)
         server = _Server(
             uvicorn.Config(
                 create_app(settings.dist_dir, settings.config, live_routes(bridge)),

@@ -44,6 +44,7 @@ async def bridge(folder: Path, *, keys: tuple[str, ...] = (), **changed: Any) ->
         stop_grace=2.0,
         grpc_address=f"unix:{folder / 'grpc.sock'}",
         limits=replace(Limits(), **changed),
+        openai_keys=keys,
         allowed_origins=("https://ami.example",),
     )
     async with serving_live(folder / "grpc.sock", keys) as (fake, _):

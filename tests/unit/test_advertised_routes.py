@@ -12,6 +12,7 @@ from google.api import annotations_pb2
 from passerelle.v1 import route_pb2
 
 from server.domain import Limits
+from server.rpc.auth import Guard
 from server.rpc.contract import SERVICES
 from server.rpc.routes import ROUTES, WEB_SOCKET, Route
 from server.supervisor.envoy import EnvoySettings, render
@@ -109,7 +110,7 @@ def choices(regex: str) -> set[str]:
 def dashboard_places() -> set[str]:
     """Adresses de l'application du tableau de bord."""
     with grpc.insecure_channel("unix:/nulle-part") as channel:
-        app = create_app(Path("/nulle-part"), {}, live_routes(LiveBridge(channel, Limits(), (), 1.0)))
+        app = create_app(Path("/nulle-part"), {}, live_routes(LiveBridge(channel, Limits(), Guard((), ()), 1.0)))
     places = set()
     for route in app.routes:
         assert isinstance(route, starlette.routing.Route | starlette.routing.WebSocketRoute), route

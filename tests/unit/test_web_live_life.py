@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from server.errors import ShuttingDown
+from server.rpc.caller import ADDRESS_HEADER
 from server.web.main import WebSettings, serving
 from tests.fakes.live import Request, Response, ready, serving_live, summary
 from tests.support.live_bridge import Bridge, bridge, start, until, until_closed
@@ -41,6 +43,52 @@ async def test_its_own_limits_are_told(tmp_path: Path) -> None:
             await start(socket)
             await socket.send('{"type":"end"}')
             assert (await until_closed(socket))[1] == 1000
+
+
+def _from(address: str) -> dict[str, Any]:
+    return {"additional_headers": {ADDRESS_HEADER: address}}
+
+
+async def test_silent_sockets_take_no_place(tmp_path: Path) -> None:
+    async with bridge(tmp_path, keys=("cle",), max_web_sockets=2) as page, AsyncExitStack() as opened:
+        silent = [await opened.enter_async_context(page.connect(**_from(f"192.0.2.{n}"))) for n in range(5)]
+        async with page.connect(**_from("192.0.2.1")) as wrong:
+            await start(wrong, api_key="autre")
+            assert (await until_closed(wrong))[1] == 4401
+        for _ in range(2):
+            talking = await opened.enter_async_context(page.connect(**_from("192.0.2.1")))
+            await start(talking, api_key="cle")
+            assert json.loads(await talking.recv())["type"] == "ready"
+        await start(silent[0], api_key="cle")
+        events, code = await until_closed(silent[0])
+    assert code == 4429 and events[0]["metadata"]["field"] == "max_web_sockets"
+
+
+async def test_an_address_has_few_silent_sockets(tmp_path: Path) -> None:
+    async with bridge(tmp_path, max_web_sockets_per_address=3, max_opening_web_sockets=4) as page:
+        async with AsyncExitStack() as opened:
+            for _ in range(3):
+                await opened.enter_async_context(page.connect(**_from("192.0.2.1")))
+            refused = []
+            for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+                socket = await opened.enter_async_context(page.connect(**_from(address)))
+                refused.append(socket)
+            first, last = await until_closed(refused[0]), await until_closed(refused[2])
+            assert [code for _, code in (first, last)] == [4429, 4429]
+            assert first[0][0]["metadata"] == {"field": "max_web_sockets_per_address", "limit": "3", "value": "4"}
+            assert last[0][0]["metadata"] == {"field": "max_opening_web_sockets", "limit": "4", "value": "5"}
+            await start(refused[1])
+            assert json.loads(await refused[1].recv())["type"] == "ready"
+
+
+async def test_without_keys_an_address_has_its_share(tmp_path: Path) -> None:
+    async with bridge(tmp_path, max_web_sockets_per_address=1) as page, AsyncExitStack() as opened:
+        for address in ("192.0.2.1", "192.0.2.2"):
+            socket = await opened.enter_async_context(page.connect(**_from(address)))
+            await start(socket)
+            assert json.loads(await socket.recv())["type"] == "ready"
+        async with page.connect(**_from("192.0.2.1")) as other:
+            assert (await until_closed(other))[1] == 4429
 
 
 @pytest.mark.parametrize("polite", [True, False])

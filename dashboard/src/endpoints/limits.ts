@@ -73,6 +73,7 @@ export const LIMITS: [string, Row[]][] = [
       ["Flux de front par exemplaire, au plus", ({ audio }) => count(audio?.maxLiveStreams)],
       ["Flux de plus, pour qui n'en a aucun", ({ audio }) => count(audio?.spareLiveStreams)],
       ["WebSockets ouverts à la fois, au plus", ({ audio }) => count(audio?.maxWebSockets)],
+      ["WebSockets d'une adresse, sans clé, au plus", ({ audio }) => count(audio?.maxWebSocketsPerAddress)],
       ["Message d'un WebSocket, au plus", ({ audio }) => size(audio?.maxWebSocketMessageBytes)],
       ["Silence d'un client, au plus", ({ audio }) => time(audio?.maxStreamSilence)],
       ["Silence qui clôt une phrase, par défaut", ({ audio }) => time(audio?.endpointSilence)],

@@ -218,6 +218,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_utterance=duration(limits.max_utterance_seconds),
             max_web_sockets=limits.max_web_sockets,
             max_web_socket_message_bytes=limits.max_web_socket_message_bytes,
+            max_web_sockets_per_address=limits.max_web_sockets_per_address,
         ),
         max_json_body_bytes=limits.max_json_body_bytes,
         max_json_depth=limits.max_json_depth,

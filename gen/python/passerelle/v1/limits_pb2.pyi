@@ -92,7 +92,7 @@ class ChatLimits(_message.Message):
     def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ...) -> None: ...
 
 class AudioLimits(_message.Message):
-    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "spare_live_streams")
+    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "max_web_sockets_per_address", "spare_live_streams")
     MAX_UPLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
@@ -112,6 +112,7 @@ class AudioLimits(_message.Message):
     MAX_UTTERANCE_FIELD_NUMBER: _ClassVar[int]
     MAX_WEB_SOCKETS_FIELD_NUMBER: _ClassVar[int]
     MAX_WEB_SOCKET_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_WEB_SOCKETS_PER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SPARE_LIVE_STREAMS_FIELD_NUMBER: _ClassVar[int]
     max_upload_bytes: float
     max_message_bytes: float
@@ -132,5 +133,6 @@ class AudioLimits(_message.Message):
     max_utterance: _duration_pb2.Duration
     max_web_sockets: int
     max_web_socket_message_bytes: int
+    max_web_sockets_per_address: int
     spare_live_streams: int
-    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ..., spare_live_streams: _Optional[int] = ...) -> None: ...
+    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ..., max_web_sockets_per_address: _Optional[int] = ..., spare_live_streams: _Optional[int] = ...) -> None: ...
