@@ -183,6 +183,8 @@ class Limits:
     """Durée d'une phrase en direct avant sa coupe d'autorité, quand la requête n'en dit rien."""
     min_utterance_seconds: float = 2.0
     max_utterance_seconds: float = 30.0
+    max_body_silence_seconds: float = 30.0
+    """Silence d'un client qui envoie une requête ou un fichier, entre deux morceaux, avant de la refuser."""
     load_wait_seconds: float = 120.0
     max_stream_duration_seconds: float = 7200.0
     max_concurrent_streams: int = 1024

@@ -21,6 +21,8 @@ DRAIN_SECONDS = 5
 """Secondes pendant lesquelles Envoy accepte encore des connexions une fois le vidage demandé."""
 
 _MULTIPART_BYTES = 1024 * 1024
+_ENVELOPE_BYTES = 1024
+"""Ce que le transcodeur ajoute à un corps avant de le compter."""
 _ADMIN_TIMEOUT = 5.0
 
 
@@ -48,6 +50,8 @@ class EnvoySettings:
     """Octets d'un fichier audio au plus."""
     max_stream_duration_seconds: float
     """Durée d'un flux au plus ; 0 : sans limite."""
+    max_body_silence_seconds: float
+    """Silence d'un client qui envoie son corps, au plus."""
     max_concurrent_streams: int
     """Appels ouverts à la fois sur une connexion HTTP/2."""
     max_total_open_calls: int
@@ -130,11 +134,13 @@ def render(settings: EnvoySettings) -> str:
         "foreign_host": _foreign_host(settings.answered_hosts),
         "grpc_encodings": "identity|gzip" if settings.grpc_compression else "identity",
         "max_stream_duration": f"{seconds:.3f}s",
+        "max_body_silence": f"{settings.max_body_silence_seconds:.3f}s",
         "max_concurrent_streams": settings.max_concurrent_streams,
         "max_total_open_calls": settings.max_total_open_calls,
         "trusted_hops": settings.trusted_hops,
         "max_body_bytes": max(settings.max_upload_bytes, settings.max_json_body_bytes) + _MULTIPART_BYTES,
         "max_json_body_bytes": settings.max_json_body_bytes,
+        "buffered_json_bytes": settings.max_json_body_bytes + _ENVELOPE_BYTES,
         "max_admin_body_bytes": settings.max_admin_body_bytes,
         "reply_lua": _read("reply.lua"),
         "descriptor": str(settings.descriptor),

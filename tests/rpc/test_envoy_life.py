@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,30 @@ def test_what_a_dashboard_follows_has_no_longest_duration(tmp_path: Path, method
             if time.monotonic() > end:
                 break
         assert time.monotonic() > end, f"{method} a été coupé"
+
+
+def test_a_body_that_falls_silent_is_408(tmp_path: Path) -> None:
+    routes = [
+        ("POST", CHAT),
+        ("POST", "/v1/completions"),
+        ("POST", "/api/admin/models/qwen/load"),
+        ("POST", "/api/admin/operations/x/cancel"),
+        ("GET", "/api/admin/status"),
+        ("GET", "/v1/models"),
+        ("GET", "/readyz"),
+    ]
+    with gateway(tmp_path / "log", max_body_silence_seconds=0.5) as found, ExitStack() as opened:
+        sent = []
+        for method, path in routes:
+            client = opened.enter_context(socket.create_connection(("127.0.0.1", found.settings.port), 10))
+            client.sendall(f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
+            sent.append(client)
+        assert {client.recv(65536).split()[1] for client in sent} == {b"408"}
+        # Le temps que le serveur réfléchit n'est pas compté.
+        started = time.monotonic()
+        with found.http(headers={"grpc-timeout": "1500m"}) as http:
+            assert http.post(CHAT, json={"do": "wait"}).status_code == 504
+        assert time.monotonic() - started > 1.4
 
 
 def test_a_page_survives_a_connection_closed_under_it(tmp_path: Path) -> None:

@@ -1,14 +1,24 @@
 """Un fichier transcrit par un vrai front et un exemplaire dont le moteur est écrit d'avance : avec et sans mots datés."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 from google.api.httpbody_pb2 import HttpBody
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import model_pb2, rest_pb2
+from passerelle.v1 import (
+    diarize_pb2,
+    diarize_pb2_grpc,
+    model_pb2,
+    rest_pb2,
+    transcribe_pb2,
+    transcribe_pb2_grpc,
+)
 
 from server.domain import Limits
 from server.link.server import LinkServer
@@ -25,11 +35,12 @@ ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
 
 
 @asynccontextmanager
-async def transcribing(folder: Path, *, dated: bool) -> AsyncIterator[Bench]:
+async def transcribing(folder: Path, *, dated: bool = True, delay: float = 0.0, **changed: Any) -> AsyncIterator[Bench]:
     """Un front et un modèle de transcription, à charger par la première requête ; `dated` : il sait dater les mots."""
-    limits = Limits(load_wait_seconds=20.0)
+    limits = Limits(load_wait_seconds=20.0, **changed)
     async with front(folder, workers=0, limits=limits) as bench:
         engine, path = ENGINES[dated](), folder / "canary-0.sock"
+        engine.delay = delay
         handlers = handlers_for(engine, folder / "spool", limits)
         host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None, handlers=handlers)
         server = LinkServer(host, name="canary-0", max_frame_bytes=MAX_FRAME)
@@ -72,6 +83,75 @@ async def test_words_that_were_asked_for_are_refused_by_a_model_that_cannot_date
         for query in ({"word_timestamps": True, "stream": True}, {"response_format": "srt"}):
             code, data = await transcribe(bench, **query)
             assert code == 400 and b"word_timestamps" in data
+
+
+def _uploads(pieces: list[bytes]) -> dict[str, list[Any]]:
+    """Les mêmes morceaux, dans les messages de chaque route d'envoi."""
+    bodies = [HttpBody(content_type="audio/wav", data=piece) for piece in pieces]
+    form = [HttpBody(content_type="multipart/form-data; boundary=x", data=piece) for piece in pieces]
+    typed = transcribe_pb2.UploadTranscribeRequest
+    spoken = diarize_pb2.UploadDiarizeRequest
+    return {
+        "TranscribeAudio": [rest_pb2.TranscribeAudioRequest(body=body) for body in bodies],
+        "ProcessDiarization": [rest_pb2.ProcessDiarizationRequest(body=body) for body in bodies],
+        "CreateTranscription": form,
+        "CreateTranslation": form,
+        "UploadTranscribe": [typed(config={}), *(typed(chunk=piece) for piece in pieces)],
+        "UploadDiarize": [spoken(config={}), *(spoken(chunk=piece) for piece in pieces)],
+    }
+
+
+def _stub(bench: Bench, method: str) -> Any:
+    stubs = (
+        bench.rest,
+        transcribe_pb2_grpc.TranscribeServiceStub(bench.channel),
+        diarize_pb2_grpc.DiarizeServiceStub(bench.channel),
+    )
+    return next(getattr(stub, method) for stub in stubs if hasattr(stub, method))
+
+
+@pytest.mark.parametrize("method", sorted(_uploads([])))
+@pytest.mark.parametrize("pieces", [[], [b"--x", b"\r\n"]])
+async def test_an_upload_that_falls_silent_is_refused(tmp_path: Path, method: str, pieces: list[bytes]) -> None:
+    async def silent() -> AsyncIterator[Any]:
+        for message in _uploads(pieces)[method]:
+            yield message
+        await asyncio.Event().wait()
+
+    async with transcribing(tmp_path, max_body_silence_seconds=0.3) as bench:
+        call = _stub(bench, method)(silent())
+        if method.startswith("Upload"):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert "0.3 s" in str(caught.value.details())
+        else:
+            code, _, _, data = await answer(call)
+            assert code == 504 and b"0.3 s" in data
+        await until(lambda: not list((tmp_path / "spool").iterdir()), "la réserve est vide")
+
+
+async def test_a_refused_upload_is_not_read_for_ever(tmp_path: Path) -> None:
+    async def dripping() -> AsyncIterator[HttpBody]:
+        while True:
+            yield HttpBody(content_type="text/plain", data=b"x")
+            await asyncio.sleep(0.05)
+
+    async with transcribing(tmp_path, max_body_silence_seconds=0.3) as bench:
+        code, _, _, data = await answer(bench.rest.CreateTranscription(dripping()))
+        assert code == 400, data
+
+
+async def test_slow_pieces_and_a_slow_engine_are_no_silence(tmp_path: Path) -> None:
+    async def slow() -> AsyncIterator[rest_pb2.TranscribeAudioRequest]:
+        for start in range(0, len(SPOKEN), len(SPOKEN) // 5 + 1):
+            await asyncio.sleep(0.1)
+            data = SPOKEN[start : start + len(SPOKEN) // 5 + 1]
+            yield rest_pb2.TranscribeAudioRequest(body=HttpBody(content_type="audio/wav", data=data))
+
+    async with transcribing(tmp_path, delay=1.0, max_body_silence_seconds=0.4) as bench:
+        code, _, _, data = await answer(bench.rest.TranscribeAudio(slow()))
+        assert code == 200, data
 
 
 @pytest.mark.parametrize("stream", [True, False])

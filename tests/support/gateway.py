@@ -334,6 +334,7 @@ def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
         max_admin_body_bytes=MAX_ADMIN,
         max_upload_bytes=MAX_UPLOAD,
         max_stream_duration_seconds=60,
+        max_body_silence_seconds=Limits().max_body_silence_seconds,
         max_concurrent_streams=Limits().max_concurrent_streams,
         max_total_open_calls=Limits().max_total_open_calls,
         allowed_origins=(ORIGIN,),

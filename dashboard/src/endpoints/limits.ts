@@ -26,6 +26,7 @@ export const LIMITS: [string, Row[]][] = [
       ["Corps d'une requête JSON, au plus", (limits) => size(limits.maxJsonBodyBytes)],
       ["Niveaux imbriqués d'un JSON, au plus", ({ maxJsonDepth }) => count(maxJsonDepth)],
       ["Corps d'une requête d'administration, au plus", (limits) => size(limits.maxAdminBodyBytes)],
+      ["Silence pendant l'envoi d'un corps, au plus", ({ maxBodySilence }) => time(maxBodySilence)],
       ["Attente d'un chargement", ({ loadWait }) => time(loadWait)],
       [
         "Durée d'un flux, au plus, hors suivi de l'état et des journaux",

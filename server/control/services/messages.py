@@ -228,6 +228,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
         max_idle_unload=duration(limits.max_idle_unload_seconds),
         stop_grace=duration(stop_grace),
         max_admin_body_bytes=limits.max_admin_body_bytes,
+        max_body_silence=duration(limits.max_body_silence_seconds),
         max_concurrent_streams=limits.max_concurrent_streams,
         max_open_calls_per_address=limits.max_open_calls_per_address,
         max_calls_per_address=limits.max_calls_per_address,

@@ -1,29 +1,41 @@
 """La réception d'un envoi d'audio vers la réserve, commune aux services typés et aux routes HTTP."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from google.api.httpbody_pb2 import HttpBody
 
 from server.domain import Limits
-from server.errors import AudioConfigExpected, InvalidAudio, InvalidRequest, PasserelleError, PayloadTooLarge
+from server.errors import (
+    AudioConfigExpected,
+    DeadlineExceeded,
+    InvalidAudio,
+    InvalidRequest,
+    PasserelleError,
+    PayloadTooLarge,
+)
 from server.front.audio.multipart import FormReader, is_multipart
 from server.front.audio.spool import SpoolFile
+
+Message = TypeVar("Message")
 
 _DRAINED_BYTES = 16 * 1024 * 1024
 """Octets d'un envoi refusé lus avant de répondre, pour les clients qui écrivent tout avant de lire."""
 
 
-async def receive_chunks(requests: AsyncIterator[Any], file: SpoolFile) -> Any:
+async def receive_chunks(requests: AsyncIterator[Any], file: SpoolFile, limits: Limits) -> Any:
     """Écrit les morceaux d'un envoi typé ; rend sa configuration.
 
     Raises:
+        DeadlineExceeded: client silencieux.
         AudioConfigExpected: la configuration n'est pas le premier message, ou revient.
         InvalidRequest: morceau vide.
         PayloadTooLarge: envoi trop gros.
     """
     config = None
-    async for request in requests:
+    async for request in _paced(requests, limits):
         kind = request.WhichOneof("payload")
         if config is None:
             if kind != "config":
@@ -75,10 +87,12 @@ async def receive_body(
     Raises:
         InvalidRequest: formulaire mal formé.
         InvalidAudio: aucun octet d'audio.
+        DeadlineExceeded: client silencieux.
         PayloadTooLarge: envoi trop gros.
     """
     reader: FormReader | None = None
     first = True
+    bodies = _paced(bodies, limits)
     try:
         async for body in bodies:
             if first:
@@ -98,9 +112,26 @@ async def receive_body(
             reader.finish()
         _not_empty(file)
     except PasserelleError:
-        await _drain(bodies)
+        await _drain(bodies, limits)
         raise
     return dict(reader.fields) if reader is not None else {}
+
+
+async def _paced(messages: AsyncIterator[Message], limits: Limits) -> AsyncIterator[Message]:
+    """Les mêmes messages, venus sans longs silences ; le temps passé à les écrire n'est pas compté."""
+    seconds, reader = limits.max_body_silence_seconds, aiter(messages)
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                message = await anext(reader, None)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"L'envoi s'est tu {seconds:g} s, le silence admis ; refaites la requête.",
+                metadata={"field": "max_body_silence", "limit": f"{seconds:g}", "value": f"{seconds:g}"},
+            ) from None
+        if message is None:
+            return
+        yield message
 
 
 def _not_empty(file: SpoolFile) -> None:
@@ -108,9 +139,11 @@ def _not_empty(file: SpoolFile) -> None:
         raise InvalidAudio("Le fichier audio est vide.", metadata={"field": "file", "value": "0"})
 
 
-async def _drain(bodies: AsyncIterator[HttpBody]) -> None:
+async def _drain(bodies: AsyncIterator[HttpBody], limits: Limits) -> None:
     read = 0
-    async for body in bodies:
-        read += len(body.data)
-        if read > _DRAINED_BYTES:
-            return
+    with suppress(TimeoutError, DeadlineExceeded):
+        async with asyncio.timeout(limits.max_body_silence_seconds):
+            async for body in bodies:
+                read += len(body.data)
+                if read > _DRAINED_BYTES:
+                    return

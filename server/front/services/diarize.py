@@ -37,7 +37,7 @@ class DiarizeService(diarize_pb2_grpc.DiarizeServiceServicer):
     ) -> AsyncIterator[diarize_pb2.UploadDiarizeResponse]:
         """Analyse un fichier reçu par morceaux ; avancements, puis le résultat."""
         async with self._spool.file() as file:
-            config = await receive_chunks(requests, file)
+            config = await receive_chunks(requests, file, self._limits)
             check_diarize(config, self._limits)
             timeout = context.time_remaining()
             async with aclosing(self._analysis.diarize(config, file.name, timeout, stream=True)) as events:

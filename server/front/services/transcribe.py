@@ -41,7 +41,7 @@ class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
     ) -> AsyncIterator[transcribe_pb2.UploadTranscribeResponse]:
         """Transcrit un fichier reçu par morceaux ; avancements, segments, puis le résultat."""
         async with self._spool.file() as file:
-            config = await receive_chunks(requests, file)
+            config = await receive_chunks(requests, file, self._limits)
             check_transcribe(config, self._limits)
             timeout = context.time_remaining()
             async with aclosing(self._analysis.transcribe(config, file.name, timeout, stream=True)) as events:

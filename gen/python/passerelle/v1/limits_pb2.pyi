@@ -46,7 +46,7 @@ class ModelCapabilities(_message.Message):
     def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace", "max_concurrent_streams", "max_open_calls_per_address", "max_calls_per_address", "max_admin_body_bytes", "max_json_depth")
+    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace", "max_concurrent_streams", "max_open_calls_per_address", "max_calls_per_address", "max_admin_body_bytes", "max_body_silence", "max_json_depth")
     CHAT_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class Limits(_message.Message):
     MAX_OPEN_CALLS_PER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     MAX_CALLS_PER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     MAX_ADMIN_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BODY_SILENCE_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_DEPTH_FIELD_NUMBER: _ClassVar[int]
     chat: ChatLimits
     audio: AudioLimits
@@ -72,8 +73,9 @@ class Limits(_message.Message):
     max_open_calls_per_address: int
     max_calls_per_address: int
     max_admin_body_bytes: int
+    max_body_silence: _duration_pb2.Duration
     max_json_depth: int
-    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_json_depth: _Optional[int] = ...) -> None: ...
+    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_body_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_json_depth: _Optional[int] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
     __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images")
