@@ -126,6 +126,7 @@ def _supervise(config: Config, warnings: list[str]) -> int:
                 max_upload_bytes=config.limits.max_upload_bytes,
                 max_stream_duration_seconds=config.limits.max_stream_duration_seconds,
                 max_body_silence_seconds=config.limits.max_body_silence_seconds,
+                max_envoy_heap_bytes=config.limits.max_envoy_heap_bytes,
                 max_concurrent_streams=config.limits.max_concurrent_streams,
                 max_total_open_calls=config.limits.max_total_open_calls,
                 trusted_hops=config.trusted_hops,

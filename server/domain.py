@@ -198,6 +198,8 @@ class Limits:
     max_open_calls_per_address: int = 128
     max_total_open_calls: int = 1024
     """Appels sans fin ouverts à tous que l'entrée laisse passer, tous fronts réunis."""
+    max_envoy_heap_bytes: int = 1024 * 1024 * 1024
+    """Octets de mémoire d'Envoy au-delà desquels il coupe les appels qui en tiennent le plus."""
     request_buffer_bytes: int = 4 * 1024 * 1024
     """Octets de réponse en attente d'un client lent, par requête, avant de l'abandonner."""
     coalesce_ms: float = 25.0

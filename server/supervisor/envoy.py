@@ -52,6 +52,8 @@ class EnvoySettings:
     """Durée d'un flux au plus ; 0 : sans limite."""
     max_body_silence_seconds: float
     """Silence d'un client qui envoie son corps, au plus."""
+    max_envoy_heap_bytes: int
+    """Octets de mémoire d'Envoy au-delà desquels il coupe les appels qui en tiennent le plus."""
     max_concurrent_streams: int
     """Appels ouverts à la fois sur une connexion HTTP/2."""
     max_total_open_calls: int
@@ -135,6 +137,7 @@ def render(settings: EnvoySettings) -> str:
         "grpc_encodings": "identity|gzip" if settings.grpc_compression else "identity",
         "max_stream_duration": f"{seconds:.3f}s",
         "max_body_silence": f"{settings.max_body_silence_seconds:.3f}s",
+        "max_envoy_heap_bytes": settings.max_envoy_heap_bytes,
         "max_concurrent_streams": settings.max_concurrent_streams,
         "max_total_open_calls": settings.max_total_open_calls,
         "trusted_hops": settings.trusted_hops,

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
+from tests.support.flood import floods
 from tests.support.gateway import Gateway, gateway, settings_in, wait_until
 from tests.support.tls import SSL
 
@@ -104,6 +106,25 @@ def test_a_body_that_falls_silent_is_408(tmp_path: Path) -> None:
         with found.http(headers={"grpc-timeout": "1500m"}) as http:
             assert http.post(CHAT, json={"do": "wait"}).status_code == 504
         assert time.monotonic() - started > 1.4
+
+
+def test_the_heaviest_streams_are_cut_before_memory_is_full(tmp_path: Path) -> None:
+    mib = 1 << 20
+    limits: dict[str, Any] = {"max_json_body_bytes": 64 * mib, "max_envoy_heap_bytes": 192 * mib}
+    with gateway(tmp_path / "log", **limits) as found, floods(found.settings.port, 4) as heavy:
+        assert found.process is not None
+        with found.http() as http, http.stream("POST", CHAT, json={"do": "stream"}) as light:
+            pieces = light.iter_bytes()
+            assert next(pieces) == b"data: 1\n\n"
+            with ThreadPoolExecutor(4) as pool:
+                taken = list(pool.map(lambda one: one.pour(CHAT, 60 * mib), heavy))
+            wait_until(lambda: any(not one.held for one in heavy), "un corps trop lourd est coupé")
+            assert psutil.Process(found.process.pid).memory_info().rss < 400 * mib, taken
+            # Rien d'autre ne s'arrête : ni le flux en cours, ni une requête neuve.
+            with found.http() as other:
+                assert other.post(CHAT, json={"do": "echo"}).status_code == 200
+            found.loop.call(found.fronts[0].gate.set)
+            assert next(pieces) == b"data: 2\n\n"
 
 
 def test_a_page_survives_a_connection_closed_under_it(tmp_path: Path) -> None:

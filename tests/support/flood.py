@@ -3,12 +3,14 @@
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY = 0, 1, 3, 4, 6, 7
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 _END_STREAM, _END_HEADERS, _ACK = 1, 4, 1
-_MAX_CONCURRENT_STREAMS = 3
+_MAX_CONCURRENT_STREAMS, _INITIAL_WINDOW_SIZE = 3, 4
+_WINDOW, _LARGEST = 65535, 16384
 EMPTY = bytes(5)
 """Message protobuf vide, dans son enveloppe gRPC."""
 
@@ -21,6 +23,10 @@ class Flood:
         self._socket.settimeout(None)
         self._next = 1
         self._lock = threading.Lock()
+        self._room = threading.Condition()
+        self._initial = _WINDOW
+        self._windows: Counter[int] = Counter({0: _WINDOW})
+        """Octets que le serveur prend encore : 0, la connexion ; un flux, en plus de sa fenêtre initiale."""
         self.opened = 0
         self._ended: set[int] = set()
         self.max_streams = 0
@@ -45,6 +51,24 @@ class Flood:
         self.opened += count
         self._send(bytes(frames))
 
+    def pour(self, path: str, size: int) -> int:
+        """Envoie un corps JSON de `size` octets qui ne finit pas, au rythme permis ; rend ce qui a été pris."""
+        stream, self._next = self._next, self._next + 2
+        self.opened += 1
+        self._send(_frame(_HEADERS, _END_HEADERS, stream, _block([(":path", path), *_JSON])))
+        sent = 0
+        while sent < size and stream not in self._ended:
+            with self._room:
+                room = min(_LARGEST, size - sent, self._windows[0], self._initial + self._windows[stream])
+                if room <= 0:
+                    self._room.wait(0.05)
+                    continue
+                self._windows[0] -= room
+                self._windows[stream] -= room
+            self._send(_frame(_DATA, 0, stream, b" " * room))
+            sent += room
+        return sent
+
     @property
     def held(self) -> int:
         """Appels ouverts que le serveur n'a pas finis."""
@@ -68,12 +92,17 @@ class Flood:
                 payload = incoming.read(size)
                 if kind == _RST_STREAM or (kind in (_DATA, _HEADERS) and flags & _END_STREAM):
                     self._ended.add(int.from_bytes(head[5:]))
+                elif kind == _WINDOW_UPDATE:
+                    with self._room:
+                        self._windows[int.from_bytes(head[5:])] += int.from_bytes(payload)
+                        self._room.notify_all()
                 elif kind == _GOAWAY:
                     self.refused = True
                 elif kind in (_SETTINGS, _PING) and not flags & _ACK:
                     if kind == _SETTINGS:
                         found = dict(struct.iter_unpack(">HI", payload))
                         self.max_streams = found.get(_MAX_CONCURRENT_STREAMS, self.max_streams)
+                        self._initial = found.get(_INITIAL_WINDOW_SIZE, self._initial)
                     self._send(_frame(kind, _ACK, 0, payload if kind == _PING else b""))
 
 
@@ -95,6 +124,9 @@ _HEAD = [
     ("content-type", "application/grpc"),
     ("te", "trailers"),
 ]
+
+
+_JSON = [(":method", "POST"), (":scheme", "http"), (":authority", "passerelle"), ("content-type", "application/json")]
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

@@ -335,6 +335,7 @@ def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
         max_upload_bytes=MAX_UPLOAD,
         max_stream_duration_seconds=60,
         max_body_silence_seconds=Limits().max_body_silence_seconds,
+        max_envoy_heap_bytes=Limits().max_envoy_heap_bytes,
         max_concurrent_streams=Limits().max_concurrent_streams,
         max_total_open_calls=Limits().max_total_open_calls,
         allowed_origins=(ORIGIN,),

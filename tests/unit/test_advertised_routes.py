@@ -55,7 +55,7 @@ def unnamed(path: str) -> str:
 
 def envoy_manager() -> dict[str, Any]:
     """Réglages du filtre HTTP public d'Envoy."""
-    settings = EnvoySettings(Path("/run"), "0.0.0.0", 8000, 1, 1, Path("/descripteur"), 1, 1, 1, 1.0, 1.0, 1, 1)
+    settings = EnvoySettings(Path("/run"), "0.0.0.0", 8000, 1, 1, Path("/descripteur"), 1, 1, 1, 1.0, 1.0, 1, 1, 1)
     listeners = yaml.safe_load(render(settings))["static_resources"]["listeners"]
     [manager] = listeners[0]["filter_chains"][0]["filters"]
     found: dict[str, Any] = manager["typed_config"]
