@@ -102,7 +102,7 @@ def _supervise(config: Config, warnings: list[str]) -> int:
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
 
-    descriptor = ROOT / "gen" / "passerelle.binpb"
+    descriptor = ROOT / "gen" / "envoy.binpb"
     hosts = public_hosts(config.advertised_hosts, config.bind)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
     if not config.openai_keys:

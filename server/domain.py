@@ -157,6 +157,8 @@ class Limits:
     """Niveaux imbriqués d'un JSON ; Envoy n'en lit pas davantage du JSON typé."""
     max_admin_body_bytes: int = 64 * 1024
     """Octets d'un corps qu'Envoy traduit lui-même, avant que la clé soit vue."""
+    max_received_json_bytes: int = 512 * 1024 * 1024
+    """Octets des requêtes JSON en cours de réception, par front."""
     max_messages: int = 1024
     max_tokens: int = 32768
     max_n: int = 16

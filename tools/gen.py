@@ -7,10 +7,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from google.protobuf import descriptor_pb2
+
 ROOT = Path(__file__).resolve().parents[1]
 GEN = ROOT / "gen"
 DESCRIPTOR = "passerelle.binpb"
-"""Contrat public et ses imports, lu par le transcodeur d'Envoy."""
+"""Contrat public et ses imports."""
+ENVOY_DESCRIPTOR = "envoy.binpb"
+"""Le même, tel que le transcodeur d'Envoy le lit : un corps d'inférence y passe par morceaux, sans qu'il le garde."""
 README = "README.md"
 
 
@@ -22,10 +26,22 @@ def generate(folder: Path) -> None:
     public = ("--path", "protos/passerelle/v1", "--path", "protos/google")
     output = str(folder / "gen" / DESCRIPTOR)
     subprocess.run([buf, "build", "--exclude-source-info", *public, "-o", output], cwd=ROOT, check=True)
+    (folder / "gen" / ENVOY_DESCRIPTOR).write_bytes(for_envoy(Path(output).read_bytes()))
     # Un processus neuf : il lit les descripteurs qu'on vient d'écrire, non ceux de gen/.
     path = os.pathsep.join([str(folder / "gen" / "python"), str(ROOT)])
     command = [sys.executable, "-m", "tools.routes", str(folder)]
     subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=True)
+
+
+def for_envoy(contract: bytes) -> bytes:
+    """Contrat dont toute méthode qui reçoit un HttpBody le reçoit par morceaux.
+
+    Un message seul et ceux d'un flux ont la même forme sur le fil : `server/rpc/bodies.py` joint ce qui vient.
+    """
+    found = descriptor_pb2.FileDescriptorSet.FromString(contract)
+    for method in (method for file in found.file for service in file.service for method in service.method):
+        method.client_streaming |= method.input_type == ".google.api.HttpBody"
+    return found.SerializeToString(deterministic=True)
 
 
 def differences(expected: Path, found: Path) -> list[str]:

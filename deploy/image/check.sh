@@ -19,7 +19,7 @@ subprocess.run([envoy_binary(), "--version"], check=True)
 load_config({"PASSERELLE_PROFILE": "dgx"})
 END
 test -f dashboard/dist/index.html
-test -s gen/passerelle.binpb
+test -s gen/envoy.binpb
 for family in "$@"; do
   "$root/.envs/$family/bin/python" -c 'import google.protobuf, orjson, torch; print(torch.__version__, torch.version.cuda)'
 done

@@ -70,6 +70,13 @@ FAMILIES: Mapping[str, Family] = {
 }
 """Famille de chaque méthode qui répond par des HttpBody."""
 
+WHOLE_BODIES = frozenset(
+    path
+    for path, method in METHODS.items()
+    if method.input_type.full_name == "google.api.HttpBody" and not method.client_streaming
+)
+"""Méthodes dont le corps est reçu par morceaux et donné entier ; un client gRPC le donne en un message."""
+
 PROBES = frozenset(
     [path for path, method in METHODS.items() if options_of(method).group == route_pb2.ENDPOINT_GROUP_PROBES]
     + [path_of(method) for method in FOREIGN["Santé"].methods]

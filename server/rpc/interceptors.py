@@ -22,8 +22,9 @@ from server.domain import Limits
 from server.errors import InternalError, PasserelleError, RouteNotFound
 from server.rpc.admission import Admission
 from server.rpc.auth import Guard
+from server.rpc.bodies import Bodies
 from server.rpc.caller import caller
-from server.rpc.contract import FAMILIES, PROBES
+from server.rpc.contract import FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.http_body import Family, error_event, error_headers, error_response, serialize
 from server.rpc.logs import request_id
 from server.rpc.messages import Decoder, decoder
@@ -56,7 +57,9 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
-        self._admission = Admission(guard, limits or Limits())
+        limits = limits or Limits()
+        self._admission = Admission(guard, limits)
+        self._bodies = Bodies(limits)
         self._metrics = metrics
         self._families = families
         self._clock = clock
@@ -98,6 +101,10 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             return grpc.stream_stream_rpc_method_handler(
                 self._streamed(method, handler.stream_stream), decode, serializer
             )
+        if method in WHOLE_BODIES:
+            return grpc.stream_stream_rpc_method_handler(
+                self._streamed(method, handler.unary_stream, whole=True), decode, serializer
+            )
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._streamed(method, handler.unary_stream, decode), None, serializer
@@ -125,11 +132,20 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
 
         return handle
 
-    def _streamed(self, method: str, behavior: Callable[[Any, Context], Any], decode: Decoder | None = None) -> Any:
+    def _streamed(
+        self,
+        method: str,
+        behavior: Callable[[Any, Context], Any],
+        decode: Decoder | None = None,
+        *,
+        whole: bool = False,
+    ) -> Any:
         async def handle(request: Any, context: Context) -> None:
             call = _Call(self, method, context)
             with call:
                 try:
+                    if whole:
+                        request = await self._bodies.whole(request)
                     produced = behavior(decode(request) if decode else request, context)
                     if inspect.isawaitable(produced):
                         await produced

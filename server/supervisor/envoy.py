@@ -21,8 +21,6 @@ DRAIN_SECONDS = 5
 """Secondes pendant lesquelles Envoy accepte encore des connexions une fois le vidage demandé."""
 
 _MULTIPART_BYTES = 1024 * 1024
-_ENVELOPE_BYTES = 1024
-"""Ce que le transcodeur ajoute à un corps avant de le compter."""
 _ADMIN_TIMEOUT = 5.0
 
 
@@ -41,7 +39,7 @@ class EnvoySettings:
     concurrency: int
     """Fils d'Envoy."""
     descriptor: Path
-    """Descripteur des services, imports compris (`gen/passerelle.binpb`)."""
+    """Descripteur des services, imports compris (`gen/envoy.binpb`)."""
     max_json_body_bytes: int
     """Octets d'un corps JSON au plus."""
     max_admin_body_bytes: int
@@ -143,7 +141,6 @@ def render(settings: EnvoySettings) -> str:
         "trusted_hops": settings.trusted_hops,
         "max_body_bytes": max(settings.max_upload_bytes, settings.max_json_body_bytes) + _MULTIPART_BYTES,
         "max_json_body_bytes": settings.max_json_body_bytes,
-        "buffered_json_bytes": settings.max_json_body_bytes + _ENVELOPE_BYTES,
         "max_admin_body_bytes": settings.max_admin_body_bytes,
         "reply_lua": _read("reply.lua"),
         "descriptor": str(settings.descriptor),

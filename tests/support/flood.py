@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -51,13 +52,22 @@ class Flood:
         self.opened += count
         self._send(bytes(frames))
 
-    def pour(self, path: str, size: int) -> int:
-        """Envoie un corps JSON de `size` octets qui ne finit pas, au rythme permis ; rend ce qui a été pris."""
+    def ask(self, path: str, count: int, body: bytes) -> None:
+        """Envoie `count` requêtes JSON ; leurs réponses ne sont lues que tant que la fenêtre de départ le permet."""
+        block = _block([(":path", path), *_JSON])
+        for _ in range(count):
+            stream, self._next = self._next, self._next + 2
+            self._send(_frame(_HEADERS, _END_HEADERS, stream, block) + _frame(_DATA, _END_STREAM, stream, body))
+        self.opened += count
+
+    def pour(self, path: str, size: int, patience: float = 10.0) -> int:
+        """Envoie un corps de `size` octets qui ne finit pas, au rythme permis ; rend ce qui a été pris."""
         stream, self._next = self._next, self._next + 2
         self.opened += 1
         self._send(_frame(_HEADERS, _END_HEADERS, stream, _block([(":path", path), *_JSON])))
         sent = 0
-        while sent < size and stream not in self._ended:
+        end = time.monotonic() + patience
+        while sent < size and stream not in self._ended and time.monotonic() < end:
             with self._room:
                 room = min(_LARGEST, size - sent, self._windows[0], self._initial + self._windows[stream])
                 if room <= 0:
@@ -67,6 +77,7 @@ class Flood:
                 self._windows[stream] -= room
             self._send(_frame(_DATA, 0, stream, b" " * room))
             sent += room
+            end = time.monotonic() + patience
         return sent
 
     @property

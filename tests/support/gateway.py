@@ -97,6 +97,9 @@ class Front(
                 error = sample_error(asked["reason"])
                 details = ((DETAILS_KEY, to_status(error).SerializeToString()),)
                 await context.abort(codes(error).grpc, error.message, details)
+            case "pour":
+                for _ in range(64):
+                    yield encode_body(bytes(64 * 1024), "application/octet-stream")
             case "wait":
                 await asyncio.Event().wait()
             case "stream":
@@ -275,6 +278,25 @@ class Gateway:
             assert not self._dashboard_task.done(), "la page n'a pas démarré"
             await asyncio.sleep(0.01)
 
+    def _server(self, socket_name: str, drain_delay: float) -> RpcServer:
+        settings = self.settings
+        limits = Limits(
+            max_json_body_bytes=settings.max_json_body_bytes,
+            max_body_silence_seconds=settings.max_body_silence_seconds,
+        )
+        return RpcServer(
+            RpcSettings(
+                f"unix:{settings.run_dir / socket_name}",
+                max_message_bytes=4 * 1024 * 1024,
+                drain_delay=drain_delay,
+                stop_grace=0.5,
+                compression=settings.grpc_compression,
+            ),
+            ServiceInterceptor(
+                Guard((), (), allowed_origins=(ORIGIN,)), RpcMetrics(CollectorRegistry()), limits=limits
+            ),
+        )
+
     async def stop_upstreams(self) -> None:
         """Ferme tout ce que `start_upstreams` a ouvert."""
         for server in self.servers:
@@ -282,18 +304,6 @@ class Gateway:
         if self._dashboard and self._dashboard_task:
             self._dashboard.should_exit = True
             await self._dashboard_task
-
-    def _server(self, socket_name: str, drain_delay: float) -> RpcServer:
-        settings = RpcSettings(
-            f"unix:{self.settings.run_dir / socket_name}",
-            max_message_bytes=4 * 1024 * 1024,
-            drain_delay=drain_delay,
-            stop_grace=0.5,
-            compression=self.settings.grpc_compression,
-        )
-        return RpcServer(
-            settings, ServiceInterceptor(Guard((), (), allowed_origins=(ORIGIN,)), RpcMetrics(CollectorRegistry()))
-        )
 
     def start_envoy(self, folder: Path) -> None:
         """Lance Envoy et attend qu'il écoute."""
@@ -329,7 +339,7 @@ def settings_in(folder: Path, *, fronts: int = 1) -> EnvoySettings:
         port=port,
         fronts=fronts,
         concurrency=1,
-        descriptor=ROOT / "gen" / "passerelle.binpb",
+        descriptor=ROOT / "gen" / "envoy.binpb",
         max_json_body_bytes=MAX_JSON,
         max_admin_body_bytes=MAX_ADMIN,
         max_upload_bytes=MAX_UPLOAD,

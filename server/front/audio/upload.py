@@ -1,16 +1,13 @@
 """La réception d'un envoi d'audio vers la réserve, commune aux services typés et aux routes HTTP."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from google.api.httpbody_pb2 import HttpBody
 
 from server.domain import Limits
 from server.errors import (
     AudioConfigExpected,
-    DeadlineExceeded,
     InvalidAudio,
     InvalidRequest,
     PasserelleError,
@@ -18,11 +15,7 @@ from server.errors import (
 )
 from server.front.audio.multipart import FormReader, is_multipart
 from server.front.audio.spool import SpoolFile
-
-Message = TypeVar("Message")
-
-_DRAINED_BYTES = 16 * 1024 * 1024
-"""Octets d'un envoi refusé lus avant de répondre, pour les clients qui écrivent tout avant de lire."""
+from server.rpc.bodies import drain, paced
 
 
 async def receive_chunks(requests: AsyncIterator[Any], file: SpoolFile, limits: Limits) -> Any:
@@ -35,7 +28,7 @@ async def receive_chunks(requests: AsyncIterator[Any], file: SpoolFile, limits: 
         PayloadTooLarge: envoi trop gros.
     """
     config = None
-    async for request in _paced(requests, limits):
+    async for request in paced(requests, limits):
         kind = request.WhichOneof("payload")
         if config is None:
             if kind != "config":
@@ -92,7 +85,7 @@ async def receive_body(
     """
     reader: FormReader | None = None
     first = True
-    bodies = _paced(bodies, limits)
+    bodies = paced(bodies, limits)
     try:
         async for body in bodies:
             if first:
@@ -112,38 +105,11 @@ async def receive_body(
             reader.finish()
         _not_empty(file)
     except PasserelleError:
-        await _drain(bodies, limits)
+        await drain(bodies, limits)
         raise
     return dict(reader.fields) if reader is not None else {}
-
-
-async def _paced(messages: AsyncIterator[Message], limits: Limits) -> AsyncIterator[Message]:
-    """Les mêmes messages, venus sans longs silences ; le temps passé à les écrire n'est pas compté."""
-    seconds, reader = limits.max_body_silence_seconds, aiter(messages)
-    while True:
-        try:
-            async with asyncio.timeout(seconds):
-                message = await anext(reader, None)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"L'envoi s'est tu {seconds:g} s, le silence admis ; refaites la requête.",
-                metadata={"field": "max_body_silence", "limit": f"{seconds:g}", "value": f"{seconds:g}"},
-            ) from None
-        if message is None:
-            return
-        yield message
 
 
 def _not_empty(file: SpoolFile) -> None:
     if not file.size:
         raise InvalidAudio("Le fichier audio est vide.", metadata={"field": "file", "value": "0"})
-
-
-async def _drain(bodies: AsyncIterator[HttpBody], limits: Limits) -> None:
-    read = 0
-    with suppress(TimeoutError, DeadlineExceeded):
-        async with asyncio.timeout(limits.max_body_silence_seconds):
-            async for body in bodies:
-                read += len(body.data)
-                if read > _DRAINED_BYTES:
-                    return
