@@ -18,6 +18,8 @@ from server.rpc.interceptors import ServiceInterceptor
 _ENVELOPE_BYTES = 1024 * 1024
 _IDENTITY, _GZIP = 1 << 0, 1 << 2
 """Bits des algorithmes de gRPC (`grpc_compression_algorithm`)."""
+_METADATA_BYTES = 128 * 1024
+"""Octets d'en-têtes d'un appel : plus que les 60 Kio d'Envoy, et ce qu'il y ajoute."""
 _ENDING_SHARE = 0.5
 _LAST_SHARE = 0.95
 """Part du délai d'arrêt après laquelle ce qui n'a pas fini est terminé par une erreur, plutôt que coupé ensuite."""
@@ -64,6 +66,9 @@ class RpcServer:
                 # gRPC décompresserait tout un message avant d'en mesurer la taille : des Kio deviendraient des Gio.
                 ("grpc.per_message_decompression", 0),
                 ("grpc.compression_enabled_algorithms_bitset", _IDENTITY | (_GZIP if settings.compression else 0)),
+                # Envoy refuse de trop gros en-têtes (431) ; gRPC, lui, le dirait comme une file pleine.
+                ("grpc.max_metadata_size", _METADATA_BYTES),
+                ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
                 ("grpc.so_reuseport", 0),
                 # Un client qui sonde souvent sa connexion n'est pas un client abusif.
                 ("grpc.keepalive_permit_without_calls", 1),

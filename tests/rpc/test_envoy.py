@@ -400,6 +400,13 @@ def test_a_bare_grpc_status_takes_the_shape_too(envoy: Gateway) -> None:
     assert response.json()["error"] == {"code": 429, "reason": "QUEUE_FULL", "message": "Trop.", "metadata": {}}
 
 
+@pytest.mark.parametrize("path", ["/v1/models", "/api/admin/status", "/"])
+@pytest.mark.parametrize(("size", "code"), [(9_000, 200), (20_000, 200), (58_000, 200), (62_000, 431), (200_000, 431)])
+def test_too_large_headers_are_431_never_a_full_queue(envoy: Gateway, path: str, size: int, code: int) -> None:
+    with envoy.http() as http:
+        assert http.get(path, headers={"x-a": "a" * size}).status_code == code
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_too_large_bodies_are_413(envoy: Gateway, chunked: bool) -> None:
     def content(size: int) -> bytes | Iterator[bytes]:
