@@ -133,7 +133,7 @@ def test_envoy_keeps_no_body(tmp_path: Path, protocol: str, path: str) -> None:
 
 
 def test_the_heaviest_streams_are_cut_before_memory_is_full(tmp_path: Path) -> None:
-    with gateway(tmp_path / "log", max_envoy_heap_bytes=128 * MIB) as found, floods(found.settings.port, 12) as heavy:
+    with gateway(tmp_path / "log", max_envoy_heap_bytes=96 * MIB) as found, floods(found.settings.port, 12) as heavy:
         assert found.process is not None
         with found.http() as http, http.stream("POST", CHAT, json={"do": "stream"}) as light:
             pieces = light.iter_bytes()

@@ -53,8 +53,8 @@ from tests.fakes.control import FakeControl
 from tests.support.tls import SSL
 
 ROOT = Path(__file__).resolve().parents[2]
-MAX_JSON = 64 * 1024
-MAX_ADMIN = 16 * 1024
+MAX_JSON = 128 * 1024
+MAX_ADMIN = 64 * 1024
 MAX_UPLOAD = 256 * 1024
 ORIGIN = "http://ailleurs.exemple"
 
