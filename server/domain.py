@@ -164,6 +164,17 @@ class Limits:
     max_n: int = 16
     max_stop: int = 16
     max_top_logprobs: int = 20
+    max_grammar_bytes: int = 64 * 1024
+    """Octets d'un schéma JSON, d'une expression régulière ou d'une grammaire ; d'une requête aussi, hors outils."""
+    max_tools_bytes: int = 512 * 1024
+    """Octets de tous les schémas d'outils d'une requête."""
+    max_grammar_depth: int = 32
+    max_grammar_repetitions: int = 10_000
+    """Produit des répétitions imbriquées d'une grammaire (`minItems`, `maxLength`, `{n,m}`…)."""
+    max_grammar_choices: int = 1000
+    """Éléments d'une même énumération, alternative ou liste de propriétés."""
+    max_grammar_nodes: int = 200_000
+    """Éléments d'une grammaire, répétitions et références déroulées."""
     max_images: int = 16
     max_upload_bytes: int = 1024 * 1024 * 1024
     max_message_bytes: int = 64 * 1024 * 1024

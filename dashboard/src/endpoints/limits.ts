@@ -52,6 +52,12 @@ export const LIMITS: [string, Row[]][] = [
       ["Suites d'arrêt, au plus", ({ chat }) => count(chat?.maxStop)],
       ["Log-probabilités concurrentes, au plus", ({ chat }) => count(chat?.maxTopLogprobs)],
       ["Images par requête, au plus", ({ chat }) => count(chat?.maxImages)],
+      ["Schéma ou grammaire, au plus", ({ chat }) => size(chat?.maxGrammarBytes)],
+      ["Schémas de tous les outils, au plus", ({ chat }) => size(chat?.maxToolsBytes)],
+      ["Niveaux d'une grammaire, au plus", ({ chat }) => count(chat?.maxGrammarDepth)],
+      ["Répétitions d'une grammaire, au plus", ({ chat }) => count(chat?.maxGrammarRepetitions)],
+      ["Éléments d'une énumération, au plus", ({ chat }) => count(chat?.maxGrammarChoices)],
+      ["Éléments d'une grammaire déroulée, au plus", ({ chat }) => count(chat?.maxGrammarNodes)],
     ],
   ],
   [

@@ -196,6 +196,12 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_stop=limits.max_stop,
             max_top_logprobs=limits.max_top_logprobs,
             max_images=limits.max_images,
+            max_grammar_bytes=limits.max_grammar_bytes,
+            max_tools_bytes=limits.max_tools_bytes,
+            max_grammar_depth=limits.max_grammar_depth,
+            max_grammar_repetitions=limits.max_grammar_repetitions,
+            max_grammar_choices=limits.max_grammar_choices,
+            max_grammar_nodes=limits.max_grammar_nodes,
         ),
         audio=limits_pb2.AudioLimits(
             max_upload_bytes=limits.max_upload_bytes,

@@ -13,6 +13,7 @@ from server.chat_fields import check_fields
 from server.domain import Limits
 from server.engines.base import ChatKind
 from server.errors import InvalidRequest, PayloadTooLarge, UnsupportedOption
+from server.front.chat.grammars import check_grammars
 from server.front.chat.messages import check_messages
 from server.front.checks import (
     JsonObject,
@@ -118,6 +119,8 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
     else:
         _check_prompt(data, limits)
         _check_completion_options(data, limits, need)
+    _check_response_format(data, need)
+    check_grammars(data, limits)
     stream = boolean(data, "", "stream")
     _check_generation(data, limits, stream)
     payload = raw
@@ -186,6 +189,9 @@ def _check_chat_options(data: JsonObject, limits: Limits, need: Any) -> None:
         need("tools", "tools")
     names = [_tool_name(entry(tool, f"tools[{i}]"), f"tools[{i}]") for i, tool in enumerate(tools)]
     _check_tool_choice(data, names)
+
+
+def _check_response_format(data: JsonObject, need: Any) -> None:
     shape = mapping(data, "", "response_format")
     if shape is None:
         return
@@ -197,6 +203,8 @@ def _check_chat_options(data: JsonObject, limits: Limits, need: Any) -> None:
         schema = mapping(shape, "response_format", "json_schema", required=True) or {}
         text(schema, "response_format.json_schema", "name", required=True, empty=False)
         mapping(schema, "response_format.json_schema", "schema")
+    else:
+        mapping(shape, "response_format", "schema")
 
 
 def _tool_name(tool: JsonObject, path: str) -> str:
