@@ -164,6 +164,7 @@ class Limits:
     max_n: int = 16
     max_stop: int = 16
     max_top_logprobs: int = 20
+    max_logit_bias: int = 1024
     max_grammar_bytes: int = 64 * 1024
     """Octets d'un schéma JSON, d'une expression régulière ou d'une grammaire ; d'une requête aussi, hors outils."""
     max_tools_bytes: int = 512 * 1024

@@ -206,6 +206,14 @@ def test_the_newer_name_of_max_tokens_is_translated() -> None:
     assert payload == GOOD | {"max_tokens": 7}
 
 
+def test_a_large_logit_bias_is_refused_by_its_count() -> None:
+    # Ses jetons sont faux eux aussi : ce n'est pas d'en avoir lu un qu'il est refusé.
+    error = refused(ChatKind.CHAT, GOOD | {"logit_bias": {f"t{i}": 1 for i in range(100_000)}})
+    assert error.metadata == {"field": "logit_bias", "limit": "1024", "value": "100000"}
+    chat(GOOD | {"logit_bias": {str(i): 1 for i in range(1024)}})
+    assert refused(ChatKind.CHAT, GOOD | {"logit_bias": {"1": 1}}, Limits(max_logit_bias=0)).metadata["limit"] == "0"
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"model": NaN}', b"[" * 100_000])
 def test_unreadable_json(body: bytes) -> None:
     with pytest.raises(InvalidRequest, match="JSON lisible"):

@@ -52,6 +52,7 @@ export const LIMITS: [string, Row[]][] = [
       ["Suites d'arrêt, au plus", ({ chat }) => count(chat?.maxStop)],
       ["Log-probabilités concurrentes, au plus", ({ chat }) => count(chat?.maxTopLogprobs)],
       ["Images par requête, au plus", ({ chat }) => count(chat?.maxImages)],
+      ["Jetons de logit_bias, au plus", ({ chat }) => count(chat?.maxLogitBias)],
       ["Schéma ou grammaire, au plus", ({ chat }) => size(chat?.maxGrammarBytes)],
       ["Schémas de tous les outils, au plus", ({ chat }) => size(chat?.maxToolsBytes)],
       ["Niveaux d'une grammaire, au plus", ({ chat }) => count(chat?.maxGrammarDepth)],

@@ -202,6 +202,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_grammar_repetitions=limits.max_grammar_repetitions,
             max_grammar_choices=limits.max_grammar_choices,
             max_grammar_nodes=limits.max_grammar_nodes,
+            max_logit_bias=limits.max_logit_bias,
         ),
         audio=limits_pb2.AudioLimits(
             max_upload_bytes=limits.max_upload_bytes,

@@ -150,6 +150,9 @@ def _check_generation(data: JsonObject, limits: Limits, stream: bool) -> None:
     text(data, "", "user")
     _check_stop(data, limits)
     bias = mapping(data, "", "logit_bias") or {}
+    if len(bias) > limits.max_logit_bias:
+        most = limits.max_logit_bias
+        raise refusal("logit_bias", f"au plus {most} jetons sont attendus", len(bias), limit=most)
     for token, value in bias.items():
         where = joined("logit_bias", token)
         if not token.isdecimal():
