@@ -245,7 +245,7 @@ def _dashboard(config: Config, run_dir: Path) -> None:
 
 def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapping[str, Any]) -> int:
     from server.control.weights.cache import model_dir
-    from server.engines.base import EngineSpec
+    from server.engines.base import EngineSpec, TrialBounds
     from server.engines.registry import engine_factory
     from server.settings.environments import activate
     from server.worker.main import WorkerSettings, run
@@ -265,6 +265,7 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
             options={**spec.options, **changed},
             threads=config.threads,
             device="cuda" if spec.requires_gpu else "cpu",
+            trials=TrialBounds(config.limits.max_grammar_seconds, config.limits.max_grammar_memory_bytes),
         ),
         socket_path=run_dir / f"{name}.sock",
         status_path=run_dir / f"{name}.status.jsonl",

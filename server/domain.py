@@ -176,6 +176,10 @@ class Limits:
     """Éléments d'une même énumération, alternative ou liste de propriétés."""
     max_grammar_nodes: int = 200_000
     """Éléments d'une grammaire, répétitions et références déroulées."""
+    max_grammar_seconds: float = 10.0
+    """Secondes de processeur de la compilation d'une grammaire à l'essai."""
+    max_grammar_memory_bytes: int = 512 * 1024 * 1024
+    """Octets de mémoire de cet essai."""
     max_images: int = 16
     max_upload_bytes: int = 1024 * 1024 * 1024
     max_message_bytes: int = 64 * 1024 * 1024

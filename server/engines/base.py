@@ -19,6 +19,18 @@ class ChatKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TrialBounds:
+    """Bornes de l'essai d'une grammaire, que le moteur ne compile qu'ensuite."""
+
+    seconds: float = 10.0
+    """Secondes de processeur."""
+    memory_bytes: int = 512 * 1024 * 1024
+    """Octets que la compilation ajoute à ceux de sa bibliothèque."""
+    wall_seconds: float = 120.0
+    """Secondes à la montre : de quoi finir sur une machine chargée, sans attendre à jamais ce qui ne viendrait pas."""
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSpec:
     """Tout ce qu'un moteur reçoit pour s'ouvrir."""
 
@@ -32,6 +44,8 @@ class EngineSpec:
     """Fils de calcul permis sur le processeur."""
     device: str = "cuda"
     """`cuda`, ou `cpu` pour un modèle du profil qui n'exige pas de GPU."""
+    trials: TrialBounds = field(default_factory=TrialBounds)
+    """Bornes des grammaires à l'essai."""
 
 
 class LoadPhase(StrEnum):

@@ -1,8 +1,10 @@
 """Le contrat de la conversation, joué par le faux moteur et par celui du profil embarque."""
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,23 @@ import pytest_asyncio
 
 from server.control.weights.fetching import DownloadSettings
 from server.control.weights.package_source import fetch
-from server.engines.base import ChatEngine, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.base import ChatEngine, ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.registry import engine_factory
+from server.errors import InvalidRequest
 from server.settings.profile import load_profile
 from tests.fakes.engines import FakeChatEngine
 from tests.support.chat_options_suite import *  # noqa: F403
 from tests.support.chat_suite import *  # noqa: F403
-from tests.support.chat_suite import collect
+from tests.support.chat_suite import BODY, collect
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def shape(schema: Any) -> dict[str, Any]:
+    """`response_format` de ce schéma."""
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}}
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +89,56 @@ async def test_leaving_a_whole_answer_stops_the_engine(real_engine: ChatEngine) 
     # Une seconde de calcul lui a fait écrire bien moins que le quart de ce qui était demandé.
     spent = used().user - before
     assert spent < 4.0, f"{spent:.1f} s de processeur pour une seconde de réponse"
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    # Ce que le front refuse déjà, et ce qui passerait ses bornes.
+    "response_format.json_schema.schema": shape({"type": "array", "minItems": 200_000_000}),
+    "response_format.schema": {
+        "response_format": {
+            "type": "json_object",
+            "schema": {"allOf": [{"anyOf": [{"required": [f"a{i}{j}"]} for j in range(4)]} for i in range(12)]},
+        }
+    },
+    "json_schema": {"json_schema": {"type": "object", "properties": {f"p{i}": {} for i in range(1000)}}},
+    "grammar": {"grammar": "root ::= " + '"a"? ' * 200},
+    "grammar_triggers": {"grammar_triggers": [{"type": 2, "value": "(a+)+$"}]},
+}
+
+
+async def test_hostile_grammars_are_refused_beside_an_answer_that_goes_on(real_engine: ChatEngine) -> None:
+    request = json.dumps(BODY | {"max_tokens": 3500, "ignore_eos": True}).encode()
+    gaps: list[float] = []
+
+    async def follow() -> None:
+        async with aclosing(real_engine.generate(ChatKind.CHAT, request, stream=True)) as frames:
+            await anext(frames)
+            last = time.monotonic()
+            async for _ in frames:
+                gaps.append(time.monotonic() - last)
+                last += gaps[-1]
+
+    following = asyncio.create_task(follow())
+    while not gaps:
+        await asyncio.sleep(0.01)
+    gaps.clear()
+    for field, more in HOSTILE.items():
+        with pytest.raises(InvalidRequest) as caught:
+            await collect(real_engine, stream=True, **more)
+        assert caught.value.metadata["field"] == field
+    await asyncio.sleep(0.2)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    # Sans essai, le premier de ces schémas arrête tout des dizaines de secondes, et la grammaire pour toujours.
+    assert gaps and max(gaps) < 3.0
+
+
+async def test_a_schema_the_engine_cannot_read_is_refused(real_engine: ChatEngine) -> None:
+    """Sans essai, llama.cpp répond comme si aucun schéma n'était demandé."""
+    with pytest.raises(InvalidRequest, match="Invalid type"):
+        await collect(real_engine, stream=False, **shape({"type": "strng"}))
+
+
+async def test_a_lark_grammar_is_followed(real_engine: ChatEngine) -> None:
+    [item] = await collect(real_engine, stream=False, grammar='%llguidance {}\nstart: "oui" | "non"')
+    assert json.loads(item)["choices"][0]["message"]["content"] in ("oui", "non")

@@ -59,6 +59,8 @@ export const LIMITS: [string, Row[]][] = [
       ["Répétitions d'une grammaire, au plus", ({ chat }) => count(chat?.maxGrammarRepetitions)],
       ["Éléments d'une énumération, au plus", ({ chat }) => count(chat?.maxGrammarChoices)],
       ["Éléments d'une grammaire déroulée, au plus", ({ chat }) => count(chat?.maxGrammarNodes)],
+      ["Compilation d'une grammaire, au plus", ({ chat }) => time(chat?.maxGrammarCompilation)],
+      ["Mémoire de cette compilation, au plus", ({ chat }) => size(chat?.maxGrammarMemoryBytes)],
     ],
   ],
   [

@@ -10,14 +10,17 @@ import secrets
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from server.chat_grammars import GrammarKind, grammars
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
+from server.engines.common.trials import GrammarTrials
 from server.engines.llamacpp.options import LlamaCppSettings
 from server.engines.llamacpp.shape import SubRequest, split_request
 from server.errors import EngineFailed, InvalidRequest, ModelLoadFailed, PasserelleError, UnsupportedOption
@@ -26,6 +29,13 @@ logger = logging.getLogger(__name__)
 
 _THREADS_PER_SLOT = 8
 """Fils d'attente par place : une requête à `n` réponses en prend autant que de réponses."""
+_COMPILER = Path(__file__).with_name("grammar_compiler.py")
+_TRIAL_SECONDS = 0.5
+"""llama.cpp compile une grammaire dans la boucle qui sert tout le monde : personne n'attend davantage."""
+_COMPILED = ("response_format.", "json_schema", "grammar")
+"""Champs que llama.cpp lit ; les autres, il les ignore."""
+_LARK = "%llguidance"
+"""Début des grammaires que llguidance mène, pas à pas et sous ses bornes."""
 
 
 class LlamaCppEngine:
@@ -36,6 +46,8 @@ class LlamaCppEngine:
         self._settings = LlamaCppSettings()
         self._server: Any = None
         self._pool: ThreadPoolExecutor | None = None
+        bounds = replace(spec.trials, seconds=min(_TRIAL_SECONDS, spec.trials.seconds))
+        self._trials = GrammarTrials(_COMPILER, bounds)
 
     @property
     def features(self) -> frozenset[str]:
@@ -56,6 +68,7 @@ class LlamaCppEngine:
             self._server = await loop.run_in_executor(self._pool, self._load, path, on_phase)
         except (RuntimeError, ValueError) as error:
             raise ModelLoadFailed(f"llama.cpp n'a pas pu lire {path.name} : {error}") from error
+        self._trials.start()
 
     async def warm_up(self) -> None:
         request = {"model": self._spec.model_key, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
@@ -70,9 +83,12 @@ class LlamaCppEngine:
         del server
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+        await self._trials.close()
 
     async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
-        subs, answer = split_request(kind, orjson.loads(request), stream)
+        body = orjson.loads(request)
+        subs, answer = split_request(kind, body, stream)
+        await self._try_grammars(body)
         queue: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         stop = threading.Event()
         calls = [self._start(kind, sub, queue, stop) for sub in subs]
@@ -97,6 +113,15 @@ class LlamaCppEngine:
             # Le rappel rend vrai dès le prochain jeton : llama.cpp libère alors la place.
             stop.set()
             await asyncio.gather(*calls, return_exceptions=True)
+
+    async def _try_grammars(self, body: Mapping[str, Any]) -> None:
+        for grammar in grammars(body):
+            if not grammar.field.startswith(_COMPILED):
+                continue
+            if grammar.kind is GrammarKind.GRAMMAR and not str(grammar.source).lstrip().startswith(_LARK):
+                # Ce que GBNF a d'ambigu n'explose qu'à la génération, sans borne, et emporte tout le processus.
+                raise _unsupported(grammar.field, f"seule une grammaire Lark, qui commence par {_LARK}, est acceptée.")
+            await self._trials.check(grammar)
 
     def _load(self, path: Path, on_phase: OnPhase) -> Any:
         calm_openmp()
@@ -146,6 +171,10 @@ class LlamaCppEngine:
                 put(error)
 
         return loop.run_in_executor(self._pool, run)
+
+
+def _unsupported(field: str, why: str) -> UnsupportedOption:
+    return UnsupportedOption(f"{field} : {why}", metadata={"field": field})
 
 
 def create_engine(spec: EngineSpec) -> LlamaCppEngine:

@@ -42,6 +42,10 @@ def split_request(kind: ChatKind, request: Mapping[str, Any], stream: bool) -> t
     if "seed" in body or body.get("temperature") == 0:
         # Un préfixe repris du cache change les arrondis : une graine doit redonner le même texte.
         body["cache_prompt"] = False
+    for name in ("grammar_lazy", "grammar_triggers"):
+        if body.get(name):
+            # Leurs motifs seraient compilés par la bibliothèque standard de C++, qui ne borne rien.
+            raise UnsupportedOption(f"{name} : non disponible.", metadata={"field": name})
     prompts: list[Any] = [None]
     if kind is ChatKind.CHAT:
         _check_chat(body)
