@@ -181,6 +181,11 @@ class Limits:
     max_grammar_memory_bytes: int = 512 * 1024 * 1024
     """Octets de mémoire de cet essai."""
     max_images: int = 16
+    max_image_bytes: int = 20 * 1024 * 1024
+    max_image_pixels: int = 64_000_000
+    """Points d'une image, toutes ses images successives comprises."""
+    max_image_frames: int = 100
+    """Images successives d'un fichier animé."""
     max_upload_bytes: int = 1024 * 1024 * 1024
     max_message_bytes: int = 64 * 1024 * 1024
     max_audio_seconds: float = 6 * 3600.0

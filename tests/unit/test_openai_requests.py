@@ -11,7 +11,7 @@ from server.errors import InvalidRequest, PasserelleError, PayloadTooLarge, Unsu
 from server.front.chat.request import OpenAiRequest, parse
 
 LIMITS = Limits()
-PIXEL = "data:image/png;base64,aGVsbG8="
+PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 GOOD: dict[str, Any] = {"model": "qwen", "messages": [{"role": "user", "content": "Bonjour"}]}
 TOOL = {"type": "function", "function": {"name": "meteo", "parameters": {"type": "object"}}}
 

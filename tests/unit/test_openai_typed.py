@@ -1,6 +1,5 @@
 """Les traductions entre messages typés et JSON d'OpenAI."""
 
-import base64
 import json
 from typing import Any
 
@@ -15,6 +14,9 @@ from server.front.chat.request import check
 from server.front.chat.typed_request import chat_request, complete_request
 from server.front.chat.typed_response import chat_deltas, chat_response, complete_deltas, complete_response
 
+PIXEL = "R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs="
+"""Un GIF d'un point."""
+
 
 def full_request() -> chat_pb2.ChatRequest:
     return ParseDict(
@@ -26,7 +28,7 @@ def full_request() -> chat_pb2.ChatRequest:
                     "role": "CHAT_ROLE_USER",
                     "content": [
                         {"text": "Qu'est-ce ?"},
-                        {"image": {"data": base64.b64encode(b"pixel").decode(), "mime_type": "image/png"}},
+                        {"image": {"data": PIXEL, "mime_type": "image/png"}},
                     ],
                 },
                 {
@@ -78,7 +80,7 @@ def test_a_conversation_becomes_openai_json() -> None:
                     {"type": "text", "text": "Qu'est-ce ?"},
                     {
                         "type": "image_url",
-                        "image_url": {"url": "data:image/png;base64," + base64.b64encode(b"pixel").decode()},
+                        "image_url": {"url": "data:image/png;base64," + PIXEL},
                     },
                 ],
             },

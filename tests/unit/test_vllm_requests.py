@@ -13,7 +13,7 @@ from server.engines.vllm.guard import check
 from server.errors import EngineFailed, InvalidRequest, PasserelleError, QueueFull, UnsupportedOption
 from server.front.chat.request import check as front_check
 
-PIXEL = "data:image/png;base64,AAAA"
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs="
 
 
 def body(**more: Any) -> dict[str, Any]:

@@ -205,6 +205,9 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_logit_bias=limits.max_logit_bias,
             max_grammar_compilation=duration(limits.max_grammar_seconds),
             max_grammar_memory_bytes=limits.max_grammar_memory_bytes,
+            max_image_bytes=limits.max_image_bytes,
+            max_image_pixels=limits.max_image_pixels,
+            max_image_frames=limits.max_image_frames,
         ),
         audio=limits_pb2.AudioLimits(
             max_upload_bytes=limits.max_upload_bytes,

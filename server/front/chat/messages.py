@@ -7,10 +7,10 @@ from typing import Any
 from server.chat_fields import check_part
 from server.domain import Limits
 from server.errors import UnsupportedOption
+from server.front.chat.pictures import TYPES, check_picture
 from server.front.checks import JsonObject, choice, entry, mapping, missing, refusal, sequence, text
 
 ROLES = ("system", "user", "assistant", "tool", "developer", "function")
-IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
 _DATA_URI = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,", re.IGNORECASE)
 
@@ -39,7 +39,8 @@ def check_messages(data: JsonObject, limits: Limits, needs: Needs) -> None:
         if role == "tool":
             text(message, path, "tool_call_id", required=True, empty=False)
         optional = role == "assistant" and bool(calls or message.get("function_call") or message.get("refusal"))
-        images += _check_content(message, path, needs, optional=optional, images=role == "user")
+        pictures = _check_content(message, path, needs, optional=optional, images=role == "user")
+        images += len(pictures)
         if images > limits.max_images:
             raise refusal(
                 f"{path}.content",
@@ -47,42 +48,48 @@ def check_messages(data: JsonObject, limits: Limits, needs: Needs) -> None:
                 images,
                 limit=limits.max_images,
             )
+        for where, encoded in pictures:
+            check_picture(encoded, where, limits)
 
 
-def _check_content(message: JsonObject, path: str, needs: Needs, *, optional: bool, images: bool) -> int:
+def _check_content(
+    message: JsonObject, path: str, needs: Needs, *, optional: bool, images: bool
+) -> list[tuple[str, str]]:
+    """Rend les images, chacune avec son champ et en base64."""
     where = f"{path}.content"
     content = message.get("content")
     if content is None:
         if optional:
-            return 0
+            return []
         raise missing(where, "une chaîne ou une liste de morceaux est attendue")
     if isinstance(content, str):
-        return 0
+        return []
     if not isinstance(content, list):
         raise refusal(where, "une chaîne ou une liste de morceaux est attendue", content)
     if not content and not optional:
         raise refusal(where, "la liste doit compter au moins 1 morceau", 0, limit=1)
-    return sum(
+    parts = (
         _check_part(entry(part, f"{where}[{i}]"), f"{where}[{i}]", needs, images) for i, part in enumerate(content)
     )
+    return [part for part in parts if part is not None]
 
 
-def _check_part(part: JsonObject, path: str, needs: Needs, images: bool) -> int:
+def _check_part(part: JsonObject, path: str, needs: Needs, images: bool) -> tuple[str, str] | None:
     kind = text(part, path, "type", required=True)
     if kind in ("text", "refusal"):
         text(part, path, kind, required=True)
         check_part(part, path)
-        return 0
+        return None
     if kind == "image_url":
         if not images:
             raise refusal(f"{path}.type", "seul un message de rôle user porte une image", kind)
         image = mapping(part, path, "image_url", required=True) or {}
         url = text(image, f"{path}.image_url", "url", required=True, empty=False) or ""
         check_part(part, path)
-        _check_image(url, f"{path}.image_url.url")
+        encoded = _encoded(url, f"{path}.image_url.url")
         choice(image, f"{path}.image_url", "detail", ("auto", "low", "high"))
         needs("images", path)
-        return 1
+        return f"{path}.image_url.url", encoded
     if kind in ("input_audio", "audio_url", "video_url", "video", "file", "image", "image_embeds", "image_pil"):
         raise UnsupportedOption(
             f"{path}.type : un morceau « {kind} » n'est pas accepté (acceptés : text, image_url).",
@@ -91,12 +98,13 @@ def _check_part(part: JsonObject, path: str, needs: Needs, images: bool) -> int:
     raise refusal(f"{path}.type", "un morceau est de type text ou image_url", kind, limit="text, image_url")
 
 
-def _check_image(url: str, path: str) -> None:
+def _encoded(url: str, path: str) -> str:
     found = _DATA_URI.match(url)
     if found is None:
         raise refusal(path, "une adresse « data: » d'image est en base64 : data:image/png;base64,…", url[:40])
-    if found[1].lower() not in IMAGE_TYPES:
-        raise refusal(path, f"un de ces types est attendu : {', '.join(IMAGE_TYPES)}", found[1])
+    if found[1].lower() not in TYPES:
+        raise refusal(path, f"un de ces types est attendu : {', '.join(TYPES)}", found[1])
+    return url[found.end() :]
 
 
 def _check_tool_calls(calls: list[Any], path: str) -> None:
