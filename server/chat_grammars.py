@@ -14,7 +14,9 @@ class GrammarKind(StrEnum):
     """Langue d'une grammaire."""
 
     JSON = "json"
-    """Schéma JSON, objet ou texte ; ou l'étiquette structurelle de vLLM, qui en contient."""
+    """Schéma JSON, objet ou texte."""
+    TAG = "tag"
+    """Étiquette structurelle de vLLM : du JSON qui contient des schémas."""
     REGEX = "regex"
     """Expression régulière."""
     GRAMMAR = "grammar"
@@ -45,17 +47,17 @@ _FIELDS = {
     "guided_choice": GrammarKind.CHOICE,
     "guided_grammar": GrammarKind.GRAMMAR,
     "guided_whitespace_pattern": GrammarKind.REGEX,
-    "structural_tag": GrammarKind.JSON,
+    "structural_tag": GrammarKind.TAG,
 }
 _STRUCTURED = {
     "json": GrammarKind.JSON,
     "regex": GrammarKind.REGEX,
     "choice": GrammarKind.CHOICE,
     "grammar": GrammarKind.GRAMMAR,
-    "structural_tag": GrammarKind.JSON,
+    "structural_tag": GrammarKind.TAG,
     "whitespace_pattern": GrammarKind.REGEX,
 }
-_SHAPE = ("schema", "structures", "format")
+_SHAPE = {"schema": GrammarKind.JSON, "structures": GrammarKind.TAG, "format": GrammarKind.TAG}
 """Ce que `response_format` porte hors de `json_schema` : le schéma d'un `json_object`, une étiquette structurelle."""
 
 
@@ -66,9 +68,7 @@ def grammars(body: Mapping[str, Any]) -> Iterator[Grammar]:
         inner = shape.get("json_schema")
         if isinstance(inner, dict) and inner.get("schema") is not None:
             yield Grammar("response_format.json_schema.schema", GrammarKind.JSON, inner["schema"])
-        for name in _SHAPE:
-            if shape.get(name) is not None:
-                yield Grammar(f"response_format.{name}", GrammarKind.JSON, shape[name])
+        yield from _named(shape, "response_format.", _SHAPE)
     yield from _named(body, "", _FIELDS)
     structured = body.get("structured_outputs")
     if isinstance(structured, dict):

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from server.engines.base import ChatEngine, ChatKind, LoadPhase
+from server.engines.base import ChatEngine, ChatKind, LoadPhase, TrialBounds
 from server.engines.vllm.engine import VllmEngine, create_engine
 from server.errors import InvalidRequest, ModelLoadFailed, UnsupportedOption
 from tests.support.chat_options_suite import *  # noqa: F403
@@ -19,7 +22,7 @@ from tests.support.chat_options_suite import answer
 from tests.support.chat_suite import *  # noqa: F403
 from tests.support.chat_suite import collect, events
 from tests.support.qwen3_vl import png
-from tests.support.vllm_opened import family, opened, running, spec
+from tests.support.vllm_opened import core, family, opened, running, spec
 
 # vLLM et torch avertissent de leurs propres vieilleries.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
@@ -36,6 +39,18 @@ TOOL = {
         },
     },
 }
+HOSTILE_TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "paint",
+        "strict": True,
+        "parameters": {
+            "type": "object",
+            "properties": {f"p{i}": {"type": "string", "maxLength": 100 + i} for i in range(30)},
+        },
+    },
+}
+MIB = 1024 * 1024
 LONG = {"max_tokens": 1800, "ignore_eos": True}
 
 
@@ -50,8 +65,9 @@ async def vllm(tmp_path_factory: pytest.TempPathFactory, phases: list[LoadPhase]
     # Sans blancs libres : des poids au hasard en écriraient jusqu'au bout.
     grammar = {"backend": "xgrammar", "disable_any_whitespace": True}
     folder = tmp_path_factory.mktemp("qwen3-vl")
+    settings = spec(folder, tool_call_parser="hermes", structured_outputs_config=grammar)
     async with opened(
-        spec(folder, tool_call_parser="hermes", structured_outputs_config=grammar), phases.append
+        replace(settings, trials=TrialBounds(seconds=1.0, memory_bytes=256 * MIB)), phases.append
     ) as made:
         yield made
 
@@ -118,6 +134,60 @@ async def test_a_regex_and_a_choice_are_followed(vllm: VllmEngine) -> None:
 async def test_an_unreadable_regex_is_refused(vllm: VllmEngine, stream: bool) -> None:
     with pytest.raises(InvalidRequest, match="regex"):
         await collect(vllm, stream=stream, structured_outputs={"regex": "[ab"})
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "response_format.json_schema.schema": {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "s", "schema": HOSTILE_TOOL["function"]["parameters"]},
+        }
+    },
+    "structured_outputs.regex": {"structured_outputs": {"regex": "(a?){0,100}" * 90}},
+    "structured_outputs.grammar": {"structured_outputs": {"grammar": "root ::= " + '"a"? ' * 2000}},
+    "structured_outputs.json": {"structured_outputs": {"json": {"type": "string", "maxLength": 10_000}}},
+    "tools": {
+        "tools": [HOSTILE_TOOL],
+        "tool_choice": {"type": "function", "function": {"name": "paint"}},
+    },
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("field", HOSTILE)
+async def test_a_hostile_grammar_never_reaches_the_engine(vllm: VllmEngine, field: str, stream: bool) -> None:
+    request = json.dumps({"model": "alias", "messages": [{"role": "user", "content": "Hi"}]} | LONG).encode()
+    gaps: list[float] = []
+    before = core().memory_info().rss
+
+    async def follow() -> None:
+        async with aclosing(vllm.generate(ChatKind.CHAT, request, stream=True)) as items:
+            await anext(items)
+            last = time.monotonic()
+            async for _ in items:
+                gaps.append(time.monotonic() - last)
+                last += gaps[-1]
+
+    following = asyncio.create_task(follow())
+    try:
+        await until(lambda: bool(gaps))
+        with pytest.raises(InvalidRequest) as refused:
+            await collect(vllm, stream=stream, **HOSTILE[field])
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert refused.value.metadata["field"] == field
+    assert refused.value.metadata["limit"] in ("1", str(256 * MIB))
+    # Deux cœurs pour l'essai, le moteur et ses voisins ; sans essai, la compilation dure des minutes.
+    assert max(gaps) < 3.0
+    assert core().memory_info().rss - before < 100 * MIB
+    assert running(vllm) == 0
+
+
+async def test_a_grammar_vllm_cannot_read_names_its_field(vllm: VllmEngine) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await collect(vllm, stream=True, structured_outputs={"grammar": "root ::= ("})
+    assert refused.value.metadata["field"] == "structured_outputs.grammar"
 
 
 async def test_a_forced_tool_is_called(vllm: VllmEngine) -> None:

@@ -92,6 +92,7 @@ class VllmEngine:
     async def close(self) -> None:
         serving, self._serving = self._serving, None
         if serving is not None:
+            await serving.close()
             await asyncio.to_thread(serving.engine.shutdown, timeout=_STOP_SECONDS)
             _kill_children()
 

@@ -7,9 +7,9 @@ contrat (`tests/engines`) dit si une autre version convient.
 import argparse
 import asyncio
 import dataclasses
+import inspect
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import nullcontext
-from contextvars import ContextVar
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,13 +36,12 @@ except ImportError:  # 0.26
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase
 from server.engines.common.cuda import CUDA
+from server.engines.common.trials import GrammarTrials
 from server.engines.vllm.errors import invalid_field, translated
 from server.engines.vllm.options import RaisingParser, on_one_machine, parse, suggestions
 from server.engines.vllm.signals import told
+from server.engines.vllm.tried import Asking, asking, install, trials_of
 from server.errors import CudaUnusable, EngineDead, ModelLoadFailed, PasserelleError
-
-_asked: ContextVar[str] = ContextVar("asked")
-"""Nom sous lequel la requête en cours de préparation demande le modèle."""
 
 
 class _Parser(RaisingParser, FlexibleArgumentParser):  # type: ignore[misc]
@@ -52,10 +51,12 @@ class _Parser(RaisingParser, FlexibleArgumentParser):  # type: ignore[misc]
 class OpenAiServing:
     """Moteur ouvert, et ce qui lui parle au schéma d'OpenAI."""
 
-    def __init__(self, engine: Any, arguments: argparse.Namespace, key: str) -> None:
+    def __init__(self, engine: Any, arguments: argparse.Namespace, spec: EngineSpec) -> None:
         self.engine = engine
         self._args = arguments
-        self._key = key
+        self._key = spec.model_key
+        self._bounds = spec.trials
+        self._trials: GrammarTrials | None = None
         self._state = State()
 
     @classmethod
@@ -76,13 +77,30 @@ class OpenAiServing:
         telling = told(on_phase, DEFAULT_LOGGING_CONFIG) if on_one_machine(spec.options) else nullcontext()
         with telling:
             engine = AsyncLLM.from_engine_args(AsyncEngineArgs.from_cli_args(arguments), usage_context=usage)
-        return cls(engine, arguments, spec.model_key)
+        return cls(engine, arguments, spec)
 
     async def start(self) -> None:
-        """Prépare la façade, sur la boucle qui servira."""
+        """Prépare la façade, sur la boucle qui servira, et de quoi essayer les grammaires."""
+        outputs, model = self._args.structured_outputs_config, self.engine.model_config
+        tokenizer = self.engine.get_tokenizer()  # une coroutine, selon la version
+        self._trials = trials_of(
+            outputs.backend,
+            await tokenizer if inspect.isawaitable(tokenizer) else tokenizer,
+            model.get_vocab_size(),
+            outputs.disable_any_whitespace,
+            self._bounds,
+        )
+        if self._trials is not None:
+            self._trials.start()
+            install(self.engine, self._trials)
         await init_app_state(self.engine, self._state, self._args, await self.engine.get_supported_tasks())
         # vLLM rend toujours son premier nom ; la réponse doit porter celui de la requête.
-        self._state.openai_serving_models.model_name = lambda _lora=None: _asked.get()
+        self._state.openai_serving_models.model_name = lambda _lora=None: asking.get().name
+
+    async def close(self) -> None:
+        """Arrête les essais."""
+        if self._trials is not None:
+            await self._trials.close()
 
     @property
     def max_running(self) -> int:
@@ -117,7 +135,7 @@ class OpenAiServing:
         name = body["model"]
         adapters = self._state.openai_serving_models.lora_requests
         body = {**body, "model": name if name in adapters else self._key, "request_id": request_id}
-        token = _asked.set(name)
+        asking.set(Asking.of({**body, "model": name}))
         try:
             if kind is ChatKind.CHAT:
                 request = ChatCompletionRequest(**body)
@@ -127,8 +145,6 @@ class OpenAiServing:
                 answer = await self._state.openai_serving_completion.create_completion(request, None)
         except Exception as error:
             raise self.failure(error) from error
-        finally:
-            _asked.reset(token)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             # vLLM répond « Client disconnected » au lieu de laisser passer l'annulation.
@@ -143,6 +159,8 @@ class OpenAiServing:
 
     def refusal(self, response: Mapping[str, Any]) -> Exception:
         """Erreur que vLLM a rendue au lieu d'une réponse, ou dans son flux."""
+        if (asked := asking.get(None)) is not None and asked.refused is not None:
+            return asked.refused
         if self.engine.errored:
             return EngineDead(str(response["error"].get("message")))
         return translated(response["error"], context_tokens=self.engine.model_config.max_model_len)

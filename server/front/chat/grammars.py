@@ -73,7 +73,7 @@ class _Measure:
         self._field, source = grammar.field, grammar.source
         if grammar.kind is GrammarKind.CHOICE:
             self._choices(source, ())
-        elif grammar.kind is GrammarKind.JSON:
+        elif grammar.kind in (GrammarKind.JSON, GrammarKind.TAG):
             self._whole(self._json(_schema(source, self._field)))
         elif not isinstance(source, str):
             raise refusal(self._field, "une chaîne est attendue", source)
