@@ -183,6 +183,7 @@ def _control(config: Config, run_dir: Path) -> int:
         max_frame_bytes=_frame_bytes(config),
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
+        gpu_lists=config.gpu_lists,
     )
     # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
     # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.

@@ -72,7 +72,8 @@ def status(session: Session) -> None:
             click.echo(f"  {model.key} : {model.last_error.reason}, {model.last_error.message}")
     if found.gpus:
         click.echo()
-        show.table([("GPU", "nom", "mémoire", "occupation", "exemplaires"), *map(_gpu_row, found.gpus)])
+        titles = ("GPU", "physique", "nom", "mémoire", "occupation", "exemplaires", "UUID")
+        show.table([titles, *map(_gpu_row, found.gpus)])
     host = found.host
     click.echo(
         f"\nMémoire {show.size(host.memory_used_bytes)} sur {show.size(host.memory_total_bytes)} · "
@@ -97,7 +98,8 @@ def _model_row(model: model_pb2.Model) -> tuple[str, ...]:
 
 def _gpu_row(gpu: machine_pb2.Gpu) -> tuple[str, ...]:
     memory = f"{show.size(gpu.used_bytes)} sur {show.size(gpu.total_bytes)}"
-    return str(gpu.index), gpu.name, memory, f"{gpu.utilization_percent:.0f} %", ",".join(gpu.replicas) or "–"
+    use, replicas = f"{gpu.utilization_percent:.0f} %", ",".join(gpu.replicas) or "–"
+    return str(gpu.index), str(gpu.physical_index), gpu.name, memory, use, replicas, gpu.uuid
 
 
 @click.command(help="Télécharge et vérifie les poids d'un modèle.")

@@ -16,6 +16,7 @@ from pathlib import Path
 from server import __version__
 from server.cli.findings import Finding, Level
 from server.cli.weights_checks import weights_checks
+from server.control.gpu.allowed import GpuDevice, allowed_gpus
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
 from server.errors import EngineUnavailable
 from server.settings.config import Config, load_config
@@ -49,8 +50,8 @@ class Machine:
     """Version du pilote ; vide sans pilote."""
     cuda: str
     """Version de CUDA qu'il sait servir."""
-    gpus: tuple[str, ...]
-    """Nom de chaque GPU."""
+    gpus: tuple[GpuDevice, ...]
+    """Tous ses GPU, permis ou non."""
 
 
 def run_checks(
@@ -65,7 +66,7 @@ def run_checks(
     needs_gpu = any(model.requires_gpu for model in config.profile.models)
     found = machine or read_machine()
     findings.append(Finding("configuration", Level.OK, f"profil {config.profile.name}"))
-    findings.append(_gpus(found, needs_gpu))
+    findings.append(_gpus(found, config.gpu_lists, needs_gpu))
     findings.extend(_environments(config, found))
     checks: tuple[Callable[[Config], Finding], ...] = (
         _token,
@@ -88,16 +89,17 @@ def read_machine() -> Machine:
     """Interroge le pilote par NVML, sans contexte CUDA."""
     import pynvml
 
+    from server.control.gpu.nvml import NvmlDriver
+
     try:
         pynvml.nvmlInit()
         driver = pynvml.nvmlSystemGetDriverVersion()
         cuda = int(pynvml.nvmlSystemGetCudaDriverVersion())
-        count = int(pynvml.nvmlDeviceGetCount())
-        names = tuple(str(pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(i))) for i in range(count))
+        devices = NvmlDriver().devices()
         pynvml.nvmlShutdown()
     except pynvml.NVMLError:
         return Machine("", "", ())
-    return Machine(str(driver), f"{cuda // 1000}.{cuda % 1000 // 10}", names)
+    return Machine(str(driver), f"{cuda // 1000}.{cuda % 1000 // 10}", devices)
 
 
 def _versions() -> Finding:
@@ -121,7 +123,7 @@ def _envoy() -> Finding:
     return Finding("Envoy", Level.OK, done.stdout.strip().rpartition("version: ")[2].split("/")[1])
 
 
-def _gpus(machine: Machine, needed: bool) -> Finding:
+def _gpus(machine: Machine, lists: Mapping[str, str], needed: bool) -> Finding:
     if not machine.driver or not machine.gpus:
         found = f"pilote {machine.driver}, aucun GPU" if machine.driver else "aucun pilote NVIDIA"
         if not needed:
@@ -131,9 +133,18 @@ def _gpus(machine: Machine, needed: bool) -> Finding:
             "nvidia-container-toolkit."
         )
         return Finding("GPU", Level.FAILURE, found, advice)
-    names = ", ".join(f"{machine.gpus.count(name)} × {name}" for name in dict.fromkeys(machine.gpus))
-    found = f"pilote {machine.driver} (CUDA {machine.cuda}), {names}"
+    allowed = allowed_gpus(machine.gpus, lists)
+    by_index = {device.index: device.name for device in machine.gpus}
+    names = [by_index[index] for index in allowed.physical.values()]
+    shown = ", ".join(f"{names.count(name)} × {name}" for name in dict.fromkeys(names)) or "aucun GPU permis"
+    found = f"pilote {machine.driver} (CUDA {machine.cuda}), {shown}"
+    if lists:
+        found += f", sur {len(machine.gpus)} ({', '.join(lists)})"
     major = int(machine.driver.partition(".")[0])
+    if allowed.reason:
+        advice = f"{allowed.reason} « nvidia-smi -L » donne les numéros et les UUID."
+        worst = Level.FAILURE if needed else Level.WARNING
+        return Finding("GPU", Level.WARNING if names else worst, found, advice)
     if major < OLDEST_DRIVER:
         return Finding("GPU", Level.FAILURE, found, f"Mettez le pilote à jour : {OLDEST_DRIVER} au moins (CUDA 12.4).")
     return Finding("GPU", Level.OK, f"{found} : verrous {'cuda13' if major >= CUDA13_DRIVER else 'cuda12'}")

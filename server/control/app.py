@@ -13,7 +13,8 @@ from passerelle.v1 import admin_pb2_grpc, probe_pb2_grpc, route_pb2
 from prometheus_client import CollectorRegistry, Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
-from server.control.gpu.probe import NvmlProbe
+from server.control.gpu.nvml import NvmlDriver
+from server.control.gpu.probe import AllowedProbe
 from server.control.life.replicas import ReplicaHost
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, process_tree
@@ -82,6 +83,8 @@ class ControlSettings:
     """Admet les messages gRPC compressés."""
     gpus: BoardSettings = field(default_factory=BoardSettings)
     """Réglages des baux et de la preuve de mémoire rendue."""
+    gpu_lists: Mapping[str, str] = field(default_factory=dict)
+    """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
 
 
 @asynccontextmanager
@@ -95,7 +98,15 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")
     machine = MachineProbe(settings.cache_dir)
     changes = Changes()
-    replicas = ReplicaHost(supervisor, run_dir, settings.worker_command, settings.max_frame_bytes, changes.soon)
+    probe = AllowedProbe(NvmlDriver(), settings.gpu_lists)
+    replicas = ReplicaHost(
+        supervisor,
+        run_dir,
+        settings.worker_command,
+        settings.max_frame_bytes,
+        changes.soon,
+        probe.allowed.physical_of,
+    )
     tools = ModelTools(
         replicas=replicas,
         downloads=Downloader(settings.download_command, settings.environ),
@@ -104,7 +115,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         inspect=lambda spec: _inspect(settings, spec),
         verify=Verifier(settings.cache_dir, settings.state_path.with_name("verified.json")),
         gpus=GpuBoard(
-            NvmlProbe(),
+            probe,
             pid_of=replicas.pid_of,
             group_of=process_tree,
             clock=time.monotonic,
@@ -149,6 +160,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         missing = []
         if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
             missing.append("Aucun front n'est encore en bonne santé.")
+        missing += models.gpu_refusal()
         missing += [f"Le modèle « {key} », demandé au démarrage, n'est pas chargé." for key in models.not_loaded()]
         return missing
 

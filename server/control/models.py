@@ -118,6 +118,12 @@ class Models:
         await self._adoption.aclose()
         await asyncio.gather(*(model.aclose() for model in self._models.values()))
 
+    def gpu_refusal(self) -> list[str]:
+        """Ce qui est refusé dans les listes de GPU ; vide si aucun modèle n'en demande."""
+        allowed = self.gpus.probe.allowed
+        needed = any(spec.requires_gpu for spec in self.profile.models)
+        return [allowed.reason] if allowed.refused and needed else []
+
     def not_loaded(self) -> list[str]:
         """Modèles demandés au démarrage qui ne sont pas prêts."""
         return [key for key in self.wanted if self._models[key].state is not ModelState.READY]

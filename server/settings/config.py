@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,8 @@ class Config:
     """Fils d'Envoy."""
     log_forward: bool
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
+    gpu_lists: Mapping[str, str] = field(default_factory=dict)
+    """Listes de GPU données, par variable, de la plus large à la plus étroite ; aucune : toute la machine."""
     tls_cert: Path | None = None
     """Certificat du serveur, chaîne comprise ; `None` : en clair."""
     tls_key: Path | None = None
@@ -177,6 +179,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         trusted_hops=env.integer("PASSERELLE_TRUSTED_HOPS", 0, 0, 16),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
+        gpu_lists=_gpu_lists(env),
         **_tls(env),
     )
 
@@ -196,6 +199,15 @@ def _keys(env: "_Env") -> tuple[str, ...]:
     if not keys and env.boolean("PASSERELLE_REQUIRE_KEYS", False):
         raise ConfigError("OPENAI_KEYS : aucune clé n'est donnée, et PASSERELLE_REQUIRE_KEYS en exige.")
     return keys
+
+
+def _gpu_lists(env: "_Env") -> dict[str, str]:
+    """Vide n'y vaut pas absente : CUDA y lit « aucun GPU »."""
+    found = {
+        "CUDA_VISIBLE_DEVICES": env.raw("CUDA_VISIBLE_DEVICES"),
+        "PASSERELLE_GPUS": env.raw("PASSERELLE_GPUS"),
+    }
+    return {name: text for name, text in found.items() if text is not None}
 
 
 def _tls(env: "_Env") -> dict[str, Path | None]:
@@ -250,6 +262,10 @@ class _Env:
 
     def text(self, name: str, default: str) -> str:
         return self.values.get(name, "").strip() or default
+
+    def raw(self, name: str) -> str | None:
+        """Valeur telle quelle ; `None` si la variable est absente."""
+        return self.values.get(name)
 
     def path(self, name: str) -> Path | None:
         text = self.text(name, "")

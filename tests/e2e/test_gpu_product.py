@@ -3,20 +3,28 @@
 Un seul produit, dont la machine change ; le dernier essai l'arrête et le relance.
 """
 
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from tests.e2e.test_dashboard import walk
 from tests.fakes.gpu_machine import sleepy
-from tests.fakes.gpu_machine.machine import GIB
+from tests.fakes.gpu_machine.machine import GIB, FakeGpu
 from tests.support.gpu_product import EIGHT, GpuProduct, product_with_gpus
-from tests.support.product import stop, wait_until
+from tests.support.product import ROOT, stop, wait_until
+
+NINE = (*EIGHT, FakeGpu(foreign={4_000_009: GIB}))
+GIVEN = {"CUDA_VISIBLE_DEVICES": "7,6,5,4,3,2,1,GPU-essai-0", "PASSERELLE_GPUS": "0,GPU-essai-2,1,3,4,5,6,7"}
+"""Huit des neuf : partout, le GPU 1 est le 2 de la machine, et le 8 n'existe pas."""
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +34,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(folder: Path) -> Iterator[GpuProduct]:
-    with product_with_gpus(folder, engine=sleepy.NAME) as found:
+    with product_with_gpus(folder, NINE, engine=sleepy.NAME, env=GIVEN) as found:
         yield found
 
 
 @pytest.fixture
 def bench(running: GpuProduct) -> GpuProduct:
     """Le produit, sa machine remise à neuf."""
-    running.machine.become(EIGHT)
+    running.machine.become(NINE)
     wait_until(lambda: not [g for g in running.product.status()["gpus"] if g.get("foreign_bytes")], 20, "machine neuve")
     return running
 
 
+def test_only_the_gpus_that_were_given_exist(bench: GpuProduct) -> None:
+    product = bench.product
+    shown = [(gpu["index"], gpu["physical_index"], gpu["uuid"]) for gpu in product.status()["gpus"]]
+    physical = (0, 2, 1, 3, 4, 5, 6, 7)
+    assert shown == [(position, index, f"GPU-essai-{index}") for position, index in enumerate(physical)]
+    unknown = product.admin("preflight", gpus=[8])
+    assert unknown.status_code == 400 and "GPU visibles : 0, 1, 2, 3, 4, 5, 6, 7" in unknown.json()["error"]["message"]
+    env = {**os.environ, "PASSERELLE_RUN_BASE": str(product.run_dir.parent)}
+    done = subprocess.run([ROOT / "passerelle", "status"], env=env, capture_output=True, text=True, check=True)
+    assert re.search(r"^1 +2 +NVIDIA H200 .* GPU-essai-2$", done.stdout, re.M), done.stdout
+
+
 def test_a_measure_changes_live(bench: GpuProduct) -> None:
-    bench.machine.change(1, foreign={4_000_001: 130 * GIB})
+    bench.machine.change(2, foreign={4_000_001: 130 * GIB})
     wait_until(lambda: bench.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
     first = bench.product.status()["gpus"][0]
     assert (first["name"], first["free_bytes"]) == ("NVIDIA H200", 140 * GIB)
@@ -49,7 +69,7 @@ def test_a_measure_changes_live(bench: GpuProduct) -> None:
 
 
 def test_a_verdict_has_its_figures(bench: GpuProduct) -> None:
-    bench.machine.change(1, foreign={4_000_001: 130 * GIB})
+    bench.machine.change(2, foreign={4_000_001: 130 * GIB})
     wait_until(lambda: bench.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
     accepted = bench.product.admin("preflight", gpus=[0]).json()
     assert accepted["fits"] and accepted["gpus"][0]["weights_bytes"] == 58 * GIB
@@ -60,14 +80,16 @@ def test_a_verdict_has_its_figures(bench: GpuProduct) -> None:
 
 def test_a_model_holds_its_gpu_then_gives_it_back(bench: GpuProduct) -> None:
     product = bench.product
-    response = product.admin("load", "petit", gpus=[0], wait=True)
+    response = product.admin("load", "petit", gpus=[1], wait=True)
     assert response.status_code == 200, response.text
-    wait_until(lambda: product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
-    gpu = product.status()["gpus"][0]
+    wait_until(lambda: product.status()["gpus"][1]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
+    gpu = product.status()["gpus"][1]
     [lease], [process] = gpu["leases"], gpu["processes"]
+    seen = psutil.Process(process["pid"]).environ()
+    assert (seen["CUDA_VISIBLE_DEVICES"], seen["CUDA_DEVICE_ORDER"]) == ("2", "PCI_BUS_ID")
     assert (lease["replica"], lease["reserved_bytes"]) == ("petit-0", 20 * GIB)
     assert (process["replica"], gpu["available_bytes"]) == ("petit-0", 120 * GIB)
-    busy = product.admin("preflight", gpus=[0]).json()
+    busy = product.admin("preflight", gpus=[1]).json()
     assert busy["error"]["reason"] == "GPU_BUSY" and busy["evictions"] == ["petit"]
     with product.http() as http:
         body = {"model": "petit", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 2}
@@ -88,7 +110,7 @@ def test_memory_left_behind_soils_the_gpu(bench: GpuProduct) -> None:
 
 def test_a_person_watches_eight_gpus(bench: GpuProduct, chromium: str) -> None:
     """La machine dans la page, et ses mesures poussées dès qu'elles changent : la mesure est feinte, tout le reste est réel."""
-    bench.machine.change(2, foreign={4_000_001: 30 * GIB})
+    bench.machine.change(1, foreign={4_000_001: 30 * GIB})
     response = bench.product.admin("load", "petit", gpus=[0], wait=True)
     assert response.status_code == 200, response.text
     wait_until(lambda: bench.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from server.control.gpu.allowed import AllowedGpus
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.probe import GpuProcess, GpuReading
 
@@ -36,7 +37,14 @@ class FakeGpus:
     """Octets par GPU, puis par processus."""
     left: dict[int, int] = field(default_factory=dict)
     """Octets qu'aucun processus n'explique, par GPU."""
+    reason: str = ""
+    """Refus d'une liste de GPU."""
     reads: int = 0
+
+    @property
+    def allowed(self) -> AllowedGpus:
+        """Tous."""
+        return AllowedGpus({index: index for index in range(self.count)}, self.reason, refused=bool(self.reason))
 
     def take(self, gpu: int, pid: int, size: int) -> None:
         """Un processus prend de la mémoire."""
@@ -57,6 +65,7 @@ class FakeGpus:
         used = sum(processes.values()) + self.left.get(index, 0)
         return GpuReading(
             index=index,
+            physical_index=index,
             uuid=f"GPU-{index}",
             name="H100 d'essai",
             total_bytes=self.total,

@@ -82,6 +82,8 @@ def product_with_gpus(
         "PASSERELLE_WEIGHTS_DIR": str(WEIGHTS),
         "PASSERELLE_RELEASE_WAIT": "2",
         "PASSERELLE_THREADS": "1",
+        # Les GPU de la machine d'essai, non ceux que permettrait l'environnement de qui la lance.
+        "CUDA_VISIBLE_DEVICES": ",".join(map(str, range(len(gpus)))),
         VARIABLE: str(machine.path),
     }
     python = make_python(folder / "python")

@@ -18,11 +18,13 @@ from server.cli.app import cli
 from server.cli.checks import Machine, run_checks
 from server.cli.connection import CommandError, ServerAccess, find_server
 from server.cli.findings import Finding, Level
+from server.control.gpu.allowed import GpuDevice
 from server.control.weights.cache import write_manifest
 from tests.support.certificates import Authority
 from tests.support.product import ROOT
 
-H200 = Machine("580.95.05", "13.0", ("NVIDIA H200",) * 8)
+GPUS = tuple(GpuDevice(index, f"GPU-{index}", "NVIDIA H200") for index in range(8))
+H200 = Machine("580.95.05", "13.0", GPUS)
 NOTHING = Machine("", "", ())
 NO_SERVER = {"PASSERELLE_RUN_BASE": "/absent"}
 
@@ -220,10 +222,42 @@ def test_each_environment_is_measured_against_the_driver(tmp_path: Path) -> None
     assert failed(found) == {"environnement de canary"} and "8 × NVIDIA H200" in found["GPU"].found
     assert "cuda13" in found["GPU"].found and "processeur" in found["environnement de canary"].found
     assert found["jeton"].level is found["clés"].level is Level.OK
-    older = checks(Machine("570.1", "12.8", ("NVIDIA H100",)), **env)
+    older = checks(Machine("570.1", "12.8", GPUS[:1]), **env)
     assert failed(older) == {"environnement de canary", "environnement de qwen"} and "cuda12" in older["GPU"].found
     assert "PASSERELLE_CUDA=cuda12" in older["environnement de qwen"].advice
-    assert "550" in checks(Machine("535.1", "12.2", ("NVIDIA H100",)), **env)["GPU"].advice
+    assert "550" in checks(Machine("535.1", "12.2", GPUS[:1]), **env)["GPU"].advice
+
+
+@pytest.mark.parametrize(
+    ("lists", "level", "found", "advice"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "5,2"}, Level.OK, "2 × NVIDIA H200, sur 8 (CUDA_VISIBLE_DEVICES) : verrous", ""),
+        (
+            {"CUDA_VISIBLE_DEVICES": "5,2", "PASSERELLE_GPUS": "2"},
+            Level.OK,
+            "1 × NVIDIA H200, sur 8 (CUDA_VISIBLE_DEVICES, PASSERELLE_GPUS)",
+            "",
+        ),
+        ({"PASSERELLE_GPUS": "9"}, Level.FAILURE, "aucun GPU permis, sur 8", "PASSERELLE_GPUS : « 9 » n'est aucun GPU"),
+        ({"PASSERELLE_GPUS": "1,1"}, Level.FAILURE, "aucun GPU permis", "une seconde fois"),
+        ({"PASSERELLE_GPUS": "MIG-1"}, Level.FAILURE, "aucun GPU permis", "partition MIG"),
+        ({"CUDA_VISIBLE_DEVICES": ""}, Level.FAILURE, "aucun GPU permis", "CUDA_VISIBLE_DEVICES ne laisse aucun GPU"),
+    ],
+)
+def test_the_diagnosis_counts_the_gpus_that_were_given(
+    lists: dict[str, str], level: Level, found: str, advice: str
+) -> None:
+    shown = checks(H200, PASSERELLE_PROFILE="dgx", **lists)["GPU"]
+    assert shown.level is level and found in shown.found and advice in shown.advice
+    # Sans modèle qui en demande, ce n'est pas un empêchement.
+    assert checks(H200, **lists)["GPU"].level is not Level.FAILURE
+
+
+def test_a_gpu_in_mig_mode_is_diagnosed() -> None:
+    machine = Machine("580.95.05", "13.0", (*GPUS[:2], GpuDevice(2, "GPU-2", "NVIDIA H200", mig=True)))
+    shown = checks(machine, PASSERELLE_PROFILE="dgx")["GPU"]
+    assert shown.level is Level.WARNING and "2 × NVIDIA H200" in shown.found
+    assert "Le GPU 2 est en mode MIG" in shown.advice
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:

@@ -71,6 +71,13 @@ def test_variables_of_the_specification() -> None:
     assert config.lazy_load is False
 
 
+def test_an_empty_list_of_gpus_is_not_an_absent_one() -> None:
+    assert load_config(EMBEDDED).gpu_lists == {}
+    assert load_config(EMBEDDED | {"PASSERELLE_GPUS": ""}).gpu_lists == {"PASSERELLE_GPUS": ""}
+    both = load_config(EMBEDDED | {"PASSERELLE_GPUS": "1", "CUDA_VISIBLE_DEVICES": "0,1"}).gpu_lists
+    assert list(both.items()) == [("CUDA_VISIBLE_DEVICES", "0,1"), ("PASSERELLE_GPUS", "1")]
+
+
 def test_inside_a_container_host_values_are_for_display_only() -> None:
     config = load_config(
         EMBEDDED

@@ -36,6 +36,17 @@ async def bench(tmp_path: Path) -> Any:
     await made.journal.aclose()
 
 
+async def test_a_refused_list_is_why_the_server_is_not_ready(bench: Bench, tmp_path: Path) -> None:
+    assert bench.models.gpu_refusal() == []
+    bench.gpus.reason = "PASSERELLE_GPUS : « 9 » n'est aucun GPU de cette machine."
+    assert bench.models.gpu_refusal() == [bench.gpus.reason]
+    (tmp_path / "processeur").mkdir()
+    without = await make(tmp_path / "processeur", 0, spec("p", requires_gpu=False))
+    without.gpus.reason = bench.gpus.reason
+    assert without.models.gpu_refusal() == []
+    await without.journal.aclose()
+
+
 async def test_the_status_shows_who_holds_what(bench: Bench) -> None:
     bench.gpus.take(1, 999, 3 * GIB)
     await bench.load(gpus=(1,), pinned=True, idle_unload=90.0)

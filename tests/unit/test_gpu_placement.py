@@ -8,8 +8,9 @@ import pytest
 from server.control.gpu.board import GpuBoard, Stain
 from server.control.gpu.leases import Lease
 from server.control.gpu.needs import check_options, need_on
+from server.control.gpu.nvml import NvmlDriver
 from server.control.gpu.placement import Demand, Plan, plan
-from server.control.gpu.probe import NvmlProbe
+from server.control.gpu.probe import AllowedProbe
 from server.domain import Capability, MemorySpec, ModelSource, ModelSpec
 from server.errors import GpuBusy, GpuDirty, GpuMemoryInsufficient, InvalidRequest
 from tests.fakes.gpus import GIB, FakeClock, FakeGpus, board_of
@@ -188,6 +189,6 @@ def test_placement_options_are_checked(options: dict[str, Any]) -> None:
 
 def test_nvml_tells_what_is_there() -> None:
     """Sans pilote, aucun GPU ; avec, des valeurs qui se tiennent."""
-    for reading in NvmlProbe().read():
+    for reading in AllowedProbe(NvmlDriver(), {}).read():
         assert reading.uuid and reading.name and 0 <= reading.used_bytes <= reading.total_bytes
         assert reading.used_bytes + reading.free_bytes <= reading.total_bytes

@@ -55,8 +55,8 @@ class Bench:
     disk: list[Artifacts]
     tools: ModelTools
 
-    def with_spec(self, *, gpus: int = 0, **changes: Any) -> ManagedModel:
-        board = board_of(FakeGpus(gpus), FakeClock(), self.replicas.pids)
+    def with_spec(self, *, gpus: int = 0, reason: str = "", **changes: Any) -> ManagedModel:
+        board = board_of(FakeGpus(gpus, reason=reason), FakeClock(), self.replicas.pids)
         board.readings = {reading.index: reading for reading in board.probe.read()}
         tools = replace(self.tools, gpus=board)
         model = ManagedModel(replace(SPEC, **changes), tools)
@@ -318,6 +318,15 @@ async def test_what_cannot_load_is_refused_before_anything_starts(
     with pytest.raises(error):
         model.load(LoadOrder(gpus=asked))
     assert model.operation is None and bench.replicas.started == []
+
+
+async def test_why_there_is_no_gpu_is_said(bench: Bench) -> None:
+    with pytest.raises(NoGpuVisible, match="Vérifiez le pilote NVIDIA"):
+        bench.with_spec(requires_gpu=True).load(LoadOrder())
+    refused = "PASSERELLE_GPUS : « 9 » n'est aucun GPU de cette machine."
+    with pytest.raises(NoGpuVisible, match=refused) as caught:
+        bench.with_spec(requires_gpu=True, reason=refused).load(LoadOrder())
+    assert "pilote" not in caught.value.message
 
 
 async def test_chosen_gpus_are_shared_and_kept(bench: Bench) -> None:

@@ -35,6 +35,7 @@ export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
         </Typography>
         <Holder gpu={gpu} />
       </Stack>
+      <Identity gpu={gpu} />
       {gpu.dirty && (
         // Muet : ses chiffres changent à chaque mesure.
         <Alert severity="warning" role="note" data-testid={`gpu-${gpu.index}-dirty`} sx={{ py: 0 }}>
@@ -99,6 +100,20 @@ export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
         />
       </Box>
     </Card>
+  );
+}
+
+/** Le GPU tel que la machine le nomme : sa position, en titre, ne vaut que pour ce serveur. */
+function Identity({ gpu }: { gpu: Gpu }) {
+  return (
+    <Typography
+      variant="caption"
+      color="textSecondary"
+      data-testid={`gpu-${gpu.index}-identity`}
+      sx={{ mt: -1.25, overflowWrap: "anywhere", fontVariantNumeric: "tabular-nums" }}
+    >
+      {[T.physical(gpu.physicalIndex), gpu.uuid].filter(Boolean).join(" · ")}
+    </Typography>
   );
 }
 

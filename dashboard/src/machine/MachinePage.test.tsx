@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { act, screen, within } from "@testing-library/react";
+import { act, cleanup, screen, within } from "@testing-library/react";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AdminService, type StatusSchema, WatchStatusResponseSchema } from "../gen/passerelle/v1/admin_pb";
 import { StatusProvider } from "../status/StatusProvider";
@@ -26,6 +26,7 @@ const HOST = {
 function gpu(index: number, utilizationPercent = 10) {
   return {
     index,
+    physicalIndex: index,
     uuid: `GPU-${index}`,
     name: "H200",
     totalBytes: 140 * GIB,
@@ -87,6 +88,18 @@ test("une mesure qui change se voit, et sa courbe s'allonge", async () => {
   const curve = screen.getByTestId("curve-gpu/GPU-0/use");
   expect(curve.dataset.points).toBe("2");
   expect(curve.getAttribute("aria-label")).toBe("Occupation, sur 3 s : de 10 % à 90 %, maintenant 90 %");
+});
+
+test("un GPU dit son numéro sur la machine et son UUID, que sa position ne dit pas", async () => {
+  const given = [5, 1].map((physicalIndex, index) => ({ ...gpu(index), physicalIndex, uuid: `GPU-${physicalIndex}` }));
+  showMachine(<MachinePage />, { host: HOST, gpus: given });
+  expect((await screen.findByTestId("gpu-0-identity")).textContent).toBe("n° 5 de la machine · GPU-5");
+  cleanup();
+  showMachine(<MachinePanel />, { host: HOST, gpus: given });
+  const first = await screen.findByTestId("panel-gpu-0");
+  expect(first.textContent).toContain("GPU 0 · n° 5 de la machine");
+  expect(first.title).toBe("n° 5 de la machine · GPU-5");
+  expect(screen.getByTestId("panel-gpu-1").textContent).not.toContain("de la machine");
 });
 
 test("un GPU sali le dit, avec sa raison", async () => {

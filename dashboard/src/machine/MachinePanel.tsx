@@ -57,10 +57,15 @@ export function MachinePanel() {
 
 function Line({ gpu, models }: { gpu: Gpu; models: Model[] }) {
   return (
-    <Box component="li" data-testid={`panel-gpu-${gpu.index}`}>
+    <Box
+      component="li"
+      data-testid={`panel-gpu-${gpu.index}`}
+      title={[T.physical(gpu.physicalIndex), gpu.uuid].filter(Boolean).join(" · ")}
+    >
       <Stack direction="row" spacing={1} sx={{ justifyContent: "space-between", mb: 0.25 }}>
         <Typography variant="body2" noWrap sx={{ color: gpu.dirty ? "warning.main" : undefined }}>
           {gpu.dirty ? `${T.gpu(gpu.index)} · ${T.dirty}` : T.gpu(gpu.index)}
+          {gpu.physicalIndex !== gpu.index && ` · ${T.physical(gpu.physicalIndex)}`}
         </Typography>
         <Typography variant="body2" color="textSecondary" noWrap sx={{ fontVariantNumeric: "tabular-nums" }}>
           {percentage(gpu.utilizationPercent)} · {memory(gpu.freeBytes)} {T.free}

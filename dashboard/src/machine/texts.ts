@@ -17,6 +17,7 @@ export const T = {
   noGpuHelp:
     "Vérifiez le pilote avec « nvidia-smi », et, dans un conteneur, que les GPU lui sont donnés (« --gpus all ») ; puis relancez Passerelle.",
   gpu: (index: number) => `GPU ${index}`,
+  physical: (index: number) => `n° ${index} de la machine`,
   use: "Occupation",
   memory: "Mémoire",
   temperature: "Température",

@@ -1,11 +1,11 @@
-"""La mesure des GPU : un Protocol, et NVML qui le suit."""
+"""La mesure des GPU : le seul endroit qui en nomme, et il ne nomme que ceux qui sont permis (`allowed.py`)."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-import pynvml
+from server.control.gpu.allowed import AllowedGpus, GpuDevice, allowed_gpus
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,9 @@ class GpuReading:
     """Un GPU à un instant."""
 
     index: int
-    """Numéro de NVML : l'ordre du bus PCI."""
+    """Position parmi les GPU permis : le seul numéro qui circule ici et dans le contrat."""
+    physical_index: int
+    """Numéro physique : celui de NVML, dans l'ordre du bus PCI."""
     uuid: str
     name: str
     total_bytes: int
@@ -44,75 +46,40 @@ class GpuReading:
 
 
 class GpuProbe(Protocol):
-    """Ce qui mesure les GPU."""
+    """Ce qui mesure les GPU permis."""
+
+    @property
+    def allowed(self) -> AllowedGpus:
+        """GPU permis ; ne change pas."""
 
     def read(self) -> tuple[GpuReading, ...]:
-        """Tous les GPU visibles, par numéro ; peut bloquer quelques millisecondes."""
+        """Ceux qui répondent, par position ; peut bloquer quelques millisecondes."""
 
 
-class NvmlProbe:
-    """Mesure par NVML ; sans pilote, aucun GPU."""
+class GpuDriver(Protocol):
+    """Ce qui interroge les GPU de la machine, permis ou non."""
 
-    def __init__(self) -> None:
-        self._count = 0
-        try:
-            pynvml.nvmlInit()
-            self._count = int(pynvml.nvmlDeviceGetCount())
-        except pynvml.NVMLError as error:
-            logger.info("no_gpu_visible", extra={"error": str(error)})
+    def devices(self) -> tuple[GpuDevice, ...]:
+        """Tous, par numéro physique."""
+
+    def measure(self, indexes: Sequence[int]) -> tuple[GpuReading, ...]:
+        """Mesure de ceux de ces numéros physiques qui répondent ; leur position vaut leur numéro."""
+
+
+class AllowedProbe:
+    """Suit `GpuProbe` : mesure les GPU que l'exploitant a donnés, et eux seuls."""
+
+    def __init__(self, driver: GpuDriver, lists: Mapping[str, str]) -> None:
+        """`lists` : listes de GPU données, par variable."""
+        self.allowed = allowed_gpus(driver.devices(), lists)
+        self._driver = driver
+        self._positions = {physical: position for position, physical in self.allowed.physical.items()}
+        if self.allowed.reason:
+            log = logger.error if self.allowed.refused else logger.warning
+            log("gpus_not_allowed", extra={"error": self.allowed.reason})
 
     def read(self) -> tuple[GpuReading, ...]:
-        """Tous les GPU lisibles ; un GPU en panne manque, et le journal le dit."""
-        return tuple(found for index in range(self._count) if (found := _read(index)) is not None)
-
-
-def _read(index: int) -> GpuReading | None:
-    try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        memory = _memory(handle)
-        return GpuReading(
-            index=index,
-            uuid=_text(pynvml.nvmlDeviceGetUUID(handle)),
-            name=_text(pynvml.nvmlDeviceGetName(handle)),
-            total_bytes=int(memory.total),
-            used_bytes=int(memory.used),
-            free_bytes=int(memory.free),
-            processes=_processes(handle),
-            utilization_percent=_number(lambda: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu),
-            temperature_celsius=_number(lambda: pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU)),
-            power_watts=_number(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000),
-        )
-    except pynvml.NVMLError as error:
-        logger.warning("gpu_unreadable", extra={"gpu": index, "error": str(error)})
-        return None
-
-
-def _memory(handle: Any) -> Any:
-    try:
-        # La version 2 compte à part la réserve du pilote, comme nvidia-smi.
-        return pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2)
-    except pynvml.NVMLError:
-        return pynvml.nvmlDeviceGetMemoryInfo(handle)
-
-
-def _processes(handle: Any) -> tuple[GpuProcess, ...]:
-    found: dict[int, int | None] = {}
-    for listed in (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses):
-        try:
-            for process in listed(handle):
-                # Un processus qui calcule et affiche figure dans les deux listes, avec le même total.
-                found[int(process.pid)] = None if process.usedGpuMemory is None else int(process.usedGpuMemory)
-        except pynvml.NVMLError:
-            continue
-    return tuple(GpuProcess(pid, used) for pid, used in sorted(found.items()))
-
-
-def _number(read: Callable[[], Any]) -> float:
-    try:
-        return float(read())
-    except pynvml.NVMLError:
-        return 0.0
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+        """Mesure, dans l'ordre de la liste."""
+        found = self._driver.measure(list(self._positions))
+        ours = [replace(reading, index=self._positions[reading.physical_index]) for reading in found]
+        return tuple(sorted(ours, key=lambda reading: reading.index))

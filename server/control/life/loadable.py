@@ -6,11 +6,14 @@ from server.domain import ModelSpec
 from server.errors import InvalidRequest, ModelNotDownloaded, NoGpuVisible
 
 
-def check_loadable(spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: Collection[int], complete: bool) -> None:
+def check_loadable(
+    spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: Collection[int], why_none: str = "", complete: bool
+) -> None:
     """Refuse un chargement qui ne peut pas aboutir, avant de rien lancer.
 
     Args:
         gpus: numéros demandés ; vide pour ceux du profil.
+        why_none: pourquoi aucun GPU n'est visible, si on le sait.
         complete: les poids sont entiers dans le cache.
 
     Raises:
@@ -19,9 +22,9 @@ def check_loadable(spec: ModelSpec, gpus: Sequence[int], *, visible_gpus: Collec
         ModelNotDownloaded: poids absents, et le profil ne les télécharge pas de lui-même.
     """
     if spec.requires_gpu and not visible_gpus:
+        advice = "Vérifiez le pilote NVIDIA et l'accès du conteneur aux GPU, ou lancez le profil « embarque »."
         raise NoGpuVisible(
-            f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. Vérifiez le pilote NVIDIA "
-            "et l'accès du conteneur aux GPU, ou lancez le profil « embarque ».",
+            f"Aucun GPU visible : « {spec.key} » n'est servi que sur GPU dans ce profil. {why_none or advice}",
             metadata={"model": spec.key},
         )
     if gpus and not spec.requires_gpu:

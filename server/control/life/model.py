@@ -117,6 +117,7 @@ class ManagedModel:
             self.spec,
             order.gpus,
             visible_gpus=board.readings,
+            why_none=board.probe.allowed.reason,
             complete=complete,
         )
         move = follow(self.spec, self.artifacts, self.choices, order, self.replicas)

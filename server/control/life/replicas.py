@@ -55,13 +55,15 @@ class ReplicaHost:
         command: Callable[[ModelSpec, int], Sequence[str]],
         max_frame_bytes: int,
         on_load: Callable[[], None],
+        physical_of: Callable[[Sequence[int]], Sequence[int]],
     ) -> None:
-        """`on_load` suit chaque requête qu'un exemplaire prend ou finit."""
+        """`on_load` suit chaque requête qu'un exemplaire prend ou finit ; `physical_of` dit à CUDA ces GPU."""
         self._supervisor = supervisor
         self._run_dir = run_dir
         self._command = command
         self._max_frame_bytes = max_frame_bytes
         self._on_load = on_load
+        self._physical_of = physical_of
         self._exits: dict[str, asyncio.Future[int]] = {}
         self._pids: dict[str, int] = {}
 
@@ -72,7 +74,9 @@ class ReplicaHost:
 
         Raises:
             ModelLoadFailed: le moteur ne s'est pas ouvert.
+            NoGpuVisible: un de ces GPU n'est plus permis.
         """
+        visible = ",".join(map(str, self._physical_of(gpus)))
         name = f"{spec.key}-{index}"
         self._status_path(name).unlink(missing_ok=True)
         exited = self._exits[name] = asyncio.get_running_loop().create_future()
@@ -82,7 +86,7 @@ class ReplicaHost:
                 name,
                 self._command(spec, index),
                 # Les numéros sont ceux de NVML : l'ordre du bus PCI, que CUDA ne suit que si on le lui dit.
-                {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))},
+                {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible},
                 {"key": spec.key, "gpus": list(gpus), **meta},
             )
             self._pids[name] = pid

@@ -35,6 +35,7 @@ def _gpu(board: GpuBoard, reading: GpuReading) -> machine_pb2.Gpu:
     leases, stain = board.leases.on(index), board.stains.get(index)
     return machine_pb2.Gpu(
         index=index,
+        physical_index=reading.physical_index,
         name=reading.name,
         total_bytes=reading.total_bytes,
         used_bytes=reading.used_bytes,

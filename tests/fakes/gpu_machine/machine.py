@@ -24,6 +24,8 @@ class FakeGpu:
     utilization_percent: float = 0.0
     temperature_celsius: float = 31.0
     power_watts: float = 78.0
+    mig: bool = False
+    """Vrai s'il est découpé en partitions."""
 
 
 class Machine:

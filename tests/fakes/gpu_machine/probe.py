@@ -1,11 +1,12 @@
-"""La sonde : les GPU du fichier, plus la mémoire des exemplaires que le superviseur fait vraiment tourner."""
+"""Le pilote : les GPU du fichier, plus la mémoire des exemplaires que le superviseur fait vraiment tourner."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
 
+from server.control.gpu.allowed import GpuDevice
 from server.control.gpu.probe import GpuProcess, GpuReading
 from tests.fakes.gpu_machine.machine import FakeGpu, read_machine
 
@@ -13,25 +14,35 @@ VARIABLE = "GPU_MACHINE_FILE"
 """Variable d'environnement de l'essai : chemin du fichier."""
 
 Workers = Callable[[], list[tuple[int, str, frozenset[int]]]]
-"""Exemplaires en marche : processus, clé du modèle, GPU."""
+"""Exemplaires en marche : processus, clé du modèle, numéros physiques de ses GPU."""
 
 
-class FileProbe:
-    """Suit le Protocol `GpuProbe`."""
+class FileDriver:
+    """Suit le Protocol `GpuDriver`."""
 
     def __init__(self, path: Path | None = None, workers: Workers | None = None) -> None:
         """Sans `path`, le fichier est celui de `GPU_MACHINE_FILE` ; sans `workers`, ceux du superviseur, notre parent."""
         self._path = path or Path(os.environ[VARIABLE])
         self._workers = workers or running_workers
 
-    def read(self) -> tuple[GpuReading, ...]:
+    def devices(self) -> tuple[GpuDevice, ...]:
+        """Tous ceux du fichier."""
+        gpus, _held = read_machine(self._path)
+        return tuple(GpuDevice(index, uuid_of(index), gpu.name, gpu.mig) for index, gpu in enumerate(gpus))
+
+    def measure(self, indexes: Sequence[int]) -> tuple[GpuReading, ...]:
         """Mesure."""
         gpus, held = read_machine(self._path)
         workers = [(pid, held.get(key, 0), on) for pid, key, on in self._workers()]
         return tuple(
-            _reading(index, gpu, {pid: size for pid, size, on in workers if index in on and size})
-            for index, gpu in enumerate(gpus)
+            _reading(index, gpus[index], {pid: size for pid, size, on in workers if index in on and size})
+            for index in indexes
         )
+
+
+def uuid_of(index: int) -> str:
+    """UUID d'un GPU d'essai."""
+    return f"GPU-essai-{index}"
 
 
 def running_workers() -> list[tuple[int, str, frozenset[int]]]:
@@ -54,7 +65,8 @@ def _reading(index: int, gpu: FakeGpu, ours: dict[int, int]) -> GpuReading:
     used = min(gpu.total_bytes, sum(processes.values()) + gpu.unexplained_bytes)
     return GpuReading(
         index=index,
-        uuid=f"GPU-essai-{index}",
+        physical_index=index,
+        uuid=uuid_of(index),
         name=gpu.name,
         total_bytes=gpu.total_bytes,
         used_bytes=used,

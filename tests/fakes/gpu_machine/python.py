@@ -1,7 +1,7 @@
 """L'interpréteur d'essai : celui d'ici, plus `sitecustomize.py`.
 
 Le produit donne à ses processus l'interpréteur qui l'a lancé, et un PYTHONPATH à lui : c'est donc l'interpréteur qui
-porte la sonde, non une variable d'environnement.
+porte ce pilote, non une variable d'environnement.
 """
 
 import sysconfig

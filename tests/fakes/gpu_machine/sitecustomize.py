@@ -3,7 +3,7 @@
 import sys
 
 if sys.orig_argv[1:4] == ["-m", "server", "control"]:
-    import server.control.gpu.probe
-    from tests.fakes.gpu_machine.probe import FileProbe
+    import server.control.gpu.nvml
+    from tests.fakes.gpu_machine.probe import FileDriver
 
-    server.control.gpu.probe.NvmlProbe = FileProbe  # type: ignore[assignment,misc]
+    server.control.gpu.nvml.NvmlDriver = FileDriver  # type: ignore[assignment,misc]

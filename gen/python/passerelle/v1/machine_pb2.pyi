@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Gpu(_message.Message):
-    __slots__ = ("index", "name", "total_bytes", "used_bytes", "utilization_percent", "temperature_celsius", "power_watts", "replicas", "uuid", "free_bytes", "available_bytes", "leases", "foreign_bytes", "processes", "dirty", "dirty_reason")
+    __slots__ = ("index", "name", "total_bytes", "used_bytes", "utilization_percent", "temperature_celsius", "power_watts", "replicas", "uuid", "free_bytes", "available_bytes", "leases", "foreign_bytes", "processes", "dirty", "dirty_reason", "physical_index")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class Gpu(_message.Message):
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     DIRTY_FIELD_NUMBER: _ClassVar[int]
     DIRTY_REASON_FIELD_NUMBER: _ClassVar[int]
+    PHYSICAL_INDEX_FIELD_NUMBER: _ClassVar[int]
     index: int
     name: str
     total_bytes: float
@@ -40,7 +41,8 @@ class Gpu(_message.Message):
     processes: _containers.RepeatedCompositeFieldContainer[GpuProcess]
     dirty: bool
     dirty_reason: str
-    def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., total_bytes: _Optional[float] = ..., used_bytes: _Optional[float] = ..., utilization_percent: _Optional[float] = ..., temperature_celsius: _Optional[float] = ..., power_watts: _Optional[float] = ..., replicas: _Optional[_Iterable[str]] = ..., uuid: _Optional[str] = ..., free_bytes: _Optional[float] = ..., available_bytes: _Optional[float] = ..., leases: _Optional[_Iterable[_Union[GpuLease, _Mapping]]] = ..., foreign_bytes: _Optional[float] = ..., processes: _Optional[_Iterable[_Union[GpuProcess, _Mapping]]] = ..., dirty: bool = ..., dirty_reason: _Optional[str] = ...) -> None: ...
+    physical_index: int
+    def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., total_bytes: _Optional[float] = ..., used_bytes: _Optional[float] = ..., utilization_percent: _Optional[float] = ..., temperature_celsius: _Optional[float] = ..., power_watts: _Optional[float] = ..., replicas: _Optional[_Iterable[str]] = ..., uuid: _Optional[str] = ..., free_bytes: _Optional[float] = ..., available_bytes: _Optional[float] = ..., leases: _Optional[_Iterable[_Union[GpuLease, _Mapping]]] = ..., foreign_bytes: _Optional[float] = ..., processes: _Optional[_Iterable[_Union[GpuProcess, _Mapping]]] = ..., dirty: bool = ..., dirty_reason: _Optional[str] = ..., physical_index: _Optional[int] = ...) -> None: ...
 
 class GpuLease(_message.Message):
     __slots__ = ("replica", "reserved_bytes", "exclusive")

@@ -155,7 +155,7 @@ export type Status = Message<"passerelle.v1.Status"> & {
   models: Model[];
 
   /**
-   * GPU visibles.
+   * GPU donnés à ce serveur, qui répondent.
    *
    * @generated from field: repeated passerelle.v1.Gpu gpus = 6;
    */

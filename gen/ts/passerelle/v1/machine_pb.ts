@@ -10,16 +10,16 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/machine.proto.
  */
 export const file_passerelle_v1_machine: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXNzZXJlbGxlL3YxL21hY2hpbmUucHJvdG8SDXBhc3NlcmVsbGUudjEi+gIKA0dwdRINCgVpbmRleBgBIAEoDRIMCgRuYW1lGAIgASgJEhMKC3RvdGFsX2J5dGVzGAMgASgBEhIKCnVzZWRfYnl0ZXMYBCABKAESGwoTdXRpbGl6YXRpb25fcGVyY2VudBgFIAEoARIbChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAYgASgBEhMKC3Bvd2VyX3dhdHRzGAcgASgBEhAKCHJlcGxpY2FzGAggAygJEgwKBHV1aWQYCSABKAkSEgoKZnJlZV9ieXRlcxgKIAEoARIXCg9hdmFpbGFibGVfYnl0ZXMYCyABKAESJwoGbGVhc2VzGAwgAygLMhcucGFzc2VyZWxsZS52MS5HcHVMZWFzZRIVCg1mb3JlaWduX2J5dGVzGA0gASgBEiwKCXByb2Nlc3NlcxgOIAMoCzIZLnBhc3NlcmVsbGUudjEuR3B1UHJvY2VzcxINCgVkaXJ0eRgPIAEoCBIUCgxkaXJ0eV9yZWFzb24YECABKAkiRgoIR3B1TGVhc2USDwoHcmVwbGljYRgBIAEoCRIWCg5yZXNlcnZlZF9ieXRlcxgCIAEoARIRCglleGNsdXNpdmUYAyABKAgiUgoKR3B1UHJvY2VzcxILCgNwaWQYASABKA0SFwoKdXNlZF9ieXRlcxgCIAEoAUgAiAEBEg8KB3JlcGxpY2EYAyABKAlCDQoLX3VzZWRfYnl0ZXMi6wEKBEhvc3QSEwoLY3B1X3BlcmNlbnQYASABKAESEQoJY3B1X2NvdW50GAIgASgNEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgEIAEoARIeChZjYWNoZV9kaXNrX3RvdGFsX2J5dGVzGAUgASgBEh0KFWNhY2hlX2Rpc2tfZnJlZV9ieXRlcxgGIAEoARIYChBjYWNoZV91c2VkX2J5dGVzGAcgASgBEhQKDHJlYWR5X21vZGVscxgIIAEoDRIVCg1jYWNoZWRfbW9kZWxzGAkgASgNIkwKDVNlcnZlclByb2Nlc3MSDAoEbmFtZRgBIAEoCRILCgNwaWQYAiABKA0SEAoIcmVzdGFydHMYAyABKA0SDgoGYnJva2VuGAQgASgIYgZwcm90bzM");
+  fileDesc("ChtwYXNzZXJlbGxlL3YxL21hY2hpbmUucHJvdG8SDXBhc3NlcmVsbGUudjEikgMKA0dwdRINCgVpbmRleBgBIAEoDRIMCgRuYW1lGAIgASgJEhMKC3RvdGFsX2J5dGVzGAMgASgBEhIKCnVzZWRfYnl0ZXMYBCABKAESGwoTdXRpbGl6YXRpb25fcGVyY2VudBgFIAEoARIbChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAYgASgBEhMKC3Bvd2VyX3dhdHRzGAcgASgBEhAKCHJlcGxpY2FzGAggAygJEgwKBHV1aWQYCSABKAkSEgoKZnJlZV9ieXRlcxgKIAEoARIXCg9hdmFpbGFibGVfYnl0ZXMYCyABKAESJwoGbGVhc2VzGAwgAygLMhcucGFzc2VyZWxsZS52MS5HcHVMZWFzZRIVCg1mb3JlaWduX2J5dGVzGA0gASgBEiwKCXByb2Nlc3NlcxgOIAMoCzIZLnBhc3NlcmVsbGUudjEuR3B1UHJvY2VzcxINCgVkaXJ0eRgPIAEoCBIUCgxkaXJ0eV9yZWFzb24YECABKAkSFgoOcGh5c2ljYWxfaW5kZXgYESABKA0iRgoIR3B1TGVhc2USDwoHcmVwbGljYRgBIAEoCRIWCg5yZXNlcnZlZF9ieXRlcxgCIAEoARIRCglleGNsdXNpdmUYAyABKAgiUgoKR3B1UHJvY2VzcxILCgNwaWQYASABKA0SFwoKdXNlZF9ieXRlcxgCIAEoAUgAiAEBEg8KB3JlcGxpY2EYAyABKAlCDQoLX3VzZWRfYnl0ZXMi6wEKBEhvc3QSEwoLY3B1X3BlcmNlbnQYASABKAESEQoJY3B1X2NvdW50GAIgASgNEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgEIAEoARIeChZjYWNoZV9kaXNrX3RvdGFsX2J5dGVzGAUgASgBEh0KFWNhY2hlX2Rpc2tfZnJlZV9ieXRlcxgGIAEoARIYChBjYWNoZV91c2VkX2J5dGVzGAcgASgBEhQKDHJlYWR5X21vZGVscxgIIAEoDRIVCg1jYWNoZWRfbW9kZWxzGAkgASgNIkwKDVNlcnZlclByb2Nlc3MSDAoEbmFtZRgBIAEoCRILCgNwaWQYAiABKA0SEAoIcmVzdGFydHMYAyABKA0SDgoGYnJva2VuGAQgASgIYgZwcm90bzM");
 
 /**
- * GPU du serveur.
+ * GPU donné à ce serveur.
  *
  * @generated from message passerelle.v1.Gpu
  */
 export type Gpu = Message<"passerelle.v1.Gpu"> & {
   /**
-   * Numéro.
+   * Position parmi les GPU donnés à ce serveur : le numéro qu'emploient le profil et les verbes.
    *
    * @generated from field: uint32 index = 1;
    */
@@ -129,6 +129,13 @@ export type Gpu = Message<"passerelle.v1.Gpu"> & {
    * @generated from field: string dirty_reason = 16;
    */
   dirtyReason: string;
+
+  /**
+   * Numéro sur la machine, dans l'ordre du bus PCI : celui de `nvidia-smi`.
+   *
+   * @generated from field: uint32 physical_index = 17;
+   */
+  physicalIndex: number;
 };
 
 /**
