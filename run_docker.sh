@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lance l'image sur tous les GPU, attend qu'elle soit prête et dit où la joindre : ./run_docker.sh IMAGE:TAG
+# Lance l'image sur les GPU donnés, tous par défaut, attend qu'elle soit prête et dit où la joindre : ./run_docker.sh IMAGE:TAG
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -23,6 +23,7 @@ Variables (docs/conteneur.md les donne toutes) :
   ADVERTISED_HOSTS    hôtes à afficher, séparés par des virgules ou des espaces
   CONTAINER_NAME      nom du conteneur (passerelle)
   SHM_SIZE            mémoire partagée (16g)
+  PASSERELLE_GPUS     seuls GPU à donner, par numéro ou UUID (tous) ; CUDA_VISIBLE_DEVICES de même
   READY_TIMEOUT       secondes d'attente du service (900)
 END
 }
@@ -41,6 +42,7 @@ read_settings "$1"
 require_docker
 require_image
 require_gpus
+choose_gpus
 require_free_name
 prepare_folders
 build_command

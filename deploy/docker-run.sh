@@ -69,6 +69,56 @@ require_gpus() {
     warn "le pilote NVIDIA $driver précède CUDA 12.4 : mettez-le à jour ($OLDEST_DRIVER au moins)."
 }
 
+# Les GPU que donnent CUDA_VISIBLE_DEVICES et PASSERELLE_GPUS, par leur UUID : un conteneur renumérote ceux qu'il reçoit,
+# et un numéro peut changer quand la machine redémarre. Mêmes règles que server/control/gpu/allowed.py ; vide : tous.
+choose_gpus() {
+  local variable devices outer uuid
+  gpus=()
+  for variable in CUDA_VISIBLE_DEVICES PASSERELLE_GPUS; do
+    [[ -v $variable ]] || continue
+    devices=${devices-$(nvidia-smi --query-gpu=index,uuid,mig.mode.current --format=csv,noheader)}
+    outer=("${gpus[@]}")
+    list_gpus "$variable" "$devices"
+    ((${#outer[@]})) || continue
+    for uuid in "${gpus[@]}"; do
+      [[ " ${outer[*]} " == *" $uuid "* ]] ||
+        die 2 "$variable : le GPU $uuid n'est pas parmi ceux que donne CUDA_VISIBLE_DEVICES (${outer[*]})."
+    done
+  done
+}
+
+# list_gpus VARIABLE GPU-DE-LA-MACHINE : range dans « gpus » les UUID que cette liste nomme.
+list_gpus() {
+  local variable=$1 text entry index uuid mig exact
+  local -a entries found
+  text=$(trim "${!variable}")
+  [[ -n $text && $text != -1 ]] ||
+    die 1 "$variable ne laisse aucun GPU au conteneur ; toute inférence se fait sur GPU."
+  mapfile -t entries <<<"${text//,/$'\n'}"
+  gpus=()
+  for entry in "${entries[@]}"; do
+    entry=$(trim "$entry")
+    [[ $entry != MIG-* ]] || die 2 "$variable : « $entry » est une partition MIG, que Passerelle n'emploie pas."
+    found=() exact=
+    while IFS=', ' read -r index uuid mig; do
+      if [[ $entry == "$index" || $entry == "$uuid" ]]; then
+        exact="$uuid $mig"
+      elif [[ $entry == GPU-?* && $uuid == "$entry"* ]]; then
+        found+=("$uuid $mig")
+      fi
+    done <<<"$2"
+    [[ -z $exact ]] || found=("$exact")
+    ((${#found[@]} <= 1)) || die 2 "$variable : « $entry » est le début de plusieurs UUID (${found[*]%% *})."
+    ((${#found[@]} == 1)) ||
+      die 2 "$variable : « $entry » n'est aucun GPU de cette machine (« nvidia-smi -L » les liste)."
+    [[ ${found[0]} != *Enabled ]] ||
+      die 2 "$variable : « $entry » est un GPU en mode MIG, que Passerelle n'emploie pas."
+    uuid=${found[0]%% *}
+    [[ " ${gpus[*]} " != *" $uuid "* ]] || die 2 "$variable : « $entry » nomme une seconde fois le GPU $uuid."
+    gpus+=("$uuid")
+  done
+}
+
 require_free_name() {
   local state
   state=$(docker container inspect --format '{{.State.Status}}' "$name" 2>/dev/null) || return 0
@@ -123,7 +173,7 @@ choose_user() {
 }
 
 build_command() {
-  local publish="$host_port:$PORT" variable grace
+  local publish="$host_port:$PORT" variable grace given
   case $bind in
     "") ;;
     *:*) publish="[$bind]:$publish" ;;
@@ -134,9 +184,11 @@ build_command() {
   grace=$(trim "${PASSERELLE_STOP_GRACE:-}")
   grace=${grace%%.*}
   [[ $grace =~ ^[0-9]{1,4}$ ]] || grace=30
+  # « device=… » entre guillemets : docker lit cette option comme une ligne de CSV.
+  given=$(IFS=,; printf '%s' "${gpus[*]}")
   command=(
     docker run --detach --name "$name" --restart unless-stopped --user "$user"
-    --gpus all --shm-size "$shm"
+    --gpus "$([[ -n $given ]] && printf '"device=%s"' "$given" || printf all)" --shm-size "$shm"
     --ulimit memlock=-1 --ulimit stack=67108864 --ulimit nofile=1048576:1048576
     --stop-timeout "$((10#$grace + 60))" --publish "$publish"
   )
@@ -146,7 +198,7 @@ build_command() {
     command+=(--env PASSERELLE_STATE_DIR=/state --env HOME=/state/.home)
   fi
   # Par leur nom seul : docker lit leur valeur dans l'environnement, aucune n'apparaît dans une liste de processus.
-  for variable in HUGGINGFACE_TOKEN HF_TOKEN OPENAI_KEYS ADMIN_KEYS LAZY_LOAD_MODELS CUDA_VISIBLE_DEVICES \
+  for variable in HUGGINGFACE_TOKEN HF_TOKEN OPENAI_KEYS ADMIN_KEYS LAZY_LOAD_MODELS \
     HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy HF_ENDPOINT HF_HUB_OFFLINE; do
     pass "$variable"
   done
@@ -157,6 +209,8 @@ build_command() {
         PASSERELLE_STATE_DIR) ;;
       # Ce qui ne sert qu'à construire, ou qu'à la ligne de commande.
       PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY) ;;
+      # Les numéros de l'hôte n'y vaudraient rien ; les UUID, plus bas, gardent l'ordre de la liste.
+      PASSERELLE_GPUS) ;;
       PASSERELLE_TLS_*) share_file "$variable" ;;
       PASSERELLE_PROFILE)
         case $PASSERELLE_PROFILE in
@@ -168,6 +222,7 @@ build_command() {
   done
   # Un conteneur ignore le nom de sa machine.
   [[ -n $(trim "${PASSERELLE_ALLOWED_HOSTS:-}") ]] || command+=(--env "PASSERELLE_ALLOWED_HOSTS=$HOSTNAME")
+  [[ -z $given ]] || command+=(--env "PASSERELLE_GPUS=$given")
   command+=(--env "HOST_PORT=$host_port" --env "ADVERTISED_HOSTS=${hosts[*]}" "$image")
 }
 

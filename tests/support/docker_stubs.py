@@ -41,7 +41,13 @@ case "$1 ${2-}" in
   "logs "*) echo "dernières lignes" ;;
 esac
 """,
-    "nvidia-smi": 'printf "%s" "${STUB_DRIVER-580.95.05}"; exit "${STUB_SMI_CODE-0}"\n',
+    "nvidia-smi": """
+case "$*" in
+  *uuid*) printf '%s' "${STUB_GPUS-}" ;;
+  *) printf '%s' "${STUB_DRIVER-580.95.05}" ;;
+esac
+exit "${STUB_SMI_CODE-0}"
+""",
     "ip": """
 case "$*" in
   "route get 192.0.2.1") printf '%s' "${STUB_ROUTE-192.0.2.1 via 10.200.50.1 dev eth0 src 10.200.50.46 uid 0}" ;;

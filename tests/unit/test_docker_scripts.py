@@ -246,6 +246,55 @@ def test_no_gpu(play: Play, env: dict[str, Any]) -> None:
     refused(play, "aucun GPU utilisable", "550", **env)
 
 
+EIGHT = "".join(f"{index}, GPU-{index}a{index}, {'Enabled' if index == 6 else '[N/A]'}\n" for index in range(8))
+
+
+@pytest.mark.parametrize(
+    ("lists", "given"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": " 5, 2"}, "GPU-5a5,GPU-2a2"),
+        ({"PASSERELLE_GPUS": "GPU-5a5,GPU-2,0"}, "GPU-5a5,GPU-2a2,GPU-0a0"),
+        ({"CUDA_VISIBLE_DEVICES": "5,2,7", "PASSERELLE_GPUS": "7,GPU-5"}, "GPU-7a7,GPU-5a5"),
+    ],
+)
+def test_only_the_gpus_that_were_given(play: Play, lists: dict[str, str], given: str) -> None:
+    found = started(play, STUB_GPUS=EIGHT, **lists)
+    assert found.values("--gpus") == [f'"device={given}"']
+    # Les numéros de l'hôte ne valent rien dans le conteneur : les UUID seuls y entrent, dans l'ordre de la liste.
+    named = [value for value in found.values("--env") if "CUDA_VISIBLE" in value or "PASSERELLE_GPUS" in value]
+    assert named == [f"PASSERELLE_GPUS={given}"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "said", "code"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "8"}, "CUDA_VISIBLE_DEVICES : « 8 » n'est aucun GPU", 2),
+        ({"PASSERELLE_GPUS": "all"}, "PASSERELLE_GPUS : « all » n'est aucun GPU", 2),
+        ({"PASSERELLE_GPUS": "0,"}, "PASSERELLE_GPUS : «  » n'est aucun GPU", 2),
+        ({"PASSERELLE_GPUS": "GPU-"}, "« GPU- » n'est aucun GPU", 2),
+        ({"PASSERELLE_GPUS": "*"}, "« * » n'est aucun GPU", 2),
+        ({"PASSERELLE_GPUS": "1,GPU-1a"}, "« GPU-1a » nomme une seconde fois le GPU GPU-1a1", 2),
+        (
+            {"CUDA_VISIBLE_DEVICES": "0", "PASSERELLE_GPUS": "0,1"},
+            "PASSERELLE_GPUS : le GPU GPU-1a1 n'est pas parmi",
+            2,
+        ),
+        ({"PASSERELLE_GPUS": "MIG-1a"}, "« MIG-1a » est une partition MIG", 2),
+        ({"PASSERELLE_GPUS": "6"}, "« 6 » est un GPU en mode MIG", 2),
+        ({"CUDA_VISIBLE_DEVICES": ""}, "CUDA_VISIBLE_DEVICES ne laisse aucun GPU", 1),
+        ({"PASSERELLE_GPUS": "-1"}, "PASSERELLE_GPUS ne laisse aucun GPU", 1),
+    ],
+)
+def test_a_wrong_list_of_gpus_starts_nothing(play: Play, lists: dict[str, Any], said: str, code: int) -> None:
+    found = refused(play, said, code=code, STUB_GPUS=EIGHT, **lists)
+    assert not [call for call in found.calls if call[1] == "run"]
+
+
+def test_a_prefix_of_two_uuids_is_refused(play: Play) -> None:
+    twins = "0, GPU-aa1, Disabled\n1, GPU-aa2, Disabled\n"
+    refused(play, "plusieurs UUID (GPU-aa1 GPU-aa2)", code=2, STUB_GPUS=twins, PASSERELLE_GPUS="GPU-a")
+
+
 def test_a_running_container_is_kept(play: Play) -> None:
     found = refused(play, "déjà en marche", "docker rm -f passerelle", STUB_EXISTING="running")
     assert not [call for call in found.calls if call[1] in ("run", "rm")]
@@ -342,3 +391,5 @@ def test_compose_does_what_the_script_does(play: Play) -> None:
     assert "ADVERTISED_HOSTS=${ADVERTISED_HOSTS:?" in str(service["environment"])
     # Les secrets par leur nom : compose les lit dans l'environnement, ou dans .env.
     assert {"HUGGINGFACE_TOKEN", "OPENAI_KEYS", "ADMIN_KEYS"} <= set(service["environment"])
+    # Il ne sait pas ne donner que certains GPU d'une variable : c'est le serveur qui s'y tient.
+    assert {"CUDA_VISIBLE_DEVICES", "PASSERELLE_GPUS"} <= set(service["environment"])

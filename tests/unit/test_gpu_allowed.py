@@ -50,6 +50,7 @@ def test_the_list_gives_its_gpus_in_its_order(lists: dict[str, str], physical: r
         ({OURS: "all"}, "« all » n'est aucun GPU"),
         ({CUDA: "0,-1"}, "« -1 » n'est aucun GPU"),
         ({CUDA: "0,"}, "«  » n'est aucun GPU"),
+        ({CUDA: "01"}, "« 01 » n'est aucun GPU"),
         ({CUDA: "²"}, "« ² » n'est aucun GPU"),
         ({CUDA: "1,1"}, "« 1 » nomme une seconde fois le GPU 1 (GPU-1a1-essai)"),
         ({CUDA: "1,GPU-1a"}, "« GPU-1a » nomme une seconde fois le GPU 1"),

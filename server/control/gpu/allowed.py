@@ -4,7 +4,6 @@ Une liste nomme des GPU par leur numéro (celui de `nvidia-smi`), leur UUID ou l
 Sans liste, toute la machine. Une liste qui ne se lit pas en entier ne donne rien : jamais toute la machine à sa place.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -97,13 +96,9 @@ def _device(devices: Sequence[GpuDevice], variable: str, entry: str) -> GpuDevic
     shown = entry[:_SHOWN]
     if entry.startswith("MIG-"):
         raise _Refused(f"{variable} : « {shown} » est une partition MIG, que Passerelle n'emploie pas.")
-    if re.fullmatch(r"[0-9]+", entry):
-        found = [device for device in devices if device.index == int(entry)]
-    elif entry.startswith("GPU-") and entry != "GPU-":
-        exact = [device for device in devices if device.uuid == entry]
-        found = exact or [device for device in devices if device.uuid.startswith(entry)]
-    else:
-        found = []
+    found = [device for device in devices if entry and entry in (str(device.index), device.uuid)]
+    if not found and entry.startswith("GPU-") and entry != "GPU-":
+        found = [device for device in devices if device.uuid.startswith(entry)]
     if len(found) > 1:
         both = ", ".join(device.uuid for device in found)
         raise _Refused(f"{variable} : « {shown} » est le début de plusieurs UUID ({both}).")
