@@ -22,7 +22,10 @@ Variables (docs/conteneur.md les donne toutes) :
   HOST_BIND_ADDRESS   adresse publiée (toutes)
   ADVERTISED_HOSTS    hôtes à afficher, séparés par des virgules ou des espaces
   CONTAINER_NAME      nom du conteneur (passerelle)
-  SHM_SIZE            mémoire partagée (16g)
+  SHM_SIZE, TMP_SIZE  mémoire partagée, dossier temporaire (16g)
+  PIDS_LIMIT          processus et fils d'exécution (32768)
+  LOG_DRIVER          pilote de journaux de Docker (local, borné à 256 Mo)
+  READ_ONLY_ROOT      racine en lecture seule (true)
   PASSERELLE_GPUS     seuls GPU à donner, par numéro ou UUID (tous) ; CUDA_VISIBLE_DEVICES de même
   READY_TIMEOUT       secondes d'attente du service (900)
 END

@@ -15,10 +15,15 @@ read_settings() {
     die 2 "CONTAINER_NAME : « $name » n'est pas un nom de conteneur (lettres, chiffres, « _ », « . » et « - »)."
   host_port=$(positive HOST_PORT 8000 65535)
   ready_timeout=$(positive READY_TIMEOUT 900 86400)
-  shm=$(trim "${SHM_SIZE:-}")
-  shm=${shm:-16g}
-  [[ $shm =~ ^[1-9][0-9]*[bkmgBKMG]?$ ]] ||
-    die 2 "SHM_SIZE : « $shm » n'est pas une taille (exemples : 16g, 512m)."
+  pids=$(positive PIDS_LIMIT 32768 4194304)
+  shm=$(size SHM_SIZE 16g)
+  tmp=$(size TMP_SIZE 16g)
+  log_driver=$(trim "${LOG_DRIVER:-}")
+  [[ $log_driver =~ ^[a-z0-9._/:-]*$ ]] || die 2 "LOG_DRIVER : « $log_driver » n'est pas un pilote de journaux de Docker."
+  read_only=$(trim "${READ_ONLY_ROOT:-}")
+  read_only=${read_only:-true}
+  [[ $read_only == true || $read_only == false ]] ||
+    die 2 "READ_ONLY_ROOT : « $read_only » n'est pas un booléen (true ou false attendu)."
   bind=$(trim "${HOST_BIND_ADDRESS:-}")
   bind=${bind#[}
   bind=${bind%]}
@@ -40,6 +45,15 @@ read_settings() {
 refuse_bind() {
   die 2 "HOST_BIND_ADDRESS : « $bind » n'est pas une adresse IP de cette machine (« ip address » les liste ; vide :" \
     "toutes)."
+}
+
+# size NOM DÉFAUT : la taille de cette variable.
+size() {
+  local value
+  value=$(trim "${!1:-}")
+  value=${value:-$2}
+  [[ $value =~ ^[1-9][0-9]*[bkmgBKMG]?$ ]] || die 2 "$1 : « $value » n'est pas une taille (exemples : 16g, 512m)."
+  printf '%s' "$value"
 }
 
 # positive NOM DÉFAUT MAXIMUM : l'entier de cette variable.
@@ -190,13 +204,25 @@ build_command() {
     docker run --detach --name "$name" --restart unless-stopped --user "$user"
     --gpus "$([[ -n $given ]] && printf '"device=%s"' "$given" || printf all)" --shm-size "$shm"
     --ulimit memlock=-1 --ulimit stack=67108864 --ulimit nofile=1048576:1048576
+    --cap-drop ALL --security-opt no-new-privileges:true --pids-limit "$pids"
+    # exec : gcc et Triton y posent des bibliothèques que les moteurs chargent aussitôt ; Docker l'interdit par défaut.
+    --tmpfs "/tmp:rw,exec,nosuid,nodev,mode=1777,size=$tmp"
     --stop-timeout "$((10#$grace + 60))" --publish "$publish"
   )
+  [[ $read_only == false ]] || command+=(--read-only)
+  # Celui de Docker peut garder un journal sans fin ; un autre, qu'on a choisi, a ses propres bornes.
+  if [[ -z $log_driver ]]; then
+    command+=(--log-driver local --log-opt max-size=64m --log-opt max-file=4)
+  else
+    command+=(--log-driver "$log_driver")
+  fi
   bind_mount "$cache" /models "$cache_options"
   if [[ -n $state ]]; then
     bind_mount "$state" /state
     command+=(--env PASSERELLE_STATE_DIR=/state --env HOME=/state/.home)
   fi
+  # Les prises, les journaux et la réserve des envois : sur le disque, car la réserve peut être grande.
+  command+=(--mount "type=volume,source=$name-run,target=/run/passerelle")
   # Par leur nom seul : docker lit leur valeur dans l'environnement, aucune n'apparaît dans une liste de processus.
   for variable in HUGGINGFACE_TOKEN HF_TOKEN OPENAI_KEYS ADMIN_KEYS LAZY_LOAD_MODELS \
     HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy HF_ENDPOINT HF_HUB_OFFLINE; do

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 import yaml
 
 from tests.support.docker_stubs import ROOT, Play, Result, make_play
+
+RUN = "type=volume,source=passerelle-run,target=/run/passerelle"
+WRITABLE = {"/models", "/state", "/run/passerelle", "/tmp"}
+"""Tout ce qui s'écrit dans le conteneur, avec /dev/shm, que Docker y met."""
 
 
 @pytest.fixture
@@ -42,10 +47,39 @@ def test_the_plain_start(play: Play, tmp_path: Path) -> None:
     assert found.values("--publish") == ["8000:8000"]
     assert found.values("--gpus") == ["all"] and found.values("--shm-size") == ["16g"]
     assert found.values("--ulimit") == ["memlock=-1", "stack=67108864", "nofile=1048576:1048576"]
-    assert found.values("--mount") == [f'type=bind,"source={tmp_path}/model_cache",target=/models']
+    assert found.values("--mount") == [f'type=bind,"source={tmp_path}/model_cache",target=/models', RUN]
     assert found.values("--user") == ["1000:1000"] and (tmp_path / "model_cache").is_dir()
     assert found.run[-1] == "img:1"
     assert "http://10.200.50.46:8000/" in found.out and "localhost" not in found.out and "127.0.0.1" not in found.out
+
+
+def test_what_a_container_may_do_is_bounded(play: Play) -> None:
+    found = started(play, PASSERELLE_STATE_DIR="etat")
+    assert "--read-only" in found.run and found.values("--cap-drop") == ["ALL"]
+    assert found.values("--security-opt") == ["no-new-privileges:true"] and "--privileged" not in found.run
+    assert found.values("--pids-limit") == ["32768"]
+    assert found.values("--tmpfs") == ["/tmp:rw,exec,nosuid,nodev,mode=1777,size=16g"]
+    assert found.values("--log-driver") == ["local"]
+    assert found.values("--log-opt") == ["max-size=64m", "max-file=4"]
+    mounted = {value.rpartition("target=")[2] for value in found.values("--mount")}
+    assert mounted | {value.partition(":")[0] for value in found.values("--tmpfs")} == WRITABLE
+
+
+def test_what_bounds_a_container_is_chosen(play: Play) -> None:
+    found = started(
+        play, PIDS_LIMIT="4096", TMP_SIZE="512m", LOG_DRIVER="journald", READ_ONLY_ROOT="false", CONTAINER_NAME="b"
+    )
+    assert "--read-only" not in found.run and found.values("--pids-limit") == ["4096"]
+    assert found.values("--tmpfs")[0].endswith("size=512m")
+    assert found.values("--log-driver") == ["journald"] and found.values("--log-opt") == []
+    assert found.values("--mount")[-1] == RUN.replace("passerelle-run", "b-run")
+
+
+def test_what_the_image_writes_is_where_it_may_write() -> None:
+    [env] = re.findall(r"^ENV (PASSERELLE_PROFILE.+?[^\\])$", (ROOT / "Dockerfile").read_text(), re.M | re.S)
+    values = dict(pair.split("=", 1) for pair in env.replace("\\\n", " ").split())
+    for name in ("PASSERELLE_RUN_BASE", "MODEL_CACHE_DIR", "HOME"):
+        assert any(Path(values[name]).is_relative_to(folder) for folder in WRITABLE), name
 
 
 def test_no_secret_in_any_command_line(play: Play) -> None:
@@ -143,7 +177,7 @@ def test_a_cache_with_odd_characters(play: Play, tmp_path: Path) -> None:
     found = started(play, MODEL_CACHE_DIR=f"  {odd} ")
     assert odd.is_dir()
     source = str(odd).replace('"', '""')
-    assert found.values("--mount") == [f'type=bind,"source={source}",target=/models']
+    assert found.values("--mount") == [f'type=bind,"source={source}",target=/models', RUN]
 
 
 def test_root_gives_the_cache_to_the_image_user(play: Play, tmp_path: Path) -> None:
@@ -167,6 +201,7 @@ def test_the_state_has_its_own_folder(play: Play, tmp_path: Path) -> None:
     assert found.values("--mount") == [
         f'type=bind,"source={tmp_path}/model_cache",target=/models',
         f'type=bind,"source={tmp_path}/etat",target=/state',
+        RUN,
     ]
     assert found.values("--env")[:2] == STATE_APART and "PASSERELLE_STATE_DIR" not in found.values("--env")
     assert (tmp_path / "etat").is_dir()
@@ -178,7 +213,7 @@ def test_weights_one_may_only_read_are_shared_for_reading(play: Play, tmp_path: 
         assert (tmp_path / "model_cache").stat().st_uid == 10001
     else:
         (tmp_path / "model_cache").mkdir(mode=0o555)
-        cache, _ = started(play, PASSERELLE_STATE_DIR="etat").values("--mount")
+        cache, *_ = started(play, PASSERELLE_STATE_DIR="etat").values("--mount")
         assert cache.endswith("target=/models,readonly")
 
 
@@ -204,6 +239,10 @@ def test_a_cache_that_is_a_file(play: Play, tmp_path: Path) -> None:
         ("HOST_BIND_ADDRESS", "::zz"),
         ("CONTAINER_NAME", "un nom"),
         ("SHM_SIZE", "beaucoup"),
+        ("TMP_SIZE", "-1"),
+        ("PIDS_LIMIT", "0"),
+        ("LOG_DRIVER", "a b"),
+        ("READ_ONLY_ROOT", "peut-être"),
         ("READY_TIMEOUT", "1.5"),
     ],
 )
@@ -383,11 +422,23 @@ def test_compose_does_what_the_script_does(play: Play) -> None:
     [gpu] = service["deploy"]["resources"]["reservations"]["devices"]
     assert gpu == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
     assert service["ports"] == ["${HOST_BIND_ADDRESS:-0.0.0.0}:${HOST_PORT:-8000}:8000"]
-    assert [(volume["source"], volume["target"]) for volume in service["volumes"]] == [
+    *binds, run = service["volumes"]
+    assert [(volume["source"], volume["target"]) for volume in binds] == [
         ("${MODEL_CACHE_DIR:-./model_cache}", "/models"),
         ("${PASSERELLE_STATE_DIR:-./model_state}", "/state"),
     ]
     assert set(STATE_APART) <= set(service["environment"])
+    kept = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["volumes"][run["source"]]
+    assert f"type={run['type']},source={kept['name']},target={run['target']}" == RUN == found.values("--mount")[-1]
+    assert (service["read_only"], service["pids_limit"]) == ("${READ_ONLY_ROOT:-true}", "${PIDS_LIMIT:-32768}")
+    assert found.values("--pids-limit") == ["32768"] and "--read-only" in found.run
+    assert (service["cap_drop"], service["security_opt"]) == (
+        found.values("--cap-drop"),
+        found.values("--security-opt"),
+    )
+    assert [value.replace("${TMP_SIZE:-16g}", "16g") for value in service["tmpfs"]] == found.values("--tmpfs")
+    assert [service["logging"]["driver"]] == found.values("--log-driver")
+    assert [f"{name}={value}" for name, value in service["logging"]["options"].items()] == found.values("--log-opt")
     assert "ADVERTISED_HOSTS=${ADVERTISED_HOSTS:?" in str(service["environment"])
     # Les secrets par leur nom : compose les lit dans l'environnement, ou dans .env.
     assert {"HUGGINGFACE_TOKEN", "OPENAI_KEYS", "ADMIN_KEYS"} <= set(service["environment"])
