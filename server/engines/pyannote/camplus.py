@@ -10,9 +10,9 @@ from typing import Any
 from server.engines.base import EngineSpec, LoadPhase, OnPhase
 from server.engines.base_audio import SAMPLE_RATE
 from server.engines.common.options import read_options
+from server.engines.pyannote.checkpoint import read_model
 from server.engines.pyannote.options import CamPlusSettings
 from server.engines.pyannote.pipeline import PipelineEngine, quiet_pyannote
-from server.errors import ModelLoadFailed
 
 _DIMENSION = 192
 _MIN_FRAMES = 20
@@ -29,18 +29,14 @@ def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
     quiet_pyannote()
     on_phase(LoadPhase.IMPORTING)
     import torch
-    from pyannote.audio import Model
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
 
     on_phase(LoadPhase.LOADING_WEIGHTS)
     torch.set_num_threads(spec.threads)
     folder = spec.model_dir
-    segmentation = Model.from_pretrained(str(folder / "segmentation.bin"), map_location="cpu")
-    if segmentation is None:
-        raise ModelLoadFailed("pyannote.audio n'a pas pu lire segmentation.bin.")
     pipeline = SpeakerDiarization(
-        segmentation=segmentation,
+        segmentation=read_model(folder / "segmentation.bin"),
         embedding=_embedding(folder),
         clustering="AgglomerativeClustering",
         # Le constructeur exige une PLDA, que ce regroupement n'emploie pas.

@@ -14,6 +14,7 @@ from typing import Any
 from server.engines.base import EngineSpec, LoadPhase, OnPhase
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.options import read_options
+from server.engines.pyannote.checkpoint import read_model
 from server.engines.pyannote.config import PipelineRecipe, read_recipe
 from server.engines.pyannote.options import PyannoteSettings
 from server.engines.pyannote.pipeline import PipelineEngine, quiet_pyannote
@@ -108,24 +109,20 @@ def require_on_device(parts: Mapping[str, Any], device: str) -> None:
 
 
 def _build(recipe: PipelineRecipe, settings: PyannoteSettings, on_phase: OnPhase) -> Any:
-    from pyannote.audio import Model
     from pyannote.audio.core.plda import PLDA
     from pyannote.audio.pipelines import SpeakerDiarization
 
     on_phase(LoadPhase.LOADING_WEIGHTS)
 
-    def read(name: str, path: Path) -> Any:
+    def read(path: Path) -> Any:
         # Des poids entraînés portent parfois leur fonction de perte, inutile ici.
-        found = Model.from_pretrained(str(path), map_location="cpu", strict=False)
-        if found is None:
-            raise ModelLoadFailed(f"pyannote.audio n'a pas pu lire {path.name} ({name}).")
-        return found
+        return read_model(path, strict=False, trusted=settings.trust_checkpoint)
 
     # Le constructeur exige une PLDA ; un regroupement qui ne l'emploie pas n'en voit que le type.
     plda: Any = PLDA.from_pretrained(str(recipe.plda)) if recipe.plda is not None else object.__new__(PLDA)
     pipeline = SpeakerDiarization(
-        segmentation=read("segmentation", recipe.segmentation),
-        embedding=read("embedding", recipe.embedding),
+        segmentation=read(recipe.segmentation),
+        embedding=read(recipe.embedding),
         plda=plda,
         clustering=recipe.clustering,
         embedding_exclude_overlap=recipe.embedding_exclude_overlap,

@@ -15,6 +15,8 @@ class PyannoteSettings:
     """Pas de la fenêtre glissante, en part de sa durée ; 0 : celui du pipeline."""
     clustering_threshold: float = 0.0
     """Seuil de regroupement ; 0 : celui du pipeline."""
+    trust_checkpoint: bool = False
+    """Vrai : lit les fichiers de poids tels quels ; ils peuvent alors tout exécuter."""
     parallel: int = field(default=4, metadata={"minimum": 1})
     """Fichiers menés de front : les autres se décodent pendant que l'un est analysé."""
 
