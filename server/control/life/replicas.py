@@ -22,6 +22,18 @@ _POLL_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
 _BUFFER_BYTES = 1024 * 1024
 
+_OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "DO_NOT_TRACK": "1",
+    "WANDB_MODE": "offline",
+}
+"""Environnement de tout exemplaire, quel que soit son moteur : ses poids sont là, il ne cherche ni n'envoie rien."""
+
 OnPhase = Callable[[str], None]
 
 
@@ -86,7 +98,7 @@ class ReplicaHost:
                 name,
                 self._command(spec, index),
                 # Les numéros sont ceux de NVML : l'ordre du bus PCI, que CUDA ne suit que si on le lui dit.
-                {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible},
+                {**_OFFLINE, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible},
                 {"key": spec.key, "gpus": list(gpus), **meta},
             )
             self._pids[name] = pid
