@@ -8,7 +8,6 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from passerelle.v1 import route_pb2
 
@@ -135,7 +134,8 @@ class Guard:
         if not origin or origin in self._origins or "*" in self._origins:
             return
         host = values.get("x-forwarded-host", "").lower()
-        if host and urlsplit(origin).netloc == host:
+        # Une origine n'est que « schéma://hôte:port » ; rien ne s'y lit d'autre, qui pourrait ne pas se lire.
+        if host and origin.partition("://")[2] == host:
             return
         raise ForeignOrigin(
             f"La page « {origin} » n'est pas celle de ce serveur : son origine doit être ajoutée à "

@@ -89,7 +89,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             # gRPC mène la méthode dans cette même tâche : l'étiquette y reste.
             caller.set(self._guard.check(method, metadata))
             self._admission.enter(method, metadata)
-        except PasserelleError as error:
+        except Exception as error:
+            # Même une garde qui se trompe : gRPC rendrait sinon au client la classe et le texte de l'exception.
             return self._refusal(method, error)
         return known
 
@@ -160,7 +161,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
 
         return handle
 
-    def _refusal(self, method: str, error: PasserelleError) -> Handler:
+    def _refusal(self, method: str, error: Exception) -> Handler:
         async def refuse(_request: Any, context: Context) -> None:
             call = _Call(self, method, context)
             with call:

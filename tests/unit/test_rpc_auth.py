@@ -191,6 +191,8 @@ def test_an_unlisted_method_needs_an_admin_key() -> None:
         ("http://ailleurs.example", "localhost:8000", False),
         ("http://localhost:9000", "localhost:8000", False),
         ("null", "localhost:8000", False),
+        ("http://[", "localhost:8000", False),
+        ("http://[", "http://[", False),
         ("http://localhost:8000", "", False),
     ],
 )

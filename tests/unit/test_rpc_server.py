@@ -19,7 +19,7 @@ from passerelle.v1 import route_pb2
 from prometheus_client import CollectorRegistry
 
 from server.errors import EngineFailed, QueueFull
-from server.rpc.auth import Guard
+from server.rpc.auth import Guard, Metadata
 from server.rpc.http_body import Family, encode_body
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.logs import request_id
@@ -107,10 +107,12 @@ POLICY = {
 
 
 @asynccontextmanager
-async def served(bench: Bench, *, keys: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[tuple[Any, Any, Any]]:
+async def served(
+    bench: Bench, *, keys: tuple[str, ...] = (), guard: Guard | None = None, **settings: Any
+) -> AsyncIterator[tuple[Any, Any, Any]]:
     registry = CollectorRegistry()
     interceptor = ServiceInterceptor(
-        Guard(keys, (), policy=POLICY),
+        guard or Guard(keys, (), policy=POLICY),
         RpcMetrics(registry),
         families={f"/{SERVICE}/Http": Family.OPENAI, f"/{SERVICE}/HttpApi": Family.API},
     )
@@ -293,6 +295,25 @@ async def test_a_refused_key_stops_before_the_method() -> None:
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
         assert not bench.requests and not bench.entered.is_set()
         assert await call(channel, "Guarded", metadata=(("authorization", "Bearer bonne"),)) == [b"un"]
+
+
+class BrokenGuard(Guard):
+    """Garde qui se trompe."""
+
+    def check(self, method: str, metadata: Metadata) -> str:
+        raise ValueError("secret")
+
+
+async def test_a_guard_that_fails_says_nothing_but_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    async with served(bench, guard=BrokenGuard((), ())) as (channel, _, _):
+        for method in ("UnaryUnary", "StreamStream"):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call(channel, method)
+            assert caught.value.code() is grpc.StatusCode.INTERNAL and "secret" not in str(caught.value.details())
+        parts, _ = await http_call(channel)
+    assert parts["x-http-status"] == "500"
+    assert not bench.requests and "secret" in caplog.text
 
 
 async def test_an_unknown_method_is_said_so() -> None:
