@@ -183,13 +183,14 @@ def test_a_request_becomes_an_order() -> None:
         ({"replicas": 5}, "replicas"),
         ({"idle_unload": Duration(seconds=-1)}, "idle_unload"),
         ({"idle_unload": Duration(seconds=61)}, "idle_unload"),
+        ({"options": {"a": float("nan")}}, "options"),
     ],
 )
 def test_an_order_out_of_bounds_names_its_field(changes: dict[str, Any], field: str) -> None:
     limits = Limits(max_replicas=4, max_idle_unload_seconds=60.0)
     with pytest.raises(InvalidRequest) as caught:
         to_order(model_verbs_pb2.LoadModelRequest(model="a", **changes), limits)
-    assert caught.value.metadata["field"] == field and caught.value.metadata["limit"]
+    assert caught.value.metadata["field"] == field
 
 
 async def test_a_change_during_a_send_is_shown_at_once(bench: Bench) -> None:

@@ -310,3 +310,25 @@ def test_completions_both_ways() -> None:
     assert answer.choices[0].logprobs[0].top_logprobs[0].token == "b"
     message = complete_deltas(frames(body | {"usage": None}, body))
     assert message is not None and message.deltas[0].text == "aa" and message.usage.total_tokens == 2
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_cannot_write_is_refused_by_name(number: float) -> None:
+    deep: Any = {"a": [1, {"b": number}]}
+    extra = chat_pb2.ChatRequest(options=chat_pb2.GenerationOptions(extra=deep))
+    tool = chat_pb2.ChatRequest(tools=[chat_pb2.Tool(name="a"), chat_pb2.Tool(name="b", parameters=deep)])
+    schema = chat_pb2.ChatRequest()
+    schema.response_format.json_schema.schema.update(deep)
+    fields = ("options.extra", "tools[1].parameters", "response_format.json_schema.schema")
+    for request, field in zip((extra, tool, schema), fields, strict=True):
+        with pytest.raises(InvalidRequest) as caught:
+            chat_request(request, stream=False)
+        assert caught.value.metadata["field"] == field
+
+
+@pytest.mark.parametrize("number", [1e300, -1e300, 2.0**63, 2.0**80])
+def test_a_number_too_large_for_an_integer_stays_as_it_came(number: float) -> None:
+    request = full_request()
+    request.options.extra.update({"x": number})
+    checked = check(ChatKind.CHAT, chat_request(request, stream=False), Limits())
+    assert json.loads(checked.payload)["x"] == number

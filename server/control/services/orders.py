@@ -1,20 +1,18 @@
 """Des demandes de chargement du contrat aux ordres."""
 
-from typing import Any
-
-from google.protobuf.json_format import MessageToDict
 from passerelle.v1 import model_verbs_pb2
 
 from server.control.life.choices import LoadOrder
 from server.domain import Limits
 from server.errors import InvalidRequest
+from server.rpc.structs import plain
 
 
 def to_order(request: model_verbs_pb2.LoadModelRequest | model_verbs_pb2.CheckLoadRequest, limits: Limits) -> LoadOrder:
     """Ordre d'un chargement, ou d'un verdict.
 
     Raises:
-        InvalidRequest: exemplaires ou temps d'inactivité hors des limites.
+        InvalidRequest: exemplaires ou temps d'inactivité hors des limites, nombre d'option qui n'est pas fini.
     """
     replicas = request.replicas if request.HasField("replicas") else None
     if replicas is not None and not 1 <= replicas <= limits.max_replicas:
@@ -22,7 +20,7 @@ def to_order(request: model_verbs_pb2.LoadModelRequest | model_verbs_pb2.CheckLo
     order = LoadOrder(
         gpus=tuple(request.gpus),
         replicas=replicas,
-        options={name: _whole(value) for name, value in MessageToDict(request.options).items()},
+        options=plain(request.options, "options"),
     )
     if isinstance(request, model_verbs_pb2.CheckLoadRequest):
         return order
@@ -37,11 +35,6 @@ def to_order(request: model_verbs_pb2.LoadModelRequest | model_verbs_pb2.CheckLo
         idle_unload=idle,
         make_room=request.make_room,
     )
-
-
-def _whole(value: Any) -> Any:
-    """Nombre entier, quand il l'est : un Struct n'a que des flottants."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _refused(field: str, value: str, limit: str) -> InvalidRequest:

@@ -3,11 +3,10 @@
 import base64
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
 from passerelle.v1 import chat_pb2
 
 from server.front.checks import missing, refusal
+from server.rpc.structs import plain
 
 _ROLES = {
     chat_pb2.CHAT_ROLE_SYSTEM: "system",
@@ -50,7 +49,7 @@ def chat_request(request: chat_pb2.ChatRequest, *, stream: bool) -> dict[str, An
     """JSON d'OpenAI d'une conversation.
 
     Raises:
-        InvalidRequest: message sans rôle, morceau vide, option en double.
+        InvalidRequest: message sans rôle, morceau vide, option en double, nombre qui n'est pas fini.
     """
     data: dict[str, Any] = {
         "model": request.model,
@@ -62,7 +61,7 @@ def chat_request(request: chat_pb2.ChatRequest, *, stream: bool) -> dict[str, An
     if request.options.HasField("top_logprobs"):
         data["top_logprobs"] = request.options.top_logprobs
     if request.tools:
-        data["tools"] = [_tool(tool) for tool in request.tools]
+        data["tools"] = [_tool(tool, f"tools[{i}]") for i, tool in enumerate(request.tools)]
     if request.HasField("tool_choice"):
         data["tool_choice"] = _tool_choice(request.tool_choice)
     if request.HasField("parallel_tool_calls"):
@@ -79,7 +78,7 @@ def complete_request(request: chat_pb2.CompleteRequest, *, stream: bool) -> dict
     """JSON d'OpenAI d'une complétion.
 
     Raises:
-        InvalidRequest: option en double.
+        InvalidRequest: option en double, nombre qui n'est pas fini.
     """
     data: dict[str, Any] = {"model": request.model, "prompt": request.prompt}
     options = request.options
@@ -147,18 +146,18 @@ def _options(data: dict[str, Any], options: chat_pb2.GenerationOptions) -> None:
         data["stop"] = list(options.stop)
     if options.logit_bias:
         data["logit_bias"] = {str(token): bias for token, bias in options.logit_bias.items()}
-    for name, value in plain(options.extra).items():
+    for name, value in plain(options.extra, "options.extra").items():
         if name in _TYPED:
             raise refusal(f"options.extra.{name}", "cette option a son propre champ dans la requête", value)
         data[name] = value
 
 
-def _tool(tool: chat_pb2.Tool) -> dict[str, Any]:
+def _tool(tool: chat_pb2.Tool, path: str) -> dict[str, Any]:
     function: dict[str, Any] = {"name": tool.name}
     if tool.HasField("description"):
         function["description"] = tool.description
     if tool.HasField("parameters"):
-        function["parameters"] = plain(tool.parameters)
+        function["parameters"] = plain(tool.parameters, f"{path}.parameters")
     if tool.HasField("strict"):
         function["strict"] = tool.strict
     return {"type": "function", "function": function}
@@ -176,22 +175,10 @@ def _response_format(shape: chat_pb2.ResponseFormat) -> dict[str, Any] | None:
         return None
     if kind != "json_schema":
         return {"type": kind}
-    schema: dict[str, Any] = {"name": shape.json_schema.name, "schema": plain(shape.json_schema.schema)}
+    schema: dict[str, Any] = {
+        "name": shape.json_schema.name,
+        "schema": plain(shape.json_schema.schema, "response_format.json_schema.schema"),
+    }
     if shape.json_schema.HasField("strict"):
         schema["strict"] = shape.json_schema.strict
     return {"type": "json_schema", "json_schema": schema}
-
-
-def plain(struct: Struct) -> dict[str, Any]:
-    """Objet JSON d'un `Struct`, où les nombres entiers redeviennent des entiers."""
-    return {name: _integral(value) for name, value in MessageToDict(struct).items()}
-
-
-def _integral(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, dict):
-        return {name: _integral(child) for name, child in value.items()}
-    if isinstance(value, list):
-        return [_integral(child) for child in value]
-    return value
