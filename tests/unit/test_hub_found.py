@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import snapshot_download
 
-from server.control.weights.cache import MANIFEST, inspect
+from server.control.weights.cache import MANIFEST, PLAN, Artifacts, inspect
 from server.control.weights.discovery import STABLE_TICKS, Adoption
 from server.control.weights.fetching import DownloadSettings
 from server.errors import DownloadFailed, HubUnreachable, IntegrityMismatch
@@ -136,6 +136,20 @@ def test_a_partial_cache_is_not_mistaken_for_the_whole(hub: Hub, tmp_path: Path)
     assert content(chosen) == {}
     download(chosen)
     assert content(chosen) == FILES and hub.sent == TOTAL - len(FILES["config.json"])
+
+
+@pytest.mark.parametrize(
+    "text", ['{"total": null}', '{"total": Infinity, "commit": ""}', "[" * 99_999, "[]", "{", '"\\ud800']
+)
+def test_a_spoiled_manifest_or_plan_is_worth_none(hub: Hub, tmp_path: Path, text: str) -> None:
+    chosen = settings(hub, tmp_path)
+    folder = folder_of(chosen)
+    folder.mkdir(parents=True)
+    for name in (MANIFEST, PLAN):
+        (folder / name).write_text(text, encoding="utf-8")
+    assert inspect(chosen.cache_dir, chosen.spec) == Artifacts()
+    download(chosen)
+    assert content(chosen) == FILES and inspect(chosen.cache_dir, chosen.spec).complete
 
 
 def test_pinning_a_commit_keeps_what_main_brought(hub: Hub, tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ téléchargement depuis le hub, un plan le remplace : le commit choisi et la tai
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from server.domain import ModelSource, ModelSpec
+
+T = TypeVar("T")
 
 MANIFEST = ".passerelle.json"
 """Manifeste : révision, puis taille, date et empreinte de chaque fichier."""
@@ -111,37 +113,51 @@ def write_json(path: Path, value: Any, *, mode: int = 0o666) -> None:
     partial.replace(path)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Objet JSON du fichier ; vide si le fichier manque ou n'en est pas un."""
+def read_as(path: Path, form: Callable[[Any], T], absent: T) -> T:
+    """Ce que `form` tire du JSON d'un fichier ; `absent` si le fichier manque, ou s'il n'a pas la forme attendue.
+
+    Un disque plein, une coupure ou une main y laissent n'importe quoi : il ne vaut alors pas mieux qu'absent.
+    """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return form(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
+        return absent
+
+
+def entries(manifest: Any) -> dict[str, Mapping[str, Any]]:
+    """Taille, date et empreinte de chaque fichier d'un manifeste, à lire par `read_as`."""
+    found: dict[str, Mapping[str, Any]] = dict(manifest["files"].items())
+    for entry in found.values():
+        # Sans l'une des deux, rien ne pourrait être vérifié.
+        if not isinstance(entry["bytes"], int) or not isinstance(entry["sha256"], str):
+            raise TypeError("entrée de manifeste sans taille ou sans empreinte")
+    return found
 
 
 def inspect(cache_dir: Path, spec: ModelSpec) -> Artifacts:
     """Regarde le disque, sans relire les fichiers : le téléchargement l'a fait, et `verify` le refait au besoin."""
     folder = model_dir(cache_dir, spec)
-    manifest = read_json(folder / MANIFEST)
-    try:
-        expected = {name: int(entry["bytes"]) for name, entry in manifest["files"].items()}
-        wanted = manifest["revision"] == spec.source.revision
-        wanted = wanted and manifest.get("selection", "") == selection(spec.source)
-    except (KeyError, ValueError, TypeError, AttributeError):
-        wanted = False
-    if not wanted:
-        plan = read_json(folder / PLAN)
-        return Artifacts(False, _bytes_in(folder), int(plan.get("total", 0)), str(plan.get("commit", "")))
+
+    def whole(manifest: Any) -> tuple[dict[str, int], str] | None:
+        wanted = spec.source.revision, selection(spec.source)
+        if (manifest["revision"], manifest.get("selection", "")) != wanted:
+            return None
+        return {name: entry["bytes"] for name, entry in entries(manifest).items()}, str(manifest.get("commit", ""))
+
+    known = read_as(folder / MANIFEST, whole, None)
+    if known is None:
+        begun = read_as(folder / PLAN, lambda plan: (int(plan["total"]), str(plan["commit"])), (0, ""))
+        return Artifacts(False, _bytes_in(folder), *begun)
+    expected, commit = known
     found = {name: _size(folder / name) for name in expected}
     complete = bool(expected) and found == expected
-    return Artifacts(complete, sum(found.values()), sum(expected.values()), str(manifest.get("commit", "")))
+    return Artifacts(complete, sum(found.values()), sum(expected.values()), commit)
 
 
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return 0
 
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
-from server.control.weights.cache import MANIFEST, read_json
+from server.control.weights.cache import MANIFEST, read_as
 from server.control.weights.hub_client import HubClient, Stopped
 from server.control.weights.hub_listing import HubFile, repository_dir
 from server.domain import HubRepository
@@ -186,7 +187,13 @@ def _elsewhere(target: Target, caches: Iterable[Path], key_dir: Path) -> Iterato
                 yield path.resolve()
     # Épingler un commit ne retélécharge pas ce que `main` avait apporté.
     for manifest in key_dir.glob(f"*/{MANIFEST}"):
-        for name, entry in read_json(manifest).get("files", {}).items():
+        named: list[str] = read_as(manifest, lambda found: _named(found, file.digest), [])
+        for name in named:
             path = manifest.parent / name
-            if entry.get("sha256") == file.digest and path.is_file() and path.stat().st_size == file.size:
+            if path.is_file() and path.stat().st_size == file.size:
                 yield path.resolve()
+
+
+def _named(manifest: Any, digest: str) -> list[str]:
+    """Fichiers d'un manifeste qui ont cette empreinte."""
+    return [name for name, entry in manifest["files"].items() if entry["sha256"] == digest]

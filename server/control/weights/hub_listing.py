@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from server.control.weights.cache import read_json
+from server.control.weights.cache import read_as
 from server.control.weights.hub_client import HubClient
 from server.domain import HubRepository
 from server.errors import HubNotFound, HubUnreachable
@@ -123,18 +123,14 @@ def _commits(store: Path, revision: str) -> Iterator[str]:
 
 
 def _tree(store: Path, commit: str) -> Listing | None:
-    tree = read_json(store / "trees" / f"{commit}.json")
-    if tree.get("format_version") != _TREE_VERSION:
-        return None
-    try:
-        entries: dict[str, Any] = tree["files"]
-        files = tuple(
-            HubFile(path, int(one["size"]), str(one.get("lfs_sha256") or one["blob_id"]))
-            for path, one in entries.items()
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return Listing(commit, files)
+    def listed(tree: Any) -> Listing | None:
+        if tree["format_version"] != _TREE_VERSION:
+            return None
+        entries = tree["files"].items()
+        files = (HubFile(path, int(one["size"]), str(one.get("lfs_sha256") or one["blob_id"])) for path, one in entries)
+        return Listing(commit, tuple(files))
+
+    return read_as(store / "trees" / f"{commit}.json", listed, None)
 
 
 def _snapshot(store: Path, commit: str) -> Listing | None:
@@ -152,12 +148,16 @@ def _snapshot(store: Path, commit: str) -> Listing | None:
     known = {file.path for file in files}
     weights = any(len(file.digest) == _SHA256_LENGTH for file in files)
     indexes = [root / file.path for file in files if file.path.endswith(".index.json")]
-    shards = {
-        (index.parent.relative_to(root) / shard).as_posix()
-        for index in indexes
-        for shard in dict(read_json(index).get("weight_map", {})).values()
-    }
-    return Listing(commit, tuple(files), exact=False) if weights and shards <= known else None
+    if not weights or not all(_shards(index, root) <= known for index in indexes):
+        return None
+    return Listing(commit, tuple(files), exact=False)
+
+
+def _shards(index: Path, root: Path) -> set[str]:
+    """Morceaux que nomme un index ; illisible, il en nomme un qu'aucun instantané n'a."""
+    folder = index.parent.relative_to(root)
+    named = read_as(index, lambda found: {str(shard) for shard in found.get("weight_map", {}).values()}, {""})
+    return {(folder / shard).as_posix() for shard in named}
 
 
 def _is_safe(path: str) -> bool:

@@ -1,11 +1,12 @@
 """Le plan d'un téléchargement commencé : le commit choisi et ce qu'on y prend, pour qu'une reprise continue le même."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from server.control.weights.cache import MANIFEST, PLAN, read_json, selection, write_json
+from server.control.weights.cache import MANIFEST, PLAN, entries, read_as, selection, write_json
 from server.control.weights.hub_listing import HubFile, Listing
 from server.domain import HubRepository, ModelSource
 
@@ -14,10 +15,13 @@ logger = logging.getLogger(__name__)
 
 def read_plan(folder: Path, source: ModelSource) -> list[Listing]:
     """Plan du même choix ; vide s'il n'y en a pas."""
-    plan = read_json(folder / PLAN)
-    if (plan.get("revision"), plan.get("selection")) != (source.revision, selection(source)):
-        return []
-    return [Listing(one["commit"], tuple(HubFile(**file) for file in one["files"])) for one in plan["repositories"]]
+
+    def begun(plan: Any) -> list[Listing]:
+        if (plan["revision"], plan["selection"]) != (source.revision, selection(source)):
+            return []
+        return [Listing(one["commit"], tuple(HubFile(**file) for file in one["files"])) for one in plan["repositories"]]
+
+    return read_as(folder / PLAN, begun, [])
 
 
 def write_plan(folder: Path, source: ModelSource, listings: Sequence[Listing]) -> None:
@@ -38,8 +42,8 @@ def withdraw(folder: Path, source: ModelSource, changed: Sequence[str]) -> None:
     Ce qui vient de paquets déjà là est retiré : le refaire ne coûte qu'une copie. Des poids en lecture seule restent
     déclarés, et chaque chargement les refusera.
     """
-    manifest = read_json(folder / MANIFEST)
-    commits, files = manifest.get("commits", {}), manifest.get("files", {})
+    files: dict[str, Mapping[str, Any]] = read_as(folder / MANIFEST, entries, {})
+    commits: dict[str, str] = read_as(folder / MANIFEST, lambda manifest: dict(manifest["commits"].items()), {})
     try:
         if source.kind == "hub" and all(one.repository in commits for one in source.repositories):
             listings = []

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from server.control.weights.cache import MANIFEST, inspect, model_dir, read_json, write_json
+from server.control.weights.cache import MANIFEST, entries, inspect, model_dir, read_as, write_json
 from server.control.weights.hub_plan import withdraw
 from server.domain import ModelSpec
 from server.errors import IntegrityMismatch
@@ -54,7 +54,7 @@ class Verifier:
 
     def _doubtful(self, spec: ModelSpec) -> dict[str, Mapping[str, Any]]:
         """Fichiers dont la taille et la date ne disent pas qu'ils sont intacts, et ce que le manifeste en dit."""
-        folder, known = model_dir(self._cache_dir, spec), read_json(self._memory)
+        folder, known = model_dir(self._cache_dir, spec), self._known()
         found = {}
         for name, entry in _files(folder).items():
             stamp = _stamp(folder / name)
@@ -75,9 +75,14 @@ class Verifier:
                 metadata={"model": spec.key, "file": changed[0]},
             )
         with self._lock:
-            known = {path: stamp for path, stamp in read_json(self._memory).items() if os.path.exists(path)}
+            known = {path: stamp for path, stamp in self._known().items() if os.path.exists(path)}
             known |= {str(folder / name): [*stamps[name], entry["sha256"]] for name, entry in doubtful.items()}
             write_json(self._memory, known, mode=0o600)
+
+    def _known(self) -> dict[str, Any]:
+        """Relectures qui ont réussi."""
+        known: dict[str, Any] = read_as(self._memory, lambda found: dict(found.items()), {})
+        return known
 
 
 def survey(cache_dir: Path, spec: ModelSpec, *, deep: bool) -> dict[str, Any]:
@@ -109,8 +114,7 @@ def _digest(path: Path, size: int, stop: threading.Event) -> str:
 
 
 def _files(folder: Path) -> dict[str, Mapping[str, Any]]:
-    found: dict[str, Mapping[str, Any]] = read_json(folder / MANIFEST).get("files", {})
-    return found
+    return read_as(folder / MANIFEST, entries, {})
 
 
 def _stamp(path: Path) -> list[int]:
