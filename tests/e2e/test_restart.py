@@ -75,7 +75,13 @@ def again(home: Path, first: Product, chromium: str) -> Iterator[Relaunched]:
     first.ensure_ready()
     succeeds(first.admin("unload", wait=True))
     before = operations(first)
-    env = {"PASSERELLE_PROFILE": str(home / "essai.toml"), "PASSERELLE_BIND": "127.0.0.1", "PASSERELLE_FRONTS": "2"}
+    env = {
+        "PASSERELLE_PROFILE": str(home / "essai.toml"),
+        "PASSERELLE_BIND": "127.0.0.1",
+        "PASSERELLE_FRONTS": "2",
+        # La page de conversation s'y ouvre aussi hors contexte sûr.
+        "PASSERELLE_ALLOWED_HOSTS": "passerelle.test",
+    }
     with walking("page_restart.mjs", first, chromium) as page:
         says(page, "ouverte")
         stop(first.process, first)

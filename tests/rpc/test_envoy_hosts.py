@@ -48,6 +48,7 @@ def test_a_foreign_name_reaches_nothing(envoy: Gateway, host: str) -> None:
         web = http.post(STATUS, content=bytes(5), headers={"content-type": WEB})
         native = http.post(STATUS, content=bytes(5), headers={"content-type": "application/grpc"})
     assert [one.status_code for one in answers] == [403] * len(answers)
+    assert answers[1].headers["content-type"] == "text/plain; charset=utf-8" and "nom d'hôte" in answers[1].text
     assert "PASSERELLE_ALLOWED_HOSTS" in openai.json()["error"]["message"]
     assert json.loads(answers[4].content)["error"]["reason"] == "FOREIGN_ORIGIN"
     for told in (web, native):
