@@ -152,6 +152,30 @@ def test_the_heaviest_streams_are_cut_before_memory_is_full(tmp_path: Path) -> N
             assert next(pieces) == b"data: 2\n\n"
 
 
+def test_answers_nobody_reads_hold_back_no_other(tmp_path: Path) -> None:
+    """Ce qu'Envoy tient pour un client qui ne lit pas compte dans la fenêtre de la connexion au front, que tous partagent."""
+    with gateway(tmp_path / "log") as found, floods(found.settings.port, 4) as heavy:
+        with found.http() as http, http.stream("POST", CHAT, json={"do": "stream"}) as light:
+            pieces = light.iter_bytes()
+            assert next(pieces) == b"data: 1\n\n"
+            for one in heavy:
+                one.ask(CHAT, 16, b'{"do": "pour"}')
+            wait_until(lambda: _stat(found, "cluster.fronts.upstream_flow_control_paused_reading_total") >= 8, "pauses")
+            with found.http() as other:
+                assert other.post(CHAT, json={"do": "echo"}).status_code == 200
+            found.loop.call(found.fronts[0].gate.set)
+            assert next(pieces) == b"data: 2\n\n"
+        assert all(one.held == one.opened for one in heavy)
+
+
+def _stat(found: Gateway, name: str) -> int:
+    """Compteur d'Envoy."""
+    transport = httpx.HTTPTransport(uds=str(found.settings.admin_socket), verify=SSL)
+    with httpx.Client(base_url="http://envoy", transport=transport, timeout=10) as admin:
+        lines = admin.get("/stats", params={"filter": f"^{name}$"}).text.split()
+    return int(lines[-1]) if lines else 0
+
+
 def test_a_page_survives_a_connection_closed_under_it(tmp_path: Path) -> None:
     """Le serveur de la page ferme une connexion au repos à l'instant où Envoy y envoie une demande."""
     with gateway(tmp_path / "log", upstreams=False) as found, socket.socket(socket.AF_UNIX) as listener:
