@@ -54,7 +54,7 @@ STORY = {
 
 
 @dataclass(frozen=True)
-class Bench:
+class Rig:
     """Le produit sous sa charge, et ce qu'il était avant la première panne."""
 
     product: Product
@@ -70,7 +70,7 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Iterator[Bench]:
+def rig(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Iterator[Rig]:
     for key in MODELS:
         if product.model(key)["state"] == "MODEL_STATE_UNAVAILABLE":
             assert product.admin("download", key, wait=True).status_code == 200
@@ -84,23 +84,23 @@ def bench(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Iterato
             # Ce qui s'ouvre une fois pour toutes l'est alors : connexions, liaisons, fils.
             load.wait_success(60, *KINDS.keys() - SLOW)
             memory = front.memory_info().rss
-            yield Bench(running, load, loaded, sockets(running), processes, front, front.num_fds(), memory)
+            yield Rig(running, load, loaded, sockets(running), processes, front, front.num_fds(), memory)
 
 
 def sockets(product: Product) -> frozenset[str]:
     return frozenset(path.name for path in product.run_dir.glob("*.sock"))
 
 
-def test_load_at_start(bench: Bench) -> None:
-    assert bench.loaded == set(MODELS)
+def test_load_at_start(rig: Rig) -> None:
+    assert rig.loaded == set(MODELS)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSTOP], ids=["tue", "fige"])
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_comes_back_and_the_others_go_on(bench: Bench, part: str, sign: signal.Signals) -> None:
+def test_a_part_comes_back_and_the_others_go_on(rig: Rig, part: str, sign: signal.Signals) -> None:
     affected, forgiven = FORGIVEN[part]
-    product, load = bench.product, bench.load
+    product, load = rig.product, rig.load
     others = {name: PARTS[name].pid(product) for name in PARTS if name != part}
     begin = time.monotonic()
     struck = strike(product, part, sign)
@@ -118,20 +118,20 @@ def test_a_part_comes_back_and_the_others_go_on(bench: Bench, part: str, sign: s
     assert {name: PARTS[name].pid(product) for name in others} == others
 
 
-def test_nothing_is_left_behind(bench: Bench) -> None:
-    bench.load.stop()
-    product, left = bench.product, bench.load.take()
+def test_nothing_is_left_behind(rig: Rig) -> None:
+    rig.load.stop()
+    product, left = rig.product, rig.load.take()
     assert not [o for o in left if o.reason], describe(left)
-    assert sockets(product) == bench.sockets
+    assert sockets(product) == rig.sockets
     assert list((product.run_dir / "spool").iterdir()) == []
-    wait_until(lambda: len(product.processes()) == bench.processes, 20, "processus comme au départ")
-    assert bench.front.num_fds() <= bench.front_fds + 16
-    assert bench.front.memory_info().rss <= bench.front_memory + 64 * 1024 * 1024
+    wait_until(lambda: len(product.processes()) == rig.processes, 20, "processus comme au départ")
+    assert rig.front.num_fds() <= rig.front_fds + 16
+    assert rig.front.memory_info().rss <= rig.front_memory + 64 * 1024 * 1024
 
 
-def test_streams_in_flight_reach_their_end_at_ctrl_c(bench: Bench) -> None:
-    bench.load.stop()
-    product = bench.product
+def test_streams_in_flight_reach_their_end_at_ctrl_c(rig: Rig) -> None:
+    rig.load.stop()
+    product = rig.product
 
     def story() -> str:
         return httpx.post(f"{product.base_url}/v1/chat/completions", json=STORY, timeout=60, verify=SSL).text

@@ -39,15 +39,15 @@ def running(folder: Path) -> Iterator[GpuProduct]:
 
 
 @pytest.fixture
-def bench(running: GpuProduct) -> GpuProduct:
+def rig(running: GpuProduct) -> GpuProduct:
     """Le produit, sa machine remise à neuf."""
     running.machine.become(NINE)
     wait_until(lambda: not [g for g in running.product.status()["gpus"] if g.get("foreign_bytes")], 20, "machine neuve")
     return running
 
 
-def test_only_the_gpus_that_were_given_exist(bench: GpuProduct) -> None:
-    product = bench.product
+def test_only_the_gpus_that_were_given_exist(rig: GpuProduct) -> None:
+    product = rig.product
     shown = [(gpu["index"], gpu["physical_index"], gpu["uuid"]) for gpu in product.status()["gpus"]]
     physical = (0, 2, 1, 3, 4, 5, 6, 7)
     assert shown == [(position, index, f"GPU-essai-{index}") for position, index in enumerate(physical)]
@@ -58,28 +58,28 @@ def test_only_the_gpus_that_were_given_exist(bench: GpuProduct) -> None:
     assert re.search(r"^1 +2 +NVIDIA H200 .* GPU-essai-2$", done.stdout, re.M), done.stdout
 
 
-def test_a_measure_changes_live(bench: GpuProduct) -> None:
-    bench.machine.change(2, foreign={4_000_001: 130 * GIB})
-    wait_until(lambda: bench.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
-    first = bench.product.status()["gpus"][0]
+def test_a_measure_changes_live(rig: GpuProduct) -> None:
+    rig.machine.change(2, foreign={4_000_001: 130 * GIB})
+    wait_until(lambda: rig.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
+    first = rig.product.status()["gpus"][0]
     assert (first["name"], first["free_bytes"]) == ("NVIDIA H200", 140 * GIB)
-    bench.machine.change(0, utilization_percent=87.0, temperature_celsius=64.0, power_watts=512.0)
-    wait_until(lambda: bench.product.status()["gpus"][0]["utilization_percent"] == 87, 20, "occupation vue")
-    assert bench.product.status()["gpus"][0]["power_watts"] == 512
+    rig.machine.change(0, utilization_percent=87.0, temperature_celsius=64.0, power_watts=512.0)
+    wait_until(lambda: rig.product.status()["gpus"][0]["utilization_percent"] == 87, 20, "occupation vue")
+    assert rig.product.status()["gpus"][0]["power_watts"] == 512
 
 
-def test_a_verdict_has_its_figures(bench: GpuProduct) -> None:
-    bench.machine.change(2, foreign={4_000_001: 130 * GIB})
-    wait_until(lambda: bench.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
-    accepted = bench.product.admin("preflight", gpus=[0]).json()
+def test_a_verdict_has_its_figures(rig: GpuProduct) -> None:
+    rig.machine.change(2, foreign={4_000_001: 130 * GIB})
+    wait_until(lambda: rig.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
+    accepted = rig.product.admin("preflight", gpus=[0]).json()
     assert accepted["fits"] and accepted["gpus"][0]["weights_bytes"] == 58 * GIB
-    refused = bench.product.admin("preflight", gpus=[1]).json()
+    refused = rig.product.admin("preflight", gpus=[1]).json()
     assert not refused["fits"] and refused["error"]["reason"] == "GPU_MEMORY_INSUFFICIENT"
     assert "130,0 Gio sont pris par d'autres programmes" in refused["error"]["message"]
 
 
-def test_a_model_holds_its_gpu_then_gives_it_back(bench: GpuProduct) -> None:
-    product = bench.product
+def test_a_model_holds_its_gpu_then_gives_it_back(rig: GpuProduct) -> None:
+    product = rig.product
     response = product.admin("load", "petit", gpus=[1], wait=True)
     assert response.status_code == 200, response.text
     wait_until(lambda: product.status()["gpus"][1]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
@@ -98,42 +98,42 @@ def test_a_model_holds_its_gpu_then_gives_it_back(bench: GpuProduct) -> None:
     assert operation["freed_bytes"] == 3 * GIB
 
 
-def test_memory_left_behind_soils_the_gpu(bench: GpuProduct) -> None:
-    product = bench.product
+def test_memory_left_behind_soils_the_gpu(rig: GpuProduct) -> None:
+    product = rig.product
     assert product.admin("load", "petit", gpus=[0], wait=True).status_code == 200
-    bench.machine.change(0, unexplained_bytes=GIB)
+    rig.machine.change(0, unexplained_bytes=GIB)
     assert product.admin("unload", "petit", wait=True).json()["error"]["reason"] == "GPU_DIRTY"
     assert "1024 Mio restent" in product.status()["gpus"][0]["dirty_reason"]
-    bench.machine.change(0, unexplained_bytes=0)
+    rig.machine.change(0, unexplained_bytes=0)
     wait_until(lambda: not product.status()["gpus"][0].get("dirty"), 20, "GPU propre")
 
 
-def test_a_person_watches_eight_gpus(bench: GpuProduct, chromium: str) -> None:
+def test_a_person_watches_eight_gpus(rig: GpuProduct, chromium: str) -> None:
     """La machine dans la page, et ses mesures poussées dès qu'elles changent : la mesure est feinte, tout le reste est réel."""
-    bench.machine.change(1, foreign={4_000_001: 30 * GIB})
-    response = bench.product.admin("load", "petit", gpus=[0], wait=True)
+    rig.machine.change(1, foreign={4_000_001: 30 * GIB})
+    response = rig.product.admin("load", "petit", gpus=[0], wait=True)
     assert response.status_code == 200, response.text
-    wait_until(lambda: bench.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
-    a_measure_does_not_wait_for_the_period(bench)
-    walk("page_machine.mjs", bench.product, chromium, str(bench.machine.path))
-    assert bench.product.admin("unload", "petit", wait=True).status_code == 200
+    wait_until(lambda: rig.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
+    a_measure_does_not_wait_for_the_period(rig)
+    walk("page_machine.mjs", rig.product, chromium, str(rig.machine.path))
+    assert rig.product.admin("unload", "petit", wait=True).status_code == 200
 
 
-def a_measure_does_not_wait_for_the_period(bench: GpuProduct) -> None:
-    with grpc.insecure_channel(bench.product.target) as channel:
+def a_measure_does_not_wait_for_the_period(rig: GpuProduct) -> None:
+    with grpc.insecure_channel(rig.product.target) as channel:
         stub: Any = admin_pb2_grpc.AdminServiceStub(channel)
         stream = stub.WatchStatus(admin_pb2.WatchStatusRequest(interval=Duration(seconds=60)), timeout=30)
         assert next(stream).status.gpus[7].power_watts == 78
-        bench.machine.change(7, power_watts=321.0)
+        rig.machine.change(7, power_watts=321.0)
         while next(stream).status.gpus[7].power_watts != 321:
             pass
         stream.cancel()
 
 
-def test_a_person_chooses_gpus_and_the_server_remembers(bench: GpuProduct, folder: Path, chromium: str) -> None:
-    product = bench.product
+def test_a_person_chooses_gpus_and_the_server_remembers(rig: GpuProduct, folder: Path, chromium: str) -> None:
+    product = rig.product
     control = next(p for p in product.processes() if "control" in p.cmdline())
-    walk("page_gpu.mjs", product, chromium, "choisir", str(control.pid), str(bench.machine.path))
+    walk("page_gpu.mjs", product, chromium, "choisir", str(control.pid), str(rig.machine.path))
     assert [gpu["index"] for gpu in product.status()["gpus"] if gpu["leases"]] == [5, 6]
     stop(product.process, product)
     with product_with_gpus(folder, engine=sleepy.NAME) as again:

@@ -28,60 +28,60 @@ from server.worker.host import WorkerHost
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, WordlessTranscribeEngine
 from tests.support import audio_files
-from tests.support.front_rig import MAX_FRAME, Bench, answer, front, sse, until
+from tests.support.front_rig import MAX_FRAME, Rig, answer, front, sse, until
 
 SPOKEN = audio_files.wav(audio_files.speech("en/austen-0880.wav"))
 ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
 
 
 @asynccontextmanager
-async def transcribing(folder: Path, *, dated: bool = True, delay: float = 0.0, **changed: Any) -> AsyncIterator[Bench]:
+async def transcribing(folder: Path, *, dated: bool = True, delay: float = 0.0, **changed: Any) -> AsyncIterator[Rig]:
     """Un front et un modèle de transcription, à charger par la première requête ; `dated` : il sait dater les mots."""
     limits = Limits(load_wait_seconds=20.0, **changed)
-    async with front(folder, workers=0, limits=limits) as bench:
+    async with front(folder, workers=0, limits=limits) as rig:
         engine, path = ENGINES[dated](), folder / "canary-0.sock"
         engine.delay = delay
         handlers = handlers_for(engine, folder / "spool", limits)
         host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None, handlers=handlers)
         server = LinkServer(host, name="canary-0", max_frame_bytes=MAX_FRAME)
         await server.start(str(path))
-        bench.stack.push_async_callback(server.stop)
+        rig.stack.push_async_callback(server.stop)
 
         async def load(key: str, _timeout: float) -> control_pb2.ModelRoute:
             capability = model_pb2.CAPABILITY_TRANSCRIBE
             route = model_route(key, path, capability=capability, features=tuple(sorted(engine.features)))
-            bench.control.publish(route)
+            rig.control.publish(route)
             return route
 
-        bench.control.loader = load
-        bench.control.publish(model_route("canary", capability=model_pb2.CAPABILITY_TRANSCRIBE))
-        yield bench
+        rig.control.loader = load
+        rig.control.publish(model_route("canary", capability=model_pb2.CAPABILITY_TRANSCRIBE))
+        yield rig
 
 
-async def transcribe(bench: Bench, **query: Any) -> tuple[int, bytes]:
+async def transcribe(rig: Rig, **query: Any) -> tuple[int, bytes]:
     """Code et corps de la réponse de `POST /api/audio/transcribe`."""
     body = HttpBody(content_type="audio/wav", data=SPOKEN)
     code, _, _, data = await answer(
-        bench.rest.TranscribeAudio(iter([rest_pb2.TranscribeAudioRequest(body=body, **query)]))
+        rig.rest.TranscribeAudio(iter([rest_pb2.TranscribeAudioRequest(body=body, **query)]))
     )
     return code, data
 
 
 @pytest.mark.parametrize("dated", [True, False])
 async def test_a_stream_takes_the_words_a_model_dates_and_does_without_otherwise(tmp_path: Path, dated: bool) -> None:
-    async with transcribing(tmp_path, dated=dated) as bench:
+    async with transcribing(tmp_path, dated=dated) as rig:
         for _ in ("qui charge le modèle", "qui le trouve chargé"):
-            code, data = await transcribe(bench, stream=True)
+            code, data = await transcribe(rig, stream=True)
             assert code == 200, data
             segments = [event["segment"] for event in sse(data) if event["type"] == "segment"]
             assert segments and all(("words" in segment) is dated for segment in segments)
-        assert bench.control.loads == ["canary"]
+        assert rig.control.loads == ["canary"]
 
 
 async def test_words_that_were_asked_for_are_refused_by_a_model_that_cannot_date_them(tmp_path: Path) -> None:
-    async with transcribing(tmp_path, dated=False) as bench:
+    async with transcribing(tmp_path, dated=False) as rig:
         for query in ({"word_timestamps": True, "stream": True}, {"response_format": "srt"}):
-            code, data = await transcribe(bench, **query)
+            code, data = await transcribe(rig, **query)
             assert code == 400 and b"word_timestamps" in data
 
 
@@ -101,11 +101,11 @@ def _uploads(pieces: list[bytes]) -> dict[str, list[Any]]:
     }
 
 
-def _stub(bench: Bench, method: str) -> Any:
+def _stub(rig: Rig, method: str) -> Any:
     stubs = (
-        bench.rest,
-        transcribe_pb2_grpc.TranscribeServiceStub(bench.channel),
-        diarize_pb2_grpc.DiarizeServiceStub(bench.channel),
+        rig.rest,
+        transcribe_pb2_grpc.TranscribeServiceStub(rig.channel),
+        diarize_pb2_grpc.DiarizeServiceStub(rig.channel),
     )
     return next(getattr(stub, method) for stub in stubs if hasattr(stub, method))
 
@@ -118,8 +118,8 @@ async def test_an_upload_that_falls_silent_is_refused(tmp_path: Path, method: st
             yield message
         await asyncio.Event().wait()
 
-    async with transcribing(tmp_path, max_body_silence_seconds=0.3) as bench:
-        call = _stub(bench, method)(silent())
+    async with transcribing(tmp_path, max_body_silence_seconds=0.3) as rig:
+        call = _stub(rig, method)(silent())
         if method.startswith("Upload"):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call.read()
@@ -137,8 +137,8 @@ async def test_a_refused_upload_is_not_read_for_ever(tmp_path: Path) -> None:
             yield HttpBody(content_type="text/plain", data=b"x")
             await asyncio.sleep(0.05)
 
-    async with transcribing(tmp_path, max_body_silence_seconds=0.3) as bench:
-        code, _, _, data = await answer(bench.rest.CreateTranscription(dripping()))
+    async with transcribing(tmp_path, max_body_silence_seconds=0.3) as rig:
+        code, _, _, data = await answer(rig.rest.CreateTranscription(dripping()))
         assert code == 400, data
 
 
@@ -149,15 +149,15 @@ async def test_slow_pieces_and_a_slow_engine_are_no_silence(tmp_path: Path) -> N
             data = SPOKEN[start : start + len(SPOKEN) // 5 + 1]
             yield rest_pb2.TranscribeAudioRequest(body=HttpBody(content_type="audio/wav", data=data))
 
-    async with transcribing(tmp_path, delay=1.0, max_body_silence_seconds=0.4) as bench:
-        code, _, _, data = await answer(bench.rest.TranscribeAudio(slow()))
+    async with transcribing(tmp_path, delay=1.0, max_body_silence_seconds=0.4) as rig:
+        code, _, _, data = await answer(rig.rest.TranscribeAudio(slow()))
         assert code == 200, data
 
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_transcription_that_ends_is_counted_as_such(tmp_path: Path, stream: bool) -> None:
-    async with transcribing(tmp_path, dated=True) as bench:
-        code, data = await transcribe(bench, stream=stream)
+    async with transcribing(tmp_path, dated=True) as rig:
+        code, data = await transcribe(rig, stream=stream)
         assert code == 200, data
         wanted = b'passerelle_generations_total{kind="transcribe",model="canary",status="OK"} 1.0'
-        await until(lambda: wanted in expose(bench.registry), "transcription comptée")
+        await until(lambda: wanted in expose(rig.registry), "transcription comptée")

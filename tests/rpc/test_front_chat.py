@@ -16,13 +16,13 @@ from passerelle.v1 import chat_pb2, rest_pb2
 from server.domain import Limits
 from server.errors import EngineFailed, UnsupportedOption
 from server.rpc.metrics import expose
-from tests.support.front_rig import WORDS, Bench, answer, body, front, sse, typed, until
+from tests.support.front_rig import WORDS, Rig, answer, body, front, sse, typed, until
 
 TEXT = "".join(WORDS)
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with front(tmp_path) as found:
         yield found
 
@@ -46,17 +46,17 @@ async def refused(call: Any) -> grpc.aio.AioRpcError:
     return caught.value
 
 
-async def test_rest_answers_in_one_body(bench: Bench) -> None:
-    status, _, kind, data = await answer(bench.rest.CreateChatCompletion(body()))
+async def test_rest_answers_in_one_body(rig: Rig) -> None:
+    status, _, kind, data = await answer(rig.rest.CreateChatCompletion(body()))
     assert (status, kind) == (200, "application/json")
     found = json.loads(data)
     assert found["choices"][0]["message"]["content"] == TEXT
     assert found["model"] == "qwen"
 
 
-async def test_rest_streams_and_says_done(bench: Bench) -> None:
+async def test_rest_streams_and_says_done(rig: Rig) -> None:
     status, headers, kind, data = await answer(
-        bench.rest.CreateChatCompletion(body(stream=True, stream_options={"include_usage": True}))
+        rig.rest.CreateChatCompletion(body(stream=True, stream_options={"include_usage": True}))
     )
     assert (status, kind, headers["cache-control"]) == (200, "text/event-stream", "no-cache")
     events = sse(data)
@@ -65,10 +65,10 @@ async def test_rest_streams_and_says_done(bench: Bench) -> None:
     assert events[-2]["usage"]["completion_tokens"] == len(WORDS)
 
 
-async def test_every_way_gives_the_same_text(bench: Bench) -> None:
-    whole = await bench.chat.Chat(typed())
-    messages = [m async for m in bench.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))]
-    _, _, _, data = await answer(bench.rest.CreateChatCompletion(body(stream=True)))
+async def test_every_way_gives_the_same_text(rig: Rig) -> None:
+    whole = await rig.chat.Chat(typed())
+    messages = [m async for m in rig.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))]
+    _, _, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=True)))
     streamed = "".join(d.content for m in messages for d in m.deltas)
     written = "".join(e["choices"][0]["delta"]["content"] for e in sse(data)[:-1])
     assert whole.choices[0].message.content[0].text == streamed == written == TEXT
@@ -78,14 +78,12 @@ async def test_every_way_gives_the_same_text(bench: Bench) -> None:
     assert all(not m.HasField("usage") for m in messages[:-1])
 
 
-async def test_completions_too(bench: Bench) -> None:
+async def test_completions_too(rig: Rig) -> None:
     request = chat_pb2.CompleteRequest(model="smollm2", prompt="Il")
-    whole = await bench.chat.Complete(request)
-    messages = [m async for m in bench.chat.StreamComplete(chat_pb2.StreamCompleteRequest(request=request))]
-    _, _, _, one = await answer(bench.rest.CreateCompletion(_json({"model": "smollm2", "prompt": "Il"})))
-    _, _, _, many = await answer(
-        bench.rest.CreateCompletion(_json({"model": "smollm2", "prompt": "Il", "stream": True}))
-    )
+    whole = await rig.chat.Complete(request)
+    messages = [m async for m in rig.chat.StreamComplete(chat_pb2.StreamCompleteRequest(request=request))]
+    _, _, _, one = await answer(rig.rest.CreateCompletion(_json({"model": "smollm2", "prompt": "Il"})))
+    _, _, _, many = await answer(rig.rest.CreateCompletion(_json({"model": "smollm2", "prompt": "Il", "stream": True})))
     assert whole.choices[0].text == TEXT == "".join(d.text for m in messages for d in m.deltas)
     assert json.loads(one)["choices"][0]["text"] == TEXT == "".join(e["choices"][0]["text"] for e in sse(many)[:-1])
     assert whole.model == "smollm2" == json.loads(one)["model"]
@@ -95,14 +93,14 @@ def _json(data: Any) -> HttpBody:
     return HttpBody(content_type="application/json", data=json.dumps(data).encode())
 
 
-async def test_rest_bytes_reach_the_engine_untouched(bench: Bench) -> None:
+async def test_rest_bytes_reach_the_engine_untouched(rig: Rig) -> None:
     request = body(top_k=5, temperature=0.5, une_option_future=[1])
-    await answer(bench.rest.CreateChatCompletion(request))
-    assert bench.engine.payloads == [request.data]
+    await answer(rig.rest.CreateChatCompletion(request))
+    assert rig.engine.payloads == [request.data]
 
 
-async def test_models_are_listed_by_key_then_alias(bench: Bench) -> None:
-    _, _, _, data = await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
+async def test_models_are_listed_by_key_then_alias(rig: Rig) -> None:
+    _, _, _, data = await answer(rig.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
     found = json.loads(data)
     assert found["object"] == "list"
     assert [m["id"] for m in found["data"]] == ["qwen", "canary", "smollm2", "whisper-1"]
@@ -115,15 +113,15 @@ async def test_models_are_listed_by_key_then_alias(bench: Bench) -> None:
     }
     for name in ("qwen", "whisper-1"):
         request = rest_pb2.RetrieveOpenAiModelRequest(model=name)
-        assert json.loads((await answer(bench.rest.RetrieveOpenAiModel(request)))[3])["id"] == name
+        assert json.loads((await answer(rig.rest.RetrieveOpenAiModel(request)))[3])["id"] == name
     status, _, _, data = await answer(
-        bench.rest.RetrieveOpenAiModel(rest_pb2.RetrieveOpenAiModelRequest(model="org/inconnu"))
+        rig.rest.RetrieveOpenAiModel(rest_pb2.RetrieveOpenAiModelRequest(model="org/inconnu"))
     )
     assert status == 404 and json.loads(data)["error"]["code"] == "model_not_found"
 
 
-async def test_health(bench: Bench) -> None:
-    status, _, _, data = await answer(bench.rest.CheckHealth(rest_pb2.CheckHealthRequest()))
+async def test_health(rig: Rig) -> None:
+    status, _, _, data = await answer(rig.rest.CheckHealth(rest_pb2.CheckHealthRequest()))
     assert (status, data) == (200, b'{"status":"ok"}')
 
 
@@ -139,23 +137,23 @@ async def test_health(bench: Bench) -> None:
     ],
 )
 async def test_rest_errors_have_openais_shape(
-    bench: Bench, stream: bool, fields: dict[str, Any], status: int, code: str, param: str
+    rig: Rig, stream: bool, fields: dict[str, Any], status: int, code: str, param: str
 ) -> None:
-    found, _, kind, data = await answer(bench.rest.CreateChatCompletion(body(stream=stream, **fields)))
+    found, _, kind, data = await answer(rig.rest.CreateChatCompletion(body(stream=stream, **fields)))
     error = json.loads(data)["error"]
     assert (found, kind) == (status, "application/json")
     assert (error["type"], error["code"], error["param"]) == ("invalid_request_error", code, param)
-    assert not bench.engine.requests
+    assert not rig.engine.requests
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]"])
-async def test_rest_refuses_what_is_no_json_object(bench: Bench, data: bytes) -> None:
-    status, _, _, found = await answer(bench.rest.CreateChatCompletion(HttpBody(data=data)))
+async def test_rest_refuses_what_is_no_json_object(rig: Rig, data: bytes) -> None:
+    status, _, _, found = await answer(rig.rest.CreateChatCompletion(HttpBody(data=data)))
     assert status == 400 and json.loads(found)["error"]["param"] is None
 
 
 @pytest.mark.parametrize("method", ["Chat", "StreamChat", "Complete", "StreamComplete"])
-async def test_typed_errors_carry_a_reason(bench: Bench, method: str) -> None:
+async def test_typed_errors_carry_a_reason(rig: Rig, method: str) -> None:
     def call(model: str) -> Any:
         chat, complete = typed(model=model), chat_pb2.CompleteRequest(model=model, prompt="x")
         requests = {
@@ -164,7 +162,7 @@ async def test_typed_errors_carry_a_reason(bench: Bench, method: str) -> None:
             "Complete": complete,
             "StreamComplete": chat_pb2.StreamCompleteRequest(request=complete),
         }
-        return getattr(bench.chat, method)(requests[method])
+        return getattr(rig.chat, method)(requests[method])
 
     unknown = await refused(call("gpt-4o"))
     assert unknown.code() is grpc.StatusCode.NOT_FOUND
@@ -176,27 +174,27 @@ async def test_typed_errors_carry_a_reason(bench: Bench, method: str) -> None:
     assert (wrong.code(), reason(wrong)[0]) == (grpc.StatusCode.INVALID_ARGUMENT, "WRONG_CAPABILITY")
     empty = await refused(call(""))
     assert reason(empty) == ("INVALID_REQUEST", {"field": "model", "value": ""})
-    bench.engine.error = EngineFailed("Cassé.")
+    rig.engine.error = EngineFailed("Cassé.")
     broken = await refused(call("qwen"))
     assert (broken.code(), reason(broken)[0]) == (grpc.StatusCode.INTERNAL, "ENGINE_FAILED")
 
 
-async def test_an_engines_refusal_keeps_its_class(bench: Bench) -> None:
-    bench.engine.error = UnsupportedOption("Pas d'outil ici.", metadata={"field": "tools"})
-    status, _, _, data = await answer(bench.rest.CreateChatCompletion(body(stream=True)))
+async def test_an_engines_refusal_keeps_its_class(rig: Rig) -> None:
+    rig.engine.error = UnsupportedOption("Pas d'outil ici.", metadata={"field": "tools"})
+    status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=True)))
     assert status == 400 and json.loads(data)["error"]["param"] == "tools"
 
 
 async def test_an_error_after_the_first_frame_ends_the_stream(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=Limits(coalesce_ms=0)) as bench:
-        bench.engine.error, bench.engine.error_after = EngineFailed("Cassé."), 1
-        call = bench.rest.CreateChatCompletion(body(stream=True))
+    async with front(tmp_path, limits=Limits(coalesce_ms=0)) as rig:
+        rig.engine.error, rig.engine.error_after = EngineFailed("Cassé."), 1
+        call = rig.rest.CreateChatCompletion(body(stream=True))
         status, _, kind, data = await answer(call)
         events = sse(data)
         assert (status, kind) == (200, "text/event-stream")
         assert events[0]["choices"][0]["delta"]["content"] == WORDS[0]
         assert events[-1]["error"]["code"] == "engine_failed" and "[DONE]" not in events
-        streamed = bench.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))
+        streamed = rig.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))
         first = await streamed.read()
         assert first.deltas[0].content == WORDS[0]
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -205,31 +203,31 @@ async def test_an_error_after_the_first_frame_ends_the_stream(tmp_path: Path) ->
 
 
 async def test_keys_guard_every_way(tmp_path: Path) -> None:
-    async with front(tmp_path, keys=("bonne",)) as bench:
-        status, _, _, data = await answer(bench.rest.CreateChatCompletion(HttpBody(data=b"{")))
+    async with front(tmp_path, keys=("bonne",)) as rig:
+        status, _, _, data = await answer(rig.rest.CreateChatCompletion(HttpBody(data=b"{")))
         assert status == 401 and json.loads(data)["error"]["code"] == "invalid_api_key"
-        error = await refused(bench.chat.Chat(typed()))
+        error = await refused(rig.chat.Chat(typed()))
         assert (error.code(), reason(error)[0]) == (grpc.StatusCode.UNAUTHENTICATED, "MISSING_API_KEY")
-        error = await refused(bench.chat.Chat(typed(), metadata=(("x-api-key", "fausse"),)))
+        error = await refused(rig.chat.Chat(typed(), metadata=(("x-api-key", "fausse"),)))
         assert reason(error)[0] == "INVALID_API_KEY"
         bearer = (("authorization", "Bearer bonne"),)
-        assert (await bench.chat.Chat(typed(), metadata=bearer)).choices
-        assert (await answer(bench.rest.CreateChatCompletion(body(), metadata=bearer)))[0] == 200
-        assert (await answer(bench.rest.CheckHealth(rest_pb2.CheckHealthRequest())))[0] == 200
+        assert (await rig.chat.Chat(typed(), metadata=bearer)).choices
+        assert (await answer(rig.rest.CreateChatCompletion(body(), metadata=bearer)))[0] == 200
+        assert (await answer(rig.rest.CheckHealth(rest_pb2.CheckHealthRequest())))[0] == 200
 
 
 async def test_a_body_over_the_limit_is_413(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=Limits(max_json_body_bytes=200)) as bench:
-        status, _, _, data = await answer(bench.rest.CreateChatCompletion(body(user="x" * 300)))
+    async with front(tmp_path, limits=Limits(max_json_body_bytes=200)) as rig:
+        status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(user="x" * 300)))
         assert status == 413 and json.loads(data)["error"]["code"] == "payload_too_large"
 
 
-async def test_measures_name_the_model_not_what_was_asked(bench: Bench) -> None:
-    await answer(bench.rest.CreateChatCompletion(body(model="smollm2", stream=True)))
-    await answer(bench.rest.CreateChatCompletion(body(model="inconnu")))
+async def test_measures_name_the_model_not_what_was_asked(rig: Rig) -> None:
+    await answer(rig.rest.CreateChatCompletion(body(model="smollm2", stream=True)))
+    await answer(rig.rest.CreateChatCompletion(body(model="inconnu")))
     wanted = b'passerelle_generations_total{kind="chat",model="qwen",status="OK"} 1.0'
-    await until(lambda: wanted in expose(bench.registry), "génération comptée")
-    text = expose(bench.registry)
+    await until(lambda: wanted in expose(rig.registry), "génération comptée")
+    text = expose(rig.registry)
     assert b"inconnu" not in text and b"smollm2" not in text
     assert b'passerelle_first_output_seconds_count{model="qwen"} 1.0' in text
     assert b'passerelle_stream_frames_total{model="qwen"} 6.0' in text

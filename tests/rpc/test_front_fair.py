@@ -10,7 +10,7 @@ from typing import Any
 from passerelle.control.v1 import control_pb2
 
 from server.domain import Limits
-from tests.support.front_rig import Bench, answer, body, front, until
+from tests.support.front_rig import Rig, answer, body, front, until
 
 KEYS = ("cle-a", "cle-b")
 Answer = tuple[int, dict[str, str], str, bytes]
@@ -24,146 +24,146 @@ def address(text: str) -> tuple[tuple[str, str], ...]:
     return (("x-passerelle-client", text),)
 
 
-def ask(bench: Bench, who: Sequence[tuple[str, str]], **fields: Any) -> "asyncio.Task[Answer]":
+def ask(rig: Rig, who: Sequence[tuple[str, str]], **fields: Any) -> "asyncio.Task[Answer]":
     """Pose une question ; `user` la nomme."""
-    return asyncio.create_task(answer(bench.rest.CreateChatCompletion(body(**fields), metadata=tuple(who))))
+    return asyncio.create_task(answer(rig.rest.CreateChatCompletion(body(**fields), metadata=tuple(who))))
 
 
-def complete(bench: Bench, who: Sequence[tuple[str, str]], **fields: Any) -> "asyncio.Task[Answer]":
+def complete(rig: Rig, who: Sequence[tuple[str, str]], **fields: Any) -> "asyncio.Task[Answer]":
     request = body(**fields)
     request.data = json.dumps({"model": "qwen", **fields}).encode()
-    return asyncio.create_task(answer(bench.rest.CreateCompletion(request, metadata=tuple(who))))
+    return asyncio.create_task(answer(rig.rest.CreateCompletion(request, metadata=tuple(who))))
 
 
-def order(bench: Bench) -> list[str]:
+def order(rig: Rig) -> list[str]:
     """Questions menées par le moteur, dans l'ordre."""
-    return [request["user"] for request in bench.engine.requests]
+    return [request["user"] for request in rig.engine.requests]
 
 
 @asynccontextmanager
-async def crowded(folder: Path, **options: Any) -> AsyncIterator[tuple[Bench, asyncio.Event]]:
+async def crowded(folder: Path, **options: Any) -> AsyncIterator[tuple[Rig, asyncio.Event]]:
     """Un moteur qui mène une requête à la fois, arrêté jusqu'à ce que l'événement soit levé."""
-    async with front(folder, max_running=1, **options) as bench:
+    async with front(folder, max_running=1, **options) as rig:
         opened = asyncio.Event()
 
         async def step(_index: int) -> None:
             await opened.wait()
 
-        bench.engine.step = step
-        yield bench, opened
+        rig.engine.step = step
+        yield rig, opened
 
 
-async def waiting(bench: Bench, count: int) -> None:
-    await until(lambda: bench.workers[0].busy == (1, count), f"{count} en attente")
+async def waiting(rig: Rig, count: int) -> None:
+    await until(lambda: rig.workers[0].busy == (1, count), f"{count} en attente")
 
 
 async def test_another_key_is_served_at_the_next_place(tmp_path: Path) -> None:
-    async with crowded(tmp_path, keys=KEYS) as (bench, opened):
+    async with crowded(tmp_path, keys=KEYS) as (rig, opened):
         tasks = []
         for index in range(6):
-            tasks.append(ask(bench, key("a"), user=f"a{index}"))
-            await waiting(bench, index)
-        tasks.append(ask(bench, key("b"), user="b0"))
-        await waiting(bench, 6)
+            tasks.append(ask(rig, key("a"), user=f"a{index}"))
+            await waiting(rig, index)
+        tasks.append(ask(rig, key("b"), user="b0"))
+        await waiting(rig, 6)
         opened.set()
         assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
-        assert order(bench) == ["a0", "b0", "a1", "a2", "a3", "a4", "a5"]
+        assert order(rig) == ["a0", "b0", "a1", "a2", "a3", "a4", "a5"]
 
 
 async def test_without_keys_an_address_is_a_caller(tmp_path: Path) -> None:
-    async with crowded(tmp_path) as (bench, opened):
+    async with crowded(tmp_path) as (rig, opened):
         tasks = []
         for index in range(4):
-            tasks.append(ask(bench, address("198.51.100.7"), user=f"a{index}"))
-            await waiting(bench, index)
-        tasks.append(ask(bench, address("203.0.113.9"), user="b0"))
-        await waiting(bench, 4)
+            tasks.append(ask(rig, address("198.51.100.7"), user=f"a{index}"))
+            await waiting(rig, index)
+        tasks.append(ask(rig, address("203.0.113.9"), user="b0"))
+        await waiting(rig, 4)
         opened.set()
         await asyncio.gather(*tasks)
-        assert order(bench) == ["a0", "b0", "a1", "a2", "a3"]
+        assert order(rig) == ["a0", "b0", "a1", "a2", "a3"]
 
 
 async def test_a_full_queue_puts_out_the_newest_of_who_holds_most(tmp_path: Path) -> None:
-    async with crowded(tmp_path, keys=KEYS, max_waiting=3) as (bench, opened):
+    async with crowded(tmp_path, keys=KEYS, max_waiting=3) as (rig, opened):
         tasks = []
         for index in range(4):
-            tasks.append(ask(bench, key("a"), user=f"a{index}"))
-            await waiting(bench, index)
-        late = ask(bench, key("b"), user="b0")
+            tasks.append(ask(rig, key("a"), user=f"a{index}"))
+            await waiting(rig, index)
+        late = ask(rig, key("b"), user="b0")
         # La plus récente de a reçoit le refus ordinaire, avec ses faits.
         status, headers, _, data = await asyncio.wait_for(tasks.pop(), 10)
         assert (status, headers["retry-after"]) == (429, "1")
         error = json.loads(data)["error"]
         assert error["code"] == "queue_full" and "3 requêtes en attente" in error["message"]
         # Celle de plus de a ne met personne dehors.
-        assert (await asyncio.wait_for(ask(bench, key("a"), user="a4"), 10))[0] == 429
-        await waiting(bench, 3)
+        assert (await asyncio.wait_for(ask(rig, key("a"), user="a4"), 10))[0] == 429
+        await waiting(rig, 3)
         opened.set()
         assert {found[0] for found in await asyncio.gather(late, *tasks)} == {200}
-        assert order(bench) == ["a0", "b0", "a1", "a2"]
+        assert order(rig) == ["a0", "b0", "a1", "a2"]
 
 
 async def test_one_place_to_wait_in_goes_to_who_holds_nothing(tmp_path: Path) -> None:
-    async with crowded(tmp_path, keys=KEYS, max_waiting=1) as (bench, opened):
-        running = ask(bench, key("a"), user="a0")
-        await waiting(bench, 0)
-        queued = ask(bench, key("a"), user="a1")
-        await waiting(bench, 1)
-        late = ask(bench, key("b"), user="b0")
+    async with crowded(tmp_path, keys=KEYS, max_waiting=1) as (rig, opened):
+        running = ask(rig, key("a"), user="a0")
+        await waiting(rig, 0)
+        queued = ask(rig, key("a"), user="a1")
+        await waiting(rig, 1)
+        late = ask(rig, key("b"), user="b0")
         assert (await asyncio.wait_for(queued, 10))[0] == 429
         opened.set()
         assert (await running)[0] == (await late)[0] == 200
 
 
 async def test_a_request_weighs_its_choices(tmp_path: Path) -> None:
-    async with crowded(tmp_path, keys=KEYS) as (bench, opened):
-        tasks = [ask(bench, key("a"), user="premier")]
-        await waiting(bench, 0)
+    async with crowded(tmp_path, keys=KEYS) as (rig, opened):
+        tasks = [ask(rig, key("a"), user="premier")]
+        await waiting(rig, 0)
         for name in ("a0", "a1"):
-            tasks.append(ask(bench, key("a"), user=name, n=4))
-        await waiting(bench, 2)
+            tasks.append(ask(rig, key("a"), user=name, n=4))
+        await waiting(rig, 2)
         for index in range(6):
-            tasks.append(ask(bench, key("b"), user=f"b{index}"))
-            await waiting(bench, 3 + index)
+            tasks.append(ask(rig, key("b"), user=f"b{index}"))
+            await waiting(rig, 3 + index)
         opened.set()
         assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
-        assert order(bench) == ["premier", "b0", "b1", "b2", "b3", "a0", "b4", "b5", "a1"]
+        assert order(rig) == ["premier", "b0", "b1", "b2", "b3", "a0", "b4", "b5", "a1"]
 
 
 async def test_many_prompts_are_served_one_at_a_time(tmp_path: Path) -> None:
-    async with crowded(tmp_path, keys=KEYS) as (bench, opened):
-        many = complete(bench, key("a"), user="a", prompt=["un", "deux", [1, 2]])
-        await waiting(bench, 0)
-        other = ask(bench, key("b"), user="b")
-        await waiting(bench, 1)
+    async with crowded(tmp_path, keys=KEYS) as (rig, opened):
+        many = complete(rig, key("a"), user="a", prompt=["un", "deux", [1, 2]])
+        await waiting(rig, 0)
+        other = ask(rig, key("b"), user="b")
+        await waiting(rig, 1)
         opened.set()
         status, _, _, data = await many
         assert (status, (await other)[0]) == (200, 200)
         assert [choice["index"] for choice in json.loads(data)["choices"]] == [0, 1, 2]
-        assert order(bench) == ["a", "b", "a", "a"]
-        assert [r["prompt"] for r in bench.engine.requests if "prompt" in r] == ["un", "deux", [1, 2]]
+        assert order(rig) == ["a", "b", "a", "a"]
+        assert [r["prompt"] for r in rig.engine.requests if "prompt" in r] == ["un", "deux", [1, 2]]
 
 
 async def test_waiting_for_a_load_is_shared_too(tmp_path: Path) -> None:
     limits = Limits(max_pending_loads=2, load_wait_seconds=30)
-    async with front(tmp_path, workers=0, limits=limits, keys=KEYS) as bench:
+    async with front(tmp_path, workers=0, limits=limits, keys=KEYS) as rig:
         release = asyncio.Event()
 
         async def load(_key: str, _timeout: float) -> control_pb2.ModelRoute:
             await release.wait()
-            worker = bench.workers[0] if bench.workers else await bench.add_worker()
-            return bench.route(worker)
+            worker = rig.workers[0] if rig.workers else await rig.add_worker()
+            return rig.route(worker)
 
-        bench.control.loader = load
-        first = ask(bench, key("a"), user="a0")
-        await until(lambda: bench.control.loading == 1, "une attente")
-        second = ask(bench, key("a"), user="a1")
-        await until(lambda: bench.control.loading == 2, "deux attentes")
-        late = ask(bench, key("b"), user="b0")
+        rig.control.loader = load
+        first = ask(rig, key("a"), user="a0")
+        await until(lambda: rig.control.loading == 1, "une attente")
+        second = ask(rig, key("a"), user="a1")
+        await until(lambda: rig.control.loading == 2, "deux attentes")
+        late = ask(rig, key("b"), user="b0")
         status, headers, _, data = await asyncio.wait_for(second, 10)
         assert (status, headers["retry-after"]) == (429, "5")
         assert json.loads(data)["error"]["code"] == "queue_full"
-        assert (await asyncio.wait_for(ask(bench, key("a"), user="a2"), 10))[0] == 429
-        await until(lambda: bench.control.loading == 2, "deux attentes encore")
+        assert (await asyncio.wait_for(ask(rig, key("a"), user="a2"), 10))[0] == 429
+        await until(lambda: rig.control.loading == 2, "deux attentes encore")
         release.set()
         assert (await first)[0] == (await late)[0] == 200

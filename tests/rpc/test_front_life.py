@@ -18,12 +18,12 @@ from server.front.routing.control_client import to_route
 from server.rpc.metrics import expose
 from tests.fakes.control import FakeControl, model_route, serving_control
 from tests.rpc.test_front_chat import reason, refused
-from tests.support.front_rig import WORDS, Bench, answer, body, front, other_routes, sse, typed, until
+from tests.support.front_rig import WORDS, Rig, answer, body, front, other_routes, sse, typed, until
 
 TEXT = "".join(WORDS)
 
 
-def gate(bench: Bench, *, after: int = 0) -> asyncio.Event:
+def gate(rig: Rig, *, after: int = 0) -> asyncio.Event:
     """Arrête le moteur avant son pas `after`, jusqu'à ce que l'événement soit levé."""
     opened = asyncio.Event()
 
@@ -31,17 +31,17 @@ def gate(bench: Bench, *, after: int = 0) -> asyncio.Event:
         if index >= after:
             await opened.wait()
 
-    bench.engine.step = step
+    rig.engine.step = step
     return opened
 
 
-def calls(bench: Bench) -> dict[str, Callable[[], Any]]:
+def calls(rig: Rig) -> dict[str, Callable[[], Any]]:
     """Une façon d'appeler par forme."""
     return {
-        "rest": lambda: bench.rest.CreateChatCompletion(body()),
-        "rest-stream": lambda: bench.rest.CreateChatCompletion(body(stream=True)),
-        "typed": lambda: bench.chat.Chat(typed()),
-        "typed-stream": lambda: bench.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed())),
+        "rest": lambda: rig.rest.CreateChatCompletion(body()),
+        "rest-stream": lambda: rig.rest.CreateChatCompletion(body(stream=True)),
+        "typed": lambda: rig.chat.Chat(typed()),
+        "typed-stream": lambda: rig.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed())),
     }
 
 
@@ -63,41 +63,41 @@ WAYS = ("rest", "rest-stream", "typed", "typed-stream")
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_vanished_client_frees_the_engine_at_once(tmp_path: Path, way: str) -> None:
-    async with front(tmp_path) as bench:
-        gate(bench, after=2)
-        task = asyncio.create_task(consume(calls(bench)[way]()))
-        await until(lambda: bench.engine.produced == 2, "deux pas faits")
+    async with front(tmp_path) as rig:
+        gate(rig, after=2)
+        task = asyncio.create_task(consume(calls(rig)[way]()))
+        await until(lambda: rig.engine.produced == 2, "deux pas faits")
         task.cancel()
-        await until(lambda: bench.workers[0].busy == (0, 0), "place rendue")
-        await until(lambda: bench.engine.running == 0 and bench.engine.abandoned == 1, "moteur arrêté")
-        assert bench.engine.produced == 2
+        await until(lambda: rig.workers[0].busy == (0, 0), "place rendue")
+        await until(lambda: rig.engine.running == 0 and rig.engine.abandoned == 1, "moteur arrêté")
+        assert rig.engine.produced == 2
         wanted = b'passerelle_generations_total{kind="chat",model="qwen",status="CANCELLED"} 1.0'
-        await until(lambda: wanted in expose(bench.registry), "abandon compté")
+        await until(lambda: wanted in expose(rig.registry), "abandon compté")
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_client_that_vanishes_from_the_queue_leaves_it(tmp_path: Path, way: str) -> None:
-    async with front(tmp_path, max_running=1) as bench:
-        opened = gate(bench)
-        first = asyncio.create_task(consume(calls(bench)["typed"]()))
-        await until(lambda: bench.workers[0].busy == (1, 0), "premier en cours")
-        second = asyncio.create_task(consume(calls(bench)[way]()))
-        await until(lambda: bench.workers[0].busy == (1, 1), "second en attente")
+    async with front(tmp_path, max_running=1) as rig:
+        opened = gate(rig)
+        first = asyncio.create_task(consume(calls(rig)["typed"]()))
+        await until(lambda: rig.workers[0].busy == (1, 0), "premier en cours")
+        second = asyncio.create_task(consume(calls(rig)[way]()))
+        await until(lambda: rig.workers[0].busy == (1, 1), "second en attente")
         second.cancel()
-        await until(lambda: bench.workers[0].busy == (1, 0), "file quittée")
+        await until(lambda: rig.workers[0].busy == (1, 0), "file quittée")
         opened.set()
         await first
-        assert len(bench.engine.requests) == 1
+        assert len(rig.engine.requests) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_client_that_vanishes_while_a_model_loads_waits_no_more(tmp_path: Path, way: str) -> None:
-    async with front(tmp_path, workers=0) as bench:
-        bench.control.loader = _never
-        task = asyncio.create_task(consume(calls(bench)[way]()))
-        await until(lambda: bench.control.loading == 1, "chargement demandé")
+    async with front(tmp_path, workers=0) as rig:
+        rig.control.loader = _never
+        task = asyncio.create_task(consume(calls(rig)[way]()))
+        await until(lambda: rig.control.loading == 1, "chargement demandé")
         task.cancel()
-        await until(lambda: bench.control.loading == 0, "demande retirée")
+        await until(lambda: rig.control.loading == 0, "demande retirée")
 
 
 async def _never(_key: str, _timeout: float) -> control_pb2.ModelRoute:
@@ -106,23 +106,23 @@ async def _never(_key: str, _timeout: float) -> control_pb2.ModelRoute:
 
 
 async def test_a_deadline_reaches_the_engine(tmp_path: Path) -> None:
-    async with front(tmp_path) as bench:
-        gate(bench)
-        error = await refused(bench.chat.Chat(typed(), timeout=0.2))
+    async with front(tmp_path) as rig:
+        gate(rig)
+        error = await refused(rig.chat.Chat(typed(), timeout=0.2))
         assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        await until(lambda: bench.engine.running == 0, "moteur arrêté")
+        await until(lambda: rig.engine.running == 0, "moteur arrêté")
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_full_queue_says_so_at_once(tmp_path: Path, stream: bool) -> None:
-    async with front(tmp_path, max_running=1, max_waiting=1) as bench:
-        opened = gate(bench)
-        waiting = [asyncio.create_task(consume(calls(bench)["typed"]())) for _ in range(2)]
-        await until(lambda: bench.workers[0].busy == (1, 1), "file pleine")
-        status, headers, _, data = await answer(bench.rest.CreateChatCompletion(body(stream=stream)))
+    async with front(tmp_path, max_running=1, max_waiting=1) as rig:
+        opened = gate(rig)
+        waiting = [asyncio.create_task(consume(calls(rig)["typed"]())) for _ in range(2)]
+        await until(lambda: rig.workers[0].busy == (1, 1), "file pleine")
+        status, headers, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=stream)))
         assert (status, headers["retry-after"]) == (429, "1")
         assert json.loads(data)["error"]["code"] == "queue_full"
-        error = await refused(bench.chat.Chat(typed()))
+        error = await refused(rig.chat.Chat(typed()))
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert reason(error)[0] == "QUEUE_FULL"
         opened.set()
@@ -131,31 +131,31 @@ async def test_a_full_queue_says_so_at_once(tmp_path: Path, stream: bool) -> Non
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_request_waits_for_its_model_to_load(tmp_path: Path, way: str) -> None:
-    async with front(tmp_path, workers=0) as bench:
+    async with front(tmp_path, workers=0) as rig:
 
         async def load(key: str, timeout: float) -> control_pb2.ModelRoute:
             assert key == "qwen" and 0 < timeout <= 5
-            worker = await bench.add_worker()
-            bench.publish(worker)
-            return bench.route(worker)
+            worker = await rig.add_worker()
+            rig.publish(worker)
+            return rig.route(worker)
 
-        bench.control.loader = load
-        await consume(calls(bench)[way]())
-        assert bench.control.loads == ["qwen"]
-        await consume(calls(bench)[way]())
-        assert bench.control.loads == ["qwen"]
+        rig.control.loader = load
+        await consume(calls(rig)[way]())
+        assert rig.control.loads == ["qwen"]
+        await consume(calls(rig)[way]())
+        assert rig.control.loads == ["qwen"]
 
 
 async def test_a_stream_says_that_it_is_loading(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=0) as bench:
+    async with front(tmp_path, workers=0) as rig:
         release = asyncio.Event()
 
         async def load(_key: str, _timeout: float) -> control_pb2.ModelRoute:
             await release.wait()
-            return bench.route(await bench.add_worker())
+            return rig.route(await rig.add_worker())
 
-        bench.control.loader = load
-        call = bench.rest.CreateChatCompletion(body(stream=True))
+        rig.control.loader = load
+        call = rig.rest.CreateChatCompletion(body(stream=True))
         first = await asyncio.wait_for(call.read(), 5)
         assert (first.content_type, first.data) == ("text/event-stream", b": chargement\n\n")
         release.set()
@@ -167,15 +167,15 @@ async def test_a_stream_says_that_it_is_loading(tmp_path: Path) -> None:
 
 
 async def test_a_load_that_fails_after_a_notice_is_an_event(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=0) as bench:
+    async with front(tmp_path, workers=0) as rig:
         release = asyncio.Event()
 
         async def load(_key: str, _timeout: float) -> control_pb2.ModelRoute:
             await release.wait()
             raise ModelLoadFailed("Poids illisibles.")
 
-        bench.control.loader = load
-        call = bench.rest.CreateChatCompletion(body(stream=True))
+        rig.control.loader = load
+        call = rig.rest.CreateChatCompletion(body(stream=True))
         await asyncio.wait_for(call.read(), 5)
         release.set()
         last = await call.read()
@@ -184,26 +184,26 @@ async def test_a_load_that_fails_after_a_notice_is_an_event(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_model_that_is_not_downloaded_is_refused_at_once(tmp_path: Path, stream: bool) -> None:
-    async with front(tmp_path, workers=0) as bench:
+    async with front(tmp_path, workers=0) as rig:
 
         async def load(key: str, _timeout: float) -> control_pb2.ModelRoute:
             raise ModelNotDownloaded(f"Les poids de « {key} » ne sont pas là.", metadata={"model": key})
 
-        bench.control.loader = load
-        status, _, _, data = await answer(bench.rest.CreateChatCompletion(body(stream=stream)))
+        rig.control.loader = load
+        status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=stream)))
         assert (status, json.loads(data)["error"]["code"]) == (503, "model_not_downloaded")
-        error = await refused(bench.chat.Chat(typed()))
+        error = await refused(rig.chat.Chat(typed()))
         assert error.code() is grpc.StatusCode.UNAVAILABLE
         assert reason(error) == ("MODEL_NOT_DOWNLOADED", {"model": "qwen"})
 
 
 async def test_a_load_longer_than_the_wait_is_503_with_retry_after(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=0.2)) as bench:
-        bench.control.loader = _never
-        status, headers, _, data = await answer(bench.rest.CreateChatCompletion(body()))
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=0.2)) as rig:
+        rig.control.loader = _never
+        status, headers, _, data = await answer(rig.rest.CreateChatCompletion(body()))
         assert (status, headers["retry-after"]) == (503, "5")
         assert json.loads(data)["error"]["code"] == "model_loading"
-        await until(lambda: bench.control.loading == 0, "demande retirée")
+        await until(lambda: rig.control.loading == 0, "demande retirée")
 
 
 async def test_control_ends_the_wait_and_says_when_to_come_back(tmp_path: Path) -> None:
@@ -213,19 +213,19 @@ async def test_control_ends_the_wait_and_says_when_to_come_back(tmp_path: Path) 
         asked.append(timeout)
         raise ModelLoading("Pas encore.", retry_after=42.0)
 
-    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=20)) as bench:
-        bench.control.loader = later
-        status, headers, _, data = await answer(bench.rest.CreateChatCompletion(body()))
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=20)) as rig:
+        rig.control.loader = later
+        status, headers, _, data = await answer(rig.rest.CreateChatCompletion(body()))
     assert (status, headers["retry-after"]) == (503, "42") and json.loads(data)["error"]["code"] == "model_loading"
     assert 0 < asked[0] <= 19.5
 
 
 async def test_waiting_loads_are_bounded(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=0, limits=Limits(max_pending_loads=2, load_wait_seconds=5)) as bench:
-        bench.control.loader = _never
-        waiting = [asyncio.create_task(consume(calls(bench)["typed"]())) for _ in range(2)]
-        await until(lambda: bench.control.loading == 2, "deux demandes")
-        status, headers, _, data = await answer(bench.rest.CreateChatCompletion(body()))
+    async with front(tmp_path, workers=0, limits=Limits(max_pending_loads=2, load_wait_seconds=5)) as rig:
+        rig.control.loader = _never
+        waiting = [asyncio.create_task(consume(calls(rig)["typed"]())) for _ in range(2)]
+        await until(lambda: rig.control.loading == 2, "deux demandes")
+        status, headers, _, data = await answer(rig.rest.CreateChatCompletion(body()))
         assert (status, json.loads(data)["error"]["code"]) == (429, "queue_full")
         assert headers["retry-after"]
         for task in waiting:
@@ -233,11 +233,11 @@ async def test_waiting_loads_are_bounded(tmp_path: Path) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def listed(bench: Bench, key: str) -> None:
+async def listed(rig: Rig, key: str) -> None:
     """Attend que le front ait reçu les routes où se trouve ce modèle."""
     async with asyncio.timeout(10):
         while True:
-            status, _, _, data = await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
+            status, _, _, data = await answer(rig.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
             assert status == 200
             if key in data.decode():
                 return
@@ -245,34 +245,34 @@ async def listed(bench: Bench, key: str) -> None:
 
 
 async def test_without_control_the_last_routes_stand(tmp_path: Path) -> None:
-    async with front(tmp_path) as bench:
-        await bench.chat.Chat(typed())
-        replacement = FakeControl(bench.route(*bench.workers), model_route("nouveau"), *other_routes())
+    async with front(tmp_path) as rig:
+        await rig.chat.Chat(typed())
+        replacement = FakeControl(rig.route(*rig.workers), model_route("nouveau"), *other_routes())
         # Le plan de contrôle tombe (son flux se coupe), puis un autre prend sa place sur la même prise.
-        await bench.stop_control()
-        assert (await bench.chat.Chat(typed())).choices
+        await rig.stop_control()
+        assert (await rig.chat.Chat(typed())).choices
         async with serving_control(replacement, tmp_path / "control.sock"):
             await until(lambda: replacement.watchers == 1, "front revenu", 10)
             # Un flux repris n'est pas encore une route reçue.
-            await listed(bench, "nouveau")
+            await listed(rig, "nouveau")
 
 
 async def test_without_control_an_unloaded_model_is_503(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=0) as bench:
-        await answer(bench.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
-        await bench.stop_control()
-        error = await refused(bench.chat.Chat(typed()))
+    async with front(tmp_path, workers=0) as rig:
+        await answer(rig.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest()))
+        await rig.stop_control()
+        error = await refused(rig.chat.Chat(typed()))
         assert (error.code(), reason(error)[0]) == (grpc.StatusCode.UNAVAILABLE, "CONTROL_UNAVAILABLE")
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_lost_worker_is_said(tmp_path: Path, way: str) -> None:
-    async with front(tmp_path) as bench:
-        gate(bench)
-        call = calls(bench)[way]()
+    async with front(tmp_path) as rig:
+        gate(rig)
+        call = calls(rig)[way]()
         task = asyncio.create_task(answer(call) if way.startswith("rest") else refused(call))
-        await until(lambda: bench.workers[0].busy == (1, 0), "requête en cours")
-        await bench.workers[0].server.stop()
+        await until(lambda: rig.workers[0].busy == (1, 0), "requête en cours")
+        await rig.workers[0].server.stop()
         result: Any = await task
         if way.startswith("rest"):
             assert (result[0], json.loads(result[3])["error"]["code"]) == (503, "worker_lost")
@@ -281,56 +281,56 @@ async def test_a_lost_worker_is_said(tmp_path: Path, way: str) -> None:
 
 
 async def test_a_returned_worker_serves_again(tmp_path: Path) -> None:
-    async with front(tmp_path) as bench:
-        await bench.chat.Chat(typed())
-        await bench.workers[0].server.stop()
-        again = await bench.add_worker()
-        assert (await bench.chat.Chat(typed())).choices
+    async with front(tmp_path) as rig:
+        await rig.chat.Chat(typed())
+        await rig.workers[0].server.stop()
+        again = await rig.add_worker()
+        assert (await rig.chat.Chat(typed())).choices
         assert len(again.engine.requests) == 1
 
 
 async def test_the_least_loaded_replica_is_chosen(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=2) as bench:
-        opened = gate(bench)
-        bench.workers[1].engine.step = bench.engine.step
-        await until(lambda: all(w.server.links for w in bench.workers), "exemplaires reliés")
-        tasks = [asyncio.create_task(consume(calls(bench)["typed"]())) for _ in range(6)]
-        await until(lambda: sum(sum(w.busy) for w in bench.workers) == 6, "six requêtes")
-        assert [sum(w.busy) for w in bench.workers] == [3, 3]
+    async with front(tmp_path, workers=2) as rig:
+        opened = gate(rig)
+        rig.workers[1].engine.step = rig.engine.step
+        await until(lambda: all(w.server.links for w in rig.workers), "exemplaires reliés")
+        tasks = [asyncio.create_task(consume(calls(rig)["typed"]())) for _ in range(6)]
+        await until(lambda: sum(sum(w.busy) for w in rig.workers) == 6, "six requêtes")
+        assert [sum(w.busy) for w in rig.workers] == [3, 3]
         opened.set()
         await asyncio.gather(*tasks)
 
 
 async def test_a_withdrawn_replica_ends_what_it_has(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=2) as bench:
-        opened = gate(bench)
-        bench.workers[1].engine.step = bench.engine.step
-        await until(lambda: all(w.server.links for w in bench.workers), "exemplaires reliés")
-        tasks = [asyncio.create_task(consume(calls(bench)["typed"]())) for _ in range(2)]
-        await until(lambda: [sum(w.busy) for w in bench.workers] == [1, 1], "une chacun")
-        bench.control.publish(bench.route(bench.workers[1]), model_route("nouveau"), *other_routes())
-        await listed(bench, "nouveau")
-        third = asyncio.create_task(consume(calls(bench)["typed"]()))
-        await until(lambda: sum(bench.workers[1].busy) == 2, "la troisième sur l'exemplaire gardé")
+    async with front(tmp_path, workers=2) as rig:
+        opened = gate(rig)
+        rig.workers[1].engine.step = rig.engine.step
+        await until(lambda: all(w.server.links for w in rig.workers), "exemplaires reliés")
+        tasks = [asyncio.create_task(consume(calls(rig)["typed"]())) for _ in range(2)]
+        await until(lambda: [sum(w.busy) for w in rig.workers] == [1, 1], "une chacun")
+        rig.control.publish(rig.route(rig.workers[1]), model_route("nouveau"), *other_routes())
+        await listed(rig, "nouveau")
+        third = asyncio.create_task(consume(calls(rig)["typed"]()))
+        await until(lambda: sum(rig.workers[1].busy) == 2, "la troisième sur l'exemplaire gardé")
         opened.set()
         await asyncio.gather(*tasks, third)
-        await until(lambda: not bench.workers[0].server.links, "liaison refermée")
+        await until(lambda: not rig.workers[0].server.links, "liaison refermée")
 
 
 async def test_a_slow_reader_loses_its_own_request(tmp_path: Path) -> None:
     limits = Limits(request_buffer_bytes=256 * 1024)
-    async with front(tmp_path, limits=limits) as bench:
-        bench.engine.words = ("x" * 65536,) * 400
+    async with front(tmp_path, limits=limits) as rig:
+        rig.engine.words = ("x" * 65536,) * 400
 
         async def step(_index: int) -> None:
             await asyncio.sleep(0)
 
-        bench.engine.step = step
-        slow = bench.rest.CreateChatCompletion(body(stream=True))
+        rig.engine.step = step
+        slow = rig.rest.CreateChatCompletion(body(stream=True))
         await slow.read()
-        await until(lambda: bench.engine.abandoned == 1, "requête lente abandonnée", 20)
-        bench.engine.words = WORDS
-        assert (await bench.chat.Chat(typed())).choices[0].message.content[0].text == TEXT
+        await until(lambda: rig.engine.abandoned == 1, "requête lente abandonnée", 20)
+        rig.engine.words = WORDS
+        assert (await rig.chat.Chat(typed())).choices[0].message.content[0].text == TEXT
         data = b""
         while (part := await slow.read()) is not grpc.aio.EOF:
             data += part.data
@@ -338,11 +338,11 @@ async def test_a_slow_reader_loses_its_own_request(tmp_path: Path) -> None:
         assert last[0]["error"]["code"] == "slow_consumer"
 
 
-async def frames_and_flushes(bench: Bench) -> tuple[float, float]:
+async def frames_and_flushes(rig: Rig) -> tuple[float, float]:
     """Trames reçues et messages envoyés jusqu'ici."""
-    await until(lambda: bench.workers[0].busy == (0, 0), "au repos")
+    await until(lambda: rig.workers[0].busy == (0, 0), "au repos")
     values = {}
-    for line in expose(bench.registry).decode().splitlines():
+    for line in expose(rig.registry).decode().splitlines():
         for name in ("frames", "flushes"):
             if line.startswith(f"passerelle_stream_{name}_total{{"):
                 values[name] = float(line.rsplit(" ", 1)[1])
@@ -359,33 +359,33 @@ async def paced(seconds: float) -> Callable[[int], Awaitable[None]]:
 
 
 async def test_frames_are_merged_within_the_window_and_the_end_is_not_delayed(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=Limits(coalesce_ms=10_000)) as bench:
-        bench.engine.words = tuple(f"mot{i} " for i in range(40))
-        bench.engine.step = await paced(0.002)
-        call = bench.rest.CreateChatCompletion(body(stream=True))
+    async with front(tmp_path, limits=Limits(coalesce_ms=10_000)) as rig:
+        rig.engine.words = tuple(f"mot{i} " for i in range(40))
+        rig.engine.step = await paced(0.002)
+        call = rig.rest.CreateChatCompletion(body(stream=True))
         parts = [p.data async for p in call]
         events = sse(b"".join(parts))
-        assert "".join(e["choices"][0]["delta"]["content"] for e in events[:-1]) == "".join(bench.engine.words)
+        assert "".join(e["choices"][0]["delta"]["content"] for e in events[:-1]) == "".join(rig.engine.words)
         assert len(sse(parts[0])) == 1
         # La première trame seule, puis tout le reste à la fin : la fenêtre est plus longue que la réponse.
         assert len(parts) <= 3
-        frames, flushes = await frames_and_flushes(bench)
+        frames, flushes = await frames_and_flushes(rig)
         assert frames == 41 and flushes == 2
 
 
 async def test_without_a_window_nothing_is_held(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=Limits(coalesce_ms=0)) as bench:
-        bench.engine.words = tuple(f"mot{i} " for i in range(10))
-        bench.engine.step = await paced(0.02)
-        await consume(calls(bench)["rest-stream"]())
-        frames, flushes = await frames_and_flushes(bench)
+    async with front(tmp_path, limits=Limits(coalesce_ms=0)) as rig:
+        rig.engine.words = tuple(f"mot{i} " for i in range(10))
+        rig.engine.step = await paced(0.02)
+        await consume(calls(rig)["rest-stream"]())
+        frames, flushes = await frames_and_flushes(rig)
         assert frames == 11 and flushes >= 9
 
 
 async def test_the_sweep_frees_what_a_stalled_engine_left(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=Limits(coalesce_ms=20)) as bench:
-        opened = gate(bench, after=2)
-        call = bench.rest.CreateChatCompletion(body(stream=True))
+    async with front(tmp_path, limits=Limits(coalesce_ms=20)) as rig:
+        opened = gate(rig, after=2)
+        call = rig.rest.CreateChatCompletion(body(stream=True))
         seen = b""
         # Le moteur s'arrête après deux mots : le second attend dans la fenêtre, et doit pourtant arriver.
         while WORDS[1].encode() not in seen:
@@ -397,11 +397,11 @@ async def test_the_sweep_frees_what_a_stalled_engine_left(tmp_path: Path) -> Non
 
 
 async def test_the_front_stops_after_its_streams(tmp_path: Path) -> None:
-    async with front(tmp_path, stop_grace=30.0) as bench:
-        opened = gate(bench, after=1)
-        call = bench.rest.CreateChatCompletion(body(stream=True))
+    async with front(tmp_path, stop_grace=30.0) as rig:
+        opened = gate(rig, after=1)
+        call = rig.rest.CreateChatCompletion(body(stream=True))
         first = await call.read()
-        stopping = asyncio.create_task(bench.server.stop())
+        stopping = asyncio.create_task(rig.server.stop())
         opened.set()
         data = first.data
         while (part := await call.read()) is not grpc.aio.EOF:
@@ -413,12 +413,12 @@ async def test_the_front_stops_after_its_streams(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_what_the_grace_does_not_suffice_to_end_is_ended_by_an_error(tmp_path: Path, way: str) -> None:
-    async with front(tmp_path) as bench:
-        gate(bench, after=1)
-        call = calls(bench)[way]()
+    async with front(tmp_path) as rig:
+        gate(rig, after=1)
+        call = calls(rig)[way]()
         task = asyncio.create_task(answer(call) if way.startswith("rest") else refused(call))
-        await until(lambda: bench.workers[0].busy == (1, 0), "requête en cours")
-        await bench.server.stop()
+        await until(lambda: rig.workers[0].busy == (1, 0), "requête en cours")
+        await rig.server.stop()
         result: Any = await task
         if way == "rest-stream":
             assert sse(result[3])[-1]["error"]["code"] == "shutting_down"
@@ -426,35 +426,35 @@ async def test_what_the_grace_does_not_suffice_to_end_is_ended_by_an_error(tmp_p
             assert (result[0], json.loads(result[3])["error"]["code"]) == (503, "shutting_down")
         else:
             assert reason(result)[0] == "SHUTTING_DOWN"
-        await until(lambda: bench.engine.abandoned == 1, "requête abandonnée")
+        await until(lambda: rig.engine.abandoned == 1, "requête abandonnée")
 
 
 async def test_a_request_that_waits_for_a_load_is_ended_too(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=60)) as bench:
-        bench.control.loader = _never
-        call = asyncio.create_task(refused(calls(bench)["typed"]()))
-        await until(lambda: bench.control.loading == 1, "demande")
-        await bench.server.stop()
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=60)) as rig:
+        rig.control.loader = _never
+        call = asyncio.create_task(refused(calls(rig)["typed"]()))
+        await until(lambda: rig.control.loading == 1, "demande")
+        await rig.server.stop()
         assert reason(await call)[0] == "SHUTTING_DOWN"
 
 
 async def test_a_silent_replica_is_left_aside_until_it_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.link.client.SILENT_SECONDS", 0.3)
     monkeypatch.setattr("server.link.server._HEARTBEAT_SECONDS", 0.05)
-    async with front(tmp_path, workers=2) as bench:
-        await until(lambda: all(w.server.links for w in bench.workers), "exemplaires reliés")
-        silent, other = bench.workers
+    async with front(tmp_path, workers=2) as rig:
+        await until(lambda: all(w.server.links for w in rig.workers), "exemplaires reliés")
+        silent, other = rig.workers
         assert silent.server._heartbeat is not None
         silent.server._heartbeat.cancel()
         await asyncio.sleep(0.4)
         for _ in range(4):
-            await bench.chat.Chat(typed())
+            await rig.chat.Chat(typed())
         assert (len(silent.engine.requests), len(other.engine.requests)) == (0, 4)
         # Plus personne ne parle : la requête attend, sans partir vers un exemplaire figé.
         assert other.server._heartbeat is not None
         other.server._heartbeat.cancel()
         await asyncio.sleep(0.4)
-        waiting = asyncio.create_task(consume(calls(bench)["typed"]()))
+        waiting = asyncio.create_task(consume(calls(rig)["typed"]()))
         await asyncio.sleep(0.1)
         assert not waiting.done() and not silent.engine.requests
         silent.server._heartbeat = asyncio.create_task(silent.server._beat())

@@ -27,7 +27,7 @@ from server.worker.spooled import SpeechTools
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
-from tests.support.front_rig import MAX_FRAME, Bench, front, until
+from tests.support.front_rig import MAX_FRAME, Rig, front, until
 
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse
@@ -51,12 +51,12 @@ def milliseconds(value: int) -> Any:
 class Live:
     """Un front, un exemplaire de transcription, et leurs bouts."""
 
-    def __init__(self, bench: Bench, host: WorkerHost, server: LinkServer, engine: FakeTranscribeEngine) -> None:
-        self.bench = bench
+    def __init__(self, rig: Rig, host: WorkerHost, server: LinkServer, engine: FakeTranscribeEngine) -> None:
+        self.rig = rig
         self.host = host
         self.server = server
         self.engine = engine
-        self.stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(bench.channel)
+        self.stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(rig.channel)
 
     @property
     def running(self) -> int:
@@ -72,7 +72,7 @@ async def live_front(
     limits = limits or Limits(load_wait_seconds=5.0)
     engine = engine or FakeTranscribeEngine()
     with ThreadPoolExecutor(2) as pool:
-        async with front(folder, workers=0, limits=limits) as bench:
+        async with front(folder, workers=0, limits=limits) as rig:
             live = LiveTranscription(engine, SpeechTools(folder, limits, MODEL, pool), WindowBatcher(engine))
             host = WorkerHost(
                 engine,
@@ -85,12 +85,12 @@ async def live_front(
             server = LinkServer(host, name="canary-0", max_frame_bytes=MAX_FRAME)
             path = folder / "canary-0.sock"
             await server.start(str(path))
-            bench.stack.push_async_callback(server.stop)
+            rig.stack.push_async_callback(server.stop)
             if ready:
                 route = model_route("canary", path, capability=model_pb2.CAPABILITY_TRANSCRIBE, aliases=("whisper-1",))
-                bench.control.publish(route, model_route("qwen"))
+                rig.control.publish(route, model_route("qwen"))
                 await until(lambda: bool(server.links), "exemplaire relié")
-            yield Live(bench, host, server, engine)
+            yield Live(rig, host, server, engine)
 
 
 async def read(call: Any) -> tuple[list[Response], PasserelleError | None]:
@@ -408,7 +408,7 @@ async def test_a_front_that_stops_closes_its_streams(tmp_path: Path) -> None:
         await call.write(Request(audio=SPOKEN[: -RATE * 2]))
         assert (await asyncio.wait_for(call.read(), 10)).HasField("ready")
         await until(lambda: bool(live.engine.batches), "moteur au travail")
-        live.bench.server.ending.set()
+        live.rig.server.ending.set()
         events, error = await read(call)
         assert kinds(events)[-2:] == ["final", "summary"]
         assert error is not None and error.reason == "SHUTTING_DOWN" and error.retry_after
@@ -436,6 +436,6 @@ async def test_a_stream_waits_for_its_model_to_load(tmp_path: Path) -> None:
         async def load(_key: str, _timeout: float) -> Any:
             return model_route("canary", tmp_path / "canary-0.sock", capability=model_pb2.CAPABILITY_TRANSCRIBE)
 
-        live.bench.control.loader = load
+        live.rig.control.loader = load
         events, error = await read(live.stub.StreamTranscribe(iter([config(), AUDIO])))
-        assert error is None and kinds(events)[-1] == "summary" and live.bench.control.loads == ["canary"]
+        assert error is None and kinds(events)[-1] == "summary" and live.rig.control.loads == ["canary"]

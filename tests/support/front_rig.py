@@ -132,7 +132,7 @@ class Worker:
         return load.running, load.waiting
 
 
-class Bench:
+class Rig:
     """Le front et ce qui l'entoure."""
 
     def __init__(self, folder: Path) -> None:
@@ -201,14 +201,14 @@ async def front(
     limits: Limits | None = None,
     keys: tuple[str, ...] = (),
     stop_grace: float = 1.0,
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[Rig]:
     """Démarre le plan de contrôle, les exemplaires et le front, et rend le tout."""
-    bench = Bench(folder)
-    async with bench.stack as stack:
+    rig = Rig(folder)
+    async with rig.stack as stack:
         for index in range(workers):
-            await bench.add_worker(f"qwen-{index}", max_waiting=max_waiting, max_running=max_running)
-        bench.publish(*bench.workers)
-        await bench.start_control()
+            await rig.add_worker(f"qwen-{index}", max_waiting=max_waiting, max_running=max_running)
+        rig.publish(*rig.workers)
+        await rig.start_control()
         settings = FrontSettings(
             name="front-0",
             address=f"unix:{folder / 'front-0.sock'}",
@@ -220,12 +220,12 @@ async def front(
             drain_delay=0.0,
             stop_grace=stop_grace,
         )
-        bench.server = await stack.enter_async_context(serving(settings, bench.registry))
+        rig.server = await stack.enter_async_context(serving(settings, rig.registry))
         channel = grpc.aio.insecure_channel(
             f"unix:{folder / 'front-0.sock'}", options=(("grpc.default_authority", "localhost"),)
         )
-        bench.channel = await stack.enter_async_context(channel)
-        yield bench
+        rig.channel = await stack.enter_async_context(channel)
+        yield rig
 
 
 def body(**fields: Any) -> HttpBody:

@@ -18,17 +18,17 @@ from server.domain import Limits
 from server.errors import InvalidRequest, InvalidState, ModelNotFound
 from server.rpc.auth import Guard
 from tests.fakes.gpus import GIB
-from tests.unit.test_model_gpus import Bench, make, spec
+from tests.unit.test_model_gpus import Rig, make, spec
 
 
-def service_of(bench: Bench) -> AdminService:
+def service_of(rig: Rig) -> AdminService:
     return AdminService(
-        bench.models, bench.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ()), 12.5)
+        rig.models, rig.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ()), 12.5)
     )
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> Any:
+async def rig(tmp_path: Path) -> Any:
     made = await make(tmp_path, 2)
     yield made
     for model in made.models:
@@ -36,26 +36,26 @@ async def bench(tmp_path: Path) -> Any:
     await made.journal.aclose()
 
 
-async def test_a_refused_list_is_why_the_server_is_not_ready(bench: Bench, tmp_path: Path) -> None:
-    assert bench.models.gpu_refusal() == []
-    bench.gpus.reason = "PASSERELLE_GPUS : « 9 » n'est aucun GPU de cette machine."
-    assert bench.models.gpu_refusal() == [bench.gpus.reason]
+async def test_a_refused_list_is_why_the_server_is_not_ready(rig: Rig, tmp_path: Path) -> None:
+    assert rig.models.gpu_refusal() == []
+    rig.gpus.reason = "PASSERELLE_GPUS : « 9 » n'est aucun GPU de cette machine."
+    assert rig.models.gpu_refusal() == [rig.gpus.reason]
     (tmp_path / "processeur").mkdir()
     without = await make(tmp_path / "processeur", 0, spec("p", requires_gpu=False))
-    without.gpus.reason = bench.gpus.reason
+    without.gpus.reason = rig.gpus.reason
     assert without.models.gpu_refusal() == []
     await without.journal.aclose()
 
 
-async def test_the_status_shows_who_holds_what(bench: Bench) -> None:
-    bench.gpus.take(1, 999, 3 * GIB)
-    await bench.load(gpus=(1,), pinned=True, idle_unload=90.0)
-    bench.replicas.uses = 4 * GIB
-    await bench.load("b", gpus=(0,))
-    bench.replicas.leaks = GIB
+async def test_the_status_shows_who_holds_what(rig: Rig) -> None:
+    rig.gpus.take(1, 999, 3 * GIB)
+    await rig.load(gpus=(1,), pinned=True, idle_unload=90.0)
+    rig.replicas.uses = 4 * GIB
+    await rig.load("b", gpus=(0,))
+    rig.replicas.leaks = GIB
     with pytest.raises(Exception, match="GPU 0"):
-        await bench.model("b").unload().result()
-    first, second = to_gpus(bench.board)
+        await rig.model("b").unload().result()
+    first, second = to_gpus(rig.board)
     assert first.dirty and "après l'arrêt de b-0" in first.dirty_reason and not first.leases
     assert not second.dirty and second.dirty_reason == ""
     [lease] = second.leases
@@ -67,7 +67,7 @@ async def test_the_status_shows_who_holds_what(bench: Bench) -> None:
         ("a-0", 10 * GIB),
     }
 
-    shown = to_model(bench.model(), bench.board)
+    shown = to_model(rig.model(), rig.board)
     assert shown.pinned and shown.idle_unload.seconds == 90 and list(shown.selected_gpus) == [1]
     assert (shown.selected_replicas, shown.gpus_per_replica) == (1, 1) and shown.state_since.seconds > 0
     assert (shown.memory.weights_bytes, shown.memory.working_bytes) == (8 * GIB, GIB)
@@ -75,10 +75,10 @@ async def test_the_status_shows_who_holds_what(bench: Bench) -> None:
     assert not shown.HasField("last_used_at")
 
 
-async def test_a_verdict_says_each_gpu_and_who_would_leave(bench: Bench) -> None:
-    service = service_of(bench)
-    bench.replicas.uses = 75 * GIB
-    await bench.load("b", gpus=(0,))
+async def test_a_verdict_says_each_gpu_and_who_would_leave(rig: Rig) -> None:
+    service = service_of(rig)
+    rig.replicas.uses = 75 * GIB
+    await rig.load("b", gpus=(0,))
     request = model_verbs_pb2.CheckLoadRequest(model="a", gpus=[0, 1])
     answer = await service.CheckLoad(request, None)
     assert not answer.fits and answer.error.reason == "GPU_BUSY" and list(answer.evictions) == ["b"]
@@ -88,12 +88,12 @@ async def test_a_verdict_says_each_gpu_and_who_would_leave(bench: Bench) -> None
     assert refused.reason == answer.error.message and refused.needed_bytes == 10 * GIB
     assert (refused.weights_bytes, refused.working_bytes, refused.reserve_bytes) == (8 * GIB, GIB, GIB)
     assert (accepted.index, accepted.fits, accepted.reason) == (1, True, "")
-    assert bench.replicas.started == ["b-0"]
+    assert rig.replicas.started == ["b-0"]
     assert (await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a", gpus=[1]), None)).fits
 
 
-async def test_the_verbs_answer_with_their_operation(bench: Bench) -> None:
-    service = service_of(bench)
+async def test_the_verbs_answer_with_their_operation(rig: Rig) -> None:
+    service = service_of(rig)
     loaded = await service.LoadModel(model_verbs_pb2.LoadModelRequest(model="a", gpus=[0], wait=True), None)
     assert loaded.operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED
     [opening] = loaded.operation.phases
@@ -110,35 +110,35 @@ async def test_the_verbs_answer_with_their_operation(bench: Bench) -> None:
         await service.SleepModel(model_verbs_pb2.SleepModelRequest(model="a", level=3), None)
 
 
-async def test_an_unasked_unload_interrupts_nobody(bench: Bench) -> None:
-    service = service_of(bench)
+async def test_an_unasked_unload_interrupts_nobody(rig: Rig) -> None:
+    service = service_of(rig)
     request = model_verbs_pb2.UnloadModelRequest(model="a", only_if_idle=True, wait=True)
-    await bench.load(gpus=(0, 1))
-    bench.say("a", index=1, running=2, waiting=3)
+    await rig.load(gpus=(0, 1))
+    rig.say("a", index=1, running=2, waiting=3)
     with pytest.raises(InvalidState, match="2 en cours, 3 en attente") as caught:
         await service.UnloadModel(request, None)
     told = {name: caught.value.metadata[name] for name in ("field", "running", "waiting")}
     assert told == {"field": "only_if_idle", "running": "2", "waiting": "3"}
-    assert bench.replicas.stopped == [] and bench.model().operation is None
-    bench.say("a", index=1)
+    assert rig.replicas.stopped == [] and rig.model().operation is None
+    rig.say("a", index=1)
     gone = await service.UnloadModel(request, None)
-    assert gone.operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED and len(bench.replicas.stopped) == 2
+    assert gone.operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED and len(rig.replicas.stopped) == 2
     assert (await service.UnloadModel(request, None)).operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED
 
 
-async def test_an_unasked_unload_cancels_no_load(bench: Bench) -> None:
-    bench.replicas.gate.clear()
-    loading = await bench.models.load("a", LoadOrder())
+async def test_an_unasked_unload_cancels_no_load(rig: Rig) -> None:
+    rig.replicas.gate.clear()
+    loading = await rig.models.load("a", LoadOrder())
     with pytest.raises(InvalidState, match=loading.id):
-        await service_of(bench).UnloadModel(model_verbs_pb2.UnloadModelRequest(model="a", only_if_idle=True), None)
-    assert bench.model().operation is loading
-    bench.replicas.gate.set()
+        await service_of(rig).UnloadModel(model_verbs_pb2.UnloadModelRequest(model="a", only_if_idle=True), None)
+    assert rig.model().operation is loading
+    rig.replicas.gate.set()
     await loading.result()
 
 
-async def test_a_verdict_names_who_would_stop_and_the_limits_how_long_they_have(bench: Bench) -> None:
-    service = service_of(bench)
-    await bench.load(gpus=(0, 1))
+async def test_a_verdict_names_who_would_stop_and_the_limits_how_long_they_have(rig: Rig) -> None:
+    service = service_of(rig)
+    await rig.load(gpus=(0, 1))
     answer = await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a", gpus=[1]), None)
     assert answer.fits and list(answer.leaving) == ["a-0"]
     assert not (await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a"), None)).leaving
@@ -146,9 +146,9 @@ async def test_a_verdict_names_who_would_stop_and_the_limits_how_long_they_have(
     assert limits.stop_grace.ToMilliseconds() == 12500
 
 
-async def test_a_model_removed_from_the_profile_keeps_its_history(bench: Bench) -> None:
-    service = service_of(bench)
-    bench.journal.save(Operation(OperationKind.LOAD, "parti"))
+async def test_a_model_removed_from_the_profile_keeps_its_history(rig: Rig) -> None:
+    service = service_of(rig)
+    rig.journal.save(Operation(OperationKind.LOAD, "parti"))
     found = await service.ListOperations(operation_pb2.ListOperationsRequest(model="parti"), None)
     assert [operation.model for operation in found.operations] == ["parti"]
     with pytest.raises(ModelNotFound, match="jamais-vu"):
@@ -156,12 +156,12 @@ async def test_a_model_removed_from_the_profile_keeps_its_history(bench: Bench) 
 
 
 async def test_a_changed_option_keeps_its_default_in_sight(tmp_path: Path) -> None:
-    bench = await make(tmp_path, 1, spec("a", options={"seed": 3, "file": "a.bin"}))
-    await bench.load(options={"seed": 5})
-    shown = to_model(bench.model(), bench.board)
+    rig = await make(tmp_path, 1, spec("a", options={"seed": 3, "file": "a.bin"}))
+    await rig.load(options={"seed": 5})
+    shown = to_model(rig.model(), rig.board)
     assert dict(shown.load_option_defaults) == {"seed": 3} and dict(shown.options) == {"seed": 5}
-    await bench.model().aclose()
-    await bench.journal.aclose()
+    await rig.model().aclose()
+    await rig.journal.aclose()
 
 
 def test_a_request_becomes_an_order() -> None:
@@ -193,11 +193,11 @@ def test_an_order_out_of_bounds_names_its_field(changes: dict[str, Any], field: 
     assert caught.value.metadata["field"] == field
 
 
-async def test_a_change_during_a_send_is_shown_at_once(bench: Bench) -> None:
-    watch: Any = service_of(bench).WatchStatus(admin_pb2.WatchStatusRequest(interval=Duration(seconds=60)), None)
+async def test_a_change_during_a_send_is_shown_at_once(rig: Rig) -> None:
+    watch: Any = service_of(rig).WatchStatus(admin_pb2.WatchStatusRequest(interval=Duration(seconds=60)), None)
     assert (await anext(watch)).sequence == 1
     # Le premier message n'est pas encore parti que l'état change : le suivant ne doit pas attendre la période.
-    bench.models.changes.notify()
+    rig.models.changes.notify()
     async with asyncio.timeout(10):
         assert (await anext(watch)).sequence == 2
     await watch.aclose()

@@ -48,7 +48,7 @@ def state_of(model: ManagedModel) -> ModelState:
 
 
 @dataclass
-class Bench:
+class Rig:
     model: ManagedModel
     replicas: FakeReplicas
     downloads: FakeDownloads
@@ -65,7 +65,7 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     journal = Journal(tmp_path / "j.sqlite")
     await journal.open()
     disk = [Artifacts()]
@@ -89,12 +89,12 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         sleep=clock.sleep,
     )
     model = ManagedModel(SPEC, tools)
-    yield Bench(model, replicas, downloads, disk, tools)
+    yield Rig(model, replicas, downloads, disk, tools)
     await model.aclose()
     await journal.aclose()
 
 
-async def test_weights_are_verified_before_each_opening(bench: Bench) -> None:
+async def test_weights_are_verified_before_each_opening(rig: Rig) -> None:
     seen: list[str] = []
 
     async def verify(spec: ModelSpec, rereading: Callable[[], None]) -> None:
@@ -103,9 +103,9 @@ async def test_weights_are_verified_before_each_opening(bench: Bench) -> None:
         if len(seen) == 3:
             raise IntegrityMismatch("a.bin a changé")
 
-    bench.disk[0] = Artifacts(True, 10, 10)
-    bench.tools = replace(bench.tools, verify=verify)
-    model = bench.with_spec()
+    rig.disk[0] = Artifacts(True, 10, 10)
+    rig.tools = replace(rig.tools, verify=verify)
+    model = rig.with_spec()
     await model.load().result()
     [first] = model.replicas
     await model.replica_exited(first.id, 1, asked=False)
@@ -119,10 +119,10 @@ async def test_weights_are_verified_before_each_opening(bench: Bench) -> None:
     assert model.last_failure is not None and model.last_failure.reason == "INTEGRITY_MISMATCH"
 
 
-async def test_download_load_unload(bench: Bench) -> None:
-    model = bench.model
+async def test_download_load_unload(rig: Rig) -> None:
+    model = rig.model
     assert state_of(model) is ModelState.UNAVAILABLE
-    bench.downloads.gate.clear()
+    rig.downloads.gate.clear()
     operation = model.download()
     await asyncio.sleep(0)
     assert state_of(model) is ModelState.DOWNLOADING and model.download() is operation
@@ -130,109 +130,109 @@ async def test_download_load_unload(bench: Bench) -> None:
         model.load()
     with pytest.raises(InvalidState):
         model.unload()
-    bench.downloads.gate.set()
+    rig.downloads.gate.set()
     await operation.result()
     assert state_of(model) is ModelState.CACHED
-    assert model.download().state is OperationState.SUCCEEDED and bench.downloads.calls == 1
+    assert model.download().state is OperationState.SUCCEEDED and rig.downloads.calls == 1
 
-    bench.replicas.gate.clear()
+    rig.replicas.gate.clear()
     loading = model.load()
     await asyncio.sleep(0)
     assert state_of(model) is ModelState.LOADING and model.load() is loading
-    bench.replicas.gate.set()
+    rig.replicas.gate.set()
     await loading.result()
     assert state_of(model) is ModelState.READY and model.features == ("stream",)
-    assert model.load().state is OperationState.SUCCEEDED and bench.replicas.started == ["m-0"]
+    assert model.load().state is OperationState.SUCCEEDED and rig.replicas.started == ["m-0"]
 
     leaving = model.unload()
     assert state_of(model) is ModelState.UNLOADING and model.unload() is leaving
     with pytest.raises(InvalidState):
         await model.cancel(leaving)
     await leaving.result()
-    assert state_of(model) is ModelState.CACHED and bench.replicas.stopped == [("m-0", 8.0)]
+    assert state_of(model) is ModelState.CACHED and rig.replicas.stopped == [("m-0", 8.0)]
     assert model.unload().state is OperationState.SUCCEEDED
 
 
-async def test_a_load_says_how_long_each_phase_took(bench: Bench) -> None:
-    model, clock = bench.with_spec(auto_download=True), bench.tools.clock
+async def test_a_load_says_how_long_each_phase_took(rig: Rig) -> None:
+    model, clock = rig.with_spec(auto_download=True), rig.tools.clock
     assert isinstance(clock, FakeClock)
-    bench.downloads.gate.clear()
-    bench.replicas.gate.clear()
+    rig.downloads.gate.clear()
+    rig.replicas.gate.clear()
     operation = model.load()
-    for phase, gate, seconds in (("downloading", bench.downloads.gate, 5.0), ("opening", bench.replicas.gate, 30.0)):
+    for phase, gate, seconds in (("downloading", rig.downloads.gate, 5.0), ("opening", rig.replicas.gate, 30.0)):
         async with asyncio.timeout(20):
             while operation.progress.phase != phase:
-                await bench.tools.changes.wait(0.01)
+                await rig.tools.changes.wait(0.01)
         clock.now += seconds
         if phase == "opening":
-            [running] = await bench.tools.journal.running()
+            [running] = await rig.tools.journal.running()
             assert running.times.seconds == operation.times.seconds == {"downloading": 5.0}
         gate.set()
     await operation.result()
-    [kept], _ = await bench.tools.journal.page(1)
+    [kept], _ = await rig.tools.journal.page(1)
     assert kept.times.seconds == operation.times.seconds == {"downloading": 5.0, "opening": 30.0}
 
 
-async def test_a_phase_left_by_a_failure_or_a_cancel_is_counted(bench: Bench) -> None:
-    bench.disk[0] = Artifacts(True, 10, 10)
-    bench.model.look(bench.disk[0])
-    bench.replicas.gate.clear()
-    operation = bench.model.load()
+async def test_a_phase_left_by_a_failure_or_a_cancel_is_counted(rig: Rig) -> None:
+    rig.disk[0] = Artifacts(True, 10, 10)
+    rig.model.look(rig.disk[0])
+    rig.replicas.gate.clear()
+    operation = rig.model.load()
     async with asyncio.timeout(20):
         while operation.progress.phase != "opening":
-            await bench.tools.changes.wait(0.01)
-    assert isinstance(bench.tools.clock, FakeClock)
-    bench.tools.clock.now += 7.0
-    await bench.model.cancel(operation)
+            await rig.tools.changes.wait(0.01)
+    assert isinstance(rig.tools.clock, FakeClock)
+    rig.tools.clock.now += 7.0
+    await rig.model.cancel(operation)
     assert operation.times.seconds == {"opening": 7.0}
 
 
-async def test_forced_unload_does_not_wait(bench: Bench) -> None:
-    bench.disk[0] = Artifacts(True, 10, 10)
-    bench.model.look(bench.disk[0])
-    await bench.model.load(LoadOrder(replicas=2)).result()
-    await bench.model.unload(force=True).result()
-    assert bench.replicas.stopped == [("m-0", 0.0), ("m-1", 0.0)]
+async def test_forced_unload_does_not_wait(rig: Rig) -> None:
+    rig.disk[0] = Artifacts(True, 10, 10)
+    rig.model.look(rig.disk[0])
+    await rig.model.load(LoadOrder(replicas=2)).result()
+    await rig.model.unload(force=True).result()
+    assert rig.replicas.stopped == [("m-0", 0.0), ("m-1", 0.0)]
 
 
-async def test_a_cancelled_download_is_undone(bench: Bench) -> None:
-    bench.downloads.gate.clear()
-    operation = bench.model.download()
+async def test_a_cancelled_download_is_undone(rig: Rig) -> None:
+    rig.downloads.gate.clear()
+    operation = rig.model.download()
     await asyncio.sleep(0)
-    await bench.model.cancel(operation)
-    assert operation.state is OperationState.CANCELLED and state_of(bench.model) is ModelState.UNAVAILABLE
-    assert bench.model.last_failure is None
+    await rig.model.cancel(operation)
+    assert operation.state is OperationState.CANCELLED and state_of(rig.model) is ModelState.UNAVAILABLE
+    assert rig.model.last_failure is None
     with pytest.raises(OperationCancelled):
         await operation.result()
 
 
-async def test_unloading_cancels_a_load(bench: Bench) -> None:
-    model = bench.with_spec(auto_download=True)
-    bench.replicas.gate.clear()
+async def test_unloading_cancels_a_load(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    rig.replicas.gate.clear()
     loading = model.load()
-    while not bench.replicas.started:
+    while not rig.replicas.started:
         await asyncio.sleep(0.01)
     await model.unload().result()
     assert loading.state is OperationState.CANCELLED
-    assert ("m-0", 0.0) in bench.replicas.stopped and state_of(model) is ModelState.CACHED
+    assert ("m-0", 0.0) in rig.replicas.stopped and state_of(model) is ModelState.CACHED
 
 
-async def test_a_failed_download_says_why(bench: Bench) -> None:
-    bench.downloads.error = DownloadFailed("plus de place")
+async def test_a_failed_download_says_why(rig: Rig) -> None:
+    rig.downloads.error = DownloadFailed("plus de place")
     with pytest.raises(DownloadFailed, match="plus de place"):
-        await bench.model.download().result()
-    assert state_of(bench.model) is ModelState.UNAVAILABLE
-    assert bench.model.last_failure is not None and bench.model.last_failure.reason == "DOWNLOAD_FAILED"
+        await rig.model.download().result()
+    assert state_of(rig.model) is ModelState.UNAVAILABLE
+    assert rig.model.last_failure is not None and rig.model.last_failure.reason == "DOWNLOAD_FAILED"
 
 
-async def test_a_failed_load_is_not_tried_again_at_once(bench: Bench) -> None:
-    model = bench.with_spec(auto_download=True)
-    bench.replicas.error = ModelLoadFailed("mémoire insuffisante")
+async def test_a_failed_load_is_not_tried_again_at_once(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    rig.replicas.error = ModelLoadFailed("mémoire insuffisante")
     for _ in range(3):
         with pytest.raises(ModelLoadFailed, match="mémoire") as caught:
             await model.ensure(5)
-    assert bench.replicas.started == ["m-0"] and (caught.value.retry_after or 0) > 0
-    bench.replicas.error = None
+    assert rig.replicas.started == ["m-0"] and (caught.value.retry_after or 0) > 0
+    rig.replicas.error = None
     await model.load().result()
     assert state_of(model) is ModelState.READY and model.last_failure is None
 
@@ -245,17 +245,17 @@ async def opening(model: ManagedModel) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_a_request_waits_for_its_model(bench: Bench) -> None:
-    model = bench.with_spec(auto_download=True)
-    bench.replicas.gate.clear()
+async def test_a_request_waits_for_its_model(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    rig.replicas.gate.clear()
     await opening(model)
     with pytest.raises(ModelLoading) as early:
         await model.ensure(0.05)
     assert state_of(model) is ModelState.LOADING and early.value.retry_after == UNKNOWN
     waiting = asyncio.create_task(model.ensure(5))
-    bench.replicas.gate.set()
+    rig.replicas.gate.set()
     await waiting
-    assert state_of(model) is ModelState.READY and bench.replicas.started == ["m-0"]
+    assert state_of(model) is ModelState.READY and rig.replicas.started == ["m-0"]
 
 
 def loaded_in(journal: Journal, seconds: float) -> None:
@@ -279,9 +279,9 @@ def loaded_in(journal: Journal, seconds: float) -> None:
     ],
 )
 async def test_a_refused_request_is_told_when_to_come_back(
-    bench: Bench, last: float | None, downloading: bool, elapsed: float, wanted: float
+    rig: Rig, last: float | None, downloading: bool, elapsed: float, wanted: float
 ) -> None:
-    journal = bench.tools.journal
+    journal = rig.tools.journal
     if last is not None:
         loaded_in(journal, last)
     current = Operation(OperationKind.LOAD, "m", progress=Progress(completed=50, total=100, rate=5.0))
@@ -291,15 +291,15 @@ async def test_a_refused_request_is_told_when_to_come_back(
         assert await retry_after(Operation(kind, "m"), journal, downloading=False, elapsed=1.0) == UNKNOWN
 
 
-async def test_the_last_load_is_what_a_waiting_request_is_told(bench: Bench) -> None:
-    model = bench.with_spec(auto_download=True)
-    loaded_in(bench.tools.journal, 50.0)
-    bench.replicas.gate.clear()
+async def test_the_last_load_is_what_a_waiting_request_is_told(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    loaded_in(rig.tools.journal, 50.0)
+    rig.replicas.gate.clear()
     await opening(model)
     with pytest.raises(ModelLoading, match="réessayez dans") as caught:
         await model.ensure(0.05)
     assert UNKNOWN < (caught.value.retry_after or 0) < 50.0
-    bench.replicas.gate.set()
+    rig.replicas.gate.set()
 
 
 @pytest.mark.parametrize(
@@ -312,32 +312,32 @@ async def test_the_last_load_is_what_a_waiting_request_is_told(bench: Bench) -> 
     ],
 )
 async def test_what_cannot_load_is_refused_before_anything_starts(
-    bench: Bench, changes: dict[str, Any], gpus: int, asked: tuple[int, ...], error: type[PasserelleError]
+    rig: Rig, changes: dict[str, Any], gpus: int, asked: tuple[int, ...], error: type[PasserelleError]
 ) -> None:
-    model = bench.with_spec(gpus=gpus, **changes)
+    model = rig.with_spec(gpus=gpus, **changes)
     with pytest.raises(error):
         model.load(LoadOrder(gpus=asked))
-    assert model.operation is None and bench.replicas.started == []
+    assert model.operation is None and rig.replicas.started == []
 
 
-async def test_why_there_is_no_gpu_is_said(bench: Bench) -> None:
+async def test_why_there_is_no_gpu_is_said(rig: Rig) -> None:
     with pytest.raises(NoGpuVisible, match="Vérifiez le pilote NVIDIA"):
-        bench.with_spec(requires_gpu=True).load(LoadOrder())
+        rig.with_spec(requires_gpu=True).load(LoadOrder())
     refused = "PASSERELLE_GPUS : « 9 » n'est aucun GPU de cette machine."
     with pytest.raises(NoGpuVisible, match=refused) as caught:
-        bench.with_spec(requires_gpu=True, reason=refused).load(LoadOrder())
+        rig.with_spec(requires_gpu=True, reason=refused).load(LoadOrder())
     assert "pilote" not in caught.value.message
 
 
-async def test_chosen_gpus_are_shared_and_kept(bench: Bench) -> None:
-    model = bench.with_spec(requires_gpu=True, auto_download=True, gpus=4, options={"tensor_parallel_size": 2})
+async def test_chosen_gpus_are_shared_and_kept(rig: Rig) -> None:
+    model = rig.with_spec(requires_gpu=True, auto_download=True, gpus=4, options={"tensor_parallel_size": 2})
     await model.load(LoadOrder(gpus=(0, 1, 2, 3), replicas=2)).result()
     assert [replica.gpus for replica in model.replicas] == [(0, 1), (2, 3)]
-    assert await bench.tools.journal.choices() == {"gpus/m": [0, 1, 2, 3], "replicas/m": 2}
+    assert await rig.tools.journal.choices() == {"gpus/m": [0, 1, 2, 3], "replicas/m": 2}
 
 
-async def test_a_lost_replica_is_replaced_until_it_falls_too_often(bench: Bench) -> None:
-    model = bench.with_spec(auto_download=True)
+async def test_a_lost_replica_is_replaced_until_it_falls_too_often(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
     await model.load().result()
     for fall in range(1, FALLS + 1):
         await model.replica_exited("m-0", -9, asked=False)
@@ -351,26 +351,26 @@ async def test_a_lost_replica_is_replaced_until_it_falls_too_often(bench: Bench)
         await model.ensure(1)
 
 
-async def test_a_replica_stopped_on_purpose_is_not_replaced(bench: Bench) -> None:
-    model = bench.with_spec(auto_download=True)
+async def test_a_replica_stopped_on_purpose_is_not_replaced(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
     await model.load().result()
     await model.replica_exited("m-0", 0, asked=True)
-    assert model.operation is None and bench.replicas.started == ["m-0"]
+    assert model.operation is None and rig.replicas.started == ["m-0"]
 
 
-async def test_a_replica_that_does_not_answer_does_not_hold_back_the_control(bench: Bench) -> None:
-    bench.replicas.error = ModelLoadFailed("L'exemplaire m-0 ne répond pas sur sa prise.")
-    await bench.model.reattach([{"name": "m-0", "pid": 1, "meta": {}}])
-    operation = bench.model.operation
+async def test_a_replica_that_does_not_answer_does_not_hold_back_the_control(rig: Rig) -> None:
+    rig.replicas.error = ModelLoadFailed("L'exemplaire m-0 ne répond pas sur sa prise.")
+    await rig.model.reattach([{"name": "m-0", "pid": 1, "meta": {}}])
+    operation = rig.model.operation
     assert operation is not None and operation.kind is OperationKind.LOAD
     with pytest.raises(ModelLoadFailed):
         await operation.result()
-    assert bench.replicas.stopped == [("m-0", 0.0)]
-    assert bench.model.operation is None and not bench.model.replicas
+    assert rig.replicas.stopped == [("m-0", 0.0)]
+    assert rig.model.operation is None and not rig.model.replicas
 
 
-async def test_a_frozen_replica_is_said(bench: Bench) -> None:
-    model = bench.with_spec(auto_download=True)
+async def test_a_frozen_replica_is_said(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
     await model.load().result()
     await model.replica_exited("m-0", -9, asked=False, frozen=True)
     assert model.last_failure is not None and "ne répondait plus" in model.last_failure.message
@@ -378,6 +378,6 @@ async def test_a_frozen_replica_is_said(bench: Bench) -> None:
     await model.operation.result()
 
 
-async def test_reattached_replicas_serve_at_once(bench: Bench) -> None:
-    await bench.model.reattach([{"name": "m-0", "pid": 1, "meta": {}}])
-    assert state_of(bench.model) is ModelState.READY
+async def test_reattached_replicas_serve_at_once(rig: Rig) -> None:
+    await rig.model.reattach([{"name": "m-0", "pid": 1, "meta": {}}])
+    assert state_of(rig.model) is ModelState.READY

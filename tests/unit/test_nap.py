@@ -19,7 +19,7 @@ from tests.fakes.engines import FakeChatEngine, SleepyChatEngine
 FRAME = 1024 * 1024
 
 
-class Bench:
+class Rig:
     def __init__(self, engine: FakeChatEngine, host: WorkerHost, server: LinkServer, path: Path) -> None:
         self.engine, self.host, self.server, self.path = engine, host, server, path
 
@@ -46,12 +46,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def worker(engine: FakeChatEngine, folder: Path) -> AsyncIterator[Bench]:
+async def worker(engine: FakeChatEngine, folder: Path) -> AsyncIterator[Rig]:
     host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None, on_load=lambda: server.load_changed())
     server = LinkServer(host, name="m-0", max_frame_bytes=FRAME)
     await server.start(str(folder / "m.sock"))
     try:
-        yield Bench(engine, host, server, folder / "m.sock")
+        yield Rig(engine, host, server, folder / "m.sock")
     finally:
         await server.stop()
 
@@ -62,12 +62,12 @@ def sleepy(**options: object) -> SleepyChatEngine:
 
 async def test_requests_wait_for_the_wake(tmp_path: Path) -> None:
     engine = sleepy()
-    async with worker(engine, tmp_path) as bench:
-        control, front = await bench.connect("control"), await bench.connect("front-0")
+    async with worker(engine, tmp_path) as rig:
+        control, front = await rig.connect("control"), await rig.connect("front-0")
         await control.sleep(2, 5.0)
         assert engine.level == 2 and control.load.asleep
         waiting = asyncio.create_task(text(ask(front)))
-        await until(lambda: bench.host.load().waiting == 1)
+        await until(lambda: rig.host.load().waiting == 1)
         assert engine.served_asleep == 0
         await control.wake()
         assert await waiting == "un deux trois"
@@ -78,14 +78,14 @@ async def test_requests_wait_for_the_wake(tmp_path: Path) -> None:
 async def test_what_runs_ends_before_the_engine_sleeps(tmp_path: Path) -> None:
     engine = sleepy()
     engine.gate.clear()
-    async with worker(engine, tmp_path) as bench:
-        control, front = await bench.connect("control"), await bench.connect("front-0")
+    async with worker(engine, tmp_path) as rig:
+        control, front = await rig.connect("control"), await rig.connect("front-0")
         running = asyncio.create_task(text(ask(front)))
-        await until(lambda: bench.host.load().running == 1)
+        await until(lambda: rig.host.load().running == 1)
         falling = asyncio.create_task(control.sleep(1, 60.0))
-        await until(lambda: bench.host.nap.holding)
+        await until(lambda: rig.host.nap.holding)
         late = asyncio.create_task(text(ask(front)))
-        await until(lambda: bench.host.load().waiting == 1)
+        await until(lambda: rig.host.load().waiting == 1)
         assert engine.level is None
         engine.gate.set()
         await falling
@@ -97,10 +97,10 @@ async def test_what_runs_ends_before_the_engine_sleeps(tmp_path: Path) -> None:
 async def test_a_request_that_lasts_keeps_the_engine_awake(tmp_path: Path) -> None:
     engine = sleepy()
     engine.gate.clear()
-    async with worker(engine, tmp_path) as bench:
-        control, front = await bench.connect("control"), await bench.connect("front-0")
+    async with worker(engine, tmp_path) as rig:
+        control, front = await rig.connect("control"), await rig.connect("front-0")
         running = asyncio.create_task(text(ask(front)))
-        await until(lambda: bench.host.load().running == 1)
+        await until(lambda: rig.host.load().running == 1)
         with pytest.raises(InvalidState):
             await control.sleep(1, 0.0)
         following = asyncio.create_task(text(ask(front)))
@@ -109,8 +109,8 @@ async def test_a_request_that_lasts_keeps_the_engine_awake(tmp_path: Path) -> No
 
 
 async def test_an_engine_that_cannot_sleep_says_so(tmp_path: Path) -> None:
-    async with worker(FakeChatEngine(EngineSpec("m", Path())), tmp_path) as bench:
-        control = await bench.connect("control")
+    async with worker(FakeChatEngine(EngineSpec("m", Path())), tmp_path) as rig:
+        control = await rig.connect("control")
         with pytest.raises(UnsupportedOption):
             await control.sleep(1, 5.0)
         assert await text(ask(control)) == "un deux trois"
@@ -118,31 +118,31 @@ async def test_an_engine_that_cannot_sleep_says_so(tmp_path: Path) -> None:
 
 async def test_a_failed_wake_leaves_it_asleep(tmp_path: Path) -> None:
     engine = sleepy()
-    async with worker(engine, tmp_path) as bench:
-        control = await bench.connect("control")
+    async with worker(engine, tmp_path) as rig:
+        control = await rig.connect("control")
         await control.sleep(1, 5.0)
         engine.broken = True
         with pytest.raises(EngineFailed, match="cassé"):
             await control.wake()
-        assert bench.host.load().asleep
+        assert rig.host.load().asleep
         waiting = asyncio.create_task(text(ask(control)))
-        await until(lambda: bench.host.load().waiting == 1)
-        await bench.host.drain(5.0)  # un exemplaire endormi s'arrête sans attendre un réveil
+        await until(lambda: rig.host.load().waiting == 1)
+        await rig.host.drain(5.0)  # un exemplaire endormi s'arrête sans attendre un réveil
         with pytest.raises(ShuttingDown):
             await waiting
 
 
 async def test_a_request_that_crosses_the_farewell_is_served(tmp_path: Path) -> None:
     """Partie du front avant qu'il n'ait lu l'adieu, elle arrive après lui : elle est menée."""
-    async with worker(sleepy(), tmp_path) as bench:
-        front = await bench.connect("front-0")
-        bench.server.farewell("arrêt demandé")
+    async with worker(sleepy(), tmp_path) as rig:
+        front = await rig.connect("front-0")
+        rig.server.farewell("arrêt demandé")
         crossing = asyncio.create_task(text(ask(front)))
-        await bench.server.last_requests(10.0)
-        assert front.closed and all(link.quiet.is_set() for link in bench.server.links)
-        await bench.host.drain(10.0)
+        await rig.server.last_requests(10.0)
+        assert front.closed and all(link.quiet.is_set() for link in rig.server.links)
+        await rig.host.drain(10.0)
         assert await crossing == "un deux trois"
-        late = await bench.connect("front-1")
+        late = await rig.connect("front-1")
         await until(lambda: late.closed)
 
 
@@ -151,10 +151,10 @@ async def test_a_bystander_learns_each_load_without_a_beat(tmp_path: Path, monke
     monkeypatch.setattr("server.link.server._HEARTBEAT_SECONDS", 1000.0)
     engine = sleepy()
     engine.gate.clear()
-    async with worker(engine, tmp_path) as bench:
+    async with worker(engine, tmp_path) as rig:
         heard: list[tuple[int, int]] = []
-        control = await bench.connect("control", lambda: heard.append((control.load.running, control.load.waiting)))
-        front = await bench.connect("front-0")
+        control = await rig.connect("control", lambda: heard.append((control.load.running, control.load.waiting)))
+        front = await rig.connect("front-0")
         asking = [asyncio.create_task(text(ask(front))) for _ in range(4)]
         await until(lambda: (control.load.running, control.load.waiting) == (2, 2))
         assert heard[0] == (1, 0)

@@ -17,7 +17,7 @@ SLEEP = "import time; time.sleep(600)"
 
 
 @dataclass
-class Bench:
+class Rig:
     """Un superviseur, deux fronts et une prise libre."""
 
     supervisor: Supervisor
@@ -45,7 +45,7 @@ async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     read, write = os.pipe()
     supervisor = Supervisor(tmp_path, read)
     names = [f"front-{index}" for index in range(3)]
@@ -54,7 +54,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         for name in names
     ]
     rolling = RollingRestart(supervisor, commands, tmp_path / "admin.sock", 5.0, ready_seconds=3.0)
-    found = Bench(supervisor, rolling, tmp_path)
+    found = Rig(supervisor, rolling, tmp_path)
     admin = await asyncio.start_unix_server(found.answer, str(tmp_path / "admin.sock"))
     rolling.start()
     await until(lambda: found.running() == {"front-0", "front-1"})
@@ -66,19 +66,19 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     os.close(read)
 
 
-async def test_each_front_waits_for_its_replacement(bench: Bench) -> None:
-    bench.rolling.ask()
-    bench.rolling.ask()
-    await until(lambda: bench.running() == {"front-0", "front-1", "front-2"})
-    bench.healthy = {"front-0", "front-1", "front-2"}
+async def test_each_front_waits_for_its_replacement(rig: Rig) -> None:
+    rig.rolling.ask()
+    rig.rolling.ask()
+    await until(lambda: rig.running() == {"front-0", "front-1", "front-2"})
+    rig.healthy = {"front-0", "front-1", "front-2"}
     # Les trois noms tournent : le libre remplace front-0, dont la prise sert au remplaçant de front-1.
-    await until(lambda: {entry["name"] for entry in bench.supervisor.list()} == {"front-0", "front-2"})
-    assert bench.running() == {"front-0", "front-2"}
+    await until(lambda: {entry["name"] for entry in rig.supervisor.list()} == {"front-0", "front-2"})
+    assert rig.running() == {"front-0", "front-2"}
 
 
-async def test_a_replacement_that_never_serves_changes_nothing(bench: Bench) -> None:
-    before = {entry["name"]: entry["pid"] for entry in bench.supervisor.list()}
-    bench.rolling.ask()
-    await until(lambda: "front-2" in bench.running())
-    await until(lambda: "front-2" not in {entry["name"] for entry in bench.supervisor.list()})
-    assert {entry["name"]: entry["pid"] for entry in bench.supervisor.list()} == before
+async def test_a_replacement_that_never_serves_changes_nothing(rig: Rig) -> None:
+    before = {entry["name"]: entry["pid"] for entry in rig.supervisor.list()}
+    rig.rolling.ask()
+    await until(lambda: "front-2" in rig.running())
+    await until(lambda: "front-2" not in {entry["name"] for entry in rig.supervisor.list()})
+    assert {entry["name"]: entry["pid"] for entry in rig.supervisor.list()} == before

@@ -30,7 +30,7 @@ SERVICE = "essai.Service"
 Behavior = Callable[..., Any]
 
 
-class Bench:
+class Rig:
     """Un service d'essai dont chaque forme fait ce que `act` lui dit."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ POLICY = {
 
 @asynccontextmanager
 async def served(
-    bench: Bench, *, keys: tuple[str, ...] = (), guard: Guard | None = None, **settings: Any
+    rig: Rig, *, keys: tuple[str, ...] = (), guard: Guard | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Any, Any, Any]]:
     registry = CollectorRegistry()
     interceptor = ServiceInterceptor(
@@ -118,7 +118,7 @@ async def served(
     )
     values: dict[str, Any] = {"address": "127.0.0.1:0", "max_message_bytes": 1024 * 1024, "drain_delay": 0.0}
     server = RpcServer(RpcSettings(**(values | settings)), interceptor)
-    server.server.add_generic_rpc_handlers((bench.handlers(),))
+    server.server.add_generic_rpc_handlers((rig.handlers(),))
     await server.start()
     target = values["address"] if server.port == 1 else f"127.0.0.1:{server.port}"
     if "address" in settings:
@@ -165,9 +165,9 @@ SHAPES = ("UnaryUnary", "StreamUnary", "UnaryStream", "StreamStream", "Written")
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_an_expected_error_becomes_a_detailed_status(shape: str) -> None:
-    bench = Bench()
-    bench.act = fail(QueueFull("La file est pleine.", metadata={"limit": "4"}, retry_after=2))
-    async with served(bench) as (channel, _, _):
+    rig = Rig()
+    rig.act = fail(QueueFull("La file est pleine.", metadata={"limit": "4"}, retry_after=2))
+    async with served(rig) as (channel, _, _):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel, shape, metadata=(("x-request-id", "req-42"),))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -183,9 +183,9 @@ async def test_an_expected_error_becomes_a_detailed_status(shape: str) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_an_unknown_exception_says_nothing_but_is_logged(shape: str, caplog: pytest.LogCaptureFixture) -> None:
-    bench = Bench()
-    bench.act = fail(ValueError("secret de fabrication"))
-    async with served(bench) as (channel, _, _):
+    rig = Rig()
+    rig.act = fail(ValueError("secret de fabrication"))
+    async with served(rig) as (channel, _, _):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel, shape)
     assert caught.value.code() is grpc.StatusCode.INTERNAL
@@ -196,13 +196,13 @@ async def test_an_unknown_exception_says_nothing_but_is_logged(shape: str, caplo
 
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_a_vanished_client_reaches_the_method(shape: str) -> None:
-    bench = Bench()
-    bench.act = asyncio.Event().wait
-    async with served(bench) as (channel, _, registry):
+    rig = Rig()
+    rig.act = asyncio.Event().wait
+    async with served(rig) as (channel, _, registry):
         task = asyncio.create_task(call(channel, shape))
-        await asyncio.wait_for(bench.entered.wait(), 5)
+        await asyncio.wait_for(rig.entered.wait(), 5)
         task.cancel()
-        await asyncio.wait_for(bench.left.wait(), 5)
+        await asyncio.wait_for(rig.left.wait(), 5)
         await until(lambda: b'code="CANCELLED"' in expose(registry))
 
 
@@ -214,10 +214,10 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 async def test_a_deadline_is_counted_as_such() -> None:
-    bench = Bench()
-    async with served(bench) as (channel, _, registry):
+    rig = Rig()
+    async with served(rig) as (channel, _, registry):
         await call(channel, "UnaryUnary")
-        bench.act = asyncio.Event().wait
+        rig.act = asyncio.Event().wait
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel, "UnaryUnary", timeout=2.0)
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -226,20 +226,20 @@ async def test_a_deadline_is_counted_as_such() -> None:
 
 
 async def test_the_request_id_is_kept_or_made() -> None:
-    bench = Bench()
-    async with served(bench) as (channel, _, _):
+    rig = Rig()
+    async with served(rig) as (channel, _, _):
         await call(channel, "UnaryUnary", metadata=(("x-request-id", "abc-1"),))
         await call(channel, "UnaryUnary", metadata=(("x-request-id", "a b" * 3),))
         await call(channel, "UnaryUnary")
-    kept, odd, made = bench.seen_ids
+    kept, odd, made = rig.seen_ids
     assert kept == "abc-1"
     assert len(odd) == len(made) == 32 and odd != made
 
 
 async def test_every_call_leaves_one_line_and_its_measures(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    bench = Bench()
-    async with served(bench) as (channel, _, registry):
+    rig = Rig()
+    async with served(rig) as (channel, _, registry):
         assert await call(channel, "UnaryStream") == [b"un", b"deux"]
         await until(lambda: b"passerelle_rpc_seconds_count" in expose(registry))
     lines = [r.__dict__ for r in caplog.records if r.getMessage() == "rpc_finished"]
@@ -256,9 +256,9 @@ async def http_call(channel: Any, method: str = "Http", **options: Any) -> tuple
 
 
 async def test_an_http_method_answers_with_a_status_and_a_body() -> None:
-    bench = Bench()
-    bench.act = fail(QueueFull("Pleine.", retry_after=2.5))
-    async with served(bench) as (channel, _, _):
+    rig = Rig()
+    rig.act = fail(QueueFull("Pleine.", retry_after=2.5))
+    async with served(rig) as (channel, _, _):
         headers, bodies = await http_call(channel)
         api_headers, api_bodies = await http_call(channel, "HttpApi")
     assert (headers["x-http-status"], headers["retry-after"]) == ("429", "3")
@@ -269,7 +269,7 @@ async def test_an_http_method_answers_with_a_status_and_a_body() -> None:
 
 
 async def test_after_the_first_byte_an_error_is_an_event() -> None:
-    bench = Bench()
+    rig = Rig()
     steps = iter([None, EngineFailed("Cassé.")])
 
     def act() -> None:
@@ -277,8 +277,8 @@ async def test_after_the_first_byte_an_error_is_an_event() -> None:
         if error is not None:
             raise error
 
-    bench.act = act
-    async with served(bench) as (channel, _, _):
+    rig.act = act
+    async with served(rig) as (channel, _, _):
         headers, bodies = await http_call(channel)
     assert "x-http-status" not in headers
     assert bodies[0].data == b"data: 1\n\n"
@@ -286,14 +286,14 @@ async def test_after_the_first_byte_an_error_is_an_event() -> None:
 
 
 async def test_a_refused_key_stops_before_the_method() -> None:
-    bench = Bench()
-    async with served(bench, keys=("bonne",)) as (channel, _, _):
+    rig = Rig()
+    async with served(rig, keys=("bonne",)) as (channel, _, _):
         headers, bodies = await http_call(channel)
         assert headers["x-http-status"] == "401" and b'"code":"invalid_api_key"' in bodies[0].data
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel, "Guarded", metadata=(("authorization", "Bearer mauvaise"),))
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert not bench.requests and not bench.entered.is_set()
+        assert not rig.requests and not rig.entered.is_set()
         assert await call(channel, "Guarded", metadata=(("authorization", "Bearer bonne"),)) == [b"un"]
 
 
@@ -305,19 +305,19 @@ class BrokenGuard(Guard):
 
 
 async def test_a_guard_that_fails_says_nothing_but_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    bench = Bench()
-    async with served(bench, guard=BrokenGuard((), ())) as (channel, _, _):
+    rig = Rig()
+    async with served(rig, guard=BrokenGuard((), ())) as (channel, _, _):
         for method in ("UnaryUnary", "StreamStream"):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call(channel, method)
             assert caught.value.code() is grpc.StatusCode.INTERNAL and "secret" not in str(caught.value.details())
         parts, _ = await http_call(channel)
     assert parts["x-http-status"] == "500"
-    assert not bench.requests and "secret" in caplog.text
+    assert not rig.requests and "secret" in caplog.text
 
 
 async def test_an_unknown_method_is_said_so() -> None:
-    async with served(Bench()) as (channel, _, registry):
+    async with served(Rig()) as (channel, _, registry):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await channel.unary_unary(f"/{SERVICE}/Inconnue")(b"")
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -329,7 +329,7 @@ async def test_an_unknown_method_is_said_so() -> None:
 
 async def test_a_unix_socket_is_private_and_removed(tmp_path: Path) -> None:
     path = tmp_path / "s.sock"
-    async with served(Bench(), address=f"unix:{path}") as (channel, server, _):
+    async with served(Rig(), address=f"unix:{path}") as (channel, server, _):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert await call(channel, "UnaryUnary") == [b"un"]
         await server.stop()
@@ -337,16 +337,16 @@ async def test_a_unix_socket_is_private_and_removed(tmp_path: Path) -> None:
 
 
 async def test_stopping_lets_the_running_calls_end() -> None:
-    bench = Bench()
+    rig = Rig()
     release = asyncio.Event()
-    bench.act = release.wait
-    async with served(bench, drain_delay=0.05, stop_grace=5.0, health=(SERVICE,)) as (channel, server, _):
+    rig.act = release.wait
+    async with served(rig, drain_delay=0.05, stop_grace=5.0, health=(SERVICE,)) as (channel, server, _):
         health = health_pb2_grpc.HealthStub(channel)
         for name in ("", SERVICE):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
         running = asyncio.create_task(call(channel, "UnaryStream"))
-        await asyncio.wait_for(bench.entered.wait(), 5)
+        await asyncio.wait_for(rig.entered.wait(), 5)
         stopping = asyncio.create_task(server.stop())
         await asyncio.sleep(0)
         answer = await health.Check(health_pb2.HealthCheckRequest())
@@ -358,7 +358,7 @@ async def test_stopping_lets_the_running_calls_end() -> None:
 
 
 async def test_a_message_over_the_limit_is_refused() -> None:
-    async with served(Bench(), max_message_bytes=1) as (channel, _, _):
+    async with served(Rig(), max_message_bytes=1) as (channel, _, _):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await channel.unary_unary(f"/{SERVICE}/UnaryUnary")(b"x" * (2 * 1024 * 1024))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

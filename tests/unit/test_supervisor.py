@@ -25,7 +25,7 @@ PARENT = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('part
 
 
 @dataclass
-class Bench:
+class Rig:
     supervisor: Supervisor
     client: SupervisorClient
     logs: Path
@@ -43,7 +43,7 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     read, write = os.pipe()
     policy = RestartPolicy(first_delay=0.01, max_delay=0.02, falls=3, window=60, pause=0.3)
     abandoned: list[str] = []
@@ -52,7 +52,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     door = SupervisorSocket(supervisor, tmp_path / "s.sock", env)
     await door.start()
     client = await SupervisorClient.connect(tmp_path / "s.sock")
-    yield Bench(supervisor, client, tmp_path, abandoned)
+    yield Rig(supervisor, client, tmp_path, abandoned)
     await client.aclose()
     for name in [*supervisor.names("worker"), *supervisor.names("fixed")]:
         await supervisor.stop(name, 0.0)
@@ -61,49 +61,49 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     os.close(read)
 
 
-async def test_a_worker_lives_and_stops(bench: Bench) -> None:
-    assert stat.S_IMODE((bench.logs / "s.sock").stat().st_mode) == 0o600
-    events = await bench.client.watch()
-    pid = await bench.client.spawn("m-0", python(*SLEEP), {}, {"key": "m"})
+async def test_a_worker_lives_and_stops(rig: Rig) -> None:
+    assert stat.S_IMODE((rig.logs / "s.sock").stat().st_mode) == 0o600
+    events = await rig.client.watch()
+    pid = await rig.client.spawn("m-0", python(*SLEEP), {}, {"key": "m"})
     assert psutil.pid_exists(pid)
-    [listed] = await bench.client.list()
+    [listed] = await rig.client.list()
     assert (listed["name"], listed["pid"], listed["kind"], listed["meta"]) == ("m-0", pid, "worker", {"key": "m"})
     with pytest.raises(SupervisorError, match="déjà en marche"):
-        await bench.client.spawn("m-0", python(*SLEEP), {}, {})
-    await until(lambda: "debout" in (bench.logs / "m-0.log").read_text())
-    assert await bench.client.stop("m-0", 5) == -15
+        await rig.client.spawn("m-0", python(*SLEEP), {}, {})
+    await until(lambda: "debout" in (rig.logs / "m-0.log").read_text())
+    assert await rig.client.stop("m-0", 5) == -15
     assert not psutil.pid_exists(pid)
-    assert await bench.client.list() == []
+    assert await rig.client.list() == []
     assert (await anext(events))["event"] == "started"
     end = {"exit_code": -15, "asked": True, "frozen": False}
     assert await anext(events) == {"event": "exited", "name": "m-0", "pid": pid, **end}
 
 
-async def test_a_worker_stopped_before_its_birth_does_not_outlive_it(bench: Bench) -> None:
+async def test_a_worker_stopped_before_its_birth_does_not_outlive_it(rig: Rig) -> None:
     """Un chargement annulé aussitôt : l'arrêt suit le lancement de si près qu'il le trouve inachevé."""
     for _ in range(5):
-        spawning = asyncio.create_task(bench.client.spawn("m-0", python(*SLEEP), {}, {}))
-        stopping = asyncio.create_task(bench.client.stop("m-0", 0.0))
+        spawning = asyncio.create_task(rig.client.spawn("m-0", python(*SLEEP), {}, {}))
+        stopping = asyncio.create_task(rig.client.stop("m-0", 0.0))
         pid, code = await spawning, await stopping
         assert code is not None and code < 0 and not psutil.pid_exists(pid)
-        assert await bench.client.list() == []
+        assert await rig.client.list() == []
 
 
-async def test_a_worker_never_sees_the_keys(bench: Bench) -> None:
+async def test_a_worker_never_sees_the_keys(rig: Rig) -> None:
     code = "import os; print(os.environ.get('OPENAI_KEYS'), os.environ['AUTRE'], os.environ['SIEN'], flush=True)"
-    await bench.client.spawn("m-0", python(code), {"SIEN": "x"}, {})
-    await until(lambda: "None vu x" in (bench.logs / "m-0.log").read_text())
+    await rig.client.spawn("m-0", python(code), {"SIEN": "x"}, {})
+    await until(lambda: "None vu x" in (rig.logs / "m-0.log").read_text())
 
 
-async def test_a_deaf_worker_is_killed(bench: Bench) -> None:
-    await bench.client.spawn("m-0", python(STUBBORN), {}, {})
-    await until(lambda: "sourd" in (bench.logs / "m-0.log").read_text())
-    assert await bench.client.stop("m-0", 0.2) == -9
+async def test_a_deaf_worker_is_killed(rig: Rig) -> None:
+    await rig.client.spawn("m-0", python(STUBBORN), {}, {})
+    await until(lambda: "sourd" in (rig.logs / "m-0.log").read_text())
+    assert await rig.client.stop("m-0", 0.2) == -9
 
 
-async def test_children_of_a_dead_worker_die_with_it(bench: Bench) -> None:
-    events = await bench.client.watch()
-    pid = await bench.client.spawn("m-0", python(PARENT), {}, {})
+async def test_children_of_a_dead_worker_die_with_it(rig: Rig) -> None:
+    events = await rig.client.watch()
+    pid = await rig.client.spawn("m-0", python(PARENT), {}, {})
     assert (await anext(events))["event"] == "started"
     exited = await anext(events)
     assert exited["exit_code"] == 7 and not exited["asked"]
@@ -118,29 +118,29 @@ def _lives_in(process: psutil.Process, group: int) -> bool:
         return False
 
 
-async def test_a_missing_program_is_said(bench: Bench) -> None:
+async def test_a_missing_program_is_said(rig: Rig) -> None:
     with pytest.raises(SupervisorError, match="n'a pas pu être lancé"):
-        await bench.client.spawn("m-0", ["/absent/programme"], {}, {})
+        await rig.client.spawn("m-0", ["/absent/programme"], {}, {})
 
 
-async def test_a_vital_process_comes_back_then_is_given_up(bench: Bench) -> None:
-    bench.supervisor.keep(Command("pilier", tuple(python("import sys; sys.exit(1)")), dict(os.environ), vital=True))
+async def test_a_vital_process_comes_back_then_is_given_up(rig: Rig) -> None:
+    rig.supervisor.keep(Command("pilier", tuple(python("import sys; sys.exit(1)")), dict(os.environ), vital=True))
 
     def entry() -> dict[str, object]:
-        [found] = bench.supervisor.list()
+        [found] = rig.supervisor.list()
         return found
 
     await until(lambda: bool(entry()["broken"]))
-    assert entry()["restarts"] == 2 and entry()["state"] == "stopped" and bench.abandoned == ["pilier"]
+    assert entry()["restarts"] == 2 and entry()["state"] == "stopped" and rig.abandoned == ["pilier"]
 
 
-async def test_any_other_process_is_retried_with_long_pauses_and_forgiven_once_it_holds(bench: Bench) -> None:
-    repaired = bench.logs / "réparé"
+async def test_any_other_process_is_retried_with_long_pauses_and_forgiven_once_it_holds(rig: Rig) -> None:
+    repaired = rig.logs / "réparé"
     code = f"import os, sys, time; os.path.exists({str(repaired)!r}) and time.sleep(60); sys.exit(1)"
-    bench.supervisor.keep(Command("control", tuple(python(code)), dict(os.environ)))
+    rig.supervisor.keep(Command("control", tuple(python(code)), dict(os.environ)))
 
     def entry() -> dict[str, object]:
-        [found] = bench.supervisor.list()
+        [found] = rig.supervisor.list()
         return found
 
     await until(lambda: bool(entry()["broken"]))
@@ -150,17 +150,17 @@ async def test_any_other_process_is_retried_with_long_pauses_and_forgiven_once_i
     assert asyncio.get_running_loop().time() - began >= 0.9
     repaired.touch()
     await until(lambda: bool(entry()["pid"]) and not entry()["broken"])
-    assert bench.abandoned == []
-    assert await bench.supervisor.stop("control", 5) == -15
+    assert rig.abandoned == []
+    assert await rig.supervisor.stop("control", 5) == -15
 
 
-async def test_a_killed_fixed_process_is_replaced(bench: Bench) -> None:
-    bench.supervisor.keep(Command("pilier", tuple(python(*SLEEP)), dict(os.environ)))
-    await until(lambda: bool(bench.supervisor.list()[0]["pid"]))
-    first = bench.supervisor.list()[0]["pid"]
+async def test_a_killed_fixed_process_is_replaced(rig: Rig) -> None:
+    rig.supervisor.keep(Command("pilier", tuple(python(*SLEEP)), dict(os.environ)))
+    await until(lambda: bool(rig.supervisor.list()[0]["pid"]))
+    first = rig.supervisor.list()[0]["pid"]
     os.kill(first, 9)
-    await until(lambda: bench.supervisor.list()[0]["pid"] not in (0, first))
-    assert await bench.supervisor.stop("pilier", 5) == -15
+    await until(lambda: rig.supervisor.list()[0]["pid"] not in (0, first))
+    assert await rig.supervisor.stop("pilier", 5) == -15
 
 
 def test_run_dirs_are_private_and_the_dead_ones_go(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -19,7 +19,7 @@ import { T } from "./texts";
 const model = { key: "canary", displayName: "Canary", capability: Capability.TRANSCRIBE };
 
 /** Un navigateur et un serveur tenus à la main. */
-class Bench {
+class Rig {
   clock = 0;
   listener!: Listener;
   server!: SocketListener;
@@ -67,10 +67,10 @@ class Bench {
   }
 }
 
-function open(bench: Bench, path = "/essayer/micro") {
+function open(rig: Rig, path = "/essayer/micro") {
   return show(
     <StatusProvider>
-      <LiveProvider session={bench.session}>
+      <LiveProvider session={rig.session}>
         <LivePage />
       </LiveProvider>
     </StatusProvider>,
@@ -91,17 +91,17 @@ function open(bench: Bench, path = "/essayer/micro") {
   );
 }
 
-async function ready(bench: Bench, path?: string) {
-  const shown = open(bench, path);
+async function ready(rig: Rig, path?: string) {
+  const shown = open(rig, path);
   await waitFor(() => expect(screen.getByTestId<HTMLButtonElement>("live-start").disabled).toBe(false));
   return shown;
 }
 
-async function started(bench: Bench) {
-  await ready(bench);
+async function started(rig: Rig) {
+  await ready(rig);
   fireEvent.change(screen.getByTestId("live-language"), { target: { value: "fr" } });
   fireEvent.click(screen.getByTestId("live-start"));
-  await waitFor(() => expect(bench.session.snapshot().phase).toBe("connecting"));
+  await waitFor(() => expect(rig.session.snapshot().phase).toBe("connecting"));
 }
 
 beforeEach(() => {
@@ -116,27 +116,27 @@ afterEach(() => {
 });
 
 test("le texte vient en gris, puis pour de bon, avec sa latence ; arrêter rend la fin", async () => {
-  const bench = new Bench();
-  await started(bench);
-  expect(bench.config.config).toMatchObject({ model: "canary", language: "fr", wordTimestamps: true });
-  bench.clock = 100;
-  bench.hear();
-  expect(bench.sent).toEqual([9600]);
-  bench.tell({ ready: { id: "r1", model: "canary" } });
+  const rig = new Rig();
+  await started(rig);
+  expect(rig.config.config).toMatchObject({ model: "canary", language: "fr", wordTimestamps: true });
+  rig.clock = 100;
+  rig.hear();
+  expect(rig.sent).toEqual([9600]);
+  rig.tell({ ready: { id: "r1", model: "canary" } });
   expect(screen.getByTestId("live-phase").textContent).toBe(T.listening);
-  bench.tell({ partial: { text: "bonj" } });
+  rig.tell({ partial: { text: "bonj" } });
   expect(screen.getByTestId("live-partial").textContent).toBe("bonj");
-  bench.clock = 2900;
-  bench.tell({ final: { index: 0, text: "Bonjour.", start_offset: "1s", end_offset: "2s" } });
+  rig.clock = 2900;
+  rig.tell({ final: { index: 0, text: "Bonjour.", start_offset: "1s", end_offset: "2s" } });
   expect(screen.queryByTestId("live-partial")).toBeNull();
   expect(screen.getByTestId("live-finals").textContent).toBe("0:01Bonjour.");
   expect(screen.getByTestId("live-latency").textContent).toBe("0,9 s");
   fireEvent.click(screen.getByTestId("live-stop"));
-  await waitFor(() => expect(bench.said).toEqual(["end"]));
-  expect(bench.stopped).toBe(1);
-  bench.tell({ summary: { language: "fr", coverage: { covered_duration: "3s" } } });
-  act(() => bench.server.closed(undefined));
-  expect(bench.stopped).toBe(1);
+  await waitFor(() => expect(rig.said).toEqual(["end"]));
+  expect(rig.stopped).toBe(1);
+  rig.tell({ summary: { language: "fr", coverage: { covered_duration: "3s" } } });
+  act(() => rig.server.closed(undefined));
+  expect(rig.stopped).toBe(1);
   expect(screen.getByTestId("live-downloads")).toBeTruthy();
   expect(screen.getByTestId("live-language-found").textContent).toBe("français");
   fireEvent.click(screen.getByTestId("live-clear"));
@@ -144,84 +144,84 @@ test("le texte vient en gris, puis pour de bon, avec sa latence ; arrêter rend 
 });
 
 test("un refus du serveur ferme le microphone et se lit", async () => {
-  const bench = new Bench();
-  await started(bench);
-  act(() => bench.server.closed("Cette clé n'est pas reconnue."));
+  const rig = new Rig();
+  await started(rig);
+  act(() => rig.server.closed("Cette clé n'est pas reconnue."));
   expect(screen.getByTestId("live-failure").textContent).toBe("Cette clé n'est pas reconnue.");
-  expect(bench.stopped).toBe(1);
+  expect(rig.stopped).toBe(1);
   expect(screen.getByTestId("live-start")).toBeTruthy();
 });
 
 test("un microphone débranché clôt le flux, et ce qui précède est rendu", async () => {
-  const bench = new Bench();
-  await started(bench);
-  act(() => bench.listener.lost());
-  await waitFor(() => expect(bench.said).toEqual(["end"]));
-  bench.tell({ final: { index: 0, text: "Au revoir." } });
-  act(() => bench.server.closed(undefined));
+  const rig = new Rig();
+  await started(rig);
+  act(() => rig.listener.lost());
+  await waitFor(() => expect(rig.said).toEqual(["end"]));
+  rig.tell({ final: { index: 0, text: "Au revoir." } });
+  act(() => rig.server.closed(undefined));
   expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.unplugged);
   expect(screen.getByTestId("live-finals").textContent).toContain("Au revoir.");
 });
 
 test("un serveur qui ne suit plus fait abandonner le flux, plutôt que de perdre du son en silence", async () => {
-  const bench = new Bench();
-  await started(bench);
-  bench.accepts = false;
-  bench.hear();
-  expect(bench.said).toEqual(["close"]);
+  const rig = new Rig();
+  await started(rig);
+  rig.accepts = false;
+  rig.hear();
+  expect(rig.said).toEqual(["close"]);
   expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.slow);
 });
 
 test("une fin qui tarde se laisse abandonner, et ce qui est écrit reste", async () => {
-  const bench = new Bench();
-  await started(bench);
-  bench.tell({ final: { index: 0, text: "Bonjour." } });
+  const rig = new Rig();
+  await started(rig);
+  rig.tell({ final: { index: 0, text: "Bonjour." } });
   fireEvent.click(screen.getByTestId("live-stop"));
-  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  await waitFor(() => expect(rig.said).toEqual(["end"]));
   expect(screen.getByTestId("live-stop").textContent).toBe(T.abandon);
   fireEvent.click(screen.getByTestId("live-stop"));
-  expect(bench.said).toEqual(["end", "close"]);
+  expect(rig.said).toEqual(["end", "close"]);
   expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.abandoned);
   expect(screen.getByTestId("live-finals").textContent).toContain("Bonjour.");
-  expect(bench.stopped).toBe(1);
+  expect(rig.stopped).toBe(1);
 });
 
 test("un microphone refusé se dit, et rien ne s'ouvre", async () => {
-  const bench = new Bench();
-  bench.refusal = new MicrophoneProblem(T.problems.denied);
-  await ready(bench);
+  const rig = new Rig();
+  rig.refusal = new MicrophoneProblem(T.problems.denied);
+  await ready(rig);
   fireEvent.click(screen.getByTestId("live-start"));
   await waitFor(() => expect(screen.getByTestId("live-failure").textContent).toBe(T.problems.denied));
-  expect(bench.server).toBeUndefined();
+  expect(rig.server).toBeUndefined();
 });
 
 test("un flux qui ne peut pas s'ouvrir ne laisse pas le microphone ouvert", async () => {
-  const bench = new Bench();
-  bench.unopenable = new DOMException("", "SecurityError");
-  await ready(bench);
+  const rig = new Rig();
+  rig.unopenable = new DOMException("", "SecurityError");
+  await ready(rig);
   fireEvent.click(screen.getByTestId("live-start"));
   await screen.findByTestId("live-failure");
-  expect(bench.stopped).toBe(1);
+  expect(rig.stopped).toBe(1);
 });
 
 test("un double-clic ouvre le flux sans le fermer, et le ferme sans en abandonner la fin", async () => {
   const person = userEvent.setup();
-  const bench = new Bench();
-  await ready(bench);
+  const rig = new Rig();
+  await ready(rig);
   await person.dblClick(screen.getByTestId("live-start"));
-  await waitFor(() => expect(bench.session.snapshot().phase).toBe("connecting"));
+  await waitFor(() => expect(rig.session.snapshot().phase).toBe("connecting"));
   await person.pointer({ target: document.body });
   await person.dblClick(screen.getByTestId("live-stop"));
-  await waitFor(() => expect(bench.said).toEqual(["end"]));
-  expect(bench.session.snapshot().phase).toBe("closing");
+  await waitFor(() => expect(rig.said).toEqual(["end"]));
+  expect(rig.session.snapshot().phase).toBe("closing");
 });
 
 test("la requête montrée est celle du flux montré ; la prochaine se regarde à part", async () => {
-  const bench = new Bench();
-  await started(bench);
+  const rig = new Rig();
+  await started(rig);
   const code = () => screen.getByTestId("snippet-code").textContent;
   const help = () => screen.getByTestId("live-snippets-help").textContent;
-  act(() => bench.server.closed(undefined));
+  act(() => rig.server.closed(undefined));
   fireEvent.click(screen.getByTestId("live-snippets-python"));
   expect(help()).toContain("La requête envoyée");
   expect(screen.queryByTestId("live-snippets-next")).toBeNull();
@@ -234,7 +234,7 @@ test("la requête montrée est celle du flux montré ; la prochaine se regarde �
 
 test("en HTTP simple, le bouton le dit et nomme le remède", async () => {
   Reflect.deleteProperty(navigator, "mediaDevices");
-  open(new Bench());
+  open(new Rig());
   const advice = await screen.findByTestId("live-insecure");
   expect(advice.textContent).toContain("docs/tls.md");
   expect(screen.getByTestId<HTMLButtonElement>("live-start").disabled).toBe(true);
@@ -242,18 +242,18 @@ test("en HTTP simple, le bouton le dit et nomme le remède", async () => {
 });
 
 test("sur une autre page, un bandeau rappelle le microphone ouvert et peut le fermer", async () => {
-  const bench = new Bench();
-  const { rerender } = await ready(bench, "/machine");
+  const rig = new Rig();
+  const { rerender } = await ready(rig, "/machine");
   expect(screen.queryByTestId("live-badge")).toBeNull();
   fireEvent.click(screen.getByTestId("live-start"));
   await screen.findByTestId("live-badge");
   rerender(
     <StatusProvider>
-      <LiveProvider session={bench.session}>Machine</LiveProvider>
+      <LiveProvider session={rig.session}>Machine</LiveProvider>
     </StatusProvider>,
   );
   expect(screen.queryByTestId("live-page")).toBeNull();
   fireEvent.click(await screen.findByTestId("live-badge-stop"));
-  await waitFor(() => expect(bench.said).toEqual(["end"]));
+  await waitFor(() => expect(rig.said).toEqual(["end"]));
   expect(screen.queryByTestId("live-badge")).toBeNull();
 });
