@@ -114,9 +114,17 @@ def kinds(events: list[Response]) -> list[str | None]:
 async def test_the_whole_way_in_order(tmp_path: Path) -> None:
     async with live_front(tmp_path) as live:
         chunks = [Request(audio=SPOKEN[at : at + 641]) for at in range(0, len(SPOKEN), 641)]
-        events, error = await read(
-            live.stub.StreamTranscribe(iter([config(), *chunks]), metadata=(("x-request-id", "r-7"),))
-        )
+        call = live.stub.StreamTranscribe(metadata=(("x-request-id", "r-7"),))
+        for request in (config(), *chunks[: len(chunks) // 2]):
+            await call.write(request)
+        events: list[Response] = []
+        while "partial" not in kinds(events):  # une parole envoyée d'un trait peut finir avant son premier texte
+            events.append(await asyncio.wait_for(call.read(), 10))
+        for request in chunks[len(chunks) // 2 :]:
+            await call.write(request)
+        await call.done_writing()
+        rest, error = await read(call)
+        events += rest
         assert error is None
         assert kinds(events)[0] == "ready" and kinds(events)[-2:] == ["final", "summary"]
         assert (events[0].ready.id, events[0].ready.model) == ("r-7", "canary")
