@@ -5,7 +5,7 @@ Un seul produit, dont les modèles se chargent au départ ; le dernier essai l'a
 
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,30 +13,13 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.load import CUT, KINDS, Load, describe
-from tests.support.parts import MODELS, PARTS, by_argument, recovery, strike
+from tests.support.load import KINDS, Load, describe
+from tests.support.parts import FORGIVEN, MODELS, PARTS, by_argument, recovery, strike
 from tests.support.product import REAL_DRAIN, Product, running_product, sse_events, wait_until
 from tests.support.tls import SSL
 
 READY = "MODEL_STATE_READY"
 RECOVERY_SECONDS = 120.0
-GONE = frozenset({"CONTROL_UNAVAILABLE", "UNAVAILABLE"})
-"""Ce qu'Envoy répond pour une partie absente : 503, ou UNAVAILABLE en gRPC."""
-
-FORGIVEN: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    # Ses connexions tombent avec elle.
-    "envoy": (frozenset(KINDS), GONE | {CUT}),
-    "control": (frozenset({"status", "watch"}), GONE | {CUT}),
-    # Une réponse commencée ne peut plus être finie : la connexion est coupée, jamais close comme si elle était entière.
-    "front-1": (frozenset(name for name, kind in KINDS.items() if kind.front), GONE | {CUT}),
-    "dashboard": (frozenset({"page"}), frozenset({"HTTP_503", CUT})),
-    **{
-        model: (frozenset(name for name, kind in KINDS.items() if kind.model == model), frozenset({"WORKER_LOST"}))
-        for model in MODELS
-    },
-}
-"""Par partie : les genres de requêtes qu'elle peut faire échouer, et les motifs admis."""
-
 
 SLOW = frozenset({"transcribe", "live", "diarize"})
 """Genres trop lents pour attendre une réussite de chacun après la panne d'une partie qui n'est pas leur modèle."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -172,7 +173,9 @@ def live_config() -> transcribe_pb2.StreamTranscribeConfig:
     return config
 
 
-def _get(path: str) -> Call:
+def get(path: str) -> Call:
+    """Lecture d'une adresse, qui doit rendre 200."""
+
     async def call(clients: Clients) -> None:
         response = await clients.http.get(path)
         _check(response, response.text)
@@ -199,10 +202,10 @@ KINDS: Mapping[str, Kind] = {
     "transcribe": Kind(transcribe, 4.0, model="canary"),
     "live": Kind(live, 8.0, model="canary"),
     "diarize": Kind(diarize, 4.0, model="pyannote"),
-    "models": Kind(_get("/v1/models"), 0.2),
-    "status": Kind(_get("/api/admin/status"), 0.3, front=False),
+    "models": Kind(get("/v1/models"), 0.2),
+    "status": Kind(get("/api/admin/status"), 0.3, front=False),
     "watch": Kind(watch, 0.0, front=False),
-    "page": Kind(_get("/"), 0.5, front=False),
+    "page": Kind(get("/"), 0.5, front=False),
 }
 
 
@@ -316,7 +319,7 @@ def grpc_reason(error: grpc.aio.AioRpcError) -> str:
         # Réponse commencée, puis coupée : Envoy ne peut plus lui donner de statut, et gRPC nomme cela INTERNAL.
         return CUT
     # Montré avec l'échec d'un essai : un motif seul ne dit pas d'où il vient.
-    print(f"{error.code().name} : {error.details()}")
+    print(f"{error.code().name} : {error.details()}", file=sys.stderr)
     status = rpc_status.from_call(error)  # type: ignore[arg-type]
     info = error_details_pb2.ErrorInfo()
     for detail in status.details if status is not None else ():

@@ -10,6 +10,7 @@ import httpx
 import psutil
 
 from server.supervisor.envoy_admin import healthy_fronts
+from tests.support.load import CUT, KINDS
 from tests.support.product import Product
 from tests.support.tls import SSL
 
@@ -90,6 +91,23 @@ PARTS: Mapping[str, Part] = {
     **{key: _worker(key) for key in MODELS},
 }
 """Parties d'un produit à deux fronts."""
+
+GONE = frozenset({"CONTROL_UNAVAILABLE", "UNAVAILABLE"})
+"""Ce qu'Envoy répond pour une partie absente : 503, ou UNAVAILABLE en gRPC."""
+
+FORGIVEN: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    # Ses connexions tombent avec elle.
+    "envoy": (frozenset(KINDS), GONE | {CUT}),
+    "control": (frozenset({"status", "watch"}), GONE | {CUT}),
+    # Une réponse commencée ne peut plus être finie : la connexion est coupée, jamais close comme si elle était entière.
+    "front-1": (frozenset(name for name, kind in KINDS.items() if kind.front), GONE | {CUT}),
+    "dashboard": (frozenset({"page"}), frozenset({"HTTP_503", CUT})),
+    **{
+        model: (frozenset(name for name, kind in KINDS.items() if kind.model == model), frozenset({"WORKER_LOST"}))
+        for model in MODELS
+    },
+}
+"""Par partie : les genres de requêtes qu'elle peut faire échouer, et les motifs admis."""
 
 
 def strike(product: Product, part: str, sign: signal.Signals) -> int:
