@@ -69,6 +69,7 @@ class Vitals:
         """Relevés par rôle et identifiant : un processus relancé en est un autre."""
 
     def __enter__(self) -> Self:
+        self._look()
         self._thread.start()
         return self
 
@@ -77,6 +78,7 @@ class Vitals:
     ) -> None:
         self._stopping.set()
         self._thread.join()
+        self._look()
 
     def slopes(self) -> Mapping[str, Slope]:
         """Pente de chaque rôle, chez celui de ses processus qui a vécu le plus longtemps."""
@@ -90,25 +92,25 @@ class Vitals:
         """Ce que chaque processus a pris entre le premier relevé et le dernier."""
         return {
             f"{role} ({pid})": Sample(
-                last.at - first.at,
-                last.memory - first.memory,
-                last.descriptors - first.descriptors,
-                last.threads - first.threads,
+                samples[-1].at - samples[0].at,
+                samples[-1].memory - samples[0].memory,
+                samples[-1].descriptors - samples[0].descriptors,
+                samples[-1].threads - samples[0].threads,
             )
-            for (role, pid), (first, *_, last) in self.samples.items()
-            if len(self.samples[role, pid]) > 1
+            for (role, pid), samples in self.samples.items()
         }
 
     def _run(self) -> None:
         while not self._stopping.wait(self._period):
-            for role, process in roles(self._product).items():
-                try:
-                    found = Sample(
-                        time.monotonic(), process.memory_info().rss, process.num_fds(), process.num_threads()
-                    )
-                except psutil.Error:
-                    continue
-                self.samples[role, process.pid].append(found)
+            self._look()
+
+    def _look(self) -> None:
+        for role, process in roles(self._product).items():
+            try:
+                found = Sample(time.monotonic(), process.memory_info().rss, process.num_fds(), process.num_threads())
+            except psutil.Error:
+                continue
+            self.samples[role, process.pid].append(found)
 
 
 def _slope(samples: Sequence[Sample]) -> Slope:
