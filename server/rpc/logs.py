@@ -46,6 +46,14 @@ def configure_logging(process: str, *, level: str = "INFO", stream: TextIO | Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_without_headers)
+
+
+def _without_headers(record: logging.LogRecord) -> bool:
+    """Ôte d'un événement de gRPC l'en-tête qu'il n'a pas su lire : ce peut être une clé."""
+    if str(record.msg).startswith("Invalid encoding"):
+        record.msg, record.args, record.exc_info = "header_unreadable", (), None
+    return True
 
 
 class _Named(logging.Filter):

@@ -1,5 +1,6 @@
 """Les clés : toutes les méthodes et toutes les routes du contrat public, une par une."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -111,6 +112,16 @@ def test_every_http_route_without_and_with_a_wrong_key(guarded: Product, method:
             assert error["code"] in ("invalid_api_key", "missing_api_key")
         else:
             assert error["reason"] in ("INVALID_API_KEY", "MISSING_API_KEY")
+
+
+def test_a_header_nobody_can_read_is_not_logged(guarded: Product) -> None:
+    """gRPC journalise un en-tête qui n'est pas de l'UTF-8, avec sa valeur : une clé mal copiée en serait."""
+    with socket.create_connection(("127.0.0.1", guarded.port), 10) as client:
+        client.settimeout(10)
+        client.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer presque-\xff-cle\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 ")
+    logs = "".join(path.read_text("utf-8") for path in (guarded.run_dir / "logs").glob("front-*.log"))
+    assert "header_unreadable" in logs and "presque-" not in logs
 
 
 def test_no_key_appears_in_status_or_logs(guarded: Product) -> None:

@@ -7,7 +7,7 @@ import logging
 from google.api.httpbody_pb2 import HttpBody
 
 from server.rpc.http_body import encode_body
-from server.rpc.logs import JsonFormatter, request_id
+from server.rpc.logs import JsonFormatter, configure_logging, request_id
 
 
 def record(event: str, **extra: object) -> logging.LogRecord:
@@ -45,3 +45,19 @@ def test_hand_written_bodies_are_what_protobuf_reads() -> None:
         body = HttpBody.FromString(encode_body(b"x" * size, "text/event-stream"))
         assert (body.content_type, len(body.data)) == ("text/event-stream", size)
     assert HttpBody.FromString(encode_body(b"abc")).content_type == ""
+
+
+def test_what_grpc_could_not_read_is_not_written() -> None:
+    grpc_logger, root = logging.getLogger("grpc._cython.cygrpc"), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    try:
+        configure_logging("essai", stream=stream)
+        try:
+            b"Bearer cle-\xff".decode()
+        except UnicodeDecodeError:
+            grpc_logger.exception("Invalid encoding on %s", b"Bearer cle-\xff")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    assert json.loads(stream.getvalue())["event"] == "header_unreadable" and "cle-" not in stream.getvalue()
