@@ -15,6 +15,12 @@ from tests.support import tiny_pyannote
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.fixture(autouse=True)
+def _without_telemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comme le moteur ; pyannote ne lit rien si un autre essai lui a repris cette variable."""
+    monkeypatch.setenv("PYANNOTE_METRICS_ENABLED", "0")
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tiny_pyannote.community(tmp_path_factory.mktemp("pyannote"))
