@@ -10,7 +10,7 @@ PasserelleError
 ├── MissingApiKey · InvalidApiKey · ForeignOrigin
 ├── ModelNotFound · OperationNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
-├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable
+├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable · HostExhausted
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
 ├── DownloadFailed ─┬─ HubTokenMissing · HubTokenInvalid · HubAccessDenied
 │                   └─ HubNotFound · HubUnreachable · DiskFull
@@ -173,6 +173,12 @@ class ControlUnavailable(PasserelleError):
     """Plan de contrôle injoignable."""
 
     reason = "CONTROL_UNAVAILABLE"
+
+
+class HostExhausted(PasserelleError):
+    """La machine n'a plus de place, de descripteurs ou de mémoire pour cette requête (`server.shortage`)."""
+
+    reason = "HOST_EXHAUSTED"
 
 
 class EngineFailed(PasserelleError):

@@ -158,8 +158,11 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
 
     async def reasons() -> list[str]:
         missing = []
-        if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
-            missing.append("Aucun front n'est encore en bonne santé.")
+        try:
+            if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
+                missing.append("Aucun front n'est encore en bonne santé.")
+        except OSError as error:
+            missing.append(f"L'état des fronts est inconnu : {error.strerror}.")
         missing += models.gpu_refusal()
         missing += [f"Le modèle « {key} », demandé au démarrage, n'est pas chargé." for key in models.not_loaded()]
         return missing

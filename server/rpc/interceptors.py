@@ -30,6 +30,7 @@ from server.rpc.logs import request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.status import DETAILS_KEY, codes, to_status
+from server.shortage import shortage
 from server.shown import shown
 
 logger = logging.getLogger(__name__)
@@ -263,6 +264,9 @@ class _Call:
         if isinstance(error, grpc.aio.AbortError):
             self._code = _code_name(self._context)
             raise error
+        if not isinstance(error, PasserelleError) and (short := shortage(error)) is not None:
+            logger.error("host_exhausted", extra={"method": self._method, "error": str(error)})
+            error = short
         if not isinstance(error, PasserelleError):
             logger.error("rpc_crashed", extra={"method": self._method}, exc_info=error)
             error = InternalError(

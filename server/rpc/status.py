@@ -64,6 +64,7 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.WorkerLost: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "worker_lost"),
     errors.ShuttingDown: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "shutting_down"),
     errors.ControlUnavailable: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "control_unavailable"),
+    errors.HostExhausted: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "host_exhausted"),
     errors.EngineFailed: ErrorCodes(StatusCode.INTERNAL, 500, _SERVER, "engine_failed"),
     errors.EngineUnavailable: ErrorCodes(StatusCode.UNIMPLEMENTED, 501, _SERVER, "engine_unavailable"),
     errors.NoGpuVisible: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "no_gpu_visible"),

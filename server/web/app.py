@@ -20,6 +20,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
+from server.shortage import shortage
+
 NONCE = "__CSP_NONCE__"
 """Place du nonce dans `index.html`."""
 
@@ -98,6 +100,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return response
 
 
-async def _failed(_request: Request, _error: Exception) -> Response:
+async def _failed(_request: Request, error: Exception) -> Response:
+    if (short := shortage(error)) is not None:
+        response = _message(HTTPStatus.SERVICE_UNAVAILABLE, "Serveur débordé", short.message)
+        response.headers["retry-after"] = f"{short.retry_after:.0f}"
+        return response
     advice = "Le tableau de bord a rencontré une erreur ; le journal du serveur la détaille."
     return _message(HTTPStatus.INTERNAL_SERVER_ERROR, "Erreur du serveur", advice)

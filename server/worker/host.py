@@ -22,6 +22,7 @@ from server.errors import (
 )
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
+from server.shortage import shortage
 from server.worker.handlers import Handlers, handlers_for
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
@@ -289,9 +290,9 @@ class WorkerHost:
                 request_id, WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS)
             )
             self._on_dead(str(error))
-        except Exception:
+        except Exception as error:
             logger.exception("engine_failed", extra={"request_id": request.request_id})
-            link.fail(request_id, EngineFailed("Le moteur a raté cette requête."))
+            link.fail(request_id, shortage(error) or EngineFailed("Le moteur a raté cette requête."))
         finally:
             # Une requête abandonnée a déjà rendu sa place, peut-être à une autre.
             job = self._running.get(key)

@@ -12,6 +12,7 @@ from server.errors import InvalidRequest, PasserelleError, PayloadTooLarge, Queu
 from server.front.audio import options as audio_options
 from server.front.audio.multipart import FormReader
 from server.front.audio.spool import Spool, SpoolFile
+from server.shortage import is_shortage
 
 TYPE = "multipart/form-data; boundary=frontiere"
 FILE = bytes(range(256)) * 40 + b"\r\n--front\r\n--frontier"
@@ -182,19 +183,20 @@ def test_raw_audio_must_be_described_within_limits(audio: audio_pb2.AudioFormat,
     assert raised.value.metadata["field"] == field
 
 
-async def test_what_the_system_lacks_may_be_tried_again(tmp_path: Path) -> None:
+async def test_what_the_system_lacks_is_a_shortage(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "front-0", max_bytes=100, max_upload_bytes=60)
     full = SpoolFile(spool, "plein", os.open("/dev/full", os.O_WRONLY))
-    with pytest.raises(QueueFull, match="No space left") as caught:
+    with pytest.raises(OSError, match="No space left") as caught:
         await full.write(b"a")
-    assert caught.value.retry_after
+    assert is_shortage(caught.value)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
-        with pytest.raises(QueueFull, match="Too many open files"):
+        with pytest.raises(OSError, match="Too many open files") as caught:
             await spool.file().__aenter__()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert is_shortage(caught.value)
     gone = Spool(tmp_path / "absente", "front-0", max_bytes=100, max_upload_bytes=60)
     with pytest.raises(FileNotFoundError):
         await gone.file().__aenter__()

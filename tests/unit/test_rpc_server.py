@@ -1,6 +1,7 @@
 """L'intercepteur et le serveur, sur une vraie prise, dans les quatre formes d'appel."""
 
 import asyncio
+import errno
 import logging
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -192,6 +193,21 @@ async def test_an_unknown_exception_says_nothing_but_is_logged(shape: str, caplo
     assert "secret" not in (caught.value.details() or "")
     crashed = [r for r in caplog.records if r.getMessage() == "rpc_crashed"]
     assert crashed and crashed[0].exc_info and "secret de fabrication" in str(crashed[0].exc_info[1])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_machine_out_of_descriptors_asks_for_another_try(shape: str) -> None:
+    rig = Rig()
+    rig.act = fail(OSError(errno.EMFILE, "Too many open files"))
+    async with served(rig) as (channel, _, _):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel, shape)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    status = rpc_status.from_call(caught.value)
+    assert status is not None
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    assert status.details[0].Unpack(info) and status.details[1].Unpack(retry)
+    assert (info.reason, retry.retry_delay.seconds) == ("HOST_EXHAUSTED", 5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

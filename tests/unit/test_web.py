@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from server.web.app import NONCE, create_app
+from tests.support.shortages import no_descriptors
 from tests.support.tls import SSL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +46,15 @@ def dist(tmp_path: Path) -> Path:
 def client(folder: Path) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(create_app(folder, CONFIG), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://page")
+
+
+async def test_a_machine_out_of_descriptors_asks_for_another_try(dist: Path) -> None:
+    async with client(dist) as http:
+        await http.get("/")
+        with no_descriptors():
+            refused = await http.get("/")
+        back = await http.get("/")
+    assert (refused.status_code, refused.headers["retry-after"], back.status_code) == (503, "5", 200)
 
 
 @pytest.mark.parametrize("path", ["/", "/modeles", "/a/b/c", "/index.html"])

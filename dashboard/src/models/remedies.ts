@@ -17,6 +17,8 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   WORKER_LOST: "Il est relancé de lui-même ; si cela se répète, son journal dit pourquoi.",
   SHUTTING_DOWN: "Le serveur s'est arrêté pendant l'opération : relancez-la.",
   CONTROL_UNAVAILABLE: "Le serveur démarre : réessayez dans un instant.",
+  HOST_EXHAUSTED:
+    "Libérez de la place ou de la mémoire sur le serveur, ou relevez « ulimit -n », puis recommencez.",
   ENGINE_FAILED: "Réessayez ; si cela se répète, son journal dit pourquoi.",
   ENGINE_UNAVAILABLE: "Installez l'environnement du moteur (make setup-dgx), ou corrigez « engine » dans le profil.",
   NO_GPU_VISIBLE:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
 _BUFFER_BYTES = 1024 * 1024
+_FREE_BYTES = 64 * 1024
+"""En deçà, ce qui s'arrête n'a sans doute pas pu le dire."""
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -141,6 +144,11 @@ class ReplicaHost:
         line = last_line(self._run_dir / "logs" / f"{name}.log")
         return f" ; dernière ligne de son journal : « {line} »" if line else ""
 
+    def _disk_full(self) -> str:
+        """Ce qu'un exemplaire n'a pas pu écrire, ni son état ni la fin de son journal ; vide s'il reste de la place."""
+        free = shutil.disk_usage(self._run_dir).free
+        return f" : il ne reste que {free} octets dans {self._run_dir}" if free < _FREE_BYTES else ""
+
     def exited(self, name: str, code: int) -> None:
         """Apprend la fin d'un processus."""
         self._pids.pop(name, None)
@@ -166,7 +174,7 @@ class ReplicaHost:
             if exited.done():
                 raise ModelLoadFailed(
                     f"L'exemplaire {name} s'est arrêté pendant son ouverture ({said(exited.result())})"
-                    f"{self.last_words(name)}.",
+                    f"{self._disk_full() or self.last_words(name)}.",
                     metadata={"replica": name, "exit_code": str(exited.result())},
                 )
             await asyncio.wait({exited}, timeout=_POLL_SECONDS)

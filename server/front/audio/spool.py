@@ -5,8 +5,6 @@ entre pas.
 """
 
 import asyncio
-import errno
-import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -16,11 +14,8 @@ from pathlib import Path
 
 from server.errors import PayloadTooLarge, QueueFull
 
-logger = logging.getLogger(__name__)
-
 _WRITERS = 4
 _RETRY_SECONDS = 5.0
-_SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Manques que la fin d'autres envois peut combler."""
 
 
@@ -40,16 +35,13 @@ class SpoolFile:
 
         Raises:
             PayloadTooLarge: envoi au-delà de `max_upload_bytes`.
-            QueueFull: réserve ou disque plein.
+            QueueFull: réserve pleine.
+            OSError: le disque est plein ; rendu `HOST_EXHAUSTED`, comme partout.
         """
         if not data:
             return
         self._spool.reserve(self, len(data))
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self._spool.pool, _write_all, self._descriptor, data)
-        except OSError as error:
-            raise _shortage(error) from error
+        await asyncio.get_running_loop().run_in_executor(self._spool.pool, _write_all, self._descriptor, data)
 
 
 class Spool:
@@ -79,14 +71,11 @@ class Spool:
         """Ouvre un envoi ; il est effacé à la sortie du bloc, quoi qu'il arrive.
 
         Raises:
-            QueueFull: plus de place, ou trop de fichiers ouverts.
+            OSError: plus de place, ou trop de fichiers ouverts ; rendu `HOST_EXHAUSTED`, comme partout.
         """
         name = f"{self._owner}.{secrets.token_hex(16)}"
         path = self._directory / name
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _shortage(error) from error
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         file = SpoolFile(self, name, descriptor)
         try:
             yield file
@@ -111,18 +100,6 @@ class Spool:
             )
         file.size += count
         self.used += count
-
-
-def _shortage(error: OSError) -> Exception:
-    """Refus d'un envoi que rien ne peut garder pour l'instant ; `error` elle-même si attendre n'y fait rien."""
-    if error.errno not in _SHORTAGES:
-        return error
-    logger.error("spool_full", extra={"error": str(error)})
-    return QueueFull(
-        f"L'envoi ne peut pas être gardé pour l'instant ({error.strerror}) ; réessayez bientôt.",
-        metadata={"detail": error.strerror or ""},
-        retry_after=_RETRY_SECONDS,
-    )
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -41,6 +41,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_GPU_BUSY: _ClassVar[ErrorReason]
     ERROR_REASON_GPU_MEMORY_INSUFFICIENT: _ClassVar[ErrorReason]
     ERROR_REASON_GPU_DIRTY: _ClassVar[ErrorReason]
+    ERROR_REASON_HOST_EXHAUSTED: _ClassVar[ErrorReason]
     ERROR_REASON_HUB_TOKEN_MISSING: _ClassVar[ErrorReason]
     ERROR_REASON_HUB_TOKEN_INVALID: _ClassVar[ErrorReason]
     ERROR_REASON_HUB_ACCESS_DENIED: _ClassVar[ErrorReason]
@@ -82,6 +83,7 @@ ERROR_REASON_CUDA_UNUSABLE: ErrorReason
 ERROR_REASON_GPU_BUSY: ErrorReason
 ERROR_REASON_GPU_MEMORY_INSUFFICIENT: ErrorReason
 ERROR_REASON_GPU_DIRTY: ErrorReason
+ERROR_REASON_HOST_EXHAUSTED: ErrorReason
 ERROR_REASON_HUB_TOKEN_MISSING: ErrorReason
 ERROR_REASON_HUB_TOKEN_INVALID: ErrorReason
 ERROR_REASON_HUB_ACCESS_DENIED: ErrorReason
