@@ -133,6 +133,7 @@ class LlamaCppEngine:
         params.model.path = str(path)
         params.n_ctx = self._settings.context_tokens_per_request * self._settings.parallel
         params.n_parallel = self._settings.parallel
+        params.cache_ram_mib = self._settings.prompt_cache_mib
         params.cpuparams.n_threads = self._spec.threads
         params.cpuparams_batch.n_threads = self._spec.threads
         params.warmup = False

@@ -13,3 +13,5 @@ class LlamaCppSettings:
     """Requêtes menées de front."""
     context_tokens_per_request: int = field(default=4096, metadata={"minimum": 1})
     """Jetons de contexte de chacune."""
+    prompt_cache_mib: int = field(default=256, metadata={"minimum": 0})
+    """Mémoire gardée pour reprendre le début d'une conversation ; llama.cpp en prendrait 8 Gio. 0 : rien."""
