@@ -191,7 +191,7 @@ def peers() -> None:
     ensure_chromium()
     for file in sorted((ROOT / "tests" / "peers").glob("test_*.py")):
         alone(tests(file.stem.removeprefix("test_"), str(file)))
-    alone(python("fiabilité", "bench.reliability", "--minutes", "15"))
+    alone(python("fiabilité", "bench.reliability", "--minutes", "15", "--period", "20"))
 
 
 WHICH = {"quick": quick, "": everything, "peers": peers}
