@@ -152,7 +152,10 @@ def descriptors(_options: argparse.Namespace) -> bool:
                 suffered = crowd.take()
             kinds, reasons = TOLD[role]
             failed |= told(
-                role, crowd, suffered, [o for o in suffered if not (o.kind in kinds and o.reason in reasons)]
+                role,
+                crowd,
+                suffered,
+                [o for o in suffered if o.reason and not (o.kind in kinds and o.reason in reasons)],
             )
     return failed
 
@@ -178,7 +181,7 @@ def disk(_options: argparse.Namespace) -> bool:
             filled.unlink()
             product.ensure_ready("pyannote")
             refusable = EXHAUSTED | {"MODEL_LOAD_FAILED", "MODEL_LOADING", "SHUTTING_DOWN"}
-            wrong = [o for o in suffered if not (o.kind in UPLOADS and o.reason in refusable)]
+            wrong = [o for o in suffered if o.reason and not (o.kind in UPLOADS and o.reason in refusable)]
             failed = told("état, prises, envois", crowd, suffered, wrong)
     mute = [a.text for a in answers if a.status_code != 200 and "octets" not in a.text]
     print(*(f"Refus qui ne dit pas ce qui manque : {text}" for text in mute), sep="\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
 from passerelle.v1 import admin_pb2_grpc, probe_pb2_grpc, route_pb2
-from prometheus_client import CollectorRegistry, Gauge, multiprocess
+from prometheus_client import Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.nvml import NvmlDriver
@@ -33,7 +33,7 @@ from server.domain import Limits, ModelSpec, Profile
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
-from server.rpc.metrics import RpcMetrics, expose
+from server.rpc.metrics import RpcMetrics, expose, process_registry
 from server.rpc.server import RpcServer, RpcSettings
 from server.supervisor.client import SupervisorClient
 from server.supervisor.envoy_admin import healthy_fronts
@@ -92,7 +92,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     """Sert dès l'entrée du bloc, une fois retrouvé ce qui tournait déjà."""
     started_at = time.time()
     run_dir = settings.run_dir
-    registry = CollectorRegistry()
+    registry = process_registry()
     journal = Journal(settings.state_path)
     await journal.open()
     supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")

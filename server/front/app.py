@@ -30,7 +30,7 @@ from server.front.services.transcribe import TranscribeService
 from server.link.client import LinkClient
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
-from server.rpc.metrics import RpcMetrics
+from server.rpc.metrics import RpcMetrics, process_registry
 from server.rpc.server import RpcServer, RpcSettings
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ async def serving(
     `on_failure` est appelée si une tâche de fond tombe : le front n'est alors plus fiable.
     """
     limits = settings.limits
-    registry = registry or CollectorRegistry()
+    registry = registry or process_registry()
 
     async def connect(path: str) -> LinkClient:
         return await LinkClient.connect(
