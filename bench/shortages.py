@@ -207,5 +207,5 @@ def hub(_options: argparse.Namespace) -> bool:
                     suffered = crowd.take()
                 failed |= told(f"{name} : {reason_of(answer)}", crowd, suffered, [o for o in suffered if o.reason])
                 failed |= answer.status_code != status
-            wait_until(lambda: product.model("du-hub")["state"] == "MODEL_STATE_DOWNLOADED", 60, "poids reçus")
+            wait_until(lambda: product.model("du-hub")["state"] == "MODEL_STATE_CACHED", 60, "poids reçus")
     return failed
