@@ -139,7 +139,9 @@ class ChatEngine(Engine, Protocol):
     """Conversation et complétion, au schéma d'OpenAI."""
 
     def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
-        """Mène une requête ; abandonner l'itérateur (`aclose`) arrête le moteur à son prochain jeton.
+        """Mène une requête ; abandonner l'itérateur (`aclose`) arrête le moteur à son prochain pas.
+
+        L'abandon ne rend la main qu'une fois la requête lâchée : d'ici là, sa place est prise.
 
         Args:
             kind: conversation ou complétion.

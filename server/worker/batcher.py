@@ -33,8 +33,13 @@ class Ticket:
         self.caller = caller
         self.future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         """Ce que le moteur a entendu, ou son échec."""
-        self.started = False
+        self.batch: asyncio.Future[None] | None = None
+        """Fin du lot de cette fenêtre, dès qu'il a commencé."""
+
+    @property
+    def started(self) -> bool:
         """Vrai dès que le lot de cette fenêtre a commencé."""
+        return self.batch is not None
 
     @property
     def done(self) -> bool:
@@ -82,14 +87,25 @@ class WindowBatcher:
     async def recognize(self, window: RecognitionWindow, caller: str = "") -> Recognition:
         """Transcrit une fenêtre de fichier, dans le prochain lot qui a de la place.
 
+        Abandonnée pendant son lot, elle en attend la fin : d'ici là, le moteur n'est pas libre.
+
         Raises:
             EngineFailed: échec du lot.
             EngineDead: le moteur ne peut plus servir.
         """
-        return await self.submit(window, Rank.FILE, caller).future
+        ticket = self.submit(window, Rank.FILE, caller)
+        try:
+            return await ticket.future
+        except asyncio.CancelledError:
+            if ticket.batch is not None:
+                await asyncio.shield(ticket.batch)
+            raise
 
     async def _drain(self) -> None:
         while batch := self._next():
+            over = asyncio.get_running_loop().create_future()
+            for ticket in batch:
+                ticket.batch = over
             try:
                 results = await self._engine.transcribe([ticket.window for ticket in batch])
                 if len(results) != len(batch):
@@ -99,6 +115,8 @@ class WindowBatcher:
                     if not ticket.done:
                         ticket.future.set_exception(error)
                 continue
+            finally:
+                over.set_result(None)
             for ticket, result in zip(batch, results, strict=True):
                 if not ticket.done:
                     ticket.future.set_result(result)
@@ -120,7 +138,6 @@ class WindowBatcher:
                 continue
             self._serial += 1
             self._served[rank] = self._serial
-            ticket.started = True
             return ticket
         return None
 

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
 
@@ -36,18 +36,20 @@ _LIVE_SHARE = 0.8
 JobKey = tuple[FrontLink, int]
 
 
-class _Job(NamedTuple):
+@dataclass(slots=True)
+class _Job:
     """Requête en cours."""
 
     task: asyncio.Task[None]
     seat: Seat
+    abandoned: bool = False
 
 
 class WorkerHost:
     """Admet les requêtes des fronts et les mène sur le moteur, à chaque appelant son tour.
 
     Quand la file est pleine, la requête refusée est celle qui est de trop : la plus récente en attente de l'appelant
-    qui en tient le plus. Une requête abandonnée rend sa place aussitôt ; le moteur, lui, s'arrête à son prochain jeton.
+    qui en tient le plus. Une requête abandonnée tient sa place tant que le moteur ne l'a pas lâchée.
     """
 
     def __init__(
@@ -216,6 +218,8 @@ class WorkerHost:
         self._running[key] = _Job(task, seat)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+        # Une tâche annulée avant son premier pas n'atteint pas ses propres `finally`.
+        task.add_done_callback(lambda _: self._finish(key))
         self._on_load()
 
     def _expire(self, key: JobKey) -> None:
@@ -224,23 +228,33 @@ class WorkerHost:
         self._abandon(key)
 
     def _abandon(self, key: JobKey) -> None:
+        """Retire une requête de la file, ou dit à celle qui court de finir ; `_finish` rendra sa place."""
         self._seats.remove(key)
+        self._forget(key)
         job = self._running.get(key)
-        self._finish(key)
-        if job is not None:
+        if job is None:
+            self._admit()
+            self._on_load()
+        elif not job.abandoned:
+            # Une seule fois : une seconde annulation interromprait l'attente de ce que le moteur finit.
+            job.abandoned = True
             job.task.cancel()
 
     def _finish(self, key: JobKey) -> None:
-        """Rend la place d'une requête et fait entrer les suivantes."""
+        """Rend la place d'une requête et fait entrer les suivantes ; peut être appelée deux fois."""
+        job = self._running.pop(key, None)
+        if job is None:
+            return
+        self._forget(key)
+        job.seat.free()
+        self._admit()
+        self._on_load()
+
+    def _forget(self, key: JobKey) -> None:
         deadline = self._deadlines.pop(key, None)
         if deadline is not None:
             deadline.cancel()
-        job = self._running.pop(key, None)
         self._inputs.pop(key, None)
-        if job is not None:
-            job.seat.free()
-        self._admit()
-        self._on_load()
 
     def _admit(self) -> None:
         """Fait entrer les requêtes qui attendent, autant que le moteur en mène."""
@@ -293,7 +307,4 @@ class WorkerHost:
             logger.exception("engine_failed", extra={"request_id": request.request_id})
             link.fail(request_id, EngineFailed("Le moteur a raté cette requête."))
         finally:
-            # Une requête abandonnée a déjà rendu sa place, peut-être à une autre.
-            job = self._running.get(key)
-            if job is not None and job.task is asyncio.current_task():
-                self._finish(key)
+            self._finish(key)
