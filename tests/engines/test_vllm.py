@@ -278,6 +278,35 @@ async def test_cancelling_a_whole_answer_stops_the_engine(vllm: VllmEngine, prom
     assert running(vllm) == 0
 
 
+async def ask(engine: VllmEngine, method: str) -> Any:
+    """Ce que le processus du modèle répond."""
+    assert engine._serving is not None
+    return await engine._serving.engine.engine_core.call_utility_async(method)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_abandoned_request_is_let_go_before_its_place_is_given_back(vllm: VllmEngine, stream: bool) -> None:
+    """Quatre requêtes courent, deux attendent dans vLLM : quittées, l'ordonnanceur n'en a plus aucune."""
+    tasks = [asyncio.create_task(collect(vllm, stream=stream, **LONG)) for _ in range(6)]
+    await until(lambda: running(vllm) == 6)
+    await ask(vllm, "is_sleeping")
+    frozen = core()
+    frozen.suspend()
+    try:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=0.5)
+        assert not any(task.done() for task in tasks)
+    finally:
+        frozen.resume()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(task.cancelled() for task in tasks)
+    # Plus aucun bloc tenu ; le pas suivant a oublié jusqu'aux noms.
+    assert await ask(vllm, "reset_prefix_cache")
+    assert not await ask(vllm, "has_work")
+    assert await collect(vllm, stream=False)
+
+
 async def test_sleeping_needs_its_option(vllm: VllmEngine) -> None:
     with pytest.raises(UnsupportedOption, match="enable_sleep_mode"):
         await vllm.sleep(1)

@@ -121,6 +121,7 @@ class VllmEngine:
             if not finished:
                 # vLLM abandonne de lui-même quand le ramasse-miettes passe ; ici, c'est tout de suite.
                 await serving.engine.abort(_engine_ids(kind, body, request_id))
+                await _wait_read(serving.engine)
 
     async def wait_dead(self) -> str:
         """Attend la mort du processus du modèle."""
@@ -199,6 +200,18 @@ def _engine_ids(kind: ChatKind, body: dict[str, Any], request_id: str) -> list[s
     prompt = body.get("prompt")
     several = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
     return [f"cmpl-{request_id}-{index}" for index in range(len(prompt) if several and prompt else 1)]
+
+
+async def _wait_read(engine: Any) -> None:
+    """Attend que le processus du modèle ait lu ce qui précède ; mort, il ne mène plus rien.
+
+    Il les lit dans l'ordre, entre deux pas, et un abandon n'a pas de réponse : une question posée après lui en a une.
+    """
+    asked = asyncio.ensure_future(engine.is_sleeping())
+    while not asked.done() and not engine.errored:
+        await asyncio.wait({asked}, timeout=_WATCH_SECONDS)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
 
 
 def _kill_children() -> None:
