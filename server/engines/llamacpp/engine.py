@@ -8,7 +8,7 @@ import asyncio
 import logging
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from server.chat_grammars import GrammarKind, grammars
+from server.chat_grammars import Grammar, GrammarKind
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _COMPILER = Path(__file__).with_name("grammar_compiler.py")
 _TRIAL_SECONDS = 0.5
 """llama.cpp compile une grammaire dans la boucle qui sert tout le monde : personne n'attend davantage."""
-_COMPILED = ("response_format.", "json_schema", "grammar")
+_COMPILED = ("response_format.", "json_schema", "grammar", "tools")
 """Champs que llama.cpp lit ; les autres, il les ignore."""
 _LARK = "%llguidance"
 """Début des grammaires que llguidance mène, pas à pas et sous ses bornes."""
@@ -50,7 +50,7 @@ class LlamaCppEngine:
 
     @property
     def features(self) -> frozenset[str]:
-        return frozenset({"stream", "logprobs", "json_schema", "seed", "n", "stop", "echo"})
+        return frozenset({"stream", "logprobs", "json_schema", "seed", "n", "stop", "echo", "tools"})
 
     @property
     def max_running(self) -> int:
@@ -84,8 +84,8 @@ class LlamaCppEngine:
 
     async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
         body = orjson.loads(request)
-        subs, answer = split_request(kind, body, stream)
-        await self._try_grammars(body)
+        subs, trials, answer = split_request(kind, body, stream, self._settings.tool_calls)
+        await self._try_grammars(trials)
         if self.calls is None:
             raise EngineFailed("Le moteur est fermé.")
         led = self.calls
@@ -118,8 +118,8 @@ class LlamaCppEngine:
             stop.set()
             await led.leave(calls)
 
-    async def _try_grammars(self, body: Mapping[str, Any]) -> None:
-        for grammar in grammars(body):
+    async def _try_grammars(self, trials: Iterable[Grammar]) -> None:
+        for grammar in trials:
             if not grammar.field.startswith(_COMPILED):
                 continue
             if grammar.kind is GrammarKind.GRAMMAR and not str(grammar.source).lstrip().startswith(_LARK):
@@ -142,7 +142,7 @@ class LlamaCppEngine:
         params.cpuparams.n_threads = self._spec.threads
         params.cpuparams_batch.n_threads = self._spec.threads
         params.warmup = False
-        # Le gabarit du modèle ne connaît pas les outils ; l'interpréteur jinja ajouterait une consigne qui l'égare.
+        # Les outils sont écrits par `tools.py` ; l'interpréteur jinja ajouterait une consigne qui égare le modèle.
         params.use_jinja = False
         params.verbosity = -1
         params.endpoint_metrics = True

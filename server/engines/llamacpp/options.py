@@ -15,3 +15,5 @@ class LlamaCppSettings:
     """Jetons de contexte de chacune."""
     batch_tokens: int = field(default=64, metadata={"minimum": 1})
     """Jetons calculés d'un trait : ce qu'un abandon peut encore coûter, et ce que les autres requêtes attendent."""
+    tool_calls: int = field(default=8, metadata={"minimum": 1})
+    """Appels d'outils d'une réponse, au plus, quand `parallel_tool_calls` en demande plusieurs."""
