@@ -57,10 +57,12 @@ def test_invalid_json(product: Product, body: bytes) -> None:
     assert response.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_unknown_fields_are_ignored(product: Product) -> None:
+def test_an_unknown_field_is_named(product: Product) -> None:
     product.ensure_ready()
     with product.http() as http:
-        assert http.post(CHAT, json=GOOD | {"une_option_future": {"a": 1}, "user": "u"}).status_code == 200
+        assert http.post(CHAT, json=GOOD | {"user": "u", "store": True}).status_code == 200
+        response = http.post(CHAT, json=GOOD | {"une_option_future": {"a": 1}})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "une_option_future")
 
 
 @pytest.mark.parametrize(

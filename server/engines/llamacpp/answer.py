@@ -20,11 +20,14 @@ class Answer:
     model: str
     stream: bool
     include_usage: bool
-    requests: int
     per_prompt: int
     echoes: list[str]
     calling: bool
     """Vrai si la réponse est écrite sous la grammaire des outils."""
+    top: int | None
+    """Jetons voisins demandés avec chaque log-probabilité ; `None` sans log-probabilités."""
+    silent: bool
+    """Vrai si rien n'est à écrire : le jeton que llama.cpp écrit toujours n'est pas rendu."""
     _readers: dict[int, CallReader] = field(default_factory=dict)
     _choices: dict[int, dict[str, Any]] = field(default_factory=dict)
     _usage: dict[int, Mapping[str, Any]] = field(default_factory=dict)
@@ -70,7 +73,8 @@ class Answer:
             yield self._sse(self._head | {"choices": [], "usage": self._total()})
 
     def _frame(self, choice: dict[str, Any]) -> bytes:
-        return self._sse(self._head | {"choices": [choice]})
+        usage = {"usage": None} if self.include_usage else {}
+        return self._sse(self._head | {"choices": [choice]} | usage)
 
     @staticmethod
     def _sse(value: Mapping[str, Any]) -> bytes:
@@ -92,15 +96,14 @@ class Answer:
     def _piece(self, index: int, choice: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         found: dict[str, Any] = {"index": index}
         if self.kind is ChatKind.COMPLETION:
-            text = str(choice.get("text") or "")
-            found["text"] = text
-            found["logprobs"] = self._legacy_logprobs(index, choice.get("logprobs"))
+            found["text"] = "" if self.silent else str(choice.get("text") or "")
+            found["logprobs"] = None if self.silent else self._legacy_logprobs(index, choice.get("logprobs"))
         else:
             delta = dict(choice.get("delta") or {})
             if "content" in delta and delta["content"] is None and "tool_calls" not in delta:
                 delta["content"] = ""
             found["delta"] = delta
-            found["logprobs"] = _logprobs(choice.get("logprobs"))
+            found["logprobs"] = _logprobs(choice.get("logprobs"), self.top)
         found["finish_reason"] = choice.get("finish_reason")
         yield found
 
@@ -136,7 +139,7 @@ class Answer:
     def _legacy_logprobs(self, index: int, logprobs: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """Log-probabilités d'une complétion : des listes parallèles, avec le décalage de chaque jeton."""
         content = (logprobs or {}).get("content")
-        if not content:
+        if not content or self.top is None:
             return None
         offsets, offset = [], self._offsets.get(index, 0)
         for token in content:
@@ -146,14 +149,18 @@ class Answer:
         return {
             "tokens": [token["token"] for token in content],
             "token_logprobs": [token["logprob"] for token in content],
-            "top_logprobs": [{top["token"]: top["logprob"] for top in token["top_logprobs"]} for token in content],
+            # Le jeton choisi y est toujours, fût-il un de plus.
+            "top_logprobs": [
+                {one["token"]: one["logprob"] for one in (*token["top_logprobs"][: self.top], token)}
+                for token in content
+            ],
             "text_offset": offsets,
         }
 
     def _total(self) -> dict[str, Any]:
         """Jetons de toutes les requêtes ; un texte de départ commun à plusieurs réponses ne compte qu'une fois."""
         prompt = sum(u["prompt_tokens"] for i, u in self._usage.items() if i % self.per_prompt == 0)
-        completion = sum(u["completion_tokens"] for u in self._usage.values())
+        completion = 0 if self.silent else sum(u["completion_tokens"] for u in self._usage.values())
         cached = sum(
             (u.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
             for i, u in self._usage.items()
@@ -175,16 +182,16 @@ def _joined(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[
     }
 
 
-def _logprobs(logprobs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _logprobs(logprobs: Mapping[str, Any] | None, top: int | None) -> dict[str, Any] | None:
     """Log-probabilités d'une conversation, sans les identifiants que llama.cpp ajoute."""
     content = (logprobs or {}).get("content")
-    if not content:
+    if not content or top is None:
         return None
 
     def clean(token: Mapping[str, Any]) -> dict[str, Any]:
         return {name: token[name] for name in ("token", "logprob", "bytes")}
 
     return {
-        "content": [clean(t) | {"top_logprobs": [clean(top) for top in t["top_logprobs"]]} for t in content],
+        "content": [clean(t) | {"top_logprobs": [clean(one) for one in t["top_logprobs"][:top]]} for t in content],
         "refusal": None,
     }

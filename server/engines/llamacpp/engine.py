@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ _TRIAL_SECONDS = 0.5
 """llama.cpp compile une grammaire dans la boucle qui sert tout le monde : personne n'attend davantage."""
 _COMPILED = ("response_format.", "json_schema", "grammar", "tools")
 """Champs que llama.cpp lit ; les autres, il les ignore."""
+_ADDRESS_SECONDS = 10.0
 _LARK = "%llguidance"
 """Début des grammaires que llguidance mène, pas à pas et sous ses bornes."""
 
@@ -45,6 +47,7 @@ class LlamaCppEngine:
         self._settings = LlamaCppSettings()
         self.calls: Calls | None = None
         """Appels à llama.cpp, une fois ouvert."""
+        self._vocab_size = 0
         bounds = replace(spec.trials, seconds=min(_TRIAL_SECONDS, spec.trials.seconds))
         self._trials = GrammarTrials(_COMPILER, bounds)
 
@@ -55,6 +58,10 @@ class LlamaCppEngine:
     @property
     def max_running(self) -> int:
         return self._settings.parallel
+
+    @property
+    def vocab_size(self) -> int:
+        return self._vocab_size
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(LlamaCppSettings, self._spec.options)
@@ -147,8 +154,21 @@ class LlamaCppEngine:
         params.verbosity = -1
         params.endpoint_metrics = True
         # La bibliothèque ouvre aussi un port HTTP local : une clé que personne ne connaît le condamne.
-        params.api_keys = [secrets.token_hex(32)]
-        return xllamacpp.Server(params)
+        key = secrets.token_hex(32)
+        params.api_keys = [key]
+        server = xllamacpp.Server(params)
+        self._vocab_size = _vocab_size(server.listening_address, key)
+        return server
+
+
+def _vocab_size(address: str, key: str) -> int:
+    """Jetons du vocabulaire, que la bibliothèque ne dit que par son port."""
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=_ADDRESS_SECONDS)
+    try:
+        connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})
+        return int(orjson.loads(connection.getresponse().read())["data"][0]["meta"]["n_vocab"])
+    finally:
+        connection.close()
 
 
 def _unsupported(field: str, why: str) -> UnsupportedOption:

@@ -12,7 +12,23 @@ from server.chat_grammars import Grammar, grammars
 from server.engines.base import ChatKind
 from server.engines.llamacpp.answer import Answer
 from server.engines.llamacpp.tools import take_tools
-from server.errors import UnsupportedOption
+from server.errors import InvalidRequest, UnsupportedOption
+
+_COMPLETION_TOKENS = 16
+"""Jetons d'une complétion qui n'en dit rien, comme chez OpenAI ; llama.cpp n'en mettrait aucune borne."""
+_SEEDS = 2**32 - 1
+"""Graines de llama.cpp ; la suivante, la dernière de 32 bits, y demande le hasard."""
+
+
+_READ = frozenset({
+    "model", "messages", "max_tokens", "temperature", "top_p", "stop", "presence_penalty", "frequency_penalty",
+    "logit_bias", "logprobs", "top_logprobs", "response_format", "chat_template_kwargs", "grammar", "json_schema",
+    "top_k", "min_p", "typical_p", "repeat_penalty", "repeat_last_n", "ignore_eos",
+})  # fmt: skip
+"""Ce que llama.cpp reçoit d'un appelant : ni les places et le cache des autres (`id_slot`, `cache_prompt`), ni tout le
+vocabulaire (`n_probs`), ni des motifs que C++ compilerait sans borne (`grammar_triggers`)."""
+_DROPPED = frozenset(("user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key"))
+"""Champs d'OpenAI sans effet ici."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +49,39 @@ def split_request(
     `max_calls` borne les appels d'outils d'une réponse.
 
     Raises:
-        InvalidRequest: outil mal décrit.
-        UnsupportedOption: option que llama.cpp n'a pas.
+        InvalidRequest: outil mal décrit, texte de départ vide.
+        UnsupportedOption: champ que llama.cpp n'a pas, nommé par `metadata["field"]`.
     """
     body = dict(request)
     count = int(body.pop("n", None) or 1)
     body = {name: value for name, value in body.items() if value is not None}
     usage = bool((body.pop("stream_options", None) or {}).get("include_usage"))
-    # Toujours en flux : llama.cpp ne demande s'il faut continuer qu'à ce qu'il rend, et une réponse d'un seul tenant
-    # qu'on n'attend plus occuperait le processeur jusqu'à sa fin.
-    body |= {"stream": True, "stream_options": {"include_usage": True}}
-    if "seed" in body or body.get("temperature") == 0:
-        # Un préfixe repris du cache change les arrondis : une graine doit redonner le même texte.
-        body["cache_prompt"] = False
-    for name in ("grammar_lazy", "grammar_triggers"):
-        if body.get(name):
-            # Leurs motifs seraient compilés par la bibliothèque standard de C++, qui ne borne rien.
-            raise UnsupportedOption(f"{name} : non disponible.", metadata={"field": name})
+    body.pop("stream", None)
+    seed = body.pop("seed", None)
     prompts: list[Any] = [None]
     use = None
     if kind is ChatKind.CHAT:
         _check_parts(body)
         use = take_tools(body, max_calls)
+        top = int(body.pop("top_logprobs", 0)) if body.get("logprobs") else None
     else:
-        prompts = _prompts(body)
+        prompts = _prompts(body, count)
+        top = body.get("logprobs")
+        body.setdefault("max_tokens", _COMPLETION_TOKENS)
+    if top is not None:
+        # llama.cpp ne dit celle du jeton choisi qu'avec d'autres, et en rend vingt quand on n'en demande aucune.
+        body |= {"logprobs": True, "top_logprobs": max(1, top)} if kind is ChatKind.CHAT else {"logprobs": max(1, top)}
+    silent = kind is ChatKind.COMPLETION and body["max_tokens"] == 0
+    if silent:
+        body["max_tokens"] = 1
+    echoes = [prompt for prompt in prompts for _ in range(count)] if body.pop("echo", False) else []
+    body = _read(body)
+    # Toujours en flux : llama.cpp ne demande s'il faut continuer qu'à ce qu'il rend, et une réponse d'un seul tenant
+    # qu'on n'attend plus occuperait le processeur jusqu'à sa fin.
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    if seed is not None or body.get("temperature") == 0:
+        # Un préfixe repris du cache change les arrondis : une graine doit redonner le même texte.
+        body["cache_prompt"] = False
     trials = list(use.trials() if use is not None else grammars(body))
     if use is not None:
         body["grammar"] = use.grammar
@@ -66,12 +91,28 @@ def split_request(
             one = dict(body)
             if prompt is not None:
                 one["prompt"] = prompt
-            if count > 1 and "seed" in body:
-                one["seed"] = int(body["seed"]) + choice
+            if seed is not None:
+                one["seed"] = (int(seed) + choice) % _SEEDS
             subs.append(SubRequest(rank * count + choice, one))
-    echoes = [prompt for prompt in prompts for _ in range(count)] if body.pop("echo", False) else []
-    answer = Answer(kind, str(body.get("model", "")), stream, usage, len(subs), count, echoes, use is not None)
+    answer = Answer(
+        kind=kind,
+        model=str(body.get("model", "")),
+        stream=stream,
+        include_usage=usage,
+        per_prompt=count,
+        echoes=echoes,
+        calling=use is not None,
+        top=top,
+        silent=silent,
+    )
     return subs, trials, answer
+
+
+def _read(body: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in body.items():
+        if name not in _READ and name not in _DROPPED and value not in (False, "", []):
+            raise UnsupportedOption(f"{name} : ce moteur n'a pas ce champ.", metadata={"field": name})
+    return {name: value for name, value in body.items() if name in _READ}
 
 
 def _check_parts(body: dict[str, Any]) -> None:
@@ -86,18 +127,21 @@ def _check_parts(body: dict[str, Any]) -> None:
                 )
 
 
-def _prompts(body: dict[str, Any]) -> list[Any]:
-    if body.get("suffix"):
-        raise UnsupportedOption("suffix : ce modèle ne complète qu'en avant.", metadata={"field": "suffix"})
+def _prompts(body: dict[str, Any], count: int) -> list[Any]:
     best_of = body.pop("best_of", None)
-    if best_of not in (None, 1):
-        raise UnsupportedOption("best_of : non disponible.", metadata={"field": "best_of", "value": str(best_of)})
-    prompt = body.get("prompt")
-    prompts = [prompt]
-    if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
-        prompts = list(prompt)
+    if best_of not in (None, count):
+        raise UnsupportedOption(
+            f"best_of : seulement égal à n ({count}).", metadata={"field": "best_of", "value": str(best_of)}
+        )
+    prompt = body.pop("prompt", None)
+    several = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
+    prompts = list(prompt) if several else [prompt]
+    for index, one in enumerate(prompts):
+        if not one:
+            where = f"prompt[{index}]" if several else "prompt"
+            raise InvalidRequest(f"{where} : un texte de départ non vide est attendu.", metadata={"field": where})
     if body.get("echo") and not all(isinstance(one, str) for one in prompts):
         raise UnsupportedOption("echo : seulement avec un texte de départ.", metadata={"field": "echo"})
-    if body.get("echo") and body.get("logprobs"):
+    if body.get("echo") and body.get("logprobs") is not None:
         raise UnsupportedOption("echo : sans logprobs avec ce modèle.", metadata={"field": "echo"})
     return prompts
