@@ -17,6 +17,11 @@ class ChatKind(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
 
+    @property
+    def prompt(self) -> str:
+        """Champ qui porte le texte de départ."""
+        return "messages" if self is ChatKind.CHAT else "prompt"
+
 
 @dataclass(frozen=True, slots=True)
 class TrialBounds:

@@ -45,6 +45,7 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.InternalError: ErrorCodes(StatusCode.INTERNAL, 500, _SERVER, "internal_error"),
     errors.InvalidRequest: ErrorCodes(StatusCode.INVALID_ARGUMENT, 400, _INVALID, "invalid_request"),
     errors.UnsupportedOption: ErrorCodes(StatusCode.INVALID_ARGUMENT, 400, _INVALID, "unsupported_option"),
+    errors.ContextLengthExceeded: ErrorCodes(StatusCode.INVALID_ARGUMENT, 400, _INVALID, "context_length_exceeded"),
     errors.WrongCapability: ErrorCodes(StatusCode.INVALID_ARGUMENT, 400, _INVALID, "wrong_capability"),
     errors.AudioConfigExpected: ErrorCodes(StatusCode.INVALID_ARGUMENT, 400, _INVALID, "audio_config_expected"),
     errors.InvalidAudio: ErrorCodes(StatusCode.INVALID_ARGUMENT, 400, _INVALID, "invalid_audio"),

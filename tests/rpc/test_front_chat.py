@@ -14,7 +14,14 @@ from grpc_status import rpc_status
 from passerelle.v1 import chat_pb2, rest_pb2
 
 from server.domain import Limits
-from server.errors import EngineFailed, UnsupportedOption
+from server.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    InvalidRequest,
+    PasserelleError,
+    QueueFull,
+    UnsupportedOption,
+)
 from server.rpc.metrics import expose
 from tests.support.front_rig import WORDS, Rig, answer, body, front, sse, typed, until
 
@@ -183,6 +190,54 @@ async def test_an_engines_refusal_keeps_its_class(rig: Rig) -> None:
     rig.engine.error = UnsupportedOption("Pas d'outil ici.", metadata={"field": "tools"})
     status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=True)))
     assert status == 400 and json.loads(data)["error"]["param"] == "tools"
+
+
+PHRASES: list[tuple[PasserelleError, str, str]] = [
+    (
+        ContextLengthExceeded.of("messages", 4096, 5210),
+        "context_length_exceeded",
+        "maximum context length is 4096 tokens",
+    ),
+    (ContextLengthExceeded.of("max_tokens", 4096, 9000), "context_length_exceeded", "maximum context length is 4096"),
+    (QueueFull("La file est pleine.", retry_after=4.2), "queue_full", "Rate limit reached. Please try again in 5s."),
+    (
+        InvalidRequest("Schéma illisible.", metadata={"field": "response_format.json_schema.schema"}),
+        "invalid_request",
+        "Invalid schema for response_format",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "phrase"), PHRASES, ids=lambda value: str(value)[:20])
+async def test_every_way_says_what_clients_branch_on(rig: Rig, error: PasserelleError, code: str, phrase: str) -> None:
+    rig.engine.error = error
+    raised = [
+        await refused(rig.chat.Chat(typed())),
+        await refused(rig.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))),
+    ]
+    for stream in (False, True):
+        _, headers, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=stream)))
+        told = json.loads(data)["error"]
+        assert (told["code"], told["param"]) == (code, error.metadata.get("field"))
+        assert told["message"].startswith(error.french + "\n") and phrase in told["message"]
+        assert headers.get("retry-after") == ("5" if error.retry_after else None)
+        for one in raised:
+            assert one.details() == told["message"]
+            assert reason(one) == (error.reason, error.metadata)
+
+
+async def test_an_unknown_model_and_a_wrong_key_are_said_in_english_too(tmp_path: Path) -> None:
+    async with front(tmp_path, keys=("bonne",)) as rig:
+        for key, model, phrase in (
+            ("", "qwen", "You didn't provide an API key."),
+            ("fausse", "qwen", "Incorrect API key provided."),
+            ("bonne", "gpt-4o", "The model `gpt-4o` does not exist."),
+        ):
+            metadata = (("authorization", f"Bearer {key}"),)
+            _, _, _, data = await answer(rig.rest.CreateChatCompletion(body(model=model), metadata=metadata))
+            error = await refused(rig.chat.Chat(typed(model=model), metadata=metadata))
+            assert error.details() == json.loads(data)["error"]["message"]
+            assert phrase in (error.details() or "")
 
 
 async def test_an_error_after_the_first_frame_ends_the_stream(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ async def test_an_expected_error_becomes_a_detailed_status(shape: str) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel, shape, metadata=(("x-request-id", "req-42"),))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert caught.value.details() == "La file est pleine."
+    assert caught.value.details() == "La file est pleine.\nRate limit reached. Please try again in 2s."
     status = rpc_status.from_call(caught.value)
     assert status is not None
     info, retry, request = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo(), error_details_pb2.RequestInfo()
@@ -263,7 +263,9 @@ async def test_an_http_method_answers_with_a_status_and_a_body() -> None:
         api_headers, api_bodies = await http_call(channel, "HttpApi")
     assert (headers["x-http-status"], headers["retry-after"]) == ("429", "3")
     assert [b.content_type for b in bodies] == ["application/json"]
-    assert bodies[0].data.startswith(b'{"error":{"message":"Pleine.","type":"rate_limit_error"')
+    assert bodies[0].data.startswith(
+        b'{"error":{"message":"Pleine.\\nRate limit reached. Please try again in 3s.","type":"rate_limit_error"'
+    )
     assert api_headers["x-http-status"] == "429"
     assert api_bodies[0].data.startswith(b'{"error":{"code":429,"reason":"QUEUE_FULL"')
 

@@ -10,7 +10,14 @@ from server.domain import Limits
 from server.engines.base import ChatKind
 from server.engines.vllm.errors import invalid_field, translated
 from server.engines.vllm.guard import check
-from server.errors import EngineFailed, InvalidRequest, PasserelleError, QueueFull, UnsupportedOption
+from server.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    InvalidRequest,
+    PasserelleError,
+    QueueFull,
+    UnsupportedOption,
+)
 from server.front.chat.request import check as front_check
 
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs="
@@ -98,15 +105,69 @@ def test_an_unreadable_request_is_refused(wrong: Any) -> None:
     [(400, InvalidRequest), (404, InvalidRequest), (501, UnsupportedOption), (503, QueueFull), (500, EngineFailed)],
 )
 def test_an_error_of_vllm_becomes_ours(code: int, kind: type[PasserelleError]) -> None:
-    found = translated({"code": code, "message": "too bad", "param": "top_k"}, context_tokens=10)
+    found = translated({"code": code, "message": "too bad", "param": "top_k"}, context_tokens=10, prompt="prompt")
     assert type(found) is kind
     assert found.metadata == {"detail": "too bad", "field": "top_k"}
 
 
-def test_a_request_longer_than_the_context_says_how_long_it_may_be() -> None:
-    found = translated({"code": 400, "message": "too long", "param": "input_tokens"}, context_tokens=2048)
-    assert type(found) is InvalidRequest
-    assert (found.metadata["field"], found.metadata["limit"]) == ("messages", "2048")
+@pytest.mark.parametrize(
+    ("param", "message", "field", "value"),
+    [
+        # vLLM 0.32
+        (
+            "input_tokens",
+            "This model's maximum context length is 64 tokens. However, your prompt contains at least 65 input tokens, which "
+            "exceeds this limit even without any output tokens. Please reduce the length of the input prompt.",
+            "prompt",
+            "65",
+        ),
+        (
+            "input_text",
+            "This model's maximum context length is 64 tokens. However, your prompt contains 900 characters (more than 640 "
+            "characters, which is the upper bound for 64 input tokens). Please reduce the length of the input prompt.",
+            "prompt",
+            None,
+        ),
+        (
+            "max_completion_tokens",
+            "max_completion_tokens=65 cannot be greater than max_model_len=64. Please request fewer output tokens.",
+            "max_completion_tokens",
+            "65",
+        ),
+        (
+            None,
+            "The decoder prompt (length 70) is longer than the maximum model length of 64. Make sure that `max_model_len` is "
+            "no smaller than the number of text tokens.",
+            "prompt",
+            "70",
+        ),
+        # vLLM 0.26
+        (
+            "input_tokens",
+            "This model's maximum context length is 64 tokens. However, you requested 40 output tokens and your prompt "
+            "contains at least 25 input tokens, for a total of at least 65 tokens. Please reduce the length of the input "
+            "prompt or the number of requested output tokens.",
+            "prompt",
+            "65",
+        ),
+        (
+            "max_tokens",
+            "'max_tokens' or 'max_completion_tokens' is too large: 65. This model's maximum context length is 64 tokens and "
+            "your request has 10 input tokens (65 > 64 - 10).",
+            "max_tokens",
+            "65",
+        ),
+    ],
+)
+def test_a_request_longer_than_the_context_says_how_long_it_may_be(
+    param: str | None, message: str, field: str, value: str | None
+) -> None:
+    found = translated({"code": 400, "message": message, "param": param}, context_tokens=64, prompt="prompt")
+    assert type(found) is ContextLengthExceeded
+    assert (found.metadata["field"], found.metadata["limit"], found.metadata.get("value")) == (field, "64", value)
+    assert "This model's maximum context length is 64 tokens." in found.message and found.french.startswith(
+        f"{field} : "
+    )
 
 
 def test_a_field_is_named_by_its_path() -> None:

@@ -23,7 +23,14 @@ from server.engines.common.options import read_options
 from server.engines.common.trials import GrammarTrials
 from server.engines.llamacpp.options import LlamaCppSettings
 from server.engines.llamacpp.shape import SubRequest, split_request
-from server.errors import EngineFailed, InvalidRequest, ModelLoadFailed, PasserelleError, UnsupportedOption
+from server.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    InvalidRequest,
+    ModelLoadFailed,
+    PasserelleError,
+    UnsupportedOption,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +110,7 @@ class LlamaCppEngine:
                 elif isinstance(chunk, BaseException):
                     raise _translate(chunk)
                 elif "error" in chunk:
-                    raise _refusal(chunk["error"])
+                    raise _refusal(kind, chunk["error"])
                 else:
                     for frame in answer.add(index, chunk):
                         yield frame
@@ -182,16 +189,12 @@ def create_engine(spec: EngineSpec) -> LlamaCppEngine:
     return LlamaCppEngine(spec)
 
 
-def _refusal(error: Mapping[str, Any]) -> PasserelleError:
+def _refusal(kind: ChatKind, error: Mapping[str, Any]) -> PasserelleError:
     """Erreur rendue par llama.cpp au lieu d'une réponse."""
     detail = str(error.get("message", ""))
     code = int(error.get("code", 500))
     if error.get("type") == "exceed_context_size_error":
-        limit, value = str(error.get("n_ctx", "")), str(error.get("n_prompt_tokens", ""))
-        return InvalidRequest(
-            f"La requête compte {value} jetons, plus que le contexte du modèle ({limit}).",
-            metadata={"field": "messages", "limit": limit, "value": value},
-        )
+        return ContextLengthExceeded.of(kind.prompt, int(error.get("n_ctx", 0)), int(error.get("n_prompt_tokens", 0)))
     if code == 501 or "not support" in detail:
         return UnsupportedOption("Le modèle ne sait pas honorer cette requête.", metadata={"detail": detail})
     if 400 <= code < 500:

@@ -40,7 +40,7 @@ from server.engines.common.trials import GrammarTrials
 from server.engines.vllm.errors import invalid_field, translated
 from server.engines.vllm.options import RaisingParser, on_one_machine, parse, suggestions
 from server.engines.vllm.signals import told
-from server.engines.vllm.tried import Asking, asking, install, trials_of
+from server.engines.vllm.tried import NOBODY, Asking, asking, install, trials_of
 from server.errors import CudaUnusable, EngineDead, ModelLoadFailed, PasserelleError
 
 
@@ -135,7 +135,7 @@ class OpenAiServing:
         name = body["model"]
         adapters = self._state.openai_serving_models.lora_requests
         body = {**body, "model": name if name in adapters else self._key, "request_id": request_id}
-        asking.set(Asking.of({**body, "model": name}))
+        asking.set(Asking.of(kind, {**body, "model": name}))
         try:
             if kind is ChatKind.CHAT:
                 request = ChatCompletionRequest(**body)
@@ -163,7 +163,8 @@ class OpenAiServing:
             return asked.refused
         if self.engine.errored:
             return EngineDead(str(response["error"].get("message")))
-        return translated(response["error"], context_tokens=self.engine.model_config.max_model_len)
+        context = self.engine.model_config.max_model_len
+        return translated(response["error"], context_tokens=context, prompt=(asked or NOBODY).kind.prompt)
 
     def failure(self, error: Exception) -> Exception:
         """Erreur que vLLM a levée."""

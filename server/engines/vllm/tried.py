@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from server.chat_grammars import Grammar, GrammarKind, grammars
-from server.engines.base import TrialBounds
+from server.engines.base import ChatKind, TrialBounds
 from server.engines.common.trials import GrammarTrials
 from server.errors import PasserelleError
 
@@ -29,17 +29,18 @@ class Asking:
     """Nom sous lequel elle demande le modèle."""
     field: str
     """Champ d'où vient sa grammaire, si elle en a une."""
+    kind: ChatKind = ChatKind.CHAT
     refused: PasserelleError | None = None
     """Refus de l'essai, que vLLM ne rend que par son texte."""
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Asking":
+    def of(cls, kind: ChatKind, body: Mapping[str, Any]) -> "Asking":
         fields = [grammar.field for grammar in grammars(body) if not grammar.field.startswith("tools[")]
-        return cls(body["model"], (fields or ["tools"])[0])
+        return cls(body["model"], (fields or ["tools"])[0], kind)
 
 
 asking: ContextVar[Asking] = ContextVar("asking")
-_NOBODY = Asking("", "structured_outputs")
+NOBODY = Asking("", "structured_outputs")
 """Ce que vLLM se demande à lui-même, à son ouverture."""
 
 
@@ -69,7 +70,7 @@ def install(engine: Any, trials: GrammarTrials) -> None:
 
     def tried(prompt: Any, sampling_params: Any, *args: Any, **more: Any) -> AsyncGenerator[Any, None]:
         outputs = generate(prompt, sampling_params, *args, **more)
-        asked = asking.get(_NOBODY)
+        asked = asking.get(NOBODY)
         grammar = constraint(sampling_params, asked.field)
         return outputs if grammar is None else _after(trials, grammar, asked, outputs)
 

@@ -1,5 +1,6 @@
 // Le WebSocket de direct : ses messages sont ceux du contrat (docs/audio.md).
 import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { frenchOf } from "../../api/errors";
 import {
   type StreamTranscribeConfig,
   StreamTranscribeConfigSchema,
@@ -44,7 +45,7 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
     try {
       const { type, ...fields } = JSON.parse(data) as JsonObject & { type: string };
       if (type === "error") {
-        failure = String(fields.message);
+        failure = frenchOf(String(fields.message));
         return;
       }
       const event = fromJson(StreamTranscribeResponseSchema, { [type]: fields }, { ignoreUnknownFields: true });
