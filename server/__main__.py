@@ -202,6 +202,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
     import uvloop
 
     from server.front.main import FrontSettings, run
+    from server.settings.build import commit_of
 
     settings = FrontSettings(
         name=f"front-{index}",
@@ -210,6 +211,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         limits=config.limits,
         spool_dir=run_dir / "spool",
         control_log=run_dir / "logs" / "control.log",
+        build=config.build or commit_of(ROOT),
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,

@@ -59,6 +59,8 @@ class FrontSettings:
     """Réserve des envois d'audio, lue par les exemplaires."""
     control_log: Path | None = None
     """Journal du plan de contrôle, cité quand il ne répond pas."""
+    build: str = ""
+    """Commit dont ce serveur est fait ; vide s'il n'est pas connu."""
     openai_keys: tuple[str, ...] = ()
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
@@ -131,7 +133,9 @@ async def serving(
         ServiceInterceptor(guard, RpcMetrics(registry), limits=limits),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
-    probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(channel, settings.control_log), server.server)
+    probe_pb2_grpc.add_ProbeServiceServicer_to_server(
+        ProbeService(channel, settings.control_log, settings.build), server.server
+    )
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
         TranscribeService(analysis, LiveAnalysis(router, calls, limits, server.ending), spool, limits), server.server

@@ -31,9 +31,10 @@ _MESSAGES = {
 
 
 def create_app(dist_dir: Path, config: Mapping[str, Any], routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """Application qui sert `routes`, `config` sur `/config.json`, et `dist_dir` (la page construite) partout ailleurs.
+    """Application qui sert `routes`, `config` sur `/config.json`, et `dist_dir` (la page construite) ailleurs.
 
-    Les fichiers sont relus à chaque requête : une reconstruction se voit aussitôt.
+    La page n'a qu'une adresse : ses vues viennent après le dièse. Les fichiers sont relus à chaque requête : une
+    reconstruction se voit aussitôt.
     """
     index = dist_dir / "index.html"
     files = StaticFiles(directory=dist_dir, check_dir=False)
@@ -48,8 +49,7 @@ def create_app(dist_dir: Path, config: Mapping[str, Any], routes: Sequence[BaseR
         except FileNotFoundError:
             advice = "Lancez « make setup » sur le serveur, puis rechargez."
             return _message(HTTPStatus.SERVICE_UNAVAILABLE, "La page n'est pas construite", advice)
-        name = path.rpartition("/")[2]
-        if "." in name and path != "index.html":
+        if path not in ("", "index.html"):
             if "\0" in path:
                 raise HTTPException(HTTPStatus.NOT_FOUND)
             # Vite met l'empreinte du contenu dans le nom des fichiers de assets/.

@@ -109,10 +109,12 @@ def test_api_bad_json_has_the_same_shape(product: Product) -> None:
     assert response.json()["error"]["code"] == 400 and wrong.json()["error"]["code"] == 400
 
 
-def test_other_paths_are_the_dashboard(product: Product) -> None:
+def test_the_page_has_its_own_paths_and_no_other(product: Product) -> None:
     with product.http() as http:
         assert "<html" in http.get("/").text
-        assert "<html" in http.get("/une/page").text
+        for path in ("/une/page", "/docs", "/models", "/openapi.json", "/metrics/x"):
+            answer = http.get(path)
+            assert answer.status_code == 404 and "GET /v1/models" in answer.json()["error"]["message"]
         assert http.get("/assets/absent.js").status_code == 404
         assert http.head("/").status_code == 200
 

@@ -73,9 +73,9 @@ def test_the_admin_socket_is_private(envoy: Gateway) -> None:
         ("/v1/models/qwen", "qwen"),
         ("/v1/models/org%2Fmodele", "org/modele"),
         ("/v1/models/org/modele", "org/modele"),
-        ("/", "tableau /"),
-        ("/une/page", "tableau /une/page"),
-        ("/v10", "tableau /v10"),
+        *((f"/{name}", "front-0") for name in ("health", "live", "ping", "health?x=1")),
+        ("/version", '{"version": "0"}'),
+        *((path, f"tableau {path}") for path in ("/", "/index.html", "/config.json", "/favicon.svg", "/assets/a-1.js")),
     ],
 )
 def test_each_family_reaches_its_process(envoy: Gateway, path: str, text: str) -> None:
@@ -86,9 +86,35 @@ def test_each_family_reaches_its_process(envoy: Gateway, path: str, text: str) -
     assert not [name for name in response.headers if name.startswith(("grpc-", "x-envoy-", "x-http-"))]
 
 
-def test_the_dashboard_answers_head(envoy: Gateway) -> None:
+@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/config.json", "/healthz", "/health", "/live", "/ping", "/readyz", "/ready", "/version", "/metrics"),
+        *("/v1/models", "/v1/models/qwen", "/v1/models/absent", "/api/admin/status", "/api/capabilities", "/docs"),
+    ],
+)
+def test_head_is_answered_wherever_get_is(envoy: Gateway, path: str, http2: bool) -> None:
+    with envoy.http(http1=not http2, http2=http2) as http:
+        got, head = http.get(path), http.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert http.get(path).status_code == got.status_code, "la connexion reste saine"
+    for name in ("content-type", "retry-after", "allow"):
+        assert head.headers.get(name) == got.headers.get(name)
+    assert int(head.headers.get("content-length", "0")) in (0, len(got.content))
+    assert not [name for name in head.headers if name.startswith(("grpc-", "x-envoy-", "x-http-"))]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/models", "/openapi.json", "/metrics/x", "/v10", "/une/page", "/health/x"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_of_nobody_is_a_404_in_json(envoy: Gateway, path: str, method: str) -> None:
     with envoy.http() as http:
-        assert http.head("/").status_code == 200
+        response = http.request(method, path, headers={"accept": "text/html"})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["reason"]) == (404, 404, "ROUTE_NOT_FOUND")
+    for route in ("GET /v1/models", "POST /v1/chat/completions", "GET /healthz", "GET /"):
+        assert route in error["message"]
+    assert response.headers["content-type"] == "application/json"
 
 
 def test_admin_is_transcoded_as_json(envoy: Gateway) -> None:
@@ -115,16 +141,19 @@ def test_the_dashboard_has_web_sockets(envoy: Gateway) -> None:
         ("OPTIONS", CHAT, "POST"),
         ("GET", "/v1/completions?a=b", "POST"),
         ("DELETE", "/v1/audio/translations", "POST"),
-        ("POST", "/v1/models", "GET"),
-        ("DELETE", "/v1/models/qwen", "GET"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("DELETE", "/v1/models/qwen", "GET, HEAD"),
         ("GET", "/api/audio/transcribe", "POST"),
         ("GET", "/api/diarization/process", "POST"),
-        ("DELETE", "/api/admin/status", "GET"),
+        ("DELETE", "/api/admin/status", "GET, HEAD"),
         ("GET", "/api/admin/models/qwen/load", "POST"),
         ("GET", "/api/admin/operations/x/cancel", "POST"),
-        ("POST", "/api/capabilities", "GET"),
-        ("POST", "/healthz", "GET"),
-        ("POST", "/metrics", "GET"),
+        ("POST", "/api/capabilities", "GET, HEAD"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("POST", "/ping", "GET, HEAD"),
+        ("POST", "/version", "GET, HEAD"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("HEAD", "/v1/chat/completions", "POST"),
         ("POST", "/", "GET, HEAD"),
     ],
 )
@@ -133,7 +162,9 @@ def test_another_method_is_405(envoy: Gateway, method: str, path: str, allow: st
         response = http.request(method, path)
     assert response.status_code == 405
     assert response.headers["allow"] == allow
-    if path.startswith("/v1"):
+    if method == "HEAD":
+        assert not response.content
+    elif path.startswith("/v1"):
         assert set(response.json()["error"]) == OPENAI
     elif path != "/":
         assert response.json()["error"]["code"] == 405
@@ -453,6 +484,8 @@ def test_a_body_of_the_largest_size_passes(envoy: Gateway) -> None:
         ("GET", "/v1/models/qwen"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/ping"),
+        ("GET", "/version"),
         ("GET", "/metrics"),
     ],
 )
