@@ -117,6 +117,17 @@ def test_an_address_of_nobody_is_a_404_in_json(envoy: Gateway, path: str, method
     assert response.headers["content-type"] == "application/json"
 
 
+@pytest.mark.parametrize("head", ["", "Host: {host}\r\n", "Host: {host}\r\nConnection: close\r\n"])
+def test_http_1_0_is_spoken(envoy: Gateway, head: str) -> None:
+    """Ce que nginx envoie d'ordinaire ; une réponse sans longueur finit avec la connexion."""
+    lines = head.format(host=envoy.target)
+    for path, code, text in (("/healthz", b"200", b"front-0"), ("/docs", b"404", b"ROUTE_NOT_FOUND")):
+        with socket.create_connection(("127.0.0.1", envoy.settings.port), 5) as raw:
+            raw.sendall(f"GET {path} HTTP/1.0\r\n{lines}\r\n".encode())
+            answer = b"".join(iter(lambda: raw.recv(65536), b""))
+        assert answer.split()[1] == code and text in answer and b"chunked" not in answer.lower()
+
+
 def test_admin_is_transcoded_as_json(envoy: Gateway) -> None:
     with envoy.http() as http:
         status = http.get("/api/admin/status").json()["status"]

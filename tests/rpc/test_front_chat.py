@@ -66,6 +66,7 @@ async def test_rest_streams_and_says_done(rig: Rig) -> None:
         rig.rest.CreateChatCompletion(body(stream=True, stream_options={"include_usage": True}))
     )
     assert (status, kind, headers["cache-control"]) == (200, "text/event-stream", "no-cache")
+    assert headers["x-accel-buffering"] == "no"
     events = sse(data)
     assert events[-1] == "[DONE]" and events.count("[DONE]") == 1
     assert "".join(e["choices"][0]["delta"]["content"] for e in events[:-1] if e["choices"]) == TEXT

@@ -14,7 +14,7 @@ from server.front.chat.generation import Generation
 from server.front.chat.request import OpenAiRequest, parse
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
-from server.front.services.rest_audio import NO_CACHE, AudioRoutes
+from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
 from server.front.sse import DONE, LOADING
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
 
@@ -97,7 +97,7 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
         async with aclosing(self._generation.stream(request, timeout, notice=LOADING)) as frames:
             async for frame, last in frames:
                 if content_type:
-                    await context.send_initial_metadata(NO_CACHE)
+                    await context.send_initial_metadata(EVENT_HEADERS)
                 # La fin part avec la dernière trame : un message de moins par requête.
                 yield encode_body(frame + DONE if last else frame, content_type)
                 content_type = ""

@@ -30,7 +30,8 @@ Context = Any
 
 Request = TypeVar("Request", rest_pb2.TranscribeAudioRequest, rest_pb2.ProcessDiarizationRequest)
 
-NO_CACHE = (("cache-control", "no-cache"),)
+EVENT_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+"""En-têtes d'un flux d'événements ; le second dit à nginx de ne pas le retenir."""
 
 
 class AudioRoutes:
@@ -113,7 +114,7 @@ async def _typed(frames: AsyncGenerator[bytes, None], context: Context) -> Async
     content_type = EVENT_STREAM
     async for frame in frames:
         if content_type:
-            await context.send_initial_metadata(NO_CACHE)
+            await context.send_initial_metadata(EVENT_HEADERS)
         yield encode_body(frame, content_type)
         content_type = ""
 
