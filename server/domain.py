@@ -134,6 +134,16 @@ class ModelSpec:
     """Options annoncées avant tout chargement ; le moteur chargé fait foi."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def declared_context(self) -> int:
+        """Contexte au plus, en jetons, d'après le profil ; 0 s'il n'en dit rien."""
+        found = (self.context_tokens, *(self.options.get(name) for name in _CONTEXT_OPTIONS))
+        return next((value for value in found if isinstance(value, int) and value > 0), 0)
+
+
+_CONTEXT_OPTIONS = ("max_model_len", "context_tokens_per_request")
+"""Options des moteurs livrés qui disent le contexte d'une requête."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

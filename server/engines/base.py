@@ -140,6 +140,15 @@ class SleepingEngine(Protocol):
         """Se réveille, prêt à servir."""
 
 
+@runtime_checkable
+class ContextEngine(Protocol):
+    """Moteur qui dit son contexte une fois ouvert."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Jetons d'une requête et de sa réponse, au plus."""
+
+
 class ChatEngine(Engine, Protocol):
     """Conversation et complétion, au schéma d'OpenAI."""
 

@@ -119,7 +119,7 @@ class FakeReplicas:
             pass
 
         link: Any = SimpleNamespace(aclose=aclose, closed=False, load=WorkerLoad(max_running=1, asleep=self.naps))
-        return Replica(name, gpus, pid, Path(name), ("stream",), link, 0.0, self.naps)
+        return Replica(name, gpus, pid, Path(name), ("stream",), link, 0.0, 777, self.naps)
 
 
 class FakeDownloads:

@@ -118,7 +118,11 @@ async def test_models_are_listed_by_key_then_alias(rig: Rig) -> None:
         "created": 1_700_000_000,
         "owned_by": "passerelle",
         "root": "qwen",
+        "max_model_len": 4096,
+        "capabilities": ["chat", "completions", "vision", "tools", "json_schema", "logprobs"],
     }
+    assert found["data"][1]["capabilities"] == ["audio.transcriptions", "audio.live"]
+    assert found["data"][1]["max_model_len"] is None
     for name in ("qwen", "whisper-1"):
         request = rest_pb2.RetrieveOpenAiModelRequest(model=name)
         assert json.loads((await answer(rig.rest.RetrieveOpenAiModel(request)))[3])["id"] == name

@@ -179,7 +179,9 @@ class Rig:
 
     def route(self, *workers: Worker, key: str = "qwen") -> control_pb2.ModelRoute:
         """Route du modèle de conversation vers ces exemplaires."""
-        return model_route(key, *(w.path for w in workers), aliases=("smollm2",), features=FEATURES)
+        return model_route(
+            key, *(w.path for w in workers), aliases=("smollm2",), features=FEATURES, context_tokens=4096
+        )
 
     def publish(self, *workers: Worker) -> None:
         """Annonce ces exemplaires, et un modèle de transcription."""

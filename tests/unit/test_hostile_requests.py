@@ -226,7 +226,7 @@ def orjson_text(value: Any) -> str:
     return hostile.json_bytes(value).decode()
 
 
-HEADERS = ("origin", "x-forwarded-host", "host", "authorization", "x-api-key", "cookie")
+HEADERS = ("origin", "x-forwarded-host", "host", "authorization", "x-api-key", "api-key", "cookie")
 HEADER_VALUES = st.sampled_from(
     ("http://[", "http://hote:port", "//", "null", "Bearer", "Bearer  x", "\xff", "a" * 9000, "hote")
 )

@@ -142,6 +142,7 @@ async def test_download_load_unload(rig: Rig) -> None:
     rig.replicas.gate.set()
     await loading.result()
     assert state_of(model) is ModelState.READY and model.features == ("stream",)
+    assert model.context_tokens == 777, "celui du moteur chargé"
     assert model.load().state is OperationState.SUCCEEDED and rig.replicas.started == ["m-0"]
 
     leaving = model.unload()

@@ -82,6 +82,12 @@ class ManagedModel:
         return self.replicas[0].features if self.replicas else self.spec.features
 
     @property
+    def context_tokens(self) -> int:
+        """Contexte au plus, en jetons : celui du moteur chargé, sinon celui du profil ; 0 s'il n'est pas connu."""
+        loaded = self.replicas[0].context_tokens if self.replicas else 0
+        return loaded or self.choices.spec(self.spec).declared_context
+
+    @property
     def evictable(self) -> bool:
         """Vrai s'il peut laisser sa place : chargé, ni épinglé, ni occupé, ni en cours d'opération."""
         return bool(self.replicas) and not self.choices.pinned and self.operation is None and not self.usage.busy

@@ -48,6 +48,8 @@ class Replica:
     features: tuple[str, ...]
     link: LinkClient
     ready_at: float
+    context_tokens: int = 0
+    """Contexte que dit le moteur ; 0 s'il n'en dit rien."""
     asleep: bool = False
     """Vrai si le moteur a rendu la mémoire du GPU."""
 
@@ -161,7 +163,7 @@ class ReplicaHost:
             for line in status.read():
                 event = event_of(line)
                 if event["phase"] == "ready":
-                    return await self._connected(name, pid, gpus, tuple(event["features"]))
+                    return await self._connected(name, pid, gpus, event)
                 on_phase(event["phase"])
             if exited.done():
                 raise ModelLoadFailed(
@@ -171,7 +173,7 @@ class ReplicaHost:
                 )
             await asyncio.wait({exited}, timeout=_POLL_SECONDS)
 
-    async def _connected(self, name: str, pid: int, gpus: tuple[int, ...], features: tuple[str, ...]) -> Replica:
+    async def _connected(self, name: str, pid: int, gpus: tuple[int, ...], told: Mapping[str, Any]) -> Replica:
         path = self._run_dir / f"{name}.sock"
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -185,7 +187,17 @@ class ReplicaHost:
         except (OSError, WorkerLost) as error:
             raise ModelLoadFailed(f"L'exemplaire {name} ne répond pas sur sa prise : {error}") from error
         logger.info("replica_ready", extra={"replica": name, "pid": pid})
-        return Replica(name, gpus, pid, path, features, link, time.time(), link.load.asleep)
+        return Replica(
+            id=name,
+            gpus=gpus,
+            pid=pid,
+            socket=path,
+            features=tuple(told["features"]),
+            link=link,
+            ready_at=time.time(),
+            context_tokens=told.get("context_tokens", 0),
+            asleep=link.load.asleep,
+        )
 
     def _status_path(self, name: str) -> Path:
         return self._run_dir / f"{name}.status.jsonl"

@@ -111,7 +111,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                     capability=to_capability(model.spec.capability),
                     features=model.features,
                     languages=model.spec.languages,
-                    context_tokens=model.spec.context_tokens,
+                    context_tokens=model.context_tokens,
                 )
                 for model in self._models
             ],

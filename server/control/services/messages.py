@@ -168,6 +168,7 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,
+        context_tokens=model.context_tokens,
     )
 
 

@@ -64,6 +64,10 @@ class LlamaCppEngine:
     def max_running(self) -> int:
         return self._settings.parallel
 
+    @property
+    def context_tokens(self) -> int:
+        return self._settings.context_tokens_per_request
+
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(LlamaCppSettings, self._spec.options)
         path = self._spec.model_dir / self._settings.file

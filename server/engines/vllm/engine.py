@@ -56,6 +56,10 @@ class VllmEngine:
     def max_running(self) -> int:
         return self._max_running
 
+    @property
+    def context_tokens(self) -> int:
+        return self._serving.context_tokens if self._serving is not None else 0
+
     async def open(self, on_phase: OnPhase = unheard) -> None:
         for name, value in environment(
             self._spec.options, device=self._spec.device, threads=self._spec.threads

@@ -107,6 +107,11 @@ class OpenAiServing:
         """Suites que l'ordonnanceur mène de front."""
         return int(self.engine.vllm_config.scheduler_config.max_num_seqs)
 
+    @property
+    def context_tokens(self) -> int:
+        """Contexte retenu par vLLM, qui peut l'avoir ajusté à la mémoire."""
+        return int(self.engine.model_config.max_model_len)
+
     def features(self) -> frozenset[str]:
         """Options honorées, selon le modèle et ses réglages."""
         found = {"stream", "json_schema", "structured_outputs", "seed", "n", "stop", "echo", "logit_bias"}
@@ -163,8 +168,7 @@ class OpenAiServing:
             return asked.refused
         if self.engine.errored:
             return EngineDead(str(response["error"].get("message")))
-        context = self.engine.model_config.max_model_len
-        return translated(response["error"], context_tokens=context, prompt=(asked or NOBODY).kind.prompt)
+        return translated(response["error"], context_tokens=self.context_tokens, prompt=(asked or NOBODY).kind.prompt)
 
     def failure(self, error: Exception) -> Exception:
         """Erreur que vLLM a levée."""

@@ -27,6 +27,8 @@ class ModelRoute:
     """Propriétaire annoncé."""
     features: frozenset[str] = frozenset()
     """Options honorées ; vide si le modèle n'en annonce pas."""
+    context_tokens: int = 0
+    """Contexte au plus, en jetons ; 0 s'il n'est pas connu."""
 
     def answers_to(self, name: str) -> bool:
         """Vrai si ce nom désigne le modèle."""

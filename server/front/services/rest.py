@@ -8,7 +8,7 @@ import orjson
 from google.api.httpbody_pb2 import HttpBody
 from passerelle.v1 import rest_pb2, rest_pb2_grpc
 
-from server.domain import Limits
+from server.domain import Capability, Limits
 from server.engines.base import ChatKind
 from server.front.chat.generation import Generation
 from server.front.chat.request import OpenAiRequest, parse
@@ -17,6 +17,19 @@ from server.front.routing.routes import ModelRoute
 from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
 from server.front.sse import DONE, LOADING
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
+
+_SERVED = {
+    Capability.CHAT: ("chat", "completions"),
+    Capability.TRANSCRIBE: ("audio.transcriptions", "audio.live"),
+    Capability.DIARIZE: ("audio.diarization",),
+}
+"""Ce que sert un modèle de chaque capacité, par les noms de `capabilities`."""
+_OPTIONS = {
+    "images": "vision",
+    "translate": "audio.translations",
+    **{name: name for name in ("tools", "json_schema", "logprobs", "reasoning", "word_timestamps")},
+}
+"""Options d'un modèle dites dans `capabilities`, et leur nom."""
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
@@ -113,4 +126,6 @@ def _model(name: str, route: ModelRoute) -> dict[str, Any]:
         "created": route.created,
         "owned_by": route.owned_by or "passerelle",
         "root": route.key,
+        "max_model_len": route.context_tokens or None,
+        "capabilities": [*_SERVED[route.capability], *(name for f, name in _OPTIONS.items() if f in route.features)],
     }
