@@ -26,6 +26,7 @@ from server.worker.handlers import Handlers, handlers_for
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
 from server.worker.seats import Seat, Seats
+from server.worker.turnover import Turnover
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class _Job(NamedTuple):
 
     task: asyncio.Task[None]
     seat: Seat
+    started: float
 
 
 class WorkerHost:
@@ -73,6 +75,7 @@ class WorkerHost:
         self._ending: set[asyncio.Task[None]] = set()
         self._inputs: dict[JobKey, RequestInput] = {}
         self._deadlines: dict[JobKey, asyncio.TimerHandle] = {}
+        self._turnover = Turnover()
         self._steps = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -206,14 +209,16 @@ class WorkerHost:
             f"La file d'attente du modèle est pleine ({self._max_waiting} requêtes en attente, "
             f"{self._engine.max_running} en cours).",
             metadata={"limit": str(self._max_waiting), "value": str(self._seats.waiting)},
-            retry_after=_RETRY_SECONDS,
+            retry_after=self._turnover.wait(
+                self._seats.waiting, self._engine.max_running, (job.started for job in self._running.values())
+            ),
         )
 
     def _start(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         self._idle.clear()
         self._still.clear()
         task = asyncio.get_running_loop().create_task(self._run(key, request, seat))
-        self._running[key] = _Job(task, seat)
+        self._running[key] = _Job(task, seat, self._turnover.now())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
         self._on_load()
@@ -265,6 +270,7 @@ class WorkerHost:
 
     async def _run(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         link, request_id = key
+        started = self._turnover.now()
         try:
             handler = self._handlers.get(request.kind)
             if handler is None:
@@ -281,6 +287,8 @@ class WorkerHost:
                     retry_after=_RETRY_SECONDS,
                 )
             link.emit(request_id, b"", True)
+            if inputs is None:
+                self._turnover.ended(started)
         except PasserelleError as error:
             link.fail(request_id, error)
         except EngineDead as error:

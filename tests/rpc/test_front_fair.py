@@ -10,6 +10,7 @@ from typing import Any
 from passerelle.control.v1 import control_pb2
 
 from server.domain import Limits
+from server.worker.turnover import Turnover
 from tests.support.front_rig import Rig, answer, body, front, until
 
 KEYS = ("cle-a", "cle-b")
@@ -51,6 +52,29 @@ async def crowded(folder: Path, **options: Any) -> AsyncIterator[tuple[Rig, asyn
 
         rig.engine.step = step
         yield rig, opened
+
+
+async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
+    async with crowded(tmp_path, max_waiting=2) as (rig, opened):
+        clock = [100.0]
+        rig.workers[0].host._turnover = Turnover(lambda: clock[0])
+        asked = [ask(rig, (), user=f"u{rank}") for rank in range(3)]
+        await waiting(rig, 2)
+        clock[0] += 4.0
+        status, headers, _, data = await ask(rig, ())
+        # Rien n'a fini : trois fois l'âge de la requête en cours.
+        assert (status, headers["retry-after"]) == (429, "12")
+        assert "Please try again in 12s." in json.loads(data)["error"]["message"]
+        opened.set()
+        assert {(await one)[0] for one in asked} == {200}
+        opened.clear()
+        asked = [ask(rig, (), user=f"v{rank}") for rank in range(3)]
+        await waiting(rig, 2)
+        status, headers, _, _ = await ask(rig, ())
+        # La première a duré quatre secondes, les suivantes rien.
+        assert (status, headers["retry-after"]) == (429, "8")
+        opened.set()
+        assert {(await one)[0] for one in asked} == {200}
 
 
 async def waiting(rig: Rig, count: int) -> None:
