@@ -11,6 +11,7 @@ import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc, model_verbs_pb2
 from websockets.sync.client import connect
 
@@ -219,11 +220,33 @@ def test_grpc_services_reach_their_process(envoy: Gateway) -> None:
         chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=5)
         status = admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=5).status
         health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
-        reflection = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
-        listed = next(iter(reflection(iter([b"\x3a\x00"]), timeout=5)))
+        listed = reflected(channel, "v1", reflection_pb2.ServerReflectionRequest(list_services=""))
     assert status.profile_notice
     assert health.status == health_pb2.HealthCheckResponse.SERVING
     assert b"passerelle.v1.AdminService" in listed
+
+
+def reflected(channel: Any, version: str, *requests: reflection_pb2.ServerReflectionRequest) -> bytes:
+    """Réponses de la réflexion, telles qu'elles sont sur le fil."""
+    ask = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+    return b"".join(ask(iter([one.SerializeToString() for one in requests]), timeout=5))
+
+
+def test_both_reflections_answer_the_same_bytes(envoy: Gateway) -> None:
+    """v1 se décrit comme le reste : un client la lit d'elle-même."""
+    asked = [
+        reflection_pb2.ServerReflectionRequest(list_services="*"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="passerelle.v1.ChatService"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="grpc.reflection.v1.ServerReflection"),
+        reflection_pb2.ServerReflectionRequest(file_by_filename="absent.proto"),
+        reflection_pb2.ServerReflectionRequest(),
+    ]
+    with envoy.channel() as channel:
+        old, new = reflected(channel, "v1alpha", *asked), reflected(channel, "v1", *asked)
+    assert old == new
+    for name in (b"grpc.reflection.v1.ServerReflection", b"grpc.reflection.v1alpha.ServerReflection"):
+        assert name in new
+    assert b"grpc/reflection/v1/reflection.proto" in new
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ POLICY = {
     f"/{SERVICE}/HttpApi": route_pb2.SCOPE_PUBLIC,
     f"/{SERVICE}/Guarded": route_pb2.SCOPE_CHAT,
     "/grpc.health.v1.Health/Check": route_pb2.SCOPE_PUBLIC,
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": route_pb2.SCOPE_PUBLIC,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": route_pb2.SCOPE_PUBLIC,
 }
 
