@@ -3,8 +3,10 @@
 import json
 import socket
 import stat
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -17,7 +19,7 @@ from websockets.sync.client import connect
 
 from server.errors import all_errors
 from server.rpc.caller import address_label
-from server.rpc.status import api_body, codes, openai_body
+from server.rpc.status import api_body, codes, from_rpc_error, openai_body
 from tests.support.compressed import bomb, peak_under, send, status_of
 from tests.support.gateway import (
     MAX_ADMIN,
@@ -552,6 +554,46 @@ def test_a_deadline_is_504(envoy: Gateway) -> None:
     with envoy.http() as http:
         response = http.post(CHAT, json={"do": "wait"}, headers={"grpc-timeout": "200m"})
     assert response.status_code == 504 and set(response.json()["error"]) == OPENAI
+
+
+ENDLESS = {
+    "front": "/passerelle.v1.TranscribeService/StreamTranscribe",
+    "plan de contrôle": "/passerelle.v1.AdminService/WatchStatus",
+    "santé": "/grpc.health.v1.Health/Watch",
+    "réflexion": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "réflexion v1alpha": "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+}
+
+
+def test_a_grpc_deadline_carries_its_reason(envoy: Gateway) -> None:
+    hanging = threading.Event()
+
+    def ended(method: str) -> Any:
+        def sent() -> Iterator[bytes]:
+            if method.endswith(("Watch", "WatchStatus")):
+                yield b""
+            else:
+                hanging.wait(30)
+
+        with envoy.channel() as channel, pytest.raises(grpc.RpcError) as caught:
+            for _ in channel.stream_stream(method)(sent(), timeout=4):
+                pass
+        return caught.value
+
+    def ended_in_grpc_web() -> bytes:
+        with envoy.http() as http:
+            path, headers = "/passerelle.v1.AdminService/WatchStatus", WEB | {"grpc-timeout": "4000m"}
+            return http.post(path, content=bytes(5), headers=headers).content
+
+    with ThreadPoolExecutor(len(ENDLESS) + 1) as pool:
+        web = pool.submit(ended_in_grpc_web)
+        errors = dict(zip(ENDLESS, pool.map(ended, ENDLESS.values()), strict=True))
+        hanging.set()
+    for name, error in errors.items():
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED, name
+        ours = from_rpc_error(error)
+        assert ours is not None and ours.reason == "DEADLINE_EXCEEDED", name
+    assert b"grpc-status:4" in web.result() and b"grpc-status-details-bin:" in web.result()
 
 
 def test_nothing_behind_is_503(alone: Gateway) -> None:

@@ -107,7 +107,7 @@ def test_a_body_that_falls_silent_is_refused(tmp_path: Path) -> None:
         started = time.monotonic()
         with found.http(headers={"grpc-timeout": "1500m"}) as http:
             assert http.post(CHAT, json={"do": "wait"}).status_code == 504
-        assert time.monotonic() - started > 1.4
+        assert time.monotonic() - started > 1.2  # le front répond un peu avant l'échéance
 
 
 @pytest.mark.parametrize("protocol", ["HTTP/1.1", "HTTP/2"])

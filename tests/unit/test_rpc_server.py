@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import stat
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from prometheus_client import CollectorRegistry
 
 from server.errors import EngineFailed, QueueFull
 from server.rpc.auth import Guard, Metadata
+from server.rpc.deadline import time_left
 from server.rpc.http_body import Family, encode_body
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.logs import request_id
@@ -224,6 +226,51 @@ async def test_a_deadline_is_counted_as_such() -> None:
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await until(lambda: b'code="DEADLINE_EXCEEDED"' in expose(registry))
         assert b'passerelle_rpc_in_flight{method="/essai.Service/UnaryUnary"} 0.0' in expose(registry)
+
+
+async def test_a_deadline_ends_with_a_reason_before_it_strikes() -> None:
+    rig = Rig()
+    rig.act = asyncio.Event().wait
+    seconds = 4.0
+    async with served(rig) as (channel, _, registry):
+        await channel.channel_ready()
+        started = time.monotonic()
+        ended = await asyncio.gather(
+            *(call(channel, shape, timeout=seconds) for shape in SHAPES), return_exceptions=True
+        )
+        assert time.monotonic() - started < seconds
+        assert b'passerelle_rpc_in_flight{method="/essai.Service/UnaryUnary"} 0.0' in expose(registry)
+        assert expose(registry).count(b'code="DEADLINE_EXCEEDED"') >= len(SHAPES)
+    for error in ended:
+        assert isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        status, info = rpc_status.from_call(error), error_details_pb2.ErrorInfo()
+        assert status is not None and status.details[0].Unpack(info)
+        assert (info.reason, info.metadata["field"]) == ("DEADLINE_EXCEEDED", "grpc-timeout")
+
+
+async def test_a_deadline_of_an_http_method_is_504_in_its_shape() -> None:
+    rig = Rig()
+    rig.act = asyncio.Event().wait
+    async with served(rig) as (channel, _, _):
+        headers, bodies = await http_call(channel, timeout=3.0)
+    assert headers["x-http-status"] == "504"
+    assert b'"code":"deadline_exceeded"' in bodies[0].data
+
+
+async def test_a_method_knows_it_must_answer_before_its_deadline() -> None:
+    rig, left = Rig(), []
+
+    async def note(_request: bytes, context: Any) -> bytes:
+        left.append((context.time_remaining(), time_left(context)))
+        return b""
+
+    rig.unary = note  # type: ignore[assignment,method-assign]
+    async with served(rig) as (channel, _, _):
+        await call(channel, "UnaryUnary", timeout=10.0)
+        await call(channel, "UnaryUnary")
+    (remaining, mine), endless = left
+    assert remaining - 1.1 < mine < remaining - 0.9
+    assert endless == (None, None)
 
 
 async def test_the_request_id_is_kept_or_made() -> None:

@@ -16,6 +16,7 @@ from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
 from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
 from server.front.sse import DONE, LOADING
+from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
 
 _SERVED = {
@@ -94,7 +95,7 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
 
     async def _generate(self, kind: ChatKind, request: HttpBody, context: Context) -> AsyncGenerator[bytes, None]:
         checked = parse(kind, request.data, self._limits)
-        timeout = context.time_remaining()
+        timeout = time_left(context)
         if not checked.stream:
             yield encode_body(await self._generation.whole(checked, timeout), JSON)
             return

@@ -23,6 +23,7 @@ from server.front.audio.options import (
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_body
 from server.front.sse import DONE
+from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, encode_body
 
 Context = Any
@@ -82,7 +83,7 @@ class AudioRoutes:
             query = rest_pb2.ProcessDiarizationRequest()
             fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
             options = api_diarization(query, fields, self._limits)
-            events = self._analysis.diarize(options.config, file.name, context.time_remaining(), stream=options.stream)
+            events = self._analysis.diarize(options.config, file.name, time_left(context), stream=options.stream)
             if not options.stream:
                 yield encode_body(*render.diarization(await diarization_of(events), rttm=options.rttm))
                 return
@@ -94,7 +95,7 @@ class AudioRoutes:
         self, options: TranscribeOptions, spool_name: str, context: Context
     ) -> AsyncGenerator[TranscribeEvent, None]:
         return self._analysis.transcribe(
-            options.config, spool_name, context.time_remaining(), stream=options.stream, refine=options.refine
+            options.config, spool_name, time_left(context), stream=options.stream, refine=options.refine
         )
 
 
