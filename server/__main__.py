@@ -245,6 +245,8 @@ def _dashboard(config: Config, run_dir: Path) -> None:
 
 
 def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapping[str, Any]) -> int:
+    import uvloop
+
     from server.control.weights.cache import model_dir
     from server.engines.base import EngineSpec, TrialBounds
     from server.engines.registry import engine_factory
@@ -277,7 +279,7 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
         limits=config.limits,
         freeze_heap=True,
     )
-    code = asyncio.run(run(settings))
+    code = uvloop.run(run(settings))
     # Défaire torch et vLLM prend à l'interpréteur jusqu'à des dizaines de secondes, la mémoire du GPU toujours prise ;
     # tout est fermé, et la fin du processus rend le reste.
     logging.shutdown()
