@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -114,6 +115,13 @@ async def test_its_processes_tell_what_they_do(vllm: VllmEngine, phases: list[Lo
     told = ["importing", "preparing", "loading_weights", "allocating_cache", "starting"]
     assert [phase for phase in phases if phase is not LoadPhase.PROFILING] == told
     assert "VLLM_LOGGING_CONFIG_PATH" not in os.environ
+
+
+async def test_the_model_is_born_alone_not_copied(vllm: VllmEngine) -> None:
+    """Copié depuis un fil (fork), il porterait des verrous pris."""
+    assert vllm.max_running
+    children = multiprocessing.active_children()
+    assert children and {type(child).__name__ for child in children} == {"SpawnProcess"}
 
 
 async def test_it_listens_on_the_loopback_only(vllm: VllmEngine) -> None:

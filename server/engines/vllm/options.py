@@ -134,7 +134,7 @@ def environment(options: Mapping[str, Any], *, device: str, threads: int) -> dic
         "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0",
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",
         # Le chargement a lieu dans un fil : un fork y copierait des verrous pris.
-        "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     }
     if options.get("tensor_parallel_size", 1) != 1:
         # Le multicast NVLink manque dans bien des conteneurs, et NCCL échoue alors au lieu de s'en passer.
