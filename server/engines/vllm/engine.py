@@ -6,10 +6,12 @@ vLLM, et ses trames passent telles quelles. Le modèle lui-même vit dans un pro
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import multiprocessing
 import os
 import threading
+import time
 import uuid
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,7 @@ from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unhear
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.vllm.guard import check
 from server.engines.vllm.options import environment
+from server.engines.vllm.warmup import prompt, rounds
 from server.errors import EngineFailed, ModelLoadFailed, ModelLoading, PasserelleError, UnsupportedOption
 
 if TYPE_CHECKING:
@@ -83,11 +86,40 @@ class VllmEngine:
         self._max_running = serving.max_running
 
     async def warm_up(self) -> None:
-        request = {"model": self._spec.model_key, "prompt": "Hi", "max_tokens": 1}
-        async for item in self.generate(ChatKind.COMPLETION, orjson.dumps(request), stream=False):
-            if orjson.loads(item)["usage"]["completion_tokens"] >= 1:
-                return
-        raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
+        """Mène une inférence réelle, puis tout ce que vLLM ne compile qu'à son premier usage.
+
+        Raises:
+            ModelLoadFailed: l'inférence n'a rien rendu.
+        """
+        if not await self._warm(prompt="Hi", max_tokens=1):
+            raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
+        sizes = self._opened().sizes()
+        counter = itertools.count(1)
+        begun = time.monotonic()
+        planned = rounds(
+            max_running=sizes.running,
+            step_tokens=sizes.step_tokens,
+            context_tokens=sizes.context_tokens,
+            compiles=self._spec.device == CUDA,
+        )
+        for one in planned:
+            work = (
+                self._warm(
+                    prompt=prompt(next(counter), one.prompt_tokens, sizes.vocabulary),
+                    max_tokens=2,
+                    ignore_eos=True,
+                    **one.fields,
+                )
+                for _ in range(one.requests)
+            )
+            for found in await asyncio.gather(*work, return_exceptions=True):
+                if isinstance(found, PasserelleError):
+                    # Un modèle peut ne pas admettre une sorte de tirage : aucune requête ne l'aura non plus.
+                    logger.info("warm_up_refused", extra={"round": one.name, "error": found.message[:200]})
+                    break
+                if isinstance(found, BaseException):
+                    raise found
+        logger.info("warmed_up", extra={"rounds": len(planned), "seconds": round(time.monotonic() - begun, 1)})
 
     async def close(self) -> None:
         serving, self._serving = self._serving, None
@@ -154,6 +186,12 @@ class VllmEngine:
         if self._asleep:
             await self._opened().engine.wake_up()
             self._asleep = False
+
+    async def _warm(self, **fields: Any) -> int:
+        """Jetons que rend une complétion."""
+        request = orjson.dumps({"model": self._spec.model_key, **fields})
+        items = [item async for item in self.generate(ChatKind.COMPLETION, request, stream=False)]
+        return sum(int(orjson.loads(item)["usage"]["completion_tokens"]) for item in items)
 
     def _opened(self) -> "OpenAiServing":
         if self._serving is None:

@@ -48,6 +48,18 @@ class _Parser(RaisingParser, FlexibleArgumentParser):  # type: ignore[misc]
     pass
 
 
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Tailles du moteur ouvert."""
+
+    running: int
+    """Suites menées de front, au plus."""
+    step_tokens: int
+    """Jetons d'une étape, au plus."""
+    context_tokens: int
+    vocabulary: int
+
+
 class OpenAiServing:
     """Moteur ouvert, et ce qui lui parle au schéma d'OpenAI."""
 
@@ -106,6 +118,12 @@ class OpenAiServing:
     def max_running(self) -> int:
         """Suites que l'ordonnanceur mène de front."""
         return int(self.engine.vllm_config.scheduler_config.max_num_seqs)
+
+    def sizes(self) -> Sizes:
+        """Tailles du moteur."""
+        model = self.engine.model_config
+        step_tokens = int(self.engine.vllm_config.scheduler_config.max_num_batched_tokens)
+        return Sizes(self.max_running, step_tokens, int(model.max_model_len), int(model.get_vocab_size()))
 
     def features(self) -> frozenset[str]:
         """Options honorées, selon le modèle et ses réglages."""
