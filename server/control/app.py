@@ -155,6 +155,13 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         registry=registry,
         multiprocess_mode="livemostrecent",
     )
+    detours = Gauge(
+        "passerelle_model_detours",
+        "Exemplaires prêts dont le moteur se passe de son chemin court.",
+        ["model"],
+        registry=registry,
+        multiprocess_mode="livemostrecent",
+    )
 
     async def reasons() -> list[str]:
         missing = []
@@ -167,6 +174,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     async def metrics() -> bytes:
         for model in models:
             gauge.labels(model.spec.key).set(len(model.replicas) if model.state is ModelState.READY else 0)
+            detours.labels(model.spec.key).set(sum(bool(replica.detour) for replica in model.replicas))
         return await asyncio.to_thread(expose, registry)
 
     server = RpcServer(

@@ -166,5 +166,14 @@ class MortalEngine(Protocol):
         """Attend la mort du moteur et en rend la raison ; annuler la tâche cesse d'attendre."""
 
 
+@runtime_checkable
+class ThriftyEngine(Protocol):
+    """Moteur qui a un chemin court, et peut devoir s'en passer."""
+
+    @property
+    def detour(self) -> str:
+        """Pourquoi il s'en passe, une fois ouvert ; vide s'il le prend."""
+
+
 EngineFactory = Callable[[EngineSpec], Engine]
 """Fabrique d'un moteur ; n'importe rien de lourd."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.domain import Limits
-from server.engines.base import Engine, EngineFactory, EngineSpec, MortalEngine
+from server.engines.base import Engine, EngineFactory, EngineSpec, MortalEngine, ThriftyEngine
 from server.errors import ModelLoadFailed, PasserelleError
 from server.lifetime import Heart, stop_signals, watch_parent
 from server.link.server import LinkServer
@@ -142,7 +142,8 @@ async def _serve(
     )
     server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)
     await server.start(str(settings.socket_path))
-    status.phase("ready", features=sorted(engine.features), pid=os.getpid())
+    detour = engine.detour if isinstance(engine, ThriftyEngine) else ""
+    status.phase("ready", features=sorted(engine.features), pid=os.getpid(), detour=detour)
     logger.info("worker_ready", extra={"worker": settings.worker_id, "frozen_objects": gc.get_freeze_count()})
     watch = asyncio.create_task(_watch(engine, dead))
     await stop

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from server.engines.base import EngineSpec, OnPhase, unheard
 from server.errors import ModelLoadFailed
+from server.events import Tail
 from server.worker.main import EXIT_LOAD_FAILED
 from tests.fakes.engines import FakeChatEngine
+from tests.support.product import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = """
@@ -28,10 +31,18 @@ revision = "main"
 
 
 class LoopTeller(FakeChatEngine):
-    """Refuse de s'ouvrir en nommant la boucle qui le porte."""
+    """Dit la boucle qui le porte : en refusant de s'ouvrir, ou, avec `detour`, comme un détour."""
+
+    detour = ""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        super().__init__(spec)
+        self._opens = bool(spec.options.get("detour"))
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
-        raise ModelLoadFailed(type(asyncio.get_running_loop()).__module__)
+        self.detour = type(asyncio.get_running_loop()).__module__
+        if not self._opens:
+            raise ModelLoadFailed(self.detour)
 
 
 def create_engine(spec: EngineSpec) -> LoopTeller:
@@ -39,20 +50,49 @@ def create_engine(spec: EngineSpec) -> LoopTeller:
     return LoopTeller(spec)
 
 
-def test_a_worker_runs_on_uvloop(tmp_path: Path) -> None:
-    profile = tmp_path / "essai.toml"
-    profile.write_text(PROFILE, encoding="utf-8")
+def launch(folder: Path, options: str = "") -> subprocess.Popen[str]:
+    """Lance l'exemplaire."""
+    profile = folder / "essai.toml"
+    profile.write_text(PROFILE + options, encoding="utf-8")
     environ = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")]),
         "PASSERELLE_PROFILE": str(profile),
-        "PASSERELLE_RUN_DIR": str(tmp_path),
-        "MODEL_CACHE_DIR": str(tmp_path / "cache"),
+        "PASSERELLE_RUN_DIR": str(folder),
+        "MODEL_CACHE_DIR": str(folder / "cache"),
     }
     command = (sys.executable, "-m", "server", "worker", "--key", "qwen", "--replica", "0")
-    played = subprocess.run(
-        command, cwd=tmp_path, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    assert played.returncode == EXIT_LOAD_FAILED, played.stderr
-    last = json.loads((tmp_path / "qwen-0.status.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-    assert last["event"] == "failed" and last["message"] == "uvloop"
+
+
+def last_event(folder: Path) -> dict[str, Any]:
+    """Dernier événement du fichier d'état."""
+    lines = Tail(folder / "qwen-0.status.jsonl").read()
+    found: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    return found
+
+
+def test_a_worker_runs_on_uvloop(tmp_path: Path) -> None:
+    worker = launch(tmp_path)
+    said, _ = worker.communicate(timeout=60)
+    assert worker.returncode == EXIT_LOAD_FAILED, said
+    assert last_event(tmp_path)["event"] == "failed" and last_event(tmp_path)["message"] == "uvloop"
+
+
+def test_a_ready_worker_tells_its_detour(tmp_path: Path) -> None:
+    worker = launch(tmp_path, "[models.options]\ndetour = true\n")
+    try:
+        wait_until(lambda: last_event(tmp_path).get("phase") == "ready", 60, "exemplaire prêt")
+        assert last_event(tmp_path)["detour"] == "uvloop"
+    finally:
+        worker.terminate()
+        said, _ = worker.communicate(timeout=60)
+    assert worker.returncode == 0, said

@@ -50,6 +50,8 @@ class Replica:
     ready_at: float
     asleep: bool = False
     """Vrai si le moteur a rendu la mémoire du GPU."""
+    detour: str = ""
+    """Pourquoi le moteur se passe de son chemin court ; vide sinon."""
 
     @property
     def index(self) -> int:
@@ -161,7 +163,9 @@ class ReplicaHost:
             for line in status.read():
                 event = event_of(line)
                 if event["phase"] == "ready":
-                    return await self._connected(name, pid, gpus, tuple(event["features"]))
+                    replica = await self._connected(name, pid, gpus, tuple(event["features"]))
+                    replica.detour = event.get("detour", "")
+                    return replica
                 on_phase(event["phase"])
             if exited.done():
                 raise ModelLoadFailed(

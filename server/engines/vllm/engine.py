@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_ERROR = 'data: {"error"'
-_DONE = "data: [DONE]"
 _WATCH_SECONDS = 1.0
 """Période de la lecture d'un drapeau que vLLM lève à la mort de son moteur ; il n'offre pas de rappel."""
 _STOP_SECONDS = 10.0
@@ -58,6 +56,11 @@ class VllmEngine:
     @property
     def max_running(self) -> int:
         return self._max_running
+
+    @property
+    def detour(self) -> str:
+        """Pourquoi vLLM écrit lui-même tous les flux ; vide s'ils sont rendus d'un gabarit."""
+        return self._opened().slow_reason
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         for name, value in environment(
@@ -144,10 +147,7 @@ class VllmEngine:
                 return
             async with contextlib.aclosing(answer) as frames:
                 async for frame in frames:
-                    if frame.startswith(_ERROR):
-                        raise serving.refusal(orjson.loads(frame.removeprefix("data: ")))
-                    if not frame.startswith(_DONE):
-                        yield frame.encode()
+                    yield frame
             finished = True
         finally:
             if not finished:

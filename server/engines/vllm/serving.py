@@ -1,4 +1,4 @@
-"""Le seul fichier qui importe vLLM : son moteur, et sa façade OpenAI sans serveur HTTP.
+"""Le moteur de vLLM, et sa façade OpenAI sans serveur HTTP ; avec `plain.py`, le seul fichier qui importe vLLM.
 
 Ces classes ne sont pas une API publique. Vérifié avec vLLM 0.26.0 et 0.32.0, dont les chemins diffèrent ; la suite de
 contrat (`tests/engines`) dit si une autre version convient.
@@ -8,10 +8,13 @@ import argparse
 import asyncio
 import dataclasses
 import inspect
+import logging
+import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 from starlette.datastructures import State
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -38,10 +41,18 @@ from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase
 from server.engines.common.cuda import CUDA
 from server.engines.common.trials import GrammarTrials
 from server.engines.vllm.errors import invalid_field, translated
+from server.engines.vllm.frames import Frames
 from server.engines.vllm.options import RaisingParser, on_one_machine, parse, suggestions
+from server.engines.vllm.plain import Held, PlainStreams, held, hold, written
 from server.engines.vllm.signals import told
 from server.engines.vllm.tried import Asking, asking, install, trials_of
 from server.errors import CudaUnusable, EngineDead, ModelLoadFailed, PasserelleError
+
+logger = logging.getLogger(__name__)
+
+_ERROR = 'data: {"error"'
+_DONE = "data: [DONE]"
+_PREFIXES = {ChatKind.CHAT: "chatcmpl-", ChatKind.COMPLETION: "cmpl-"}
 
 
 class _Parser(RaisingParser, FlexibleArgumentParser):  # type: ignore[misc]
@@ -70,6 +81,8 @@ class OpenAiServing:
         self._bounds = spec.trials
         self._trials: GrammarTrials | None = None
         self._state = State()
+        self.slow_reason = ""
+        """Pourquoi aucun flux n'est rendu d'un gabarit ; vide s'ils le sont."""
 
     @classmethod
     def load(cls, spec: EngineSpec, on_phase: OnPhase) -> "OpenAiServing":
@@ -94,10 +107,11 @@ class OpenAiServing:
     async def start(self) -> None:
         """Prépare la façade, sur la boucle qui servira, et de quoi essayer les grammaires."""
         outputs, model = self._args.structured_outputs_config, self.engine.model_config
-        tokenizer = self.engine.get_tokenizer()  # une coroutine, selon la version
+        found = self.engine.get_tokenizer()  # une coroutine, selon la version
+        tokenizer = await found if inspect.isawaitable(found) else found
         self._trials = trials_of(
             outputs.backend,
-            await tokenizer if inspect.isawaitable(tokenizer) else tokenizer,
+            tokenizer,
             model.get_vocab_size(),
             outputs.disable_any_whitespace,
             self._bounds,
@@ -108,6 +122,16 @@ class OpenAiServing:
         await init_app_state(self.engine, self._state, self._args, await self.engine.get_supported_tasks())
         # vLLM rend toujours son premier nom ; la réponse doit porter celui de la requête.
         self._state.openai_serving_models.model_name = lambda _lora=None: asking.get().name
+        await self._learn(tokenizer)
+
+    async def _learn(self, tokenizer: Any) -> None:
+        """Prépare les flux ordinaires, ou dit pourquoi vLLM les écrira tous."""
+        self._hold = hold(self.engine)
+        chat, completion = self._state.openai_serving_chat, self._state.openai_serving_completion
+        self.plain = PlainStreams(chat, completion, tokenizer)
+        self.slow_reason = await self.plain.learn()
+        if self.slow_reason:
+            logger.warning("plain_streams_off", extra={"reason": self.slow_reason})
 
     async def close(self) -> None:
         """Arrête les essais."""
@@ -143,8 +167,10 @@ class OpenAiServing:
             found.add("images")
         return frozenset(found)
 
-    async def create(self, kind: ChatKind, body: dict[str, Any], request_id: str) -> bytes | AsyncGenerator[str, None]:
-        """Mène la requête, ou en commence le flux (trames SSE de vLLM).
+    async def create(
+        self, kind: ChatKind, body: dict[str, Any], request_id: str
+    ) -> bytes | AsyncGenerator[bytes, None]:
+        """Mène la requête, ou en commence le flux : des trames SSE, sans la dernière.
 
         Raises:
             PasserelleError: requête refusée ou ratée.
@@ -154,26 +180,59 @@ class OpenAiServing:
         adapters = self._state.openai_serving_models.lora_requests
         body = {**body, "model": name if name in adapters else self._key, "request_id": request_id}
         asking.set(Asking.of({**body, "model": name}))
+        call = None
         try:
             if kind is ChatKind.CHAT:
                 request = ChatCompletionRequest(**body)
-                answer = await self._state.openai_serving_chat.create_chat_completion(request, None)
+                begin = self._state.openai_serving_chat.create_chat_completion
             else:
                 request = CompletionRequest(**body)
-                answer = await self._state.openai_serving_completion.create_completion(request, None)
+                begin = self._state.openai_serving_completion.create_completion
+            template = self.plain.template(kind, request)
+            call = self._hold() if template is not None else None
+            held.set(call)
+            answer = await begin(request, None)
         except Exception as error:
             raise self.failure(error) from error
+        finally:
+            held.set(None)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             # vLLM répond « Client disconnected » au lieu de laisser passer l'annulation.
             raise asyncio.CancelledError
         if hasattr(answer, "error"):
             raise self.refusal(answer.model_dump())
-        if hasattr(answer, "__aiter__"):
-            stream: AsyncGenerator[str, None] = answer
-            return stream
-        text: str = answer.model_dump_json()
-        return text.encode()
+        if not hasattr(answer, "__aiter__"):
+            text: str = answer.model_dump_json()
+            return text.encode()
+        if template is None or call is None or not call.called:
+            return self._theirs(answer)
+        frames = template.open(
+            id=_PREFIXES[kind] + request_id, created=int(time.time()), model=name, role=self.plain.role(kind, request)
+        )
+        return self._ours(frames, call)
+
+    async def _theirs(self, answer: AsyncGenerator[str, None]) -> AsyncGenerator[bytes, None]:
+        """Flux que vLLM écrit lui-même."""
+        async with aclosing(answer):
+            async for frame in answer:
+                if frame.startswith(_ERROR):
+                    raise self.refusal(orjson.loads(frame.removeprefix("data: ")))
+                if not frame.startswith(_DONE):
+                    yield frame.encode()
+
+    async def _ours(self, frames: Frames, call: Held) -> AsyncGenerator[bytes, None]:
+        """Flux ordinaire, rendu de son gabarit."""
+
+        def check(finish: str | None) -> None:
+            self._state.openai_serving_chat._raise_if_error(finish, frames.id)
+
+        try:
+            async with aclosing(written(frames, call, check)) as found:
+                async for frame in found:
+                    yield frame
+        except Exception as error:
+            raise self.failure(error) from error
 
     def refusal(self, response: Mapping[str, Any]) -> Exception:
         """Erreur que vLLM a rendue au lieu d'une réponse, ou dans son flux."""
