@@ -17,6 +17,7 @@ from server.front.audio.live import LiveAnalysis
 from server.front.audio.spool import Spool
 from server.front.chat.coalesce import Coalescer
 from server.front.chat.generation import Generation
+from server.front.chat.window import Window
 from server.front.metrics import FrontMetrics
 from server.front.routing.call import WorkerCalls
 from server.front.routing.control_client import ControlClient
@@ -108,8 +109,8 @@ async def serving(
         ),
     )
     router = Router(ControlClient(channel, settings.name), connect, limits)
-    coalescer = Coalescer(limits.coalesce_ms / 1000)
     metrics = FrontMetrics(registry)
+    coalescer = Coalescer(Window(limits.coalesce_ms / 1000, metrics.window.set))
     calls = WorkerCalls(router, metrics)
     generation = Generation(router, calls, coalescer, metrics)
     analysis = SpeechAnalysis(router, calls)

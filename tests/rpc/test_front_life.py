@@ -358,6 +358,14 @@ async def paced(seconds: float) -> Callable[[int], Awaitable[None]]:
     return step
 
 
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Un front tenu pour occupé, dont la fenêtre est donc entière."""
+    monkeypatch.setattr("server.front.chat.window.IDLE", -2.0)
+    monkeypatch.setattr("server.front.chat.window.FULL", -1.0)
+
+
+@pytest.mark.usefixtures("busy")
 async def test_frames_are_merged_within_the_window_and_the_end_is_not_delayed(tmp_path: Path) -> None:
     async with front(tmp_path, limits=Limits(coalesce_ms=10_000)) as rig:
         rig.engine.words = tuple(f"mot{i} " for i in range(40))
@@ -373,15 +381,37 @@ async def test_frames_are_merged_within_the_window_and_the_end_is_not_delayed(tm
         assert frames == 41 and flushes == 2
 
 
+async def read_one_by_one(rig: Rig) -> None:
+    """Lit un flux dont le moteur ne fait un pas qu'une fois le précédent reçu."""
+    received = asyncio.Semaphore(1)
+
+    async def step(_index: int) -> None:
+        await received.acquire()
+
+    rig.engine.words, rig.engine.step = tuple(f"mot{i} " for i in range(10)), step
+    call = rig.rest.CreateChatCompletion(body(stream=True))
+    async with asyncio.timeout(30):
+        while await call.read() is not grpc.aio.EOF:
+            received.release()
+    frames, flushes = await frames_and_flushes(rig)
+    assert frames == 11 and flushes >= 10
+
+
+async def test_a_lone_reader_gets_each_token_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Une machine d'essais chargée retarde toute boucle : seule une occupation entière compte ici.
+    monkeypatch.setattr("server.front.chat.window.IDLE", 1.0)
+    monkeypatch.setattr("server.front.chat.window.FULL", 2.0)
+    async with front(tmp_path, limits=Limits(coalesce_ms=60_000)) as rig:
+        await read_one_by_one(rig)
+        assert b"passerelle_stream_window_seconds 0.0" in expose(rig.registry)
+
+
 async def test_without_a_window_nothing_is_held(tmp_path: Path) -> None:
     async with front(tmp_path, limits=Limits(coalesce_ms=0)) as rig:
-        rig.engine.words = tuple(f"mot{i} " for i in range(10))
-        rig.engine.step = await paced(0.02)
-        await consume(calls(rig)["rest-stream"]())
-        frames, flushes = await frames_and_flushes(rig)
-        assert frames == 11 and flushes >= 9
+        await read_one_by_one(rig)
 
 
+@pytest.mark.usefixtures("busy")
 async def test_the_sweep_frees_what_a_stalled_engine_left(tmp_path: Path) -> None:
     async with front(tmp_path, limits=Limits(coalesce_ms=20)) as rig:
         opened = gate(rig, after=2)
