@@ -124,6 +124,14 @@ async def test_the_model_is_born_alone_not_copied(vllm: VllmEngine) -> None:
     assert children and {type(child).__name__ for child in children} == {"SpawnProcess"}
 
 
+async def test_its_warm_up_on_a_gpu_is_all_accepted(vllm: VllmEngine, caplog: pytest.LogCaptureFixture) -> None:
+    """Le processeur s'en passe ; vLLM doit pourtant admettre chaque sorte de requête que le GPU y mène."""
+    with caplog.at_level("INFO", logger="server.engines.vllm.engine"):
+        await vllm.warm_kernels()
+    assert [record.message for record in caplog.records if "warm" in record.message] == ["warmed_up"]
+    assert running(vllm) == 0
+
+
 async def test_it_listens_on_the_loopback_only(vllm: VllmEngine) -> None:
     processes = [psutil.Process(), *family()]
     heard = [c.laddr.ip for p in processes for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]

@@ -6,7 +6,7 @@ from server.engines.vllm.warmup import KINDS, prompt, rounds
 
 
 def test_every_batch_size_and_kind_runs_before_ready() -> None:
-    found = rounds(max_running=256, step_tokens=8192, context_tokens=32768, compiles=True)
+    found = rounds(max_running=256, step_tokens=8192, context_tokens=32768)
     plain = [one.requests for one in found if one.name.startswith("batch_")]
     assert plain == [1, 2, 4, 8, 16, 32, 64, 128, 256]
     for kind, fields in KINDS.items():
@@ -17,14 +17,9 @@ def test_every_batch_size_and_kind_runs_before_ready() -> None:
 
 @pytest.mark.parametrize(("step_tokens", "context_tokens"), [(2048, 32768), (8192, 2050), (8192, 64)])
 def test_no_round_is_too_long_for_the_engine(step_tokens: int, context_tokens: int) -> None:
-    found = rounds(max_running=3, step_tokens=step_tokens, context_tokens=context_tokens, compiles=True)
+    found = rounds(max_running=3, step_tokens=step_tokens, context_tokens=context_tokens)
     assert max(one.prompt_tokens for one in found) <= min(step_tokens, context_tokens - 2)
     assert max(one.requests for one in found) == 3
-
-
-def test_a_processor_only_meets_the_kinds() -> None:
-    found = rounds(max_running=4, step_tokens=8192, context_tokens=32768, compiles=False)
-    assert [one.name for one in found] == list(KINDS) and {one.requests for one in found} == {2}
 
 
 def test_no_prompt_begins_like_another() -> None:

@@ -89,22 +89,22 @@ class VllmEngine:
         self._max_running = serving.max_running
 
     async def warm_up(self) -> None:
-        """Mène une inférence réelle, puis tout ce que vLLM ne compile qu'à son premier usage.
+        """Mène une inférence réelle, puis, sur un GPU, tout ce que vLLM ne compile qu'à son premier usage.
 
         Raises:
             ModelLoadFailed: l'inférence n'a rien rendu.
         """
         if not await self._warm(prompt="Hi", max_tokens=1):
             raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
+        if self._spec.device == CUDA:
+            await self.warm_kernels()
+
+    async def warm_kernels(self) -> None:
+        """Provoque ce que vLLM ne compile qu'à son premier usage."""
         sizes = self._opened().sizes()
         counter = itertools.count(1)
         begun = time.monotonic()
-        planned = rounds(
-            max_running=sizes.running,
-            step_tokens=sizes.step_tokens,
-            context_tokens=sizes.context_tokens,
-            compiles=self._spec.device == CUDA,
-        )
+        planned = rounds(max_running=sizes.running, step_tokens=sizes.step_tokens, context_tokens=sizes.context_tokens)
         for one in planned:
             work = (
                 self._warm(

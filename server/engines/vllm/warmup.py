@@ -39,17 +39,14 @@ class Round:
     """Champs de chacune, en plus de son texte et de sa longueur."""
 
 
-def rounds(*, max_running: int, step_tokens: int, context_tokens: int, compiles: bool) -> list[Round]:
+def rounds(*, max_running: int, step_tokens: int, context_tokens: int) -> list[Round]:
     """Rafales d'un échauffement, de la plus ordinaire à la plus rare.
 
     Args:
         max_running: suites que l'ordonnanceur mène de front.
         step_tokens: jetons qu'il lit en une étape, au plus.
         context_tokens: longueur du contexte du modèle.
-        compiles: vrai si des noyaux se compilent à leur premier usage (CUDA) ; sinon, seules les sortes de tirage.
     """
-    if not compiles:
-        return [Round(kind, min(2, max_running), fields=fields) for kind, fields in KINDS.items()]
     found = [Round(f"batch_{size}", size) for size in _batches(max_running)]
     for kind, fields in KINDS.items():
         # Triton distingue les nombres divisibles par seize.
