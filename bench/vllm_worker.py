@@ -117,13 +117,14 @@ async def measure(options: argparse.Namespace) -> None:
         host = WorkerHost(engine, max_waiting=options.streams, on_dead=print)
         plain = serving.plain._templates
 
-        def slow() -> None:
-            serving.plain._templates = {}
+        def way(template: bool, direct: bool) -> Callable[[], None]:
+            def choose() -> None:
+                serving.plain._templates = plain if template else {}
+                serving._direct = direct
 
-        def quick() -> None:
-            serving.plain._templates = plain
+            return choose
 
-        ways: dict[str, Callable[[], None]] = {"vLLM": slow, "gabarit": quick}
+        ways = {"vLLM": way(False, False), "gabarit": way(True, False), "gabarit poussé": way(True, True)}
         found: dict[str, list[float]] = {name: [] for name in ways}
         sizes = {}
         for turn in range(options.rounds + 1):

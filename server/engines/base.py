@@ -159,6 +159,14 @@ class ChatEngine(Engine, Protocol):
 
 
 @runtime_checkable
+class PushingEngine(Protocol):
+    """Moteur de conversation qui donne lui-même ses trames, sans que personne n'ait à les lui demander."""
+
+    async def push(self, kind: ChatKind, request: bytes, emit: Callable[[bytes], None]) -> None:
+        """Mène un flux comme `ChatEngine.generate`, chaque élément donné à `emit` ; annuler la tâche l'abandonne."""
+
+
+@runtime_checkable
 class MortalEngine(Protocol):
     """Moteur dont une partie vit dans un autre processus, et peut mourir entre deux requêtes."""
 

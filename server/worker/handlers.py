@@ -17,6 +17,12 @@ Handler = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes,
 pas."""
 Handlers = Mapping["link_pb2.RequestKind", Handler]
 
+CHATS: Mapping["link_pb2.RequestKind", ChatKind] = {
+    link_pb2.REQUEST_KIND_CHAT: ChatKind.CHAT,
+    link_pb2.REQUEST_KIND_COMPLETION: ChatKind.COMPLETION,
+}
+"""Genres de requêtes que mène un moteur de conversation."""
+
 
 def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits | None = None) -> Handlers:
     """Genres de requêtes que ce moteur sait mener.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base import Engine
+from server.engines.base import Engine, PushingEngine
 from server.errors import (
     DeadlineExceeded,
     EngineDead,
@@ -22,7 +22,7 @@ from server.errors import (
 )
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
-from server.worker.handlers import Handlers, handlers_for
+from server.worker.handlers import CHATS, Handlers, handlers_for
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
 from server.worker.seats import Seat, Seats
@@ -63,6 +63,7 @@ class WorkerHost:
     ) -> None:
         """`on_load` suit chaque requête admise, mise en attente ou finie."""
         self._engine = engine
+        self._push = engine.push if isinstance(engine, PushingEngine) else None
         self._handlers = handlers if handlers is not None else handlers_for(engine)
         self._max_waiting = max_waiting
         self._max_live = max_live
@@ -270,11 +271,19 @@ class WorkerHost:
             if handler is None:
                 raise EngineUnavailable("Le moteur de ce modèle ne rend pas ce service.")
             inputs = self._inputs.get(key)
-            answer = in_parts(request, handler, seat, self._seats) if request.parts > 1 else handler(request, inputs)
-            async with aclosing(answer) as items:
-                async for item in items:
-                    self._steps += 1
-                    link.emit(request_id, item, False)
+
+            def emit(item: bytes) -> None:
+                self._steps += 1
+                link.emit(request_id, item, False)
+
+            if self._push is not None and request.stream and request.parts <= 1 and request.kind in CHATS:
+                await self._push(CHATS[request.kind], request.payload, emit)
+            else:
+                several = request.parts > 1
+                answer = in_parts(request, handler, seat, self._seats) if several else handler(request, inputs)
+                async with aclosing(answer) as items:
+                    async for item in items:
+                        emit(item)
             if inputs is not None and inputs.cut:
                 raise ShuttingDown(
                     "Le modèle s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite.",

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from server.engines.vllm.warmup import prompt, rounds
 from server.errors import EngineFailed, ModelLoadFailed, ModelLoading, PasserelleError, UnsupportedOption
 
 if TYPE_CHECKING:
-    from server.engines.vllm.serving import OpenAiServing
+    from server.engines.vllm.serving import OpenAiServing, Started
 
 logger = logging.getLogger(__name__)
 
@@ -133,26 +133,38 @@ class VllmEngine:
 
     async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
         serving = self._opened()
+        async with self._answer(serving, kind, request, stream=stream) as answer:
+            if isinstance(answer, bytes):
+                yield answer
+                return
+            async with contextlib.aclosing(serving.read(answer)) as frames:
+                async for frame in frames:
+                    yield frame
+
+    async def push(self, kind: ChatKind, request: bytes, emit: Callable[[bytes], None]) -> None:
+        serving = self._opened()
+        async with self._answer(serving, kind, request, stream=True) as answer:
+            if isinstance(answer, bytes):
+                emit(answer)
+            else:
+                await serving.push(answer, emit)
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, serving: "OpenAiServing", kind: ChatKind, request: bytes, *, stream: bool
+    ) -> AsyncGenerator["bytes | Started", None]:
+        """Réponse, ou flux commencé ; en sortir avant la fin l'abandonne dans vLLM."""
         if self._asleep:
             raise ModelLoading("Le modèle dort ; réveillez-le.", retry_after=_RETRY_SECONDS)
         remote = bool(self._spec.options.get("allowed_media_domains"))
         body = check(orjson.loads(request), remote_media=remote) | {"stream": stream}
         request_id = uuid.uuid4().hex
-        finished = False
         try:
-            answer = await serving.create(kind, body, request_id)
-            if isinstance(answer, bytes):
-                finished = True
-                yield answer
-                return
-            async with contextlib.aclosing(answer) as frames:
-                async for frame in frames:
-                    yield frame
-            finished = True
-        finally:
-            if not finished:
-                # vLLM abandonne de lui-même quand le ramasse-miettes passe ; ici, c'est tout de suite.
-                await serving.engine.abort(_engine_ids(kind, body, request_id))
+            yield await serving.create(kind, body, request_id)
+        except BaseException:
+            # vLLM abandonne de lui-même quand le ramasse-miettes passe ; ici, c'est tout de suite.
+            await serving.engine.abort(_engine_ids(kind, body, request_id))
+            raise
 
     async def wait_dead(self) -> str:
         """Attend la mort du processus du modèle."""

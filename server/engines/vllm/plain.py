@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,8 @@ _COMPARED = (
 )
 """Flux sur lesquels le gabarit est comparé à vLLM."""
 
+Check = Callable[[str | None], None]
+"""Lève si une suite est finie par une erreur."""
 held: ContextVar["Held | None"] = ContextVar("held", default=None)
 """Où `hold` range l'appel d'une requête ordinaire ; absent, l'appel suit son cours."""
 
@@ -66,6 +69,14 @@ class Held:
 
     async def aclose(self) -> None:
         """Rien n'a commencé."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Flux ordinaire, prêt à être mené."""
+
+    frames: Frames
+    call: Held
 
 
 def hold(engine: Any) -> Callable[[], Held]:
@@ -191,7 +202,7 @@ def rendered(frames: Frames, made: Made) -> bytes:
     return b"".join([*parts, frames.end()])
 
 
-async def written(frames: Frames, call: Held, check: Callable[[str | None], None]) -> AsyncGenerator[bytes, None]:
+async def written(frames: Frames, call: Held, check: Check) -> AsyncGenerator[bytes, None]:
     """Trames des sorties d'un appel ; `check` lève si une suite est finie par une erreur."""
     async with aclosing(aiter(call)) as outputs:
         async for output in outputs:

@@ -1,7 +1,7 @@
-"""Le moteur de vLLM, et sa façade OpenAI sans serveur HTTP ; avec `plain.py`, le seul fichier qui importe vLLM.
+"""Le moteur de vLLM, et sa façade OpenAI sans serveur HTTP.
 
-Ces classes ne sont pas une API publique. Vérifié avec vLLM 0.26.0 et 0.32.0, dont les chemins diffèrent ; la suite de
-contrat (`tests/engines`) dit si une autre version convient.
+Avec `plain.py` et `direct.py`, le seul fichier qui importe vLLM. Ces classes ne sont pas une API publique. Vérifié avec
+vLLM 0.26.0 et 0.32.0, dont les chemins diffèrent ; la suite de contrat (`tests/engines`) dit si une autre convient.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import dataclasses
 import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, nullcontext
 from typing import Any
 
@@ -40,10 +40,10 @@ except ImportError:  # 0.26
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase
 from server.engines.common.cuda import CUDA
 from server.engines.common.trials import GrammarTrials
+from server.engines.vllm.direct import push, pushable, unknown
 from server.engines.vllm.errors import invalid_field, translated
-from server.engines.vllm.frames import Frames
 from server.engines.vllm.options import RaisingParser, on_one_machine, parse, suggestions
-from server.engines.vllm.plain import Held, PlainStreams, held, hold, written
+from server.engines.vllm.plain import Check, Plain, PlainStreams, held, hold, written
 from server.engines.vllm.signals import told
 from server.engines.vllm.tried import Asking, asking, install, trials_of
 from server.errors import CudaUnusable, EngineDead, ModelLoadFailed, PasserelleError
@@ -52,6 +52,8 @@ logger = logging.getLogger(__name__)
 
 _ERROR = 'data: {"error"'
 _DONE = "data: [DONE]"
+Started = AsyncGenerator[str, None] | Plain
+"""Flux commencé : celui de vLLM, ou ce qu'il faut pour en rendre un d'un gabarit."""
 _PREFIXES = {ChatKind.CHAT: "chatcmpl-", ChatKind.COMPLETION: "cmpl-"}
 
 
@@ -81,8 +83,9 @@ class OpenAiServing:
         self._bounds = spec.trials
         self._trials: GrammarTrials | None = None
         self._state = State()
+        self._direct = False
         self.slow_reason = ""
-        """Pourquoi aucun flux n'est rendu d'un gabarit ; vide s'ils le sont."""
+        """Pourquoi les flux ordinaires prennent un chemin plus long ; vide s'ils prennent le plus court."""
 
     @classmethod
     def load(cls, spec: EngineSpec, on_phase: OnPhase) -> "OpenAiServing":
@@ -132,6 +135,11 @@ class OpenAiServing:
         self.slow_reason = await self.plain.learn()
         if self.slow_reason:
             logger.warning("plain_streams_off", extra={"reason": self.slow_reason})
+            return
+        self.slow_reason = unknown()
+        self._direct = not self.slow_reason
+        if self.slow_reason:
+            logger.warning("direct_streams_off", extra={"reason": self.slow_reason})
 
     async def close(self) -> None:
         """Arrête les essais."""
@@ -167,10 +175,8 @@ class OpenAiServing:
             found.add("images")
         return frozenset(found)
 
-    async def create(
-        self, kind: ChatKind, body: dict[str, Any], request_id: str
-    ) -> bytes | AsyncGenerator[bytes, None]:
-        """Mène la requête, ou en commence le flux : des trames SSE, sans la dernière.
+    async def create(self, kind: ChatKind, body: dict[str, Any], request_id: str) -> bytes | Started:
+        """Mène la requête, ou en commence le flux, que `read` ou `push` mène.
 
         Raises:
             PasserelleError: requête refusée ou ratée.
@@ -206,11 +212,32 @@ class OpenAiServing:
             text: str = answer.model_dump_json()
             return text.encode()
         if template is None or call is None or not call.called:
-            return self._theirs(answer)
-        frames = template.open(
-            id=_PREFIXES[kind] + request_id, created=int(time.time()), model=name, role=self.plain.role(kind, request)
-        )
-        return self._ours(frames, call)
+            theirs: AsyncGenerator[str, None] = answer
+            return theirs
+        role = self.plain.role(kind, request)
+        frames = template.open(id=_PREFIXES[kind] + request_id, created=int(time.time()), model=name, role=role)
+        return Plain(frames, call)
+
+    def read(self, started: Started) -> AsyncGenerator[bytes, None]:
+        """Trames SSE d'un flux commencé, sans la dernière.
+
+        Raises:
+            PasserelleError: le flux a raté.
+            EngineDead: le moteur ne peut plus servir.
+        """
+        return self._ours(started) if isinstance(started, Plain) else self._theirs(started)
+
+    async def push(self, started: Started, emit: Callable[[bytes], None]) -> None:
+        """Comme `read`, chaque trame étant donnée à `emit` dès que vLLM la produit."""
+        if isinstance(started, Plain) and self._direct and pushable(started.call):
+            try:
+                await push(self.engine, started.frames, started.call, self._check(started), emit)
+            except Exception as error:
+                raise self.failure(error) from error
+            return
+        async with aclosing(self.read(started)) as frames:
+            async for frame in frames:
+                emit(frame)
 
     async def _theirs(self, answer: AsyncGenerator[str, None]) -> AsyncGenerator[bytes, None]:
         """Flux que vLLM écrit lui-même."""
@@ -221,18 +248,20 @@ class OpenAiServing:
                 if not frame.startswith(_DONE):
                     yield frame.encode()
 
-    async def _ours(self, frames: Frames, call: Held) -> AsyncGenerator[bytes, None]:
+    async def _ours(self, started: Plain) -> AsyncGenerator[bytes, None]:
         """Flux ordinaire, rendu de son gabarit."""
-
-        def check(finish: str | None) -> None:
-            self._state.openai_serving_chat._raise_if_error(finish, frames.id)
-
         try:
-            async with aclosing(written(frames, call, check)) as found:
+            async with aclosing(written(started.frames, started.call, self._check(started))) as found:
                 async for frame in found:
                     yield frame
         except Exception as error:
             raise self.failure(error) from error
+
+    def _check(self, started: Plain) -> Check:
+        def check(finish: str | None) -> None:
+            self._state.openai_serving_chat._raise_if_error(finish, started.frames.id)
+
+        return check
 
     def refusal(self, response: Mapping[str, Any]) -> Exception:
         """Erreur que vLLM a rendue au lieu d'une réponse, ou dans son flux."""
