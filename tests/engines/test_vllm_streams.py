@@ -189,6 +189,13 @@ async def test_any_other_request_is_left_to_vllm(tokenizer: Any, kind: ChatKind,
     assert plain.template(kind, asked(kind, **fields)) is None
 
 
+@pytest.mark.parametrize("prompt", ["x", ["x"], [1, 2], [[1, 2]]])
+async def test_one_prompt_is_one_however_it_is_written(tokenizer: Any, prompt: Any) -> None:
+    plain = streams(tokenizer)
+    assert await plain.learn() == ""
+    assert plain.template(ChatKind.COMPLETION, asked(ChatKind.COMPLETION, prompt=prompt)) is not None
+
+
 async def test_tools_set_aside_are_not_read(tokenizer: Any) -> None:
     plain = streams(tokenizer, "hermes")
     assert await plain.learn() == ""

@@ -223,7 +223,7 @@ def _usage(request: Any) -> tuple[bool, bool]:
 
 
 def _several(prompt: Any) -> bool:
-    return isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
+    return isinstance(prompt, list) and len(prompt) > 1 and not isinstance(prompt[0], int)
 
 
 async def _outputs(made: Made) -> AsyncIterator[RequestOutput]:
