@@ -179,7 +179,7 @@ async def test_a_refusal_names_its_field(vllm: VllmEngine) -> None:
     assert refused.value.metadata["field"] == "max_tokens"
 
 
-def test_another_vllm_keeps_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_another_vllm_keeps_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
     assert direct.unknown() == ""
     own = RequestState.make_request_output
     monkeypatch.setattr(RequestState, "make_request_output", lambda self, tokens: None)
