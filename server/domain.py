@@ -209,6 +209,9 @@ class Limits:
     max_body_silence_seconds: float = 30.0
     """Silence d'un client qui envoie une requête ou un fichier, entre deux morceaux, avant de la refuser."""
     load_wait_seconds: float = 120.0
+    """Attente d'un chargement avant de refuser une requête, au moins."""
+    max_load_wait_seconds: float = 300.0
+    """Ce que cette attente peut devenir pour un modèle long à charger."""
     max_stream_duration_seconds: float = 7200.0
     max_concurrent_streams: int = 1024
     """Appels ouverts à la fois sur une connexion HTTP/2 : au-delà, un client gRPC attend sans rien dire."""

@@ -122,6 +122,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             settings=settings.gpus,
         ),
         stop_grace=settings.stop_grace,
+        limits=settings.limits,
     )
     models = Models(
         settings.profile,

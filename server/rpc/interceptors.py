@@ -23,7 +23,7 @@ from server.errors import InternalError, PasserelleError, RouteNotFound
 from server.rpc.admission import Admission
 from server.rpc.auth import Guard
 from server.rpc.bodies import Bodies
-from server.rpc.caller import caller
+from server.rpc.caller import announced_patience, caller, patience
 from server.rpc.contract import FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.http_body import Family, error_event, error_headers, error_response, serialize
 from server.rpc.logs import request_id
@@ -88,6 +88,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         try:
             # gRPC mène la méthode dans cette même tâche : l'étiquette y reste.
             caller.set(self._guard.check(method, metadata))
+            patience.set(announced_patience(metadata))
             self._admission.enter(method, metadata)
         except Exception as error:
             # Même une garde qui se trompe : gRPC rendrait sinon au client la classe et le texte de l'exception.

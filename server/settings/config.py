@@ -23,6 +23,7 @@ STATE_FOLDER = ".passerelle"
 _MAY_BE_SMALL = (
     "coalesce_ms",
     "load_wait_seconds",
+    "max_load_wait_seconds",
     "max_top_logprobs",
     "max_logit_bias",
     "max_images",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
+from google.protobuf.duration_pb2 import Duration
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
 from passerelle.v1 import model_pb2
 from prometheus_client import CollectorRegistry
@@ -27,8 +28,11 @@ def model_route(
     state: "model_pb2.ModelState | None" = None,
     aliases: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
+    load_wait: float = 0.0,
 ) -> control_pb2.ModelRoute:
     """Route d'un modèle, prêt dès qu'il a une prise."""
+    wait = Duration()
+    wait.FromMilliseconds(round(load_wait * 1000))
     ready = model_pb2.MODEL_STATE_READY if sockets else model_pb2.MODEL_STATE_CACHED
     return control_pb2.ModelRoute(
         key=key,
@@ -39,6 +43,7 @@ def model_route(
         created_seconds=1_700_000_000,
         owned_by="passerelle",
         features=features,
+        load_wait=wait,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,63 @@ async def test_control_ends_the_wait_and_says_when_to_come_back(tmp_path: Path) 
         status, headers, _, data = await answer(rig.rest.CreateChatCompletion(body()))
     assert (status, headers["retry-after"]) == (503, "42") and json.loads(data)["error"]["code"] == "model_loading"
     assert 0 < asked[0] <= 19.5
+
+
+async def waited(rig: Rig, call: Callable[[], Any]) -> tuple[float, float, str]:
+    """Attente demandée au plan de contrôle, temps pris par le refus, motif du refus."""
+    asked: list[float] = []
+
+    async def later(_key: str, timeout: float) -> control_pb2.ModelRoute:
+        asked.append(timeout)
+        await asyncio.sleep(timeout)
+        raise ModelLoading("Pas encore.", retry_after=42.0)
+
+    rig.control.loader = later
+    started = time.monotonic()
+    if isinstance(found := call(), grpc.aio.UnaryUnaryCall):
+        why = reason(await refused(found))[0]
+    else:
+        why = str(json.loads((await answer(found))[3])["error"]["code"]).upper()
+    return asked[0], time.monotonic() - started, why
+
+
+async def test_a_long_load_is_waited_for_as_long_as_its_route_says(tmp_path: Path) -> None:
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=0.2)) as rig:
+        rig.control.publish(model_route("qwen", load_wait=1.0))
+        await until(lambda: rig.control.watchers == 1, "front relié")
+        await listed(rig, "qwen")
+        asked, took, why = await waited(rig, lambda: rig.chat.Chat(typed()))
+    assert why == "MODEL_LOADING" and 0.8 < asked <= 0.95 and took < 1.5
+
+
+@pytest.mark.parametrize("caller", ["grpc", "sdk"])
+async def test_the_wait_ends_before_its_caller_gives_up(tmp_path: Path, caller: str) -> None:
+    """L'échéance d'un appel gRPC, et le délai qu'un SDK d'OpenAI annonce : le client reçoit pourquoi, et quand revenir."""
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=60)) as rig:
+        asked, took, why = await waited(
+            rig,
+            lambda: (
+                rig.chat.Chat(typed(), timeout=2.0)
+                if caller == "grpc"
+                else rig.rest.CreateChatCompletion(body(), metadata=(("x-stainless-timeout", "2"),))
+            ),
+        )
+        assert why == "MODEL_LOADING" and asked < 2.0 and took < 2.0
+
+
+@pytest.mark.parametrize("announced", ["", "NOT_GIVEN", "nan", "inf", "-1", "0"])
+async def test_a_delay_that_is_none_changes_nothing(tmp_path: Path, announced: str) -> None:
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=0.5)) as rig:
+        metadata = (("x-stainless-timeout", announced),)
+        asked, _, why = await waited(rig, lambda: rig.rest.CreateChatCompletion(body(), metadata=metadata))
+    assert why == "MODEL_LOADING" and 0.4 < asked <= 0.45
+
+
+async def test_a_stream_that_says_it_loads_waits_beyond_the_delay_of_its_sdk(tmp_path: Path) -> None:
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=1.0)) as rig:
+        metadata = (("x-stainless-timeout", "0.3"),)
+        asked, _, _ = await waited(rig, lambda: rig.rest.CreateChatCompletion(body(stream=True), metadata=metadata))
+    assert asked > 0.8
 
 
 async def test_waiting_loads_are_bounded(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from server.control.life.choices import LoadOrder
-from server.control.life.forecast import LONGEST, SHORTEST, UNKNOWN, retry_after
+from server.control.life.forecast import LONGEST, SHORTEST, UNKNOWN, load_wait, retry_after
 from server.control.life.model import ManagedModel
 from server.control.life.setbacks import FALLS
 from server.control.life.state import ModelState, ModelTools
 from server.control.record.journal import Journal
 from server.control.record.operations import Changes, Operation, OperationKind, OperationState, Progress
 from server.control.weights.cache import Artifacts
-from server.domain import Capability, ModelSource, ModelSpec
+from server.domain import Capability, Limits, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,
     IntegrityMismatch,
@@ -54,6 +54,7 @@ class Rig:
     downloads: FakeDownloads
     disk: list[Artifacts]
     tools: ModelTools
+    clock: FakeClock
 
     def with_spec(self, *, gpus: int = 0, reason: str = "", **changes: Any) -> ManagedModel:
         board = board_of(FakeGpus(gpus, reason=reason), FakeClock(), self.replicas.pids)
@@ -89,7 +90,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         sleep=clock.sleep,
     )
     model = ManagedModel(SPEC, tools)
-    yield Rig(model, replicas, downloads, disk, tools)
+    yield Rig(model, replicas, downloads, disk, tools, clock)
     await model.aclose()
     await journal.aclose()
 
@@ -258,15 +259,6 @@ async def test_a_request_waits_for_its_model(rig: Rig) -> None:
     assert state_of(model) is ModelState.READY and rig.replicas.started == ["m-0"]
 
 
-def loaded_in(journal: Journal, seconds: float) -> None:
-    """Journalise un chargement réussi de « m »."""
-    done = Operation(OperationKind.LOAD, "m", started_at=100.0)
-    journal.transition(100.0, "m", "LOADING", "opening", done.id)
-    done.finish(OperationState.SUCCEEDED)
-    done.finished_at = 100.0 + seconds
-    journal.save(done)
-
-
 @pytest.mark.parametrize(
     ("last", "downloading", "elapsed", "wanted"),
     [
@@ -279,21 +271,69 @@ def loaded_in(journal: Journal, seconds: float) -> None:
     ],
 )
 async def test_a_refused_request_is_told_when_to_come_back(
-    rig: Rig, last: float | None, downloading: bool, elapsed: float, wanted: float
+    last: float | None, downloading: bool, elapsed: float, wanted: float
 ) -> None:
-    journal = rig.tools.journal
-    if last is not None:
-        loaded_in(journal, last)
     current = Operation(OperationKind.LOAD, "m", progress=Progress(completed=50, total=100, rate=5.0))
-    found = await retry_after(current, journal, downloading=downloading, elapsed=elapsed)
+    found = retry_after(current, last, downloading=downloading, elapsed=elapsed)
     assert found == pytest.approx(wanted)
     for kind in (OperationKind.UNLOAD, OperationKind.WAKE):
-        assert await retry_after(Operation(kind, "m"), journal, downloading=False, elapsed=1.0) == UNKNOWN
+        assert retry_after(Operation(kind, "m"), last, downloading=False, elapsed=1.0) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("last", "weights", "wanted"),
+    [
+        (None, 0, 120.0),
+        (20.0, 0, 120.0),
+        (158.0, 0, 237.0),
+        (158.0, 400 * 10**9, 237.0),
+        (1000.0, 0, 300.0),
+        (None, 4 * 10**9, 120.0),
+        (None, 62 * 10**9, 231.0),
+        (None, 400 * 10**9, 300.0),
+    ],
+)
+def test_a_request_waits_as_long_as_its_model_takes_to_load(last: float | None, weights: int, wanted: float) -> None:
+    assert load_wait(last, weights, Limits()) == pytest.approx(wanted)
+
+
+def test_the_wait_of_a_load_stays_within_its_two_limits() -> None:
+    assert load_wait(158.0, 0, Limits(load_wait_seconds=1.0)) == pytest.approx(237.0)
+    assert load_wait(158.0, 0, Limits(max_load_wait_seconds=0.0)) == 120.0
+    # Une attente déjà réglée plus longue que l'autre limite reste celle qui a été choisie.
+    assert load_wait(158.0, 0, Limits(load_wait_seconds=600.0)) == 600.0
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    """Attend une condition, avec une échéance."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_each_load_is_timed_without_its_download_nor_a_replica_more(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    assert model.load_wait == 120.0
+    rig.downloads.gate.clear()
+    rig.replicas.gate.clear()
+    operation = model.load()
+    await reached(lambda: rig.downloads.calls == 1)
+    await rig.clock.sleep(500.0)
+    rig.downloads.gate.set()
+    await reached(lambda: rig.replicas.started == ["m-0"])
+    await rig.clock.sleep(90.0)
+    rig.replicas.gate.set()
+    await operation.result()
+    assert model.load_seconds == 90.0 and model.load_wait == 135.0
+    await model.load(LoadOrder(replicas=2)).result()
+    assert model.load_seconds == 90.0
+    await model.load(LoadOrder(replicas=1)).result()
+    assert model.load_seconds == 90.0
 
 
 async def test_the_last_load_is_what_a_waiting_request_is_told(rig: Rig) -> None:
     model = rig.with_spec(auto_download=True)
-    loaded_in(rig.tools.journal, 50.0)
+    model.load_seconds = 50.0
     rig.replicas.gate.clear()
     await opening(model)
     with pytest.raises(ModelLoading, match="réessayez dans") as caught:

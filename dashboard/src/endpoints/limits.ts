@@ -27,7 +27,8 @@ export const LIMITS: [string, Row[]][] = [
       ["Niveaux imbriqués d'un JSON, au plus", ({ maxJsonDepth }) => count(maxJsonDepth)],
       ["Corps d'une requête d'administration, au plus", (limits) => size(limits.maxAdminBodyBytes)],
       ["Silence pendant l'envoi d'un corps, au plus", ({ maxBodySilence }) => time(maxBodySilence)],
-      ["Attente d'un chargement", ({ loadWait }) => time(loadWait)],
+      ["Attente d'un chargement, au moins", ({ loadWait }) => time(loadWait)],
+      ["Attente d'un chargement long, au plus", ({ maxLoadWait }) => time(maxLoadWait)],
       [
         "Durée d'un flux, au plus, hors suivi de l'état et des journaux",
         ({ maxStreamDuration }) => time(maxStreamDuration),

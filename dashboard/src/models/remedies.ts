@@ -12,7 +12,7 @@ const REMEDIES: Partial<Record<Reason, string>> = {
     "Ouvrez la page à son adresse habituelle, ou ajoutez celle-ci à PASSERELLE_ALLOWED_ORIGINS, son nom à PASSERELLE_ALLOWED_HOSTS.",
   MODEL_NOT_FOUND: "Le profil a changé : rechargez la page.",
   MODEL_NOT_DOWNLOADED: "Téléchargez le modèle, puis chargez-le.",
-  MODEL_LOADING: "Attendez la fin du chargement ; PASSERELLE_LOAD_WAIT_SECONDS règle l'attente des requêtes.",
+  MODEL_LOADING: "Attendez la fin du chargement ; PASSERELLE_MAX_LOAD_WAIT_SECONDS borne l'attente des requêtes.",
   MODEL_LOAD_FAILED: "Lisez la cause dans son journal, corrigez-la, puis rechargez-le.",
   WORKER_LOST: "Il est relancé de lui-même ; si cela se répète, son journal dit pourquoi.",
   SHUTTING_DOWN: "Le serveur s'est arrêté pendant l'opération : relancez-la.",

@@ -12,7 +12,7 @@ from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
 from server.control.life.choices import Choices, LoadOrder, Move, again, follow
 from server.control.life.crew import Crew
-from server.control.life.forecast import not_ready
+from server.control.life.forecast import load_wait, not_ready
 from server.control.life.loadable import check_loadable
 from server.control.life.recovery import Recovery
 from server.control.life.replicas import Replica
@@ -42,6 +42,8 @@ class ManagedModel:
         self.artifacts = Artifacts()
         self.choices = Choices.of(spec)
         self.created_at = self.state_since = time.time()
+        self.load_seconds: float | None = None
+        """Durée du dernier chargement réussi, téléchargement exclu ; `None` s'il n'y en a pas eu."""
         self.usage = Usage(tools.clock)
         self._tools = tools
         self._setbacks = Setbacks(tools.clock)
@@ -80,6 +82,11 @@ class ManagedModel:
     def features(self) -> tuple[str, ...]:
         """Options honorées : celles du moteur chargé, sinon celles du profil."""
         return self.replicas[0].features if self.replicas else self.spec.features
+
+    @property
+    def load_wait(self) -> float:
+        """Secondes qu'une requête attend son chargement."""
+        return load_wait(self.load_seconds, self.artifacts.total_bytes, self._tools.limits)
 
     @property
     def evictable(self) -> bool:
@@ -239,11 +246,11 @@ class ManagedModel:
                     else:
                         await operation.result()
         except TimeoutError:
-            raise await not_ready(
+            raise not_ready(
                 self.spec.key,
                 timeout,
                 self.operation,
-                self._tools.journal,
+                self.load_seconds,
                 downloading=self.state is ModelState.DOWNLOADING,
                 elapsed=time.time() - self.state_since,
             ) from None
@@ -373,8 +380,11 @@ class ManagedModel:
         self.usage.touch()
 
     async def _open(self, spec: ModelSpec, held: Tenancy, show: Callable[[str], None]) -> None:
+        began = None if self.replicas else self._tools.clock()
         await self._tools.verify(self.spec, lambda: show("checking"))
         await self._crew.open(spec, held, show)
+        if began is not None and self.replicas:
+            self.load_seconds = self._tools.clock() - began
 
     async def _unload(self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool) -> None:
         show = self._phase_of(operation)

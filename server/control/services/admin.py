@@ -27,6 +27,7 @@ from server.control.record.operations import Failure, Operation
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
 from server.control.services.messages import (
+    duration,
     timestamp,
     to_capability,
     to_failure,
@@ -112,6 +113,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                     features=model.features,
                     languages=model.spec.languages,
                     context_tokens=model.spec.context_tokens,
+                    load_wait=duration(model.load_wait),
                 )
                 for model in self._models
             ],

@@ -168,6 +168,7 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,
+        load_wait=duration(model.load_wait),
     )
 
 
@@ -235,6 +236,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
         max_json_body_bytes=limits.max_json_body_bytes,
         max_json_depth=limits.max_json_depth,
         load_wait=duration(limits.load_wait_seconds),
+        max_load_wait=duration(limits.max_load_wait_seconds),
         max_stream_duration=duration(limits.max_stream_duration_seconds),
         max_replicas=limits.max_replicas,
         max_idle_unload=duration(limits.max_idle_unload_seconds),

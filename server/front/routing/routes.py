@@ -27,6 +27,8 @@ class ModelRoute:
     """Propriétaire annoncé."""
     features: frozenset[str] = frozenset()
     """Options honorées ; vide si le modèle n'en annonce pas."""
+    load_wait: float = 0.0
+    """Secondes qu'une requête attend son chargement ; 0 : celles de LOAD_WAIT."""
 
     def answers_to(self, name: str) -> bool:
         """Vrai si ce nom désigne le modèle."""

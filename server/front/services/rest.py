@@ -16,6 +16,7 @@ from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
 from server.front.services.rest_audio import NO_CACHE, AudioRoutes
 from server.front.sse import DONE, LOADING
+from server.rpc.caller import patience
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
 
 Context = Any
@@ -85,6 +86,8 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
         if not checked.stream:
             yield encode_body(await self._generation.whole(checked, timeout), JSON)
             return
+        # Un flux dit qu'il charge : le client reçoit, et ne renonce pas.
+        patience.set(None)
         async with aclosing(self._events(checked, timeout, context)) as messages:
             async for message in messages:
                 yield message
