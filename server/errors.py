@@ -10,7 +10,7 @@ PasserelleError
 ├── MissingApiKey · InvalidApiKey · ForeignOrigin
 ├── ModelNotFound · OperationNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
-├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable
+├── QueueFull · SlowConsumer · WorkerLost · WorkerKilled · ModelUnloaded · ShuttingDown · ControlUnavailable
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
 ├── DownloadFailed ─┬─ HubTokenMissing · HubTokenInvalid · HubAccessDenied
 │                   └─ HubNotFound · HubUnreachable · DiskFull
@@ -161,6 +161,18 @@ class WorkerLost(PasserelleError):
     """Processus du modèle perdu ; la requête peut être refaite."""
 
     reason = "WORKER_LOST"
+
+
+class WorkerKilled(PasserelleError):
+    """Processus d'un modèle tué : par un signal, par le noyau faute de mémoire, ou figé, par le chien de garde."""
+
+    reason = "WORKER_KILLED"
+
+
+class ModelUnloaded(PasserelleError):
+    """Modèle déchargé exprès pendant la requête."""
+
+    reason = "MODEL_UNLOADED"
 
 
 class ShuttingDown(PasserelleError):

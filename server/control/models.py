@@ -7,6 +7,7 @@ from typing import Any
 
 from server.control.life.choices import LoadOrder
 from server.control.life.eviction import victims
+from server.control.life.exits import Exit
 from server.control.life.model import ManagedModel
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, MachineSample
@@ -185,11 +186,12 @@ class Models:
             if event["event"] != "exited":
                 continue
             self._on_exit(event["pid"])
-            name, code = event["name"], event["exit_code"]
-            self._tools.replicas.exited(name, code)
+            name = event["name"]
+            end = Exit(event["exit_code"], event["frozen"], event["out_of_memory"])
+            self._tools.replicas.exited(name, end)
             model = self._models.get(name.rpartition("-")[0])
             if model is not None:
-                await model.replica_exited(name, code, asked=event["asked"], frozen=event["frozen"])
+                await model.replica_exited(name, end, asked=event["asked"])
 
     async def _tick_forever(self) -> None:
         while True:

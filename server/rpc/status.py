@@ -62,6 +62,8 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.QueueFull: ErrorCodes(StatusCode.RESOURCE_EXHAUSTED, 429, _RATE, "queue_full"),
     errors.SlowConsumer: ErrorCodes(StatusCode.RESOURCE_EXHAUSTED, 429, _RATE, "slow_consumer"),
     errors.WorkerLost: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "worker_lost"),
+    errors.WorkerKilled: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "worker_killed"),
+    errors.ModelUnloaded: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "model_unloaded"),
     errors.ShuttingDown: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "shutting_down"),
     errors.ControlUnavailable: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "control_unavailable"),
     errors.EngineFailed: ErrorCodes(StatusCode.INTERNAL, 500, _SERVER, "engine_failed"),

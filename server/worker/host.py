@@ -20,6 +20,7 @@ from server.errors import (
     ShuttingDown,
     WorkerLost,
 )
+from server.link.framing import from_failure
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
 from server.worker.handlers import Handlers, handlers_for
@@ -75,6 +76,8 @@ class WorkerHost:
         self._deadlines: dict[JobKey, asyncio.TimerHandle] = {}
         self._steps = 0
         self._draining = False
+        self._parting: Callable[[str], PasserelleError] = partial(ShuttingDown, retry_after=_RETRY_SECONDS)
+        """Erreur des requêtes qu'un arrêt refuse ou interrompt, de ce message à moins qu'elle n'ait le sien."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._still = asyncio.Event()
@@ -98,7 +101,7 @@ class WorkerHost:
         """Admet une requête, la met en attente, ou la refuse aussitôt."""
         key = (link, request.id)
         if self._draining:
-            link.fail(request.id, ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
+            link.fail(request.id, self._parting("Le modèle s'arrête ; réessayez."))
             return
         if request.kind == link_pb2.REQUEST_KIND_LIVE:
             if self.nap.holding:
@@ -133,6 +136,20 @@ class WorkerHost:
         """Réveille le moteur."""
         self._answer(link, request.id, self.nap.wake())
 
+    def parting(self, link: FrontLink, request: link_pb2.Parting) -> None:
+        """Retient pourquoi l'exemplaire va s'arrêter ; interrompt aussitôt ses requêtes si la demande le dit."""
+        error = from_failure(request.failure)
+        self._parting = lambda _message: error
+        if request.now:
+            self._draining = True
+            self._interrupt()
+        link.emit(request.id, b"", True)
+
+    def died(self) -> None:
+        """Le moteur est mort : c'est ce que recevront les requêtes qu'il menait, non que le modèle s'arrête."""
+        error = WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS)
+        self._parting = lambda _message: error
+
     def input(self, link: FrontLink, chunk: link_pb2.InputChunk) -> None:
         """Suite d'un flux en direct, peut-être déjà fini."""
         key = (link, chunk.id)
@@ -159,7 +176,7 @@ class WorkerHost:
         self._draining = True
         if self.nap.holding:
             for key in self._seats:
-                key[0].fail(key[1], ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
+                key[0].fail(key[1], self._parting("Le modèle s'arrête ; réessayez."))
                 self._abandon(key)
         try:
             async with asyncio.timeout(grace):
@@ -167,10 +184,13 @@ class WorkerHost:
                 await self._idle.wait()
         except TimeoutError:
             logger.warning("drain_timeout", extra={"running": len(self._running), "waiting": self._seats.waiting})
-            for key in (*self._seats, *self._running):
-                key[0].fail(key[1], ShuttingDown("Le modèle s'est arrêté avant la fin ; réessayez."))
-                self._abandon(key)
+            self._interrupt()
         await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _interrupt(self) -> None:
+        for key in (*self._seats, *self._running):
+            key[0].fail(key[1], self._parting("Le modèle s'est arrêté avant la fin ; réessayez."))
+            self._abandon(key)
 
     async def _end_by_themselves(self, seconds: float) -> None:
         """Laisse finir les requêtes, puis clôt les flux en direct : ils rendent ce qu'ils ont entendu."""
@@ -276,18 +296,16 @@ class WorkerHost:
                     self._steps += 1
                     link.emit(request_id, item, False)
             if inputs is not None and inputs.cut:
-                raise ShuttingDown(
-                    "Le modèle s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite.",
-                    retry_after=_RETRY_SECONDS,
+                raise self._parting(
+                    "Le modèle s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite."
                 )
             link.emit(request_id, b"", True)
         except PasserelleError as error:
             link.fail(request_id, error)
         except EngineDead as error:
             logger.exception("engine_dead")
-            link.fail(
-                request_id, WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS)
-            )
+            self.died()
+            link.fail(request_id, self._parting(""))
             self._on_dead(str(error))
         except Exception:
             logger.exception("engine_failed", extra={"request_id": request.request_id})

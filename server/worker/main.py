@@ -126,6 +126,7 @@ async def _serve(
     def dead(reason: str) -> None:
         nonlocal code
         code = EXIT_ENGINE_DEAD
+        host.died()
         stopping.set()
 
     def load_changed() -> None:

@@ -14,12 +14,13 @@ from passerelle.control.v1 import control_pb2
 from passerelle.v1 import chat_pb2, model_pb2, rest_pb2
 
 from server.domain import Limits
-from server.errors import ModelLoadFailed, ModelLoading, ModelNotDownloaded
+from server.errors import ModelLoadFailed, ModelLoading, ModelNotDownloaded, ModelUnloaded
 from server.front.routing.control_client import to_route
+from server.link.client import LinkClient
 from server.rpc.metrics import expose
 from tests.fakes.control import FakeControl, model_route, serving_control
 from tests.rpc.test_front_chat import reason, refused
-from tests.support.front_rig import WORDS, Rig, answer, body, front, other_routes, sse, typed, until
+from tests.support.front_rig import MAX_FRAME, WORDS, Rig, answer, body, front, other_routes, sse, typed, until
 
 TEXT = "".join(WORDS)
 
@@ -485,6 +486,43 @@ async def test_what_the_grace_does_not_suffice_to_end_is_ended_by_an_error(tmp_p
         else:
             assert reason(result)[0] == "SHUTTING_DOWN"
         await until(lambda: rig.engine.abandoned == 1, "requête abandonnée")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("now", [True, False], ids=["aussitôt", "délai dépassé"])
+async def test_a_request_cut_by_an_unload_is_told_so(tmp_path: Path, way: str, now: bool) -> None:
+    """Le plan de contrôle dit pourquoi à l'exemplaire, qui s'arrête ensuite : jamais « le processus a disparu »."""
+    async with front(tmp_path) as rig:
+        gate(rig, after=1)
+        call = calls(rig)[way]()
+        task = asyncio.create_task(answer(call) if way.startswith("rest") else refused(call))
+        await until(lambda: rig.workers[0].busy == (1, 0), "requête en cours")
+        control = await LinkClient.connect(
+            str(rig.workers[0].path), "control", max_frame_bytes=MAX_FRAME, request_buffer_bytes=1024
+        )
+        await control.parting(ModelUnloaded("Le modèle « qwen » a été déchargé.", retry_after=1.0), now=now)
+        if not now:
+            assert rig.workers[0].busy == (1, 0)
+            await rig.workers[0].host.drain(0.1)
+        result: Any = await task
+        if way == "rest-stream":
+            assert sse(result[3])[-1]["error"]["code"] == "model_unloaded"
+        elif way.startswith("rest"):
+            assert (result[0], json.loads(result[3])["error"]["code"]) == (503, "model_unloaded")
+        else:
+            assert reason(result)[0] == "MODEL_UNLOADED"
+        await control.aclose()
+
+
+async def test_the_death_of_an_engine_is_not_said_to_be_a_stop(tmp_path: Path) -> None:
+    """Les autres requêtes d'un moteur mort : perdues avec lui, non arrêtées exprès."""
+    async with front(tmp_path) as rig:
+        gate(rig, after=1)
+        others = [asyncio.create_task(refused(rig.chat.Chat(typed()))) for _ in range(2)]
+        await until(lambda: rig.workers[0].busy == (2, 0), "requêtes en cours")
+        rig.workers[0].host.died()
+        await rig.workers[0].host.drain(0.0)
+        assert {reason(await one)[0] for one in others} == {"WORKER_LOST"}
 
 
 async def test_a_request_that_waits_for_a_load_is_ended_too(tmp_path: Path) -> None:

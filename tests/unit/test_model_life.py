@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from server.control.life.choices import LoadOrder
+from server.control.life.exits import Exit
 from server.control.life.forecast import LONGEST, SHORTEST, UNKNOWN, load_wait, retry_after
 from server.control.life.model import ManagedModel
 from server.control.life.setbacks import FALLS
 from server.control.life.state import ModelState, ModelTools
 from server.control.record.journal import Journal
-from server.control.record.operations import Changes, Operation, OperationKind, OperationState, Progress
+from server.control.record.operations import Changes, Failure, Operation, OperationKind, OperationState, Progress
 from server.control.weights.cache import Artifacts
 from server.domain import Capability, Limits, ModelSource, ModelSpec
 from server.errors import (
@@ -25,9 +26,11 @@ from server.errors import (
     ModelLoadFailed,
     ModelLoading,
     ModelNotDownloaded,
+    ModelUnloaded,
     NoGpuVisible,
     OperationCancelled,
     PasserelleError,
+    WorkerKilled,
 )
 from tests.fakes.gpus import FakeClock, FakeGpus, board_of
 from tests.fakes.replicas import FakeDownloads, FakeReplicas, intact
@@ -45,6 +48,11 @@ SPEC = ModelSpec(
 def state_of(model: ManagedModel) -> ModelState:
     """État du moment, que l'analyse de types ne croit pas figé."""
     return model.state
+
+
+def shown_failure(model: ManagedModel) -> Failure | None:
+    """Échec du moment, de même."""
+    return model.last_failure
 
 
 @dataclass
@@ -109,7 +117,7 @@ async def test_weights_are_verified_before_each_opening(rig: Rig) -> None:
     model = rig.with_spec()
     await model.load().result()
     [first] = model.replicas
-    await model.replica_exited(first.id, 1, asked=False)
+    await model.replica_exited(first.id, Exit(1), asked=False)
     assert model.operation is not None
     await model.operation.result()
     await model.unload().result()
@@ -380,21 +388,21 @@ async def test_a_lost_replica_is_replaced_until_it_falls_too_often(rig: Rig) -> 
     model = rig.with_spec(auto_download=True)
     await model.load().result()
     for fall in range(1, FALLS + 1):
-        await model.replica_exited("m-0", -9, asked=False)
+        await model.replica_exited("m-0", Exit(-9), asked=False)
         if fall < FALLS:
             assert model.operation is not None
             await model.operation.result()
             assert state_of(model) is ModelState.READY
     assert model.operation is None and state_of(model) is ModelState.CACHED
     assert model.last_failure is not None and "3 fois" in model.last_failure.message
-    with pytest.raises(ModelLoadFailed):
+    with pytest.raises(WorkerKilled, match=r"tué par SIGKILL.*3 fois"):
         await model.ensure(1)
 
 
 async def test_a_replica_stopped_on_purpose_is_not_replaced(rig: Rig) -> None:
     model = rig.with_spec(auto_download=True)
     await model.load().result()
-    await model.replica_exited("m-0", 0, asked=True)
+    await model.replica_exited("m-0", Exit(0), asked=True)
     assert model.operation is None and rig.replicas.started == ["m-0"]
 
 
@@ -412,10 +420,89 @@ async def test_a_replica_that_does_not_answer_does_not_hold_back_the_control(rig
 async def test_a_frozen_replica_is_said(rig: Rig) -> None:
     model = rig.with_spec(auto_download=True)
     await model.load().result()
-    await model.replica_exited("m-0", -9, asked=False, frozen=True)
+    await model.replica_exited("m-0", Exit(-9, frozen=True), asked=False)
     assert model.last_failure is not None and "ne répondait plus" in model.last_failure.message
+    assert model.last_failure.reason == "WORKER_KILLED"
     assert model.operation is not None
     await model.operation.result()
+
+
+async def test_a_death_is_history_once_the_model_is_ready_again(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    await model.load(LoadOrder(replicas=2)).result()
+    await model.replica_exited("m-0", Exit(-9), asked=False)
+    # L'autre sert encore : le modèle est prêt, mais pas entier.
+    assert state_of(model) is ModelState.READY and model.operation is not None
+    assert model.last_failure is not None and model.last_failure.reason == "WORKER_KILLED" and not model.past_failure
+    first, fallen = model.operation, model.last_failure
+    rig.replicas.gate.clear()
+    await model.replica_exited("m-1", Exit(4), asked=False)
+    rig.replicas.gate.set()
+    await first.result()
+    # La relance du premier n'efface pas la chute du second.
+    assert model.last_failure is not None and model.last_failure.reason == "WORKER_LOST"
+    assert model.operation is not None and model.operation.kind is OperationKind.RESTART
+    await model.operation.result()
+    assert shown_failure(model) is None and len(model.replicas) == 2
+    assert model.past_failure is not None and model.past_failure.reason == "WORKER_LOST"
+    assert fallen.at <= model.past_failure.at
+    await model.unload().result()
+    assert model.past_failure is not None
+
+
+async def test_a_restart_that_fails_keeps_its_own_failure_in_sight(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    await model.load().result()
+    rig.replicas.error = ModelLoadFailed("ne se rouvre pas")
+    await model.replica_exited("m-0", Exit(-9), asked=False)
+    assert model.operation is not None
+    with pytest.raises(ModelLoadFailed):
+        await model.operation.result()
+    assert model.last_failure is not None and model.last_failure.reason == "MODEL_LOAD_FAILED"
+    rig.replicas.error = None
+    await model.load().result()
+    assert model.last_failure is None
+    assert model.past_failure is not None and "ne se rouvre pas" in model.past_failure.message
+
+
+@pytest.mark.parametrize("force", [False, True])
+async def test_an_unload_tells_its_replicas_what_their_requests_get(rig: Rig, force: bool) -> None:
+    model = rig.with_spec(auto_download=True)
+    await model.load(LoadOrder(replicas=2)).result()
+    await model.load(LoadOrder(replicas=1)).result()
+    [(name, error, now)] = rig.replicas.parted
+    assert (name, error.reason, now) == ("m-1", "SHUTTING_DOWN", False) and "est retiré" in error.message
+    await model.unload(force=force).result()
+    name, error, now = rig.replicas.parted[-1]
+    assert (name, error.reason, now) == ("m-0", "MODEL_UNLOADED", force)
+    assert "« m » a été déchargé sur demande" in error.message and error.retry_after
+
+
+async def test_an_idle_unload_says_why(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True, idle_unload_seconds=10.0)
+    await model.load().result()
+    await rig.clock.sleep(11.0)
+    model.watch()
+    assert model.operation is not None
+    await model.operation.result()
+    assert "faute d'usage" in rig.replicas.parted[-1][1].message
+
+
+async def test_a_request_whose_load_is_unloaded_is_told_so(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    rig.replicas.gate.clear()
+    waiting = asyncio.create_task(model.ensure(30))
+    await reached(lambda: rig.replicas.started == ["m-0"])
+    await model.unload().result()
+    with pytest.raises(ModelUnloaded, match="pendant son chargement"):
+        await waiting
+    # Annulé sans rien d'autre, il le dit comme cela s'est passé.
+    waiting = asyncio.create_task(model.ensure(30))
+    await reached(lambda: len(rig.replicas.started) == 2)
+    assert model.operation is not None
+    await model.cancel(model.operation)
+    with pytest.raises(OperationCancelled):
+        await waiting
 
 
 async def test_reattached_replicas_serve_at_once(rig: Rig) -> None:

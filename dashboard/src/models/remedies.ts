@@ -15,6 +15,9 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   MODEL_LOADING: "Attendez la fin du chargement ; PASSERELLE_MAX_LOAD_WAIT_SECONDS borne l'attente des requêtes.",
   MODEL_LOAD_FAILED: "Lisez la cause dans son journal, corrigez-la, puis rechargez-le.",
   WORKER_LOST: "Il est relancé de lui-même ; si cela se répète, son journal dit pourquoi.",
+  WORKER_KILLED:
+    "Il est relancé de lui-même. Faute de mémoire vive, déchargez un autre modèle ou donnez-en davantage au serveur.",
+  MODEL_UNLOADED: "Rechargez-le : il a été déchargé exprès.",
   SHUTTING_DOWN: "Le serveur s'est arrêté pendant l'opération : relancez-la.",
   CONTROL_UNAVAILABLE: "Le serveur démarre : réessayez dans un instant.",
   ENGINE_FAILED: "Réessayez ; si cela se répète, son journal dit pourquoi.",

@@ -3,15 +3,15 @@
 import asyncio
 import json
 import logging
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.control.life.exits import Exit
 from server.domain import ModelSpec
-from server.errors import ModelLoadFailed, WorkerLost
+from server.errors import ModelLoadFailed, PasserelleError, WorkerLost
 from server.events import Tail, event_of, last_line
 from server.link.client import LinkClient
 from server.supervisor.client import SupervisorClient, SupervisorError
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
+_PARTING_SECONDS = 1.0
 _BUFFER_BYTES = 1024 * 1024
 
 _OFFLINE = {
@@ -76,7 +77,7 @@ class ReplicaHost:
         self._max_frame_bytes = max_frame_bytes
         self._on_load = on_load
         self._physical_of = physical_of
-        self._exits: dict[str, asyncio.Future[int]] = {}
+        self._exits: dict[str, asyncio.Future[Exit]] = {}
         self._pids: dict[str, int] = {}
 
     async def start(
@@ -128,6 +129,15 @@ class ReplicaHost:
         """Endort un exemplaire ; ses requêtes en cours ont `grace` secondes."""
         await replica.link.sleep(level, grace)
 
+    async def parting(self, replica: Replica, error: PasserelleError, *, now: bool) -> None:
+        """Dit à un exemplaire ce que recevront les requêtes que son arrêt interrompra ; `now` les interrompt."""
+        try:
+            async with asyncio.timeout(_PARTING_SECONDS):
+                await replica.link.parting(error, now=now)
+        except (WorkerLost, TimeoutError) as failure:
+            # Figé ou déjà mort : il s'arrête de toute façon, et ses requêtes sauront qu'il a disparu.
+            logger.warning("parting_unheard", extra={"replica": replica.id, "error": str(failure)})
+
     async def wake(self, replica: Replica) -> None:
         """Réveille un exemplaire."""
         await replica.link.wake()
@@ -141,12 +151,12 @@ class ReplicaHost:
         line = last_line(self._run_dir / "logs" / f"{name}.log")
         return f" ; dernière ligne de son journal : « {line} »" if line else ""
 
-    def exited(self, name: str, code: int) -> None:
+    def exited(self, name: str, end: Exit) -> None:
         """Apprend la fin d'un processus."""
         self._pids.pop(name, None)
         waiting = self._exits.get(name)
         if waiting is not None and not waiting.done():
-            waiting.set_result(code)
+            waiting.set_result(end)
 
     def is_ready(self, name: str) -> bool:
         """Vrai si l'exemplaire a fini de s'ouvrir."""
@@ -154,7 +164,7 @@ class ReplicaHost:
         return bool(lines) and json.loads(lines[-1]).get("phase") == "ready"
 
     async def _ready(
-        self, name: str, pid: int, gpus: tuple[int, ...], exited: "asyncio.Future[int]", on_phase: OnPhase
+        self, name: str, pid: int, gpus: tuple[int, ...], exited: "asyncio.Future[Exit]", on_phase: OnPhase
     ) -> Replica:
         status = Tail(self._status_path(name))
         while True:
@@ -164,10 +174,11 @@ class ReplicaHost:
                     return await self._connected(name, pid, gpus, tuple(event["features"]))
                 on_phase(event["phase"])
             if exited.done():
-                raise ModelLoadFailed(
-                    f"L'exemplaire {name} s'est arrêté pendant son ouverture ({said(exited.result())})"
-                    f"{self.last_words(name)}.",
-                    metadata={"replica": name, "exit_code": str(exited.result())},
+                end = exited.result()
+                error = end.error(name, self.last_words(name), opening=True)
+                # Arrêté de lui-même, le moteur n'a pas su s'ouvrir ; tué, il n'y est pour rien.
+                raise (
+                    ModelLoadFailed(error.message, metadata=error.metadata) if isinstance(error, WorkerLost) else error
                 )
             await asyncio.wait({exited}, timeout=_POLL_SECONDS)
 
@@ -189,13 +200,3 @@ class ReplicaHost:
 
     def _status_path(self, name: str) -> Path:
         return self._run_dir / f"{name}.status.jsonl"
-
-
-def said(code: int) -> str:
-    """Fin d'un processus, pour une personne."""
-    if code < 0:
-        try:
-            return f"tué par {signal.Signals(-code).name}"
-        except ValueError:
-            return f"tué par le signal {-code}"
-    return f"code {code}"

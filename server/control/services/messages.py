@@ -108,6 +108,7 @@ def to_model(model: ManagedModel, board: GpuBoard) -> model_pb2.Model:
         selected_gpus=choices.gpus,
         operation=to_operation(model.operation) if model.operation is not None else None,
         last_error=to_failure(model.last_failure),
+        past_error=to_failure(model.past_failure),
         notice=spec.notice,
         languages=spec.languages,
         demonstration=spec.demonstration,

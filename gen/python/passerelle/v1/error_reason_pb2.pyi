@@ -38,6 +38,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_ENGINE_UNAVAILABLE: _ClassVar[ErrorReason]
     ERROR_REASON_CUDA_UNUSABLE: _ClassVar[ErrorReason]
+    ERROR_REASON_WORKER_KILLED: _ClassVar[ErrorReason]
+    ERROR_REASON_MODEL_UNLOADED: _ClassVar[ErrorReason]
     ERROR_REASON_GPU_BUSY: _ClassVar[ErrorReason]
     ERROR_REASON_GPU_MEMORY_INSUFFICIENT: _ClassVar[ErrorReason]
     ERROR_REASON_GPU_DIRTY: _ClassVar[ErrorReason]
@@ -79,6 +81,8 @@ ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_ENGINE_UNAVAILABLE: ErrorReason
 ERROR_REASON_CUDA_UNUSABLE: ErrorReason
+ERROR_REASON_WORKER_KILLED: ErrorReason
+ERROR_REASON_MODEL_UNLOADED: ErrorReason
 ERROR_REASON_GPU_BUSY: ErrorReason
 ERROR_REASON_GPU_MEMORY_INSUFFICIENT: ErrorReason
 ERROR_REASON_GPU_DIRTY: ErrorReason

@@ -1059,7 +1059,7 @@ export const ChatService: GenService<{
    * Répond à une conversation en un seul message.
    *
    * Renvoie INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (MODEL_NOT_FOUND),
-   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL).
+   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, MODEL_UNLOADED, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL).
    *
    * @generated from rpc passerelle.v1.ChatService.Chat
    */
