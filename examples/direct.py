@@ -38,6 +38,14 @@ CHUNK_SECONDS = 0.1
 """Durée d'un morceau : plus court, il coûte sans rien apporter ; plus long, il retarde le texte."""
 
 
+KEEPALIVE = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+"""Une connexion coupée en silence se voit en 30 s ; les autres réglages d'un client : `reglages.py`."""
+
+
 @dataclass(frozen=True)
 class Source:
     """De l'audio brut, et ce qu'il faut en dire au serveur."""
@@ -80,7 +88,7 @@ def run(options: argparse.Namespace, files: contextlib.ExitStack) -> int:
         max_utterance=seconds(options.phrase),
     )
     metadata = (("authorization", f"Bearer {options.cle}"),) if options.cle else ()
-    with grpc.insecure_channel(options.adresse) as channel:
+    with grpc.insecure_channel(options.adresse, options=KEEPALIVE) as channel:
         stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(channel)
         call = stub.StreamTranscribe(requests(config, source, stop, fast=options.vite), metadata=metadata)
 
