@@ -8,6 +8,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 
 from server.formats.api import seconds
 from server.formats.form import ResponseFormat, TranscriptForm
+from server.slices import joint
 
 _LANGUAGES = {
     "ar": "arabic", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
@@ -65,14 +66,14 @@ class EventWriter:
     def __init__(self, form: TranscriptForm) -> None:
         self._diarized = form.format is ResponseFormat.DIARIZED_JSON
         self._names: dict[str, str] = {}
-        self._started = False
+        self._last = ""
 
     def segment(self, segment: audio_pb2.Segment) -> dict[str, Any]:
         """Événement d'un segment terminé."""
         if self._diarized:
             return _diarized(segment, self._names)
-        delta = f" {segment.text}" if self._started else segment.text
-        self._started = True
+        delta = joint(self._last, segment.text) + segment.text
+        self._last = segment.text or self._last
         return {"type": "transcript.text.delta", "delta": delta}
 
     def done(self, response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:

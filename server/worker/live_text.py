@@ -4,6 +4,7 @@ import numpy as np
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
 from server.engines.base_audio import SAMPLE_RATE, Recognition
+from server.slices import joined
 from server.speech.utterances import SpeechEnded, SpeechStarted, Utterance
 from server.speech.windows import Span
 from server.worker.spooled import coverage, duration
@@ -58,7 +59,7 @@ class LiveTranscript:
     def summary(self, *, language: str, seconds: float, speech: int) -> transcribe_pb2.StreamSummary:
         """Bilan ; `language` est celle de la requête, `speech` des échantillons de parole."""
         return transcribe_pb2.StreamSummary(
-            text=" ".join(self._texts),
+            text=joined(self._texts),
             language=language or self.language or self._likely[0],
             coverage=coverage(seconds, speech, self._silent),
         )
@@ -74,7 +75,7 @@ class LiveTranscript:
 
 def text_of(found: Recognition) -> str:
     """Texte d'une fenêtre."""
-    return " ".join(segment.text for segment in found.segments if segment.text)
+    return joined(segment.text for segment in found.segments)
 
 
 def boundary(event: SpeechStarted | SpeechEnded) -> transcribe_pb2.SpeechBoundary:

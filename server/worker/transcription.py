@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from server.engines.base_audio import (
     TranscribeEngine,
 )
 from server.link.inputs import RequestInput
+from server.slices import joined
 from server.speech.vad import SpeechDetector
 from server.speech.windows import Span, Window, WindowCutter
 from server.worker.batcher import WindowBatcher
@@ -101,7 +102,7 @@ class _Merge:
             model=config.model,
             language=config.language or self.language,
             language_probability=self._probability,
-            text=_joined(self._segments),
+            text=joined(segment.text for segment in self._segments),
             segments=self._segments,
             duration=duration(seconds),
             coverage=coverage(seconds, cutter.speech, self._silent),
@@ -148,15 +149,6 @@ def segment_of(found: RecognizedSegment, start: float, index: int) -> audio_pb2.
         confidence=found.confidence,
         no_speech_probability=found.no_speech_probability,
     )
-
-
-def _joined(segments: list[audio_pb2.Segment]) -> str:
-    return "".join(_with_space(segments))
-
-
-def _with_space(segments: list[audio_pb2.Segment]) -> Iterator[str]:
-    for index, segment in enumerate(segments):
-        yield segment.text if index == 0 else " " + segment.text
 
 
 def _progress(cutter: WindowCutter, ratio: float) -> audio_pb2.AudioProgress:

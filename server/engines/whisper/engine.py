@@ -160,7 +160,6 @@ def _compression(found: Recognition) -> float:
 
 def segments_in(segment: Any, seconds: float) -> tuple[RecognizedSegment, ...]:
     """Coupe ce qu'une fenêtre a donné, si les bornes des mots sont là."""
-    # L'espace qui sépare deux mots est au début du second ; une langue qui s'écrit sans n'en a pas.
     spoken = [word for word in segment.words or () if word.word.strip()]
     return segments_of(
         segment.text,
@@ -172,5 +171,4 @@ def segments_in(segment: Any, seconds: float) -> tuple[RecognizedSegment, ...]:
         seconds,
         float(np.exp(min(0.0, segment.avg_logprob))),
         no_speech=float(segment.no_speech_prob),
-        attached={index for index, word in enumerate(spoken) if not word.word.startswith(" ")},
     )

@@ -62,7 +62,7 @@ export const AudioFormatSchema: GenMessage<AudioFormat> = /*@__PURE__*/
  */
 export type Word = Message<"passerelle.v1.Word"> & {
   /**
-   * Texte du mot, ponctuation comprise.
+   * Texte du mot, ponctuation comprise : une tranche du texte du segment, où rien que des espaces ne sépare deux mots.
    *
    * @generated from field: string text = 1;
    */
@@ -118,7 +118,7 @@ export type Segment = Message<"passerelle.v1.Segment"> & {
   index: number;
 
   /**
-   * Texte du segment.
+   * Texte du segment : une tranche du texte entier, où rien qu'une espace, ou rien, ne sépare deux segments.
    *
    * @generated from field: string text = 2;
    */
