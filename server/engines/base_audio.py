@@ -44,6 +44,8 @@ class RecognitionWindow:
     samples: Wave
     """Onde, d'au plus `max_window_seconds`."""
     options: RecognitionOptions
+    speech: tuple[tuple[int, int], ...] = ()
+    """Prises de parole, en échantillons de l'onde ; entre elles, un changement de langue peut se chercher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class RecognizedSegment:
     words: tuple[RecognizedWord, ...] = ()
     confidence: float | None = None
     no_speech_probability: float | None = None
+    language: str = ""
+    """Langue de ce segment ; vide : celle de la fenêtre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Recognition:
 
     segments: tuple[RecognizedSegment, ...]
     language: str = ""
+    """Langue parlée, la plus longue s'il y en a plusieurs."""
     language_probability: float | None = None
     """Absente si la langue était imposée."""
 

@@ -40,6 +40,8 @@ def segment_json(segment: audio_pb2.Segment) -> dict[str, Any]:
         result["speaker"] = segment.speaker_label
     if segment.HasField("confidence"):
         result["confidence"] = segment.confidence
+    if segment.HasField("language"):
+        result["language"] = segment.language
     if segment.words:
         result["words"] = [_word(word) for word in segment.words]
     return result

@@ -92,6 +92,7 @@ def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
         "start": start,
         "end": seconds(segment.end_offset),
         "text": segment.text,
+        **({"language": _LANGUAGES.get(segment.language, segment.language)} if segment.language else {}),
         "tokens": [],
         "temperature": temperature,
         "avg_logprob": math.log(segment.confidence) if known else None,

@@ -20,7 +20,7 @@ from server.speech.resample import resampler_for
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import SpeechDetector
 from server.worker.batcher import Rank, Ticket, WindowBatcher
-from server.worker.live_text import LiveTranscript, ShownText, boundary, text_of
+from server.worker.live_text import LiveTranscript, ShownText, boundary, speech_in, text_of
 from server.worker.spooled import SpeechTools, prove_analysed, raw_format
 from server.worker.transcription import options_of
 
@@ -70,9 +70,9 @@ class LiveTranscription:
             session.abandon()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Draft:
-    """Phrase en cours confiée au moteur."""
+    """Phrase en cours confiée au moteur ; deux brouillons d'une même phrase ne sont pas le même."""
 
     utterance: Utterance
     ticket: Ticket
@@ -120,7 +120,7 @@ class _Session:
         self._ahead = False
         self._analysing = False
         self._shown = ShownText()
-        self._transcript = LiveTranscript()
+        self._transcript = LiveTranscript(options.language)
         self.output: asyncio.Queue[transcribe_pb2.StreamTranscribeResponse | None] = asyncio.Queue()
         """Ce qui est à envoyer ; `None` à la fin."""
 
@@ -235,7 +235,8 @@ class _Session:
         """Fenêtre d'une phrase close ; celle de son brouillon, s'il porte sur la même onde."""
         draft, self._draft = self._draft, None
         if draft is not None:
-            if _same(draft.utterance, utterance) and not draft.ticket.failed:
+            asked = draft.ticket.window.options
+            if _same(draft.utterance, utterance) and not draft.ticket.failed and asked == self._options:
                 draft.ticket.promote()
                 return draft.ticket
             if draft.ticket.started:
@@ -245,11 +246,9 @@ class _Session:
                 draft.ticket.cancel()
         return self._submit(utterance, Rank.FINAL)
 
-    def _submit(self, utterance: Utterance, rank: Rank) -> Ticket:
-        options = self._options
-        window = RecognitionWindow(
-            utterance.samples, options if options.language else replace(options, language=self._transcript.language)
-        )
+    def _submit(self, utterance: Utterance, rank: Rank, language: str = "") -> Ticket:
+        options = replace(self._options, language=language) if language else self._options
+        window = RecognitionWindow(utterance.samples, options, speech_in(utterance))
         return self._batcher.submit(window, rank, self._caller)
 
     def _draft_if_useful(self) -> None:
@@ -277,7 +276,9 @@ class _Session:
                 return
         elif not settled and utterance.speech.end - utterance.speech.start < _FIRST_DRAFT:
             return
-        draft = self._draft = _Draft(utterance, self._submit(utterance, Rank.DRAFT))
+        # Un début de phrase est trop court pour sa propre langue ; une phrase finie, peut-être, cherche la sienne.
+        language = "" if settled else self._transcript.languages.likely
+        draft = self._draft = _Draft(utterance, self._submit(utterance, Rank.DRAFT, language))
         draft.ticket.future.add_done_callback(lambda future: self._drafted(draft, future))
 
     def _drafted(self, draft: _Draft, future: "asyncio.Future[Recognition]") -> None:
@@ -293,6 +294,10 @@ class _Session:
         """Rend les phrases closes dans l'ordre."""
         while (final := await self._finals.get()) is not None:
             found = await final.ticket.future
+            speech = final.utterance.speech
+            self._transcript.languages.hear(found, (speech.end - speech.start) / SAMPLE_RATE)
+            if language := self._transcript.languages.better(found):
+                found = await self._submit(final.utterance, Rank.FINAL, language).future
             segment = self._transcript.add(final.utterance, found)
             # Une phrase dont un texte provisoire a été montré se clôt même sans mots.
             if segment.text or self._shown.shows(segment.index):
@@ -304,7 +309,7 @@ class _Session:
     def _summary(self) -> transcribe_pb2.StreamSummary:
         seconds = self._frames / self._rate
         prove_analysed(self._cutter.received, self._cutter.analysed, seconds)
-        return self._transcript.summary(language=self._options.language, seconds=seconds, speech=self._cutter.speech)
+        return self._transcript.summary(seconds=seconds, speech=self._cutter.speech)
 
     def _put(
         self,

@@ -124,7 +124,11 @@ def turns(*spans: tuple[str, float, float]) -> diarize_pb2.DiarizeResponse:
 
 def test_segments_are_cut_where_the_speaker_changes() -> None:
     said = transcript(segment(0, 0.0, "oui non, peut-être bien !"), segment(1, 10.0, "seul"))
+    said.segments[0].language = "de"
     found = attribute(said, turns(("B", 0.0, 0.95), ("A", 0.95, 3.0)))
+    assert [s.language for s in found.segments] == ["de", "de", ""]
+    told = json.loads(shown(ResponseFormat.VERBOSE_JSON, response=found)[0])["segments"]
+    assert [s.get("language") for s in told] == ["german", "german", None]
     assert [(s.index, s.speaker_label, s.text) for s in found.segments] == [
         (0, "B", "oui non,"),
         (1, "A", "peut-être bien !"),

@@ -121,7 +121,7 @@ def test_live_slices_the_text(written: Written) -> None:
     for final in finals:
         assert final.text == written.text
         check_slices(final.text, [word.text for word in final.words])
-    assert transcript.summary(language="", seconds=20.0, speech=1).text == joined([written.text, written.text])
+    assert transcript.summary(seconds=20.0, speech=1).text == joined([written.text, written.text])
 
 
 def test_windows_of_a_script_without_spaces_join_without_one() -> None:

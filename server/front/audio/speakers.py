@@ -85,6 +85,8 @@ def _split(segment: audio_pb2.Segment, turns: _Turns) -> Iterator[audio_pb2.Segm
             words=words,
             speaker_label=speaker,
         )
+        if segment.HasField("language"):
+            part.language = segment.language
         if segment.HasField("no_speech_probability"):
             part.no_speech_probability = segment.no_speech_probability
         confidences = [word.confidence for word in words if word.HasField("confidence")]

@@ -160,7 +160,9 @@ export type TranscribeResponse = Message<"passerelle.v1.TranscribeResponse"> & {
   model: string;
 
   /**
-   * Langue parlée, code ISO 639-1.
+   * Langue parlée, code ISO 639-1 ; reconnue sur les 30 premières secondes de parole, au poids des durées.
+   *
+   * Chaque segment dit la sienne : elle peut changer en cours de route.
    *
    * @generated from field: string language = 3;
    */
@@ -560,7 +562,7 @@ export type StreamSummary = Message<"passerelle.v1.StreamSummary"> & {
   text: string;
 
   /**
-   * Langue parlée, code ISO 639-1.
+   * Langue parlée, code ISO 639-1 ; reconnue comme celle d'un fichier.
    *
    * @generated from field: string language = 2;
    */
