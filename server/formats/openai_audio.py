@@ -8,15 +8,11 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 
 from server.formats.api import seconds
 from server.formats.form import ResponseFormat, TranscriptForm
+from server.languages import language_name
 from server.slices import joint
 
-_LANGUAGES = {
-    "ar": "arabic", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
-    "fi": "finnish", "fr": "french", "he": "hebrew", "hi": "hindi", "hr": "croatian", "hu": "hungarian",
-    "id": "indonesian", "it": "italian", "ja": "japanese", "ko": "korean", "nl": "dutch", "no": "norwegian",
-    "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sk": "slovak", "sv": "swedish",
-    "tr": "turkish", "uk": "ukrainian", "vi": "vietnamese", "zh": "chinese",
-}  # fmt: skip
+_LEAST_CONFIDENCE = 1e-10
+"""Confiance que l'on dit d'un segment qui n'en a aucune : son logarithme doit être un nombre."""
 
 
 def json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
@@ -31,7 +27,7 @@ def verbose_json_body(
     translate = config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
     result: dict[str, Any] = {
         "task": "translate" if translate else "transcribe",
-        "language": _LANGUAGES.get(response.language, response.language),
+        "language": language_name(response.language),
         "duration": seconds(response.duration),
         "text": response.text,
     }
@@ -84,7 +80,8 @@ class EventWriter:
 def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
     start = seconds(segment.start_offset)
     text = segment.text.encode()
-    known = segment.HasField("confidence") and segment.confidence > 0
+    # Les types d'OpenAI veulent des nombres : 0 quand le moteur n'en donne pas.
+    confidence = max(segment.confidence, _LEAST_CONFIDENCE) if segment.HasField("confidence") else 1.0
     return {
         "id": segment.index,
         # En trames de 10 ms, l'unité de Whisper.
@@ -92,12 +89,12 @@ def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
         "start": start,
         "end": seconds(segment.end_offset),
         "text": segment.text,
-        **({"language": _LANGUAGES.get(segment.language, segment.language)} if segment.language else {}),
+        **({"language": language_name(segment.language)} if segment.language else {}),
         "tokens": [],
         "temperature": temperature,
-        "avg_logprob": math.log(segment.confidence) if known else None,
+        "avg_logprob": math.log(confidence),
         "compression_ratio": len(text) / len(zlib.compress(text)),
-        "no_speech_prob": segment.no_speech_probability if segment.HasField("no_speech_probability") else None,
+        "no_speech_prob": segment.no_speech_probability,
     }
 
 

@@ -110,7 +110,7 @@ def test_subtitles_are_short_timed_and_escaped() -> None:
 def test_verbose_json_says_only_what_is_known() -> None:
     first = json.loads(shown(ResponseFormat.VERBOSE_JSON)[0])
     assert first["language"] == "french" and first["usage"] == {"type": "duration", "seconds": 3701}
-    assert first["segments"][0]["avg_logprob"] < 0 and first["segments"][0]["no_speech_prob"] is None
+    assert first["segments"][0]["avg_logprob"] < 0 and first["segments"][0]["no_speech_prob"] == 0
     only_words = replace(FORM, format=ResponseFormat.VERBOSE_JSON, segments=False)
     assert "segments" not in json.loads(render.transcription(LONG, CONFIG, only_words)[0])
 

@@ -12,6 +12,7 @@ from server.formats.form import STREAMED, SUBTITLES, ResponseFormat, TranscriptF
 from server.front.audio.form_fields import FormFields
 from server.front.audio.multipart import Fields
 from server.front.checks import check_range, refusal
+from server.languages import language_code
 
 _TASKS = {
     "transcribe": transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
@@ -81,7 +82,10 @@ def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
     """Champs de `POST /v1/audio/translations` ; mêmes erreurs."""
     form = FormFields(fields)
     config = transcribe_pb2.TranscribeConfig(
-        model=form.required("model"), task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE, target_language="en"
+        model=form.required("model"),
+        language=form.text("language"),
+        task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE,
+        target_language="en",
     )
     _common(form, config)
     allowed = tuple(f for f in ResponseFormat if f is not ResponseFormat.DIARIZED_JSON)
@@ -141,7 +145,7 @@ def api_diarization(query: rest_pb2.ProcessDiarizationRequest, fields: Fields, l
 
 
 def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) -> None:
-    """Vérifie une configuration, d'où qu'elle vienne.
+    """Vérifie une configuration, d'où qu'elle vienne ; ses langues y deviennent des codes.
 
     Raises:
         InvalidRequest: valeur hors limites, nommée.
@@ -149,8 +153,11 @@ def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) ->
     """
     for field in ("language", "target_language"):
         value = getattr(config, field)
-        if value and not (2 <= len(value) <= 3 and value.isascii() and value.isalpha() and value.islower()):
-            raise refusal(field, "un code de langue ISO 639-1 est attendu (fr, en…)", value)
+        if value:
+            code = language_code(value)
+            if code is None:
+                raise refusal(field, "une langue est attendue : code ISO 639-1, étiquette BCP 47 ou nom", value)
+            setattr(config, field, code)
     if config.HasField("temperature"):
         check_range("temperature", config.temperature, 0.0, 1.0)
     if len(config.prompt) > limits.max_prompt_characters:

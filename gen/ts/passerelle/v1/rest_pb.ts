@@ -88,7 +88,7 @@ export type TranscribeAudioRequest = Message<"passerelle.v1.TranscribeAudioReque
   model: string;
 
   /**
-   * Langue parlée, code ISO 639-1.
+   * Langue parlée : code ISO 639-1, étiquette BCP 47 ou nom.
    *
    * @generated from field: string language = 3;
    */
@@ -186,7 +186,7 @@ export type TranscribeAudioRequest = Message<"passerelle.v1.TranscribeAudioReque
   temperature?: number | undefined;
 
   /**
-   * Langue d'arrivée d'une traduction, code ISO 639-1.
+   * Langue d'arrivée d'une traduction, dite de même.
    *
    * @generated from field: string target_language = 17;
    */

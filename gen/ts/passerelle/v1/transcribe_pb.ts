@@ -42,7 +42,8 @@ export type TranscribeConfig = Message<"passerelle.v1.TranscribeConfig"> & {
   audioFormat?: AudioFormat | undefined;
 
   /**
-   * Langue parlée, code ISO 639-1 (`fr`) ; absente, elle est reconnue si le modèle le sait.
+   * Langue parlée : code ISO 639-1 (`fr`), étiquette BCP 47 (`fr-FR`) ou nom anglais, français ou propre (`french`,
+   * `français`) ; absente, elle est reconnue si le modèle le sait.
    *
    * @generated from field: optional string language = 3;
    */
@@ -56,7 +57,7 @@ export type TranscribeConfig = Message<"passerelle.v1.TranscribeConfig"> & {
   task: TranscribeTask;
 
   /**
-   * Langue d'arrivée d'une traduction, code ISO 639-1.
+   * Langue d'arrivée d'une traduction, dite de même.
    *
    * Par défaut : `en`.
    *
