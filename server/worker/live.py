@@ -15,6 +15,7 @@ from passerelle.worker.v1 import link_pb2
 from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
 from server.errors import AudioLimitExceeded, InvalidAudio, InvalidRequest, PasserelleError
 from server.link.inputs import RequestInput
+from server.speech.level import audible
 from server.speech.pcm import PcmReader
 from server.speech.resample import resampler_for
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
@@ -248,7 +249,7 @@ class _Session:
 
     def _submit(self, utterance: Utterance, rank: Rank, language: str = "") -> Ticket:
         options = replace(self._options, language=language) if language else self._options
-        window = RecognitionWindow(utterance.samples, options, speech_in(utterance))
+        window = RecognitionWindow(audible(utterance.samples), options, speech_in(utterance))
         return self._batcher.submit(window, rank, self._caller)
 
     def _draft_if_useful(self) -> None:

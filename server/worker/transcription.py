@@ -19,6 +19,7 @@ from server.engines.base_audio import (
 )
 from server.link.inputs import RequestInput
 from server.slices import joined
+from server.speech.level import audible
 from server.speech.vad import SpeechDetector
 from server.speech.windows import Span, Window, WindowCutter
 from server.worker.batcher import WindowBatcher
@@ -52,7 +53,7 @@ class FileTranscription:
 
         def recognize(window: Window, language: str) -> "asyncio.Task[Recognition]":
             speech = tuple((span.start - window.start, span.end - window.start) for span in window.speech)
-            asked = RecognitionWindow(window.samples, replace(options, language=language), speech)
+            asked = RecognitionWindow(audible(window.samples), replace(options, language=language), speech)
             return asyncio.create_task(self._batcher.recognize(asked, request.caller))
 
         async def settle(*, last: bool) -> list[audio_pb2.Segment]:
