@@ -12,6 +12,7 @@ from passerelle.worker.v1 import link_pb2
 
 from server.engines.base_audio import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
 from server.link.inputs import RequestInput
+from server.speech.level import raise_faint
 from server.speech.vad import SpeechDetector
 from server.speech.windows import WindowCutter
 from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration
@@ -43,7 +44,8 @@ class FileDiarization:
                         yield _progress("decoding", piece.ratio, piece.ratio * audio.seconds or None)
             found = Diarization((), ())
             if cutter.speech:
-                async with aclosing(self._analyse(_project(file), options, audio.seconds)) as steps:
+                wave = await loop.run_in_executor(self._tools.pool, _project, file)
+                async with aclosing(self._analyse(wave, options, audio.seconds)) as steps:
                     async for step in steps:
                         if isinstance(step, Diarization):
                             found = step
@@ -75,7 +77,9 @@ class FileDiarization:
 
 def _project(file: IO[bytes]) -> Wave:
     file.flush()
-    return np.memmap(file, np.float32, mode="r+")
+    wave = np.memmap(file, np.float32, mode="r+")
+    raise_faint(wave)
+    return wave
 
 
 def _options(config: diarize_pb2.DiarizeConfig) -> DiarizationOptions:

@@ -131,6 +131,12 @@ def test_french_is_recognised_by_itself(http: httpx.Client) -> None:
     assert jiwer.wer(NORMALIZE(expected), NORMALIZE(found["text"])) < 0.5
 
 
+def test_a_very_quiet_dialogue_keeps_its_voices(http: httpx.Client) -> None:
+    wave = audio_files.speech_of(DIALOGUE)[: 15 * 16000] * np.float32(3e-4)
+    found = http.post(DIARIZE, content=audio_files.wav(wave, kind="f32")).json()
+    assert len(found["speakers"]) == 2
+
+
 def test_a_change_of_language_is_heard_and_told(http: httpx.Client) -> None:
     """Un mot d'anglais devant, une phrase d'anglais après une courte pause : le français reste du français."""
     english, french = audio_files.speech("en/austen-0880.wav"), audio_files.speech("fr/demo-congrats.g722")
