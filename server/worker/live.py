@@ -118,6 +118,7 @@ class _Session:
         self._unfinished = 0
         self._draft: _Draft | None = None
         self._late: _Draft | None = None
+        self._drafting: _Draft | None = None
         self._ahead = False
         self._analysing = False
         self._shown = ShownText()
@@ -258,7 +259,8 @@ class _Session:
             self._analysing
             or self._ahead
             or self._unfinished
-            or (self._draft is not None and not self._draft.ticket.done)
+            # Fini, un brouillon se montre d'abord : remplacé avant, son texte serait perdu.
+            or self._drafting is not None
         ):
             return
         if self._cutter.hesitating:
@@ -279,10 +281,12 @@ class _Session:
             return
         # Un début de phrase est trop court pour sa propre langue ; une phrase finie, peut-être, cherche la sienne.
         language = "" if settled else self._transcript.languages.likely
-        draft = self._draft = _Draft(utterance, self._submit(utterance, Rank.DRAFT, language))
+        draft = self._draft = self._drafting = _Draft(utterance, self._submit(utterance, Rank.DRAFT, language))
         draft.ticket.future.add_done_callback(lambda future: self._drafted(draft, future))
 
     def _drafted(self, draft: _Draft, future: "asyncio.Future[Recognition]") -> None:
+        if draft is self._drafting:
+            self._drafting = None
         if future.cancelled() or future.exception() is not None or draft not in (self._draft, self._late):
             return
         if self._interim:
