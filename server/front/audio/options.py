@@ -50,13 +50,14 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
     config = transcribe_pb2.TranscribeConfig(model=form.required("model"), language=form.text("language"))
     _common(form, config)
     shape = ResponseFormat(form.choice("response_format", tuple(ResponseFormat)) or "json")
-    granularities = form.many("timestamp_granularities[]") + form.many("timestamp_granularities")
-    for value in granularities:
+    sent = form.many("timestamp_granularities")
+    for name, value in sent:
         if value not in ("word", "segment"):
-            raise refusal("timestamp_granularities[]", "word ou segment est attendu", value, limit="word, segment")
-    if granularities and shape is not ResponseFormat.VERBOSE_JSON:
-        raise refusal("timestamp_granularities[]", "ce champ suppose response_format=verbose_json", granularities[0])
-    _check_chunking(form.text("chunking_strategy"))
+            raise refusal(name, "word ou segment est attendu", value, limit="word, segment")
+        if shape is not ResponseFormat.VERBOSE_JSON:
+            raise refusal(name, "ce champ suppose response_format=verbose_json", value)
+    granularities = {value for _, value in sent}
+    _check_chunking(form)
     stream = form.boolean("stream")
     if stream and shape not in STREAMED:
         raise UnsupportedOption(
@@ -232,16 +233,19 @@ def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:
     )
 
 
-def _check_chunking(value: str) -> None:
-    """Le découpage est toujours celui du serveur : `auto`, ou `server_vad` sans réglage."""
-    if value in ("", "auto"):
-        return
-    try:
-        asked = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        asked = None
+def _check_chunking(form: FormFields) -> None:
+    """Le découpage est toujours celui du serveur : `auto`, ou `server_vad` sans réglage, d'un bloc ou aplati."""
+    asked: object = form.table("chunking_strategy")
+    value = form.text("chunking_strategy")
+    if not asked:
+        if value in ("", "auto"):
+            return
+        try:
+            asked = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            asked = None
     if not isinstance(asked, dict) or asked.get("type") != "server_vad":
-        raise refusal("chunking_strategy", '« auto » ou {"type": "server_vad"} est attendu', value)
+        raise refusal("chunking_strategy", '« auto » ou {"type": "server_vad"} est attendu', value or asked)
     for name in asked:
         if name != "type":
             raise UnsupportedOption(
