@@ -39,6 +39,7 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
 
     pool = ThreadPoolExecutor(2, thread_name_prefix="speech")
     tools = SpeechTools(spool_dir, limits or Limits(), VadModel(), pool)
+    tools.decoder.start()
     if hasattr(engine, "transcribe"):
         from server.worker.batcher import WindowBatcher
         from server.worker.live import LiveTranscription

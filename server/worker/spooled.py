@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from google.protobuf.duration_pb2 import Duration
@@ -14,7 +14,7 @@ from passerelle.v1 import audio_pb2
 from server.domain import Limits
 from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import EngineFailed, InvalidAudio
-from server.speech.decode import RawFormat, decoding
+from server.speech.decode import AudioRequest, Decoder, RawFormat
 from server.speech.resample import Resampler
 from server.speech.vad import VadModel
 from server.speech.windows import Span, Window, WindowCutter
@@ -41,6 +41,7 @@ class SpeechTools:
     vad: VadModel
     pool: ThreadPoolExecutor
     """Fils du rééchantillonnage et de la détection de parole."""
+    decoder: Decoder = field(default_factory=Decoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class SpooledAudio:
             EngineFailed: de l'audio reçu n'a pas été analysé.
         """
         loop = asyncio.get_running_loop()
-        async with decoding(self._path, self._tools.limits, self._raw) as decoded:
+        request = AudioRequest(self._raw)
+        async with self._tools.decoder.decoding(self._path, self._tools.limits, request) as decoded:
             resampler: Resampler | None = None
             async with aclosing(decoded.blocks()) as blocks:
                 async for block in blocks:
