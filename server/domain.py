@@ -192,6 +192,8 @@ class Limits:
     min_sample_rate_hertz: int = 8000
     max_sample_rate_hertz: int = 192000
     max_channels: int = 8
+    max_separate_channels: int = 8
+    """Canaux d'un fichier transcrits chacun à part."""
     max_stream_silence_seconds: float = 300.0
     """Silence d'un client en direct, entre deux messages, avant de clore son flux."""
     max_live_streams: int = 32

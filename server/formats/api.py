@@ -30,6 +30,24 @@ def transcript_json(response: transcribe_pb2.TranscribeResponse) -> dict[str, An
     if response.speakers:
         result["speakers"] = _speakers(response.speakers)
     result["coverage"] = _coverage(response.coverage)
+    return result | audio_json(response)
+
+
+def audio_json(response: transcribe_pb2.TranscribeResponse | diarize_pb2.DiarizeResponse) -> dict[str, Any]:
+    """D'où vient l'audio, et ce qu'il a de douteux."""
+    result: dict[str, Any] = {}
+    if response.HasField("source"):
+        source = response.source
+        result["source"] = {
+            "container": source.container,
+            "codec": source.codec,
+            "sample_rate_hertz": source.sample_rate_hertz,
+            "channel_count": source.channel_count,
+            "track_index": source.track_index,
+            "track_count": source.track_count,
+        }
+    if response.warnings:
+        result["warnings"] = [_warning(warning) for warning in response.warnings]
     return result
 
 
@@ -55,6 +73,7 @@ def diarization_json(response: diarize_pb2.DiarizeResponse) -> dict[str, Any]:
         "exclusive_turns": [_turn(turn) for turn in response.exclusive_turns],
         "speakers": _speakers(response.speakers),
         "coverage": _coverage(response.coverage),
+        **audio_json(response),
     }
 
 
@@ -95,6 +114,14 @@ def _speakers(speakers: Iterable[diarize_pb2.SpeakerSummary]) -> list[dict[str, 
         if speaker.embedding:
             entry["embedding"] = list(speaker.embedding)
         result.append(entry)
+    return result
+
+
+def _warning(warning: audio_pb2.AudioWarning) -> dict[str, Any]:
+    reason = audio_pb2.AudioWarningReason.Name(warning.reason).removeprefix("AUDIO_WARNING_REASON_")
+    result: dict[str, Any] = {"reason": reason, "message": warning.message, "metadata": dict(warning.metadata)}
+    if warning.ranges:
+        result["ranges"] = [_span(span) for span in warning.ranges]
     return result
 
 

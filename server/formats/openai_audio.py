@@ -6,7 +6,7 @@ from typing import Any
 
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
-from server.formats.api import seconds
+from server.formats.api import audio_json, seconds
 from server.formats.form import ResponseFormat, TranscriptForm
 
 _LANGUAGES = {
@@ -39,7 +39,7 @@ def verbose_json_body(
     if form.words:
         result["words"] = [_word(word) for segment in response.segments for word in segment.words]
     result["usage"] = usage(response)
-    return result
+    return result | audio_json(response)
 
 
 def diarized_json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
@@ -83,6 +83,7 @@ class EventWriter:
 def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
     start = seconds(segment.start_offset)
     text = segment.text.encode()
+    speaker = {"speaker": segment.speaker_label} if segment.HasField("speaker_label") else {}
     known = segment.HasField("confidence") and segment.confidence > 0
     return {
         "id": segment.index,
@@ -96,11 +97,13 @@ def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
         "avg_logprob": math.log(segment.confidence) if known else None,
         "compression_ratio": len(text) / len(zlib.compress(text)),
         "no_speech_prob": segment.no_speech_probability if segment.HasField("no_speech_probability") else None,
+        **speaker,
     }
 
 
 def _word(word: audio_pb2.Word) -> dict[str, Any]:
-    return {"word": word.text, "start": seconds(word.start_offset), "end": seconds(word.end_offset)}
+    speaker = {"speaker": word.speaker_label} if word.HasField("speaker_label") else {}
+    return {"word": word.text, "start": seconds(word.start_offset), "end": seconds(word.end_offset), **speaker}
 
 
 def _diarized(segment: audio_pb2.Segment, names: dict[str, str]) -> dict[str, Any]:

@@ -201,6 +201,6 @@ def _job(limits: Limits, request: AudioRequest) -> bytes:
         "max_memory_bytes": _MEMORY_BYTES,
         "min_sample_rate_hertz": limits.min_sample_rate_hertz,
         "max_sample_rate_hertz": limits.max_sample_rate_hertz,
-        "max_channels": limits.max_channels,
+        "max_channels": limits.max_separate_channels if request.separate else limits.max_channels,
     }
     return json.dumps(job).encode()

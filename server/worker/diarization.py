@@ -49,7 +49,8 @@ class FileDiarization:
                             found = step
                         elif request.stream:
                             yield step
-        yield _result(request.request_id, config, found, audio.seconds, cutter)
+        result = audio.about.on(_result(request.request_id, config, found, audio.seconds, cutter))
+        yield diarize_pb2.UploadDiarizeResponse(result=result).SerializeToString()
 
     async def _analyse(
         self, wave: Wave, options: DiarizationOptions, seconds: float
@@ -98,9 +99,9 @@ def _progress(stage: str, ratio: float, seconds: float | None) -> bytes:
 
 def _result(
     request_id: str, config: diarize_pb2.DiarizeConfig, found: Diarization, seconds: float, cutter: WindowCutter
-) -> bytes:
+) -> diarize_pb2.DiarizeResponse:
     labels = sorted({turn.speaker for turn in (*found.turns, *found.exclusive_turns)})
-    response = diarize_pb2.DiarizeResponse(
+    return diarize_pb2.DiarizeResponse(
         id=request_id,
         model=config.model,
         turns=[_turn(turn) for turn in found.turns],
@@ -109,7 +110,6 @@ def _result(
         duration=duration(seconds),
         coverage=coverage(seconds, cutter.speech),
     )
-    return diarize_pb2.UploadDiarizeResponse(result=response).SerializeToString()
 
 
 def _turn(turn: Turn) -> diarize_pb2.SpeakerTurn:

@@ -42,6 +42,7 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
     tools.decoder.start()
     if hasattr(engine, "transcribe"):
         from server.worker.batcher import WindowBatcher
+        from server.worker.channels import ChannelTranscription
         from server.worker.live import LiveTranscription
         from server.worker.transcription import FileTranscription
 
@@ -49,7 +50,9 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
         # Un seul pour les fichiers et le direct : le moteur ne mène qu'un lot à la fois.
         batcher = WindowBatcher(transcriber)
         return {
-            link_pb2.REQUEST_KIND_TRANSCRIBE: FileTranscription(transcriber, tools, batcher).run,
+            link_pb2.REQUEST_KIND_TRANSCRIBE: ChannelTranscription(
+                FileTranscription(transcriber, tools, batcher).run, tools
+            ).run,
             link_pb2.REQUEST_KIND_LIVE: LiveTranscription(transcriber, tools, batcher).run,
         }
     if hasattr(engine, "diarize"):

@@ -69,7 +69,7 @@ class FileTranscription:
             for _, task in pending:
                 task.cancel()
             await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
-        yield _event(result=merge.response(request.request_id, config, audio.seconds, cutter))
+        yield _event(result=audio.about.on(merge.response(request.request_id, config, audio.seconds, cutter)))
 
 
 class _Merge:

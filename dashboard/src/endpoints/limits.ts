@@ -76,6 +76,7 @@ export const LIMITS: [string, Row[]][] = [
       ["Fréquence d'échantillonnage, au moins", ({ audio }) => hertz(audio?.minSampleRateHertz)],
       ["Fréquence d'échantillonnage, au plus", ({ audio }) => hertz(audio?.maxSampleRateHertz)],
       ["Canaux, au plus", ({ audio }) => count(audio?.maxChannels)],
+      ["Canaux transcrits à part, au plus", ({ audio }) => count(audio?.maxSeparateChannels)],
       ["Locuteurs demandés, au plus", ({ audio }) => count(audio?.maxSpeakers)],
       ["Caractères du texte qui oriente, au plus", ({ audio }) => count(audio?.maxPromptCharacters)],
     ],

@@ -216,6 +216,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             min_sample_rate_hertz=limits.min_sample_rate_hertz,
             max_sample_rate_hertz=limits.max_sample_rate_hertz,
             max_channels=limits.max_channels,
+            max_separate_channels=limits.max_separate_channels,
             max_stream_silence=duration(limits.max_stream_silence_seconds),
             max_decoded_bytes=limits.max_decoded_bytes,
             max_speakers=limits.max_speakers,

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from google.protobuf.duration_pb2 import Duration
-from passerelle.v1 import transcribe_pb2
+from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability, Limits
@@ -21,7 +21,7 @@ from server.errors import (
     ShuttingDown,
     UnsupportedOption,
 )
-from server.front.audio.options import check_transcribe
+from server.front.audio.options import FIXED_RATES, check_transcribe
 from server.front.checks import check_range
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
@@ -176,6 +176,16 @@ def check_live(config: transcribe_pb2.StreamTranscribeConfig, limits: Limits) ->
         raise InvalidRequest(
             "audio_format.encoding : obligatoire pour un flux en direct (échantillons bruts).",
             metadata={"field": "audio_format.encoding"},
+        )
+    if common.audio_format.encoding in FIXED_RATES:
+        raise UnsupportedOption(
+            "audio_format.encoding : ce codage ne se lit que d'un fichier ; envoyez des échantillons, ou du G.711.",
+            metadata={"field": "audio_format.encoding"},
+        )
+    if common.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE:
+        raise UnsupportedOption(
+            "channels : les canaux d'un flux en direct sont mélangés ; ouvrez un flux par canal.",
+            metadata={"field": "channels", "value": "separate"},
         )
     if common.HasField("diarization"):
         raise UnsupportedOption(

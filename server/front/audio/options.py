@@ -19,6 +19,11 @@ _TASKS = {
 }
 
 
+_CHANNELS = {"mixed": audio_pb2.AUDIO_CHANNELS_MIXED, "separate": audio_pb2.AUDIO_CHANNELS_SEPARATE}
+FIXED_RATES = {audio_pb2.AUDIO_ENCODING_G722: 16000, audio_pb2.AUDIO_ENCODING_GSM: 8000}
+"""Codages d'un seul canal et d'une seule fréquence, et celle-ci ; ils ont un état, et ne se lisent que d'un fichier."""
+
+
 @dataclass(frozen=True, slots=True)
 class TranscribeOptions:
     """Transcription demandée, et la forme de sa réponse."""
@@ -64,7 +69,7 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
             f"stream : la forme « {shape.value} » ne se rend pas au fil de l'eau.",
             metadata={"field": "stream", "value": "true"},
         )
-    diarize = form.boolean("diarize") or shape is ResponseFormat.DIARIZED_JSON
+    diarize = _diarized(form, shape, config)
     speakers = _speakers(form)
     if diarize:
         config.diarization.CopyFrom(speakers)
@@ -112,7 +117,7 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
     _audio_format(form, config.audio_format)
     shape = ResponseFormat(form.choice("response_format", tuple(ResponseFormat)) or "json")
     stream = form.boolean("stream")
-    diarize = form.boolean("diarize") or shape is ResponseFormat.DIARIZED_JSON
+    diarize = _diarized(form, shape, config)
     speakers = _speakers(form)
     if diarize:
         config.diarization.CopyFrom(speakers)
@@ -142,7 +147,7 @@ def api_diarization(query: rest_pb2.ProcessDiarizationRequest, fields: Fields, l
 
 
 def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) -> None:
-    """Vérifie une configuration, d'où qu'elle vienne.
+    """Vérifie une configuration, d'où qu'elle vienne ; la fréquence d'un codage qui n'en a qu'une y est mise.
 
     Raises:
         InvalidRequest: valeur hors limites, nommée.
@@ -162,7 +167,14 @@ def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) ->
             limit=limits.max_prompt_characters,
         )
     _check_format(config.audio_format, limits)
+    if config.channels not in (audio_pb2.AUDIO_CHANNELS_UNSPECIFIED, *_CHANNELS.values()):
+        raise refusal("channels", "mixed ou separate est attendu", int(config.channels), limit="mixed, separate")
     if config.HasField("diarization"):
+        if config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE:
+            raise UnsupportedOption(
+                "channels : avec separate, chaque canal tient lieu de locuteur ; diarize ne s'y ajoute pas.",
+                metadata={"field": "channels", "value": "separate"},
+            )
         check_diarize(config.diarization, limits)
 
 
@@ -185,6 +197,9 @@ def check_diarize(config: diarize_pb2.DiarizeConfig, limits: Limits) -> None:
 
 def _check_format(audio: audio_pb2.AudioFormat, limits: Limits) -> None:
     rate, channels = audio.sample_rate_hertz, audio.channel_count
+    if audio.assumed_encoding not in (audio_pb2.AUDIO_ENCODING_UNSPECIFIED, *ENCODINGS.values()):
+        listed = ", ".join(ENCODINGS)
+        raise refusal("assumed_encoding", f"une de ces valeurs est attendue : {listed}", int(audio.assumed_encoding))
     if audio.encoding == audio_pb2.AUDIO_ENCODING_UNSPECIFIED:
         if rate or channels:
             field = "sample_rate_hertz" if rate else "channel_count"
@@ -192,6 +207,13 @@ def _check_format(audio: audio_pb2.AudioFormat, limits: Limits) -> None:
         return
     if audio.encoding not in ENCODINGS.values():
         raise refusal("encoding", f"une de ces valeurs est attendue : {', '.join(ENCODINGS)}", int(audio.encoding))
+    if (fixed := FIXED_RATES.get(audio.encoding)) is not None:
+        if rate not in (0, fixed):
+            raise refusal("sample_rate_hertz", f"ce codage n'a que {fixed} Hz", rate, limit=fixed)
+        if channels > 1:
+            raise refusal("channel_count", "ce codage n'a qu'un canal", channels, limit=1)
+        audio.sample_rate_hertz = fixed
+        return
     if not rate:
         raise InvalidRequest(
             "sample_rate_hertz : obligatoire pour des échantillons bruts.", metadata={"field": "sample_rate_hertz"}
@@ -215,6 +237,8 @@ def _common(form: FormFields, config: transcribe_pb2.TranscribeConfig) -> None:
     temperature = form.number("temperature")
     if temperature is not None:
         config.temperature = temperature
+    if channels := form.choice("channels", tuple(_CHANNELS)):
+        config.channels = _CHANNELS[channels]
 
 
 def _audio_format(form: FormFields, audio: audio_pb2.AudioFormat) -> None:
@@ -223,6 +247,12 @@ def _audio_format(form: FormFields, audio: audio_pb2.AudioFormat) -> None:
         audio.encoding = ENCODINGS[encoding]
     audio.sample_rate_hertz = form.integer("sample_rate_hertz") or 0
     audio.channel_count = form.integer("channel_count") or 0
+
+
+def _diarized(form: FormFields, shape: ResponseFormat, config: transcribe_pb2.TranscribeConfig) -> bool:
+    """Vrai si les locuteurs sont à reconnaître ; des canaux à part en tiennent lieu."""
+    separate = config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE
+    return form.boolean("diarize") or (shape is ResponseFormat.DIARIZED_JSON and not separate)
 
 
 def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:

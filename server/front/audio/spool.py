@@ -11,8 +11,10 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+from passerelle.v1 import audio_pb2
 
 from server.errors import PayloadTooLarge, QueueFull
 
@@ -34,6 +36,8 @@ class SpoolFile:
         """Nom dans la réserve."""
         self.size = 0
         """Octets écrits."""
+        self.assumed: audio_pb2.AudioEncoding = audio_pb2.AUDIO_ENCODING_UNSPECIFIED
+        """Codage que l'envoi annonce, et qui ne sert que si ses octets ne disent rien."""
 
     async def write(self, data: bytes) -> None:
         """Ajoute des octets.
@@ -92,8 +96,10 @@ class Spool:
             yield file
         finally:
             os.close(descriptor)
-            with suppress(FileNotFoundError):
-                path.unlink()
+            path.unlink(missing_ok=True)
+            # Ce qu'un exemplaire a tiré de l'envoi, et laissé en mourant.
+            for derived in self._directory.glob(f"{name}.*"):
+                derived.unlink(missing_ok=True)
             self.used -= file.size
 
     def reserve(self, file: SpoolFile, count: int) -> None:

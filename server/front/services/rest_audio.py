@@ -49,6 +49,7 @@ class AudioRoutes:
             fields = await receive_body(bodies, file, self._limits, form_only=True)
             read = openai_translation if translate else openai_transcription
             options = read(fields, self._limits)
+            options.config.audio_format.assumed_encoding = file.assumed
             events = self._events(options, file.name, context)
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
@@ -65,6 +66,7 @@ class AudioRoutes:
             query = rest_pb2.TranscribeAudioRequest()
             fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
             options = api_transcription(query, fields, self._limits)
+            options.config.audio_format.assumed_encoding = file.assumed
             events = self._events(options, file.name, context)
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
@@ -81,6 +83,7 @@ class AudioRoutes:
             query = rest_pb2.ProcessDiarizationRequest()
             fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
             options = api_diarization(query, fields, self._limits)
+            options.config.audio_format.assumed_encoding = file.assumed
             events = self._analysis.diarize(options.config, file.name, context.time_remaining(), stream=options.stream)
             if not options.stream:
                 yield encode_body(*render.diarization(await diarization_of(events), rttm=options.rttm))
