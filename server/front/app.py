@@ -112,11 +112,11 @@ async def serving(
     metrics = FrontMetrics(registry)
     calls = WorkerCalls(router, metrics)
     generation = Generation(router, calls, coalescer, metrics)
-    analysis = SpeechAnalysis(router, calls)
     spool = Spool(
         settings.spool_dir, settings.name, max_bytes=limits.max_spool_bytes, max_upload_bytes=limits.max_upload_bytes
     )
     spool.clean()
+    analysis = SpeechAnalysis(router, calls, spool)
     audio = AudioRoutes(analysis, spool, limits)
     guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
     server = RpcServer(

@@ -1,123 +1,103 @@
-"""Une transcription canal par canal : chacun est transcrit à part, et tient lieu de locuteur.
+"""Une transcription dont le décodage est mené d'avance : canal par canal, ou à partager avec une diarisation.
 
-Le fichier est décodé une fois ; chaque canal, ramené à 16 kHz, attend dans la réserve, et se transcrit comme un
-fichier. Leurs fenêtres se mêlent dans les mêmes lots.
+Canaux à part : chacun est transcrit pour lui-même et tient lieu de locuteur ; leurs fenêtres se mêlent dans les mêmes
+lots. Avec locuteurs : l'onde finie, dans la réserve, est celle que lira l'autre exemplaire ; un avancement le dit.
 """
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
-from typing import IO
 
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import EngineFailed, InvalidAudio
 from server.link.inputs import RequestInput
-from server.speech.resample import Resampler
-from server.worker.spooled import About, SpeechTools, audio_request
+from server.worker.ahead import decoded_ahead
+from server.worker.spooled import SpeechTools, audio_request
 
 Run = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes, None]]
+Event = transcribe_pb2.UploadTranscribeResponse
 
-_PCM = audio_pb2.AudioFormat(
-    encoding=audio_pb2.AUDIO_ENCODING_PCM_F32LE, sample_rate_hertz=SAMPLE_RATE, channel_count=1
-)
+DECODED = "decoded"
+"""Étape qui dit au front que l'onde est entière dans la réserve ; aucun client ne la voit."""
 
 
 class ChannelTranscription:
-    """Mène une transcription, ou autant qu'il y a de canaux si la requête les veut à part."""
+    """Mène une transcription de fichier, canal par canal si la requête le veut."""
 
     def __init__(self, run: Run, tools: SpeechTools) -> None:
-        """`run` transcrit un fichier d'un canal."""
+        """`run` transcrit un fichier, ou l'onde que `tools.ahead` donne sous son nom."""
         self._run = run
         self._tools = tools
 
     async def run(self, request: link_pb2.Submit, inputs: RequestInput | None = None) -> AsyncGenerator[bytes, None]:
-        """Mêmes événements ; les segments de plusieurs canaux ne partent qu'à la fin, dans l'ordre du temps."""
+        """Mêmes événements ; les segments de canaux à part ne partent qu'à la fin, dans l'ordre du temps."""
         config = transcribe_pb2.TranscribeConfig.FromString(request.payload)
-        if config.channels != audio_pb2.AUDIO_CHANNELS_SEPARATE:
+        separate = config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE
+        if not separate and not config.HasField("diarization"):
             async with aclosing(self._run(request, inputs)) as events:
                 async for event in events:
                     yield event
             return
         if not request.spool_name or request.spool_name != Path(request.spool_name).name:
             raise InvalidAudio("Aucun fichier audio n'accompagne la requête.", metadata={"field": "file"})
-        async with AsyncExitStack() as stack:
-            names: list[str] = []
-            about = await self._split(request.spool_name, config.audio_format, stack, names)
-            progress: asyncio.Queue[tuple[int, audio_pb2.AudioProgress] | None] = asyncio.Queue()
-            tasks = [
-                asyncio.create_task(self._channel(rank, name, request, config, progress))
-                for rank, name in enumerate(names)
-            ]
-            whole = asyncio.gather(*tasks)
-            whole.add_done_callback(lambda _all: progress.put_nowait(None))
-            try:
-                ratios = [0.0] * len(tasks)
-                while (step := await progress.get()) is not None:
-                    rank, told = step
-                    ratios[rank] = told.completed_ratio
-                    told.completed_ratio = min(ratios)
-                    yield transcribe_pb2.UploadTranscribeResponse(progress=told).SerializeToString()
-                found = about.on(merged(await whole))
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, whole, return_exceptions=True)
-        if request.stream:
-            for segment in found.segments:
-                yield transcribe_pb2.UploadTranscribeResponse(segment=segment).SerializeToString()
-        yield transcribe_pb2.UploadTranscribeResponse(result=found).SerializeToString()
-
-    async def _split(
-        self, name: str, audio_format: audio_pb2.AudioFormat, stack: AsyncExitStack, names: list[str]
-    ) -> About:
-        """Écrit un fichier par canal dans la réserve, effacé avec `stack`."""
-        loop = asyncio.get_running_loop()
-        tools = self._tools
-        files: list[IO[bytes]] = []
-        resamplers: list[Resampler] = []
-        asked = audio_request(audio_format, separate=True)
-        async with tools.decoder.decoding(tools.spool_dir / name, tools.limits, asked) as decoded:
-            async with aclosing(decoded.blocks()) as blocks:
-                async for block in blocks:
-                    if not files:
-                        names += [f"{name}.{rank}" for rank in range(len(block.channels))]
-                        files = [stack.enter_context(_temporary(tools.spool_dir / one)) for one in names]
-                        resamplers = [Resampler(decoded.rate) for _ in names]
-                    await loop.run_in_executor(tools.pool, _write, files, resamplers, block.channels)
-            await loop.run_in_executor(tools.pool, _finish, files, resamplers)
-            return About.of(decoded)
-
-    async def _channel(
-        self,
-        rank: int,
-        name: str,
-        request: link_pb2.Submit,
-        config: transcribe_pb2.TranscribeConfig,
-        progress: "asyncio.Queue[tuple[int, audio_pb2.AudioProgress] | None]",
-    ) -> transcribe_pb2.TranscribeResponse:
-        alone = transcribe_pb2.TranscribeConfig()
-        alone.CopyFrom(config)
-        alone.channels = audio_pb2.AUDIO_CHANNELS_MIXED
-        alone.audio_format.CopyFrom(_PCM)
-        asked = link_pb2.Submit()
-        asked.CopyFrom(request)
-        asked.spool_name, asked.payload = name, alone.SerializeToString()
-        found: transcribe_pb2.TranscribeResponse | None = None
-        async with aclosing(self._run(asked, None)) as events:
-            async for event in events:
-                told = transcribe_pb2.UploadTranscribeResponse.FromString(event)
-                if told.HasField("progress"):
-                    progress.put_nowait((rank, told.progress))
-                elif told.HasField("result"):
-                    found = told.result
-        if found is None:
+        asked = audio_request(config.audio_format, separate=separate)
+        async with (
+            decoded_ahead(self._tools, request.spool_name, asked) as (names, filling),
+            aclosing(self._events(names, filling, request)) as steps,
+        ):
+            results: dict[int, transcribe_pb2.TranscribeResponse] = {}
+            ratios = [0.0] * len(names)
+            async for rank, told in steps:
+                if told.HasField("result"):
+                    results[rank] = told.result
+                elif told.HasField("progress"):
+                    if told.progress.HasField("completed_ratio"):
+                        ratios[rank] = told.progress.completed_ratio
+                        told.progress.completed_ratio = min(ratios)
+                    yield told.SerializeToString()
+                elif not separate:
+                    yield told.SerializeToString()
+        if len(results) != len(names):
             raise EngineFailed("La réponse du moteur s'est interrompue.")
-        return found
+        found = merged([results[rank] for rank in range(len(names))]) if separate else results[0]
+        if request.stream and separate:
+            for segment in found.segments:
+                yield Event(segment=segment).SerializeToString()
+        yield Event(result=found).SerializeToString()
+
+    async def _events(
+        self, names: list[str], filling: "asyncio.Task[None]", request: link_pb2.Submit
+    ) -> AsyncGenerator[tuple[int, Event], None]:
+        """Événements de tous les canaux, chacun avec son rang, et la fin du décodage."""
+        queue: asyncio.Queue[tuple[int, Event] | None] = asyncio.Queue()
+
+        async def one(rank: int, name: str) -> None:
+            alone = link_pb2.Submit()
+            alone.CopyFrom(request)
+            alone.spool_name = name
+            async with aclosing(self._run(alone, None)) as events:
+                async for event in events:
+                    queue.put_nowait((rank, Event.FromString(event)))
+
+        async def told() -> None:
+            await filling
+            queue.put_nowait((0, Event(progress=audio_pb2.AudioProgress(stage=DECODED))))
+
+        tasks = [asyncio.create_task(one(rank, name)) for rank, name in enumerate(names)]
+        tasks.append(asyncio.create_task(told()))
+        whole = asyncio.gather(*tasks)
+        whole.add_done_callback(lambda _all: queue.put_nowait(None))
+        try:
+            while (step := await queue.get()) is not None:
+                yield step
+            await whole
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, whole, return_exceptions=True)
 
 
 def label(rank: int) -> str:
@@ -159,24 +139,3 @@ def merged(channels: list[transcribe_pb2.TranscribeResponse]) -> transcribe_pb2.
     del result.coverage.speech_without_words[:]
     result.coverage.speech_without_words.extend(sorted(silent, key=lambda span: span.start_offset.ToMicroseconds()))
     return result
-
-
-def _write(files: list[IO[bytes]], resamplers: list[Resampler], channels: Wave) -> None:
-    for file, resampler, wave in zip(files, resamplers, channels, strict=True):
-        file.write(resampler.push(wave).tobytes())
-
-
-def _finish(files: list[IO[bytes]], resamplers: list[Resampler]) -> None:
-    for file, resampler in zip(files, resamplers, strict=True):
-        file.write(resampler.flush().tobytes())
-        file.flush()
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[IO[bytes]]:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-    finally:
-        path.unlink(missing_ok=True)

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
+import numpy as np
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
@@ -45,6 +46,18 @@ class SpeechTools:
     pool: ThreadPoolExecutor
     """Fils du rééchantillonnage et de la détection de parole."""
     decoder: Decoder = field(default_factory=Decoder)
+    ahead: "dict[str, Ahead]" = field(default_factory=dict)
+    """Ondes en cours d'écriture, par le nom sous lequel les lire."""
+
+
+class Ahead(Protocol):
+    """Onde qu'un décodage mène d'avance (`worker/ahead.py`)."""
+
+    seconds: float
+    about: "About"
+
+    def waves(self) -> AsyncGenerator[tuple[Wave, float], None]:
+        """Suites de l'onde, chacune avec la part du fichier lue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,22 @@ class SpooledAudio:
             AudioLimitExceeded: fichier hors limites.
             EngineFailed: de l'audio reçu n'a pas été analysé.
         """
+        async with aclosing(self._waves()) as waves:
+            async for wave, ratio in waves:
+                yield Piece(wave, await self._cut(wave), ratio)
+        last = await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.flush)
+        yield Piece(np.zeros(0, np.float32), last, 1.0)
+        prove_analysed(self._cutter.received, self._cutter.analysed, self.seconds)
+
+    async def _waves(self) -> AsyncGenerator[tuple[Wave, float], None]:
+        """Suites de l'onde, chacune avec la part du fichier lue ; un décodage les a peut-être menées d'avance."""
+        ahead = self._tools.ahead.get(self._path.name)
+        if ahead is not None:
+            async with aclosing(ahead.waves()) as waves:
+                async for step in waves:
+                    yield step
+            self.seconds, self.about = ahead.seconds, ahead.about
+            return
         loop = asyncio.get_running_loop()
         async with self._tools.decoder.decoding(self._path, self._tools.limits, self._request) as decoded:
             resampler: Resampler | None = None
@@ -89,16 +118,11 @@ class SpooledAudio:
                 async for block in blocks:
                     if resampler is None:
                         resampler = Resampler(decoded.rate)
-                    push = resampler.push
-                    wave = await loop.run_in_executor(self._tools.pool, push, block.samples)
-                    yield Piece(wave, await self._cut(wave), block.ratio)
+                    yield await loop.run_in_executor(self._tools.pool, resampler.push, block.samples), block.ratio
             if resampler is not None:
-                wave = await loop.run_in_executor(self._tools.pool, resampler.flush)
-                yield Piece(wave, await self._cut(wave), 1.0)
-            yield Piece(wave[:0], await loop.run_in_executor(self._tools.pool, self._cutter.flush), 1.0)
+                yield await loop.run_in_executor(self._tools.pool, resampler.flush), 1.0
             self.seconds = decoded.seconds
             self.about = About.of(decoded)
-            prove_analysed(self._cutter.received, self._cutter.analysed, decoded.seconds)
 
     async def _cut(self, wave: Wave) -> list[Window]:
         return await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.push, wave)

@@ -1,7 +1,10 @@
 """Ce qu'un résultat dit de son audio, et les canaux transcrits à part, par un vrai front et un vrai décodage."""
 
+import asyncio
 import json
 import struct
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,20 @@ import grpc.aio
 import numpy as np
 import pytest
 from google.api.httpbody_pb2 import HttpBody
-from passerelle.v1 import audio_pb2, rest_pb2, transcribe_pb2, transcribe_pb2_grpc
+from passerelle.v1 import audio_pb2, diarize_pb2, model_pb2, rest_pb2, transcribe_pb2, transcribe_pb2_grpc
+from passerelle.worker.v1 import link_pb2
 
+from server.domain import Limits
 from server.engines.base_audio import Wave
+from server.link.inputs import RequestInput
+from server.link.server import LinkServer
+from server.worker.handlers import handlers_for
+from server.worker.host import WorkerHost
+from tests.fakes.control import model_route
+from tests.fakes.engines import FakeDiarizeEngine, FakeTranscribeEngine
 from tests.rpc.test_front_audio import transcribing
 from tests.support import audio_files
-from tests.support.front_rig import Rig, answer, sse
+from tests.support.front_rig import MAX_FRAME, Rig, answer, sse, until
 
 SPEECH = audio_files.speech("en/austen-0880.wav")
 SEPARATE = audio_pb2.AUDIO_CHANNELS_SEPARATE
@@ -148,6 +159,78 @@ async def test_a_channel_that_fails_ends_the_others(tmp_path: Path) -> None:
         assert not list((tmp_path / "spool").iterdir())
 
 
+@asynccontextmanager
+async def with_speakers(folder: Path, asked: list[link_pb2.Submit], **changed: Any) -> AsyncIterator[Rig]:
+    """Un front, un modèle de transcription et un de diarisation ; `asked` retient ce que celui-ci reçoit."""
+    limits = Limits(load_wait_seconds=20.0, **changed)
+    async with transcribing(folder, **changed) as rig:
+        engine, path = FakeDiarizeEngine(), folder / "pyannote-0.sock"
+        (kind, handler), *_ = handlers_for(engine, folder / "spool", limits).items()
+
+        async def noted(request: link_pb2.Submit, inputs: RequestInput | None) -> AsyncGenerator[bytes, None]:
+            asked.append(request)
+            async with aclosing(handler(request, inputs)) as events:
+                async for event in events:
+                    yield event
+
+        host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None, handlers={kind: noted})
+        server = LinkServer(host, name="pyannote-0", max_frame_bytes=MAX_FRAME)
+        await server.start(str(path))
+        rig.stack.push_async_callback(server.stop)
+        rig.control.publish(
+            model_route(
+                "canary",
+                folder / "canary-0.sock",
+                capability=model_pb2.CAPABILITY_TRANSCRIBE,
+                features=tuple(sorted(FakeTranscribeEngine.features)),
+            ),
+            model_route(
+                "pyannote", path, capability=model_pb2.CAPABILITY_DIARIZE, features=tuple(sorted(engine.features))
+            ),
+        )
+        yield rig
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_speakers_are_found_on_the_wave_decoded_once(tmp_path: Path, stream: bool) -> None:
+    asked: list[link_pb2.Submit] = []
+    async with with_speakers(tmp_path, asked) as rig:
+        short = bytearray(file_of(SPEECH, -SPEECH))
+        struct.pack_into("<I", short, 40, 1000)
+        code, data = await send(rig, bytes(short), diarize=True, stream=stream)
+        assert code == 200, data
+        found = sse(data)[-1]["result"] if stream else json.loads(data)
+        assert {segment["speaker"] for segment in found["segments"]} == {"SPEAKER_00", "SPEAKER_01"}
+        assert [warning["reason"] for warning in found["warnings"]] == ["CHANNELS_CANCELLED", "LENGTH_CORRECTED"]
+        assert found["source"]["channel_count"] == 2
+        (request,) = asked
+        config = diarize_pb2.DiarizeConfig.FromString(request.payload)
+        assert request.spool_name.endswith(".onde")
+        assert config.audio_format.encoding == audio_pb2.AUDIO_ENCODING_PCM_F32LE
+        assert b"decoded" not in data
+        assert not list((tmp_path / "spool").iterdir())
+
+
+async def test_the_decoded_wave_counts_in_the_spool(tmp_path: Path) -> None:
+    asked: list[link_pb2.Submit] = []
+    compressed = audio_files.encoded(SPEECH, "ogg", "libopus", rate=48000, b="12000")
+    async with with_speakers(tmp_path, asked, max_spool_bytes=100_000) as rig:
+        assert len(compressed) < 50_000
+        code, data = await send(rig, compressed, diarize=True)
+        assert code == 429 and b"100000" in data and not asked
+        code, data = await send(rig, compressed)
+        assert code == 200, data
+        assert not list((tmp_path / "spool").iterdir())
+
+
+async def test_a_file_that_cannot_be_decoded_asks_nothing_of_the_second_model(tmp_path: Path) -> None:
+    asked: list[link_pb2.Submit] = []
+    async with with_speakers(tmp_path, asked) as rig:
+        code, data = await send(rig, b"ni tete ni queue" * 100, diarize=True)
+        assert code == 400 and b"INVALID_AUDIO" in data and not asked
+        assert not list((tmp_path / "spool").iterdir())
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("audio/G722", "a"), ("audio/x-g722;rate=16000", "a.bin"), ("application/octet-stream", "a.G722")],
@@ -188,3 +271,19 @@ async def test_live_audio_refuses_what_only_a_file_can_be(tmp_path: Path, config
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await stub.StreamTranscribe(iter([first])).read()
         assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_request_given_up_leaves_nothing(tmp_path: Path) -> None:
+    asked: list[link_pb2.Submit] = []
+    long = file_of(np.tile(FIRST, 20), np.tile(SECOND, 20))
+    async with with_speakers(tmp_path, asked) as rig:
+        stub = transcribe_pb2_grpc.TranscribeServiceStub(rig.channel)
+        for config in (
+            transcribe_pb2.TranscribeConfig(channels=SEPARATE),
+            transcribe_pb2.TranscribeConfig(diarization=diarize_pb2.DiarizeConfig()),
+        ):
+            for wait in (0.0, 0.02, 0.1, 0.3):
+                call = stub.Transcribe(transcribe_pb2.TranscribeRequest(config=config, audio=long))
+                await asyncio.sleep(wait)
+                call.cancel()
+        await until(lambda: not list((tmp_path / "spool").iterdir()), "la réserve est vide")

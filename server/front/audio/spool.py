@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from passerelle.v1 import audio_pb2
@@ -36,6 +36,8 @@ class SpoolFile:
         """Nom dans la réserve."""
         self.size = 0
         """Octets écrits."""
+        self.derived = 0
+        """Octets de ce qu'un exemplaire en a tiré."""
         self.assumed: audio_pb2.AudioEncoding = audio_pb2.AUDIO_ENCODING_UNSPECIFIED
         """Codage que l'envoi annonce, et qui ne sert que si ses octets ne disent rien."""
 
@@ -66,6 +68,7 @@ class Spool:
         self._max_upload_bytes = max_upload_bytes
         self.used = 0
         """Octets des envois en cours."""
+        self._open: dict[str, SpoolFile] = {}
         self.pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="spool")
 
     def clean(self) -> None:
@@ -91,16 +94,32 @@ class Spool:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise _shortage(error) from error
-        file = SpoolFile(self, name, descriptor)
+        file = self._open[name] = SpoolFile(self, name, descriptor)
         try:
             yield file
         finally:
+            del self._open[name]
             os.close(descriptor)
             path.unlink(missing_ok=True)
             # Ce qu'un exemplaire a tiré de l'envoi, et laissé en mourant.
             for derived in self._directory.glob(f"{name}.*"):
                 derived.unlink(missing_ok=True)
-            self.used -= file.size
+            self.used -= file.size + file.derived
+
+    def count(self, name: str) -> None:
+        """Compte ce qu'un exemplaire a tiré d'un envoi, et mis à côté.
+
+        Raises:
+            QueueFull: réserve pleine.
+        """
+        file = self._open[name]
+        found = 0
+        for path in self._directory.glob(f"{name}.*"):
+            with suppress(FileNotFoundError):  # déjà effacé par l'exemplaire
+                found += path.stat().st_size
+        self._check(found - file.derived)
+        self.used += found - file.derived
+        file.derived = found
 
     def reserve(self, file: SpoolFile, count: int) -> None:
         """Compte des octets avant leur écriture."""
@@ -109,14 +128,17 @@ class Spool:
                 f"Le fichier dépasse {self._max_upload_bytes} octets, la limite d'un envoi.",
                 metadata={"field": "file", "limit": str(self._max_upload_bytes), "value": str(file.size + count)},
             )
+        self._check(count)
+        file.size += count
+        self.used += count
+
+    def _check(self, count: int) -> None:
         if self.used + count > self._max_bytes:
             raise QueueFull(
                 f"La réserve des envois est pleine ({self._max_bytes} octets) ; réessayez bientôt.",
                 metadata={"limit": str(self._max_bytes), "value": str(self.used + count)},
                 retry_after=_RETRY_SECONDS,
             )
-        file.size += count
-        self.used += count
 
 
 def _shortage(error: OSError) -> Exception:
