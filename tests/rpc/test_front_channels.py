@@ -108,6 +108,9 @@ async def test_each_channel_is_a_speaker_in_every_form(tmp_path: Path) -> None:
         assert code == 200 and b"CHANNEL_1 : mot0" in data and b"CHANNEL_2 : mot0" in data
         code, data = await form(rig, CALL, channels="separate", response_format="vtt")
         assert code == 200 and b"<v CHANNEL_2>" in data
+        code, data = await form(rig, CALL, channels="separate", response_format="rttm")
+        lines = [line.split() for line in data.decode().splitlines()]
+        assert [(line[2], line[7]) for line in lines] == [("1", "CHANNEL_1"), ("2", "CHANNEL_2")], lines
         code, data = await form(rig, CALL, channels="separate", response_format="diarized_json")
         assert code == 200 and {segment["speaker"] for segment in json.loads(data)["segments"]} == {"A", "B"}
         code, data = await form(rig, CALL, channels="separate", response_format="verbose_json")
@@ -204,6 +207,8 @@ async def test_speakers_are_found_on_the_wave_decoded_once(tmp_path: Path, strea
         assert [warning["reason"] for warning in found["warnings"]] == ["CHANNELS_CANCELLED", "LENGTH_CORRECTED"]
         assert found["source"]["channel_count"] == 2
         (request,) = asked
+        code, lines = await send(rig, bytes(short), response_format="rttm")
+        assert code == 200 and {line.split()[7] for line in lines.decode().splitlines()} == {"SPEAKER_00", "SPEAKER_01"}
         config = diarize_pb2.DiarizeConfig.FromString(request.payload)
         assert request.spool_name.endswith(".onde")
         assert config.audio_format.encoding == audio_pb2.AUDIO_ENCODING_PCM_F32LE

@@ -8,7 +8,7 @@ from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 from server.domain import Limits
 from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
 from server.formats.api import ENCODINGS
-from server.formats.form import STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
+from server.formats.form import SPOKEN, STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
 from server.front.audio.multipart import Fields
 from server.front.checks import check_range, refusal
@@ -90,7 +90,7 @@ def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
         model=form.required("model"), task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE, target_language="en"
     )
     _common(form, config)
-    allowed = tuple(f for f in ResponseFormat if f is not ResponseFormat.DIARIZED_JSON)
+    allowed = tuple(f for f in ResponseFormat if f not in SPOKEN)
     shape = ResponseFormat(form.choice("response_format", allowed) or "json")
     form.refuse_others("/v1/audio/translations")
     config.word_timestamps = shape in SUBTITLES
@@ -252,7 +252,7 @@ def _audio_format(form: FormFields, audio: audio_pb2.AudioFormat) -> None:
 def _diarized(form: FormFields, shape: ResponseFormat, config: transcribe_pb2.TranscribeConfig) -> bool:
     """Vrai si les locuteurs sont à reconnaître ; des canaux à part en tiennent lieu."""
     separate = config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE
-    return form.boolean("diarize") or (shape is ResponseFormat.DIARIZED_JSON and not separate)
+    return form.boolean("diarize") or (shape in SPOKEN and not separate)
 
 
 def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:

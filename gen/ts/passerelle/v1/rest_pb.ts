@@ -95,7 +95,7 @@ export type TranscribeAudioRequest = Message<"passerelle.v1.TranscribeAudioReque
   language: string;
 
   /**
-   * Forme de la réponse : `json`, `text`, `srt`, `vtt`, `verbose_json`, `diarized_json`.
+   * Forme de la réponse : `json`, `text`, `srt`, `vtt`, `verbose_json`, `diarized_json`, `rttm`.
    *
    * @generated from field: string response_format = 4;
    */
