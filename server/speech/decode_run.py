@@ -23,6 +23,11 @@ from server.speech.decode_view import View
 
 BLOCK_SECONDS = 2.0
 _HOLE_SECONDS = 0.05
+_GAP_SECONDS = 0.2
+_MAX_GAPS = 100
+"""Sauts nommés un à un, au plus."""
+_CUT_BYTES = 1024
+"""Reste d'une fin illisible qu'une trame coupée explique."""
 _MISSING_SECONDS = 0.5
 """Écart à la durée annoncée qu'un codec ou un arrondi explique."""
 _BARE = {"g722": 16000}
@@ -161,6 +166,9 @@ class _Run:
         self._reached = 0
         """Fin du dernier paquet dont quelque chose est sorti, ou qui n'est pas de cette piste."""
         self._largest = self._stuffed = 0
+        self._next_time: float | None = None
+        self._gaps: list[tuple[float, float]] = []
+        """Instant et durée de ce que le temps du conteneur saute."""
         self._warnings: list[dict[str, Any]] = []
 
     def all(self) -> None:
@@ -170,19 +178,15 @@ class _Run:
         while True:
             try:
                 packet = next(packets)
-                frames = self._decoded(packet)
-            except StopIteration:
+            except (StopIteration, av.error.EOFError):
                 break
-            except av.error.EOFError:
-                break
-            except (av.error.FFmpegError, ValueError) as error:
-                if _is_tag(packet):
-                    continue
+            except av.error.InvalidDataError as error:
                 self._failure = self._failure or error
-                if isinstance(error, av.error.FFmpegError) and not isinstance(error, av.error.InvalidDataError):
-                    break
                 continue
-            for frame in frames:
+            except av.error.FFmpegError as error:
+                self._failure = self._failure or error
+                break
+            for frame in self._decoded(packet):
                 self._frame(frame)
         if not self._frames:
             if self._failure is not None:
@@ -203,7 +207,14 @@ class _Run:
         if packet.stream.index != self._stream.index:
             self._reached = self._seen
             return []
-        frames: list[Any] = packet.decode()
+        frames: list[Any] = []
+        try:
+            frames = packet.decode()
+        except av.error.EOFError:
+            return []
+        except (av.error.FFmpegError, ValueError) as error:
+            if not _is_tag(packet):
+                self._failure = self._failure or error
         if frames:
             self._reached = self._seen
         if self._largest and packet.size > 2 * self._largest + SILENT_BYTES:
@@ -248,6 +259,7 @@ class _Run:
             raise Refusal(
                 "INVALID_AUDIO", "La fréquence ou le nombre de canaux change au milieu du fichier.", field="file"
             )
+        self._gap(frame)
         self._frames += frame.samples
         self._count()
         frames = self._resampler.resample(frame) if self._resampler is not None else (frame,)
@@ -262,6 +274,14 @@ class _Run:
             self._first_time = frame.time
         missing: float = frame.time - self._first_time - self._frames / self._rate
         return missing > _HOLE_SECONDS
+
+    def _gap(self, frame: Any) -> None:
+        """Retient un saut du temps du conteneur : des pages perdues, ou un enregistreur qui tait les silences."""
+        if frame.time is None:
+            return
+        if self._next_time is not None and frame.time - self._next_time > _GAP_SECONDS:
+            self._gaps.append((self._frames / self._rate, frame.time - self._next_time))
+        self._next_time = frame.time + frame.samples / self._rate
 
     def _count(self) -> None:
         seconds = self._frames / self._rate
@@ -343,9 +363,20 @@ class _Run:
                 f"La liste de montage du fichier écarte {cut:.1f} s de son, qui n'ont pas été analysées.",
                 seconds=f"{cut:.3f}",
             )
+        if self._gaps:
+            missing = sum(length for _, length in self._gaps)
+            self._warn(
+                "AUDIO_GAP",
+                f"D'après le temps du fichier, {missing:.1f} s y manquent ; ce qui suit est avancé d'autant.",
+                ranges=[(where, where) for where, _ in self._gaps[:_MAX_GAPS]],
+                seconds=f"{missing:.3f}",
+                count=len(self._gaps),
+            )
         left = self.skipped if self.skipped > SILENT_BYTES else 0
         left += self._stuffed if self._opened.format.name == "flac" else 0
         left += read.left or undecoded(self._opened.format.name, read.view, self._reached)
+        if self._failure is not None and not left and read.view.size - self._reached > _CUT_BYTES:
+            left = read.view.size - self._reached
         if left:
             self._warn(
                 "BYTES_NOT_DECODED",

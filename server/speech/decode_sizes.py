@@ -186,5 +186,8 @@ def _resized(
     place, code = field
     limit = (1 << 8 * struct.calcsize(code)) - 1
     patches: dict[int, Any] = {place: struct.pack(code, min(length, limit))}
+    if whole.at(0, 4) == b"FORM":
+        # Le lecteur d'AIFF cherche d'autres blocs jusqu'à la fin que celui-ci annonce.
+        patches[4] = struct.pack(">I", min(sound.start + sum(end - low for low, end in ranges) - 8, 0xFFFFFFFF))
     pieces = [(start, start + sound.start), *((start + low, start + end) for low, end in ranges)]
     return View(source, pieces, patches)

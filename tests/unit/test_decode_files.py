@@ -286,6 +286,33 @@ async def test_a_cut_file_is_heard_to_its_cut_and_said(tmp_path: Path, name: str
     assert heard.reasons == ["AUDIO_TRUNCATED"]
 
 
+@pytest.mark.parametrize("name", ["aiff", "wav", "caf", "w64"])
+async def test_a_cut_file_of_blocks_is_heard_to_its_cut(tmp_path: Path, name: str) -> None:
+    data = file_of(name)
+    heard = await hear(tmp_path / "a", data[: len(data) // 2])
+    assert heard.seconds == pytest.approx(SECONDS / 2, abs=0.01) and heard.reasons == ["AUDIO_TRUNCATED"]
+
+
+@pytest.mark.parametrize("name", ["mp3", "adts", "ac3", "mpegts", "flac", "m4a", "flv"])
+async def test_a_file_spoilt_within_is_refused_with_the_instant(tmp_path: Path, name: str) -> None:
+    data = file_of(name)
+    half = len(data) // 2
+    with pytest.raises(PasserelleError) as raised:
+        await hear(tmp_path / "a", data[:half] + bytes(4096) + data[half + 4096 :])
+    assert "abîmé vers 3" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["ogg", "webm", "wma"])
+async def test_sound_that_a_file_lost_is_said(tmp_path: Path, name: str) -> None:
+    data = file_of(name)
+    half = len(data) // 2
+    heard = await hear(tmp_path / "a", data[:half] + data[half + 4096 :])
+    assert "AUDIO_GAP" in heard.reasons and heard.seconds < SECONDS - 0.3
+    (gap,) = [warning for warning in heard.decoded.warnings if warning.reason == "AUDIO_GAP"]
+    assert heard.seconds + float(gap.metadata["seconds"]) == pytest.approx(SECONDS, abs=0.2)
+    assert 2.5 < gap.ranges[0][0] < 4.5
+
+
 def stereo(left: Wave, right: Wave) -> bytes:
     """WAV à deux canaux."""
     data = (np.stack([left, right], axis=1) * 32767).astype("<i2").tobytes()

@@ -36,6 +36,7 @@ class AudioWarningReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AUDIO_WARNING_REASON_AUDIO_TRUNCATED: _ClassVar[AudioWarningReason]
     AUDIO_WARNING_REASON_EDIT_LIST_APPLIED: _ClassVar[AudioWarningReason]
     AUDIO_WARNING_REASON_BYTES_NOT_DECODED: _ClassVar[AudioWarningReason]
+    AUDIO_WARNING_REASON_AUDIO_GAP: _ClassVar[AudioWarningReason]
 AUDIO_ENCODING_UNSPECIFIED: AudioEncoding
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding
 AUDIO_ENCODING_PCM_F32LE: AudioEncoding
@@ -54,6 +55,7 @@ AUDIO_WARNING_REASON_LENGTH_CORRECTED: AudioWarningReason
 AUDIO_WARNING_REASON_AUDIO_TRUNCATED: AudioWarningReason
 AUDIO_WARNING_REASON_EDIT_LIST_APPLIED: AudioWarningReason
 AUDIO_WARNING_REASON_BYTES_NOT_DECODED: AudioWarningReason
+AUDIO_WARNING_REASON_AUDIO_GAP: AudioWarningReason
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz", "channel_count", "assumed_encoding")
