@@ -15,21 +15,16 @@ import av.error
 import av.stream
 import numpy as np
 
+from server.speech.decode_account import Told, warnings
 from server.speech.decode_mix import Mixer
 from server.speech.decode_sizes import Sized, sized
 from server.speech.decode_sniff import container, foreign, names
-from server.speech.decode_tail import SILENT_BYTES, undecoded
+from server.speech.decode_tail import SILENT_BYTES
 from server.speech.decode_view import View
 
 BLOCK_SECONDS = 2.0
 _HOLE_SECONDS = 0.05
 _GAP_SECONDS = 0.2
-_MAX_GAPS = 100
-"""Sauts nommés un à un, au plus."""
-_CUT_BYTES = 1024
-"""Reste d'une fin illisible qu'une trame coupée explique."""
-_MISSING_SECONDS = 0.5
-"""Écart à la durée annoncée qu'un codec ou un arrondi explique."""
 _BARE = {"g722": 16000}
 """Fréquence des codages sans en-tête annoncés par un type ou une extension, quand ce n'est pas 8 kHz."""
 _DEAF = av.stream.Disposition.hearing_impaired | av.stream.Disposition.visual_impaired
@@ -169,7 +164,6 @@ class _Run:
         self._next_time: float | None = None
         self._gaps: list[tuple[float, float]] = []
         """Instant et durée de ce que le temps du conteneur saute."""
-        self._warnings: list[dict[str, Any]] = []
 
     def all(self) -> None:
         """Écrit l'en-tête, tous les blocs, puis la fin."""
@@ -196,8 +190,19 @@ class _Run:
             for frame in self._resampler.resample(None):
                 self._keep(_planar(frame))
         self._flush()
-        self._account()
-        end = {"frames": self._frames, "rate": self._rate, "warnings": self._warnings}
+        told = Told(
+            self._opened,
+            self._stream,
+            self._read,
+            seconds=self._frames / self._rate,
+            reached=self._reached,
+            skipped=self.skipped,
+            stuffed=self._stuffed,
+            spoilt=self._failure is not None,
+            gaps=self._gaps,
+            cancelled=self._mixer.cancelled if self._mixer is not None else [],
+        )
+        end = {"frames": self._frames, "rate": self._rate, "warnings": warnings(told)}
         write(self._out, b"Z", json.dumps(end).encode())
 
     def _decoded(self, packet: Any) -> list[Any]:
@@ -330,89 +335,6 @@ class _Run:
         if self._mixer is not None:
             block = self._mixer.mix(block)
         write(self._out, b"P", struct.pack(">Q", self._read.view.tell()) + block.tobytes())
-
-    def _account(self) -> None:
-        """Dit tout ce qui, des octets reçus, n'est pas dans le son rendu, ou n'y est pas tel quel."""
-        read, seconds = self._read, self._frames / self._rate
-        if self._mixer is not None and self._mixer.cancelled:
-            spans = self._mixer.cancelled
-            self._warn(
-                "CHANNELS_CANCELLED",
-                "Des canaux s'annulent l'un l'autre ; là, le plus fort a été pris au lieu de leur moyenne.",
-                ranges=[(start, end) for start, end, _ in spans],
-                channels=",".join(str(channel + 1) for channel in sorted({channel for *_, channel in spans})),
-            )
-        if read.added:
-            self._warn(
-                "LENGTH_CORRECTED",
-                f"L'en-tête oublie {read.added} octets de son, qui ont été décodés aussi.",
-                bytes=read.added,
-            )
-        expected = self._announced(seconds)
-        if expected > seconds:
-            self._warn(
-                "AUDIO_TRUNCATED",
-                f"L'en-tête annonce {expected:.1f} s de son ; {seconds:.1f} s sont là.",
-                announced_seconds=f"{expected:.3f}",
-                seconds=f"{seconds:.3f}",
-            )
-        cut = self._cut()
-        if cut > _MISSING_SECONDS:
-            self._warn(
-                "EDIT_LIST_APPLIED",
-                f"La liste de montage du fichier écarte {cut:.1f} s de son, qui n'ont pas été analysées.",
-                seconds=f"{cut:.3f}",
-            )
-        if self._gaps:
-            missing = sum(length for _, length in self._gaps)
-            self._warn(
-                "AUDIO_GAP",
-                f"D'après le temps du fichier, {missing:.1f} s y manquent ; ce qui suit est avancé d'autant.",
-                ranges=[(where, where) for where, _ in self._gaps[:_MAX_GAPS]],
-                seconds=f"{missing:.3f}",
-                count=len(self._gaps),
-            )
-        left = self.skipped if self.skipped > SILENT_BYTES else 0
-        left += self._stuffed if self._opened.format.name == "flac" else 0
-        left += read.left or undecoded(self._opened.format.name, read.view, self._reached)
-        if self._failure is not None and not left and read.view.size - self._reached > _CUT_BYTES:
-            left = read.view.size - self._reached
-        if left:
-            self._warn(
-                "BYTES_NOT_DECODED",
-                f"{left} octets du fichier ne donnent aucun son et n'ont pas été analysés.",
-                bytes=left,
-            )
-
-    def _announced(self, seconds: float) -> float:
-        """Durée que l'en-tête annonce et que le fichier n'a pas ; 0 s'il n'annonce rien de tel."""
-        if self._read.lost:
-            rate = self._stream.codec_context.bit_rate or self._opened.bit_rate
-            return seconds + 8 * self._read.lost / rate if rate and 8 * self._read.lost / rate > _MISSING_SECONDS else 0
-        alone = len(self._opened.streams) == 1
-        if self._opened.format.name != "flac" and not self._opened.format.name.startswith("mov"):
-            if not alone or not self._opened.format.name.startswith("matroska"):
-                return 0
-            length = self._opened.duration / av.time_base if self._opened.duration else 0.0
-        else:
-            length = float(self._stream.duration * self._stream.time_base) if self._stream.duration else 0.0
-        return length if length - seconds > max(_MISSING_SECONDS, 0.01 * length) else 0
-
-    def _cut(self) -> float:
-        """Secondes que la liste de montage d'un MP4 écarte."""
-        if not self._opened.format.name.startswith("mov") or not self._stream.duration:
-            return 0.0
-        self._read.view.seek(0)
-        try:
-            with av.open(self._read.view, "r", format="mov", options={"ignore_editlist": "1"}) as other:
-                whole = other.streams[self._stream.index]
-                return float((whole.duration or 0) * whole.time_base - self._stream.duration * self._stream.time_base)
-        except (av.error.FFmpegError, ValueError, IndexError):
-            return 0.0
-
-    def _warn(self, reason: str, message: str, *, ranges: object = (), **metadata: object) -> None:
-        details = {name: str(value) for name, value in metadata.items()}
-        self._warnings.append({"reason": reason, "message": message, "ranges": ranges, "metadata": details})
 
 
 def _is_tag(packet: Any) -> bool:

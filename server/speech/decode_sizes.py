@@ -12,6 +12,9 @@ from typing import Any, BinaryIO
 from server.speech.decode_view import View
 
 _TAG_BYTES = 128
+_MAX_CHUNKS = 10_000
+_MAX_FILES = 1_000
+"""Blocs suivis, et fichiers mis bout à bout, au plus : d'un envoi hostile, ils se comptent par millions."""
 _UNKNOWN = (0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 _STREAMED = 0x7FFF0000
 """Longueur de 32 bits que met un outil qui ne connaît pas encore la sienne, au moins."""
@@ -78,6 +81,8 @@ def sized(source: BinaryIO, start: int, size: int) -> Sized:
     if layout is None or found is None:
         return Sized(whole)
     sound, size_field, kind, declared = found
+    if not declared and sound.end < whole.size and _metadata(whole, sound.end, layout):
+        return Sized(View(source, [(start, start + sound.end)]))
     unknown = declared in _UNKNOWN or (struct.calcsize(layout.size) == 4 and declared >= _STREAMED)
     if unknown or sound.end > whole.size:
         lost = 0 if unknown else sound.end - whole.size
@@ -86,6 +91,8 @@ def sized(source: BinaryIO, start: int, size: int) -> Sized:
     added = 0
     at = sound.end
     while at < whole.size and not _metadata(whole, at, layout):
+        if len(ranges) == _MAX_FILES:
+            return Sized(_resized(source, start, whole, sound, size_field, layout, ranges), added, left=whole.size - at)
         following = _another(source, start, whole, at, kind)
         if following is None:
             if whole.at(at, 4) in _STARTS:
@@ -106,7 +113,9 @@ def sized(source: BinaryIO, start: int, size: int) -> Sized:
 
 def _chunks(view: View, layout: _Layout, at: int) -> Iterator[_Chunk]:
     header = layout.name + struct.calcsize(layout.size)
-    while at + header <= view.size:
+    for _ in range(_MAX_CHUNKS):
+        if at + header > view.size:
+            return
         name = view.at(at, layout.name)
         size: int = struct.unpack(layout.size, view.at(at + layout.name, header - layout.name))[0]
         if layout.inclusive:

@@ -8,6 +8,8 @@ from server.speech.decode_view import View
 SILENT_BYTES = 8 * 1024
 """Reste qu'un codec ou un bourrage explique."""
 _KIND = re.compile(rb"[\w\xa9 -]{4}")
+_MAX_ATOMS = 100_000
+"""Boîtes d'un MP4 suivies, au plus : d'un fichier hostile, elles se comptent par millions."""
 _EBML = b"\x1a\x45\xdf\xa3"
 _STEP = 1 << 20
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICS")
@@ -21,16 +23,15 @@ _INDEXES = {
 
 def undecoded(name: str, view: View, reached: int) -> int:
     """Octets de la fin dont rien n'est sorti ; 0 si ce sont des étiquettes ou un index."""
-    family = name.split(",", maxsplit=1)[0]
-    if family == "mov":
+    if name == "mov":
         return _after_atoms(view)
     # La longueur d'un WAV et de ses pareils est déjà celle des octets présents.
-    if family in ("wav", "w64", "aiff", "caf") or view.size - reached < SILENT_BYTES:
+    if name in ("wav", "w64", "aiff", "caf") or view.size - reached < SILENT_BYTES:
         return 0
-    if family == "matroska" and (again := _another(view, reached, _EBML)):
+    if name == "matroska" and (again := _another(view, reached, _EBML)):
         return again
     head = view.at(reached, 16)
-    known = _TAGS + _INDEXES.get(family, ())
+    known = _TAGS + _INDEXES.get(name, ())
     return 0 if head.startswith(known) else view.size - reached
 
 
@@ -47,7 +48,9 @@ def _another(view: View, at: int, mark: bytes) -> int:
 def _after_atoms(view: View) -> int:
     """Octets qui suivent les boîtes d'un MP4 : un autre fichier mis bout à bout, ou n'importe quoi."""
     at = films = 0
-    while at + 8 <= view.size:
+    for _ in range(_MAX_ATOMS):
+        if at + 8 > view.size:
+            return 0
         size, kind = struct.unpack(">I4s", view.at(at, 8))
         films += kind == b"ftyp"
         if size == 1:
@@ -57,4 +60,4 @@ def _after_atoms(view: View) -> int:
         if films > 1 or size < 8 or not _KIND.fullmatch(kind):
             return view.size - at
         at += size
-    return 0
+    return view.size - at

@@ -4,6 +4,7 @@ import io
 import random
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from server.domain import Limits
 from server.engines.base_audio import Wave
 from server.errors import PasserelleError
 from server.speech.decode import AudioRequest, RawFormat
@@ -239,6 +241,33 @@ async def test_a_file_of_another_format_put_after_is_said(tmp_path: Path) -> Non
     heard = await hear(tmp_path / "a", file_of("wav") + other)
     assert heard.seconds == pytest.approx(SECONDS) and heard.reasons == [APART]
     assert heard.decoded.warnings[0].metadata["bytes"] == str(len(other))
+
+
+async def test_a_file_without_sound_says_so_whatever_follows(tmp_path: Path) -> None:
+    empty = wav(np.zeros(0, np.float32))
+    for data in (empty, empty + b"LIST\x04\0\0\0INFO"):
+        with pytest.raises(PasserelleError) as raised:
+            await hear(tmp_path / "a", data)
+        assert "aucun échantillon" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"RIFF\0\0\0\0WAVE" + b"JUNK\0\0\0\0" * 2_000_000,
+        wav(SPEECH) + wav(np.zeros(1, np.float32)) * 200_000,
+        encoded(SPEECH, "ipod", "aac", rate=44100) + b"\0\0\0\x08free" * 300_000,
+    ],
+    ids=["blocs", "fichiers", "boîtes"],
+)
+async def test_a_file_of_millions_of_pieces_takes_no_time(tmp_path: Path, data: bytes) -> None:
+    limits = replace(Limits(), max_decode_seconds=5)
+    try:
+        heard = await hear(tmp_path / "a", data, limits=limits)
+    except PasserelleError as error:
+        assert error.reason == "INVALID_AUDIO"
+    else:
+        assert heard.seconds == pytest.approx(SECONDS, abs=0.2) and APART in heard.reasons
 
 
 @pytest.mark.parametrize("name", ["m4a", "mov", "wma"])
