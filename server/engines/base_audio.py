@@ -89,6 +89,9 @@ class TranscribeEngine(Engine, Protocol):
     def max_batch(self) -> int:
         """Fenêtres par lot au plus."""
 
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        """Vrai si cette fenêtre se calcule d'un trait avec celles-là, sans leur coûter un second passage."""
+
     def check(self, options: RecognitionOptions) -> None:
         """Refuse ce que le moteur ne sait pas honorer.
 

@@ -101,6 +101,12 @@ async def test_the_largest_batch_is_accepted(case: TranscribeCase) -> None:
     assert len({text(found) for found in results}) == 1
 
 
+async def test_a_window_alone_always_fits_and_the_same_one_if_batches_are_made(case: TranscribeCase) -> None:
+    asked = window(case, case.waves[0])
+    assert case.engine.fits([], asked)
+    assert case.engine.fits([asked], asked) == (case.engine.max_batch > 1)
+
+
 async def test_a_read_only_wave_is_accepted(case: TranscribeCase) -> None:
     wave = case.waves[0].copy()
     wave.flags.writeable = False

@@ -6,14 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from server.engines.base_audio import RecognitionOptions
-from server.engines.common.buckets import bucketed
+from server.engines.base import EngineSpec
+from server.engines.base_audio import RecognitionOptions, RecognitionWindow
+from server.engines.common.buckets import bucketed, padding
 from server.engines.common.faults import fault_of
 from server.engines.common.options import read_options
 from server.engines.common.owner import OwnerThread
 from server.engines.common.sentences import segments_of, timed_words, word_confidences
+from server.engines.nemo.engine import NemoEngine
 from server.engines.nemo.model import check_languages, checkpoint_in
 from server.engines.nemo.multitask import prompt_slots
 from server.engines.nemo.options import NemoSettings
@@ -34,11 +37,27 @@ def test_buckets_hold_everything_once_within_the_padding_allowed(lengths: list[i
     for bucket in buckets:
         area = max(lengths[index] for index in bucket) * len(bucket)
         assert area - sum(lengths[index] for index in bucket) <= most * area + 1e-9
+        assert padding([lengths[index] for index in bucket]) <= most
 
 
 def test_buckets_are_as_few_as_the_padding_allows() -> None:
     assert bucketed([3, 30, 29], 0.5) == [[1, 2, 0]]
     assert bucketed([3, 30, 29], 0.2) == [[1, 2], [0]]
+
+
+def test_nemo_takes_alike_windows_in_one_pass_only() -> None:
+    engine = NemoEngine(EngineSpec("canary", Path("/nulle-part")))
+
+    def window(seconds: float, temperature: float = 0.0) -> RecognitionWindow:
+        return RecognitionWindow(
+            np.zeros(int(seconds * 16000), np.float32), RecognitionOptions(temperature=temperature)
+        )
+
+    assert engine.fits([], window(30)) and engine.fits([], window(0))
+    assert engine.fits([window(30)], window(20))
+    assert not engine.fits([window(30), window(30)], window(0.5, temperature=0.5))
+    assert not engine.fits([window(30)] * 2 + [window(1)] * 2, window(1))
+    assert not engine.fits([window(2)] * 2, window(30))
 
 
 def test_timed_words_stay_in_order_and_in_the_window() -> None:

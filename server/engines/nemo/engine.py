@@ -15,7 +15,7 @@ import numpy as np
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow
-from server.engines.common.buckets import bucketed
+from server.engines.common.buckets import bucketed, padding
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.faults import is_memory_error
 from server.engines.common.openmp import calm_openmp
@@ -61,6 +61,11 @@ class NemoEngine:
     @property
     def max_batch(self) -> int:
         return self._settings.max_batch
+
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        windows = [*batch, window]
+        alike = {one.options.temperature for one in windows}
+        return len(alike) == 1 and padding([len(one.samples) for one in windows]) <= self._settings.max_padding
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(NemoSettings, self._spec.options)

@@ -57,6 +57,9 @@ class WhisperEngine:
     def max_batch(self) -> int:
         return 1
 
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        return not batch
+
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(WhisperSettings, self._spec.options)
         loop = asyncio.get_running_loop()
