@@ -76,6 +76,8 @@ class Recognition:
     language: str = ""
     language_probability: float | None = None
     """Absente si la langue était imposée."""
+    language_assumed: bool = False
+    """Vrai si rien ne dit que cette langue est parlée : ni la requête, ni l'écoute."""
 
 
 class TranscribeEngine(Engine, Protocol):

@@ -24,6 +24,8 @@ def transcript_json(response: transcribe_pb2.TranscribeResponse) -> dict[str, An
     result: dict[str, Any] = {"id": response.id, "model": response.model, "language": response.language}
     if response.HasField("language_probability"):
         result["language_probability"] = response.language_probability
+    if response.language_assumed:
+        result["language_assumed"] = True
     result["duration"] = seconds(response.duration)
     result["text"] = response.text
     result["segments"] = [segment_json(segment) for segment in response.segments]

@@ -34,6 +34,8 @@ def verbose_json_body(
         "duration": seconds(response.duration),
         "text": response.text,
     }
+    if response.language_assumed:
+        result["language_assumed"] = True
     if form.segments:
         result["segments"] = [_segment(segment, config.temperature) for segment in response.segments]
     if form.words:

@@ -42,6 +42,7 @@ class LiveTranscript:
         self.language = ""
         """Langue reconnue avec assez de certitude pour valoir pour la suite ; vide avant."""
         self._likely = ("", 0.0)
+        self._assumed = False
         self._texts: list[str] = []
         self._silent: list[Span] = []
 
@@ -50,6 +51,7 @@ class LiveTranscript:
         segment = _joined(utterance, found)
         if segment.text:
             self._texts.append(segment.text)
+            self._assumed |= found.language_assumed
             self._hear(found)
         else:
             self._silent.append(utterance.speech)
@@ -61,6 +63,7 @@ class LiveTranscript:
             text=" ".join(self._texts),
             language=language or self.language or self._likely[0],
             coverage=coverage(seconds, speech, self._silent),
+            language_assumed=self._assumed,
         )
 
     def _hear(self, found: Recognition) -> None:

@@ -78,11 +78,13 @@ class _Merge:
     def __init__(self) -> None:
         self.language = ""
         self._probability: float | None = None
+        self._assumed = False
         self._segments: list[audio_pb2.Segment] = []
         self._silent: list[Span] = []
 
     def add(self, window: Window, found: Recognition) -> list[audio_pb2.Segment]:
         """Segments de cette fenêtre, dans le repère du fichier."""
+        self._assumed |= found.language_assumed
         if not self.language:
             self.language, self._probability = found.language, found.language_probability
         start = window.start / SAMPLE_RATE
@@ -101,6 +103,7 @@ class _Merge:
             model=config.model,
             language=config.language or self.language,
             language_probability=self._probability,
+            language_assumed=self._assumed,
             text=_joined(self._segments),
             segments=self._segments,
             duration=duration(seconds),

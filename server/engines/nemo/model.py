@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from server.engines.base import LoadPhase, OnPhase
+from server.engines.base import LoadPhase, OnPhase, unheard
 from server.engines.base_audio import Recognition, RecognitionOptions, Wave
 from server.errors import ModelLoadFailed, UnsupportedOption
 
@@ -20,8 +20,8 @@ class NemoModel(Protocol):
         """Options honorées."""
 
     @property
-    def some_language(self) -> str:
-        """Une langue que le modèle accepte, pour l'échauffement ; vide s'il n'en veut pas."""
+    def languages(self) -> Sequence[str]:
+        """Langues qu'il veut qu'on lui dise ; vide s'il les reconnaît de lui-même."""
 
     def check(self, options: RecognitionOptions) -> None:
         """Refuse ce que ce modèle ne sait pas honorer.
@@ -84,7 +84,7 @@ def checkpoint_in(folder: Path, name: str) -> Path:
     )
 
 
-def restored(path: str, device: Any, on_phase: OnPhase) -> Any:
+def restored(path: str, device: Any, on_phase: OnPhase = unheard) -> Any:
     """Modèle lu de son archive, sur son périphérique."""
     from nemo.collections.asr.models import ASRModel
     from nemo.core.connectors.save_restore_connector import SaveRestoreConnector

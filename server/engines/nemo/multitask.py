@@ -56,8 +56,8 @@ class MultitaskModel:
         return frozenset(found)
 
     @property
-    def some_language(self) -> str:
-        return self._languages[0]
+    def languages(self) -> Sequence[str]:
+        return self._languages
 
     def check(self, options: RecognitionOptions) -> None:
         check_languages(options, self._languages, self._settings.default_language)

@@ -40,8 +40,8 @@ class SalmModel:
         return frozenset({"temperature"})
 
     @property
-    def some_language(self) -> str:
-        return self._languages[0]
+    def languages(self) -> Sequence[str]:
+        return self._languages
 
     def check(self, options: RecognitionOptions) -> None:
         refused = {

@@ -55,7 +55,7 @@ class TranscribeRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., audio: _Optional[bytes] = ...) -> None: ...
 
 class TranscribeResponse(_message.Message):
-    __slots__ = ("id", "model", "language", "language_probability", "text", "segments", "duration", "coverage", "speakers")
+    __slots__ = ("id", "model", "language", "language_probability", "text", "segments", "duration", "coverage", "speakers", "language_assumed")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +65,7 @@ class TranscribeResponse(_message.Message):
     DURATION_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_ASSUMED_FIELD_NUMBER: _ClassVar[int]
     id: str
     model: str
     language: str
@@ -74,7 +75,8 @@ class TranscribeResponse(_message.Message):
     duration: _duration_pb2.Duration
     coverage: _audio_pb2.AudioCoverage
     speakers: _containers.RepeatedCompositeFieldContainer[_diarize_pb2.SpeakerSummary]
-    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ...) -> None: ...
+    language_assumed: bool
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ..., language_assumed: bool = ...) -> None: ...
 
 class UploadTranscribeRequest(_message.Message):
     __slots__ = ("config", "chunk")
@@ -157,11 +159,13 @@ class PartialTranscript(_message.Message):
     def __init__(self, utterance_index: _Optional[int] = ..., kept_length: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class StreamSummary(_message.Message):
-    __slots__ = ("text", "language", "coverage")
+    __slots__ = ("text", "language", "coverage", "language_assumed")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_ASSUMED_FIELD_NUMBER: _ClassVar[int]
     text: str
     language: str
     coverage: _audio_pb2.AudioCoverage
-    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ...) -> None: ...
+    language_assumed: bool
+    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., language_assumed: bool = ...) -> None: ...
