@@ -103,6 +103,12 @@ class UtteranceCutter:
         return self._utterance(self._track.silence if self.settled else None)
 
     @property
+    def unfinished(self) -> int:
+        """Premier échantillon qu'aucune phrase close n'a pris, et qui peut être de la suivante, marge comprise."""
+        begun = self._track.start
+        return max(self._buffer.origin, (self.analysed if begun is None else begun) - PAD)
+
+    @property
     def settled(self) -> bool:
         """Vrai si la phrase en cours se tait depuis assez longtemps pour que son onde ne change plus."""
         return self._track.silent(self.analysed) >= min(PAD, self._endpoint)

@@ -20,6 +20,7 @@ from server.speech.resample import resampler_for
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import SpeechDetector
 from server.worker.batcher import Rank, Ticket, WindowBatcher
+from server.worker.live_resume import Resume
 from server.worker.live_text import LiveTranscript, ShownText, boundary, text_of
 from server.worker.spooled import SpeechTools, prove_analysed, raw_format
 from server.worker.transcription import options_of
@@ -62,7 +63,7 @@ class LiveTranscription:
         working.add_done_callback(lambda _: session.output.put_nowait(None))
         try:
             while (message := await session.output.get()) is not None:
-                yield message.SerializeToString()
+                yield session.resume.placed(message).SerializeToString()
             working.result()
         finally:
             working.cancel()
@@ -104,6 +105,8 @@ class _Session:
         self._block_bytes = round(raw.sample_rate * _BLOCK_SECONDS) * self._pcm.frame_bytes
         self._slice_bytes = round(raw.sample_rate * _SLICE_SECONDS) * self._pcm.frame_bytes
         self._rate = raw.sample_rate
+        self.resume = Resume(config.resume_sample, raw.sample_rate)
+        """Place de ce flux dans l'audio du client."""
         self._max_frames = int(limits.max_audio_seconds * raw.sample_rate)
         self._max_seconds = limits.max_audio_seconds
         self._frames = 0
@@ -215,7 +218,9 @@ class _Session:
             self._analysing = False
 
     def _last_events(self) -> list[Event]:
-        return [*self._cutter.push(self._resampler.flush()), *self._cutter.flush()]
+        events = self._cutter.push(self._resampler.flush())
+        self.resume.end(self._cutter.unfinished)
+        return [*events, *self._cutter.flush()]
 
     async def _handle(self, events: list[Event]) -> None:
         for event in events:
@@ -294,6 +299,7 @@ class _Session:
         while (final := await self._finals.get()) is not None:
             found = await final.ticket.future
             segment = self._transcript.add(final.utterance, found)
+            segment.cut = self.resume.cuts(final.utterance.start)
             # Une phrase dont un texte provisoire a été montré se clôt même sans mots.
             if segment.text or self._shown.shows(segment.index):
                 self._put(final=segment)
@@ -304,7 +310,9 @@ class _Session:
     def _summary(self) -> transcribe_pb2.StreamSummary:
         seconds = self._frames / self._rate
         prove_analysed(self._cutter.received, self._cutter.analysed, seconds)
-        return self._transcript.summary(language=self._options.language, seconds=seconds, speech=self._cutter.speech)
+        summary = self._transcript.summary(language=self._options.language, seconds=seconds, speech=self._cutter.speech)
+        summary.resume_sample = self.resume.sample()
+        return summary
 
     def _put(
         self,

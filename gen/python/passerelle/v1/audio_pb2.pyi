@@ -52,7 +52,7 @@ class Word(_message.Message):
     def __init__(self, text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., confidence: _Optional[float] = ..., speaker_label: _Optional[str] = ...) -> None: ...
 
 class Segment(_message.Message):
-    __slots__ = ("index", "text", "start_offset", "end_offset", "words", "speaker_label", "confidence", "no_speech_probability")
+    __slots__ = ("index", "text", "start_offset", "end_offset", "words", "speaker_label", "confidence", "no_speech_probability", "cut")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     START_OFFSET_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Segment(_message.Message):
     SPEAKER_LABEL_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     NO_SPEECH_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
     index: int
     text: str
     start_offset: _duration_pb2.Duration
@@ -69,7 +70,8 @@ class Segment(_message.Message):
     speaker_label: str
     confidence: float
     no_speech_probability: float
-    def __init__(self, index: _Optional[int] = ..., text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speaker_label: _Optional[str] = ..., confidence: _Optional[float] = ..., no_speech_probability: _Optional[float] = ...) -> None: ...
+    cut: bool
+    def __init__(self, index: _Optional[int] = ..., text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speaker_label: _Optional[str] = ..., confidence: _Optional[float] = ..., no_speech_probability: _Optional[float] = ..., cut: bool = ...) -> None: ...
 
 class TimeRange(_message.Message):
     __slots__ = ("start_offset", "end_offset")

@@ -97,16 +97,18 @@ class UploadTranscribeResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_audio_pb2.AudioProgress, _Mapping]] = ..., segment: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., result: _Optional[_Union[TranscribeResponse, _Mapping]] = ...) -> None: ...
 
 class StreamTranscribeConfig(_message.Message):
-    __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance")
+    __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance", "resume_sample")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     INTERIM_RESULTS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_SILENCE_FIELD_NUMBER: _ClassVar[int]
     MAX_UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     config: TranscribeConfig
     interim_results: bool
     endpoint_silence: _duration_pb2.Duration
     max_utterance: _duration_pb2.Duration
-    def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., interim_results: bool = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    resume_sample: int
+    def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., interim_results: bool = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., resume_sample: _Optional[int] = ...) -> None: ...
 
 class StreamTranscribeRequest(_message.Message):
     __slots__ = ("config", "audio")
@@ -159,13 +161,15 @@ class PartialTranscript(_message.Message):
     def __init__(self, utterance_index: _Optional[int] = ..., kept_length: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class StreamSummary(_message.Message):
-    __slots__ = ("text", "language", "coverage", "language_assumed")
+    __slots__ = ("text", "language", "coverage", "language_assumed", "resume_sample")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_ASSUMED_FIELD_NUMBER: _ClassVar[int]
+    RESUME_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     text: str
     language: str
     coverage: _audio_pb2.AudioCoverage
     language_assumed: bool
-    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., language_assumed: bool = ...) -> None: ...
+    resume_sample: int
+    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., language_assumed: bool = ..., resume_sample: _Optional[int] = ...) -> None: ...
