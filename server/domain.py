@@ -164,6 +164,8 @@ class Limits:
     max_n: int = 16
     max_stop: int = 16
     max_top_logprobs: int = 20
+    max_completion_logprobs: int = 5
+    """Celles d'une complétion (`logprobs`)."""
     max_logit_bias: int = 1024
     max_grammar_bytes: int = 64 * 1024
     """Octets d'un schéma JSON, d'une expression régulière ou d'une grammaire ; d'une requête aussi, hors outils."""

@@ -159,6 +159,15 @@ class ChatEngine(Engine, Protocol):
 
 
 @runtime_checkable
+class LexicalEngine(Protocol):
+    """Moteur qui connaît son vocabulaire : un jeton nommé par son numéro y est cherché avant toute génération."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Jetons du vocabulaire ; 0 tant que le modèle n'est pas ouvert."""
+
+
+@runtime_checkable
 class MortalEngine(Protocol):
     """Moteur dont une partie vit dans un autre processus, et peut mourir entre deux requêtes."""
 

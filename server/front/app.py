@@ -111,7 +111,7 @@ async def serving(
     coalescer = Coalescer(limits.coalesce_ms / 1000)
     metrics = FrontMetrics(registry)
     calls = WorkerCalls(router, metrics)
-    generation = Generation(router, calls, coalescer, metrics)
+    generation = Generation(router, calls, coalescer, metrics, limits)
     analysis = SpeechAnalysis(router, calls)
     spool = Spool(
         settings.spool_dir, settings.name, max_bytes=limits.max_spool_bytes, max_upload_bytes=limits.max_upload_bytes

@@ -234,6 +234,7 @@ class LinkClient:
         caller: str = "",
         weight: int = 1,
         parts: int = 1,
+        token: tuple[int, str] = (0, ""),
     ) -> LinkCall:
         """Envoie une requête.
 
@@ -243,6 +244,7 @@ class LinkClient:
             caller: étiquette de l'appelant ; la file de l'exemplaire est équitable entre eux.
             weight: places du moteur que prend chaque partie.
             parts: textes de départ d'une complétion.
+            token: plus grand jeton que la requête nomme par son numéro, et son champ.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -276,6 +278,8 @@ class LinkClient:
             caller=caller,
             weight=weight,
             parts=parts,
+            largest_token=token[0],
+            token_field=token[1],
         )
         self._connection.send(link_pb2.Frame(submit=submit))
         return call

@@ -24,6 +24,7 @@ _MAY_BE_SMALL = (
     "coalesce_ms",
     "load_wait_seconds",
     "max_top_logprobs",
+    "max_completion_logprobs",
     "max_logit_bias",
     "max_images",
     "spare_live_streams",

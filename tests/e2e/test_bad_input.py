@@ -57,10 +57,21 @@ def test_invalid_json(product: Product, body: bytes) -> None:
     assert response.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_unknown_fields_are_ignored(product: Product) -> None:
+def test_every_field_has_its_fate(product: Product) -> None:
     product.ensure_ready()
     with product.http() as http:
-        assert http.post(CHAT, json=GOOD | {"une_option_future": {"a": 1}, "user": "u"}).status_code == 200
+        fine = {"user": "u", "store": True, "metadata": {"a": "b"}, "top_k": 5, "repetition_penalty": 1.1, "stop": None}
+        assert http.post(CHAT, json=GOOD | fine).status_code == 200
+        for name in ("une_option_future", "n_probs", "priority", "cache_salt", "verbosity", "min_tokens"):
+            response = http.post(CHAT, json=GOOD | {name: 9})
+            assert (response.status_code, response.json()["error"]["param"]) == (400, name)
+
+
+def test_a_completion_without_max_tokens_has_sixteen(product: Product) -> None:
+    product.ensure_ready()
+    with product.http() as http:
+        response = http.post("/v1/completions", json={"model": "qwen", "prompt": "One, two,", "ignore_eos": True})
+    assert response.json()["usage"]["completion_tokens"] == 16
 
 
 @pytest.mark.parametrize(

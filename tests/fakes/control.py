@@ -27,6 +27,7 @@ def model_route(
     state: "model_pb2.ModelState | None" = None,
     aliases: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
+    engine: str = "vllm",
 ) -> control_pb2.ModelRoute:
     """Route d'un modèle, prêt dès qu'il a une prise."""
     ready = model_pb2.MODEL_STATE_READY if sockets else model_pb2.MODEL_STATE_CACHED
@@ -39,6 +40,7 @@ def model_route(
         created_seconds=1_700_000_000,
         owned_by="passerelle",
         features=features,
+        engine=engine,
     )
 
 

@@ -1,5 +1,6 @@
 """La conversation, par la façade HTTP et par les messages typés : mêmes réponses, mêmes erreurs."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +17,8 @@ from passerelle.v1 import chat_pb2, rest_pb2
 from server.domain import Limits
 from server.errors import EngineFailed, UnsupportedOption
 from server.rpc.metrics import expose
-from tests.support.front_rig import WORDS, Rig, answer, body, front, sse, typed, until
+from tests.fakes.control import model_route
+from tests.support.front_rig import FEATURES, WORDS, Rig, answer, body, front, sse, typed, until
 
 TEXT = "".join(WORDS)
 
@@ -94,9 +96,54 @@ def _json(data: Any) -> HttpBody:
 
 
 async def test_rest_bytes_reach_the_engine_untouched(rig: Rig) -> None:
-    request = body(top_k=5, temperature=0.5, une_option_future=[1])
+    request = body(top_k=5, temperature=0.5)
     await answer(rig.rest.CreateChatCompletion(request))
     assert rig.engine.payloads == [request.data]
+
+
+async def test_fields_follow_the_engine_of_the_model(rig: Rig) -> None:
+    """Le même champ, reçu par REST et par gRPC, selon le moteur qu'annonce la route."""
+
+    async def outcome(**fields: Any) -> tuple[int, str, str]:
+        status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(**fields)))
+        extra = chat_pb2.GenerationOptions()
+        extra.extra.update(fields)
+        try:
+            await rig.chat.Chat(typed(options=extra))
+            reason = ""
+        except grpc.aio.AioRpcError as caught:
+            reason = caught.code().name
+        error = json.loads(data).get("error") or {}
+        return status, str(error.get("param") or ""), reason
+
+    assert await outcome(repetition_penalty=1.5, store=True) == (200, "", "")
+    assert rig.engine.requests[-1]["repetition_penalty"] == rig.engine.requests[-2]["repetition_penalty"] == 1.5
+    assert "store" not in rig.engine.requests[-1]
+    assert await outcome(repeat_penalty=1.5) == (400, "repeat_penalty", "INVALID_ARGUMENT")
+    assert await outcome(priority=1) == (400, "priority", "INVALID_ARGUMENT")
+    rig.control.publish(model_route("qwen", rig.workers[0].path, features=FEATURES, engine="llamacpp"))
+    while (await outcome(repeat_penalty=1.5))[0] != 200:
+        await asyncio.sleep(0.005)
+    assert await outcome(repetition_penalty=1.5) == (200, "", "")
+    assert rig.engine.requests[-1]["repeat_penalty"] == 1.5 and "repetition_penalty" not in rig.engine.requests[-1]
+    assert await outcome(min_tokens=3) == (400, "min_tokens", "INVALID_ARGUMENT")
+
+
+async def test_a_token_out_of_the_vocabulary_is_refused_before_the_engine(rig: Rig) -> None:
+    rig.engine.vocab_size = 1000
+    for fields, param in (
+        ({"logit_bias": {"999": 1, "1000": 1}}, "logit_bias.1000"),
+        ({"stop_token_ids": [5, 4000]}, "stop_token_ids"),
+    ):
+        status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(**fields)))
+        error = json.loads(data)["error"]
+        assert (status, error["param"]) == (400, param)
+        assert "1000 jetons" in error["message"]
+    for prompt, param in (([1, 1000], "prompt"), (["a", [3, 1001]], "prompt[1]")):
+        status, _, _, data = await answer(rig.rest.CreateCompletion(_json({"model": "qwen", "prompt": prompt})))
+        assert (status, json.loads(data)["error"]["param"]) == (400, param)
+    assert not rig.engine.requests
+    assert (await answer(rig.rest.CreateChatCompletion(body(logit_bias={"999": 1}))))[0] == 200
 
 
 async def test_models_are_listed_by_key_then_alias(rig: Rig) -> None:

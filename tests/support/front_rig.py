@@ -43,6 +43,7 @@ class ScriptedEngine:
         self.words = words
         self.max_running = max_running
         self.features = frozenset(FEATURES)
+        self.vocab_size = 0
         self.step: Callable[[int], Awaitable[None]] = _no_wait
         self.error: BaseException | None = None
         self.error_after = 0

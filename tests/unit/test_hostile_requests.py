@@ -59,8 +59,9 @@ CHAT: dict[str, Any] = {
 COMPLETION: dict[str, Any] = {
     "model": "qwen",
     "prompt": ["un", [1, 2]],
-    "max_completion_tokens": 3,
+    "max_tokens": 3,
     "logprobs": 2,
+    "n": 2,
     "best_of": 2,
     "echo": True,
     "suffix": "fin",
@@ -72,7 +73,11 @@ KINDS = pytest.mark.parametrize(("kind", "body"), [(ChatKind.CHAT, CHAT), (ChatK
 def held(read: Callable[[], OpenAiRequest]) -> None:
     """Une requête lue est un JSON qu'un moteur peut relire ; une requête refusée l'est par une de nos erreurs."""
     with contextlib.suppress(PasserelleError):
-        assert isinstance(orjson.loads(read().payload), dict)
+        request = read()
+        assert isinstance(orjson.loads(request.payload), dict)
+        for engine in ("vllm", "llamacpp", "mien.moteur:fabrique"):
+            with contextlib.suppress(PasserelleError):
+                assert isinstance(orjson.loads(request.for_engine("qwen", engine, LIMITS)), dict)
 
 
 @KINDS

@@ -329,6 +329,6 @@ def test_a_number_that_json_cannot_write_is_refused_by_name(number: float) -> No
 @pytest.mark.parametrize("number", [1e300, -1e300, 2.0**63, 2.0**80])
 def test_a_number_too_large_for_an_integer_stays_as_it_came(number: float) -> None:
     request = full_request()
-    request.options.extra.update({"x": number})
+    request.options.extra.update({"structured_outputs": {"json": {"const": number}}})
     checked = check(ChatKind.CHAT, chat_request(request, stream=False), Limits())
-    assert json.loads(checked.payload)["x"] == number
+    assert json.loads(checked.payload)["structured_outputs"]["json"]["const"] == number

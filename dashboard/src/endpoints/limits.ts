@@ -51,6 +51,7 @@ export const LIMITS: [string, Row[]][] = [
       ["Réponses par requête, au plus", ({ chat }) => count(chat?.maxN)],
       ["Suites d'arrêt, au plus", ({ chat }) => count(chat?.maxStop)],
       ["Log-probabilités concurrentes, au plus", ({ chat }) => count(chat?.maxTopLogprobs)],
+      ["Celles d'une complétion, au plus", ({ chat }) => count(chat?.maxCompletionLogprobs)],
       ["Images par requête, au plus", ({ chat }) => count(chat?.maxImages)],
       ["Taille d'une image, au plus", ({ chat }) => size(chat?.maxImageBytes)],
       ["Points d'une image, au plus", ({ chat }) => count(chat?.maxImagePixels)],

@@ -168,6 +168,7 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,
+        engine=model.spec.engine,
     )
 
 
@@ -195,6 +196,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_n=limits.max_n,
             max_stop=limits.max_stop,
             max_top_logprobs=limits.max_top_logprobs,
+            max_completion_logprobs=limits.max_completion_logprobs,
             max_images=limits.max_images,
             max_grammar_bytes=limits.max_grammar_bytes,
             max_tools_bytes=limits.max_tools_bytes,

@@ -56,6 +56,10 @@ class VllmEngine:
     def max_running(self) -> int:
         return self._max_running
 
+    @property
+    def vocab_size(self) -> int:
+        return self._serving.vocab_size if self._serving is not None else 0
+
     async def open(self, on_phase: OnPhase = unheard) -> None:
         for name, value in environment(
             self._spec.options, device=self._spec.device, threads=self._spec.threads
@@ -101,7 +105,7 @@ class VllmEngine:
         if self._asleep:
             raise ModelLoading("Le modèle dort ; réveillez-le.", retry_after=_RETRY_SECONDS)
         remote = bool(self._spec.options.get("allowed_media_domains"))
-        body = check(orjson.loads(request), remote_media=remote) | {"stream": stream}
+        body = check(kind, orjson.loads(request), remote_media=remote) | {"stream": stream}
         request_id = uuid.uuid4().hex
         finished = False
         try:

@@ -107,6 +107,11 @@ class OpenAiServing:
         """Suites que l'ordonnanceur mène de front."""
         return int(self.engine.vllm_config.scheduler_config.max_num_seqs)
 
+    @property
+    def vocab_size(self) -> int:
+        """Jetons du vocabulaire."""
+        return int(self.engine.model_config.get_vocab_size())
+
     def features(self) -> frozenset[str]:
         """Options honorées, selon le modèle et ses réglages."""
         found = {"stream", "json_schema", "structured_outputs", "seed", "n", "stop", "echo", "logit_bias"}

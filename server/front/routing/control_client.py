@@ -98,4 +98,5 @@ def to_route(model: control_pb2.ModelRoute) -> ModelRoute | None:
         created=int(model.created_seconds),
         owned_by=model.owned_by,
         features=frozenset(model.features),
+        engine=model.engine,
     )

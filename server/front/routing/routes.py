@@ -27,6 +27,8 @@ class ModelRoute:
     """Propriétaire annoncé."""
     features: frozenset[str] = frozenset()
     """Options honorées ; vide si le modèle n'en annonce pas."""
+    engine: str = ""
+    """Nom de son moteur."""
 
     def answers_to(self, name: str) -> bool:
         """Vrai si ce nom désigne le modèle."""

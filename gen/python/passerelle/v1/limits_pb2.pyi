@@ -78,7 +78,7 @@ class Limits(_message.Message):
     def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_body_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_json_depth: _Optional[int] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
-    __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images", "max_grammar_bytes", "max_tools_bytes", "max_grammar_depth", "max_grammar_repetitions", "max_grammar_choices", "max_grammar_nodes", "max_logit_bias", "max_grammar_compilation", "max_grammar_memory_bytes", "max_image_bytes", "max_image_pixels", "max_image_frames")
+    __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images", "max_grammar_bytes", "max_tools_bytes", "max_grammar_depth", "max_grammar_repetitions", "max_grammar_choices", "max_grammar_nodes", "max_logit_bias", "max_grammar_compilation", "max_grammar_memory_bytes", "max_image_bytes", "max_image_pixels", "max_image_frames", "max_completion_logprobs")
     MAX_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MAX_N_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +97,7 @@ class ChatLimits(_message.Message):
     MAX_IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     MAX_IMAGE_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    MAX_COMPLETION_LOGPROBS_FIELD_NUMBER: _ClassVar[int]
     max_messages: int
     max_tokens: int
     max_n: int
@@ -115,7 +116,8 @@ class ChatLimits(_message.Message):
     max_image_bytes: int
     max_image_pixels: int
     max_image_frames: int
-    def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ..., max_grammar_bytes: _Optional[int] = ..., max_tools_bytes: _Optional[int] = ..., max_grammar_depth: _Optional[int] = ..., max_grammar_repetitions: _Optional[int] = ..., max_grammar_choices: _Optional[int] = ..., max_grammar_nodes: _Optional[int] = ..., max_logit_bias: _Optional[int] = ..., max_grammar_compilation: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_grammar_memory_bytes: _Optional[float] = ..., max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_image_frames: _Optional[int] = ...) -> None: ...
+    max_completion_logprobs: int
+    def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ..., max_grammar_bytes: _Optional[int] = ..., max_tools_bytes: _Optional[int] = ..., max_grammar_depth: _Optional[int] = ..., max_grammar_repetitions: _Optional[int] = ..., max_grammar_choices: _Optional[int] = ..., max_grammar_nodes: _Optional[int] = ..., max_logit_bias: _Optional[int] = ..., max_grammar_compilation: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_grammar_memory_bytes: _Optional[float] = ..., max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_image_frames: _Optional[int] = ..., max_completion_logprobs: _Optional[int] = ...) -> None: ...
 
 class AudioLimits(_message.Message):
     __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "max_web_sockets_per_address", "spare_live_streams")
