@@ -8,6 +8,7 @@ import pytest
 from server.chat_fields import PARTS, TEMPLATE_SWITCHES
 from server.domain import Limits
 from server.engines.base import ChatKind
+from server.engines.vllm.echo import is_echo_only, uncounted
 from server.engines.vllm.errors import invalid_field, translated
 from server.engines.vllm.guard import check
 from server.errors import EngineFailed, InvalidRequest, PasserelleError, QueueFull, UnsupportedOption
@@ -129,3 +130,19 @@ def test_a_request_longer_than_the_context_says_how_long_it_may_be() -> None:
 def test_a_field_is_named_by_its_path() -> None:
     assert invalid_field(("messages", 0, "role"), "no").metadata["field"] == "messages[0].role"
     assert invalid_field((), "no").message == "valeur refusée par le moteur (no)."
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_the_token_that_an_echo_does_not_give_is_not_counted(framed: bool) -> None:
+    answer = {
+        "choices": [{"text": "Hi", "finish_reason": "stop", "stop_reason": 7}, {"text": "", "finish_reason": None}],
+        "usage": {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3},
+    }
+    item = orjson.dumps(answer)
+    found = uncounted(b"data: " + item + b"\n\n" if framed else item)
+    assert found.endswith(b"}\n\n") is framed
+    read = orjson.loads(found.removeprefix(b"data: "))
+    assert read["usage"] == {"prompt_tokens": 2, "completion_tokens": 0, "total_tokens": 2}
+    assert [choice["finish_reason"] for choice in read["choices"]] == ["length", None]
+    assert is_echo_only(ChatKind.COMPLETION, {"max_tokens": 0}) and not is_echo_only(ChatKind.CHAT, {"max_tokens": 0})
+    assert not is_echo_only(ChatKind.COMPLETION, {"max_tokens": 1})

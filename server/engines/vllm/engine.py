@@ -19,6 +19,7 @@ import orjson
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.common.cuda import CUDA, require_cuda
+from server.engines.vllm.echo import is_echo_only, uncounted
 from server.engines.vllm.guard import check
 from server.engines.vllm.options import environment
 from server.errors import EngineFailed, ModelLoadFailed, ModelLoading, PasserelleError, UnsupportedOption
@@ -107,19 +108,20 @@ class VllmEngine:
         remote = bool(self._spec.options.get("allowed_media_domains"))
         body = check(kind, orjson.loads(request), remote_media=remote) | {"stream": stream}
         request_id = uuid.uuid4().hex
+        echo_only = is_echo_only(kind, body)
         finished = False
         try:
             answer = await serving.create(kind, body, request_id)
             if isinstance(answer, bytes):
                 finished = True
-                yield answer
+                yield uncounted(answer) if echo_only else answer
                 return
             async with contextlib.aclosing(answer) as frames:
                 async for frame in frames:
                     if frame.startswith(_ERROR):
                         raise serving.refusal(orjson.loads(frame.removeprefix("data: ")))
                     if not frame.startswith(_DONE):
-                        yield frame.encode()
+                        yield uncounted(frame.encode()) if echo_only else frame.encode()
             finished = True
         finally:
             if not finished:
