@@ -89,6 +89,9 @@ class EngineFields:
     """Champs de plus, par leur chemin (`top_k`, `structured_outputs.regex`)."""
     refused: Mapping[str, Field] = field(default_factory=dict)
     """Champs d'OpenAI que ces moteurs n'ont pas."""
+    partial_schemas: bool = False
+    """Leur bibliothèque de grammaires laisse tomber des mots clés selon leurs voisins
+    (`server/front/chat/partial_schemas.py`)."""
 
     def extras_of(self, kind: str) -> Mapping[str, Extra]:
         """Champs de plus d'une conversation (`chat`) ou d'une complétion (`completion`)."""

@@ -108,6 +108,34 @@ async def test_it_says_what_it_can_do(vllm: VllmEngine) -> None:
     assert vllm.max_running == 4
 
 
+async def test_it_knows_its_vocabulary(vllm: VllmEngine) -> None:
+    size = vllm.vocab_size
+    assert size > 1000
+    with pytest.raises(InvalidRequest, match=str(size)):
+        await collect(vllm, stream=False, logit_bias={str(size): 1})
+    await collect(vllm, stream=False, logit_bias={str(size - 1): 1})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_no_token_with_echo_gives_the_prompt_alone(vllm: VllmEngine, stream: bool) -> None:
+    options = {"stream_options": {"include_usage": True}} if stream else {}
+    items = await completion(vllm, max_tokens=0, echo=True, logprobs=2, stream=stream, **options)
+    answers = events(items) if stream else [json.loads(items[0])]
+    choices = [choice for answer in answers for choice in answer["choices"]]
+    assert "".join(choice["text"] for choice in choices) == "Hello"
+    assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["length"]
+    tokens = [token for choice in choices for token in (choice["logprobs"] or {}).get("tokens", ())]
+    usage = answers[-1]["usage"]
+    assert len(tokens) == usage["prompt_tokens"] == usage["total_tokens"]
+    assert usage["completion_tokens"] == 0
+
+
+async def test_logprobs_without_rivals_are_empty_lists(vllm: VllmEngine) -> None:
+    found = await answer(vllm, logprobs=True, top_logprobs=0, max_tokens=3)
+    content = found["choices"][0]["logprobs"]["content"]
+    assert len(content) == 3 and all(token["top_logprobs"] == [] for token in content)
+
+
 async def test_its_processes_tell_what_they_do(vllm: VllmEngine, phases: list[LoadPhase]) -> None:
     assert vllm.max_running
     # Sans compilation ni graphes, d'un petit modèle : ce que vLLM en écrit suffit à suivre le reste.

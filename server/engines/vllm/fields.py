@@ -45,4 +45,5 @@ FIELDS = EngineFields(
         "response_format": Extra(Type.OBJECT, chat=False, inside=RESPONSE_FORMAT),
     },
     refused={"suffix": Field(Use.REFUSED, neutral=("",), why="vLLM ne complète qu'en avant")},
+    partial_schemas=True,
 )

@@ -17,8 +17,8 @@ from server.errors import PasserelleError
 logger = logging.getLogger(__name__)
 
 _COMPILER = Path(__file__).with_name("grammar_compiler.py")
-_BACKENDS = {"auto": ("xgrammar", "guidance"), "xgrammar": ("xgrammar",), "guidance": ("guidance",)}
-"""Bibliothèques qu'essaie chaque valeur de `structured_outputs_config.backend`."""
+_BACKENDS = ("xgrammar", "guidance")
+"""Valeurs de `structured_outputs_config.backend` dont la bibliothèque s'essaie ; `auto` n'arrive pas (`options.py`)."""
 
 
 @dataclass(slots=True)
@@ -47,12 +47,11 @@ def trials_of(
     backend: str, tokenizer: Any, vocab_size: int, compact: bool, bounds: TrialBounds
 ) -> GrammarTrials | None:
     """Essais à la façon de vLLM ; `None` pour une bibliothèque qui n'est pas des deux que Passerelle essaie."""
-    names = _BACKENDS.get(backend, ())
-    if not names:
+    if backend not in _BACKENDS:
         logger.warning("grammars_untried", extra={"backend": backend})
         return None
-    settings = {"backends": names, "disable_any_whitespace": compact, "vocabulary": ""}
-    if "xgrammar" in names:
+    settings = {"backend": backend, "disable_any_whitespace": compact, "vocabulary": ""}
+    if backend == "xgrammar":
         import xgrammar
 
         try:

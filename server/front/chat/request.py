@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from server.chat_fields import OPENAI, screen
+from server.chat_grammars import Grammar
 from server.domain import Limits
 from server.engines.base import ChatKind
 from server.engines.chat_tables import TABLES, all_extras, fields_of
@@ -17,6 +18,8 @@ from server.errors import InvalidRequest, PayloadTooLarge, UnsupportedOption
 from server.front.chat.extras import check_asked, renamed
 from server.front.chat.grammars import check_grammars
 from server.front.chat.messages import check_messages
+from server.front.chat.partial_schemas import check_partial
+from server.front.chat.schemas import check_schema, constrained
 from server.front.chat.shapes import check_response_format, check_tools
 from server.front.checks import (
     JsonObject,
@@ -71,6 +74,8 @@ class OpenAiRequest:
 
     asked: Mapping[str, Any] = field(default_factory=dict)
     """Champs qu'un moteur admet et pas un autre, par leur chemin."""
+    schemas: tuple[Grammar, ...] = ()
+    """Schémas JSON que le moteur impose."""
     token: tuple[int, str] = (0, "")
     """Plus grand jeton que la requête nomme par son numéro, et son champ ; 0 est de tout vocabulaire."""
 
@@ -93,10 +98,13 @@ class OpenAiRequest:
         """JSON à transmettre au moteur du modèle `key`.
 
         Raises:
-            InvalidRequest: champ de plus d'un autre type, ou hors limite.
+            InvalidRequest: champ de plus d'un autre type ou hors limite, ou schéma que ce moteur n'applique pas entier.
             UnsupportedOption: champ que ce moteur n'a pas.
         """
-        changes = check_asked(self.asked, fields_of(engine), self.kind, key, limits)
+        fields = fields_of(engine)
+        changes = check_asked(self.asked, fields, self.kind, key, limits)
+        for schema in self.schemas if fields.partial_schemas else ():
+            check_partial(schema)
         return renamed(self.payload, changes) if changes else self.payload
 
 
@@ -144,6 +152,9 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
     _check_generation(data, limits, stream, least=0 if kind is ChatKind.COMPLETION else 1)
     kept, extras = screen(OPENAI[kind], data, _EXTRAS[kind])
     check_grammars(kept, limits)
+    schemas = constrained(kept)
+    for schema in schemas:
+        check_schema(schema)
     kept = _normal_chat(kept) if kind is ChatKind.CHAT else _normal_completion(kept)
     return OpenAiRequest(
         kind=kind,
@@ -155,6 +166,7 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
         prompts=_prompts(data["prompt"]) if kind is ChatKind.COMPLETION else 1,
         asked=extras | {name: kept[name] for name in _UNEVEN if name in kept},
         token=_largest_token(kept),
+        schemas=schemas,
     )
 
 
