@@ -91,6 +91,29 @@ async def test_completions_too(rig: Rig) -> None:
     assert whole.model == "smollm2" == json.loads(one)["model"]
 
 
+async def test_several_prompts_and_tokens_by_rest_and_by_grpc(rig: Rig) -> None:
+    prompts = [
+        chat_pb2.CompletionPrompt(text="Il"),
+        chat_pb2.CompletionPrompt(tokens=chat_pb2.TokenIds(ids=[5, 9])),
+        chat_pb2.CompletionPrompt(text="Elle"),
+    ]
+    request = chat_pb2.CompleteRequest(model="qwen", prompts=prompts)
+    whole = await rig.chat.Complete(request)
+    typed_prompts = [one["prompt"] for one in rig.engine.requests]
+    messages = [m async for m in rig.chat.StreamComplete(chat_pb2.StreamCompleteRequest(request=request))]
+    rig.engine.requests.clear()
+    _, _, _, data = await answer(
+        rig.rest.CreateCompletion(_json({"model": "qwen", "prompt": ["Il", [5, 9], "Elle"], "max_tokens": 16}))
+    )
+    assert typed_prompts == [one["prompt"] for one in rig.engine.requests] == ["Il", [5, 9], "Elle"]
+    rest = json.loads(data)
+    assert [(c.index, c.text) for c in whole.choices] == [(c["index"], c["text"]) for c in rest["choices"]]
+    assert [c.index for c in whole.choices] == [0, 1, 2]
+    assert whole.usage.total_tokens == rest["usage"]["total_tokens"]
+    for rank in range(3):
+        assert "".join(d.text for m in messages for d in m.deltas if d.index == rank) == TEXT
+
+
 def _json(data: Any) -> HttpBody:
     return HttpBody(content_type="application/json", data=json.dumps(data).encode())
 
