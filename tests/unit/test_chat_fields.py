@@ -7,8 +7,12 @@ from typing import Any
 
 import orjson
 import pytest
+from openai.types import chat as types
 from openai.types import completion_create_params as completion_params
+from openai.types import shared_params as shared
+from openai.types.chat import chat_completion_content_part_image_param
 from openai.types.chat import completion_create_params as chat_params
+from openai.types.shared_params import response_format_json_schema
 from passerelle.v1 import chat_pb2
 
 from server.chat_fields import OPENAI, EngineFields, Extra, Field, Type, Use
@@ -101,6 +105,34 @@ def refused(kind: str, engine: str, **more: Any) -> str:
 @pytest.mark.parametrize(("kind", "name"), sdk_fields())
 def test_every_field_of_the_sdk_has_its_fate(kind: str, name: str) -> None:
     assert name in OPENAI[kind], f"{name} : un champ du SDK n'a pas de sort (server/chat_fields.py, docs/champs.md)"
+
+
+NESTED: list[tuple[type, str]] = [
+    (types.ChatCompletionStreamOptionsParam, "stream_options"),
+    (shared.ResponseFormatJSONSchema, "response_format"),
+    (response_format_json_schema.JSONSchema, "response_format.json_schema"),
+    (types.ChatCompletionFunctionToolParam, "tools"),
+    (shared.FunctionDefinition, "tools.function"),
+    (types.ChatCompletionNamedToolChoiceParam, "tool_choice"),
+    (types.ChatCompletionSystemMessageParam, "messages"),
+    (types.ChatCompletionUserMessageParam, "messages"),
+    (types.ChatCompletionAssistantMessageParam, "messages"),
+    (types.ChatCompletionToolMessageParam, "messages"),
+    (types.ChatCompletionFunctionMessageParam, "messages"),
+    (types.ChatCompletionContentPartTextParam, "messages.content"),
+    (types.ChatCompletionContentPartRefusalParam, "messages.content"),
+    (types.ChatCompletionContentPartImageParam, "messages.content"),
+    (chat_completion_content_part_image_param.ImageURL, "messages.content.image_url"),
+    (types.ChatCompletionMessageFunctionToolCallParam, "messages.tool_calls"),
+]
+
+
+@pytest.mark.parametrize(("sdk", "path"), NESTED)
+def test_every_nested_field_of_the_sdk_has_its_fate(sdk: type, path: str) -> None:
+    table: typing.Mapping[str, Field] = OPENAI["chat"]
+    for step in path.split("."):
+        table = table[step].inside or {}
+    assert set(typing.get_type_hints(sdk)) <= set(table)
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, table in OPENAI.items() for name in table])
