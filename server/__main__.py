@@ -155,6 +155,7 @@ def _control(config: Config, run_dir: Path) -> int:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
     from server.control.record.schema import JOURNAL
+    from server.engines.chat_tables import announced
     from server.rpc.routes import endpoints
     from server.settings.advertise import public_hosts
     from server.settings.environments import interpreter
@@ -181,6 +182,7 @@ def _control(config: Config, run_dir: Path) -> int:
         allowed_origins=config.allowed_origins,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
+        fields=announced,
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
         gpu_lists=config.gpu_lists,

@@ -83,6 +83,8 @@ class ControlSettings:
     """Admet les messages gRPC compressés."""
     gpus: BoardSettings = field(default_factory=BoardSettings)
     """Réglages des baux et de la preuve de mémoire rendue."""
+    fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
+    """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
 
@@ -147,6 +149,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         started_at=started_at,
         guard=guard,
         stop_grace=settings.stop_grace,
+        fields=settings.fields,
     )
     gauge = Gauge(
         "passerelle_model_replicas",

@@ -67,6 +67,15 @@ def test_every_field_has_its_fate(product: Product) -> None:
             assert (response.status_code, response.json()["error"]["param"]) == (400, name)
 
 
+def test_the_fields_of_a_model_are_announced(product: Product) -> None:
+    with product.http() as http:
+        models = {model["key"]: model for model in http.get("/api/capabilities").json()["models"]}
+    chat = models["qwen"]
+    assert {"top_k", "repetition_penalty"} <= set(chat["extra_fields"]) and "priority" not in chat["extra_fields"]
+    assert {"verbosity", "suffix"} <= set(chat["refused_fields"]) and "store" in chat["ignored_fields"]
+    assert not models["canary"]["extra_fields"]
+
+
 def test_a_completion_without_max_tokens_has_sixteen(product: Product) -> None:
     product.ensure_ready()
     with product.http() as http:

@@ -30,20 +30,26 @@ class GetCapabilitiesResponse(_message.Message):
     def __init__(self, profile: _Optional[str] = ..., version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelCapabilities, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[_route_pb2.Endpoint, _Mapping]]] = ...) -> None: ...
 
 class ModelCapabilities(_message.Message):
-    __slots__ = ("key", "aliases", "capability", "features", "languages", "context_tokens")
+    __slots__ = ("key", "aliases", "capability", "features", "languages", "context_tokens", "extra_fields", "refused_fields", "ignored_fields")
     KEY_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     CAPABILITY_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    EXTRA_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    IGNORED_FIELDS_FIELD_NUMBER: _ClassVar[int]
     key: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     capability: _model_pb2.Capability
     features: _containers.RepeatedScalarFieldContainer[str]
     languages: _containers.RepeatedScalarFieldContainer[str]
     context_tokens: int
-    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ...) -> None: ...
+    extra_fields: _containers.RepeatedScalarFieldContainer[str]
+    refused_fields: _containers.RepeatedScalarFieldContainer[str]
+    ignored_fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ..., extra_fields: _Optional[_Iterable[str]] = ..., refused_fields: _Optional[_Iterable[str]] = ..., ignored_fields: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace", "max_concurrent_streams", "max_open_calls_per_address", "max_calls_per_address", "max_admin_body_bytes", "max_body_silence", "max_json_depth")
