@@ -25,6 +25,20 @@ from tests.support.properties import RANDOMS
 
 LIMITS = Limits()
 
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "$defs": {
+        "cat": {"type": "object", "properties": {"kind": {"const": "cat"}}, "required": ["kind"]},
+        "dog": {"type": "object", "properties": {"kind": {"enum": ["dog"]}}, "required": ["kind"]},
+    },
+    "properties": {
+        "pet": {"oneOf": [{"$ref": "#/$defs/cat"}, {"$ref": "#/$defs/dog"}, {"type": "null"}, {"const": 3}]},
+        "day": {"type": ["string", "null"], "format": "date"},
+        "tags": {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}, "maxItems": 3},
+    },
+    "required": ["pet"],
+    "additionalProperties": False,
+}
 CHAT: dict[str, Any] = {
     "model": "qwen",
     "messages": [
@@ -53,7 +67,7 @@ CHAT: dict[str, Any] = {
     "top_logprobs": 3,
     "tools": [{"type": "function", "function": {"name": "meteo", "parameters": {"type": "object"}}}],
     "tool_choice": {"type": "function", "function": {"name": "meteo"}},
-    "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": SCHEMA}},
     "chat_template_kwargs": {"enable_thinking": True},
 }
 COMPLETION: dict[str, Any] = {

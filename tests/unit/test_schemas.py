@@ -3,6 +3,7 @@
 import datetime
 import enum
 import json
+import time
 import uuid
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from server.errors import InvalidRequest
 from server.front.chat.partial_schemas import check_partial
 from server.front.chat.request import check
 from server.front.chat.schemas import check_schema
-from tests.support.json_schemas import APPLIED, DROPPED, NOWHERE
+from tests.support.json_schemas import APPLIED, DROPPED, NAMED, NOWHERE
 
 LIMITS = Limits()
 BODY: dict[str, Any] = {"model": "qwen", "messages": [{"role": "user", "content": "Bonjour"}]}
@@ -130,3 +131,28 @@ def test_every_applied_schema_compiles_where_llama_cpp_serves() -> None:
     compile_one = prepare({})
     for schema, _text in APPLIED:
         compile_one("json", json.dumps(schema))
+
+
+def test_types_values_and_a_property_tell_schemas_apart() -> None:
+    pets = [{"$ref": "#/$defs/cat"}, {"$ref": "#/$defs/dog"}]
+    mixed = [{"type": "null"}, *pets, {"enum": [1, 2]}, {"const": 3}, {"type": ["boolean", "string"]}]
+    check_partial(grammar({"$defs": NAMED, "oneOf": mixed}))
+    for one in ({"enum": [2.0]}, {"type": "string"}, {"const": None}, {"$ref": "#/$defs/cat"}, {}, True):
+        with pytest.raises(InvalidRequest, match="oneOf"):
+            check_partial(grammar({"$defs": NAMED, "oneOf": [*mixed, one]}))
+
+
+def test_a_oneof_is_judged_in_a_time_in_proportion_to_its_size() -> None:
+    objects = [{"type": "object", "properties": {"k": {"const": i}}, "required": ["k"]} for i in range(500)]
+    texts = [{"const": f"a{i}"} for i in range(400)]
+    begun = time.process_time()
+    for _ in range(20):
+        check_partial(grammar({"oneOf": [*objects, *texts]}))
+    # Deux à deux, ce seraient huit millions de comparaisons.
+    assert time.process_time() - begun < 3
+
+
+def test_a_structural_tag_that_is_no_json_is_refused() -> None:
+    tag = {"structures": [{"begin": "<a>", "schema": "{", "end": "</a>"}], "triggers": ["<a>"]}
+    assert refused("vllm", structured_outputs={"structural_tag": json.dumps(tag)}).startswith("structured_outputs")
+    assert refused("vllm", structured_outputs={"structural_tag": "{"}) == "structured_outputs.structural_tag"

@@ -7,6 +7,8 @@ schéma de pydantic n'en a rien, sauf `multipleOf`.
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from server.chat_grammars import Grammar
 from server.front.chat.grammars import shown_path, target
 from server.front.chat.schemas import APPLIED, nodes
@@ -86,13 +88,12 @@ def _dropped_by_type(node: Mapping[str, Any], kinds: set[str]) -> tuple[str, str
             return "format", "il est à côté de pattern"
         if shape and length:
             return length, f"il est à côté de {shape}"
-        if "format" in node and node["format"] not in FORMATS:
+        if "format" in node and (not isinstance(node["format"], str) or node["format"] not in FORMATS):
             return "format", f"connus : {', '.join(sorted(FORMATS))}"
     properties, patterns = node.get("properties"), node.get("patternProperties")
     if isinstance(patterns, dict) and (properties or len(patterns) > 1):
         return "patternProperties", "un seul motif y est lu, sans properties"
-    required = node.get("required")
-    if isinstance(required, list) and not set(map(str, required)) <= set(properties or ()):
+    if not set(_names(node.get("required"))) <= _mapping(properties).keys():
         return "required", "un nom exigé n'est pas dans properties"
     return None
 
@@ -119,29 +120,56 @@ def _types(node: Mapping[str, Any]) -> set[str]:
 
 
 def _disjoint(root: Any, branches: list[Any]) -> bool:
-    """Vrai si aucun texte ne satisfait deux de ces schémas, d'après leurs types ou une propriété qui les distingue."""
-    found = [_resolved(root, branch) for branch in branches]
-    return all(_apart(root, one, other) for rank, one in enumerate(found) for other in found[:rank])
+    """Vrai si aucun texte ne satisfait deux de ces schémas, d'après leurs valeurs, leurs types ou une propriété."""
+    kinds: set[str] = set()
+    objects: list[Mapping[str, Any]] = []
+    literals: list[list[Any]] = []
+    for branch in (_resolved(root, one) for one in branches):
+        values = _values(branch)
+        if values is not None:
+            literals.append(values)
+            continue
+        found = _widened(_types(branch)) if isinstance(branch, dict) else set()
+        if found == {"object"}:
+            objects.append(branch)
+            continue
+        if not found or found & kinds:
+            return False
+        kinds |= found
+    if objects:
+        if "object" in kinds or (len(objects) > 1 and not _told_apart(root, objects)):
+            return False
+        kinds.add("object")
+    return _distinct(literals) and not any(
+        _is(value, kind) for values in literals for value in values for kind in kinds
+    )
 
 
-def _apart(root: Any, one: Any, other: Any) -> bool:
-    if not isinstance(one, dict) or not isinstance(other, dict):
-        return False
-    mine, others = _values(one), _values(other)
-    if mine is not None and others is not None:
-        return not any(value in others for value in mine)
-    first, second = _widened(_types(one)), _widened(_types(other))
-    if first and second and not first & second:
-        return True
-    if first != {"object"} or second != {"object"}:
-        return False
-    shared = set(one.get("required") or ()) & set(other.get("required") or ())
+def _told_apart(root: Any, objects: list[Mapping[str, Any]]) -> bool:
+    """Vrai si une propriété exigée de tous a dans chacun d'autres valeurs."""
+    shared = set.intersection(*(set(_names(one.get("required"))) for one in objects))
     for name in shared:
-        left = _values(_resolved(root, (one.get("properties") or {}).get(name)))
-        right = _values(_resolved(root, (other.get("properties") or {}).get(name)))
-        if left is not None and right is not None and not any(value in right for value in left):
+        found = [_values(_resolved(root, _mapping(one.get("properties")).get(name))) for one in objects]
+        told = [values for values in found if values is not None]
+        if len(told) == len(objects) and _distinct(told):
             return True
     return False
+
+
+def _distinct(groups: list[list[Any]]) -> bool:
+    """Vrai si aucune valeur n'est de deux groupes."""
+    seen: set[bytes] = set()
+    for values in groups:
+        keys = {orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS) for value in values}
+        if keys & seen:
+            return False
+        seen |= keys
+    return True
+
+
+def _plain(value: Any) -> Any:
+    """2,0 et 2 sont en JSON la même valeur."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _values(node: Any) -> list[Any] | None:
@@ -151,6 +179,14 @@ def _values(node: Any) -> list[Any] | None:
         if isinstance(node.get("enum"), list):
             return list(node["enum"])
     return None
+
+
+def _names(names: Any) -> list[str]:
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _widened(kinds: set[str]) -> set[str]:

@@ -5,7 +5,6 @@ n'est ni appliqué, ni une simple annotation, est refusé par son chemin ; docs/
 (valeurs d'un mot clé, schéma que rien ne satisfait) se voit à l'essai de la compilation, chez le moteur.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -115,7 +114,7 @@ def _tagged(field: str, tag: Any) -> Iterator[Grammar]:
         children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
         for name, child in children:
             if name in ("schema", "json_schema"):
-                source = json.loads(child) if isinstance(child, str) else child
-                yield Grammar(shown_path(field, (*path, str(name))), GrammarKind.JSON, source)
+                where = shown_path(field, (*path, str(name)))
+                yield Grammar(where, GrammarKind.JSON, read_schema(child, where))
             else:
                 stack.append(((*path, str(name)), child))
