@@ -2,16 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Limits
-from server.engines.base import ChatEngine, ChatKind, Engine, LexicalEngine
+from server.engines.base import ChatEngine, ChatKind, Engine
 from server.engines.base_audio import DiarizeEngine, TranscribeEngine
-from server.errors import InvalidRequest
 from server.link.inputs import RequestInput
 
 Handler = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes, None]]
@@ -28,8 +26,10 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
     if hasattr(engine, "generate"):
         chat = cast("ChatEngine", engine)
         return {
-            link_pb2.REQUEST_KIND_CHAT: partial(_generate, chat, ChatKind.CHAT),
-            link_pb2.REQUEST_KIND_COMPLETION: partial(_generate, chat, ChatKind.COMPLETION),
+            link_pb2.REQUEST_KIND_CHAT: lambda r, _: chat.generate(ChatKind.CHAT, r.payload, stream=r.stream),
+            link_pb2.REQUEST_KIND_COMPLETION: lambda r, _: chat.generate(
+                ChatKind.COMPLETION, r.payload, stream=r.stream
+            ),
         }
     if spool_dir is None:
         return {}
@@ -57,16 +57,3 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
         diarization = FileDiarization(cast("DiarizeEngine", engine), tools)
         return {link_pb2.REQUEST_KIND_DIARIZE: diarization.run}
     return {}
-
-
-def _generate(
-    engine: ChatEngine, kind: ChatKind, request: link_pb2.Submit, _inputs: RequestInput | None
-) -> AsyncGenerator[bytes, None]:
-    size = engine.vocab_size if isinstance(engine, LexicalEngine) else 0
-    if size and request.largest_token >= size:
-        field, token = request.token_field, str(request.largest_token)
-        raise InvalidRequest(
-            f"{field} : le vocabulaire du modèle compte {size} jetons, de 0 à {size - 1} (reçu : {token}).",
-            metadata={"field": field, "limit": str(size), "value": token},
-        )
-    return engine.generate(kind, request.payload, stream=request.stream)

@@ -26,6 +26,7 @@ from server.worker.handlers import Handlers, handlers_for
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
 from server.worker.seats import Seat, Seats
+from server.worker.vocabulary import outside
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,9 @@ class WorkerHost:
         key = (link, request.id)
         if self._draining:
             link.fail(request.id, ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
+            return
+        if (error := outside(self._engine, request)) is not None:
+            link.fail(request.id, error)
             return
         if request.kind == link_pb2.REQUEST_KIND_LIVE:
             if self.nap.holding:
