@@ -52,7 +52,9 @@ COPY --from=pyannote /opt/passerelle/.envs/pyannote .envs/pyannote
 COPY --from=serveur /opt/passerelle/.venv .venv
 # HOME et les caches de noyaux compilés vont avec les poids : ils survivent au conteneur. USER : torch veut un nom,
 # même quand run_docker.sh choisit un utilisateur que l'image ne connaît pas.
+ARG PASSERELLE_BUILD=
 ENV PASSERELLE_PROFILE=dgx \
+    PASSERELLE_BUILD=$PASSERELLE_BUILD \
     PASSERELLE_BIND=0.0.0.0 \
     PASSERELLE_PORT=8000 \
     PASSERELLE_RUN_BASE=/run/passerelle \

@@ -35,7 +35,7 @@ test: python ## joue tout ce que le produit promet (un quart d'heure) : les mêm
 	@.venv/bin/python -m tools.check
 
 test-peers: python ## joue les clients du dehors, toutes les formes d'entrée et les longues charges, chacun devant un produit à lui
-	@$(SETUP) run dashboard dev
+	@$(SETUP) run dashboard dev clients
 	@.venv/bin/python -m tools.check peers
 
 test-engines: python ## joue les essais des vrais moteurs, sur processeur ; ENGINES="vllm nemo pyannote"
@@ -74,4 +74,4 @@ publish-contract: ## fige le contrat publié, à chaque version
 	.venv/bin/buf build --path protos/passerelle/v1 -o protos/published.binpb
 
 clean: ## retire tout ce qui se reconstruit
-	rm -rf .venv .envs .engines .build dashboard/node_modules dashboard/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .envs .engines .build dashboard/node_modules dashboard/dist tests/peers/clients/node/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -61,6 +61,10 @@ if [[ -z $cuda ]]; then
   set -- --build-arg "PASSERELLE_CUDA=$cuda" "$@"
 fi
 
+# Ce que dira /version ; hors d'un dépôt, rien.
+if commit=$(git -C "$root" rev-parse HEAD 2>/dev/null); then
+  set -- --build-arg "PASSERELLE_BUILD=$commit" "$@"
+fi
 say "Construction de $image ($cuda)…"
 DOCKER_BUILDKIT=1 docker build --tag "$image" "$@" "$root" ||
   die 1 "la construction a échoué ; la dernière étape affichée dit pourquoi. Un index de paquets injoignable est la" \

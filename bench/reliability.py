@@ -1,7 +1,8 @@
 """La tenue du produit : une charge mêlée au-delà de sa capacité, des pannes tour à tour, et des octets hostiles au port public.
 
-`python -m bench.reliability [--minutes 30] [--inputs 100000] [--parts load hostile readers] [--period 60] [--seed 1]`. Écrit des tableaux,
-et sort en erreur si une requête est perdue, si une sonde ne répond plus ou si une entrée hostile fait une erreur interne.
+`python -m bench.reliability [--minutes 30] [--inputs 100000] [--parts load hostile …] [--period 60] [--seed 1]`. Écrit des tableaux,
+et sort en erreur si une requête est perdue, si une sonde ne répond plus, si un processus enfle ou si une entrée hostile fait une
+erreur interne.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bench import shortages
 from bench.faults import FAULTS
 from bench.load import machine, percentile
 from tests.support.load import KINDS, Kind, Load, Outcome, describe, get
@@ -41,6 +43,12 @@ WATCHED = ("health", "ready", "models", "status", "page")
 RECOVERY_SECONDS = 180.0
 AFTER_SECONDS = 5.0
 """Après le retour d'une partie, ce qui avait commencé sans elle peut encore échouer."""
+
+
+JUDGED_SECONDS = 120.0
+"""Suivi plus court : la pente est écrite, sans être jugée."""
+FLAT_BYTES, FLAT_DESCRIPTORS, FLAT_THREADS = 4 * 2**20, 2.0, 1.0
+"""Par minute ; au-delà, un processus enfle."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def load(options: argparse.Namespace) -> bool:
-    """Charge mêlée et pannes ; vrai si une requête est perdue."""
+    """Charge mêlée et pannes ; vrai si une requête est perdue, ou si un processus enfle."""
     env = {"PASSERELLE_FRONTS": "2", "PASSERELLE_WATCHDOG_SECONDS": "4"}
     with tempfile.TemporaryDirectory(prefix="banc-") as folder, running_product(Path(folder), env=env) as product:
         for key in MODELS:
@@ -96,10 +104,10 @@ def load(options: argparse.Namespace) -> bool:
     if refused:
         row("Réponse 429", refused)
     recoveries(strikes)
-    slopes(vitals)
+    rising = slopes(vitals)
     if lost:
         print(f"\nPerdues :\n{describe(lost)}")
-    return bool(lost)
+    return bool(lost or rising)
 
 
 def struck(product: Product, end: float, period: float) -> Iterable[Strike]:
@@ -150,12 +158,19 @@ def recoveries(strikes: Sequence[Strike]) -> None:
         print(f"| {part} | {FAULTS[sign]} | {len(seconds)} | {cells} |")
 
 
-def slopes(vitals: Vitals) -> None:
-    """Pentes de chaque processus."""
+def slopes(vitals: Vitals) -> list[str]:
+    """Écrit la pente de chaque processus ; rend ceux qui enflent."""
+    rising = []
     print("\n| processus | suivi | mémoire | descripteurs | fils |\n|---|---|---|---|---|")
     for role, one in vitals.slopes().items():
         memory = f"{one.memory / 1024:+.0f} Kio/min"
         print(f"| {role} | {one.seconds:.0f} s | {memory} | {one.descriptors:+.2f}/min | {one.threads:+.2f}/min |")
+        steep = one.memory > FLAT_BYTES or one.descriptors > FLAT_DESCRIPTORS or one.threads > FLAT_THREADS
+        if one.seconds >= JUDGED_SECONDS and steep:
+            rising.append(role)
+    if rising:
+        print(f"\nEnflent : {', '.join(rising)}.")
+    return rising
 
 
 def hostile(options: argparse.Namespace) -> bool:
@@ -174,13 +189,13 @@ def hostile(options: argparse.Namespace) -> bool:
     for family, count in told["inputs"].items():
         print(f"| {family} | {count} |")
     latencies("Latence sous les octets hostiles", control.record)
-    slopes(vitals)
+    rising = slopes(vitals)
     failed = [o for o in control.record if o.reason]
     print(f"\nSans réponse aux autres : {len(failed)} ; processus relancés : {len(restarted)} ; ", end="")
     print(f"erreurs internes : {len(told['internal'])}\n{describe(failed)}")
     for name, example in told["internal"].items():
         print(f"{name} : {example}")
-    return bool(failed or restarted or told["internal"])
+    return bool(failed or restarted or told["internal"] or rising)
 
 
 def readers(options: argparse.Namespace) -> bool:
@@ -192,7 +207,14 @@ def readers(options: argparse.Namespace) -> bool:
     return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode != 0
 
 
-PLAYED = {"load": load, "hostile": hostile, "readers": readers}
+PLAYED = {
+    "load": load,
+    "hostile": hostile,
+    "readers": readers,
+    "descriptors": shortages.descriptors,
+    "disk": shortages.disk,
+    "hub": shortages.hub,
+}
 
 
 if __name__ == "__main__":

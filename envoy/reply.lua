@@ -145,19 +145,37 @@ local function shortened(text)
   return text:sub(1, start) .. head:gsub("[\192-\255][\128-\191]*$", "") .. ' […]"' .. text:sub(stop)
 end
 
+-- Adresses des sondes, toutes noms d'un seul mot.
+local PROBES = { healthz = 1, health = 1, live = 1, ping = 1, readyz = 1, ready = 1, version = 1, metrics = 1 }
+
 -- Famille d'une adresse : le transcodeur l'aura remplacée quand viendra la réponse.
 local function family(path)
   if path:find("^/v1/") then return "openai" end
-  if path:find("^/api/") or path:find("^/healthz") or path:find("^/readyz") or path:find("^/metrics") then return "api" end
+  if path:find("^/api/") or PROBES[path:match("^/(%a+)")] then return "api" end
   return ""
 end
 
 function envoy_on_request(handle)
-  local path = handle:headers():get(":path") or ""
-  handle:streamInfo():dynamicMetadata():set("passerelle", "family", family(path))
+  local headers = handle:headers()
+  local shape = family(headers:get(":path") or "")
+  local known = handle:streamInfo():dynamicMetadata()
+  known:set("passerelle", "family", shape)
+  -- Le transcodeur ne connaît que GET ; la réponse d'un HEAD n'a pas de corps.
+  if shape ~= "" and headers:get(":method") == "HEAD" then
+    headers:replace(":method", "GET")
+    known:set("passerelle", "head", true)
+  end
 end
 
-function envoy_on_response(handle)
+-- Réponse d'un HEAD : la longueur qu'aurait le corps, sans lui.
+local function bodiless(handle)
+  local body = handle:body(true)
+  local length = body:length()
+  body:setBytes("")
+  handle:headers():replace("content-length", tostring(length))
+end
+
+local function shaped(handle, known)
   local headers = handle:headers()
   local content_type = headers:get("content-type") or ""
   if content_type:find("^application/grpc") then return end
@@ -172,7 +190,6 @@ function envoy_on_response(handle)
   end
 
   local code = tonumber(headers:get(":status"))
-  local known = handle:streamInfo():dynamicMetadata():get("passerelle")
   local shape = known and known.family or ""
   if code < 400 or shape == "" or not content_type:find("^application/json") then return end
   local body = handle:body(true)
@@ -197,4 +214,10 @@ function envoy_on_response(handle)
   if status.retry_after then
     headers:replace("retry-after", tostring(math.max(1, math.ceil(status.retry_after))))
   end
+end
+
+function envoy_on_response(handle)
+  local known = handle:streamInfo():dynamicMetadata():get("passerelle")
+  shaped(handle, known)
+  if known and known.head then bodiless(handle) end
 end

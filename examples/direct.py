@@ -5,7 +5,8 @@
     arecord -q -t raw -f S16_LE -r 16000 -c 1 | python examples/direct.py --brut -
 
 Les phrases finales vont sur la sortie standard, une par ligne ; le texte provisoire s'écrit en place dans un terminal.
-Ctrl-C clôt le flux : le serveur rend ce qu'il a entendu, puis le bilan. Un second Ctrl-C abandonne.
+Ctrl-C clôt le flux : le serveur rend ce qu'il a entendu, puis le bilan. Un second Ctrl-C abandonne. Un flux que le
+serveur coupe (arrêt, exemplaire perdu, durée permise) est repris dans un autre, là où il le dit : ni trou, ni redite.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any, BinaryIO
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
 from passerelle.v1 import audio_pb2, transcribe_pb2, transcribe_pb2_grpc
 
 Request = transcribe_pb2.StreamTranscribeRequest
@@ -36,6 +38,20 @@ ENCODINGS = {
 }
 CHUNK_SECONDS = 0.1
 """Durée d'un morceau : plus court, il coûte sans rien apporter ; plus long, il retarde le texte."""
+RESUMED = ("SHUTTING_DOWN", "WORKER_LOST", "DEADLINE_EXCEEDED")
+"""Erreurs après lesquelles un autre flux reprend."""
+TRIES = 5
+"""Flux coupés de suite, sans une phrase finie, avant de renoncer."""
+PAUSE_SECONDS = 0.5
+"""Attente avant chacun."""
+
+
+KEEPALIVE = (
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+"""Une connexion coupée en silence se voit en 30 s ; les autres réglages d'un client : `reglages.py`."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +66,14 @@ class Source:
     """Vrai s'il vient de lui-même à la vitesse de la parole."""
 
     @property
+    def frame_bytes(self) -> int:
+        """Octets d'un échantillon de tous les canaux."""
+        return ENCODINGS[self.encoding][1] * self.channels
+
+    @property
     def bytes_per_second(self) -> int:
         """Débit."""
-        return ENCODINGS[self.encoding][1] * self.channels * self.rate
+        return self.frame_bytes * self.rate
 
     @property
     def audio_format(self) -> audio_pb2.AudioFormat:
@@ -72,6 +93,7 @@ def run(options: argparse.Namespace, files: contextlib.ExitStack) -> int:
     """Mène un flux."""
     stop = threading.Event()
     source = open_source(options, stop, files)
+    tape = Tape(source)
     config = transcribe_pb2.StreamTranscribeConfig(
         config=transcribe_pb2.TranscribeConfig(
             model=options.modele, language=options.langue, audio_format=source.audio_format
@@ -80,23 +102,48 @@ def run(options: argparse.Namespace, files: contextlib.ExitStack) -> int:
         max_utterance=seconds(options.phrase),
     )
     metadata = (("authorization", f"Bearer {options.cle}"),) if options.cle else ()
-    with grpc.insecure_channel(options.adresse) as channel:
+    with grpc.insecure_channel(options.adresse, options=KEEPALIVE) as channel:
         stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(channel)
-        call = stub.StreamTranscribe(requests(config, source, stop, fast=options.vite), metadata=metadata)
+        calls: list[Any] = []
 
         def interrupted(_number: int, _frame: object) -> None:
-            if stop.is_set():
-                call.cancel()
+            if stop.is_set() and calls:
+                calls[-1].cancel()
             stop.set()
 
         signal.signal(signal.SIGINT, interrupted)
-        try:
-            show(call, partials=options.provisoires or sys.stdout.isatty())
-        except grpc.RpcError as error:
-            failure: Any = error
-            print(f"{failure.code().name} : {failure.details()}", file=sys.stderr)
-            return 1
-    return 0
+        listener = Listener(tape, partials=options.provisoires or sys.stdout.isatty())
+        tries = TRIES
+        while True:
+            config.resume_sample = begun = tape.first
+            calls.append(stub.StreamTranscribe(requests(config, tape, stop, fast=options.vite), metadata=metadata))
+            try:
+                listener.listen(calls[-1])
+                return 0
+            except grpc.RpcError as error:
+                tries = tries - 1 if tape.first == begun else TRIES
+                point = resume_point(error)
+                if point is None or not tries or stop.is_set():
+                    listener.give_up()
+                    failure: Any = error
+                    print(f"{failure.code().name} : {failure.details()}", file=sys.stderr)
+                    return 1
+                listener.resume(point)
+                print(f"flux coupé, repris à {tape.first / source.rate:.2f} s", file=sys.stderr)
+                stop.wait(PAUSE_SECONDS)
+
+
+def resume_point(error: grpc.RpcError) -> int | None:
+    """Échantillon où reprendre, que dit le serveur, ou -1 s'il n'a rien pu dire ; `None` si rien n'est à reprendre."""
+    failure: Any = error
+    for key, value in failure.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            for detail in status_pb2.Status.FromString(value).details:
+                info = error_details_pb2.ErrorInfo()
+                if detail.Unpack(info):
+                    resumed = info.reason in RESUMED and info.metadata.get("field") != "max_stream_silence"
+                    return int(info.metadata.get("resume_sample", -1)) if resumed else None
+    return -1 if failure.code() == grpc.StatusCode.UNAVAILABLE else None
 
 
 def parse() -> argparse.Namespace:
@@ -206,46 +253,102 @@ def microphone(rate: int, stop: threading.Event) -> Source:
     return Source("s16", rate, 1, chunks(), live=True)
 
 
+class Tape:
+    """L'audio d'une source, gardé depuis le point où un autre flux aurait à le reprendre."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.first = 0
+        """Rang du premier échantillon gardé."""
+        self._kept = bytearray()
+        # Le fil d'un flux coupé peut attendre encore la source quand le suivant commence.
+        self._reading = threading.Lock()
+        self._changing = threading.Lock()
+
+    def read(self, at: int) -> bytes:
+        """Octets de l'audio à partir de `at`, compté depuis son début ; vide à la fin."""
+        source = self.source
+        with self._reading:
+            if at >= self.first * source.frame_bytes + len(self._kept):
+                chunk = next(source.chunks, b"")
+                with self._changing:
+                    self._kept += chunk
+        with self._changing:
+            skipped = max(0, at - self.first * source.frame_bytes)
+            return bytes(self._kept[skipped : skipped + int(CHUNK_SECONDS * source.rate) * source.frame_bytes])
+
+    def forget(self, sample: int) -> None:
+        """Un flux qui reprendrait commencerait à cet échantillon, ou après."""
+        with self._changing:
+            frames = min(max(0, sample - self.first), len(self._kept) // self.source.frame_bytes)
+            del self._kept[: frames * self.source.frame_bytes]
+            self.first += frames
+
+
 def requests(
-    config: transcribe_pb2.StreamTranscribeConfig, source: Source, stop: threading.Event, *, fast: bool
+    config: transcribe_pb2.StreamTranscribeConfig, tape: Tape, stop: threading.Event, *, fast: bool
 ) -> Iterator[Request]:
     """La configuration, puis l'audio ; gRPC attend de lui-même quand le serveur n'a plus de place."""
+    source = tape.source
+    begun = at = tape.first * source.frame_bytes
     yield Request(config=config)
-    started, sent = time.monotonic(), 0
-    for chunk in source.chunks:
-        if stop.is_set():
-            return
+    started = time.monotonic()
+    while not stop.is_set() and (chunk := tape.read(at)):
         yield Request(audio=chunk)
-        sent += len(chunk)
+        at += len(chunk)
         if not (fast or source.live):
-            stop.wait(max(0.0, started + sent / source.bytes_per_second - time.monotonic()))
+            stop.wait(max(0.0, started + (at - begun) / source.bytes_per_second - time.monotonic()))
 
 
-def show(events: Any, *, partials: bool) -> None:
-    """Écrit ce que rend le flux."""
-    terminal, text = sys.stdout.isatty(), ""
-    for event in events:
-        match event.WhichOneof("event"):
-            case "partial":
-                # Seule la suite voyage : elle remplace ce qui suit les caractères conservés.
-                text = text[: event.partial.kept_length] + event.partial.text
-                if partials:
-                    print(
-                        f"\r\x1b[K… {text[-100:]}" if terminal else f"… {text}",
-                        end="" if terminal else "\n",
-                        flush=True,
-                    )
-            case "final":
-                clear = "\r\x1b[K" if terminal else ""
-                start, end = (clock(d) for d in (event.final.start_offset, event.final.end_offset))
-                print(f"{clear}[{start} → {end}] {event.final.text}", flush=True)
-            case "summary":
-                coverage = event.summary.coverage
-                print(
-                    f"{clock(coverage.covered_duration)} d'audio, {clock(coverage.speech_duration)} de parole, "
-                    f"langue : {event.summary.language or 'inconnue'}",
-                    file=sys.stderr,
-                )
+class Listener:
+    """Écrit ce que rendent les flux qui se suivent."""
+
+    def __init__(self, tape: Tape, *, partials: bool) -> None:
+        self._tape = tape
+        self._partials = partials
+        self._terminal = sys.stdout.isatty()
+        self._text = ""
+        self._cut: list[audio_pb2.Segment] = []
+
+    def listen(self, events: Any) -> None:
+        """Écrit ce que rend un flux, jusqu'à son bilan."""
+        for event in events:
+            match event.WhichOneof("event"):
+                case "partial":
+                    self._show(event.partial)
+                case "final" if event.final.cut:
+                    # Si le serveur coupe le flux, elle sera rendue entière par le suivant.
+                    self._cut.append(event.final)
+                case "final":
+                    self._write(event.final)
+                    self._tape.forget(event.final.end_offset.ToMicroseconds() * self._tape.source.rate // 1_000_000)
+                case "summary":
+                    summary = event.summary
+        self.give_up()
+        covered, spoken = (clock(d) for d in (summary.coverage.covered_duration, summary.coverage.speech_duration))
+        print(f"{covered} d'audio, {spoken} de parole, langue : {summary.language or 'inconnue'}", file=sys.stderr)
+
+    def resume(self, sample: int) -> None:
+        """Un autre flux reprend à cet échantillon, ou après la dernière phrase s'il n'est pas connu (-1)."""
+        self._cut.clear()
+        self._tape.forget(sample)
+
+    def give_up(self) -> None:
+        """Aucun autre flux ne suivra : les phrases coupées valent ce qu'elles valent."""
+        for final in self._cut:
+            self._write(final)
+        self._cut.clear()
+
+    def _show(self, partial: transcribe_pb2.PartialTranscript) -> None:
+        # Seule la suite voyage : elle remplace ce qui suit les caractères conservés.
+        self._text = self._text[: partial.kept_length] + partial.text
+        if self._partials:
+            line = f"\r\x1b[K… {self._text[-100:]}" if self._terminal else f"… {self._text}"
+            print(line, end="" if self._terminal else "\n", flush=True)
+
+    def _write(self, final: audio_pb2.Segment) -> None:
+        clear = "\r\x1b[K" if self._terminal else ""
+        print(f"{clear}[{clock(final.start_offset)} → {clock(final.end_offset)}] {final.text}", flush=True)
 
 
 def clock(value: Duration) -> str:

@@ -155,6 +155,7 @@ def _control(config: Config, run_dir: Path) -> int:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
     from server.control.record.schema import JOURNAL
+    from server.engines.chat_tables import announced
     from server.rpc.routes import endpoints
     from server.settings.advertise import public_hosts
     from server.settings.environments import interpreter
@@ -181,6 +182,7 @@ def _control(config: Config, run_dir: Path) -> int:
         allowed_origins=config.allowed_origins,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
+        fields=announced,
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
         gpu_lists=config.gpu_lists,
@@ -202,6 +204,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
     import uvloop
 
     from server.front.main import FrontSettings, run
+    from server.settings.build import commit_of
 
     settings = FrontSettings(
         name=f"front-{index}",
@@ -210,6 +213,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         limits=config.limits,
         spool_dir=run_dir / "spool",
         control_log=run_dir / "logs" / "control.log",
+        build=config.build or commit_of(ROOT),
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,
@@ -245,6 +249,8 @@ def _dashboard(config: Config, run_dir: Path) -> None:
 
 
 def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapping[str, Any]) -> int:
+    import uvloop
+
     from server.control.weights.cache import model_dir
     from server.engines.base import EngineSpec, TrialBounds
     from server.engines.registry import engine_factory
@@ -277,7 +283,7 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
         limits=config.limits,
         freeze_heap=True,
     )
-    code = asyncio.run(run(settings))
+    code = uvloop.run(run(settings))
     # Défaire torch et vLLM prend à l'interpréteur jusqu'à des dizaines de secondes, la mémoire du GPU toujours prise ;
     # tout est fermé, et la fin du processus rend le reste.
     logging.shutdown()

@@ -37,28 +37,19 @@ class Grammar:
     """Ce que le champ contient, pas encore vérifié."""
 
 
-_FIELDS = {
-    # llama.cpp
+_FIELDS = {  # llama.cpp
     "json_schema": GrammarKind.JSON,
     "grammar": GrammarKind.GRAMMAR,
-    # vLLM, avant `structured_outputs`
-    "guided_json": GrammarKind.JSON,
-    "guided_regex": GrammarKind.REGEX,
-    "guided_choice": GrammarKind.CHOICE,
-    "guided_grammar": GrammarKind.GRAMMAR,
-    "guided_whitespace_pattern": GrammarKind.REGEX,
-    "structural_tag": GrammarKind.TAG,
 }
-_STRUCTURED = {
+_STRUCTURED = {  # vLLM
     "json": GrammarKind.JSON,
     "regex": GrammarKind.REGEX,
     "choice": GrammarKind.CHOICE,
     "grammar": GrammarKind.GRAMMAR,
     "structural_tag": GrammarKind.TAG,
-    "whitespace_pattern": GrammarKind.REGEX,
 }
-_SHAPE = {"schema": GrammarKind.JSON, "structures": GrammarKind.TAG, "format": GrammarKind.TAG}
-"""Ce que `response_format` porte hors de `json_schema` : le schéma d'un `json_object`, une étiquette structurelle."""
+_SHAPE = {"schema": GrammarKind.JSON}
+"""Ce que `response_format` porte hors de `json_schema` : le schéma d'un `json_object`."""
 
 
 def grammars(body: Mapping[str, Any]) -> Iterator[Grammar]:

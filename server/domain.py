@@ -134,6 +134,16 @@ class ModelSpec:
     """Options annoncées avant tout chargement ; le moteur chargé fait foi."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def declared_context(self) -> int:
+        """Contexte au plus, en jetons, d'après le profil ; 0 s'il n'en dit rien."""
+        found = (self.context_tokens, *(self.options.get(name) for name in _CONTEXT_OPTIONS))
+        return next((value for value in found if isinstance(value, int) and value > 0), 0)
+
+
+_CONTEXT_OPTIONS = ("max_model_len", "context_tokens_per_request")
+"""Options des moteurs livrés qui disent le contexte d'une requête."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -164,6 +174,8 @@ class Limits:
     max_n: int = 16
     max_stop: int = 16
     max_top_logprobs: int = 20
+    max_completion_logprobs: int = 5
+    """Celles d'une complétion (`logprobs`)."""
     max_logit_bias: int = 1024
     max_grammar_bytes: int = 64 * 1024
     """Octets d'un schéma JSON, d'une expression régulière ou d'une grammaire ; d'une requête aussi, hors outils."""
@@ -192,6 +204,8 @@ class Limits:
     min_sample_rate_hertz: int = 8000
     max_sample_rate_hertz: int = 192000
     max_channels: int = 8
+    max_separate_channels: int = 8
+    """Canaux d'un fichier transcrits chacun à part."""
     max_stream_silence_seconds: float = 300.0
     """Silence d'un client en direct, entre deux messages, avant de clore son flux."""
     max_live_streams: int = 32
@@ -209,6 +223,9 @@ class Limits:
     max_body_silence_seconds: float = 30.0
     """Silence d'un client qui envoie une requête ou un fichier, entre deux morceaux, avant de la refuser."""
     load_wait_seconds: float = 120.0
+    """Attente d'un chargement avant de refuser une requête, au moins."""
+    max_load_wait_seconds: float = 300.0
+    """Ce que cette attente peut devenir pour un modèle long à charger."""
     max_stream_duration_seconds: float = 7200.0
     max_concurrent_streams: int = 1024
     """Appels ouverts à la fois sur une connexion HTTP/2 : au-delà, un client gRPC attend sans rien dire."""

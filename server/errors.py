@@ -2,6 +2,7 @@
 
 PasserelleError
 ├── InvalidRequest ─┬─ UnsupportedOption
+│                   ├─ ContextLengthExceeded
 │                   ├─ WrongCapability
 │                   ├─ AudioConfigExpected
 │                   ├─ InvalidAudio
@@ -10,7 +11,8 @@ PasserelleError
 ├── MissingApiKey · InvalidApiKey · ForeignOrigin
 ├── ModelNotFound · OperationNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
-├── QueueFull · SlowConsumer · WorkerLost · ShuttingDown · ControlUnavailable
+├── QueueFull · SlowConsumer · WorkerLost · WorkerKilled · ModelUnloaded · ShuttingDown · ControlUnavailable
+├── HostExhausted
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
 ├── DownloadFailed ─┬─ HubTokenMissing · HubTokenInvalid · HubAccessDenied
 │                   └─ HubNotFound · HubUnreachable · DiskFull
@@ -24,6 +26,7 @@ et HTTP est faite une seule fois, dans `server.rpc.status`.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from server.english import english
 from server.shown import shown_message, shown_metadata
 
 
@@ -31,7 +34,8 @@ class PasserelleError(Exception):
     """Erreur attendue, dont le message français s'adresse à une personne.
 
     `metadata` nomme le champ, la limite et la valeur en cause ; `retry_after` est en secondes. Ce que le message et les
-    métadonnées recopient d'une requête y est coupé (`server.shown`).
+    métadonnées recopient d'une requête y est coupé (`server.shown`). La phrase anglaise qu'attendent des bibliothèques
+    clientes, s'il y en a une, est la seconde ligne du message (`server.english`).
     """
 
     reason: ClassVar[str] = "INTERNAL"
@@ -43,10 +47,17 @@ class PasserelleError(Exception):
         metadata: Mapping[str, str] | None = None,
         retry_after: float | None = None,
     ) -> None:
-        self.message = shown_message(message)
-        super().__init__(self.message)
         self.metadata = shown_metadata(metadata or {})
-        self.retry_after = retry_after
+        # À la milliseconde, comme sur un fil : l'erreur qui en revient dit la même chose.
+        self.retry_after = None if retry_after is None else round(retry_after, 3)
+        self._english = english(self.reason, self.metadata, self.retry_after)
+        self.message = shown_message(message, self._english)
+        super().__init__(self.message)
+
+    @property
+    def french(self) -> str:
+        """Message pour une personne seule."""
+        return self.message.removesuffix(f"\n{self._english}")
 
 
 class InvalidRequest(PasserelleError):
@@ -59,6 +70,20 @@ class UnsupportedOption(InvalidRequest):
     """Option que le modèle choisi ne sait pas honorer."""
 
     reason = "UNSUPPORTED_OPTION"
+
+
+class ContextLengthExceeded(InvalidRequest):
+    """Requête, ou réponse demandée, plus longue que le contexte du modèle."""
+
+    reason = "CONTEXT_LENGTH_EXCEEDED"
+
+    @classmethod
+    def of(cls, field: str, limit: int, value: int | None = None) -> "ContextLengthExceeded":
+        """Refus de `field` (`messages`, `prompt` ou `max_tokens`), qui vaut `value` jetons, si on le sait."""
+        what = "la réponse demandée" if field.startswith("max_") else "la requête"
+        length = "dépasse" if value is None else f"compte {value} jetons, plus que"
+        metadata = {"field": field, "limit": str(limit)} | ({} if value is None else {"value": str(value)})
+        return cls(f"{field} : {what} {length} le contexte du modèle ({limit} jetons).", metadata=metadata)
 
 
 class WrongCapability(InvalidRequest):
@@ -163,6 +188,18 @@ class WorkerLost(PasserelleError):
     reason = "WORKER_LOST"
 
 
+class WorkerKilled(PasserelleError):
+    """Processus d'un modèle tué : par un signal, par le noyau faute de mémoire, ou figé, par le chien de garde."""
+
+    reason = "WORKER_KILLED"
+
+
+class ModelUnloaded(PasserelleError):
+    """Modèle déchargé exprès pendant la requête."""
+
+    reason = "MODEL_UNLOADED"
+
+
 class ShuttingDown(PasserelleError):
     """Arrêt en cours."""
 
@@ -173,6 +210,12 @@ class ControlUnavailable(PasserelleError):
     """Plan de contrôle injoignable."""
 
     reason = "CONTROL_UNAVAILABLE"
+
+
+class HostExhausted(PasserelleError):
+    """La machine n'a plus de place, de descripteurs ou de mémoire pour cette requête (`server.shortage`)."""
+
+    reason = "HOST_EXHAUSTED"
 
 
 class EngineFailed(PasserelleError):

@@ -6,7 +6,7 @@ que le tour en cours.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -109,13 +109,17 @@ class FairQueue(Generic[Key, Item]):
     def pop(self) -> tuple[Key, Item]:
         """Retire la demande dont c'est le tour ; `ValueError` si rien n'attend."""
         caller, lane = min(self._lanes.items(), key=_turn)
-        key, (item, weight) = lane.waiting.popitem(last=False)
-        lane.start += weight
-        lane.fresh = False
-        lane.serial = self._next()
-        self._clock = max(self._clock, lane.start)
-        self._forget(key, caller)
-        return key, item
+        key = next(iter(lane.waiting))
+        return key, self._serve(caller, key)
+
+    def pop_where(self, wanted: Callable[[Key], bool]) -> Key | None:
+        """Retire la première demande voulue, dans l'ordre des tours ; `None` si aucune ne l'est."""
+        for caller, lane in sorted(self._lanes.items(), key=_turn):
+            for key in lane.waiting:
+                if wanted(key):
+                    self._serve(caller, key)
+                    return key
+        return None
 
     def remove(self, key: Key) -> bool:
         """Retire une demande abandonnée ; faux si elle n'attend pas."""
@@ -144,6 +148,16 @@ class FairQueue(Generic[Key, Item]):
     def _total(self, caller: str) -> int:
         lane = self._lanes.get(caller)
         return self._held.count(caller) + (len(lane.waiting) if lane is not None else 0)
+
+    def _serve(self, caller: str, key: Key) -> Item:
+        lane = self._lanes[caller]
+        item, weight = lane.waiting.pop(key)
+        lane.start += weight
+        lane.fresh = False
+        lane.serial = self._next()
+        self._clock = max(self._clock, lane.start)
+        self._forget(key, caller)
+        return item
 
     def _next(self) -> int:
         self._serial += 1

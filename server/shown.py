@@ -28,9 +28,14 @@ def shown(text: str) -> str:
     return _cut(text, QUOTED_BYTES)
 
 
-def shown_message(text: str) -> str:
-    """Message, son milieu retiré s'il est trop long : le champ est nommé au début, le remède dit à la fin."""
-    return _cut(text, MESSAGE_BYTES, ascii_only=True)
+def shown_message(text: str, last_line: str = "") -> str:
+    """Message, son milieu retiré s'il est trop long : le champ est nommé au début, le remède dit à la fin.
+
+    `last_line` le suit, entière, s'il ne l'a pas déjà.
+    """
+    ending = f"\n{last_line}" if last_line else ""
+    text = text.removesuffix(ending)
+    return _cut(text, MESSAGE_BYTES - _size(ending, True), ascii_only=True) + ending
 
 
 def shown_metadata(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,17 +162,27 @@ def alone(check: Check) -> None:
 
 def ensure_chromium() -> None:
     """Trouve Chromium, l'installe si c'est permis, sinon dit que taper."""
-    if os.environ.get("CHROMIUM") or any(
-        shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")
-    ):
+    if not os.environ.get("CHROMIUM"):
+        _ensure("Chromium", ("chromium", "chromium-browser", "google-chrome"), "chromium", "environ 400 Mo")
+
+
+def ensure_proxies() -> None:
+    """De même de chaque mandataire dont docs/exploitation.md donne le réglage."""
+    for name, package in (("nginx", "nginx-light"), ("caddy", "caddy"), ("haproxy", "haproxy")):
+        _ensure(name, (name, f"/usr/sbin/{name}"), package, "quelques dizaines de Mo")
+
+
+def _ensure(what: str, commands: Sequence[str], package: str, size: str) -> None:
+    if any(map(shutil.which, commands)):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        alone(Check("Chromium : liste des paquets", ("apt-get", "update", "-qq")))
-        install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium")
-        alone(Check("Chromium : installation par apt-get (environ 400 Mo)", install))
+        # RUNLEVEL : un service installé n'est pas lancé.
+        os.environ |= {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        alone(Check(f"{what} : liste des paquets", ("apt-get", "update", "-qq")))
+        install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
+        alone(Check(f"{what} : installation par apt-get ({size})", install))
         return
-    raise Failed("Chromium est introuvable : « sudo apt-get install chromium », ou CHROMIUM=/chemin make test")
+    raise Failed(f"{what} est introuvable : « sudo apt-get install {package} », ou CHROMIUM=/chemin pour Chromium")
 
 
 def quick() -> None:
@@ -189,9 +200,10 @@ def everything() -> None:
 def peers() -> None:
     """Clients du dehors et longues charges, chacun devant un produit à lui, au cache vide, dans un processus à lui."""
     ensure_chromium()
+    ensure_proxies()
     for file in sorted((ROOT / "tests" / "peers").glob("test_*.py")):
         alone(tests(file.stem.removeprefix("test_"), str(file)))
-    alone(python("fiabilité", "bench.reliability", "--minutes", "15"))
+    alone(python("fiabilité", "bench.reliability", "--minutes", "15", "--period", "20"))
 
 
 WHICH = {"quick": quick, "": everything, "peers": peers}

@@ -15,6 +15,8 @@ DESCRIPTOR = "passerelle.binpb"
 """Contrat public et ses imports."""
 ENVOY_DESCRIPTOR = "envoy.binpb"
 """Le même, tel que le transcodeur d'Envoy le lit : un corps d'inférence y passe par morceaux, sans qu'il le garde."""
+REFLECTION_DESCRIPTOR = "reflection.binpb"
+"""Contrat de la réflexion v1, pour qu'elle se décrive elle-même."""
 README = "README.md"
 
 
@@ -26,6 +28,8 @@ def generate(folder: Path) -> None:
     public = ("--path", "protos/passerelle/v1", "--path", "protos/google")
     output = str(folder / "gen" / DESCRIPTOR)
     subprocess.run([buf, "build", "--exclude-source-info", *public, "-o", output], cwd=ROOT, check=True)
+    reflection = ("--path", "protos/grpc", "-o", str(folder / "gen" / REFLECTION_DESCRIPTOR))
+    subprocess.run([buf, "build", "--exclude-source-info", *reflection], cwd=ROOT, check=True)
     (folder / "gen" / ENVOY_DESCRIPTOR).write_bytes(for_envoy(Path(output).read_bytes()))
     # Un processus neuf : il lit les descripteurs qu'on vient d'écrire, non ceux de gen/.
     path = os.pathsep.join([str(folder / "gen" / "python"), str(ROOT)])

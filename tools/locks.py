@@ -80,6 +80,17 @@ ALL = (
         excludes=_NO_DECODER,
     ),
     Lock("dgx-pyannote-cuda12", (f"Moteur pyannote ; {_CUDA12}.", f"{_RESOLVED.capitalize()}."), excludes=_NO_DECODER),
+    *(
+        Lock(f"client-{name}", (f"Client du dehors : {title} (make test-peers).",))
+        for name, title in (
+            ("langchain", "LangChain"),
+            ("llama-index", "LlamaIndex"),
+            ("pydantic-ai", "Pydantic AI"),
+            ("instructor", "Instructor"),
+            ("litellm", "LiteLLM"),
+            ("llm", "llm"),
+        )
+    ),
     Lock("essais-vllm", ("Essais de vLLM sur processeur (make test-engines).", _TORCH_APART), excludes=_NO_TORCH),
     Lock(
         "essais-nemo",

@@ -1,14 +1,15 @@
 """Installe ce qu'il faut à Passerelle, pas à pas ; ce qui est déjà à jour n'est pas refait.
 
-`python3 -m tools.setup [run|dgx|dev|dashboard]…` : `run` pour le produit, profil embarqué ; `dgx` pour le produit et
-les environnements de production ; `dev` pour les vérifications ; `dashboard` pour la page.
+`python3 -m tools.setup [run|dgx|dev|dashboard|clients]…` : `run` pour le produit, profil embarqué ; `dgx` pour le
+produit et les environnements de production ; `dev` pour les vérifications ; `dashboard` pour la page ; `clients` pour
+ceux du dehors.
 """
 
 import shutil
 import sys
 from collections.abc import Callable
 
-from tools import cpu_wheels
+from tools import clients, cpu_wheels
 from tools.dgx import install_dgx
 from tools.steps import LOCKS, ROOT, TORCH, Environment, SetupError, check_python, guarded, run
 
@@ -90,6 +91,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "dgx": install_production,
     "dev": install_dev,
     "dashboard": install_dashboard,
+    "clients": clients.install,
 }
 
 

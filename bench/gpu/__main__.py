@@ -4,7 +4,7 @@
     python -m bench.gpu served --qwen DOSSIER [--canary DOSSIER] [--pyannote DOSSIER] --folder DOSSIER
     python -m bench.gpu several --qwen DOSSIER --canary DOSSIER --pyannote DOSSIER --folder DOSSIER
 
-`bare` mesure `vllm serve` nu ; `served`, sur la même machine, le produit sous la même charge, écrit les rapports, puis
+`bare` mesure `vllm serve` nu, à un puis à quatre serveurs d'API ; `served`, sur la même machine, le produit sous la même charge, écrit les rapports, puis
 mène la vie des trois modèles sur le premier GPU. `several` demande au moins deux GPU : il met côte à côte autant de
 `vllm serve` et d'exemplaires, en ajoute et en retire sous charge, en tue, et répartit la parole. Chaque dossier est un modèle au format du hub ; les poids de qwen
 peuvent y manquer, ils sont alors tirés au hasard. Les tableaux partent sur la sortie, les journaux dans `--folder`.

@@ -1,4 +1,4 @@
-"""Le produit entier contre `vllm serve` nu : même machine, mêmes options, même graine, même client, l'un après l'autre."""
+"""Le produit entier contre `vllm serve` nu : même machine, mêmes options, mêmes graines, même client, l'un après l'autre."""
 
 import json
 import os
@@ -20,8 +20,14 @@ OPTIONS: dict[str, object] = {
     "max_model_len": 32768,
     "gpu_memory_utilization": 0.9,
     "enable_sleep_mode": True,
+    # Celui du profil livré : il coûte à vLLM même quand aucune requête n'a d'outils.
+    "tool_call_parser": "hermes",
 }
 """Arguments de vLLM, les mêmes pour les deux."""
+IMPLIED: dict[str, object] = {"enable_auto_tool_choice": True, "disable_log_stats": True}
+"""Ce que le produit ajoute de lui-même, et qu'il faut dire à `vllm serve`."""
+API_SERVERS = (1, 4)
+"""Formes de `vllm serve` : son seul processus, puis quatre devant le même modèle."""
 WARM_UP = Load(256, 64, 256, 256)
 LOADS = (
     Load(256, 128, 16, 1),
@@ -37,9 +43,11 @@ Processes = Callable[[], Mapping[str, int]]
 
 
 def measure_bare(weights: Path, folder: Path, loads: Sequence[Load]) -> None:
-    """Mesure `vllm serve` nu, et garde ses chiffres pour `report`."""
-    with bare(weights, folder) as (url, processes):
-        keep(folder / "vllm-serve.json", measure("vllm-serve", url, weights, loads, processes, folder))
+    """Mesure `vllm serve` nu, sous ses deux formes, et garde ses chiffres pour `report`."""
+    for count in API_SERVERS:
+        with bare(weights, folder, api_servers=count) as (url, processes):
+            found = measure(f"vllm-serve-{count}", url, weights, loads, processes, folder)
+            keep(folder / f"vllm-serve-{count}.json", found)
 
 
 def measure_served(product: Product, weights: Path, folder: Path, loads: Sequence[Load]) -> None:
@@ -49,22 +57,26 @@ def measure_served(product: Product, weights: Path, folder: Path, loads: Sequenc
 
 
 def report(folder: Path, loads: Sequence[Load]) -> None:
-    """Écrit le tableau des rapports."""
-    table(loads, recall(folder / "passerelle.json"), recall(folder / "vllm-serve.json"))
+    """Écrit le tableau des rapports à chaque forme de `vllm serve`."""
+    for count in API_SERVERS:
+        print(f"\n`vllm serve --api-server-count {count}` :")
+        table(loads, recall(folder / "passerelle.json"), recall(folder / f"vllm-serve-{count}.json"))
 
 
 def table(loads: Sequence[Load], ours: Sequence[Figures], theirs: Sequence[Figures]) -> None:
     """Écrit les débits et leurs rapports, puis le processeur de chacun."""
     print(
-        "\n| flux | jetons/s, Passerelle | jetons/s, vllm serve | rapport | 1er jeton p50 / p99 (ms) | celui de vllm serve |"
+        "\n| flux | jetons/s, Passerelle | jetons/s, vllm serve | rapport | 1er jeton p50 / p99 (ms) | celui de vllm serve "
+        "| écart entre jetons p99 (ms) | celui de vllm serve |"
     )
-    print("|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|")
     for load, one, other in zip(loads, ours, theirs, strict=True):
         a, b = one.values, other.values
         ratio = a["tokens_per_second"] / b["tokens_per_second"]
         print(
             f"| {load.streams} | {a['tokens_per_second']:.0f} | {b['tokens_per_second']:.0f} | **{ratio:.3f}** | "
-            f"{a['ttft_p50']:.0f} / {a['ttft_p99']:.0f} | {b['ttft_p50']:.0f} / {b['ttft_p99']:.0f} |"
+            f"{a['ttft_p50']:.0f} / {a['ttft_p99']:.0f} | {b['ttft_p50']:.0f} / {b['ttft_p99']:.0f} | "
+            f"{a['itl_p99']:.0f} | {b['itl_p99']:.0f} |"
         )
     print("\n| flux | qui | processeur, µs par jeton |")
     print("|---|---|---|")
@@ -107,11 +119,12 @@ def measure(
 
 
 @contextmanager
-def bare(weights: Path, folder: Path, gpu: int = 0) -> Iterator[tuple[str, Processes]]:
+def bare(weights: Path, folder: Path, gpu: int = 0, api_servers: int = 1) -> Iterator[tuple[str, Processes]]:
     """`vllm serve` en marche sur un GPU ; rend son adresse et de quoi nommer ses processus."""
     port = free_port()
     options = [
-        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in OPTIONS.items()
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, value in (OPTIONS | IMPLIED | {"api_server_count": api_servers}).items()
     ]
     log = folder / f"vllm-serve-gpu{gpu}.log"
     begin = time.monotonic()
@@ -164,8 +177,10 @@ def bare_names(pid: int) -> dict[str, int]:
     """Processus d'un `vllm serve`, par rôle."""
     found = {f"serveur d'API-{pid}": pid}
     for child in psutil.Process(pid).children(recursive=True):
-        if "EngineCore" in " ".join(child.cmdline()):
-            found[f"EngineCore-{child.pid}"] = child.pid
+        command = " ".join(child.cmdline())
+        for title, name in (("EngineCore", "EngineCore"), ("APIServer", "serveur d'API")):
+            if title in command:
+                found[f"{name}-{child.pid}"] = child.pid
     return found
 
 

@@ -79,7 +79,9 @@ def run_loads(
     clients = []
     for rank, (url, path) in enumerate(zip(base_urls, logs, strict=True)):
         with path.open("wb") as output:
-            command = _client(url, tokenizer, load, seed=rank + 1, detail=path.with_suffix(".json"))
+            # Une graine par charge et par client : sans quoi les suivantes retrouveraient leurs textes dans le cache.
+            seed = 1000 * (rank + 1) + load.streams
+            command = _client(url, tokenizer, load, seed=seed, detail=path.with_suffix(".json"))
             clients.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
     try:
         codes = [client.wait(_CLIENT_SECONDS) for client in clients]

@@ -386,6 +386,10 @@ const probeCalls: Calls<typeof ProbeService> = {
     const text = await bodyText(probe.checkReadiness({}), "application/json");
     check(JSON.parse(text).ready === true, `disponibilité : ${text}`);
   },
+  async getVersion() {
+    const text = await bodyText(probe.getVersion({}), "application/json");
+    check(/^\d+\.\d+/.test(JSON.parse(text).version), `version : ${text}`);
+  },
   async getMetrics() {
     const text = await bodyText(probe.getMetrics({}), "text/plain");
     check(/^# TYPE passerelle_/m.test(text), `mesures : ${text.slice(0, 200)}`);

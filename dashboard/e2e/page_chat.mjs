@@ -135,7 +135,7 @@ async function stopAndRefuse(dashboard) {
   await page.keyboard.sendCharacter("word ".repeat(5_000));
   await dashboard.press("chat-send");
   const failure = await dashboard.text("chat-failure");
-  check(/plus que le contexte du modèle \(4096\)/.test(failure), `le refus ne se voit pas : ${failure}`);
+  check(/plus que le contexte du modèle \(4096 jetons\)/.test(failure), `le refus ne se voit pas : ${failure}`);
 }
 
 async function showImage(dashboard) {

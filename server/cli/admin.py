@@ -70,6 +70,8 @@ def status(session: Session) -> None:
     for model in found.models:
         if model.HasField("last_error"):
             click.echo(f"  {model.key} : {model.last_error.reason}, {model.last_error.message}")
+        if model.HasField("past_error"):
+            click.echo(f"  {model.key}, échec surmonté : {model.past_error.reason}, {model.past_error.message}")
     if found.gpus:
         click.echo()
         titles = ("GPU", "physique", "nom", "mémoire", "occupation", "exemplaires", "UUID")

@@ -23,6 +23,7 @@ from server.settings.config import Config, load_config
 from server.settings.environments import interpreter
 from server.settings.profile import ConfigError
 from server.supervisor.envoy import EnvoyError, envoy_binary
+from server.supervisor.main import OPEN_FILES
 from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.tls import TlsError, TlsFiles, TlsKeeper
 
@@ -32,7 +33,6 @@ OLDEST_DRIVER, CUDA13_DRIVER = 550, 580
 
 _FREE_BYTES = 100 * 1024**3
 _SHARED_BYTES = 8 * 1024**3
-_OPEN_FILES = 65536
 _PATIENCE = 60.0
 # torch n'est pas importé : il mettrait des secondes et créerait un contexte.
 _TORCH = (
@@ -262,8 +262,8 @@ def _dashboard(_config: Config) -> Finding:
 
 def _system(needs_gpu: bool) -> Iterator[Finding]:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    enough = files == resource.RLIM_INFINITY or files >= _OPEN_FILES
-    advice = "" if enough else f"« ulimit -n {_OPEN_FILES} », ou « --ulimit nofile=… » pour un conteneur."
+    enough = files == resource.RLIM_INFINITY or files >= OPEN_FILES
+    advice = "" if enough else f"« ulimit -n {OPEN_FILES} », ou « --ulimit nofile=… » pour un conteneur."
     shown = "sans limite" if files == resource.RLIM_INFINITY else str(files)
     yield Finding("fichiers ouverts", Level.OK if enough else Level.WARNING, shown, advice)
     if not needs_gpu:

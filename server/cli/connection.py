@@ -154,7 +154,7 @@ def _answers(path: Path) -> bool:
 def _failure(error: grpc.RpcError, address: str) -> CommandError:
     ours: PasserelleError | None = from_rpc_error(error)  # type: ignore[arg-type]
     if ours is not None:
-        return CommandError(ours.message, reason=ours.reason, metadata=ours.metadata)
+        return CommandError(ours.french, reason=ours.reason, metadata=ours.metadata)
     call: Any = error
     if call.code() is grpc.StatusCode.UNAVAILABLE:
         return CommandError(

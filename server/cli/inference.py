@@ -95,7 +95,7 @@ def _stream(session: Session, stub: Any, request: chat_pb2.ChatRequest) -> str:
 @click.command(help="Transcrit un fichier audio.")
 @_AUDIO
 @model_option("canary")
-@click.option("--language", help="Langue parlée, code ISO 639-1 ; sinon reconnue.")
+@click.option("--language", help="Langue parlée (fr, fr-FR, français) ; sinon reconnue.")
 @click.option("--translate", is_flag=True, help="Traduit en anglais.")
 @click.option("--prompt", help="Texte qui oriente la reconnaissance.")
 @click.option("--diarize", "speakers", is_flag=True, help="Nomme les locuteurs.")

@@ -27,7 +27,7 @@ _SHOWN_CHARACTERS = 100
 )
 @click.argument("file", metavar="FICHIER", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @model_option("canary")
-@click.option("--language", help="Langue parlée, code ISO 639-1 ; sinon reconnue.")
+@click.option("--language", help="Langue parlée (fr, fr-FR, français) ; sinon reconnue.")
 @click.option("--rate", type=click.IntRange(1), help="Échantillons par seconde de l'entrée standard (16000).")
 @click.pass_obj
 def live(session: Session, file: str, model: str, language: str | None, rate: int | None) -> None:

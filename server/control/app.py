@@ -10,7 +10,7 @@ from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
 from passerelle.v1 import admin_pb2_grpc, probe_pb2_grpc, route_pb2
-from prometheus_client import CollectorRegistry, Gauge, multiprocess
+from prometheus_client import Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.nvml import NvmlDriver
@@ -33,7 +33,7 @@ from server.domain import Limits, ModelSpec, Profile
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
-from server.rpc.metrics import RpcMetrics, expose
+from server.rpc.metrics import RpcMetrics, expose, process_registry
 from server.rpc.server import RpcServer, RpcSettings
 from server.supervisor.client import SupervisorClient
 from server.supervisor.envoy_admin import healthy_fronts
@@ -83,6 +83,8 @@ class ControlSettings:
     """Admet les messages gRPC compressés."""
     gpus: BoardSettings = field(default_factory=BoardSettings)
     """Réglages des baux et de la preuve de mémoire rendue."""
+    fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
+    """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
 
@@ -92,7 +94,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     """Sert dès l'entrée du bloc, une fois retrouvé ce qui tournait déjà."""
     started_at = time.time()
     run_dir = settings.run_dir
-    registry = CollectorRegistry()
+    registry = process_registry()
     journal = Journal(settings.state_path)
     await journal.open()
     supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")
@@ -122,6 +124,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             settings=settings.gpus,
         ),
         stop_grace=settings.stop_grace,
+        limits=settings.limits,
     )
     models = Models(
         settings.profile,
@@ -147,6 +150,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         started_at=started_at,
         guard=guard,
         stop_grace=settings.stop_grace,
+        fields=settings.fields,
     )
     gauge = Gauge(
         "passerelle_model_replicas",
@@ -155,11 +159,21 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         registry=registry,
         multiprocess_mode="livemostrecent",
     )
+    detours = Gauge(
+        "passerelle_model_detours",
+        "Exemplaires prêts dont le moteur se passe de son chemin court.",
+        ["model"],
+        registry=registry,
+        multiprocess_mode="livemostrecent",
+    )
 
     async def reasons() -> list[str]:
         missing = []
-        if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
-            missing.append("Aucun front n'est encore en bonne santé.")
+        try:
+            if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
+                missing.append("Aucun front n'est encore en bonne santé.")
+        except OSError as error:
+            missing.append(f"L'état des fronts est inconnu : {error.strerror}.")
         missing += models.gpu_refusal()
         missing += [f"Le modèle « {key} », demandé au démarrage, n'est pas chargé." for key in models.not_loaded()]
         return missing
@@ -167,6 +181,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     async def metrics() -> bytes:
         for model in models:
             gauge.labels(model.spec.key).set(len(model.replicas) if model.state is ModelState.READY else 0)
+            detours.labels(model.spec.key).set(sum(bool(replica.detour) for replica in model.replicas))
         return await asyncio.to_thread(expose, registry)
 
     server = RpcServer(

@@ -7,6 +7,7 @@ from typing import Any
 
 from server.control.life.choices import LoadOrder
 from server.control.life.eviction import victims
+from server.control.life.exits import Exit
 from server.control.life.model import ManagedModel
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, MachineSample
@@ -102,7 +103,7 @@ class Models:
         """Retrouve ce qui tourne déjà, reprend ce qui a été interrompu, puis suit le monde."""
         await self._tick()
         events = await self._supervisor.watch()
-        await self._restore_choices()
+        await self.restore()
         found = await self._reattach()
         await self._resume(found)
         self._tasks = [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
@@ -117,6 +118,14 @@ class Models:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._adoption.aclose()
         await asyncio.gather(*(model.aclose() for model in self._models.values()))
+
+    async def restore(self) -> None:
+        """Reprend ce que le journal a retenu : les choix, et la durée du dernier chargement de chaque modèle."""
+        journal = self._tools.journal
+        choices = await journal.choices()
+        for key, model in self._models.items():
+            model.choices = model.choices.restored(model.spec, choices)
+            model.load_seconds = await journal.load_seconds(key)
 
     def gpu_refusal(self) -> list[str]:
         """Ce qui est refusé dans les listes de GPU ; vide si aucun modèle n'en demande."""
@@ -137,11 +146,6 @@ class Models:
                 model.last_failure = Failure.of(error)
                 self.wanted = tuple(name for name in self.wanted if name != key)
                 logger.warning("not_loaded_at_start", extra={"model": key, "reason": error.reason})
-
-    async def _restore_choices(self) -> None:
-        choices = await self._tools.journal.choices()
-        for model in self._models.values():
-            model.choices = model.choices.restored(model.spec, choices)
 
     async def _reattach(self) -> set[str]:
         found: dict[str, list[dict[str, Any]]] = {}
@@ -182,11 +186,12 @@ class Models:
             if event["event"] != "exited":
                 continue
             self._on_exit(event["pid"])
-            name, code = event["name"], event["exit_code"]
-            self._tools.replicas.exited(name, code)
+            name = event["name"]
+            end = Exit(event["exit_code"], event["frozen"], event["out_of_memory"])
+            self._tools.replicas.exited(name, end)
             model = self._models.get(name.rpartition("-")[0])
             if model is not None:
-                await model.replica_exited(name, code, asked=event["asked"], frozen=event["frozen"])
+                await model.replica_exited(name, end, asked=event["asked"])
 
     async def _tick_forever(self) -> None:
         while True:

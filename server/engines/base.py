@@ -17,6 +17,11 @@ class ChatKind(StrEnum):
     CHAT = "chat"
     COMPLETION = "completion"
 
+    @property
+    def prompt(self) -> str:
+        """Champ qui porte le texte de départ."""
+        return "messages" if self is ChatKind.CHAT else "prompt"
+
 
 @dataclass(frozen=True, slots=True)
 class TrialBounds:
@@ -135,11 +140,22 @@ class SleepingEngine(Protocol):
         """Se réveille, prêt à servir."""
 
 
+@runtime_checkable
+class ContextEngine(Protocol):
+    """Moteur qui dit son contexte une fois ouvert."""
+
+    @property
+    def context_tokens(self) -> int:
+        """Jetons d'une requête et de sa réponse, au plus."""
+
+
 class ChatEngine(Engine, Protocol):
     """Conversation et complétion, au schéma d'OpenAI."""
 
     def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
-        """Mène une requête ; abandonner l'itérateur (`aclose`) arrête le moteur à son prochain jeton.
+        """Mène une requête ; abandonner l'itérateur (`aclose`) arrête le moteur à son prochain pas.
+
+        L'abandon ne rend la main qu'une fois la requête lâchée : d'ici là, sa place est prise.
 
         Args:
             kind: conversation ou complétion.
@@ -159,11 +175,37 @@ class ChatEngine(Engine, Protocol):
 
 
 @runtime_checkable
+class LexicalEngine(Protocol):
+    """Moteur qui connaît son vocabulaire : un jeton nommé par son numéro y est cherché avant toute génération."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Jetons du vocabulaire ; 0 tant que le modèle n'est pas ouvert."""
+
+
+@runtime_checkable
+class PushingEngine(Protocol):
+    """Moteur de conversation qui donne lui-même ses trames, sans que personne n'ait à les lui demander."""
+
+    async def push(self, kind: ChatKind, request: bytes, emit: Callable[[bytes], None]) -> None:
+        """Mène un flux comme `ChatEngine.generate`, chaque élément donné à `emit` ; annuler la tâche l'abandonne."""
+
+
+@runtime_checkable
 class MortalEngine(Protocol):
     """Moteur dont une partie vit dans un autre processus, et peut mourir entre deux requêtes."""
 
     async def wait_dead(self) -> str:
         """Attend la mort du moteur et en rend la raison ; annuler la tâche cesse d'attendre."""
+
+
+@runtime_checkable
+class ThriftyEngine(Protocol):
+    """Moteur qui a un chemin court, et peut devoir s'en passer."""
+
+    @property
+    def detour(self) -> str:
+        """Pourquoi il s'en passe, une fois ouvert ; vide s'il le prend."""
 
 
 EngineFactory = Callable[[EngineSpec], Engine]

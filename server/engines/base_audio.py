@@ -44,6 +44,8 @@ class RecognitionWindow:
     samples: Wave
     """Onde, d'au plus `max_window_seconds`."""
     options: RecognitionOptions
+    speech: tuple[tuple[int, int], ...] = ()
+    """Prises de parole, en échantillons de l'onde ; entre elles, un changement de langue peut se chercher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class RecognizedSegment:
     words: tuple[RecognizedWord, ...] = ()
     confidence: float | None = None
     no_speech_probability: float | None = None
+    language: str = ""
+    """Langue de ce segment ; vide : celle de la fenêtre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,11 @@ class Recognition:
 
     segments: tuple[RecognizedSegment, ...]
     language: str = ""
+    """Langue parlée, la plus longue s'il y en a plusieurs."""
     language_probability: float | None = None
     """Absente si la langue était imposée."""
+    language_assumed: bool = False
+    """Vrai si rien ne dit que cette langue est parlée : ni la requête, ni l'écoute."""
 
 
 class TranscribeEngine(Engine, Protocol):
@@ -88,6 +95,9 @@ class TranscribeEngine(Engine, Protocol):
     @property
     def max_batch(self) -> int:
         """Fenêtres par lot au plus."""
+
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        """Vrai si cette fenêtre se calcule d'un trait avec celles-là, sans leur coûter un second passage."""
 
     def check(self, options: RecognitionOptions) -> None:
         """Refuse ce que le moteur ne sait pas honorer.

@@ -24,12 +24,32 @@ def transcript_json(response: transcribe_pb2.TranscribeResponse) -> dict[str, An
     result: dict[str, Any] = {"id": response.id, "model": response.model, "language": response.language}
     if response.HasField("language_probability"):
         result["language_probability"] = response.language_probability
+    if response.language_assumed:
+        result["language_assumed"] = True
     result["duration"] = seconds(response.duration)
     result["text"] = response.text
     result["segments"] = [segment_json(segment) for segment in response.segments]
     if response.speakers:
         result["speakers"] = _speakers(response.speakers)
     result["coverage"] = _coverage(response.coverage)
+    return result | audio_json(response)
+
+
+def audio_json(response: transcribe_pb2.TranscribeResponse | diarize_pb2.DiarizeResponse) -> dict[str, Any]:
+    """D'où vient l'audio, et ce qu'il a de douteux."""
+    result: dict[str, Any] = {}
+    if response.HasField("source"):
+        source = response.source
+        result["source"] = {
+            "container": source.container,
+            "codec": source.codec,
+            "sample_rate_hertz": source.sample_rate_hertz,
+            "channel_count": source.channel_count,
+            "track_index": source.track_index,
+            "track_count": source.track_count,
+        }
+    if response.warnings:
+        result["warnings"] = [_warning(warning) for warning in response.warnings]
     return result
 
 
@@ -40,6 +60,8 @@ def segment_json(segment: audio_pb2.Segment) -> dict[str, Any]:
         result["speaker"] = segment.speaker_label
     if segment.HasField("confidence"):
         result["confidence"] = segment.confidence
+    if segment.HasField("language"):
+        result["language"] = segment.language
     if segment.words:
         result["words"] = [_word(word) for word in segment.words]
     return result
@@ -55,6 +77,7 @@ def diarization_json(response: diarize_pb2.DiarizeResponse) -> dict[str, Any]:
         "exclusive_turns": [_turn(turn) for turn in response.exclusive_turns],
         "speakers": _speakers(response.speakers),
         "coverage": _coverage(response.coverage),
+        **audio_json(response),
     }
 
 
@@ -95,6 +118,14 @@ def _speakers(speakers: Iterable[diarize_pb2.SpeakerSummary]) -> list[dict[str, 
         if speaker.embedding:
             entry["embedding"] = list(speaker.embedding)
         result.append(entry)
+    return result
+
+
+def _warning(warning: audio_pb2.AudioWarning) -> dict[str, Any]:
+    reason = audio_pb2.AudioWarningReason.Name(warning.reason).removeprefix("AUDIO_WARNING_REASON_")
+    result: dict[str, Any] = {"reason": reason, "message": warning.message, "metadata": dict(warning.metadata)}
+    if warning.ranges:
+        result["ranges"] = [_span(span) for span in warning.ranges]
     return result
 
 

@@ -13,10 +13,13 @@ class ResponseFormat(StrEnum):
     VTT = "vtt"
     VERBOSE_JSON = "verbose_json"
     DIARIZED_JSON = "diarized_json"
+    RTTM = "rttm"
 
 
 SUBTITLES = (ResponseFormat.SRT, ResponseFormat.VTT)
 """Formes qui ne valent rien sans mots datés."""
+SPOKEN = (ResponseFormat.DIARIZED_JSON, ResponseFormat.RTTM)
+"""Formes qui ne valent rien sans locuteurs."""
 STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.VERBOSE_JSON, ResponseFormat.DIARIZED_JSON)
 """Formes qui se rendent au fil de l'eau."""
 

@@ -6,16 +6,13 @@ from typing import Any
 
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
-from server.formats.api import seconds
+from server.formats.api import audio_json, seconds
 from server.formats.form import ResponseFormat, TranscriptForm
+from server.languages import language_name
+from server.slices import joint
 
-_LANGUAGES = {
-    "ar": "arabic", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
-    "fi": "finnish", "fr": "french", "he": "hebrew", "hi": "hindi", "hr": "croatian", "hu": "hungarian",
-    "id": "indonesian", "it": "italian", "ja": "japanese", "ko": "korean", "nl": "dutch", "no": "norwegian",
-    "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sk": "slovak", "sv": "swedish",
-    "tr": "turkish", "uk": "ukrainian", "vi": "vietnamese", "zh": "chinese",
-}  # fmt: skip
+_LEAST_CONFIDENCE = 1e-10
+"""Confiance que l'on dit d'un segment qui n'en a aucune : son logarithme doit être un nombre."""
 
 
 def json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
@@ -30,16 +27,18 @@ def verbose_json_body(
     translate = config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
     result: dict[str, Any] = {
         "task": "translate" if translate else "transcribe",
-        "language": _LANGUAGES.get(response.language, response.language),
+        "language": language_name(response.language),
         "duration": seconds(response.duration),
         "text": response.text,
     }
+    if response.language_assumed:
+        result["language_assumed"] = True
     if form.segments:
         result["segments"] = [_segment(segment, config.temperature) for segment in response.segments]
     if form.words:
         result["words"] = [_word(word) for segment in response.segments for word in segment.words]
     result["usage"] = usage(response)
-    return result
+    return result | audio_json(response)
 
 
 def diarized_json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
@@ -65,14 +64,14 @@ class EventWriter:
     def __init__(self, form: TranscriptForm) -> None:
         self._diarized = form.format is ResponseFormat.DIARIZED_JSON
         self._names: dict[str, str] = {}
-        self._started = False
+        self._last = ""
 
     def segment(self, segment: audio_pb2.Segment) -> dict[str, Any]:
         """Événement d'un segment terminé."""
         if self._diarized:
             return _diarized(segment, self._names)
-        delta = f" {segment.text}" if self._started else segment.text
-        self._started = True
+        delta = joint(self._last, segment.text) + segment.text
+        self._last = segment.text or self._last
         return {"type": "transcript.text.delta", "delta": delta}
 
     def done(self, response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
@@ -83,7 +82,9 @@ class EventWriter:
 def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
     start = seconds(segment.start_offset)
     text = segment.text.encode()
-    known = segment.HasField("confidence") and segment.confidence > 0
+    speaker = {"speaker": segment.speaker_label} if segment.HasField("speaker_label") else {}
+    # Les types d'OpenAI veulent des nombres : 0 quand le moteur n'en donne pas.
+    confidence = max(segment.confidence, _LEAST_CONFIDENCE) if segment.HasField("confidence") else 1.0
     return {
         "id": segment.index,
         # En trames de 10 ms, l'unité de Whisper.
@@ -91,16 +92,19 @@ def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
         "start": start,
         "end": seconds(segment.end_offset),
         "text": segment.text,
+        **({"language": language_name(segment.language)} if segment.language else {}),
         "tokens": [],
         "temperature": temperature,
-        "avg_logprob": math.log(segment.confidence) if known else None,
+        "avg_logprob": math.log(confidence),
         "compression_ratio": len(text) / len(zlib.compress(text)),
-        "no_speech_prob": segment.no_speech_probability if segment.HasField("no_speech_probability") else None,
+        "no_speech_prob": segment.no_speech_probability,
+        **speaker,
     }
 
 
 def _word(word: audio_pb2.Word) -> dict[str, Any]:
-    return {"word": word.text, "start": seconds(word.start_offset), "end": seconds(word.end_offset)}
+    speaker = {"speaker": word.speaker_label} if word.HasField("speaker_label") else {}
+    return {"word": word.text, "start": seconds(word.start_offset), "end": seconds(word.end_offset), **speaker}
 
 
 def _diarized(segment: audio_pb2.Segment, names: dict[str, str]) -> dict[str, Any]:

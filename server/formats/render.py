@@ -7,6 +7,7 @@ from server.formats import api, subtitles
 from server.formats import openai_audio as openai
 from server.formats.form import ResponseFormat, TranscriptForm
 from server.formats.rttm import rttm as rttm_lines
+from server.formats.rttm import spoken
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
@@ -27,6 +28,8 @@ def transcription(
             return orjson.dumps(openai.verbose_json_body(response, config, form)), _JSON
         case ResponseFormat.DIARIZED_JSON:
             return orjson.dumps(openai.diarized_json_body(response)), _JSON
+        case ResponseFormat.RTTM:
+            return spoken(response).encode(), _TEXT
     if form.api:
         return orjson.dumps(api.transcript_json(response)), _JSON
     return orjson.dumps(openai.json_body(response)), _JSON

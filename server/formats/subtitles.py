@@ -2,11 +2,13 @@
 
 import html
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
 from server.formats.api import seconds
+from server.slices import SPACES, spans, unspaced
 
 LINE = 42
 """Caractères d'une ligne, au plus, sauf un mot plus long."""
@@ -21,6 +23,15 @@ class Cue:
     end: float
     lines: tuple[str, ...]
     speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Tranche du texte, suivie de l'espace qui la sépare de la suivante s'il y en a une."""
+
+    text: str
+    start: float
+    end: float
 
 
 def srt(response: transcribe_pb2.TranscribeResponse) -> str:
@@ -45,37 +56,47 @@ def vtt(response: transcribe_pb2.TranscribeResponse) -> str:
 
 def _cues(response: transcribe_pb2.TranscribeResponse) -> Iterator[Cue]:
     for segment in response.segments:
-        yield from _segment_cues(segment)
+        pieces: list[_Piece] = []
+        for piece in _pieces(segment):
+            if pieces and segment.words and len(_wrap([*pieces, piece])) > _LINES:
+                yield _cue(pieces, segment.speaker_label)
+                pieces = []
+            pieces.append(piece)
+        if pieces:
+            yield _cue(pieces, segment.speaker_label)
 
 
-def _segment_cues(segment: audio_pb2.Segment) -> Iterator[Cue]:
-    if not segment.words:
-        if segment.text:
-            lines = tuple(_wrap(segment.text.split()))
-            yield Cue(seconds(segment.start_offset), seconds(segment.end_offset), lines, segment.speaker_label)
-        return
-    words: list[audio_pb2.Word] = []
-    for word in segment.words:
-        if words and len(_wrap([w.text for w in (*words, word)])) > _LINES:
-            yield _cue(words, segment.speaker_label)
-            words = []
-        words.append(word)
-    yield _cue(words, segment.speaker_label)
-
-
-def _cue(words: list[audio_pb2.Word], speaker: str) -> Cue:
-    lines = tuple(_wrap([word.text for word in words]))
-    return Cue(seconds(words[0].start_offset), seconds(words[-1].end_offset), lines, speaker)
-
-
-def _wrap(words: list[str]) -> list[str]:
-    lines: list[str] = []
-    for word in words:
-        if lines and len(lines[-1]) + 1 + len(word) <= LINE:
-            lines[-1] += f" {word}"
+def _pieces(segment: audio_pb2.Segment) -> list[_Piece]:
+    """Tranches insécables du texte, dont la suite est le texte ; les instants sont ceux des mots, ou du segment."""
+    text, words = segment.text, segment.words
+    if not words:
+        whole = _Piece("", seconds(segment.start_offset), seconds(segment.end_offset))
+        return [replace(whole, text=f"{part} ") for part in SPACES.split(text) if part]
+    pieces: list[_Piece] = []
+    starts = [0, *(start for start, _ in spans(text, [word.text for word in words])[1:]), len(text)]
+    for word, (start, end) in zip(words, pairwise(starts), strict=True):
+        part = SPACES.sub(" ", text[start:end])
+        piece = _Piece(part, seconds(word.start_offset), seconds(word.end_offset))
+        last = pieces[-1] if pieces else None
+        if last is not None and not last.text.endswith(" ") and not (unspaced(last.text[-1:]) or unspaced(part[:1])):
+            pieces[-1] = _Piece(last.text + part, last.start, piece.end)
         else:
-            lines.append(word)
-    return lines
+            pieces.append(piece)
+    return pieces
+
+
+def _cue(pieces: list[_Piece], speaker: str) -> Cue:
+    return Cue(pieces[0].start, pieces[-1].end, _wrap(pieces), speaker)
+
+
+def _wrap(pieces: list[_Piece]) -> tuple[str, ...]:
+    lines: list[str] = []
+    for piece in pieces:
+        if lines and len(lines[-1]) + len(piece.text.rstrip(" ")) <= LINE:
+            lines[-1] += piece.text
+        else:
+            lines.append(piece.text)
+    return tuple(line.strip(" ") for line in lines)
 
 
 def _time(value: float, mark: str) -> str:

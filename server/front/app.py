@@ -17,6 +17,7 @@ from server.front.audio.live import LiveAnalysis
 from server.front.audio.spool import Spool
 from server.front.chat.coalesce import Coalescer
 from server.front.chat.generation import Generation
+from server.front.chat.window import Window
 from server.front.metrics import FrontMetrics
 from server.front.routing.call import WorkerCalls
 from server.front.routing.control_client import ControlClient
@@ -30,7 +31,7 @@ from server.front.services.transcribe import TranscribeService
 from server.link.client import LinkClient
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
-from server.rpc.metrics import RpcMetrics
+from server.rpc.metrics import RpcMetrics, process_registry
 from server.rpc.server import RpcServer, RpcSettings
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class FrontSettings:
     """Réserve des envois d'audio, lue par les exemplaires."""
     control_log: Path | None = None
     """Journal du plan de contrôle, cité quand il ne répond pas."""
+    build: str = ""
+    """Commit dont ce serveur est fait ; vide s'il n'est pas connu."""
     openai_keys: tuple[str, ...] = ()
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
@@ -86,7 +89,7 @@ async def serving(
     `on_failure` est appelée si une tâche de fond tombe : le front n'est alors plus fiable.
     """
     limits = settings.limits
-    registry = registry or CollectorRegistry()
+    registry = registry or process_registry()
 
     async def connect(path: str) -> LinkClient:
         return await LinkClient.connect(
@@ -108,15 +111,15 @@ async def serving(
         ),
     )
     router = Router(ControlClient(channel, settings.name), connect, limits)
-    coalescer = Coalescer(limits.coalesce_ms / 1000)
     metrics = FrontMetrics(registry)
+    coalescer = Coalescer(Window(limits.coalesce_ms / 1000, metrics.window.set))
     calls = WorkerCalls(router, metrics)
-    generation = Generation(router, calls, coalescer, metrics)
-    analysis = SpeechAnalysis(router, calls)
+    generation = Generation(router, calls, coalescer, metrics, limits)
     spool = Spool(
         settings.spool_dir, settings.name, max_bytes=limits.max_spool_bytes, max_upload_bytes=limits.max_upload_bytes
     )
     spool.clean()
+    analysis = SpeechAnalysis(router, calls, spool)
     audio = AudioRoutes(analysis, spool, limits)
     guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
     server = RpcServer(
@@ -131,7 +134,9 @@ async def serving(
         ServiceInterceptor(guard, RpcMetrics(registry), limits=limits),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
-    probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(channel, settings.control_log), server.server)
+    probe_pb2_grpc.add_ProbeServiceServicer_to_server(
+        ProbeService(channel, settings.control_log, settings.build), server.server
+    )
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
         TranscribeService(analysis, LiveAnalysis(router, calls, limits, server.ending), spool, limits), server.server

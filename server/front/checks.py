@@ -85,7 +85,7 @@ def integer(data: JsonObject, path: str, name: str, low: int | None = None, high
     return value
 
 
-def number(data: JsonObject, path: str, name: str, low: float, high: float) -> float | None:
+def number(data: JsonObject, path: str, name: str, low: float | None = None, high: float | None = None) -> float | None:
     """Nombre du champ, entre `low` et `high` compris, ou `None` s'il est absent ou nul."""
     value = data.get(name)
     if value is None:

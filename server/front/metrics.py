@@ -36,6 +36,12 @@ class FrontMetrics:
         self.flushes = Counter(
             "passerelle_stream_flushes_total", "Messages envoyés aux clients.", ["model"], registry=registry
         )
+        self.window = Gauge(
+            "passerelle_stream_window_seconds",
+            "Fenêtre de regroupement des jetons, la plus longue de celles des fronts.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
 
     @contextmanager
     def measured(self, model: str, kind: str) -> Iterator[None]:

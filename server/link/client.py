@@ -11,8 +11,8 @@ from types import TracebackType
 
 from passerelle.worker.v1 import link_pb2
 
-from server.errors import PasserelleError, PayloadTooLarge, QueueFull, SlowConsumer, WorkerLost, error_for
-from server.link.framing import INPUT_WINDOW_BYTES, LINK_VERSION, FrameConnection
+from server.errors import PasserelleError, PayloadTooLarge, QueueFull, SlowConsumer, WorkerLost
+from server.link.framing import INPUT_WINDOW_BYTES, LINK_VERSION, FrameConnection, from_failure, to_failure
 
 SILENT_SECONDS = 5.0
 """Silence au bout duquel un exemplaire, qui annonce sa charge chaque seconde, est tenu pour figé."""
@@ -234,6 +234,7 @@ class LinkClient:
         caller: str = "",
         weight: int = 1,
         parts: int = 1,
+        token: tuple[int, str] = (0, ""),
     ) -> LinkCall:
         """Envoie une requête.
 
@@ -243,6 +244,7 @@ class LinkClient:
             caller: étiquette de l'appelant ; la file de l'exemplaire est équitable entre eux.
             weight: places du moteur que prend chaque partie.
             parts: textes de départ d'une complétion.
+            token: plus grand jeton que la requête nomme par son numéro, et son champ.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -276,6 +278,8 @@ class LinkClient:
             caller=caller,
             weight=weight,
             parts=parts,
+            largest_token=token[0],
+            token_field=token[1],
         )
         self._connection.send(link_pb2.Frame(submit=submit))
         return call
@@ -308,6 +312,19 @@ class LinkClient:
             async for _ in call:
                 pass
 
+    async def parting(self, error: PasserelleError, *, now: bool) -> None:
+        """Dit à l'exemplaire, qui va s'arrêter, ce que ses requêtes interrompues recevront ; `now` les interrompt.
+
+        Raises:
+            WorkerLost: liaison fermée.
+        """
+        call = self._open_call(self._max_frame_bytes)
+        parting = link_pb2.Parting(id=self._next_id, failure=to_failure(0, error), now=now)
+        self._connection.send(link_pb2.Frame(parting=parting))
+        async with call:
+            async for _ in call:
+                pass
+
     def _open_call(self, buffer_bytes: int) -> LinkCall:
         if self.closed:
             raise _lost()
@@ -331,7 +348,7 @@ class LinkClient:
             case "failure":
                 call = self._calls.pop(frame.failure.id, None)
                 if call is not None:
-                    call.fail(_failure(frame.failure))
+                    call.fail(from_failure(frame.failure))
             case "credit":
                 call = self._calls.get(frame.credit.id)
                 if call is not None:
@@ -385,7 +402,3 @@ def _lost() -> WorkerLost:
     return WorkerLost(
         "Le processus du modèle a disparu pendant la requête ; vous pouvez la refaire sans danger.", retry_after=1.0
     )
-
-
-def _failure(failure: link_pb2.Failure) -> PasserelleError:
-    return error_for(failure.reason, failure.message, dict(failure.metadata), failure.retry_after_seconds or None)

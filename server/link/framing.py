@@ -9,6 +9,8 @@ from typing import cast
 from google.protobuf.message import DecodeError
 from passerelle.worker.v1 import link_pb2
 
+from server.errors import PasserelleError, error_for
+
 logger = logging.getLogger(__name__)
 
 LINK_VERSION = 2
@@ -96,3 +98,19 @@ class FrameConnection(asyncio.Protocol):
                 return
         if begin:
             del buffer[:begin]
+
+
+def to_failure(request_id: int, error: PasserelleError) -> link_pb2.Failure:
+    """Erreur d'une requête, pour le fil."""
+    return link_pb2.Failure(
+        id=request_id,
+        reason=error.reason,
+        message=error.message,
+        metadata=error.metadata,
+        retry_after_seconds=error.retry_after or 0.0,
+    )
+
+
+def from_failure(failure: link_pb2.Failure) -> PasserelleError:
+    """Erreur venue du fil."""
+    return error_for(failure.reason, failure.message, dict(failure.metadata), failure.retry_after_seconds or None)

@@ -13,7 +13,7 @@ from typing import Protocol
 from passerelle.worker.v1 import link_pb2
 
 from server.errors import EngineFailed, PasserelleError
-from server.link.framing import LINK_VERSION, FrameConnection
+from server.link.framing import LINK_VERSION, FrameConnection, to_failure
 from server.pace import Pace
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,9 @@ class LinkHandler(Protocol):
 
     def wake(self, link: "FrontLink", request: link_pb2.Wake) -> None:
         """Réveil du moteur."""
+
+    def parting(self, link: "FrontLink", request: link_pb2.Parting) -> None:
+        """Départ voulu."""
 
     def lost(self, link: "FrontLink") -> None:
         """Front perdu : ses requêtes n'ont plus de lecteur."""
@@ -74,14 +77,7 @@ class FrontLink:
     def fail(self, request_id: int, error: PasserelleError) -> None:
         """Termine une requête par une erreur, après ses sorties."""
         self._flush()
-        failure = link_pb2.Failure(
-            id=request_id,
-            reason=error.reason,
-            message=error.message,
-            metadata=error.metadata,
-            retry_after_seconds=error.retry_after or 0.0,
-        )
-        self.connection.send(link_pb2.Frame(failure=failure))
+        self.connection.send(link_pb2.Frame(failure=to_failure(request_id, error)))
 
     def give_back(self, request_id: int, size: int) -> None:
         """Rend au front la place de `size` octets de son flux d'entrée."""
@@ -133,6 +129,8 @@ class FrontLink:
                 self._server.handler.sleep(self, frame.sleep)
             case "wake" if self.name:
                 self._server.handler.wake(self, frame.wake)
+            case "parting" if self.name:
+                self._server.handler.parting(self, frame.parting)
             case "goodbye":
                 self.quiet.set()
             case "hello":

@@ -50,7 +50,7 @@ class KeyRing:
         """Laisse passer un appel dont la clé convient, et rend l'étiquette de son appelant (`server/rpc/caller.py`).
 
         Raises:
-            MissingApiKey: aucune clé dans `authorization` ni `x-api-key`.
+            MissingApiKey: aucune clé dans `authorization`, `x-api-key` ni `api-key`.
             InvalidApiKey: clé inconnue.
         """
         values = _texts(metadata)
@@ -59,7 +59,7 @@ class KeyRing:
         key = _presented(values)
         if not key:
             raise MissingApiKey(
-                "Une clé est nécessaire : envoyez « Authorization: Bearer <clé> » ou l'en-tête « x-api-key »."
+                "Une clé est nécessaire : envoyez « Authorization: Bearer <clé> », « x-api-key » ou « api-key »."
             )
         rank = self.rank(key)
         if rank is None:
@@ -150,7 +150,7 @@ def unknown_key() -> InvalidApiKey:
 
 
 def presented_key(metadata: Metadata) -> str:
-    """Clé présentée : `authorization` (avec ou sans « Bearer »), sinon `x-api-key` ; vide s'il n'y en a pas."""
+    """Clé présentée : `authorization` (avec ou sans « Bearer »), sinon `x-api-key`, sinon `api-key` ; ou rien."""
     return _presented(_texts(metadata))
 
 
@@ -159,7 +159,8 @@ def _presented(values: Mapping[str, str]) -> str:
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == "bearer":
         return rest.strip()
-    return header or values.get("x-api-key", "").strip()
+    # api-key : celui d'Azure, que le SDK d'OpenAI envoie quand il croit lui parler.
+    return header or values.get("x-api-key", "").strip() or values.get("api-key", "").strip()
 
 
 def _texts(metadata: Metadata) -> dict[str, str]:

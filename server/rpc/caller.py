@@ -4,9 +4,10 @@ L'étiquette d'une clé est son rang parmi les clés admises, jamais la clé ; s
 calculée. Une adresse IPv6 compte pour son réseau /64 : c'est ce qu'un seul client reçoit d'ordinaire.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from ipaddress import IPv6Address, ip_address
+from math import inf
 
 ADDRESS_HEADER = "x-passerelle-client"
 """Écrit par Envoy, qui ôte celui d'un client ; sans adresse IP quand l'appel vient de la prise locale."""
@@ -14,6 +15,22 @@ FORWARDED_HEADER = "x-forwarded-for"
 
 caller: ContextVar[str] = ContextVar("caller", default="")
 """Étiquette de l'appelant en cours ; vide hors d'une requête."""
+
+PATIENCE_HEADER = "x-stainless-timeout"
+"""Secondes au bout desquelles un SDK d'OpenAI renonce, s'il n'a rien reçu."""
+
+patience: ContextVar[float | None] = ContextVar("patience", default=None)
+"""Délai que l'appelant a lui-même annoncé ; `None` s'il n'en a rien dit, ou si sa réponse a déjà commencé."""
+
+
+def announced_patience(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:
+    """Secondes annoncées par l'en-tête d'un SDK ; `None` s'il manque, ou ne se lit pas."""
+    text = next((value for name, value in metadata if name == PATIENCE_HEADER), "")
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < inf else None
 
 
 def key_label(rank: int) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection_pb2
 from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, route_pb2, transcribe_pb2
 
 from server.rpc.http_body import Family
+from server.rpc.reflection import V1, V1ALPHA
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service
@@ -23,7 +23,8 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
 
 FOREIGN: Mapping[str, ServiceDescriptor] = {
     "Santé": health_pb2.DESCRIPTOR.services_by_name["Health"],
-    "Réflexion": reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
+    "Réflexion": V1,
+    "Réflexion (v1alpha)": V1ALPHA,
 }
 """Services qui ne sont pas de nous, sous leur nom lisible ; ils sont ouverts à tous."""
 

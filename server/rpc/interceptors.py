@@ -19,17 +19,19 @@ import grpc
 import grpc.aio
 
 from server.domain import Limits
-from server.errors import InternalError, PasserelleError, RouteNotFound
+from server.errors import DeadlineExceeded, InternalError, PasserelleError, RouteNotFound
 from server.rpc.admission import Admission
 from server.rpc.auth import Guard
 from server.rpc.bodies import Bodies
-from server.rpc.caller import caller
+from server.rpc.caller import announced_patience, caller, patience
 from server.rpc.contract import FAMILIES, PROBES, WHOLE_BODIES
+from server.rpc.deadline import margin
 from server.rpc.http_body import Family, error_event, error_headers, error_response, serialize
 from server.rpc.logs import request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.status import DETAILS_KEY, codes, to_status
+from server.shortage import shortage
 from server.shown import shown
 
 logger = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         try:
             # gRPC mène la méthode dans cette même tâche : l'étiquette y reste.
             caller.set(self._guard.check(method, metadata))
+            patience.set(announced_patience(metadata))
             self._admission.enter(method, metadata)
         except Exception as error:
             # Même une garde qui se trompe : gRPC rendrait sinon au client la classe et le texte de l'exception.
@@ -204,6 +207,7 @@ class _Call:
         self._id = _request_id(context)
         self._task = asyncio.current_task()
         self._ended: PasserelleError | None = None
+        self._strike: asyncio.TimerHandle | None = None
         self.messages = 0
 
     def __enter__(self) -> "_Call":
@@ -211,10 +215,15 @@ class _Call:
         self._owner._metrics.in_flight.labels(self._method).inc()
         if self._method not in PROBES:
             self._owner.enter(self)
+        seconds = self._context.time_remaining()
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._strike = loop.call_later(max(0.0, seconds - margin(seconds)), self._late, seconds)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         metrics = self._owner._metrics
+        self._disarm()
         self._owner.leave(self)
         if kind is not None and issubclass(kind, asyncio.CancelledError):
             remaining = self._context.time_remaining()
@@ -244,6 +253,19 @@ class _Call:
             self._ended = error
             self._task.cancel()
 
+    def _late(self, seconds: float) -> None:
+        self.end(
+            DeadlineExceeded(
+                f"L'appel n'a pas abouti dans son délai, {seconds:.3g} s.",
+                metadata={"field": "grpc-timeout", "limit": f"{seconds:.3g}"},
+            )
+        )
+
+    def _disarm(self) -> None:
+        if self._strike is not None:
+            self._strike.cancel()
+            self._strike = None
+
     def interruption(self) -> PasserelleError | None:
         """Erreur qui a interrompu la méthode ; `None` quand c'est le client qui est parti."""
         if self._ended is not None and self._task is not None:
@@ -260,9 +282,13 @@ class _Call:
 
     async def fail(self, error: Exception) -> None:
         """Rend l'erreur dans la forme de la méthode."""
+        self._disarm()
         if isinstance(error, grpc.aio.AbortError):
             self._code = _code_name(self._context)
             raise error
+        if not isinstance(error, PasserelleError) and (short := shortage(error)) is not None:
+            logger.error("host_exhausted", extra={"method": self._method, "error": str(error)})
+            error = short
         if not isinstance(error, PasserelleError):
             logger.error("rpc_crashed", extra={"method": self._method}, exc_info=error)
             error = InternalError(

@@ -5,12 +5,18 @@ dossier et `expose` rend la somme de tous ; sinon, celles de ce seul processus.
 """
 
 import os
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """Bornes des histogrammes de durée, en secondes."""
+
+
+_FILES = ("counter", "histogram", "gauge_livesum", "gauge_livemostrecent")
+_FILE_BYTES = 512 * 1024
+"""Trois fois ce qu'emploie un front dont chaque méthode a servi."""
 
 
 class RpcMetrics:
@@ -24,6 +30,22 @@ class RpcMetrics:
         self.in_flight = Gauge(
             "passerelle_rpc_in_flight", "Appels en cours.", ["method"], registry=registry, multiprocess_mode="livesum"
         )
+
+
+def process_registry() -> CollectorRegistry:
+    """Registre d'un processus, la place de ses mesures déjà prise ; à créer avant elles.
+
+    prometheus_client les projette depuis des fichiers creux : sur un disque plein, la première page neuve tuerait le
+    processus (SIGBUS).
+
+    Raises:
+        OSError: la place manque déjà.
+    """
+    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    for kind in _FILES if directory else ():
+        with Path(str(directory), f"{kind}_{os.getpid()}.db").open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, _FILE_BYTES)
+    return CollectorRegistry()
 
 
 def expose(registry: CollectorRegistry, directory: str | None = None) -> bytes:

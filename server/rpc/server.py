@@ -9,11 +9,11 @@ from typing import Any
 
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from server.errors import ShuttingDown
 from server.rpc.contract import SERVICES
 from server.rpc.interceptors import ServiceInterceptor
+from server.rpc.reflection import add_reflection
 
 _ENVELOPE_BYTES = 1024 * 1024
 _IDENTITY, _GZIP = 1 << 0, 1 << 2
@@ -81,8 +81,7 @@ class RpcServer:
     async def start(self) -> None:
         """Ouvre la prise (0600 sur un chemin Unix), puis se déclare en service."""
         settings = self._settings
-        listed = (*settings.reflection, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(listed, self.server)
+        add_reflection((*settings.reflection, health.SERVICE_NAME), self.server)
         self.port = self.server.add_insecure_port(settings.address)
         path = _socket_path(settings.address)
         if path:

@@ -23,7 +23,9 @@ STATE_FOLDER = ".passerelle"
 _MAY_BE_SMALL = (
     "coalesce_ms",
     "load_wait_seconds",
+    "max_load_wait_seconds",
     "max_top_logprobs",
+    "max_completion_logprobs",
     "max_logit_bias",
     "max_images",
     "spare_live_streams",
@@ -110,6 +112,8 @@ class Config:
     """Fils d'Envoy."""
     log_forward: bool
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
+    build: str = ""
+    """Commit annoncé par `/version` ; vide : celui du dépôt, s'il y en a un."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données, par variable, de la plus large à la plus étroite ; aucune : toute la machine."""
     tls_cert: Path | None = None
@@ -179,6 +183,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         trusted_hops=env.integer("PASSERELLE_TRUSTED_HOPS", 0, 0, 16),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
+        build=env.text("PASSERELLE_BUILD", ""),
         gpu_lists=_gpu_lists(env),
         **_tls(env),
     )

@@ -26,15 +26,19 @@ class SpeechTrack:
         """Premier échantillon de la parole ; `None` hors d'elle."""
         self.silence: int | None = None
         """Premier échantillon du silence qui la finit peut-être."""
+        self.pauses: list[tuple[int, int]] = []
+        """Silences qui ne l'ont pas finie, assez longs pour séparer deux phrases."""
         self._probabilities: list[float] = []
 
     def hear(self, probability: float, at: int) -> bool:
         """Suit le pas qui commence en `at` ; vrai s'il ouvre une parole."""
         opens = False
         if probability >= _ON:
+            if self.silence is not None and at - self.silence >= MIN_SILENCE:
+                self.pauses.append((self.silence, at))
             self.silence = None
             if self.start is None:
-                self.start, self._probabilities, opens = at, [], True
+                self.start, self._probabilities, self.pauses, opens = at, [], [], True
         elif probability < OFF and self.start is not None and self.silence is None:
             self.silence = at
         if self.start is not None:
@@ -56,4 +60,5 @@ class SpeechTrack:
         cut = low + int(np.argmin(self._probabilities[low:]))
         self.start += cut * STEP
         del self._probabilities[:cut]
+        self.pauses = [pause for pause in self.pauses if pause[0] > self.start]
         return self.start

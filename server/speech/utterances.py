@@ -41,6 +41,8 @@ class Utterance:
     samples: Wave
     speech: Span
     """Parole détectée."""
+    pauses: tuple[tuple[int, int], ...] = ()
+    """Silences dans cette parole."""
 
     @property
     def end(self) -> int:
@@ -103,6 +105,12 @@ class UtteranceCutter:
         return self._utterance(self._track.silence if self.settled else None)
 
     @property
+    def unfinished(self) -> int:
+        """Premier échantillon qu'aucune phrase close n'a pris, et qui peut être de la suivante, marge comprise."""
+        begun = self._track.start
+        return max(self._buffer.origin, (self.analysed if begun is None else begun) - PAD)
+
+    @property
     def settled(self) -> bool:
         """Vrai si la phrase en cours se tait depuis assez longtemps pour que son onde ne change plus."""
         return self._track.silent(self.analysed) >= min(PAD, self._endpoint)
@@ -146,12 +154,12 @@ class UtteranceCutter:
         """Coupe une parole continue à son instant le moins probable ; la suite est une autre phrase."""
         track = self._track
         assert track.start is not None
-        begun, at = track.start, track.split()
+        begun, pauses, at = track.start, track.pauses, track.split()
         speech = Span(begun, at)
         start = max(self._buffer.origin, speech.start - PAD)
         events += [
             SpeechEnded(self._index, at),
-            Utterance(self._index, start, self._buffer.between(start, at), speech),
+            Utterance(self._index, start, self._buffer.between(start, at), speech, _before(pauses, at)),
         ]
         self.speech += at - speech.start
         self._index += 1
@@ -172,4 +180,11 @@ class UtteranceCutter:
         known = min(self.analysed, self.received)
         last = known if end is None else min(end + min(PAD, self._endpoint), known)
         speech = Span(begun, known if end is None else end)
-        return Utterance(self._index, start, self._buffer.between(start, last), speech)
+        return Utterance(
+            self._index, start, self._buffer.between(start, last), speech, _before(self._track.pauses, speech.end)
+        )
+
+
+def _before(pauses: list[tuple[int, int]], end: int) -> tuple[tuple[int, int], ...]:
+    """Silences finis avant `end`."""
+    return tuple(pause for pause in pauses if pause[1] <= end)

@@ -5,17 +5,30 @@ celui que livre `faster-whisper`, lu sans importer ce paquet.
 """
 
 import importlib.util
+from collections import deque
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from server.engines.base_audio import Wave
+from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import ModelLoadFailed
+from server.speech.level import FAINT, rms
 
 STEP = 512
 """Échantillons par pas."""
 _CONTEXT = 64
+_SPOKEN = 0.5
+"""Probabilité à partir de laquelle un pas est de la parole."""
+_ORDINARY_STEPS = 8 * SAMPLE_RATE // STEP
+"""Temps gardé après une parole ordinaire, où rien n'est réécouté : ses pauses restent des pauses."""
+_LEVEL_STEPS = SAMPLE_RATE // STEP
+"""Temps sur lequel se mesure le niveau."""
+_RAISED = 0.05
+"""Niveau efficace où une onde très faible est relevée."""
+_MOST_GAIN = 2000.0
+"""Gain au plus : au-delà, ce ne serait que le bruit de quantification."""
 
 
 class VadModel:
@@ -40,13 +53,18 @@ class VadModel:
 
 
 class SpeechDetector:
-    """Probabilité de parole, pas à pas, d'une onde donnée bloc par bloc."""
+    """Probabilité de parole, pas à pas, d'une onde donnée bloc par bloc.
+
+    Une parole très faible (sous -60 dBFS environ) se perd : tant que rien d'ordinaire n'est entendu, l'onde est aussi
+    écoutée à un niveau relevé, et la plus grande probabilité vaut. Une parole ordinaire n'en voit rien.
+    """
 
     def __init__(self, model: VadModel) -> None:
         self._model = model
-        self._hidden = np.zeros((1, 1, 128), np.float32)
-        self._cell = np.zeros((1, 1, 128), np.float32)
-        self._context = np.zeros(_CONTEXT, np.float32)
+        self._plain = _Hearing(model)
+        self._raised: _Hearing | None = None
+        self._levels = deque([0.0] * _LEVEL_STEPS, _LEVEL_STEPS)
+        self._ordinary = 0
         self._rest: Wave = np.zeros(0, np.float32)
 
     def push(self, samples: Wave) -> Wave:
@@ -68,6 +86,39 @@ class SpeechDetector:
         if not len(samples):
             return np.zeros(0, np.float32)
         steps = samples.reshape(-1, STEP)
+        found = self._plain.run(steps)
+        gains = [self._gain(float(p), float(rms(step))) for p, step in zip(found, steps, strict=True)]
+        for faint, group in groupby(enumerate(gains), key=lambda item: item[1] > 0):
+            if not faint:
+                self._raised = None
+                continue
+            self._raised = self._raised or _Hearing(self._model)
+            at = [index for index, _ in group]
+            raised = steps[at] * np.array([[gains[index]] for index in at], np.float32)
+            found[at] = np.maximum(found[at], self._raised.run(np.clip(raised, -1.0, 1.0)))
+        return found
+
+    def _gain(self, probability: float, level: float) -> float:
+        """Gain où réécouter un pas ; 0 s'il suffit de l'avoir entendu."""
+        self._levels.append(level)
+        self._ordinary = _ORDINARY_STEPS if probability >= _SPOKEN and level >= FAINT else max(0, self._ordinary - 1)
+        loudest = max(self._levels)
+        if self._ordinary or not 0 < loudest < FAINT:
+            return 0.0
+        return min(_MOST_GAIN, _RAISED / loudest)
+
+
+class _Hearing:
+    """Le modèle et son état, d'un pas à l'autre."""
+
+    def __init__(self, model: VadModel) -> None:
+        self._model = model
+        self._hidden = np.zeros((1, 1, 128), np.float32)
+        self._cell = np.zeros((1, 1, 128), np.float32)
+        self._context = np.zeros(_CONTEXT, np.float32)
+
+    def run(self, steps: Wave) -> Wave:
+        """Probabilités de pas consécutifs (n, 512)."""
         before = np.concatenate([self._context[None], steps[:-1, -_CONTEXT:]])
         self._context = steps[-1, -_CONTEXT:].copy()
         joined = np.concatenate([before, steps], axis=1).astype(np.float32)

@@ -4,6 +4,8 @@ import http.client
 import socket
 from pathlib import Path
 
+from server.shortage import is_shortage
+
 _TIMEOUT = 2.0
 _HEAD = "fronts::"
 _HEALTHY = "::health_flags::healthy"
@@ -21,12 +23,18 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def healthy_fronts(admin_socket: Path) -> frozenset[str]:
-    """Prises des fronts qu'Envoy juge en bonne santé ; aucune s'il ne répond pas. Peut bloquer deux secondes."""
+    """Prises des fronts qu'Envoy juge en bonne santé ; aucune s'il ne répond pas. Peut bloquer deux secondes.
+
+    Raises:
+        OSError: il n'a pas pu être interrogé, faute d'un descripteur.
+    """
     connection = _UnixConnection(admin_socket)
     try:
         connection.request("GET", "/clusters")
         lines = connection.getresponse().read().decode(errors="replace").splitlines()
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException) as error:
+        if is_shortage(error):
+            raise
         return frozenset()
     finally:
         connection.close()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _OPENAI = r"/v1([/?].*)?"
-_API = r"/(api|healthz|readyz|metrics)([/?].*)?"
-_READY = r"/readyz([?].*)?"
+_API = r"/(api|healthz|health|live|ping|readyz|ready|version|metrics)([/?].*)?"
+_ANY = r"/.*"
+_READY = r"/readyz?([?].*)?"
 _BODY = "%LOCAL_REPLY_BODY%"
 
 
@@ -57,11 +58,14 @@ def local_replies(max_json_body_bytes: int, max_admin_body_bytes: int, max_uploa
         _Reply(400, False, "INVALID_REQUEST", invalid, "invalid_request", _BODY),
     )
     absent = next(reply for reply in replies if reply.status == 503)
+    missing = next(reply for reply in replies if reply.status == 404)
     return [
         # La sonde garde sa forme : qui l'attend y lit toujours une raison.
         _mapper(_READY, absent, {"ready": False, "reasons": ["Aucun front ne répond encore, ou n'est plus là."]}),
         *(_mapper(_OPENAI, reply, {"error": _openai_body(reply)}) for reply in replies),
         *(_mapper(_API, reply, {"error": _api_body(reply)}) for reply in replies),
+        # Qui se trompe d'adresse lit du JSON, jamais une page ; en gRPC, ce texte est le message d'un statut.
+        _mapper(_ANY, missing, {"error": _api_body(missing)}, but_grpc=True),
     ]
 
 
@@ -74,7 +78,7 @@ def _api_body(reply: _Reply) -> dict[str, Any]:
     return {"code": code, "reason": reply.reason, "message": reply.message, "metadata": {}}
 
 
-def _mapper(path: str, reply: _Reply, body: dict[str, Any]) -> dict[str, Any]:
+def _mapper(path: str, reply: _Reply, body: dict[str, Any], *, but_grpc: bool = False) -> dict[str, Any]:
     # Une fois la requête transcodée, :path est l'adresse gRPC et x-envoy-original-path celle du client.
     of_family = [
         {"header_filter": {"header": {"name": name, "string_match": {"safe_regex": {"regex": path}}}}}
@@ -84,12 +88,16 @@ def _mapper(path: str, reply: _Reply, body: dict[str, Any]) -> dict[str, Any]:
         "op": "EQ" if reply.exact else "GE",
         "value": {"default_value": reply.status, "runtime_key": f"passerelle.local_reply_{reply.status}"},
     }
+    filters: list[dict[str, Any]] = [
+        {"or_filter": {"filters": of_family}},
+        {"status_code_filter": {"comparison": status}},
+    ]
+    if but_grpc:
+        grpc = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+        invert = {"invert_match": True, "treat_missing_header_as_empty": True}
+        filters.append({"header_filter": {"header": grpc | invert}})
     mapper: dict[str, Any] = {
-        "filter": {
-            "and_filter": {
-                "filters": [{"or_filter": {"filters": of_family}}, {"status_code_filter": {"comparison": status}}]
-            }
-        },
+        "filter": {"and_filter": {"filters": filters}},
         "body_format_override": {"json_format": body},
     }
     if reply.retry_after:

@@ -7,6 +7,7 @@ import functools
 import http.client
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -30,6 +31,8 @@ EXIT_ABANDONED = 1
 EXIT_REFUSED = 2
 """Code de sortie d'un démarrage refusé."""
 
+OPEN_FILES = 65536
+"""Fichiers ouverts par processus : deux fois les connexions qu'Envoy admet."""
 _SHORT_GRACE = 10.0
 
 
@@ -65,6 +68,7 @@ class SupervisorSettings:
 
 def run(settings: SupervisorSettings) -> int:
     """Sert jusqu'à SIGTERM ou Ctrl-C ; rend le code de sortie."""
+    _raise_open_files()
     try:
         _check_port(settings.envoy.bind, settings.envoy.port)
         with RunDir(settings.run_base) as run_dir:
@@ -72,6 +76,14 @@ def run(settings: SupervisorSettings) -> int:
     except (RunDirError, EnvoyError, _PortTaken) as error:
         print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
         return EXIT_REFUSED
+
+
+def _raise_open_files() -> None:
+    """Prend ce que la limite dure permet : avec les 1 024 fichiers d'un shell, la charge tuerait Envoy."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _PortTaken(Exception):

@@ -9,19 +9,14 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
 from server.lifetime import BEAT_FD_VARIABLE, PARENT_FD_VARIABLE
+from server.supervisor.log_file import LogFile
 from server.supervisor.watchdog import BeatPipe, Probe
 
 logger = logging.getLogger(__name__)
-
-LOG_BYTES = 16 * 1024 * 1024
-"""Taille d'un journal avant rotation."""
-LOG_FILES = 3
-"""Journaux gardés après rotation."""
 
 _PR_SET_PDEATHSIG = 1
 _GROUP_GONE_SECONDS = 5.0
@@ -158,7 +153,7 @@ class Child:
         return True
 
     async def _copy_output(self, path: Path, forward: bool) -> None:
-        output = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8")
+        output = LogFile(path)
         rest = b""
         try:
             while data := await self._output.read(_LINE_BYTES):
@@ -172,9 +167,9 @@ class Child:
         finally:
             output.close()
 
-    def _write(self, output: RotatingFileHandler, line: bytes, forward: bool) -> None:
+    def _write(self, output: LogFile, line: bytes, forward: bool) -> None:
         text = line.decode(errors="replace")
-        output.emit(logging.makeLogRecord({"msg": text}))
+        output.write(text)
         if forward:
             print(text, file=sys.stderr, flush=True)
 

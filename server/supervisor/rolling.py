@@ -84,8 +84,14 @@ class RollingRestart:
         """Attend qu'Envoy voie ce front en bonne santé."""
         try:
             async with asyncio.timeout(self._ready_seconds):
-                while str(command.socket) not in await asyncio.to_thread(healthy_fronts, self._admin_socket):
+                while not await self._sees(command):
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError:
             return False
         return True
+
+    async def _sees(self, command: Command) -> bool:
+        try:
+            return str(command.socket) in await asyncio.to_thread(healthy_fronts, self._admin_socket)
+        except OSError:
+            return False

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from server.supervisor.oom import OomCount
 from server.supervisor.process import Child, Command
 from server.supervisor.watchdog import frozen
 
@@ -87,6 +88,7 @@ class Supervisor:
         self._on_abandoned = on_abandoned
         self._entries: dict[str, _Entry] = {}
         self._listeners: set[asyncio.Queue[Event]] = set()
+        self.oom = OomCount()
 
     def keep(self, command: Command) -> None:
         """Lance un enfant permanent, relancé quand il tombe."""
@@ -223,12 +225,16 @@ class Supervisor:
 
     async def _follow(self, entry: _Entry, child: Child) -> None:
         guard = asyncio.create_task(self._guard(entry, child)) if self._watchdog_seconds else None
+        counting = asyncio.create_task(self.oom.follow())
         code = await child.wait()
+        counting.cancel()
         if guard is not None:
             guard.cancel()
         entry.child, entry.state = None, "stopped"
         name = entry.command.name
-        end = {"exit_code": code, "asked": entry.asked, "frozen": entry.frozen}
+        # Un arrêt demandé dont le délai s'épuise est aussi un SIGKILL : il ne doit rien à la mémoire.
+        out_of_memory = code != 0 and not entry.asked and not entry.frozen and self.oom.recent()
+        end = {"exit_code": code, "asked": entry.asked, "frozen": entry.frozen, "out_of_memory": out_of_memory}
         (logger.info if entry.asked else logger.error)("process_exited", extra={"child": name, "pid": child.pid, **end})
         if entry.kind == "worker" and self._entries.get(name) is entry:
             del self._entries[name]

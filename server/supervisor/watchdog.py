@@ -6,10 +6,11 @@ longtemps qu'il lui faut.
 """
 
 import asyncio
-import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable
+
+from server.shortage import is_shortage
 
 Probe = Callable[[], Awaitable[None]]
 """Revient si l'enfant répond, lève `OSError` sinon."""
@@ -86,11 +87,18 @@ async def frozen(pulse: Pulse, limit: float, probe: Probe | None = None) -> floa
         period = usual if seen else min(usual, _FIRST_SIGN_PERIOD)
         await asyncio.sleep(period)
         if probe is not None:
-            with contextlib.suppress(OSError, TimeoutError):
+            try:
                 async with asyncio.timeout(usual):
                     await probe()
                 pulse.beat()
                 seen = True
+            except TimeoutError:
+                pass
+            except OSError as error:
+                if is_shortage(error):
+                    # C'est au superviseur qu'un descripteur manque : l'enfant n'a pas été interrogé.
+                    last = time.monotonic()
+                    continue
         now = time.monotonic()
         pulse.tick(now - last, usual)
         last = now

@@ -20,6 +20,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
+from server.shortage import shortage
+
 NONCE = "__CSP_NONCE__"
 """Place du nonce dans `index.html`."""
 
@@ -31,9 +33,10 @@ _MESSAGES = {
 
 
 def create_app(dist_dir: Path, config: Mapping[str, Any], routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """Application qui sert `routes`, `config` sur `/config.json`, et `dist_dir` (la page construite) partout ailleurs.
+    """Application qui sert `routes`, `config` sur `/config.json`, et `dist_dir` (la page construite) ailleurs.
 
-    Les fichiers sont relus à chaque requête : une reconstruction se voit aussitôt.
+    La page n'a qu'une adresse : ses vues viennent après le dièse. Les fichiers sont relus à chaque requête : une
+    reconstruction se voit aussitôt.
     """
     index = dist_dir / "index.html"
     files = StaticFiles(directory=dist_dir, check_dir=False)
@@ -48,8 +51,7 @@ def create_app(dist_dir: Path, config: Mapping[str, Any], routes: Sequence[BaseR
         except FileNotFoundError:
             advice = "Lancez « make setup » sur le serveur, puis rechargez."
             return _message(HTTPStatus.SERVICE_UNAVAILABLE, "La page n'est pas construite", advice)
-        name = path.rpartition("/")[2]
-        if "." in name and path != "index.html":
+        if path not in ("", "index.html"):
             if "\0" in path:
                 raise HTTPException(HTTPStatus.NOT_FOUND)
             # Vite met l'empreinte du contenu dans le nom des fichiers de assets/.
@@ -98,6 +100,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return response
 
 
-async def _failed(_request: Request, _error: Exception) -> Response:
+async def _failed(_request: Request, error: Exception) -> Response:
+    if (short := shortage(error)) is not None:
+        response = _message(HTTPStatus.SERVICE_UNAVAILABLE, "Serveur débordé", short.message)
+        response.headers["retry-after"] = f"{short.retry_after:.0f}"
+        return response
     advice = "Le tableau de bord a rencontré une erreur ; le journal du serveur la détaille."
     return _message(HTTPStatus.INTERNAL_SERVER_ERROR, "Erreur du serveur", advice)

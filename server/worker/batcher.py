@@ -1,8 +1,10 @@
 """Les lots de fenêtres, communs à toutes les requêtes d'un exemplaire : le moteur n'en mène qu'un à la fois.
 
-Les fenêtres ont un rang. Un texte provisoire n'est calculé que si aucune phrase finale n'attend ; à rang permis, celui
-qui n'a pas été servi depuis le plus longtemps passe : ni un long fichier ni un flux rapide n'affame les autres. Dans un
-rang, les appelants passent chacun à leur tour.
+Un lot se calcule d'un trait : ses fenêtres ont des longueurs voisines (`TranscribeEngine.fits`), et celles d'un fichier
+n'y sont jamais avec celles d'un flux. Ses résultats sont rendus dès qu'il finit, puis le lot suivant est choisi : une
+phrase close n'attend donc que le lot en cours, et passe avant les fichiers. Ceux-ci ont tout de même leur lot après
+quelques lots de phrases de suite. Un texte provisoire n'est calculé que si aucune phrase n'attend ; fichiers et
+provisoires alternent. Dans un rang, les appelants passent chacun à leur tour.
 """
 
 import asyncio
@@ -11,6 +13,9 @@ from enum import Enum
 from server.engines.base_audio import Recognition, RecognitionWindow, TranscribeEngine
 from server.errors import EngineFailed
 from server.fair import FairQueue
+
+_FINALS_IN_A_ROW = 8
+"""Lots de phrases closes menés de suite tant qu'un fichier attend : au-delà, un lot de fichiers passe."""
 
 
 class Rank(Enum):
@@ -33,8 +38,13 @@ class Ticket:
         self.caller = caller
         self.future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         """Ce que le moteur a entendu, ou son échec."""
-        self.started = False
+        self.batch: asyncio.Future[None] | None = None
+        """Fin du lot de cette fenêtre, dès qu'il a commencé."""
+
+    @property
+    def started(self) -> bool:
         """Vrai dès que le lot de cette fenêtre a commencé."""
+        return self.batch is not None
 
     @property
     def done(self) -> bool:
@@ -63,6 +73,7 @@ class WindowBatcher:
         self._waiting: dict[Rank, FairQueue[Ticket, None]] = {rank: FairQueue() for rank in Rank}
         self._served = dict.fromkeys(Rank, 0)
         self._serial = 0
+        self._finals_in_a_row = 0
         self._task: asyncio.Task[None] | None = None
 
     def submit(self, window: RecognitionWindow, rank: Rank, caller: str = "") -> Ticket:
@@ -82,14 +93,25 @@ class WindowBatcher:
     async def recognize(self, window: RecognitionWindow, caller: str = "") -> Recognition:
         """Transcrit une fenêtre de fichier, dans le prochain lot qui a de la place.
 
+        Abandonnée pendant son lot, elle en attend la fin : d'ici là, le moteur n'est pas libre.
+
         Raises:
             EngineFailed: échec du lot.
             EngineDead: le moteur ne peut plus servir.
         """
-        return await self.submit(window, Rank.FILE, caller).future
+        ticket = self.submit(window, Rank.FILE, caller)
+        try:
+            return await ticket.future
+        except asyncio.CancelledError:
+            if ticket.batch is not None:
+                await asyncio.shield(ticket.batch)
+            raise
 
     async def _drain(self) -> None:
         while batch := self._next():
+            over = asyncio.get_running_loop().create_future()
+            for ticket in batch:
+                ticket.batch = over
             try:
                 results = await self._engine.transcribe([ticket.window for ticket in batch])
                 if len(results) != len(batch):
@@ -99,30 +121,60 @@ class WindowBatcher:
                     if not ticket.done:
                         ticket.future.set_exception(error)
                 continue
+            finally:
+                over.set_result(None)
             for ticket, result in zip(batch, results, strict=True):
                 if not ticket.done:
                     ticket.future.set_result(result)
 
     def _next(self) -> list[Ticket]:
-        batch: list[Ticket] = []
-        while len(batch) < self._engine.max_batch and (ticket := self._pick()) is not None:
-            batch.append(ticket)
-        return batch
-
-    def _pick(self) -> Ticket | None:
-        while ready := [rank for rank, queue in self._waiting.items() if queue]:
-            if Rank.FINAL in ready and Rank.DRAFT in ready:
-                ready.remove(Rank.DRAFT)
-            rank = min(ready, key=self._served.__getitem__)
-            ticket, _ = self._waiting[rank].pop()
-            # Abandonnée à l'instant : son retrait de la file n'a pas encore eu lieu.
-            if ticket.done:
+        while (rank := self._choose()) is not None:
+            first = self._first(rank)
+            if first is None:
                 continue
-            self._serial += 1
-            self._served[rank] = self._serial
-            ticket.started = True
-            return ticket
+            batch = [first]
+            self._fill(batch, rank)
+            if rank is Rank.FINAL:
+                # La place qui reste est gratuite pour un provisoire, s'il n'allonge pas le lot.
+                self._fill(batch, Rank.DRAFT, max(len(ticket.window.samples) for ticket in batch))
+            return batch
+        return []
+
+    def _choose(self) -> Rank | None:
+        """Rang du lot suivant ; `None` si rien n'attend."""
+        ready = [rank for rank, queue in self._waiting.items() if queue]
+        if not ready:
+            return None
+        if Rank.FINAL in ready:
+            tired = Rank.FILE in ready and self._finals_in_a_row >= _FINALS_IN_A_ROW
+            chosen = Rank.FILE if tired else Rank.FINAL
+        else:
+            chosen = min(ready, key=self._served.__getitem__)
+        self._finals_in_a_row = self._finals_in_a_row + 1 if chosen is Rank.FINAL and Rank.FILE in ready else 0
+        self._serial += 1
+        self._served[chosen] = self._serial
+        return chosen
+
+    def _first(self, rank: Rank) -> Ticket | None:
+        queue = self._waiting[rank]
+        while queue:
+            ticket, _ = queue.pop()
+            # Abandonnée à l'instant : son retrait de la file n'a pas encore eu lieu.
+            if not ticket.done:
+                return ticket
         return None
+
+    def _fill(self, batch: list[Ticket], rank: Rank, longest: int | None = None) -> None:
+        """Complète un lot de ce qui attend à ce rang et s'y calcule d'un trait, en au plus `longest` échantillons."""
+        windows = [ticket.window for ticket in batch]
+
+        def joins(ticket: Ticket) -> bool:
+            short = longest is None or len(ticket.window.samples) <= longest
+            return short and not ticket.done and self._engine.fits(windows, ticket.window)
+
+        while len(batch) < self._engine.max_batch and (found := self._waiting[rank].pop_where(joins)) is not None:
+            batch.append(found)
+            windows.append(found.window)
 
     def _withdraw(self, ticket: Ticket) -> None:
         for queue in self._waiting.values():

@@ -12,6 +12,7 @@ from passerelle.worker.v1 import link_pb2
 
 from server.engines.base_audio import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
 from server.link.inputs import RequestInput
+from server.speech.level import raise_faint
 from server.speech.vad import SpeechDetector
 from server.speech.windows import WindowCutter
 from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration
@@ -43,13 +44,15 @@ class FileDiarization:
                         yield _progress("decoding", piece.ratio, piece.ratio * audio.seconds or None)
             found = Diarization((), ())
             if cutter.speech:
-                async with aclosing(self._analyse(_project(file), options, audio.seconds)) as steps:
+                wave = await loop.run_in_executor(self._tools.pool, _project, file)
+                async with aclosing(self._analyse(wave, options, audio.seconds)) as steps:
                     async for step in steps:
                         if isinstance(step, Diarization):
                             found = step
                         elif request.stream:
                             yield step
-        yield _result(request.request_id, config, found, audio.seconds, cutter)
+        result = audio.about.on(_result(request.request_id, config, found, audio.seconds, cutter))
+        yield diarize_pb2.UploadDiarizeResponse(result=result).SerializeToString()
 
     async def _analyse(
         self, wave: Wave, options: DiarizationOptions, seconds: float
@@ -75,7 +78,9 @@ class FileDiarization:
 
 def _project(file: IO[bytes]) -> Wave:
     file.flush()
-    return np.memmap(file, np.float32, mode="r+")
+    wave = np.memmap(file, np.float32, mode="r+")
+    raise_faint(wave)
+    return wave
 
 
 def _options(config: diarize_pb2.DiarizeConfig) -> DiarizationOptions:
@@ -98,9 +103,9 @@ def _progress(stage: str, ratio: float, seconds: float | None) -> bytes:
 
 def _result(
     request_id: str, config: diarize_pb2.DiarizeConfig, found: Diarization, seconds: float, cutter: WindowCutter
-) -> bytes:
+) -> diarize_pb2.DiarizeResponse:
     labels = sorted({turn.speaker for turn in (*found.turns, *found.exclusive_turns)})
-    response = diarize_pb2.DiarizeResponse(
+    return diarize_pb2.DiarizeResponse(
         id=request_id,
         model=config.model,
         turns=[_turn(turn) for turn in found.turns],
@@ -109,7 +114,6 @@ def _result(
         duration=duration(seconds),
         coverage=coverage(seconds, cutter.speech),
     )
-    return diarize_pb2.UploadDiarizeResponse(result=response).SerializeToString()
 
 
 def _turn(turn: Turn) -> diarize_pb2.SpeakerTurn:

@@ -17,6 +17,12 @@ Handler = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes,
 pas."""
 Handlers = Mapping["link_pb2.RequestKind", Handler]
 
+CHATS: Mapping["link_pb2.RequestKind", ChatKind] = {
+    link_pb2.REQUEST_KIND_CHAT: ChatKind.CHAT,
+    link_pb2.REQUEST_KIND_COMPLETION: ChatKind.COMPLETION,
+}
+"""Genres de requêtes que mène un moteur de conversation."""
+
 
 def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits | None = None) -> Handlers:
     """Genres de requêtes que ce moteur sait mener.
@@ -39,8 +45,10 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
 
     pool = ThreadPoolExecutor(2, thread_name_prefix="speech")
     tools = SpeechTools(spool_dir, limits or Limits(), VadModel(), pool)
+    tools.decoder.start()
     if hasattr(engine, "transcribe"):
         from server.worker.batcher import WindowBatcher
+        from server.worker.channels import ChannelTranscription
         from server.worker.live import LiveTranscription
         from server.worker.transcription import FileTranscription
 
@@ -48,7 +56,9 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
         # Un seul pour les fichiers et le direct : le moteur ne mène qu'un lot à la fois.
         batcher = WindowBatcher(transcriber)
         return {
-            link_pb2.REQUEST_KIND_TRANSCRIBE: FileTranscription(transcriber, tools, batcher).run,
+            link_pb2.REQUEST_KIND_TRANSCRIBE: ChannelTranscription(
+                FileTranscription(transcriber, tools, batcher).run, tools
+            ).run,
             link_pb2.REQUEST_KIND_LIVE: LiveTranscription(transcriber, tools, batcher).run,
         }
     if hasattr(engine, "diarize"):

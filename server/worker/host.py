@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base import Engine
+from server.engines.base import Engine, PushingEngine
 from server.errors import (
     DeadlineExceeded,
     EngineDead,
@@ -20,12 +20,16 @@ from server.errors import (
     ShuttingDown,
     WorkerLost,
 )
+from server.link.framing import from_failure
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
-from server.worker.handlers import Handlers, handlers_for
+from server.shortage import shortage
+from server.worker.handlers import CHATS, Handlers, handlers_for
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
 from server.worker.seats import Seat, Seats
+from server.worker.turnover import Turnover
+from server.worker.vocabulary import outside
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +40,21 @@ _LIVE_SHARE = 0.8
 JobKey = tuple[FrontLink, int]
 
 
-class _Job(NamedTuple):
+@dataclass(slots=True)
+class _Job:
     """Requête en cours."""
 
     task: asyncio.Task[None]
     seat: Seat
+    started: float
+    abandoned: bool = False
 
 
 class WorkerHost:
     """Admet les requêtes des fronts et les mène sur le moteur, à chaque appelant son tour.
 
     Quand la file est pleine, la requête refusée est celle qui est de trop : la plus récente en attente de l'appelant
-    qui en tient le plus. Une requête abandonnée rend sa place aussitôt ; le moteur, lui, s'arrête à son prochain jeton.
+    qui en tient le plus. Une requête abandonnée tient sa place tant que le moteur ne l'a pas lâchée.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class WorkerHost:
     ) -> None:
         """`on_load` suit chaque requête admise, mise en attente ou finie."""
         self._engine = engine
+        self._push = engine.push if isinstance(engine, PushingEngine) else None
         self._handlers = handlers if handlers is not None else handlers_for(engine)
         self._max_waiting = max_waiting
         self._max_live = max_live
@@ -73,8 +81,11 @@ class WorkerHost:
         self._ending: set[asyncio.Task[None]] = set()
         self._inputs: dict[JobKey, RequestInput] = {}
         self._deadlines: dict[JobKey, asyncio.TimerHandle] = {}
+        self._turnover = Turnover()
         self._steps = 0
         self._draining = False
+        self._parting: Callable[[str], PasserelleError] = partial(ShuttingDown, retry_after=_RETRY_SECONDS)
+        """Erreur des requêtes qu'un arrêt refuse ou interrompt, de ce message à moins qu'elle n'ait le sien."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._still = asyncio.Event()
@@ -98,7 +109,10 @@ class WorkerHost:
         """Admet une requête, la met en attente, ou la refuse aussitôt."""
         key = (link, request.id)
         if self._draining:
-            link.fail(request.id, ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
+            link.fail(request.id, self._parting("Le modèle s'arrête ; réessayez."))
+            return
+        if (error := outside(self._engine, request)) is not None:
+            link.fail(request.id, error)
             return
         if request.kind == link_pb2.REQUEST_KIND_LIVE:
             if self.nap.holding:
@@ -133,6 +147,20 @@ class WorkerHost:
         """Réveille le moteur."""
         self._answer(link, request.id, self.nap.wake())
 
+    def parting(self, link: FrontLink, request: link_pb2.Parting) -> None:
+        """Retient pourquoi l'exemplaire va s'arrêter ; interrompt aussitôt ses requêtes si la demande le dit."""
+        error = from_failure(request.failure)
+        self._parting = lambda _message: error
+        if request.now:
+            self._draining = True
+            self._interrupt()
+        link.emit(request.id, b"", True)
+
+    def died(self) -> None:
+        """Le moteur est mort : c'est ce que recevront les requêtes qu'il menait, non que le modèle s'arrête."""
+        error = WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS)
+        self._parting = lambda _message: error
+
     def input(self, link: FrontLink, chunk: link_pb2.InputChunk) -> None:
         """Suite d'un flux en direct, peut-être déjà fini."""
         key = (link, chunk.id)
@@ -159,7 +187,7 @@ class WorkerHost:
         self._draining = True
         if self.nap.holding:
             for key in self._seats:
-                key[0].fail(key[1], ShuttingDown("Le modèle s'arrête ; réessayez.", retry_after=_RETRY_SECONDS))
+                key[0].fail(key[1], self._parting("Le modèle s'arrête ; réessayez."))
                 self._abandon(key)
         try:
             async with asyncio.timeout(grace):
@@ -167,10 +195,13 @@ class WorkerHost:
                 await self._idle.wait()
         except TimeoutError:
             logger.warning("drain_timeout", extra={"running": len(self._running), "waiting": self._seats.waiting})
-            for key in (*self._seats, *self._running):
-                key[0].fail(key[1], ShuttingDown("Le modèle s'est arrêté avant la fin ; réessayez."))
-                self._abandon(key)
+            self._interrupt()
         await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def _interrupt(self) -> None:
+        for key in (*self._seats, *self._running):
+            key[0].fail(key[1], self._parting("Le modèle s'est arrêté avant la fin ; réessayez."))
+            self._abandon(key)
 
     async def _end_by_themselves(self, seconds: float) -> None:
         """Laisse finir les requêtes, puis clôt les flux en direct : ils rendent ce qu'ils ont entendu."""
@@ -206,16 +237,20 @@ class WorkerHost:
             f"La file d'attente du modèle est pleine ({self._max_waiting} requêtes en attente, "
             f"{self._engine.max_running} en cours).",
             metadata={"limit": str(self._max_waiting), "value": str(self._seats.waiting)},
-            retry_after=_RETRY_SECONDS,
+            retry_after=self._turnover.wait(
+                self._seats.waiting, self._engine.max_running, (job.started for job in self._running.values())
+            ),
         )
 
     def _start(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         self._idle.clear()
         self._still.clear()
         task = asyncio.get_running_loop().create_task(self._run(key, request, seat))
-        self._running[key] = _Job(task, seat)
+        self._running[key] = _Job(task, seat, self._turnover.now())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+        # Une tâche annulée avant son premier pas n'atteint pas ses propres `finally`.
+        task.add_done_callback(lambda _: self._finish(key))
         self._on_load()
 
     def _expire(self, key: JobKey) -> None:
@@ -224,23 +259,33 @@ class WorkerHost:
         self._abandon(key)
 
     def _abandon(self, key: JobKey) -> None:
+        """Retire une requête de la file, ou dit à celle qui court de finir ; `_finish` rendra sa place."""
         self._seats.remove(key)
+        self._forget(key)
         job = self._running.get(key)
-        self._finish(key)
-        if job is not None:
+        if job is None:
+            self._admit()
+            self._on_load()
+        elif not job.abandoned:
+            # Une seule fois : une seconde annulation interromprait l'attente de ce que le moteur finit.
+            job.abandoned = True
             job.task.cancel()
 
     def _finish(self, key: JobKey) -> None:
-        """Rend la place d'une requête et fait entrer les suivantes."""
+        """Rend la place d'une requête et fait entrer les suivantes ; peut être appelée deux fois."""
+        job = self._running.pop(key, None)
+        if job is None:
+            return
+        self._forget(key)
+        job.seat.free()
+        self._admit()
+        self._on_load()
+
+    def _forget(self, key: JobKey) -> None:
         deadline = self._deadlines.pop(key, None)
         if deadline is not None:
             deadline.cancel()
-        job = self._running.pop(key, None)
         self._inputs.pop(key, None)
-        if job is not None:
-            job.seat.free()
-        self._admit()
-        self._on_load()
 
     def _admit(self) -> None:
         """Fait entrer les requêtes qui attendent, autant que le moteur en mène."""
@@ -265,35 +310,41 @@ class WorkerHost:
 
     async def _run(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         link, request_id = key
+        started = self._turnover.now()
         try:
             handler = self._handlers.get(request.kind)
             if handler is None:
                 raise EngineUnavailable("Le moteur de ce modèle ne rend pas ce service.")
             inputs = self._inputs.get(key)
-            answer = in_parts(request, handler, seat, self._seats) if request.parts > 1 else handler(request, inputs)
-            async with aclosing(answer) as items:
-                async for item in items:
-                    self._steps += 1
-                    link.emit(request_id, item, False)
+
+            def emit(item: bytes) -> None:
+                self._steps += 1
+                link.emit(request_id, item, False)
+
+            if self._push is not None and request.stream and request.parts <= 1 and request.kind in CHATS:
+                await self._push(CHATS[request.kind], request.payload, emit)
+            else:
+                several = request.parts > 1
+                answer = in_parts(request, handler, seat, self._seats) if several else handler(request, inputs)
+                async with aclosing(answer) as items:
+                    async for item in items:
+                        emit(item)
             if inputs is not None and inputs.cut:
-                raise ShuttingDown(
-                    "Le modèle s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite.",
-                    retry_after=_RETRY_SECONDS,
+                raise self._parting(
+                    "Le modèle s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite."
                 )
             link.emit(request_id, b"", True)
+            if inputs is None:
+                self._turnover.ended(started)
         except PasserelleError as error:
             link.fail(request_id, error)
         except EngineDead as error:
             logger.exception("engine_dead")
-            link.fail(
-                request_id, WorkerLost("Le moteur du modèle s'est arrêté ; réessayez.", retry_after=_RETRY_SECONDS)
-            )
+            self.died()
+            link.fail(request_id, self._parting(""))
             self._on_dead(str(error))
-        except Exception:
+        except Exception as error:
             logger.exception("engine_failed", extra={"request_id": request.request_id})
-            link.fail(request_id, EngineFailed("Le moteur a raté cette requête."))
+            link.fail(request_id, shortage(error) or EngineFailed("Le moteur a raté cette requête."))
         finally:
-            # Une requête abandonnée a déjà rendu sa place, peut-être à une autre.
-            job = self._running.get(key)
-            if job is not None and job.task is asyncio.current_task():
-                self._finish(key)
+            self._finish(key)

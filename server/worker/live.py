@@ -15,12 +15,14 @@ from passerelle.worker.v1 import link_pb2
 from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
 from server.errors import AudioLimitExceeded, InvalidAudio, InvalidRequest, PasserelleError
 from server.link.inputs import RequestInput
+from server.speech.level import audible
 from server.speech.pcm import PcmReader
 from server.speech.resample import resampler_for
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import SpeechDetector
 from server.worker.batcher import Rank, Ticket, WindowBatcher
-from server.worker.live_text import LiveTranscript, ShownText, boundary, text_of
+from server.worker.live_resume import Resume
+from server.worker.live_text import LiveTranscript, ShownText, boundary, speech_in, text_of
 from server.worker.spooled import SpeechTools, prove_analysed, raw_format
 from server.worker.transcription import options_of
 
@@ -62,7 +64,7 @@ class LiveTranscription:
         working.add_done_callback(lambda _: session.output.put_nowait(None))
         try:
             while (message := await session.output.get()) is not None:
-                yield message.SerializeToString()
+                yield session.resume.placed(message).SerializeToString()
             working.result()
         finally:
             working.cancel()
@@ -70,9 +72,9 @@ class LiveTranscription:
             session.abandon()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Draft:
-    """Phrase en cours confiée au moteur."""
+    """Phrase en cours confiée au moteur ; deux brouillons d'une même phrase ne sont pas le même."""
 
     utterance: Utterance
     ticket: Ticket
@@ -104,6 +106,8 @@ class _Session:
         self._block_bytes = round(raw.sample_rate * _BLOCK_SECONDS) * self._pcm.frame_bytes
         self._slice_bytes = round(raw.sample_rate * _SLICE_SECONDS) * self._pcm.frame_bytes
         self._rate = raw.sample_rate
+        self.resume = Resume(config.resume_sample, raw.sample_rate)
+        """Place de ce flux dans l'audio du client."""
         self._max_frames = int(limits.max_audio_seconds * raw.sample_rate)
         self._max_seconds = limits.max_audio_seconds
         self._frames = 0
@@ -117,10 +121,11 @@ class _Session:
         self._unfinished = 0
         self._draft: _Draft | None = None
         self._late: _Draft | None = None
+        self._drafting: _Draft | None = None
         self._ahead = False
         self._analysing = False
         self._shown = ShownText()
-        self._transcript = LiveTranscript()
+        self._transcript = LiveTranscript(options.language)
         self.output: asyncio.Queue[transcribe_pb2.StreamTranscribeResponse | None] = asyncio.Queue()
         """Ce qui est à envoyer ; `None` à la fin."""
 
@@ -215,7 +220,9 @@ class _Session:
             self._analysing = False
 
     def _last_events(self) -> list[Event]:
-        return [*self._cutter.push(self._resampler.flush()), *self._cutter.flush()]
+        events = self._cutter.push(self._resampler.flush())
+        self.resume.end(self._cutter.unfinished)
+        return [*events, *self._cutter.flush()]
 
     async def _handle(self, events: list[Event]) -> None:
         for event in events:
@@ -235,7 +242,8 @@ class _Session:
         """Fenêtre d'une phrase close ; celle de son brouillon, s'il porte sur la même onde."""
         draft, self._draft = self._draft, None
         if draft is not None:
-            if _same(draft.utterance, utterance) and not draft.ticket.failed:
+            asked = draft.ticket.window.options
+            if _same(draft.utterance, utterance) and not draft.ticket.failed and asked == self._options:
                 draft.ticket.promote()
                 return draft.ticket
             if draft.ticket.started:
@@ -245,11 +253,9 @@ class _Session:
                 draft.ticket.cancel()
         return self._submit(utterance, Rank.FINAL)
 
-    def _submit(self, utterance: Utterance, rank: Rank) -> Ticket:
-        options = self._options
-        window = RecognitionWindow(
-            utterance.samples, options if options.language else replace(options, language=self._transcript.language)
-        )
+    def _submit(self, utterance: Utterance, rank: Rank, language: str = "") -> Ticket:
+        options = replace(self._options, language=language) if language else self._options
+        window = RecognitionWindow(audible(utterance.samples), options, speech_in(utterance))
         return self._batcher.submit(window, rank, self._caller)
 
     def _draft_if_useful(self) -> None:
@@ -258,7 +264,8 @@ class _Session:
             self._analysing
             or self._ahead
             or self._unfinished
-            or (self._draft is not None and not self._draft.ticket.done)
+            # Fini, un brouillon se montre d'abord : remplacé avant, son texte serait perdu.
+            or self._drafting is not None
         ):
             return
         if self._cutter.hesitating:
@@ -277,10 +284,14 @@ class _Session:
                 return
         elif not settled and utterance.speech.end - utterance.speech.start < _FIRST_DRAFT:
             return
-        draft = self._draft = _Draft(utterance, self._submit(utterance, Rank.DRAFT))
+        # Un début de phrase est trop court pour sa propre langue ; une phrase finie, peut-être, cherche la sienne.
+        language = "" if settled else self._transcript.languages.likely
+        draft = self._draft = self._drafting = _Draft(utterance, self._submit(utterance, Rank.DRAFT, language))
         draft.ticket.future.add_done_callback(lambda future: self._drafted(draft, future))
 
     def _drafted(self, draft: _Draft, future: "asyncio.Future[Recognition]") -> None:
+        if draft is self._drafting:
+            self._drafting = None
         if future.cancelled() or future.exception() is not None or draft not in (self._draft, self._late):
             return
         if self._interim:
@@ -293,7 +304,12 @@ class _Session:
         """Rend les phrases closes dans l'ordre."""
         while (final := await self._finals.get()) is not None:
             found = await final.ticket.future
+            speech = final.utterance.speech
+            self._transcript.languages.hear(found, (speech.end - speech.start) / SAMPLE_RATE)
+            if language := self._transcript.languages.better(found):
+                found = await self._submit(final.utterance, Rank.FINAL, language).future
             segment = self._transcript.add(final.utterance, found)
+            segment.cut = self.resume.cuts(final.utterance.start)
             # Une phrase dont un texte provisoire a été montré se clôt même sans mots.
             if segment.text or self._shown.shows(segment.index):
                 self._put(final=segment)
@@ -304,7 +320,9 @@ class _Session:
     def _summary(self) -> transcribe_pb2.StreamSummary:
         seconds = self._frames / self._rate
         prove_analysed(self._cutter.received, self._cutter.analysed, seconds)
-        return self._transcript.summary(language=self._options.language, seconds=seconds, speech=self._cutter.speech)
+        summary = self._transcript.summary(seconds=seconds, speech=self._cutter.speech)
+        summary.resume_sample = self.resume.sample()
+        return summary
 
     def _put(
         self,

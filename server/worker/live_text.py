@@ -1,16 +1,17 @@
 """Le texte d'un flux en direct : ce qui en est montré, ce qui en est acquis."""
 
+from itertools import pairwise
+
 import numpy as np
 from passerelle.v1 import audio_pb2, transcribe_pb2
 
 from server.engines.base_audio import SAMPLE_RATE, Recognition
+from server.slices import joined
 from server.speech.utterances import SpeechEnded, SpeechStarted, Utterance
 from server.speech.windows import Span
+from server.worker.languages import Languages
 from server.worker.spooled import coverage, duration
 from server.worker.transcription import segment_of
-
-_SURE_LANGUAGE = 0.7
-"""Probabilité à partir de laquelle une langue reconnue vaut pour la suite du flux."""
 
 
 class ShownText:
@@ -38,10 +39,10 @@ class ShownText:
 class LiveTranscript:
     """Phrases finales d'un flux, dans l'ordre."""
 
-    def __init__(self) -> None:
-        self.language = ""
-        """Langue reconnue avec assez de certitude pour valoir pour la suite ; vide avant."""
-        self._likely = ("", 0.0)
+    def __init__(self, language: str = "") -> None:
+        """`language` est celle de la requête."""
+        self.languages = Languages(language)
+        self._assumed = False
         self._texts: list[str] = []
         self._silent: list[Span] = []
 
@@ -50,31 +51,30 @@ class LiveTranscript:
         segment = _joined(utterance, found)
         if segment.text:
             self._texts.append(segment.text)
-            self._hear(found)
+            self._assumed |= found.language_assumed
         else:
             self._silent.append(utterance.speech)
         return segment
 
-    def summary(self, *, language: str, seconds: float, speech: int) -> transcribe_pb2.StreamSummary:
-        """Bilan ; `language` est celle de la requête, `speech` des échantillons de parole."""
+    def summary(self, *, seconds: float, speech: int) -> transcribe_pb2.StreamSummary:
+        """Bilan ; `speech` : échantillons de parole."""
         return transcribe_pb2.StreamSummary(
-            text=" ".join(self._texts),
-            language=language or self.language or self._likely[0],
+            text=joined(self._texts),
+            language=self.languages.likely,
             coverage=coverage(seconds, speech, self._silent),
+            language_assumed=self._assumed,
         )
-
-    def _hear(self, found: Recognition) -> None:
-        # Sans probabilité, la langue était imposée.
-        sure = 1.0 if found.language_probability is None else found.language_probability
-        if sure > self._likely[1]:
-            self._likely = (found.language, sure)
-        if not self.language and sure >= _SURE_LANGUAGE:
-            self.language = found.language
 
 
 def text_of(found: Recognition) -> str:
     """Texte d'une fenêtre."""
-    return " ".join(segment.text for segment in found.segments if segment.text)
+    return joined(segment.text for segment in found.segments)
+
+
+def speech_in(utterance: Utterance) -> tuple[tuple[int, int], ...]:
+    """Prises de parole d'une phrase, dans le repère de son onde."""
+    edges = [utterance.speech.start, *(edge for pause in utterance.pauses for edge in pause), utterance.speech.end]
+    return tuple(pairwise(edge - utterance.start for edge in edges))[::2]
 
 
 def boundary(event: SpeechStarted | SpeechEnded) -> transcribe_pb2.SpeechBoundary:
@@ -94,6 +94,7 @@ def _joined(utterance: Utterance, found: Recognition) -> audio_pb2.Segment:
         words=[word for part in parts for word in part.words],
         confidence=float(np.mean(scores)) if scores else None,
         no_speech_probability=max(silences) if silences else None,
+        language=found.language or None,
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.domain import Limits
-from server.engines.base import Engine, EngineFactory, EngineSpec, MortalEngine
+from server.engines.base import ContextEngine, Engine, EngineFactory, EngineSpec, MortalEngine, ThriftyEngine
 from server.errors import ModelLoadFailed, PasserelleError
 from server.lifetime import Heart, stop_signals, watch_parent
 from server.link.server import LinkServer
@@ -126,6 +126,7 @@ async def _serve(
     def dead(reason: str) -> None:
         nonlocal code
         code = EXIT_ENGINE_DEAD
+        host.died()
         stopping.set()
 
     def load_changed() -> None:
@@ -142,7 +143,10 @@ async def _serve(
     )
     server = LinkServer(host, name=settings.worker_id, max_frame_bytes=settings.max_frame_bytes)
     await server.start(str(settings.socket_path))
-    status.phase("ready", features=sorted(engine.features), pid=os.getpid())
+    context = engine.context_tokens if isinstance(engine, ContextEngine) else 0
+    detour = engine.detour if isinstance(engine, ThriftyEngine) else ""
+    features = sorted(engine.features)
+    status.phase("ready", features=features, context_tokens=context, detour=detour, pid=os.getpid())
     logger.info("worker_ready", extra={"worker": settings.worker_id, "frozen_objects": gc.get_freeze_count()})
     watch = asyncio.create_task(_watch(engine, dead))
     await stop

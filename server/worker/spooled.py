@@ -5,19 +5,23 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, TypeVar
 
+import numpy as np
 from google.protobuf.duration_pb2 import Duration
-from passerelle.v1 import audio_pb2
+from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
 from server.domain import Limits
 from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import EngineFailed, InvalidAudio
-from server.speech.decode import RawFormat, decoding
+from server.speech.decode import AudioRequest, Decoded, Decoder, RawFormat
 from server.speech.resample import Resampler
 from server.speech.vad import VadModel
 from server.speech.windows import Span, Window, WindowCutter
+
+Response = TypeVar("Response", transcribe_pb2.TranscribeResponse, diarize_pb2.DiarizeResponse)
 
 PROGRESS_SECONDS = 0.5
 _TOLERANCE_SECONDS = 0.02
@@ -41,6 +45,19 @@ class SpeechTools:
     vad: VadModel
     pool: ThreadPoolExecutor
     """Fils du rééchantillonnage et de la détection de parole."""
+    decoder: Decoder = field(default_factory=Decoder)
+    ahead: "dict[str, Ahead]" = field(default_factory=dict)
+    """Ondes en cours d'écriture, par le nom sous lequel les lire."""
+
+
+class Ahead(Protocol):
+    """Onde qu'un décodage mène d'avance (`worker/ahead.py`)."""
+
+    seconds: float
+    about: "About"
+
+    def waves(self) -> AsyncGenerator[tuple[Wave, float], None]:
+        """Suites de l'onde, chacune avec la part du fichier lue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +80,12 @@ class SpooledAudio:
             raise InvalidAudio("Aucun fichier audio n'accompagne la requête.", metadata={"field": "file"})
         self._tools = tools
         self._path = tools.spool_dir / name
-        self._raw = raw_format(audio_format)
+        self._request = audio_request(audio_format)
         self._cutter = cutter
         self.seconds = 0.0
         """Durée de l'audio, connue à la fin."""
+        self.about = About()
+        """D'où il vient et ce qu'il a de douteux, connus à la fin."""
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """Suite de l'onde, et les fenêtres qu'elle clôt.
@@ -76,25 +95,80 @@ class SpooledAudio:
             AudioLimitExceeded: fichier hors limites.
             EngineFailed: de l'audio reçu n'a pas été analysé.
         """
+        async with aclosing(self._waves()) as waves:
+            async for wave, ratio in waves:
+                yield Piece(wave, await self._cut(wave), ratio)
+        last = await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.flush)
+        yield Piece(np.zeros(0, np.float32), last, 1.0)
+        prove_analysed(self._cutter.received, self._cutter.analysed, self.seconds)
+
+    async def _waves(self) -> AsyncGenerator[tuple[Wave, float], None]:
+        """Suites de l'onde, chacune avec la part du fichier lue ; un décodage les a peut-être menées d'avance."""
+        ahead = self._tools.ahead.get(self._path.name)
+        if ahead is not None:
+            async with aclosing(ahead.waves()) as waves:
+                async for step in waves:
+                    yield step
+            self.seconds, self.about = ahead.seconds, ahead.about
+            return
         loop = asyncio.get_running_loop()
-        async with decoding(self._path, self._tools.limits, self._raw) as decoded:
+        async with self._tools.decoder.decoding(self._path, self._tools.limits, self._request) as decoded:
             resampler: Resampler | None = None
             async with aclosing(decoded.blocks()) as blocks:
                 async for block in blocks:
                     if resampler is None:
                         resampler = Resampler(decoded.rate)
-                    push = resampler.push
-                    wave = await loop.run_in_executor(self._tools.pool, push, block.samples)
-                    yield Piece(wave, await self._cut(wave), block.ratio)
+                    yield await loop.run_in_executor(self._tools.pool, resampler.push, block.samples), block.ratio
             if resampler is not None:
-                wave = await loop.run_in_executor(self._tools.pool, resampler.flush)
-                yield Piece(wave, await self._cut(wave), 1.0)
-            yield Piece(wave[:0], await loop.run_in_executor(self._tools.pool, self._cutter.flush), 1.0)
+                yield await loop.run_in_executor(self._tools.pool, resampler.flush), 1.0
             self.seconds = decoded.seconds
-            prove_analysed(self._cutter.received, self._cutter.analysed, decoded.seconds)
+            self.about = About.of(decoded)
 
     async def _cut(self, wave: Wave) -> list[Window]:
         return await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.push, wave)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Ce qu'un résultat dit de son audio."""
+
+    source: audio_pb2.AudioSource | None = None
+    warnings: tuple[audio_pb2.AudioWarning, ...] = ()
+
+    @classmethod
+    def of(cls, decoded: Decoded) -> "About":
+        """Ce qu'a dit le décodage, fini."""
+        source = decoded.source
+        assert source is not None
+        return cls(
+            audio_pb2.AudioSource(
+                container=source.container,
+                codec=source.codec,
+                sample_rate_hertz=source.rate,
+                channel_count=source.channels,
+                track_index=source.track,
+                track_count=source.tracks,
+            ),
+            tuple(
+                audio_pb2.AudioWarning(
+                    reason=f"AUDIO_WARNING_REASON_{warned.reason}",
+                    message=warned.message,
+                    ranges=[
+                        audio_pb2.TimeRange(start_offset=duration(start), end_offset=duration(end))
+                        for start, end in warned.ranges
+                    ],
+                    metadata=warned.metadata,
+                )
+                for warned in decoded.warnings
+            ),
+        )
+
+    def on(self, response: Response) -> Response:
+        """Le résultat, qui le dit."""
+        response.source.CopyFrom(self.source or audio_pb2.AudioSource())
+        del response.warnings[:]
+        response.warnings.extend(self.warnings)
+        return response
 
 
 class ProgressGate:
@@ -147,6 +221,11 @@ def coverage(seconds: float, speech: int, silent: Iterable[Span] = ()) -> audio_
             for span in silent
         ],
     )
+
+
+def audio_request(audio_format: audio_pb2.AudioFormat, *, separate: bool = False) -> AudioRequest:
+    """Ce que le décodage doit faire d'un fichier ainsi décrit."""
+    return AudioRequest(raw_format(audio_format), _RAW.get(audio_format.assumed_encoding, ""), separate)
 
 
 def raw_format(audio_format: audio_pb2.AudioFormat) -> RawFormat | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -18,9 +18,12 @@ from server.engines.base_audio import (
     TranscribeEngine,
 )
 from server.link.inputs import RequestInput
+from server.slices import joined
+from server.speech.level import audible
 from server.speech.vad import SpeechDetector
 from server.speech.windows import Span, Window, WindowCutter
 from server.worker.batcher import WindowBatcher
+from server.worker.languages import Languages
 from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration
 
 _UNEXPLAINED_SECONDS = 2.0
@@ -44,49 +47,85 @@ class FileTranscription:
         self._engine.check(options)
         cutter = WindowCutter(SpeechDetector(self._tools.vad), self._engine.max_window_seconds)
         audio = SpooledAudio(self._tools, request.spool_name, config.audio_format, cutter)
-        merge = _Merge()
+        merge = _Merge(options.language)
         pending: _Pending = deque()
         gate = ProgressGate()
+
+        def recognize(window: Window, language: str) -> "asyncio.Task[Recognition]":
+            speech = tuple((span.start - window.start, span.end - window.start) for span in window.speech)
+            asked = RecognitionWindow(audible(window.samples), replace(options, language=language), speech)
+            return asyncio.create_task(self._batcher.recognize(asked, request.caller))
+
+        async def settle(*, last: bool) -> list[audio_pb2.Segment]:
+            """Segments de la première fenêtre en attente, dès qu'elle est reconnue, et de celles qui l'attendaient."""
+            window, task = pending[0]
+            found = await task
+            pending.popleft()
+            merge.hear(window, found)
+            added: list[audio_pb2.Segment] = []
+            while (doubt := merge.first(last=last and not pending)) is not None:
+                window, found, language = doubt
+                if language:
+                    pending.appendleft((window, recognize(window, language)))
+                    found = await pending[0][1]
+                    pending.popleft()
+                added += merge.add(window, found)
+            return added
+
         try:
             async with aclosing(audio.pieces()) as pieces:
                 async for piece in pieces:
                     for window in piece.windows:
-                        # La langue de la première fenêtre vaut pour tout le fichier : les suivantes l'attendent.
-                        while pending and (not options.language or len(pending) > self._engine.max_batch):
-                            for segment in await _first(pending, merge):
+                        while len(pending) > self._engine.max_batch:
+                            for segment in await settle(last=False):
                                 if request.stream:
                                     yield _event(segment=segment)
-                            options = replace(options, language=options.language or merge.language)
-                        call = self._batcher.recognize(RecognitionWindow(window.samples, options), request.caller)
-                        pending.append((window, asyncio.create_task(call)))
+                        pending.append((window, recognize(window, options.language)))
                     if request.stream and gate.opens():
                         yield _event(progress=_progress(cutter, piece.ratio))
             while pending:
-                for segment in await _first(pending, merge):
+                for segment in await settle(last=True):
                     if request.stream:
                         yield _event(segment=segment)
         finally:
             for _, task in pending:
                 task.cancel()
             await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
-        yield _event(result=merge.response(request.request_id, config, audio.seconds, cutter))
+        yield _event(result=audio.about.on(merge.response(request.request_id, config, audio.seconds, cutter)))
 
 
 class _Merge:
     """Réunit les fenêtres ; elles ne se recouvrent pas, donc rien n'est dit deux fois."""
 
-    def __init__(self) -> None:
-        self.language = ""
-        self._probability: float | None = None
+    def __init__(self, language: str) -> None:
+        self._languages = Languages(language)
+        self._assumed = False
+        self._held: deque[tuple[Window, Recognition]] = deque()
         self._segments: list[audio_pb2.Segment] = []
         self._silent: list[Span] = []
 
+    def hear(self, window: Window, found: Recognition) -> None:
+        """Prend une fenêtre reconnue, qui attend les précédentes."""
+        self._held.append((window, found))
+        self._languages.hear(found, sum(span.end - span.start for span in window.speech) / SAMPLE_RATE)
+
+    def first(self, *, last: bool) -> tuple[Window, Recognition, str] | None:
+        """Première fenêtre qui n'attend plus que la langue se décide, et la langue où la refaire, s'il le faut."""
+        if not self._held:
+            return None
+        _, found = self._held[0]
+        if self._languages.doubtful(found) and not (self._languages.decided or last):
+            return None
+        return *self._held.popleft(), self._languages.better(found)
+
     def add(self, window: Window, found: Recognition) -> list[audio_pb2.Segment]:
         """Segments de cette fenêtre, dans le repère du fichier."""
-        if not self.language:
-            self.language, self._probability = found.language, found.language_probability
+        self._assumed |= found.language_assumed
         start = window.start / SAMPLE_RATE
-        added = [segment_of(segment, start, len(self._segments) + i) for i, segment in enumerate(found.segments)]
+        added = [
+            segment_of(segment, start, len(self._segments) + i, found.language)
+            for i, segment in enumerate(found.segments)
+        ]
         self._segments += added
         if not added:
             self._silent += [s for s in window.speech if s.end - s.start > _UNEXPLAINED_SECONDS * SAMPLE_RATE]
@@ -99,20 +138,14 @@ class _Merge:
         return transcribe_pb2.TranscribeResponse(
             id=request_id,
             model=config.model,
-            language=config.language or self.language,
-            language_probability=self._probability,
-            text=_joined(self._segments),
+            language=self._languages.likely,
+            language_probability=self._languages.probability,
+            language_assumed=self._assumed,
+            text=joined(segment.text for segment in self._segments),
             segments=self._segments,
             duration=duration(seconds),
             coverage=coverage(seconds, cutter.speech, self._silent),
         )
-
-
-async def _first(pending: _Pending, merge: _Merge) -> list[audio_pb2.Segment]:
-    window, task = pending[0]
-    found = await task
-    pending.popleft()
-    return merge.add(window, found)
 
 
 def options_of(config: transcribe_pb2.TranscribeConfig) -> RecognitionOptions:
@@ -128,8 +161,8 @@ def options_of(config: transcribe_pb2.TranscribeConfig) -> RecognitionOptions:
     )
 
 
-def segment_of(found: RecognizedSegment, start: float, index: int) -> audio_pb2.Segment:
-    """Segment du contrat ; `start` est l'instant de la fenêtre, en secondes."""
+def segment_of(found: RecognizedSegment, start: float, index: int, language: str = "") -> audio_pb2.Segment:
+    """Segment du contrat ; `start` est l'instant de la fenêtre, en secondes, et `language` sa langue."""
     words = [
         audio_pb2.Word(
             text=word.text,
@@ -147,16 +180,8 @@ def segment_of(found: RecognizedSegment, start: float, index: int) -> audio_pb2.
         words=words,
         confidence=found.confidence,
         no_speech_probability=found.no_speech_probability,
+        language=found.language or language or None,
     )
-
-
-def _joined(segments: list[audio_pb2.Segment]) -> str:
-    return "".join(_with_space(segments))
-
-
-def _with_space(segments: list[audio_pb2.Segment]) -> Iterator[str]:
-    for index, segment in enumerate(segments):
-        yield segment.text if index == 0 else " " + segment.text
 
 
 def _progress(cutter: WindowCutter, ratio: float) -> audio_pb2.AudioProgress:

@@ -4,28 +4,25 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
-from typing import Any
+from contextlib import aclosing
+from typing import Any, cast
 
-import psutil
 import pytest
 import pytest_asyncio
 
-from server.control.weights.fetching import DownloadSettings
-from server.control.weights.package_source import fetch
-from server.engines.base import ChatEngine, ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.base import ChatEngine, ChatKind, EngineSpec, LoadPhase
+from server.engines.llamacpp.engine import LlamaCppEngine
 from server.engines.registry import engine_factory
-from server.errors import InvalidRequest
-from server.settings.profile import load_profile
+from server.errors import InvalidRequest, UnsupportedOption
 from tests.fakes.engines import FakeChatEngine
 from tests.support.chat_options_suite import *  # noqa: F403
+from tests.support.chat_options_suite import answer
 from tests.support.chat_suite import *  # noqa: F403
-from tests.support.chat_suite import BODY, collect
+from tests.support.chat_suite import BODY, collect, events
+from tests.support.llama_opened import *  # noqa: F403
+from tests.support.llama_opened import opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def shape(schema: Any) -> dict[str, Any]:
@@ -34,35 +31,9 @@ def shape(schema: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> EngineSpec:
-    """Le petit modèle, assemblé et vérifié par le vrai téléchargement."""
-    model = load_profile("embarque").model("qwen")
-    assert model is not None
-    folder = tmp_path_factory.mktemp("poids")
-    fetch(DownloadSettings(spec=model, cache_dir=folder, weights_dir=ROOT / ".venv" / "weights"), lambda _event: None)
-    return EngineSpec("qwen", folder / model.key / model.source.revision, options=model.options, threads=1)
-
-
-@pytest.fixture(scope="module")
 def phases() -> list[LoadPhase]:
     """Étapes que le moteur en cours d'essai a dites."""
     return []
-
-
-@asynccontextmanager
-async def opened(made: Any, on_phase: OnPhase = unheard) -> AsyncIterator[ChatEngine]:
-    """Moteur ouvert et échauffé ; le fermer deux fois ne fait rien de plus."""
-    await made.open(on_phase)
-    await made.warm_up()
-    yield made
-    await made.close()
-    await made.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def real_engine(spec: EngineSpec) -> AsyncIterator[ChatEngine]:
-    async with opened(engine_factory("llamacpp")(spec)) as made:
-        yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["fake", "llamacpp"])
@@ -75,20 +46,53 @@ async def engine(
         yield made
 
 
-async def test_leaving_a_whole_answer_stops_the_engine(real_engine: ChatEngine) -> None:
-    """Rien ne vient avant la fin d'une réponse d'un seul tenant : le moteur doit pourtant savoir qu'on l'a quittée."""
-    whole = collect(real_engine, stream=False, max_tokens=3500, ignore_eos=True)
-    task = asyncio.create_task(whole)
-    used = psutil.Process().cpu_times
-    before = used().user
-    while used().user - before < 1.0:
-        await asyncio.sleep(0.02)
+def counted(engine: ChatEngine, name: str) -> int:
+    """Compteur de llama.cpp."""
+    calls = cast(LlamaCppEngine, engine).calls
+    assert calls is not None
+    return calls.metric(name)
+
+
+LONG = "one two three four five six seven eight nine ten " * 300
+"""Un texte de départ d'une cinquantaine de lots."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (ChatKind.CHAT, {"messages": [{"role": "user", "content": LONG}]}),
+        (ChatKind.CHAT, {"messages": [{"role": "user", "content": LONG}], "n": 6, "seed": 1}),
+        (ChatKind.COMPLETION, {"prompt": [LONG, LONG], "messages": None}),
+        # Rien ne vient avant la fin d'une réponse d'un seul tenant : le moteur doit pourtant savoir qu'on l'a quittée.
+        (ChatKind.CHAT, {"max_tokens": 3500, "ignore_eos": True}),
+    ],
+    ids=["prompt", "answers", "prompts", "answer"],
+)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_abandoned_request_is_let_go_before_its_place_is_given_back(
+    real_engine: ChatEngine, kind: ChatKind, more: dict[str, Any], stream: bool
+) -> None:
+    request = json.dumps(BODY | {"stream": stream} | more).encode()
+
+    async def read() -> None:
+        async with aclosing(real_engine.generate(kind, request, stream=stream)) as items:
+            async for _ in items:
+                pass
+
+    before = counted(real_engine, "n_decode_total")
+    task = asyncio.create_task(read())
+    while counted(real_engine, "n_decode_total") < before + 2:
+        await asyncio.sleep(0.01)
+    left = counted(real_engine, "n_decode_total")
+    assert counted(real_engine, "requests_processing") > 0
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
-    # Une seconde de calcul lui a fait écrire bien moins que le quart de ce qui était demandé.
-    spent = used().user - before
-    assert spent < 4.0, f"{spent:.1f} s de processeur pour une seconde de réponse"
+    assert counted(real_engine, "requests_processing") == 0
+    # Le lot commencé, puis deux par place : llama.cpp n'interroge que celle qu'il avance, et enchaîne sans attendre.
+    places = min(real_engine.max_running, more.get("n", 1) * (1 if kind is ChatKind.CHAT else 2))
+    assert counted(real_engine, "n_decode_total") - left <= 1 + 2 * places
+    assert await collect(real_engine, stream=False)
 
 
 HOSTILE: dict[str, dict[str, Any]] = {
@@ -142,3 +146,107 @@ async def test_a_schema_the_engine_cannot_read_is_refused(real_engine: ChatEngin
 async def test_a_lark_grammar_is_followed(real_engine: ChatEngine) -> None:
     [item] = await collect(real_engine, stream=False, grammar='%llguidance {}\nstart: "oui" | "non"')
     assert json.loads(item)["choices"][0]["message"]["content"] in ("oui", "non")
+
+
+async def complete(engine: ChatEngine, *, stream: bool = False, **more: Any) -> Any:
+    """Réponse entière à une complétion, ou les événements de son flux."""
+    request = json.dumps({"model": "alias", "prompt": "One, two,", "temperature": 0} | more).encode()
+    items = [item async for item in engine.generate(ChatKind.COMPLETION, request, stream=stream)]
+    return events(items) if stream else json.loads(items[0])
+
+
+async def test_a_completion_that_says_nothing_ends_at_sixteen_tokens(real_engine: ChatEngine) -> None:
+    found = await complete(real_engine, ignore_eos=True)
+    assert found["choices"][0]["finish_reason"] == "length" and found["usage"]["completion_tokens"] == 16
+
+
+@pytest.mark.parametrize("echo", [False, True])
+async def test_no_token_at_all_is_the_prompt_or_nothing(real_engine: ChatEngine, echo: bool) -> None:
+    expected = "One, two," if echo else ""
+    found = await complete(real_engine, max_tokens=0, echo=echo, n=2)
+    assert [choice["text"] for choice in found["choices"]] == [expected] * 2
+    assert found["choices"][0]["finish_reason"] == "length"
+    assert found["usage"]["completion_tokens"] == 0 < found["usage"]["prompt_tokens"] == found["usage"]["total_tokens"]
+    flow = await complete(real_engine, stream=True, max_tokens=0, echo=echo)
+    assert "".join(event["choices"][0]["text"] for event in flow) == expected
+    assert flow[-1]["choices"][0]["finish_reason"] == "length"
+
+
+@pytest.mark.parametrize("top", [None, 0, 1, 3])
+async def test_as_many_neighbours_as_asked_for(real_engine: ChatEngine, top: int | None) -> None:
+    more = {} if top is None else {"top_logprobs": top}
+    content = (await answer(real_engine, logprobs=True, max_tokens=4, **more))["choices"][0]["logprobs"]["content"]
+    assert len(content) == 4 and all(len(token["top_logprobs"]) == (top or 0) for token in content)
+    assert (await answer(real_engine, max_tokens=2))["choices"][0]["logprobs"] is None
+
+
+@pytest.mark.parametrize("top", [0, 2])
+async def test_a_completion_always_gives_the_chosen_token(real_engine: ChatEngine, top: int) -> None:
+    found = (await complete(real_engine, logprobs=top, max_tokens=4, seed=5, temperature=2))["choices"][0]["logprobs"]
+    assert "".join(found["tokens"]) and len(found["token_logprobs"]) == len(found["text_offset"]) == 4
+    for token, neighbours in zip(found["tokens"], found["top_logprobs"], strict=True):
+        assert token in neighbours and top <= len(neighbours) <= top + 1
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["n_probs", "id_slot", "cache_prompt", "grammar_lazy", "samplers", "suffix", "return_progress", "n_predict"],
+)
+@pytest.mark.parametrize("kind", ChatKind)
+async def test_the_engine_reads_nothing_unknown(real_engine: ChatEngine, kind: ChatKind, field: str) -> None:
+    more: dict[str, Any] = {field: 4}
+    asked = collect(real_engine, stream=False, **more) if kind is ChatKind.CHAT else complete(real_engine, **more)
+    with pytest.raises(UnsupportedOption) as refused:
+        await asked
+    assert refused.value.metadata["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": ["One", ""]}, "prompt[1]"),
+        ({"prompt": [[]]}, "prompt[0]"),
+        ({"echo": True, "logprobs": 0}, "echo"),
+        ({"echo": True, "prompt": [1, 2]}, "echo"),
+    ],
+)
+async def test_what_a_completion_cannot_have_is_named(
+    real_engine: ChatEngine, more: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await complete(real_engine, **more)
+    assert refused.value.metadata["field"] == field
+
+
+async def test_a_token_out_of_the_vocabulary_is_refused(real_engine: ChatEngine) -> None:
+    size = cast(LlamaCppEngine, real_engine).vocab_size
+    assert (await complete(real_engine, prompt=[size - 1], max_tokens=1))["usage"]["prompt_tokens"] == 1
+    with pytest.raises(InvalidRequest):
+        await complete(real_engine, prompt=[size], max_tokens=1)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"stop": ["five, six"]},
+        {"stop": ["ive, s", "never"]},
+        {"n": 2, "seed": 9, "temperature": 1.0},
+        {"echo": True},
+        {"seed": -1, "temperature": 1.0},
+        {"seed": 2**63 - 1, "temperature": 1.0},
+        {"prompt": ["One, two,", [1, 2, 3]]},
+    ],
+    ids=str,
+)
+async def test_a_stream_adds_up_to_the_whole(real_engine: ChatEngine, more: dict[str, Any]) -> None:
+    more = {"prompt": "One, two, three, four,", "max_tokens": 10, **more}
+    whole = await complete(real_engine, **more)
+    flow = await complete(real_engine, stream=True, stream_options={"include_usage": True}, **more)
+    assert flow[-1] | {"choices": whole["choices"]} == whole | {name: flow[-1][name] for name in ("id", "created")}
+    for choice in whole["choices"]:
+        own = [event["choices"][0] for event in flow[:-1] if event["choices"][0]["index"] == choice["index"]]
+        assert "".join(one["text"] for one in own) == choice["text"]
+        assert [one["finish_reason"] for one in own if one["finish_reason"]] == [choice["finish_reason"]]
+        assert not any(stop in choice["text"] for stop in more.get("stop", ()))
+    assert all(event["usage"] is None for event in flow[:-1])

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,13 +66,13 @@ async def test_words_are_in_order_and_inside_their_window(case: TranscribeCase) 
         seconds = len(wave) / 16000
         words = [word for segment in found.segments for word in segment.words]
         assert words
-        assert all(0.0 <= word.start <= word.end <= seconds for word in words)
-        assert [word.start for word in words] == sorted(word.start for word in words)
+        assert all(0.0 <= word.start < word.end <= seconds for word in words)
+        assert all(before.end <= after.start for before, after in pairwise(words))
         assert all(word.text == word.text.strip() != "" for word in words)
         assert all(word.confidence is None or 0.0 <= word.confidence <= 1.0 for word in words)
         for segment in found.segments:
             assert 0.0 <= segment.start <= segment.end <= seconds
-            assert segment.text.replace(" ", "") == "".join(word.text for word in segment.words).replace(" ", "")
+            assert segment.text.split() == [word.text for word in segment.words]
 
 
 async def test_no_words_are_given_unasked(case: TranscribeCase) -> None:
@@ -99,6 +100,12 @@ async def test_the_largest_batch_is_accepted(case: TranscribeCase) -> None:
     count = min(case.engine.max_batch, 6)
     results = await case.engine.transcribe([window(case, case.waves[0][:16000])] * count)
     assert len({text(found) for found in results}) == 1
+
+
+async def test_a_window_alone_always_fits_and_the_same_one_if_batches_are_made(case: TranscribeCase) -> None:
+    asked = window(case, case.waves[0])
+    assert case.engine.fits([], asked)
+    assert case.engine.fits([asked], asked) == (case.engine.max_batch > 1)
 
 
 async def test_a_read_only_wave_is_accepted(case: TranscribeCase) -> None:

@@ -23,7 +23,8 @@ def test_probes(product: Product) -> None:
         assert ready.status_code == 200 and json.loads(ready.text)
         metrics = http.get("/metrics")
     assert metrics.status_code == 200
-    assert "passerelle_" in metrics.text
+    for name in ("passerelle_model_replicas{", "passerelle_model_detours{", "passerelle_stream_window_seconds "):
+        assert name in metrics.text
 
 
 def test_capabilities_tell_limits_and_addresses(guarded: Product) -> None:

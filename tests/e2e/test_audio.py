@@ -131,6 +131,29 @@ def test_french_is_recognised_by_itself(http: httpx.Client) -> None:
     assert jiwer.wer(NORMALIZE(expected), NORMALIZE(found["text"])) < 0.5
 
 
+def test_a_very_quiet_dialogue_keeps_its_voices(http: httpx.Client) -> None:
+    wave = audio_files.speech_of(DIALOGUE)[: 15 * 16000] * np.float32(3e-4)
+    found = http.post(DIARIZE, content=audio_files.wav(wave, kind="f32")).json()
+    assert len(found["speakers"]) == 2
+
+
+def test_a_change_of_language_is_heard_and_told(http: httpx.Client) -> None:
+    """Un mot d'anglais devant, une phrase d'anglais après une courte pause : le français reste du français."""
+    english, french = audio_files.speech("en/austen-0880.wav"), audio_files.speech("fr/demo-congrats.g722")
+    first, long, short = english[:14_000], np.zeros(40_000, np.float32), np.zeros(8_000, np.float32)
+    wave = np.concatenate([first, long, french[: 11 * 16000], short, english])
+    found = http.post(API, content=audio_files.wav(wave), params={"word_timestamps": "true"}).json()
+    assert found["language"] == "fr"
+    spoken = {
+        language: " ".join(s["text"] for s in found["segments"] if s["language"] == language and s["start"] > 3)
+        for language in ("fr", "en")
+    }
+    assert "fichiers audio" in spoken["fr"]
+    expected = TRANSCRIPTS["en/austen-0880.wav"]["text"]
+    assert jiwer.wer(NORMALIZE(expected), NORMALIZE(spoken["en"])) < 0.4
+    assert all(segment["text"].split() == [word["text"] for word in segment["words"]] for segment in found["segments"])
+
+
 @pytest.mark.parametrize("kind", ["silence", "bruit", "un échantillon"])
 def test_what_is_not_speech_gives_no_word(http: httpx.Client, kind: str) -> None:
     noise = np.random.default_rng(3).standard_normal(16000 * 5).astype(np.float32) * 0.1

@@ -57,10 +57,30 @@ def test_invalid_json(product: Product, body: bytes) -> None:
     assert response.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_unknown_fields_are_ignored(product: Product) -> None:
+def test_every_field_has_its_fate(product: Product) -> None:
     product.ensure_ready()
     with product.http() as http:
-        assert http.post(CHAT, json=GOOD | {"une_option_future": {"a": 1}, "user": "u"}).status_code == 200
+        fine = {"user": "u", "store": True, "metadata": {"a": "b"}, "top_k": 5, "repetition_penalty": 1.1, "stop": None}
+        assert http.post(CHAT, json=GOOD | fine).status_code == 200
+        for name in ("une_option_future", "n_probs", "priority", "cache_salt", "verbosity", "min_tokens"):
+            response = http.post(CHAT, json=GOOD | {name: 9})
+            assert (response.status_code, response.json()["error"]["param"]) == (400, name)
+
+
+def test_the_fields_of_a_model_are_announced(product: Product) -> None:
+    with product.http() as http:
+        models = {model["key"]: model for model in http.get("/api/capabilities").json()["models"]}
+    chat = models["qwen"]
+    assert {"top_k", "repetition_penalty"} <= set(chat["extra_fields"]) and "priority" not in chat["extra_fields"]
+    assert {"verbosity", "suffix"} <= set(chat["refused_fields"]) and "store" in chat["ignored_fields"]
+    assert not models["canary"]["extra_fields"]
+
+
+def test_a_completion_without_max_tokens_has_sixteen(product: Product) -> None:
+    product.ensure_ready()
+    with product.http() as http:
+        response = http.post("/v1/completions", json={"model": "qwen", "prompt": "One, two,", "ignore_eos": True})
+    assert response.json()["usage"]["completion_tokens"] == 16
 
 
 @pytest.mark.parametrize(
@@ -109,10 +129,12 @@ def test_api_bad_json_has_the_same_shape(product: Product) -> None:
     assert response.json()["error"]["code"] == 400 and wrong.json()["error"]["code"] == 400
 
 
-def test_other_paths_are_the_dashboard(product: Product) -> None:
+def test_the_page_has_its_own_paths_and_no_other(product: Product) -> None:
     with product.http() as http:
         assert "<html" in http.get("/").text
-        assert "<html" in http.get("/une/page").text
+        for path in ("/une/page", "/docs", "/models", "/openapi.json", "/metrics/x"):
+            answer = http.get(path)
+            assert answer.status_code == 404 and "GET /v1/models" in answer.json()["error"]["message"]
         assert http.get("/assets/absent.js").status_code == 404
         assert http.head("/").status_code == 200
 

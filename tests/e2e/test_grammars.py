@@ -30,6 +30,9 @@ HOSTILE: list[dict[str, Any]] = [
     shape({"allOf": [{"anyOf": [{"required": [f"a{i}{j}"]} for j in range(4)]} for i in range(12)]}),
     shape({"type": "object", "properties": {f"p{i}": {} for i in range(1000)}}),
     {"json_schema": {"type": "strng"}},
+    shape({"type": "hiccup"}),
+    shape({"type": "object", "properties": {"a": {"type": "string", "not": {"const": "b"}}}}),
+    {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "type": "hiccup"}}},
     {"grammar": "root ::= " + '"a"? ' * 200},
 ]
 

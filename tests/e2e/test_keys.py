@@ -22,6 +22,7 @@ OPEN = {
     "AdminService/ListOperations",
     "AdminService/CheckLoad",
     "ProbeService/CheckReadiness",
+    "ProbeService/GetVersion",
     "ProbeService/GetMetrics",
     "RestService/CheckHealth",
 }

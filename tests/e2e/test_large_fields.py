@@ -77,9 +77,12 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 FOREIGN: dict[str, Message] = {
     "/grpc.health.v1.Health/Check": health_pb2.HealthCheckRequest(),
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": reflection_pb2.ServerReflectionRequest(
-        file_by_filename="x"
-    ),
+    **{
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo": reflection_pb2.ServerReflectionRequest(
+            file_by_filename="x"
+        )
+        for version in ("v1", "v1alpha")
+    },
 }
 
 

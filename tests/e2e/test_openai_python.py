@@ -3,12 +3,22 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import openai
+import pydantic
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 from tests.support.product import Product, wait_until
+
+
+class Weather(pydantic.BaseModel):
+    """Arguments d'un outil."""
+
+    city: str = pydantic.Field(max_length=20)
+    unit: Literal["C", "F"]
+
 
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the capital of France?"}]
 
@@ -145,14 +155,28 @@ def test_json_schema(client: openai.OpenAI) -> None:
     assert set(value) == {"city", "million"} and isinstance(value["million"], bool)
 
 
-def test_tools_are_refused_by_a_model_that_has_none(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(
-            model="qwen",
-            messages=QUESTION,
-            tools=[{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
-        )
-    assert caught.value.param == "tools"
+def test_a_tool_is_called_then_its_result_is_read(client: openai.OpenAI) -> None:
+    tool = openai.pydantic_function_tool(Weather, name="get_weather", description="Get the weather in a city.")
+    asked: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the weather in Paris?"}]
+    with client.chat.completions.stream(
+        model="qwen", messages=asked, tools=[tool], max_tokens=96, temperature=0
+    ) as stream:
+        choice = stream.get_final_completion().choices[0]
+    assert choice.finish_reason == "tool_calls" and choice.message.tool_calls
+    (call,) = choice.message.tool_calls
+    assert call.function.name == "get_weather" and isinstance(call.function.parsed_arguments, Weather)
+    answered = client.chat.completions.create(
+        model="qwen",
+        messages=[
+            *asked,
+            {"role": "assistant", "tool_calls": [{"id": call.id, "type": "function", "function": {
+                "name": call.function.name, "arguments": call.function.arguments}}]},
+            {"role": "tool", "tool_call_id": call.id, "content": "21 degrees, sunny"},
+        ],
+        tools=[tool],
+        max_tokens=24,
+    )  # fmt: skip
+    assert answered.choices[0].message.content and not answered.choices[0].message.tool_calls
 
 
 def test_text_completion_and_its_stream(client: openai.OpenAI) -> None:

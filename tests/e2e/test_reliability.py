@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import Any
 
-from tests.support.load import KINDS, Load, describe
+from tests.support.load import KINDS, Kind, Load, describe, get, transcribe
 from tests.support.product import ROOT, Product
+from tests.support.shortages import starved
 from tests.support.vitals import Vitals, roles
 
 CONTROL = {name: KINDS[name] for name in ("models", "status", "page", "chat")}
@@ -37,6 +39,32 @@ def test_hostile_bytes_disturb_nobody(product: Product) -> None:
     assert sum(told["inputs"].values()) > 200 and len(told["inputs"]) == 7, told["inputs"]
     assert not told["internal"], told["internal"]
     flat(vitals)
+
+
+def test_a_process_out_of_descriptors_says_so_and_nobody_else_suffers(product: Product) -> None:
+    for key in ("qwen", "canary"):
+        product.ensure_ready(key)
+    found = roles(product)
+    before = {role: process.pid for role, process in found.items()}
+    kinds = CONTROL | {"ready": Kind(get("/readyz"), 0.2, front=False), "upload": Kind(transcribe, 0.2)}
+    with Load(product, kinds) as load:
+        load.wait_success(60)
+        load.wait_settled(60)
+        load.take()
+        with starved(found["control"]), starved(found["dashboard"]), starved(found["front-0"]):
+            time.sleep(3)
+        load.wait_settled(60)
+        starving = load.take()
+        load.wait_success(60)
+    assert {role: process.pid for role, process in roles(product).items()} == before
+    refused = {(one.kind, one.reason) for one in starving if one.reason}
+    assert refused <= {
+        ("status", "HOST_EXHAUSTED"),
+        ("upload", "HOST_EXHAUSTED"),
+        ("page", "HTTP_503"),
+        ("ready", "HTTP_503"),
+    }
+    assert refused, describe(starving)
 
 
 def test_more_callers_than_it_serves_are_told_so_at_once(product: Product) -> None:

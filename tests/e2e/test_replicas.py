@@ -1,5 +1,6 @@
 """Des exemplaires ajoutés, retirés et tués pendant que l'on sert : seules se perdent les requêtes d'un exemplaire tué."""
 
+import json
 import threading
 import time
 from functools import partial
@@ -105,7 +106,30 @@ def test_a_killed_replica_takes_only_its_own_requests(product: Product) -> None:
     lost = [one for one in load.record if one.reason]
     assert {one.reason for one in lost} == {"WORKER_LOST"}, describe(load.record)
     assert any(not one.reason and one.started < killed < one.ended for one in load.record), describe(load.record)
+    # Tué n'est pas mal chargé ; et ce n'est plus qu'une histoire, le modèle étant redevenu entier.
+    model = product.model()
+    assert "last_error" not in model and model["past_error"]["reason"] == "WORKER_KILLED", model
+    assert "tué par SIGKILL" in model["past_error"]["message"]
     done(product.admin("load", replicas=1, wait=True))
+
+
+def test_a_stream_cut_by_an_unload_is_told_so(product: Product) -> None:
+    product.ensure_ready()
+    story = {
+        "model": "qwen",
+        "messages": [{"role": "user", "content": "Tell a long story about the sea."}],
+        "max_tokens": 4000,
+        "stream": True,
+        "ignore_eos": True,
+    }
+    url = f"{product.base_url}/v1/chat/completions"
+    with httpx.stream("POST", url, json=story, timeout=60, verify=SSL) as stream:
+        events = (line.removeprefix("data: ") for line in stream.iter_lines() if line.startswith("data: "))
+        next(events)
+        done(product.admin("unload", force=True, wait=True))
+        *_, last = (event for event in events if event != "[DONE]")
+    assert json.loads(last)["error"]["code"] == "model_unloaded", last
+    assert "last_error" not in product.model()
 
 
 def test_what_cannot_be_done_is_said(product: Product) -> None:

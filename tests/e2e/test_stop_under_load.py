@@ -2,14 +2,19 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 
 import grpc
 import grpc.aio
 import httpx
+import jiwer
+import numpy as np
 import psutil
 import pytest
 from passerelle.v1 import (
@@ -21,13 +26,15 @@ from passerelle.v1 import (
     transcribe_pb2_grpc,
 )
 
+from tests.support import audio_files
 from tests.support.audio_files import DATA
 from tests.support.load import KINDS, SPEECH, Load, describe, grpc_reason, live_config
 from tests.support.parts import by_argument
-from tests.support.product import REAL_DRAIN, Product, running_product, sse_events, wait_until
+from tests.support.product import REAL_DRAIN, ROOT, Product, running_product, sse_events, wait_until
 from tests.support.tls import SSL
 
 MODELS = ("qwen", "canary")
+NORMALIZE = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])
 PROMPT = "Tell a long story about the sea."
 TOKENS = 120
 Response = transcribe_pb2.StreamTranscribeResponse
@@ -46,21 +53,31 @@ def running(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Itera
         yield found
 
 
-def test_replacing_the_only_front_loses_no_request(running: Product) -> None:
+def test_replacing_the_only_front_loses_no_request(running: Product, tmp_path: Path) -> None:
+    """Le client d'exemple, lui, parle à sa vitesse pendant ce temps : coupé, il reprend sans trou ni redite."""
     first, second = by_argument("front", "--index", "0"), by_argument("front", "--index", "1")
     kinds = {name: kind for name, kind in KINDS.items() if kind.model != "pyannote"}
-    with Load(running, kinds) as load:
+    spoken, expected = _reading(tmp_path / "lecture.wav")
+    with Load(running, kinds) as load, ThreadPoolExecutor(1) as pool:
         load.wait_success(90, *kinds)
+        reading = pool.submit(_example, running, "--fichier", str(spoken), "--langue", "en")
         # Aller, puis retour sur la prise d'origine.
         for leaving, coming in ((first, second), (second, first)):
             running.process.send_signal(signal.SIGHUP)
             wait_until(lambda coming=coming: coming(running) > 0, 60, "remplaçant lancé")  # type: ignore[misc]
             wait_until(lambda leaving=leaving: leaving(running) == 0, 90, "ancien parti")  # type: ignore[misc]
             load.wait_success(60, "chat", "typed", "models")
+        lines, told = reading.result()
     outcomes = load.take()
     assert not [o for o in outcomes if o.reason], describe(outcomes)
     names = {process["name"] for process in running.status()["processes"]}
     assert "front-0" in names and "front-1" not in names
+    assert "flux coupé, repris à" in told
+    starts = [60 * float(line[1:3]) + float(line[4:9]) for line in lines]
+    assert starts == [pytest.approx(start, abs=0.4) for start in expected], (lines, told)
+    texts = {NORMALIZE(line.split("] ")[1]) for line in lines}
+    # La même phrase : un petit modèle l'entend un peu autrement selon où la coupure la fait commencer.
+    assert all(jiwer.wer(min(texts), text) < 0.5 for text in texts), texts
 
 
 def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
@@ -88,6 +105,21 @@ def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
     assert not running.run_dir.exists()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+
+
+def _reading(path: Path) -> tuple[Path, list[float]]:
+    """Une phrase redite quarante secondes durant, et les instants où elle commence."""
+    phrase, gap = audio_files.speech("en/austen-0880.wav"), np.zeros(16000, np.float32)
+    path.write_bytes(audio_files.wav(np.concatenate([gap, *[phrase, gap] * 10])))
+    return path, [1.0 + index * (len(phrase) / 16000 + 1.0) for index in range(10)]
+
+
+def _example(product: Product, *arguments: str) -> tuple[list[str], str]:
+    """Lignes écrites par le client d'exemple, et ce qu'il a dit de son flux."""
+    command = [sys.executable, str(ROOT / "examples" / "direct.py"), "--adresse", product.target, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines(), done.stderr
 
 
 def _busy(product: Product, key: str) -> int:

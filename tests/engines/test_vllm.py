@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -108,12 +109,55 @@ async def test_it_says_what_it_can_do(vllm: VllmEngine) -> None:
     assert vllm.max_running == 4
 
 
+async def test_it_knows_its_vocabulary(vllm: VllmEngine) -> None:
+    size = vllm.vocab_size
+    assert size > 1000
+    with pytest.raises(InvalidRequest, match=str(size)):
+        await collect(vllm, stream=False, logit_bias={str(size): 1})
+    await collect(vllm, stream=False, logit_bias={str(size - 1): 1})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_no_token_with_echo_gives_the_prompt_alone(vllm: VllmEngine, stream: bool) -> None:
+    options = {"stream_options": {"include_usage": True}} if stream else {}
+    items = await completion(vllm, max_tokens=0, echo=True, logprobs=2, stream=stream, **options)
+    answers = events(items) if stream else [json.loads(items[0])]
+    choices = [choice for answer in answers for choice in answer["choices"]]
+    assert "".join(choice["text"] for choice in choices) == "Hello"
+    assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["length"]
+    tokens = [token for choice in choices for token in (choice["logprobs"] or {}).get("tokens", ())]
+    usage = answers[-1]["usage"]
+    assert len(tokens) == usage["prompt_tokens"] == usage["total_tokens"]
+    assert usage["completion_tokens"] == 0
+
+
+async def test_logprobs_without_rivals_are_empty_lists(vllm: VllmEngine) -> None:
+    found = await answer(vllm, logprobs=True, top_logprobs=0, max_tokens=3)
+    content = found["choices"][0]["logprobs"]["content"]
+    assert len(content) == 3 and all(token["top_logprobs"] == [] for token in content)
+
+
 async def test_its_processes_tell_what_they_do(vllm: VllmEngine, phases: list[LoadPhase]) -> None:
     assert vllm.max_running
     # Sans compilation ni graphes, d'un petit modèle : ce que vLLM en écrit suffit à suivre le reste.
     told = ["importing", "preparing", "loading_weights", "allocating_cache", "starting"]
     assert [phase for phase in phases if phase is not LoadPhase.PROFILING] == told
     assert "VLLM_LOGGING_CONFIG_PATH" not in os.environ
+
+
+async def test_the_model_is_born_alone_not_copied(vllm: VllmEngine) -> None:
+    """Copié depuis un fil (fork), il porterait des verrous pris."""
+    assert vllm.max_running
+    children = multiprocessing.active_children()
+    assert children and {type(child).__name__ for child in children} == {"SpawnProcess"}
+
+
+async def test_its_warm_up_on_a_gpu_is_all_accepted(vllm: VllmEngine, caplog: pytest.LogCaptureFixture) -> None:
+    """Le processeur s'en passe ; vLLM doit pourtant admettre chaque sorte de requête que le GPU y mène."""
+    with caplog.at_level("INFO", logger="server.engines.vllm.engine"):
+        await vllm.warm_kernels()
+    assert [record.message for record in caplog.records if "warm" in record.message] == ["warmed_up"]
+    assert running(vllm) == 0
 
 
 async def test_it_listens_on_the_loopback_only(vllm: VllmEngine) -> None:
@@ -276,6 +320,35 @@ async def test_cancelling_a_whole_answer_stops_the_engine(vllm: VllmEngine, prom
     with pytest.raises(asyncio.CancelledError):
         await task
     assert running(vllm) == 0
+
+
+async def ask(engine: VllmEngine, method: str) -> Any:
+    """Ce que le processus du modèle répond."""
+    assert engine._serving is not None
+    return await engine._serving.engine.engine_core.call_utility_async(method)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_abandoned_request_is_let_go_before_its_place_is_given_back(vllm: VllmEngine, stream: bool) -> None:
+    """Quatre requêtes courent, deux attendent dans vLLM : quittées, l'ordonnanceur n'en a plus aucune."""
+    tasks = [asyncio.create_task(collect(vllm, stream=stream, **LONG)) for _ in range(6)]
+    await until(lambda: running(vllm) == 6)
+    await ask(vllm, "is_sleeping")
+    frozen = core()
+    frozen.suspend()
+    try:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=0.5)
+        assert not any(task.done() for task in tasks)
+    finally:
+        frozen.resume()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(task.cancelled() for task in tasks)
+    # Plus aucun bloc tenu ; le pas suivant a oublié jusqu'aux noms.
+    assert await ask(vllm, "reset_prefix_cache")
+    assert not await ask(vllm, "has_work")
+    assert await collect(vllm, stream=False)
 
 
 async def test_sleeping_needs_its_option(vllm: VllmEngine) -> None:

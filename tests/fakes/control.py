@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc.aio
+from google.protobuf.duration_pb2 import Duration
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
 from passerelle.v1 import model_pb2
 from prometheus_client import CollectorRegistry
@@ -27,8 +28,13 @@ def model_route(
     state: "model_pb2.ModelState | None" = None,
     aliases: tuple[str, ...] = (),
     features: tuple[str, ...] = (),
+    context_tokens: int = 0,
+    load_wait: float = 0.0,
+    engine: str = "vllm",
 ) -> control_pb2.ModelRoute:
     """Route d'un modèle, prêt dès qu'il a une prise."""
+    wait = Duration()
+    wait.FromMilliseconds(round(load_wait * 1000))
     ready = model_pb2.MODEL_STATE_READY if sockets else model_pb2.MODEL_STATE_CACHED
     return control_pb2.ModelRoute(
         key=key,
@@ -39,6 +45,9 @@ def model_route(
         created_seconds=1_700_000_000,
         owned_by="passerelle",
         features=features,
+        context_tokens=context_tokens,
+        load_wait=wait,
+        engine=engine,
     )
 
 

@@ -134,6 +134,10 @@ class FakeTranscribeEngine:
         """Rien à rendre."""
         self._closed = True
 
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        """Un lot n'a que des fenêtres de même durée, à la demi-seconde près."""
+        return len({len(one.samples) // 8000 for one in (*batch, window)}) == 1
+
     def check(self, options: RecognitionOptions) -> None:
         """Refuse la langue `xx`, et ce qui n'est pas annoncé."""
         refused = {

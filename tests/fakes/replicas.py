@@ -37,6 +37,7 @@ class FakeReplicas:
         """Vrai si les exemplaires retrouvés dorment."""
         self.started: list[str] = []
         self.stopped: list[tuple[str, float]] = []
+        self.parted: list[tuple[str, PasserelleError, bool]] = []
         self.specs: list[ModelSpec] = []
         self.pids: dict[str, int] = {}
         self.metas: dict[str, Mapping[str, Any]] = {}
@@ -76,6 +77,10 @@ class FakeReplicas:
         self.stopped += [(name, grace) for name in names]
         for name in names:
             self.crash(name)
+
+    async def parting(self, replica: Replica, error: PasserelleError, *, now: bool) -> None:
+        """Note ce que recevraient les requêtes interrompues."""
+        self.parted.append((replica.id, error, now))
 
     def crash(self, name: str) -> None:
         """Fait disparaître un exemplaire."""
@@ -119,7 +124,7 @@ class FakeReplicas:
             pass
 
         link: Any = SimpleNamespace(aclose=aclose, closed=False, load=WorkerLoad(max_running=1, asleep=self.naps))
-        return Replica(name, gpus, pid, Path(name), ("stream",), link, 0.0, self.naps)
+        return Replica(name, gpus, pid, Path(name), ("stream",), link, 0.0, 777, self.naps)
 
 
 class FakeDownloads:

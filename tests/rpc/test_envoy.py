@@ -3,20 +3,23 @@
 import json
 import socket
 import stat
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc, model_verbs_pb2
 from websockets.sync.client import connect
 
 from server.errors import all_errors
 from server.rpc.caller import address_label
-from server.rpc.status import api_body, codes, openai_body
+from server.rpc.status import api_body, codes, from_rpc_error, openai_body
 from tests.support.compressed import bomb, peak_under, send, status_of
 from tests.support.gateway import (
     MAX_ADMIN,
@@ -73,9 +76,9 @@ def test_the_admin_socket_is_private(envoy: Gateway) -> None:
         ("/v1/models/qwen", "qwen"),
         ("/v1/models/org%2Fmodele", "org/modele"),
         ("/v1/models/org/modele", "org/modele"),
-        ("/", "tableau /"),
-        ("/une/page", "tableau /une/page"),
-        ("/v10", "tableau /v10"),
+        *((f"/{name}", "front-0") for name in ("health", "live", "ping", "health?x=1")),
+        ("/version", '{"version": "0"}'),
+        *((path, f"tableau {path}") for path in ("/", "/index.html", "/config.json", "/favicon.svg", "/assets/a-1.js")),
     ],
 )
 def test_each_family_reaches_its_process(envoy: Gateway, path: str, text: str) -> None:
@@ -86,9 +89,46 @@ def test_each_family_reaches_its_process(envoy: Gateway, path: str, text: str) -
     assert not [name for name in response.headers if name.startswith(("grpc-", "x-envoy-", "x-http-"))]
 
 
-def test_the_dashboard_answers_head(envoy: Gateway) -> None:
+@pytest.mark.parametrize("http2", [False, True])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/config.json", "/healthz", "/health", "/live", "/ping", "/readyz", "/ready", "/version", "/metrics"),
+        *("/v1/models", "/v1/models/qwen", "/v1/models/absent", "/api/admin/status", "/api/capabilities", "/docs"),
+    ],
+)
+def test_head_is_answered_wherever_get_is(envoy: Gateway, path: str, http2: bool) -> None:
+    with envoy.http(http1=not http2, http2=http2) as http:
+        got, head = http.get(path), http.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert http.get(path).status_code == got.status_code, "la connexion reste saine"
+    for name in ("content-type", "retry-after", "allow"):
+        assert head.headers.get(name) == got.headers.get(name)
+    assert int(head.headers.get("content-length", "0")) in (0, len(got.content))
+    assert not [name for name in head.headers if name.startswith(("grpc-", "x-envoy-", "x-http-"))]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/models", "/openapi.json", "/metrics/x", "/v10", "/une/page", "/health/x"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_of_nobody_is_a_404_in_json(envoy: Gateway, path: str, method: str) -> None:
     with envoy.http() as http:
-        assert http.head("/").status_code == 200
+        response = http.request(method, path, headers={"accept": "text/html"})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["reason"]) == (404, 404, "ROUTE_NOT_FOUND")
+    for route in ("GET /v1/models", "POST /v1/chat/completions", "GET /healthz", "GET /"):
+        assert route in error["message"]
+    assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("head", ["", "Host: {host}\r\n", "Host: {host}\r\nConnection: close\r\n"])
+def test_http_1_0_is_spoken(envoy: Gateway, head: str) -> None:
+    """Ce que nginx envoie d'ordinaire ; une réponse sans longueur finit avec la connexion."""
+    lines = head.format(host=envoy.target)
+    for path, code, text in (("/healthz", b"200", b"front-0"), ("/docs", b"404", b"ROUTE_NOT_FOUND")):
+        with socket.create_connection(("127.0.0.1", envoy.settings.port), 5) as raw:
+            raw.sendall(f"GET {path} HTTP/1.0\r\n{lines}\r\n".encode())
+            answer = b"".join(iter(lambda: raw.recv(65536), b""))
+        assert answer.split()[1] == code and text in answer and b"chunked" not in answer.lower()
 
 
 def test_admin_is_transcoded_as_json(envoy: Gateway) -> None:
@@ -115,16 +155,19 @@ def test_the_dashboard_has_web_sockets(envoy: Gateway) -> None:
         ("OPTIONS", CHAT, "POST"),
         ("GET", "/v1/completions?a=b", "POST"),
         ("DELETE", "/v1/audio/translations", "POST"),
-        ("POST", "/v1/models", "GET"),
-        ("DELETE", "/v1/models/qwen", "GET"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("DELETE", "/v1/models/qwen", "GET, HEAD"),
         ("GET", "/api/audio/transcribe", "POST"),
         ("GET", "/api/diarization/process", "POST"),
-        ("DELETE", "/api/admin/status", "GET"),
+        ("DELETE", "/api/admin/status", "GET, HEAD"),
         ("GET", "/api/admin/models/qwen/load", "POST"),
         ("GET", "/api/admin/operations/x/cancel", "POST"),
-        ("POST", "/api/capabilities", "GET"),
-        ("POST", "/healthz", "GET"),
-        ("POST", "/metrics", "GET"),
+        ("POST", "/api/capabilities", "GET, HEAD"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("POST", "/ping", "GET, HEAD"),
+        ("POST", "/version", "GET, HEAD"),
+        ("POST", "/metrics", "GET, HEAD"),
+        ("HEAD", "/v1/chat/completions", "POST"),
         ("POST", "/", "GET, HEAD"),
     ],
 )
@@ -133,7 +176,9 @@ def test_another_method_is_405(envoy: Gateway, method: str, path: str, allow: st
         response = http.request(method, path)
     assert response.status_code == 405
     assert response.headers["allow"] == allow
-    if path.startswith("/v1"):
+    if method == "HEAD":
+        assert not response.content
+    elif path.startswith("/v1"):
         assert set(response.json()["error"]) == OPENAI
     elif path != "/":
         assert response.json()["error"]["code"] == 405
@@ -177,11 +222,33 @@ def test_grpc_services_reach_their_process(envoy: Gateway) -> None:
         chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=5)
         status = admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=5).status
         health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
-        reflection = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
-        listed = next(iter(reflection(iter([b"\x3a\x00"]), timeout=5)))
+        listed = reflected(channel, "v1", reflection_pb2.ServerReflectionRequest(list_services=""))
     assert status.profile_notice
     assert health.status == health_pb2.HealthCheckResponse.SERVING
     assert b"passerelle.v1.AdminService" in listed
+
+
+def reflected(channel: Any, version: str, *requests: reflection_pb2.ServerReflectionRequest) -> bytes:
+    """Réponses de la réflexion, telles qu'elles sont sur le fil."""
+    ask = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+    return b"".join(ask(iter([one.SerializeToString() for one in requests]), timeout=5))
+
+
+def test_both_reflections_answer_the_same_bytes(envoy: Gateway) -> None:
+    """v1 se décrit comme le reste : un client la lit d'elle-même."""
+    asked = [
+        reflection_pb2.ServerReflectionRequest(list_services="*"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="passerelle.v1.ChatService"),
+        reflection_pb2.ServerReflectionRequest(file_containing_symbol="grpc.reflection.v1.ServerReflection"),
+        reflection_pb2.ServerReflectionRequest(file_by_filename="absent.proto"),
+        reflection_pb2.ServerReflectionRequest(),
+    ]
+    with envoy.channel() as channel:
+        old, new = reflected(channel, "v1alpha", *asked), reflected(channel, "v1", *asked)
+    assert old == new
+    for name in (b"grpc.reflection.v1.ServerReflection", b"grpc.reflection.v1alpha.ServerReflection"):
+        assert name in new
+    assert b"grpc/reflection/v1/reflection.proto" in new
 
 
 @pytest.mark.parametrize(
@@ -453,6 +520,8 @@ def test_a_body_of_the_largest_size_passes(envoy: Gateway) -> None:
         ("GET", "/v1/models/qwen"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/ping"),
+        ("GET", "/version"),
         ("GET", "/metrics"),
     ],
 )
@@ -485,6 +554,46 @@ def test_a_deadline_is_504(envoy: Gateway) -> None:
     with envoy.http() as http:
         response = http.post(CHAT, json={"do": "wait"}, headers={"grpc-timeout": "200m"})
     assert response.status_code == 504 and set(response.json()["error"]) == OPENAI
+
+
+ENDLESS = {
+    "front": "/passerelle.v1.TranscribeService/StreamTranscribe",
+    "plan de contrôle": "/passerelle.v1.AdminService/WatchStatus",
+    "santé": "/grpc.health.v1.Health/Watch",
+    "réflexion": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "réflexion v1alpha": "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+}
+
+
+def test_a_grpc_deadline_carries_its_reason(envoy: Gateway) -> None:
+    hanging = threading.Event()
+
+    def ended(method: str) -> Any:
+        def sent() -> Iterator[bytes]:
+            if method.endswith(("Watch", "WatchStatus")):
+                yield b""
+            else:
+                hanging.wait(30)
+
+        with envoy.channel() as channel, pytest.raises(grpc.RpcError) as caught:
+            for _ in channel.stream_stream(method)(sent(), timeout=4):
+                pass
+        return caught.value
+
+    def ended_in_grpc_web() -> bytes:
+        with envoy.http() as http:
+            path, headers = "/passerelle.v1.AdminService/WatchStatus", WEB | {"grpc-timeout": "4000m"}
+            return http.post(path, content=bytes(5), headers=headers).content
+
+    with ThreadPoolExecutor(len(ENDLESS) + 1) as pool:
+        web = pool.submit(ended_in_grpc_web)
+        errors = dict(zip(ENDLESS, pool.map(ended, ENDLESS.values()), strict=True))
+        hanging.set()
+    for name, error in errors.items():
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED, name
+        ours = from_rpc_error(error)
+        assert ours is not None and ours.reason == "DEADLINE_EXCEEDED", name
+    assert b"grpc-status:4" in web.result() and b"grpc-status-details-bin:" in web.result()
 
 
 def test_nothing_behind_is_503(alone: Gateway) -> None:

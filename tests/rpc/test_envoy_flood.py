@@ -21,7 +21,8 @@ from tests.support.gateway import Gateway, gateway, wait_until
 CHAT = "/v1/chat/completions"
 WATCH = "/grpc.health.v1.Health/Watch"
 STATUS = "/passerelle.v1.AdminService/WatchStatus"
-REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+OLD_REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 CONNECTIONS, LIVE = 9, 200
 SHARE = Limits().max_open_calls_per_address
 _PLACES = itertools.count(1)
@@ -43,6 +44,7 @@ def envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         (STATUS, EMPTY, 250, SHARE),
         ("/passerelle.v1.AdminService/StreamLogs", EMPTY, 250, SHARE),
         (REFLECTION, None, 250, SHARE),
+        (OLD_REFLECTION, None, 250, SHARE),
         # Leur message ne vient jamais.
         ("/passerelle.v1.AdminService/GetStatus", None, 250, SHARE),
         ("/grpc.health.v1.Health/Check", None, 250, SHARE),

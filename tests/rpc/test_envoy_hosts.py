@@ -1,6 +1,7 @@
 """Un serveur sans clé ne répond que sous ses noms : ce qu'un navigateur mené par un nom étranger peut envoyer est refusé."""
 
 import json
+import socket
 from collections.abc import Iterator
 
 import grpc
@@ -66,3 +67,16 @@ def test_its_own_names_and_addresses_are_answered(envoy: Gateway, host: str) -> 
 def test_a_grpc_client_calls_it_as_it_likes(envoy: Gateway) -> None:
     with grpc.insecure_channel(envoy.target, [("grpc.default_authority", "service.interne")]) as channel:
         assert admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=5).status
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [("", 200), ("Host: 127.0.0.1:8000\r\n", 200), ("Host: evil.example\r\n", 403)],
+    ids=["sans nom", "adresse", "nom étranger"],
+)
+def test_http_1_0_is_under_the_same_rule(envoy: Gateway, host: str, code: int) -> None:
+    """Sans Host, ce n'est pas un navigateur ; avec, c'est la règle de tous."""
+    with socket.create_connection(("127.0.0.1", envoy.settings.port), 5) as raw:
+        raw.sendall(f"GET /v1/models HTTP/1.0\r\n{host}\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert int(answer.split()[1]) == code

@@ -1,5 +1,6 @@
 """La conversation, par la façade HTTP et par les messages typés : mêmes réponses, mêmes erreurs."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,9 +15,17 @@ from grpc_status import rpc_status
 from passerelle.v1 import chat_pb2, rest_pb2
 
 from server.domain import Limits
-from server.errors import EngineFailed, UnsupportedOption
+from server.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    InvalidRequest,
+    PasserelleError,
+    QueueFull,
+    UnsupportedOption,
+)
 from server.rpc.metrics import expose
-from tests.support.front_rig import WORDS, Rig, answer, body, front, sse, typed, until
+from tests.fakes.control import model_route
+from tests.support.front_rig import FEATURES, WORDS, Rig, answer, body, front, sse, typed, until
 
 TEXT = "".join(WORDS)
 
@@ -59,6 +68,7 @@ async def test_rest_streams_and_says_done(rig: Rig) -> None:
         rig.rest.CreateChatCompletion(body(stream=True, stream_options={"include_usage": True}))
     )
     assert (status, kind, headers["cache-control"]) == (200, "text/event-stream", "no-cache")
+    assert headers["x-accel-buffering"] == "no"
     events = sse(data)
     assert events[-1] == "[DONE]" and events.count("[DONE]") == 1
     assert "".join(e["choices"][0]["delta"]["content"] for e in events[:-1] if e["choices"]) == TEXT
@@ -89,14 +99,82 @@ async def test_completions_too(rig: Rig) -> None:
     assert whole.model == "smollm2" == json.loads(one)["model"]
 
 
+async def test_several_prompts_and_tokens_by_rest_and_by_grpc(rig: Rig) -> None:
+    prompts = [
+        chat_pb2.CompletionPrompt(text="Il"),
+        chat_pb2.CompletionPrompt(tokens=chat_pb2.TokenIds(ids=[5, 9])),
+        chat_pb2.CompletionPrompt(text="Elle"),
+    ]
+    request = chat_pb2.CompleteRequest(model="qwen", prompts=prompts)
+    whole = await rig.chat.Complete(request)
+    typed_prompts = [one["prompt"] for one in rig.engine.requests]
+    messages = [m async for m in rig.chat.StreamComplete(chat_pb2.StreamCompleteRequest(request=request))]
+    rig.engine.requests.clear()
+    _, _, _, data = await answer(
+        rig.rest.CreateCompletion(_json({"model": "qwen", "prompt": ["Il", [5, 9], "Elle"], "max_tokens": 16}))
+    )
+    assert typed_prompts == [one["prompt"] for one in rig.engine.requests] == ["Il", [5, 9], "Elle"]
+    rest = json.loads(data)
+    assert [(c.index, c.text) for c in whole.choices] == [(c["index"], c["text"]) for c in rest["choices"]]
+    assert [c.index for c in whole.choices] == [0, 1, 2]
+    assert whole.usage.total_tokens == rest["usage"]["total_tokens"]
+    for rank in range(3):
+        assert "".join(d.text for m in messages for d in m.deltas if d.index == rank) == TEXT
+
+
 def _json(data: Any) -> HttpBody:
     return HttpBody(content_type="application/json", data=json.dumps(data).encode())
 
 
 async def test_rest_bytes_reach_the_engine_untouched(rig: Rig) -> None:
-    request = body(top_k=5, temperature=0.5, une_option_future=[1])
+    request = body(top_k=5, temperature=0.5)
     await answer(rig.rest.CreateChatCompletion(request))
     assert rig.engine.payloads == [request.data]
+
+
+async def test_fields_follow_the_engine_of_the_model(rig: Rig) -> None:
+    """Le même champ, reçu par REST et par gRPC, selon le moteur qu'annonce la route."""
+
+    async def outcome(**fields: Any) -> tuple[int, str, str]:
+        status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(**fields)))
+        extra = chat_pb2.GenerationOptions()
+        extra.extra.update(fields)
+        try:
+            await rig.chat.Chat(typed(options=extra))
+            reason = ""
+        except grpc.aio.AioRpcError as caught:
+            reason = caught.code().name
+        error = json.loads(data).get("error") or {}
+        return status, str(error.get("param") or ""), reason
+
+    assert await outcome(repetition_penalty=1.5, store=True) == (200, "", "")
+    assert rig.engine.requests[-1]["repetition_penalty"] == rig.engine.requests[-2]["repetition_penalty"] == 1.5
+    assert "store" not in rig.engine.requests[-1]
+    assert await outcome(repeat_penalty=1.5) == (400, "repeat_penalty", "INVALID_ARGUMENT")
+    assert await outcome(priority=1) == (400, "priority", "INVALID_ARGUMENT")
+    rig.control.publish(model_route("qwen", rig.workers[0].path, features=FEATURES, engine="llamacpp"))
+    while (await outcome(repeat_penalty=1.5))[0] != 200:
+        await asyncio.sleep(0.005)
+    assert await outcome(repetition_penalty=1.5) == (200, "", "")
+    assert rig.engine.requests[-1]["repeat_penalty"] == 1.5 and "repetition_penalty" not in rig.engine.requests[-1]
+    assert await outcome(min_tokens=3) == (400, "min_tokens", "INVALID_ARGUMENT")
+
+
+async def test_a_token_out_of_the_vocabulary_is_refused_before_the_engine(rig: Rig) -> None:
+    rig.engine.vocab_size = 1000
+    for fields, param in (
+        ({"logit_bias": {"999": 1, "1000": 1}}, "logit_bias.1000"),
+        ({"stop_token_ids": [5, 4000]}, "stop_token_ids"),
+    ):
+        status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(**fields)))
+        error = json.loads(data)["error"]
+        assert (status, error["param"]) == (400, param)
+        assert "1000 jetons" in error["message"]
+    for prompt, param in (([1, 1000], "prompt"), (["a", [3, 1001]], "prompt[1]")):
+        status, _, _, data = await answer(rig.rest.CreateCompletion(_json({"model": "qwen", "prompt": prompt})))
+        assert (status, json.loads(data)["error"]["param"]) == (400, param)
+    assert not rig.engine.requests
+    assert (await answer(rig.rest.CreateChatCompletion(body(logit_bias={"999": 1}))))[0] == 200
 
 
 async def test_models_are_listed_by_key_then_alias(rig: Rig) -> None:
@@ -110,7 +188,11 @@ async def test_models_are_listed_by_key_then_alias(rig: Rig) -> None:
         "created": 1_700_000_000,
         "owned_by": "passerelle",
         "root": "qwen",
+        "max_model_len": 4096,
+        "capabilities": ["chat", "completions", "vision", "tools", "json_schema", "logprobs"],
     }
+    assert found["data"][1]["capabilities"] == ["audio.transcriptions", "audio.live"]
+    assert found["data"][1]["max_model_len"] is None
     for name in ("qwen", "whisper-1"):
         request = rest_pb2.RetrieveOpenAiModelRequest(model=name)
         assert json.loads((await answer(rig.rest.RetrieveOpenAiModel(request)))[3])["id"] == name
@@ -183,6 +265,54 @@ async def test_an_engines_refusal_keeps_its_class(rig: Rig) -> None:
     rig.engine.error = UnsupportedOption("Pas d'outil ici.", metadata={"field": "tools"})
     status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=True)))
     assert status == 400 and json.loads(data)["error"]["param"] == "tools"
+
+
+PHRASES: list[tuple[PasserelleError, str, str]] = [
+    (
+        ContextLengthExceeded.of("messages", 4096, 5210),
+        "context_length_exceeded",
+        "maximum context length is 4096 tokens",
+    ),
+    (ContextLengthExceeded.of("max_tokens", 4096, 9000), "context_length_exceeded", "maximum context length is 4096"),
+    (QueueFull("La file est pleine.", retry_after=4.2), "queue_full", "Rate limit reached. Please try again in 5s."),
+    (
+        InvalidRequest("Schéma illisible.", metadata={"field": "response_format.json_schema.schema"}),
+        "invalid_request",
+        "Invalid schema for response_format",
+    ),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "phrase"), PHRASES, ids=lambda value: str(value)[:20])
+async def test_every_way_says_what_clients_branch_on(rig: Rig, error: PasserelleError, code: str, phrase: str) -> None:
+    rig.engine.error = error
+    raised = [
+        await refused(rig.chat.Chat(typed())),
+        await refused(rig.chat.StreamChat(chat_pb2.StreamChatRequest(request=typed()))),
+    ]
+    for stream in (False, True):
+        _, headers, _, data = await answer(rig.rest.CreateChatCompletion(body(stream=stream)))
+        told = json.loads(data)["error"]
+        assert (told["code"], told["param"]) == (code, error.metadata.get("field"))
+        assert told["message"].startswith(error.french + "\n") and phrase in told["message"]
+        assert headers.get("retry-after") == ("5" if error.retry_after else None)
+        for one in raised:
+            assert one.details() == told["message"]
+            assert reason(one) == (error.reason, error.metadata)
+
+
+async def test_an_unknown_model_and_a_wrong_key_are_said_in_english_too(tmp_path: Path) -> None:
+    async with front(tmp_path, keys=("bonne",)) as rig:
+        for key, model, phrase in (
+            ("", "qwen", "You didn't provide an API key."),
+            ("fausse", "qwen", "Incorrect API key provided."),
+            ("bonne", "gpt-4o", "The model `gpt-4o` does not exist."),
+        ):
+            metadata = (("authorization", f"Bearer {key}"),)
+            _, _, _, data = await answer(rig.rest.CreateChatCompletion(body(model=model), metadata=metadata))
+            error = await refused(rig.chat.Chat(typed(model=model), metadata=metadata))
+            assert error.details() == json.loads(data)["error"]["message"]
+            assert phrase in (error.details() or "")
 
 
 async def test_an_error_after_the_first_frame_ends_the_stream(tmp_path: Path) -> None:

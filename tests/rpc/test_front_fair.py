@@ -10,6 +10,7 @@ from typing import Any
 from passerelle.control.v1 import control_pb2
 
 from server.domain import Limits
+from server.worker.turnover import Turnover
 from tests.support.front_rig import Rig, answer, body, front, until
 
 KEYS = ("cle-a", "cle-b")
@@ -25,7 +26,7 @@ def address(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def ask(rig: Rig, who: Sequence[tuple[str, str]], **fields: Any) -> "asyncio.Task[Answer]":
-    """Pose une question ; `user` la nomme."""
+    """Pose une question ; `stop` la nomme."""
     return asyncio.create_task(answer(rig.rest.CreateChatCompletion(body(**fields), metadata=tuple(who))))
 
 
@@ -37,7 +38,7 @@ def complete(rig: Rig, who: Sequence[tuple[str, str]], **fields: Any) -> "asynci
 
 def order(rig: Rig) -> list[str]:
     """Questions menées par le moteur, dans l'ordre."""
-    return [request["user"] for request in rig.engine.requests]
+    return [request["stop"] for request in rig.engine.requests]
 
 
 @asynccontextmanager
@@ -53,6 +54,29 @@ async def crowded(folder: Path, **options: Any) -> AsyncIterator[tuple[Rig, asyn
         yield rig, opened
 
 
+async def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
+    async with crowded(tmp_path, max_waiting=2) as (rig, opened):
+        clock = [100.0]
+        rig.workers[0].host._turnover = Turnover(lambda: clock[0])
+        asked = [ask(rig, (), user=f"u{rank}") for rank in range(3)]
+        await waiting(rig, 2)
+        clock[0] += 4.0
+        status, headers, _, data = await ask(rig, ())
+        # Rien n'a fini : trois fois l'âge de la requête en cours.
+        assert (status, headers["retry-after"]) == (429, "12")
+        assert "Please try again in 12s." in json.loads(data)["error"]["message"]
+        opened.set()
+        assert {(await one)[0] for one in asked} == {200}
+        opened.clear()
+        asked = [ask(rig, (), user=f"v{rank}") for rank in range(3)]
+        await waiting(rig, 2)
+        status, headers, _, _ = await ask(rig, ())
+        # La première a duré quatre secondes, les suivantes rien.
+        assert (status, headers["retry-after"]) == (429, "8")
+        opened.set()
+        assert {(await one)[0] for one in asked} == {200}
+
+
 async def waiting(rig: Rig, count: int) -> None:
     await until(lambda: rig.workers[0].busy == (1, count), f"{count} en attente")
 
@@ -61,9 +85,9 @@ async def test_another_key_is_served_at_the_next_place(tmp_path: Path) -> None:
     async with crowded(tmp_path, keys=KEYS) as (rig, opened):
         tasks = []
         for index in range(6):
-            tasks.append(ask(rig, key("a"), user=f"a{index}"))
+            tasks.append(ask(rig, key("a"), stop=f"a{index}"))
             await waiting(rig, index)
-        tasks.append(ask(rig, key("b"), user="b0"))
+        tasks.append(ask(rig, key("b"), stop="b0"))
         await waiting(rig, 6)
         opened.set()
         assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
@@ -74,9 +98,9 @@ async def test_without_keys_an_address_is_a_caller(tmp_path: Path) -> None:
     async with crowded(tmp_path) as (rig, opened):
         tasks = []
         for index in range(4):
-            tasks.append(ask(rig, address("198.51.100.7"), user=f"a{index}"))
+            tasks.append(ask(rig, address("198.51.100.7"), stop=f"a{index}"))
             await waiting(rig, index)
-        tasks.append(ask(rig, address("203.0.113.9"), user="b0"))
+        tasks.append(ask(rig, address("203.0.113.9"), stop="b0"))
         await waiting(rig, 4)
         opened.set()
         await asyncio.gather(*tasks)
@@ -87,16 +111,16 @@ async def test_a_full_queue_puts_out_the_newest_of_who_holds_most(tmp_path: Path
     async with crowded(tmp_path, keys=KEYS, max_waiting=3) as (rig, opened):
         tasks = []
         for index in range(4):
-            tasks.append(ask(rig, key("a"), user=f"a{index}"))
+            tasks.append(ask(rig, key("a"), stop=f"a{index}"))
             await waiting(rig, index)
-        late = ask(rig, key("b"), user="b0")
+        late = ask(rig, key("b"), stop="b0")
         # La plus récente de a reçoit le refus ordinaire, avec ses faits.
         status, headers, _, data = await asyncio.wait_for(tasks.pop(), 10)
         assert (status, headers["retry-after"]) == (429, "1")
         error = json.loads(data)["error"]
         assert error["code"] == "queue_full" and "3 requêtes en attente" in error["message"]
         # Celle de plus de a ne met personne dehors.
-        assert (await asyncio.wait_for(ask(rig, key("a"), user="a4"), 10))[0] == 429
+        assert (await asyncio.wait_for(ask(rig, key("a"), stop="a4"), 10))[0] == 429
         await waiting(rig, 3)
         opened.set()
         assert {found[0] for found in await asyncio.gather(late, *tasks)} == {200}
@@ -105,11 +129,11 @@ async def test_a_full_queue_puts_out_the_newest_of_who_holds_most(tmp_path: Path
 
 async def test_one_place_to_wait_in_goes_to_who_holds_nothing(tmp_path: Path) -> None:
     async with crowded(tmp_path, keys=KEYS, max_waiting=1) as (rig, opened):
-        running = ask(rig, key("a"), user="a0")
+        running = ask(rig, key("a"), stop="a0")
         await waiting(rig, 0)
-        queued = ask(rig, key("a"), user="a1")
+        queued = ask(rig, key("a"), stop="a1")
         await waiting(rig, 1)
-        late = ask(rig, key("b"), user="b0")
+        late = ask(rig, key("b"), stop="b0")
         assert (await asyncio.wait_for(queued, 10))[0] == 429
         opened.set()
         assert (await running)[0] == (await late)[0] == 200
@@ -117,13 +141,13 @@ async def test_one_place_to_wait_in_goes_to_who_holds_nothing(tmp_path: Path) ->
 
 async def test_a_request_weighs_its_choices(tmp_path: Path) -> None:
     async with crowded(tmp_path, keys=KEYS) as (rig, opened):
-        tasks = [ask(rig, key("a"), user="premier")]
+        tasks = [ask(rig, key("a"), stop="premier")]
         await waiting(rig, 0)
         for name in ("a0", "a1"):
-            tasks.append(ask(rig, key("a"), user=name, n=4))
+            tasks.append(ask(rig, key("a"), stop=name, n=4))
         await waiting(rig, 2)
         for index in range(6):
-            tasks.append(ask(rig, key("b"), user=f"b{index}"))
+            tasks.append(ask(rig, key("b"), stop=f"b{index}"))
             await waiting(rig, 3 + index)
         opened.set()
         assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
@@ -132,9 +156,9 @@ async def test_a_request_weighs_its_choices(tmp_path: Path) -> None:
 
 async def test_many_prompts_are_served_one_at_a_time(tmp_path: Path) -> None:
     async with crowded(tmp_path, keys=KEYS) as (rig, opened):
-        many = complete(rig, key("a"), user="a", prompt=["un", "deux", [1, 2]])
+        many = complete(rig, key("a"), stop="a", prompt=["un", "deux", [1, 2]])
         await waiting(rig, 0)
-        other = ask(rig, key("b"), user="b")
+        other = ask(rig, key("b"), stop="b")
         await waiting(rig, 1)
         opened.set()
         status, _, _, data = await many
@@ -155,15 +179,15 @@ async def test_waiting_for_a_load_is_shared_too(tmp_path: Path) -> None:
             return rig.route(worker)
 
         rig.control.loader = load
-        first = ask(rig, key("a"), user="a0")
+        first = ask(rig, key("a"), stop="a0")
         await until(lambda: rig.control.loading == 1, "une attente")
-        second = ask(rig, key("a"), user="a1")
+        second = ask(rig, key("a"), stop="a1")
         await until(lambda: rig.control.loading == 2, "deux attentes")
-        late = ask(rig, key("b"), user="b0")
+        late = ask(rig, key("b"), stop="b0")
         status, headers, _, data = await asyncio.wait_for(second, 10)
         assert (status, headers["retry-after"]) == (429, "5")
         assert json.loads(data)["error"]["code"] == "queue_full"
-        assert (await asyncio.wait_for(ask(rig, key("a"), user="a2"), 10))[0] == 429
+        assert (await asyncio.wait_for(ask(rig, key("a"), stop="a2"), 10))[0] == 429
         await until(lambda: rig.control.loading == 2, "deux attentes encore")
         release.set()
         assert (await first)[0] == (await late)[0] == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from passerelle.control.v1 import control_pb2
 from passerelle.v1 import chat_pb2, model_pb2, rest_pb2
 
 from server.domain import Limits
-from server.errors import ModelLoadFailed, ModelLoading, ModelNotDownloaded
+from server.errors import ModelLoadFailed, ModelLoading, ModelNotDownloaded, ModelUnloaded
 from server.front.routing.control_client import to_route
+from server.link.client import LinkClient
 from server.rpc.metrics import expose
 from tests.fakes.control import FakeControl, model_route, serving_control
 from tests.rpc.test_front_chat import reason, refused
-from tests.support.front_rig import WORDS, Rig, answer, body, front, other_routes, sse, typed, until
+from tests.support.front_rig import MAX_FRAME, WORDS, Rig, answer, body, front, other_routes, sse, typed, until
 
 TEXT = "".join(WORDS)
 
@@ -220,6 +222,63 @@ async def test_control_ends_the_wait_and_says_when_to_come_back(tmp_path: Path) 
     assert 0 < asked[0] <= 19.5
 
 
+async def waited(rig: Rig, call: Callable[[], Any]) -> tuple[float, float, str]:
+    """Attente demandée au plan de contrôle, temps pris par le refus, motif du refus."""
+    asked: list[float] = []
+
+    async def later(_key: str, timeout: float) -> control_pb2.ModelRoute:
+        asked.append(timeout)
+        await asyncio.sleep(timeout)
+        raise ModelLoading("Pas encore.", retry_after=42.0)
+
+    rig.control.loader = later
+    started = time.monotonic()
+    if isinstance(found := call(), grpc.aio.UnaryUnaryCall):
+        why = reason(await refused(found))[0]
+    else:
+        why = str(json.loads((await answer(found))[3])["error"]["code"]).upper()
+    return asked[0], time.monotonic() - started, why
+
+
+async def test_a_long_load_is_waited_for_as_long_as_its_route_says(tmp_path: Path) -> None:
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=0.2)) as rig:
+        rig.control.publish(model_route("qwen", load_wait=1.0))
+        await until(lambda: rig.control.watchers == 1, "front relié")
+        await listed(rig, "qwen")
+        asked, took, why = await waited(rig, lambda: rig.chat.Chat(typed()))
+    assert why == "MODEL_LOADING" and 0.8 < asked <= 0.95 and took < 1.5
+
+
+@pytest.mark.parametrize("caller", ["grpc", "sdk"])
+async def test_the_wait_ends_before_its_caller_gives_up(tmp_path: Path, caller: str) -> None:
+    """L'échéance d'un appel gRPC, et le délai qu'un SDK d'OpenAI annonce : le client reçoit pourquoi, et quand revenir."""
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=60)) as rig:
+        asked, took, why = await waited(
+            rig,
+            lambda: (
+                rig.chat.Chat(typed(), timeout=2.0)
+                if caller == "grpc"
+                else rig.rest.CreateChatCompletion(body(), metadata=(("x-stainless-timeout", "2"),))
+            ),
+        )
+        assert why == "MODEL_LOADING" and asked < 2.0 and took < 2.0
+
+
+@pytest.mark.parametrize("announced", ["", "NOT_GIVEN", "nan", "inf", "-1", "0"])
+async def test_a_delay_that_is_none_changes_nothing(tmp_path: Path, announced: str) -> None:
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=0.5)) as rig:
+        metadata = (("x-stainless-timeout", announced),)
+        asked, _, why = await waited(rig, lambda: rig.rest.CreateChatCompletion(body(), metadata=metadata))
+    assert why == "MODEL_LOADING" and 0.4 < asked <= 0.45
+
+
+async def test_a_stream_that_says_it_loads_waits_beyond_the_delay_of_its_sdk(tmp_path: Path) -> None:
+    async with front(tmp_path, workers=0, limits=Limits(load_wait_seconds=1.0)) as rig:
+        metadata = (("x-stainless-timeout", "0.3"),)
+        asked, _, _ = await waited(rig, lambda: rig.rest.CreateChatCompletion(body(stream=True), metadata=metadata))
+    assert asked > 0.8
+
+
 async def test_waiting_loads_are_bounded(tmp_path: Path) -> None:
     async with front(tmp_path, workers=0, limits=Limits(max_pending_loads=2, load_wait_seconds=5)) as rig:
         rig.control.loader = _never
@@ -358,6 +417,14 @@ async def paced(seconds: float) -> Callable[[int], Awaitable[None]]:
     return step
 
 
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Un front tenu pour occupé, dont la fenêtre est donc entière."""
+    monkeypatch.setattr("server.front.chat.window.IDLE", -2.0)
+    monkeypatch.setattr("server.front.chat.window.FULL", -1.0)
+
+
+@pytest.mark.usefixtures("busy")
 async def test_frames_are_merged_within_the_window_and_the_end_is_not_delayed(tmp_path: Path) -> None:
     async with front(tmp_path, limits=Limits(coalesce_ms=10_000)) as rig:
         rig.engine.words = tuple(f"mot{i} " for i in range(40))
@@ -373,15 +440,37 @@ async def test_frames_are_merged_within_the_window_and_the_end_is_not_delayed(tm
         assert frames == 41 and flushes == 2
 
 
+async def read_one_by_one(rig: Rig) -> None:
+    """Lit un flux dont le moteur ne fait un pas qu'une fois le précédent reçu."""
+    received = asyncio.Semaphore(1)
+
+    async def step(_index: int) -> None:
+        await received.acquire()
+
+    rig.engine.words, rig.engine.step = tuple(f"mot{i} " for i in range(10)), step
+    call = rig.rest.CreateChatCompletion(body(stream=True))
+    async with asyncio.timeout(30):
+        while await call.read() is not grpc.aio.EOF:
+            received.release()
+    frames, flushes = await frames_and_flushes(rig)
+    assert frames == 11 and flushes >= 10
+
+
+async def test_a_lone_reader_gets_each_token_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Une machine d'essais chargée retarde toute boucle : seule une occupation entière compte ici.
+    monkeypatch.setattr("server.front.chat.window.IDLE", 1.0)
+    monkeypatch.setattr("server.front.chat.window.FULL", 2.0)
+    async with front(tmp_path, limits=Limits(coalesce_ms=60_000)) as rig:
+        await read_one_by_one(rig)
+        assert b"passerelle_stream_window_seconds 0.0" in expose(rig.registry)
+
+
 async def test_without_a_window_nothing_is_held(tmp_path: Path) -> None:
     async with front(tmp_path, limits=Limits(coalesce_ms=0)) as rig:
-        rig.engine.words = tuple(f"mot{i} " for i in range(10))
-        rig.engine.step = await paced(0.02)
-        await consume(calls(rig)["rest-stream"]())
-        frames, flushes = await frames_and_flushes(rig)
-        assert frames == 11 and flushes >= 9
+        await read_one_by_one(rig)
 
 
+@pytest.mark.usefixtures("busy")
 async def test_the_sweep_frees_what_a_stalled_engine_left(tmp_path: Path) -> None:
     async with front(tmp_path, limits=Limits(coalesce_ms=20)) as rig:
         opened = gate(rig, after=2)
@@ -427,6 +516,43 @@ async def test_what_the_grace_does_not_suffice_to_end_is_ended_by_an_error(tmp_p
         else:
             assert reason(result)[0] == "SHUTTING_DOWN"
         await until(lambda: rig.engine.abandoned == 1, "requête abandonnée")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("now", [True, False], ids=["aussitôt", "délai dépassé"])
+async def test_a_request_cut_by_an_unload_is_told_so(tmp_path: Path, way: str, now: bool) -> None:
+    """Le plan de contrôle dit pourquoi à l'exemplaire, qui s'arrête ensuite : jamais « le processus a disparu »."""
+    async with front(tmp_path) as rig:
+        gate(rig, after=1)
+        call = calls(rig)[way]()
+        task = asyncio.create_task(answer(call) if way.startswith("rest") else refused(call))
+        await until(lambda: rig.workers[0].busy == (1, 0), "requête en cours")
+        control = await LinkClient.connect(
+            str(rig.workers[0].path), "control", max_frame_bytes=MAX_FRAME, request_buffer_bytes=1024
+        )
+        await control.parting(ModelUnloaded("Le modèle « qwen » a été déchargé.", retry_after=1.0), now=now)
+        if not now:
+            assert rig.workers[0].busy == (1, 0)
+            await rig.workers[0].host.drain(0.1)
+        result: Any = await task
+        if way == "rest-stream":
+            assert sse(result[3])[-1]["error"]["code"] == "model_unloaded"
+        elif way.startswith("rest"):
+            assert (result[0], json.loads(result[3])["error"]["code"]) == (503, "model_unloaded")
+        else:
+            assert reason(result)[0] == "MODEL_UNLOADED"
+        await control.aclose()
+
+
+async def test_the_death_of_an_engine_is_not_said_to_be_a_stop(tmp_path: Path) -> None:
+    """Les autres requêtes d'un moteur mort : perdues avec lui, non arrêtées exprès."""
+    async with front(tmp_path) as rig:
+        gate(rig, after=1)
+        others = [asyncio.create_task(refused(rig.chat.Chat(typed()))) for _ in range(2)]
+        await until(lambda: rig.workers[0].busy == (2, 0), "requêtes en cours")
+        rig.workers[0].host.died()
+        await rig.workers[0].host.drain(0.0)
+        assert {reason(await one)[0] for one in others} == {"WORKER_LOST"}
 
 
 async def test_a_request_that_waits_for_a_load_is_ended_too(tmp_path: Path) -> None:

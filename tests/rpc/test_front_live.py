@@ -261,7 +261,10 @@ async def test_a_silent_client_is_heard_then_told(tmp_path: Path) -> None:
         assert kinds(events)[-2:] == ["final", "summary"]
         assert error is not None and error.reason == "DEADLINE_EXCEEDED"
         assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert error.metadata == {"field": "max_stream_silence", "limit": "4", "value": "4"} and "4 s" in error.message
+        resume = str(events[-1].summary.resume_sample)
+        assert error.metadata == {
+            "field": "max_stream_silence", "limit": "4", "value": "4", "resume_sample": resume
+        } and "4 s" in error.message  # fmt: skip
         await until(lambda: live.running == 0, "place rendue")
 
 
@@ -317,7 +320,12 @@ async def test_a_stream_is_closed_before_its_longest_duration(tmp_path: Path) ->
         events, error = await read(call)
         assert kinds(events)[-2:] == ["final", "summary"]
         assert error is not None and error.reason == "DEADLINE_EXCEEDED"
-        assert error.metadata == {"field": "max_stream_duration", "limit": "4", "value": "4"}
+        (final,), resume = [e.final for e in events if e.HasField("final")], events[-1].summary.resume_sample
+        assert error.metadata == {
+            "field": "max_stream_duration", "limit": "4", "value": "4", "resume_sample": str(resume)
+        }  # fmt: skip
+        # La durée a coupé la phrase : un autre flux la reprend à son début.
+        assert final.cut and 0 < resume <= final.start_offset.ToMicroseconds() * RATE // 1_000_000
 
 
 def flood(address: str) -> tuple[list[Response], PasserelleError | None]:

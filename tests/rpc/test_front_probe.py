@@ -1,8 +1,10 @@
 """`/readyz` par un front : ce que dit le plan de contrôle, ou pourquoi il se tait."""
 
 import json
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import pytest
 from passerelle.v1 import probe_pb2, probe_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from server import __version__
 from server.control.services.probe import ProbeService as ControlProbe
 from server.front.services.probe import ProbeService
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics
+from server.settings.build import commit_of
 from tests.support.front_rig import answer
 
 
@@ -78,3 +82,24 @@ async def test_an_absent_control_plane_is_said_with_its_last_words(tmp_path: Pat
     [reason] = found["reasons"]
     assert code == 503 and found["ready"] is False and "Le plan de contrôle ne répond pas" in reason
     assert ("journal_refused : le disque est plein" in reason) == bool(said)
+
+
+async def test_a_front_tells_its_version_without_the_control_plane(tmp_path: Path) -> None:
+    target = grpc.aio.insecure_channel(f"unix:{tmp_path / 'absent.sock'}")
+    for build, told in (("", None), ("0123abc", "0123abc")):
+        path = tmp_path / f"front{build}.sock"
+        async with serving(ProbeService(target, None, build), path) as front:
+            stub: Any = probe_pb2_grpc.ProbeServiceStub(front)
+            code, _, kind, data = await answer(stub.GetVersion(probe_pb2.GetVersionRequest()))
+        assert (code, kind) == (200, "application/json")
+        assert json.loads(data) == {"version": __version__, "build": told}
+    await target.close()
+
+
+def test_the_build_is_the_commit_of_the_repository(tmp_path: Path) -> None:
+    git = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert commit_of(tmp_path) == ""
+    git(["git", "init", "-q"])
+    assert commit_of(tmp_path) == ""
+    git(["git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "--allow-empty", "-m", "x"])
+    assert commit_of(tmp_path) == git(["git", "rev-parse", "HEAD"]).stdout.strip() != ""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from server.engines.base import ChatEngine, ChatKind
-from server.errors import InvalidRequest
+from server.errors import ContextLengthExceeded
 from tests.support.chat_suite import collect, events
 
 SHAPE = {
@@ -87,9 +87,16 @@ async def test_a_completion_repeats_its_prompt(real_engine: ChatEngine) -> None:
     assert found["model"] == "alias"
 
 
-async def test_a_prompt_longer_than_the_context_is_refused(real_engine: ChatEngine) -> None:
-    messages = [{"role": "user", "content": "one two " * 20_000}]
-    with pytest.raises(InvalidRequest) as refused:
-        await collect(real_engine, stream=False, messages=messages)
-    assert refused.value.metadata["field"] == "messages"
-    assert int(refused.value.metadata["limit"]) > 0
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", list(ChatKind))
+async def test_a_prompt_longer_than_the_context_is_refused(
+    real_engine: ChatEngine, kind: ChatKind, stream: bool
+) -> None:
+    words = "one two " * 20_000
+    start = {"messages": [{"role": "user", "content": words}]} if kind is ChatKind.CHAT else {"prompt": words}
+    request = json.dumps({"model": "alias", "max_tokens": 3, **start}).encode()
+    with pytest.raises(ContextLengthExceeded) as refused:
+        [item async for item in real_engine.generate(kind, request, stream=stream)]
+    limit = refused.value.metadata["limit"]
+    assert refused.value.metadata["field"] == kind.prompt and int(limit) > 0
+    assert f"maximum context length is {limit} tokens" in refused.value.message

@@ -11,7 +11,10 @@ from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
 from server.formats import render
 from server.formats.form import ResponseFormat, TranscriptForm
+from server.slices import joined
+from server.worker.transcription import segment_of
 from tests.support.audio_files import DATA
+from tests.support.written import WRITTEN, Written
 
 PATH = DATA / "dashboard_formats.json"
 
@@ -35,6 +38,7 @@ def cases() -> list[dict[str, Any]]:
         _transcript("sans mots", _segment(0, 1.0005, "Une\u00a0phrase\u2003aux\x85espaces\ufeffrares", words=False)),
         _transcript("sans mots, longue", _segment(0, 86399.25, _LONG, words=False), _segment(1, 90000.0, "")),
         _transcript("locuteurs", *(_segment(i, i * 9.1, _LONG, speaker=f"SPEAKER_0{i}<&>") for i in range(3))),
+        *(_written(one) for one in WRITTEN),
         _transcript("muet"),
         _diarization("tours", [(0.031, 7.0995, "SPEAKER_00"), (6.4, 7.4, "SPEAKER_01"), (3599.9, 86400.1234, "X")]),
         _diarization("aucun tour", []),
@@ -47,7 +51,7 @@ def _transcript(name: str, *segments: audio_pb2.Segment) -> dict[str, Any]:
         model="m",
         language="fr",
         language_probability=0.98125,
-        text=" ".join(s.text for s in segments),
+        text=joined(s.text for s in segments),
         segments=segments,
         duration=_at(3700.25),
     )
@@ -56,6 +60,10 @@ def _transcript(name: str, *segments: audio_pb2.Segment) -> dict[str, Any]:
         for extension, shape in _EXTENSIONS.items()
     }
     return {"name": name, "json": files["json"], "files": files}
+
+
+def _written(one: Written) -> dict[str, Any]:
+    return _transcript(one.name, *(segment_of(part, 0.5, index) for index, part in enumerate(one.from_whisper())))
 
 
 def _diarization(name: str, turns: list[tuple[float, float, str]]) -> dict[str, Any]:

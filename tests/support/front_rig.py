@@ -43,6 +43,7 @@ class ScriptedEngine:
         self.words = words
         self.max_running = max_running
         self.features = frozenset(FEATURES)
+        self.vocab_size = 0
         self.step: Callable[[int], Awaitable[None]] = _no_wait
         self.error: BaseException | None = None
         self.error_after = 0
@@ -179,7 +180,9 @@ class Rig:
 
     def route(self, *workers: Worker, key: str = "qwen") -> control_pb2.ModelRoute:
         """Route du modèle de conversation vers ces exemplaires."""
-        return model_route(key, *(w.path for w in workers), aliases=("smollm2",), features=FEATURES)
+        return model_route(
+            key, *(w.path for w in workers), aliases=("smollm2",), features=FEATURES, context_tokens=4096
+        )
 
     def publish(self, *workers: Worker) -> None:
         """Annonce ces exemplaires, et un modèle de transcription."""

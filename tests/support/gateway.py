@@ -133,6 +133,10 @@ class Front(
         raise ShuttingDown("Pas prêt.")
         yield b""
 
+    async def GetVersion(self, _request: Any, _context: Any) -> AsyncIterator[bytes]:
+        """Version d'essai."""
+        yield encode_body(b'{"version": "0"}', "application/json")
+
     async def Chat(self, _request: Any, _context: Any) -> chat_pb2.ChatResponse:
         """Réponse vide."""
         return chat_pb2.ChatResponse()

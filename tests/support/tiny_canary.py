@@ -74,12 +74,13 @@ def wave(name: str) -> NDArray[np.float32]:
     return np.where(sounding, noise, noise * 0.001).astype(np.float32)
 
 
-def canary(path: Path, *, aligner: bool = False, times: bool = True) -> Path:
+def canary(path: Path, *, aligner: bool = False, times: bool = True, learn: bool = True) -> Path:
     """Écrit un Canary minuscule.
 
     Args:
         aligner: lui joint un modèle CTC d'alignement, comme canary-1b-v2.
         times: son vocabulaire a les jetons d'instants, comme les canary-flash.
+        learn: faux, il n'a rien appris et ne finit jamais.
     """
     import torch
     from nemo.collections.asr.models import EncDecMultiTaskModel
@@ -90,7 +91,8 @@ def canary(path: Path, *, aligner: bool = False, times: bool = True) -> Path:
         tokenizers = {"spl_tokens": {"dir": str(special_tokens(folder / "spl", times)), "type": "bpe"}}
         tokenizers |= {code: {"dir": str(pieces(folder / "text", _lines())), "type": "bpe"} for code in LANGUAGES}
         model = EncDecMultiTaskModel(cfg=canary_config(tokenizers)).eval()
-        _learn(model, times=times)
+        if learn:
+            _learn(model, times=times)
         # Faux pendant la construction : NeMo y chercherait l'aligneur du dernier modèle que ce processus a lu.
         model.cfg.restore_timestamps_model = aligner
         model.save_to(str(path))

@@ -118,6 +118,16 @@ def _plda(folder: Path) -> None:
     np.savez(folder / "plda.npz", mu=np.zeros(_LDA), tr=rotation, psi=spread)
 
 
+def plain_plda(folder: Path) -> Path:
+    """Écrit une PLDA qui ne transforme rien : des empreintes choisies gardent leurs distances."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        folder / "xvec_transform.npz", mean1=np.zeros(_DIMENSION), mean2=np.zeros(_LDA), lda=np.eye(_DIMENSION, _LDA)
+    )
+    np.savez(folder / "plda.npz", mu=np.zeros(_LDA), tr=np.eye(_LDA), psi=np.linspace(10, 1, _LDA))
+    return folder
+
+
 def _config(folder: Path, needs: dict[str, str], params: dict[str, Any], clustering: dict[str, Any]) -> None:
     import yaml
 

@@ -28,10 +28,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Slope:
-    """Pente d'un processus, par minute, sur tout ce qui en a été vu."""
+    """Pente d'un processus, par minute, sur la seconde moitié de ce qui en a été vu : la première remplit ses caches."""
 
     seconds: float
-    """Temps pendant lequel il a été suivi."""
+    """Durée de cette moitié."""
     memory: float
     """Octets par minute."""
     descriptors: float
@@ -86,7 +86,9 @@ class Vitals:
         for (role, _), samples in self.samples.items():
             if len(samples) > len(longest.get(role, ())):
                 longest[role] = samples
-        return {role: _slope(samples) for role, samples in sorted(longest.items()) if len(samples) > 2}
+        return {
+            role: _slope(samples[len(samples) // 2 :]) for role, samples in sorted(longest.items()) if len(samples) > 4
+        }
 
     def growth(self) -> Mapping[str, Sample]:
         """Ce que chaque processus a pris entre le premier relevé et le dernier."""

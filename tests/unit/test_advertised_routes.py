@@ -29,7 +29,12 @@ UNTOLD = {
     "gRPC /passerelle.v1.RestService/CreateCompletion": "déjà annoncée par son adresse HTTP",
     "gRPC /passerelle.v1.RestService/CreateChatCompletion": "déjà annoncée par son adresse HTTP",
     "GET /config.json": "réglages de la page elle-même",
-    "GET /{}": "fichiers et pages du tableau de bord, dont l'adresse est annoncée",
+    "GET /index.html": "la page, dont l'adresse est annoncée",
+    "GET /favicon.svg": "icône de la page",
+    "GET /assets/{}": "fichiers de la page",
+    "GET /{}": "fichiers de la page, dans le tableau de bord lui-même",
+    **{f"GET /{name}": "autre nom de /healthz" for name in ("health", "live", "ping")},
+    "GET /ready": "autre nom de /readyz",
 }
 """Adresses servies sans être annoncées, et pourquoi."""
 
@@ -136,10 +141,37 @@ def test_every_place_envoy_serves_is_told_or_has_a_reason_not_to_be() -> None:
 
 
 def test_every_route_told_is_served_by_envoy() -> None:
-    places = envoy_places() - {"GET /*"}
+    places = envoy_places()
     prefixes = tuple(place[:-1] for place in places if place.endswith("*"))
-    unserved = {place for place in told() if place not in places and not place.startswith(prefixes)}
-    assert unserved == {"GET /"}, "la page est le reste des GET"
+    assert not {place for place in told() if place not in places and not place.startswith(prefixes)}
+
+
+def test_every_binding_of_the_contract_is_served_by_envoy() -> None:
+    """Autres noms d'une route compris (`additional_bindings`)."""
+    rules = [method.GetOptions().Extensions[annotations_pb2.http] for service in SERVICES for method in service.methods]
+    bound = {
+        f"{verb.upper()} {unnamed(getattr(one, verb).replace('{model=**}', '{model}'))}"
+        for rule in rules
+        for one in (rule, *rule.additional_bindings)
+        if (verb := one.WhichOneof("pattern"))
+    }
+    assert {"GET /ping", "GET /ready", "GET /v1/models/{}"} <= bound <= envoy_places()
+
+
+def test_envoy_knows_every_file_of_the_page() -> None:
+    root = Path(__file__).resolve().parents[2] / "dashboard"
+    files = {f"GET /{path.relative_to(root / 'public')}" for path in (root / "public").rglob("*") if path.is_file()}
+    assert files and files <= envoy_places()
+
+
+def test_an_address_of_nobody_names_routes_that_exist() -> None:
+    [text] = [
+        route["direct_response"]["body"]["inline_string"]
+        for route in envoy_routes()
+        if route["match"] == {"prefix": "/"} and "direct_response" in route
+    ]
+    named = text.removesuffix(".").split("Routes : ")[1].split(", ")
+    assert set(named) <= {f"{r.method} {r.path}" for r in ROUTES}
 
 
 def test_envoy_transcodes_every_service_with_http_routes() -> None:

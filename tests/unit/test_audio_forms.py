@@ -110,7 +110,7 @@ def test_subtitles_are_short_timed_and_escaped() -> None:
 def test_verbose_json_says_only_what_is_known() -> None:
     first = json.loads(shown(ResponseFormat.VERBOSE_JSON)[0])
     assert first["language"] == "french" and first["usage"] == {"type": "duration", "seconds": 3701}
-    assert first["segments"][0]["avg_logprob"] < 0 and first["segments"][0]["no_speech_prob"] is None
+    assert first["segments"][0]["avg_logprob"] < 0 and first["segments"][0]["no_speech_prob"] == 0
     only_words = replace(FORM, format=ResponseFormat.VERBOSE_JSON, segments=False)
     assert "segments" not in json.loads(render.transcription(LONG, CONFIG, only_words)[0])
 
@@ -124,7 +124,11 @@ def turns(*spans: tuple[str, float, float]) -> diarize_pb2.DiarizeResponse:
 
 def test_segments_are_cut_where_the_speaker_changes() -> None:
     said = transcript(segment(0, 0.0, "oui non, peut-être bien !"), segment(1, 10.0, "seul"))
+    said.segments[0].language = "de"
     found = attribute(said, turns(("B", 0.0, 0.95), ("A", 0.95, 3.0)))
+    assert [s.language for s in found.segments] == ["de", "de", ""]
+    told = json.loads(shown(ResponseFormat.VERBOSE_JSON, response=found)[0])["segments"]
+    assert [s.get("language") for s in told] == ["german", "german", None]
     assert [(s.index, s.speaker_label, s.text) for s in found.segments] == [
         (0, "B", "oui non,"),
         (1, "A", "peut-être bien !"),

@@ -4,6 +4,8 @@ import os
 import resource
 from pathlib import Path
 
+import httpx2
+import openai as openai_sdk
 import pytest
 from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 
@@ -12,6 +14,7 @@ from server.errors import InvalidRequest, PasserelleError, PayloadTooLarge, Queu
 from server.front.audio import options as audio_options
 from server.front.audio.multipart import FormReader
 from server.front.audio.spool import Spool, SpoolFile
+from server.shortage import is_shortage
 
 TYPE = "multipart/form-data; boundary=frontiere"
 FILE = bytes(range(256)) * 40 + b"\r\n--front\r\n--frontier"
@@ -119,7 +122,9 @@ def test_words_nobody_asked_for_are_only_taken_from_a_model_that_dates_them() ->
         ({"temperature": "1.5"}, InvalidRequest, "temperature"),
         ({"temperature": "chaud"}, InvalidRequest, "temperature"),
         ({"temperature": "nan"}, InvalidRequest, "temperature"),
-        ({"language": "français"}, InvalidRequest, "language"),
+        ({"language": "quelque chose"}, InvalidRequest, "language"),
+        ({"language": "fr,en"}, InvalidRequest, "language"),
+        ({"language": "-"}, InvalidRequest, "language"),
         ({"stream": "oui"}, InvalidRequest, "stream"),
         ({"stream": "true", "response_format": "srt"}, UnsupportedOption, "stream"),
         ({"timestamp_granularities[]": "word"}, InvalidRequest, "timestamp_granularities[]"),
@@ -128,6 +133,19 @@ def test_words_nobody_asked_for_are_only_taken_from_a_model_that_dates_them() ->
         ({"known_speaker_names[]": "moi"}, UnsupportedOption, "known_speaker_names[]"),
         ({"chunking_strategy": "jamais"}, InvalidRequest, "chunking_strategy"),
         ({"chunking_strategy": '{"type":"server_vad","threshold":0.4}'}, UnsupportedOption, "chunking_strategy.threshold"),
+        ({"chunking_strategy[type]": "server_vad", "chunking_strategy[threshold]": "0.5"}, UnsupportedOption, "chunking_strategy.threshold"),
+        ({"chunking_strategy.type": "semantic"}, InvalidRequest, "chunking_strategy"),
+        ({"chunking_strategy[type]": "server_vad", "chunking_strategy": "auto"}, InvalidRequest, "chunking_strategy[type]"),
+        ({"chunking_strategy[type]": "server_vad", "chunking_strategy.type": "server_vad"}, InvalidRequest, "chunking_strategy.type"),
+        ({"chunking_strategy[type][x]": "server_vad"}, UnsupportedOption, "chunking_strategy[type][x]"),
+        ({"chunking_strategy[]": "auto"}, UnsupportedOption, "chunking_strategy[]"),
+        ({"timestamp_granularities[0]": "jour", "response_format": "verbose_json"}, InvalidRequest, "timestamp_granularities[0]"),
+        ({"timestamp_granularities[a]": "word", "response_format": "verbose_json"}, UnsupportedOption, "timestamp_granularities[a]"),
+        ({f"timestamp_granularities[{'9' * 5000}]": "word", "response_format": "verbose_json"}, UnsupportedOption, f"timestamp_granularities[{'9' * 5000}]"[:80]),
+        ({"timestamp_granularities[0]": "word", "timestamp_granularities.0": "word", "response_format": "verbose_json"}, InvalidRequest, "timestamp_granularities[0]"),
+        ({"language[]": "fr"}, UnsupportedOption, "language[]"),
+        ({"include[0]": "logprobs"}, UnsupportedOption, "include[0]"),
+        ({"known_speaker_references[1]": "data:"}, UnsupportedOption, "known_speaker_references[1]"),
         ({"prompt": "x" * 5000}, InvalidRequest, "prompt"),
         ({"num_speakers": "2"}, InvalidRequest, "diarize"),
         ({"diarize": "true", "num_speakers": "0"}, InvalidRequest, "num_speakers"),
@@ -142,6 +160,46 @@ def test_a_bad_option_is_refused_by_name(fields: dict[str, str], error: type[Pas
     with pytest.raises(error) as raised:
         openai(**fields)
     assert raised.value.metadata["field"] == field
+
+
+@pytest.mark.parametrize(
+    "names", [("{}", "{}"), ("{}[]", "{}[]"), ("{}[1]", "{}[0]"), ("{}.0", "{}.1"), ("{}[10]", "{}[9]"), ("{}[]", "{}")]
+)
+def test_a_list_is_read_under_all_its_names(names: tuple[str, str]) -> None:
+    fields: dict[str, list[str]] = {"model": ["m"], "response_format": ["verbose_json"]}
+    for name, value in zip(names, ("word", "segment"), strict=True):
+        fields.setdefault(name.format("timestamp_granularities"), []).append(value)
+    found = audio_options.openai_transcription(fields, LIMITS)
+    assert found.config.word_timestamps and found.form.words and found.form.segments
+
+
+def test_the_official_sdk_writes_what_is_read() -> None:
+    """Le corps est celui du SDK lui-même, pris au moment de partir."""
+    sent: list[httpx2.Request] = []
+
+    def keep(request: httpx2.Request) -> httpx2.Response:
+        request.read()
+        sent.append(request)
+        return httpx2.Response(200, json={"text": ""})
+
+    with openai_sdk.OpenAI(
+        base_url="http://passerelle/v1",
+        api_key="libre",
+        http_client=httpx2.Client(transport=httpx2.MockTransport(keep)),
+    ) as client:
+        client.audio.transcriptions.create(
+            model="m",
+            file=("a.wav", b"RIFF"),
+            response_format="verbose_json",
+            timestamp_granularities=["word", "segment"],
+            chunking_strategy={"type": "server_vad"},
+        )
+    reader = FormReader(sent[0].headers["content-type"], max_parts=64, max_field_bytes=100)
+    assert b"".join(reader.feed(sent[0].content)) == b"RIFF"
+    reader.finish()
+    assert "chunking_strategy[type]" in reader.fields
+    found = audio_options.openai_transcription(reader.fields, LIMITS)
+    assert found.form.words and found.form.segments
 
 
 def test_a_missing_model_or_a_field_given_twice_is_named() -> None:
@@ -182,19 +240,20 @@ def test_raw_audio_must_be_described_within_limits(audio: audio_pb2.AudioFormat,
     assert raised.value.metadata["field"] == field
 
 
-async def test_what_the_system_lacks_may_be_tried_again(tmp_path: Path) -> None:
+async def test_what_the_system_lacks_is_a_shortage(tmp_path: Path) -> None:
     spool = Spool(tmp_path, "front-0", max_bytes=100, max_upload_bytes=60)
     full = SpoolFile(spool, "plein", os.open("/dev/full", os.O_WRONLY))
-    with pytest.raises(QueueFull, match="No space left") as caught:
+    with pytest.raises(OSError, match="No space left") as caught:
         await full.write(b"a")
-    assert caught.value.retry_after
+    assert is_shortage(caught.value)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
-        with pytest.raises(QueueFull, match="Too many open files"):
+        with pytest.raises(OSError, match="Too many open files") as caught:
             await spool.file().__aenter__()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert is_shortage(caught.value)
     gone = Spool(tmp_path / "absente", "front-0", max_bytes=100, max_upload_bytes=60)
     with pytest.raises(FileNotFoundError):
         await gone.file().__aenter__()

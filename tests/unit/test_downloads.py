@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from server.control.record.operations import Progress
 from server.control.weights.downloads import Downloader
 from server.errors import DownloadFailed, HubUnreachable
+from tests.support.children import NewChildren
 
 
 def event(completed: int, files: int = 1, **more: Any) -> dict[str, Any]:
@@ -57,11 +57,11 @@ async def test_a_lost_process_is_a_failure(tmp_path: Path) -> None:
 
 
 async def test_cancelling_stops_the_process_at_once(tmp_path: Path) -> None:
-    started, progress = asyncio.Event(), Progress()
+    started, progress, born = asyncio.Event(), Progress(), NewChildren()
     source = downloader(tmp_path, event(1), then="time.sleep(600)")
     task = asyncio.create_task(source.fetch("m", progress, started.set))
     await started.wait()
-    children = psutil.Process().children()
+    children = born()
     assert len(children) == 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -33,6 +33,16 @@ def test_what_is_removed_is_never_served() -> None:
     assert len(queue) == 2 and served(queue) == "a1 a2"
 
 
+def test_what_is_wanted_is_served_in_the_order_of_turns() -> None:
+    queue: FairQueue[str, None] = FairQueue()
+    fill(queue, "a", 3)
+    fill(queue, "b", 3)
+    assert queue.pop_where(lambda key: key.endswith("1")) == "a1"
+    assert queue.pop_where(lambda key: key.endswith("1")) == "b1"
+    assert queue.pop_where(lambda key: key.endswith("1")) is None
+    assert served(queue) == "a0 b0 a2 b2"
+
+
 def test_the_surplus_is_the_newest_of_who_holds_most() -> None:
     held = Holdings()
     queue: FairQueue[str, None] = FairQueue(held)

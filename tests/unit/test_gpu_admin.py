@@ -9,10 +9,10 @@ from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import admin_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server.control.life.choices import LoadOrder
-from server.control.record.operations import Operation, OperationKind
+from server.control.record.operations import Operation, OperationKind, OperationState
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.gpu_messages import to_gpus
-from server.control.services.messages import to_model
+from server.control.services.messages import to_model, to_route
 from server.control.services.orders import to_order
 from server.domain import Limits
 from server.errors import InvalidRequest, InvalidState, ModelNotFound
@@ -144,6 +144,21 @@ async def test_a_verdict_names_who_would_stop_and_the_limits_how_long_they_have(
     assert not (await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a"), None)).leaving
     limits = (await service.GetCapabilities(None, None)).limits
     assert limits.stop_grace.ToMilliseconds() == 12500
+
+
+async def test_the_wait_of_a_load_is_announced_for_each_model(rig: Rig) -> None:
+    done = Operation(OperationKind.LOAD, "a", started_at=100.0)
+    rig.journal.transition(100.0, "a", "LOADING", "opening", done.id)
+    done.finish(OperationState.SUCCEEDED)
+    done.finished_at = 258.0
+    rig.journal.save(done)
+    await rig.models.restore()
+    answer = await service_of(rig).GetCapabilities(None, None)
+    waits = {model.key: model.load_wait.ToMilliseconds() / 1000 for model in answer.models}
+    # « a » s'est chargé en 158 s, avant ce démarrage ; les 8 Gio de « b » le seraient en moins de LOAD_WAIT.
+    assert (waits["a"], waits["b"]) == (237.0, 120.0)
+    assert to_route(rig.model("a")).load_wait.seconds == 237
+    assert (answer.limits.load_wait.seconds, answer.limits.max_load_wait.seconds) == (120, 300)
 
 
 async def test_a_model_removed_from_the_profile_keeps_its_history(rig: Rig) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psutil
 import pytest
 import pytest_asyncio
 
@@ -13,6 +12,7 @@ from server.engines.base import TrialBounds
 from server.engines.common import trials as trials_module
 from server.engines.common.trials import GrammarTrials
 from server.errors import EngineFailed, InvalidRequest, QueueFull
+from tests.support.children import NewChildren
 
 COMPILER = Path(__file__).resolve().parents[1] / "fakes" / "grammar_compiler.py"
 MIB = 1024 * 1024
@@ -23,13 +23,18 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "essais"
 
 
+@pytest.fixture
+def children() -> NewChildren:
+    return NewChildren()
+
+
 @pytest_asyncio.fixture
-async def trials(log: Path) -> AsyncIterator[GrammarTrials]:
+async def trials(log: Path, children: NewChildren) -> AsyncIterator[GrammarTrials]:
     made = GrammarTrials(COMPILER, TrialBounds(seconds=0.2, memory_bytes=64 * MIB), {"log": str(log)})
     made.start()
     yield made
     await made.close()
-    assert not psutil.Process().children(recursive=True)
+    assert not children(recursive=True)
 
 
 def grammar(text: str) -> Grammar:
@@ -61,14 +66,16 @@ async def test_a_good_grammar_is_tried_once(trials: GrammarTrials, log: Path) ->
         ("fault", str(64 * MIB)),
     ],
 )
-async def test_what_explodes_takes_only_its_child(trials: GrammarTrials, log: Path, text: str, limit: str) -> None:
+async def test_what_explodes_takes_only_its_child(
+    trials: GrammarTrials, children: NewChildren, log: Path, text: str, limit: str
+) -> None:
     await trials.check(grammar("good"))
     assert (await refused(trials, text)).metadata["limit"] == limit
-    [keeper] = psutil.Process().children()
+    [keeper] = children()
     assert (await refused(trials, text)).metadata["limit"] == limit
     await trials.check(grammar("better"))
     # Le même enfant sert toujours, et l'explosion n'a pas été rejouée.
-    assert psutil.Process().children() == [keeper]
+    assert children() == [keeper]
     assert log.read_text().splitlines() == ["regex good", f"regex {text}", "regex better"]
 
 

@@ -25,6 +25,20 @@ from tests.support.properties import RANDOMS
 
 LIMITS = Limits()
 
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "$defs": {
+        "cat": {"type": "object", "properties": {"kind": {"const": "cat"}}, "required": ["kind"]},
+        "dog": {"type": "object", "properties": {"kind": {"enum": ["dog"]}}, "required": ["kind"]},
+    },
+    "properties": {
+        "pet": {"oneOf": [{"$ref": "#/$defs/cat"}, {"$ref": "#/$defs/dog"}, {"type": "null"}, {"const": 3}]},
+        "day": {"type": ["string", "null"], "format": "date"},
+        "tags": {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}, "maxItems": 3},
+    },
+    "required": ["pet"],
+    "additionalProperties": False,
+}
 CHAT: dict[str, Any] = {
     "model": "qwen",
     "messages": [
@@ -53,14 +67,15 @@ CHAT: dict[str, Any] = {
     "top_logprobs": 3,
     "tools": [{"type": "function", "function": {"name": "meteo", "parameters": {"type": "object"}}}],
     "tool_choice": {"type": "function", "function": {"name": "meteo"}},
-    "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}},
+    "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": SCHEMA}},
     "chat_template_kwargs": {"enable_thinking": True},
 }
 COMPLETION: dict[str, Any] = {
     "model": "qwen",
     "prompt": ["un", [1, 2]],
-    "max_completion_tokens": 3,
+    "max_tokens": 3,
     "logprobs": 2,
+    "n": 2,
     "best_of": 2,
     "echo": True,
     "suffix": "fin",
@@ -72,7 +87,11 @@ KINDS = pytest.mark.parametrize(("kind", "body"), [(ChatKind.CHAT, CHAT), (ChatK
 def held(read: Callable[[], OpenAiRequest]) -> None:
     """Une requête lue est un JSON qu'un moteur peut relire ; une requête refusée l'est par une de nos erreurs."""
     with contextlib.suppress(PasserelleError):
-        assert isinstance(orjson.loads(read().payload), dict)
+        request = read()
+        assert isinstance(orjson.loads(request.payload), dict)
+        for engine in ("vllm", "llamacpp", "mien.moteur:fabrique"):
+            with contextlib.suppress(PasserelleError):
+                assert isinstance(orjson.loads(request.for_engine("qwen", engine, LIMITS)), dict)
 
 
 @KINDS
@@ -226,7 +245,7 @@ def orjson_text(value: Any) -> str:
     return hostile.json_bytes(value).decode()
 
 
-HEADERS = ("origin", "x-forwarded-host", "host", "authorization", "x-api-key", "cookie")
+HEADERS = ("origin", "x-forwarded-host", "host", "authorization", "x-api-key", "api-key", "cookie")
 HEADER_VALUES = st.sampled_from(
     ("http://[", "http://hote:port", "//", "null", "Bearer", "Bearer  x", "\xff", "a" * 9000, "hote")
 )

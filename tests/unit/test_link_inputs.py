@@ -96,6 +96,9 @@ class Reader:
     def wake(self, _link: FrontLink, _request: link_pb2.Wake) -> None:
         """Ne dort pas."""
 
+    def parting(self, _link: FrontLink, _request: link_pb2.Parting) -> None:
+        """Ne part pas."""
+
     def lost(self, link: FrontLink) -> None:
         """Rien à rendre."""
 

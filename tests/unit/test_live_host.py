@@ -121,7 +121,7 @@ async def test_live_streams_have_a_bound_of_their_own(pool: ThreadPoolExecutor) 
     await until(lambda: 4 in hosted.front.ended, "quatrième flux fini")
     assert hosted.front.ended[4] is None and hosted.front.kinds(4)[-1] == "summary"
     hosted.host.lost(hosted.link)
-    assert hosted.running == 0
+    await until(lambda: hosted.running == 0, "flux abandonnés")
     await hosted.host.drain(1.0)
 
 
@@ -134,7 +134,7 @@ async def test_who_holds_every_stream_does_not_shut_out_who_holds_none(pool: Thr
     assert limits == {3: "2", 5: "2", 6: "3"}
     hosted.host.lost(hosted.link)
     hosted.open(7, caller="a")
-    assert hosted.running == 1
+    await until(lambda: hosted.running == 1, "les autres flux abandonnés")
     hosted.host.lost(hosted.link)
     await hosted.host.drain(1.0)
 
@@ -191,7 +191,7 @@ async def test_more_than_the_window_ends_that_stream_alone(pool: ThreadPoolExecu
     hosted.send(1, silence(40))
     refusal = hosted.front.ended[1]
     assert refusal is not None and refusal.metadata["limit"] == str(INPUT_WINDOW_BYTES)
-    assert hosted.running == 1
+    await until(lambda: hosted.running == 1, "flux abandonné")
     hosted.send(2, talk(1), last=True)
     await until(lambda: 2 in hosted.front.ended, "autre flux fini")
     assert hosted.front.ended[2] is None

@@ -145,24 +145,32 @@ class Scripted(FakeTranscribeEngine):
         self.found = list(found)
 
     def _one(self, seconds: float, options: RecognitionOptions) -> Recognition:
+        if options.language:
+            # Refait dans une langue imposée.
+            return Recognition((RecognizedSegment(f"en {options.language}", 0.0, seconds),), options.language)
         text, language, probability = self.found.pop(0)
         segments = (RecognizedSegment(text, 0.0, seconds),) if text else ()
         return Recognition(segments, language, probability)
 
 
-async def test_only_a_sure_language_of_heard_words_is_kept(pool: ThreadPoolExecutor) -> None:
-    engine = Scripted(("", "ja", 0.9), ("hmm", "nl", 0.4), ("hello", "en", 0.95), ("again", "en", 0.9))
+async def test_a_doubtful_phrase_takes_a_language_already_heard(pool: ThreadPoolExecutor) -> None:
+    engine = Scripted(
+        ("", "ja", 0.9), ("hmm", "nl", 0.4), ("hello", "en", 0.95), ("boa", "pt", 0.5), ("again", "en", 0.3),
+        ("bonjour", "fr", 0.9), ("um", "de", 0.5),
+    )  # fmt: skip
     async with stream(pool, engine, interim_results=False) as live:
-        for count in range(4):
+        for count in range(7):
             await live.send(np.concatenate([PHRASE, silence(1)]))
             await until(partial(heard, live, count + 1), "phrase entendue")
         await live.finish()
-    assert [batch[0].options.language for batch in engine.batches] == ["", "", "", "en"]
+    assert [batch[0].options.language for batch in engine.batches] == ["", "", "", "", "en", "", "", "", "fr"]
     (summary,) = live.of("summary")
-    assert summary.language == "en" and summary.text == "hmm hello again"
+    assert summary.language == "en" and summary.text == "hmm hello en en again bonjour en fr"
     (silent,) = summary.coverage.speech_without_words
     assert silent.end_offset.ToMicroseconds() > silent.start_offset.ToMicroseconds()
-    assert [final.index for final in live.of("final")] == [1, 2, 3]
+    assert [(final.index, final.language) for final in live.of("final")] == [
+        (1, "nl"), (2, "en"), (3, "en"), (4, "en"), (5, "fr"), (6, "fr"),
+    ]  # fmt: skip
 
 
 async def test_a_language_never_sure_is_still_told(pool: ThreadPoolExecutor) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from server.control.gpu.board import GpuBoard
 from server.control.life.choices import LoadOrder
+from server.control.life.exits import Exit
 from server.control.life.model import ManagedModel
 from server.control.life.state import ModelState, ModelTools
 from server.control.models import Models
@@ -371,10 +372,11 @@ async def test_replicas_that_fall_together_are_all_replaced(rig: Rig) -> None:
     await rig.load(gpus=tuple(range(8)))
     for gpu in range(8):
         rig.replicas.crash(f"a-{gpu}")
-        await model.replica_exited(f"a-{gpu}", -9, asked=False)
+        await model.replica_exited(f"a-{gpu}", Exit(-9), asked=False)
     await rig.settle()
     assert [one.gpus for one in model.replicas] == [(gpu,) for gpu in range(8)]
-    assert model.last_failure is not None and "SIGKILL" in model.last_failure.message
+    assert model.last_failure is None
+    assert model.past_failure is not None and "SIGKILL" in model.past_failure.message
 
 
 async def test_two_fallen_replicas_are_both_replaced_on_their_gpus(rig: Rig) -> None:
@@ -382,7 +384,7 @@ async def test_two_fallen_replicas_are_both_replaced_on_their_gpus(rig: Rig) -> 
     await rig.load(gpus=(2, 3, 4))
     for name in ("a-0", "a-2"):
         rig.replicas.crash(name)
-        await model.replica_exited(name, -9, asked=False)
+        await model.replica_exited(name, Exit(-9), asked=False)
     assert state_of(model) is ModelState.READY and model.last_failure is not None
     assert "tué par SIGKILL" in model.last_failure.message and "plus de mémoire" in model.last_failure.message
     await rig.settle()
@@ -398,7 +400,7 @@ async def test_a_missing_replica_comes_back_when_asked(rig: Rig) -> None:
     await rig.load(gpus=(2, 3))
     rig.replicas.crash("a-0")
     rig.replicas.error = ModelLoadFailed("raté")
-    await model.replica_exited("a-0", 1, asked=False)
+    await model.replica_exited("a-0", Exit(1), asked=False)
     await rig.settle()
     assert [one.id for one in model.replicas] == ["a-1"] and state_of(model) is ModelState.READY
     assert rig.board.leases.replicas() == ["a-1"]
@@ -412,7 +414,7 @@ async def test_a_sleeper_that_falls_is_not_replaced(rig: Rig) -> None:
     await rig.load()
     await model.sleep().result()
     rig.replicas.crash("a-0")
-    await model.replica_exited("a-0", -9, asked=False)
+    await model.replica_exited("a-0", Exit(-9), asked=False)
     await rig.settle()
     assert state_of(model) is ModelState.CACHED and model.last_failure is not None
     while rig.board.leases.replicas():
@@ -435,7 +437,7 @@ async def test_a_relaunch_cut_short_gives_its_lease_back(rig: Rig) -> None:
 
     rig.board.sleep = sleep
     rig.replicas.crash("a-0")
-    await model.replica_exited("a-0", 1, asked=False)
+    await model.replica_exited("a-0", Exit(1), asked=False)
     await began.wait()
     unloading = model.unload()
     rig.gpus.left.clear()
@@ -480,7 +482,7 @@ async def test_relaunches_wait_longer_then_stop_and_give_the_gpu_back(rig: Rig) 
     for _ in range(3):
         before = rig.clock.now
         rig.replicas.crash("a-0")
-        await model.replica_exited("a-0", 1, asked=False)
+        await model.replica_exited("a-0", Exit(1), asked=False)
         await rig.settle()
         waits.append(rig.clock.now - before)
     assert waits == [0.0, 2.0, 0.0] and state_of(model) is ModelState.CACHED

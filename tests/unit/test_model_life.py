@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from server.control.life.choices import LoadOrder
-from server.control.life.forecast import LONGEST, SHORTEST, UNKNOWN, retry_after
+from server.control.life.exits import Exit
+from server.control.life.forecast import LONGEST, SHORTEST, UNKNOWN, load_wait, retry_after
 from server.control.life.model import ManagedModel
 from server.control.life.setbacks import FALLS
 from server.control.life.state import ModelState, ModelTools
 from server.control.record.journal import Journal
-from server.control.record.operations import Changes, Operation, OperationKind, OperationState, Progress
+from server.control.record.operations import Changes, Failure, Operation, OperationKind, OperationState, Progress
 from server.control.weights.cache import Artifacts
-from server.domain import Capability, ModelSource, ModelSpec
+from server.domain import Capability, Limits, ModelSource, ModelSpec
 from server.errors import (
     DownloadFailed,
     IntegrityMismatch,
@@ -25,9 +26,11 @@ from server.errors import (
     ModelLoadFailed,
     ModelLoading,
     ModelNotDownloaded,
+    ModelUnloaded,
     NoGpuVisible,
     OperationCancelled,
     PasserelleError,
+    WorkerKilled,
 )
 from tests.fakes.gpus import FakeClock, FakeGpus, board_of
 from tests.fakes.replicas import FakeDownloads, FakeReplicas, intact
@@ -47,6 +50,11 @@ def state_of(model: ManagedModel) -> ModelState:
     return model.state
 
 
+def shown_failure(model: ManagedModel) -> Failure | None:
+    """Échec du moment, de même."""
+    return model.last_failure
+
+
 @dataclass
 class Rig:
     model: ManagedModel
@@ -54,6 +62,7 @@ class Rig:
     downloads: FakeDownloads
     disk: list[Artifacts]
     tools: ModelTools
+    clock: FakeClock
 
     def with_spec(self, *, gpus: int = 0, reason: str = "", **changes: Any) -> ManagedModel:
         board = board_of(FakeGpus(gpus, reason=reason), FakeClock(), self.replicas.pids)
@@ -89,7 +98,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         sleep=clock.sleep,
     )
     model = ManagedModel(SPEC, tools)
-    yield Rig(model, replicas, downloads, disk, tools)
+    yield Rig(model, replicas, downloads, disk, tools, clock)
     await model.aclose()
     await journal.aclose()
 
@@ -108,7 +117,7 @@ async def test_weights_are_verified_before_each_opening(rig: Rig) -> None:
     model = rig.with_spec()
     await model.load().result()
     [first] = model.replicas
-    await model.replica_exited(first.id, 1, asked=False)
+    await model.replica_exited(first.id, Exit(1), asked=False)
     assert model.operation is not None
     await model.operation.result()
     await model.unload().result()
@@ -142,6 +151,7 @@ async def test_download_load_unload(rig: Rig) -> None:
     rig.replicas.gate.set()
     await loading.result()
     assert state_of(model) is ModelState.READY and model.features == ("stream",)
+    assert model.context_tokens == 777, "celui du moteur chargé"
     assert model.load().state is OperationState.SUCCEEDED and rig.replicas.started == ["m-0"]
 
     leaving = model.unload()
@@ -258,15 +268,6 @@ async def test_a_request_waits_for_its_model(rig: Rig) -> None:
     assert state_of(model) is ModelState.READY and rig.replicas.started == ["m-0"]
 
 
-def loaded_in(journal: Journal, seconds: float) -> None:
-    """Journalise un chargement réussi de « m »."""
-    done = Operation(OperationKind.LOAD, "m", started_at=100.0)
-    journal.transition(100.0, "m", "LOADING", "opening", done.id)
-    done.finish(OperationState.SUCCEEDED)
-    done.finished_at = 100.0 + seconds
-    journal.save(done)
-
-
 @pytest.mark.parametrize(
     ("last", "downloading", "elapsed", "wanted"),
     [
@@ -279,21 +280,69 @@ def loaded_in(journal: Journal, seconds: float) -> None:
     ],
 )
 async def test_a_refused_request_is_told_when_to_come_back(
-    rig: Rig, last: float | None, downloading: bool, elapsed: float, wanted: float
+    last: float | None, downloading: bool, elapsed: float, wanted: float
 ) -> None:
-    journal = rig.tools.journal
-    if last is not None:
-        loaded_in(journal, last)
     current = Operation(OperationKind.LOAD, "m", progress=Progress(completed=50, total=100, rate=5.0))
-    found = await retry_after(current, journal, downloading=downloading, elapsed=elapsed)
+    found = retry_after(current, last, downloading=downloading, elapsed=elapsed)
     assert found == pytest.approx(wanted)
     for kind in (OperationKind.UNLOAD, OperationKind.WAKE):
-        assert await retry_after(Operation(kind, "m"), journal, downloading=False, elapsed=1.0) == UNKNOWN
+        assert retry_after(Operation(kind, "m"), last, downloading=False, elapsed=1.0) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("last", "weights", "wanted"),
+    [
+        (None, 0, 120.0),
+        (20.0, 0, 120.0),
+        (158.0, 0, 237.0),
+        (158.0, 400 * 10**9, 237.0),
+        (1000.0, 0, 300.0),
+        (None, 4 * 10**9, 120.0),
+        (None, 62 * 10**9, 231.0),
+        (None, 400 * 10**9, 300.0),
+    ],
+)
+def test_a_request_waits_as_long_as_its_model_takes_to_load(last: float | None, weights: int, wanted: float) -> None:
+    assert load_wait(last, weights, Limits()) == pytest.approx(wanted)
+
+
+def test_the_wait_of_a_load_stays_within_its_two_limits() -> None:
+    assert load_wait(158.0, 0, Limits(load_wait_seconds=1.0)) == pytest.approx(237.0)
+    assert load_wait(158.0, 0, Limits(max_load_wait_seconds=0.0)) == 120.0
+    # Une attente déjà réglée plus longue que l'autre limite reste celle qui a été choisie.
+    assert load_wait(158.0, 0, Limits(load_wait_seconds=600.0)) == 600.0
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    """Attend une condition, avec une échéance."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_each_load_is_timed_without_its_download_nor_a_replica_more(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    assert model.load_wait == 120.0
+    rig.downloads.gate.clear()
+    rig.replicas.gate.clear()
+    operation = model.load()
+    await reached(lambda: rig.downloads.calls == 1)
+    await rig.clock.sleep(500.0)
+    rig.downloads.gate.set()
+    await reached(lambda: rig.replicas.started == ["m-0"])
+    await rig.clock.sleep(90.0)
+    rig.replicas.gate.set()
+    await operation.result()
+    assert model.load_seconds == 90.0 and model.load_wait == 135.0
+    await model.load(LoadOrder(replicas=2)).result()
+    assert model.load_seconds == 90.0
+    await model.load(LoadOrder(replicas=1)).result()
+    assert model.load_seconds == 90.0
 
 
 async def test_the_last_load_is_what_a_waiting_request_is_told(rig: Rig) -> None:
     model = rig.with_spec(auto_download=True)
-    loaded_in(rig.tools.journal, 50.0)
+    model.load_seconds = 50.0
     rig.replicas.gate.clear()
     await opening(model)
     with pytest.raises(ModelLoading, match="réessayez dans") as caught:
@@ -340,21 +389,21 @@ async def test_a_lost_replica_is_replaced_until_it_falls_too_often(rig: Rig) -> 
     model = rig.with_spec(auto_download=True)
     await model.load().result()
     for fall in range(1, FALLS + 1):
-        await model.replica_exited("m-0", -9, asked=False)
+        await model.replica_exited("m-0", Exit(-9), asked=False)
         if fall < FALLS:
             assert model.operation is not None
             await model.operation.result()
             assert state_of(model) is ModelState.READY
     assert model.operation is None and state_of(model) is ModelState.CACHED
     assert model.last_failure is not None and "3 fois" in model.last_failure.message
-    with pytest.raises(ModelLoadFailed):
+    with pytest.raises(WorkerKilled, match=r"tué par SIGKILL.*3 fois"):
         await model.ensure(1)
 
 
 async def test_a_replica_stopped_on_purpose_is_not_replaced(rig: Rig) -> None:
     model = rig.with_spec(auto_download=True)
     await model.load().result()
-    await model.replica_exited("m-0", 0, asked=True)
+    await model.replica_exited("m-0", Exit(0), asked=True)
     assert model.operation is None and rig.replicas.started == ["m-0"]
 
 
@@ -372,10 +421,89 @@ async def test_a_replica_that_does_not_answer_does_not_hold_back_the_control(rig
 async def test_a_frozen_replica_is_said(rig: Rig) -> None:
     model = rig.with_spec(auto_download=True)
     await model.load().result()
-    await model.replica_exited("m-0", -9, asked=False, frozen=True)
+    await model.replica_exited("m-0", Exit(-9, frozen=True), asked=False)
     assert model.last_failure is not None and "ne répondait plus" in model.last_failure.message
+    assert model.last_failure.reason == "WORKER_KILLED"
     assert model.operation is not None
     await model.operation.result()
+
+
+async def test_a_death_is_history_once_the_model_is_ready_again(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    await model.load(LoadOrder(replicas=2)).result()
+    await model.replica_exited("m-0", Exit(-9), asked=False)
+    # L'autre sert encore : le modèle est prêt, mais pas entier.
+    assert state_of(model) is ModelState.READY and model.operation is not None
+    assert model.last_failure is not None and model.last_failure.reason == "WORKER_KILLED" and not model.past_failure
+    first, fallen = model.operation, model.last_failure
+    rig.replicas.gate.clear()
+    await model.replica_exited("m-1", Exit(4), asked=False)
+    rig.replicas.gate.set()
+    await first.result()
+    # La relance du premier n'efface pas la chute du second.
+    assert model.last_failure is not None and model.last_failure.reason == "WORKER_LOST"
+    assert model.operation is not None and model.operation.kind is OperationKind.RESTART
+    await model.operation.result()
+    assert shown_failure(model) is None and len(model.replicas) == 2
+    assert model.past_failure is not None and model.past_failure.reason == "WORKER_LOST"
+    assert fallen.at <= model.past_failure.at
+    await model.unload().result()
+    assert model.past_failure is not None
+
+
+async def test_a_restart_that_fails_keeps_its_own_failure_in_sight(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    await model.load().result()
+    rig.replicas.error = ModelLoadFailed("ne se rouvre pas")
+    await model.replica_exited("m-0", Exit(-9), asked=False)
+    assert model.operation is not None
+    with pytest.raises(ModelLoadFailed):
+        await model.operation.result()
+    assert model.last_failure is not None and model.last_failure.reason == "MODEL_LOAD_FAILED"
+    rig.replicas.error = None
+    await model.load().result()
+    assert model.last_failure is None
+    assert model.past_failure is not None and "ne se rouvre pas" in model.past_failure.message
+
+
+@pytest.mark.parametrize("force", [False, True])
+async def test_an_unload_tells_its_replicas_what_their_requests_get(rig: Rig, force: bool) -> None:
+    model = rig.with_spec(auto_download=True)
+    await model.load(LoadOrder(replicas=2)).result()
+    await model.load(LoadOrder(replicas=1)).result()
+    [(name, error, now)] = rig.replicas.parted
+    assert (name, error.reason, now) == ("m-1", "SHUTTING_DOWN", False) and "est retiré" in error.message
+    await model.unload(force=force).result()
+    name, error, now = rig.replicas.parted[-1]
+    assert (name, error.reason, now) == ("m-0", "MODEL_UNLOADED", force)
+    assert "« m » a été déchargé sur demande" in error.message and error.retry_after
+
+
+async def test_an_idle_unload_says_why(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True, idle_unload_seconds=10.0)
+    await model.load().result()
+    await rig.clock.sleep(11.0)
+    model.watch()
+    assert model.operation is not None
+    await model.operation.result()
+    assert "faute d'usage" in rig.replicas.parted[-1][1].message
+
+
+async def test_a_request_whose_load_is_unloaded_is_told_so(rig: Rig) -> None:
+    model = rig.with_spec(auto_download=True)
+    rig.replicas.gate.clear()
+    waiting = asyncio.create_task(model.ensure(30))
+    await reached(lambda: rig.replicas.started == ["m-0"])
+    await model.unload().result()
+    with pytest.raises(ModelUnloaded, match="pendant son chargement"):
+        await waiting
+    # Annulé sans rien d'autre, il le dit comme cela s'est passé.
+    waiting = asyncio.create_task(model.ensure(30))
+    await reached(lambda: len(rig.replicas.started) == 2)
+    assert model.operation is not None
+    await model.cancel(model.operation)
+    with pytest.raises(OperationCancelled):
+        await waiting
 
 
 async def test_reattached_replicas_serve_at_once(rig: Rig) -> None:

@@ -38,7 +38,6 @@ def user(content: Any) -> dict[str, Any]:
     "extra",
     [
         {},
-        {"temperature": None, "stop": None, "n": None, "tools": None, "response_format": None, "stream": None},
         {"temperature": 0, "top_p": 1, "n": 16, "stop": ["a", "b"], "seed": -3, "max_tokens": 32768},
         {"logit_bias": {"12": -100, "13": 5.5}, "presence_penalty": -2, "frequency_penalty": 2},
         {"logprobs": True, "top_logprobs": 20},
@@ -47,7 +46,7 @@ def user(content: Any) -> dict[str, Any]:
         {"tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "meteo"}}},
         {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}},
         {"response_format": {"type": "text"}},
-        {"une_option_future": {"a": 1}, "top_k": 5, "user": "u", "chat_template_kwargs": {"enable_thinking": False}},
+        {"top_k": 5, "chat_template_kwargs": {"enable_thinking": False}},
         {"messages": [{"role": "system", "content": [{"type": "text", "text": "x"}]}, *GOOD["messages"]]},
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PIXEL}}]}]},
         {
@@ -154,6 +153,10 @@ def message(**fields: Any) -> dict[str, Any]:
         ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.json_schema.name"),
         ({"user": 3}, "user"),
+        ({"logit_bias": {"1.5": 1}}, "logit_bias.1.5"),
+        ({"logit_bias": {"-1": 1}}, "logit_bias.-1"),
+        ({"logit_bias": {"١": 1}}, "logit_bias.١"),
+        ({"logit_bias": {"9" * 10: 1}}, "logit_bias." + "9" * 10),
     ],
 )
 def test_bad_conversations_name_the_field(extra: dict[str, Any], field: str) -> None:
@@ -168,7 +171,6 @@ def test_bad_conversations_name_the_field(extra: dict[str, Any], field: str) -> 
         ({"chat_template": "{{ x }}"}, "chat_template"),
         ({"prompt_embeds": "AAAA"}, "prompt_embeds"),
         ({"chat_template_kwargs": {"tokenize": False}}, "chat_template_kwargs.tokenize"),
-        ({"chat_template_kwargs": {"enable_thinking": "x"}}, "chat_template_kwargs.enable_thinking"),
         ({"mm_processor_kwargs": {}}, "mm_processor_kwargs"),
         (
             user([{"type": "image_url", "image_url": {"url": "http://169.254.169.254/"}}]),
@@ -233,11 +235,11 @@ def test_json_too_deep(depth: int, opening: str, field: str) -> None:
 
 def test_json_deep_enough_is_kept() -> None:
     deep: Any = 0
-    for _ in range(99):
+    for _ in range(98):
         deep = [deep]
-    assert chat(GOOD | {"inconnu": deep})
+    assert chat(GOOD | {"metadata": {"a": deep}})
     with pytest.raises(InvalidRequest) as caught:
-        chat(GOOD | {"inconnu": [deep]})
+        chat(GOOD | {"metadata": {"a": [deep]}})
     assert caught.value.metadata == {"field": "body", "limit": "100"}
 
 
@@ -275,9 +277,8 @@ def test_a_model_must_offer_what_is_asked() -> None:
 
 @pytest.mark.parametrize("prompt", ["Il était", ["a", "b"], [1, 2, 3], [[1], [2, 3]]])
 def test_good_completions(prompt: Any) -> None:
-    assert completion({"model": "qwen", "prompt": prompt, "echo": True, "logprobs": 5, "best_of": 2}).needs == (
-        ("logprobs", "logprobs"),
-    )
+    request = {"model": "qwen", "prompt": prompt, "echo": True, "logprobs": 5, "n": 2, "best_of": 2}
+    assert completion(request).needs == (("logprobs", "logprobs"),)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +294,11 @@ def test_good_completions(prompt: Any) -> None:
         ({"prompt": ["a", [True]]}, "prompt[1]"),
         ({"prompt": "a", "logprobs": True}, "logprobs"),
         ({"prompt": "a", "best_of": 17}, "best_of"),
+        ({"prompt": "a", "best_of": 2}, "best_of"),
+        ({"prompt": "a", "logprobs": 6}, "logprobs"),
+        ({"prompt": "a", "max_tokens": 0}, "max_tokens"),
+        ({"prompt": "a", "max_tokens": 0, "echo": False}, "max_tokens"),
+        ({"prompt": "a", "max_tokens": -1, "echo": True}, "max_tokens"),
         ({"prompt": "a", "echo": 1}, "echo"),
         ({"prompt": "a", "suffix": 1}, "suffix"),
     ],

@@ -164,6 +164,42 @@ def test_a_completion_becomes_openai_json() -> None:
     }
 
 
+def test_a_completion_takes_several_prompts_and_tokens() -> None:
+    prompts = [
+        chat_pb2.CompletionPrompt(text="Il était"),
+        chat_pb2.CompletionPrompt(tokens=chat_pb2.TokenIds(ids=[5, 900, 2])),
+    ]
+    data = complete_request(chat_pb2.CompleteRequest(model="qwen", prompts=prompts), stream=False)
+    assert data["prompt"] == ["Il était", [5, 900, 2]]
+    checked = check(ChatKind.COMPLETION, data, Limits())
+    assert (checked.prompts, checked.token) == (2, (900, "prompt[1]"))
+    one = complete_request(chat_pb2.CompleteRequest(model="qwen", prompts=prompts[1:]), stream=True)
+    assert check(ChatKind.COMPLETION, one, Limits()).prompts == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (chat_pb2.CompleteRequest(model="qwen"), "prompt"),
+        (chat_pb2.CompleteRequest(model="qwen", prompt="a", prompts=[chat_pb2.CompletionPrompt(text="b")]), "prompts"),
+        (chat_pb2.CompleteRequest(model="qwen", prompts=[chat_pb2.CompletionPrompt()]), "prompts[0]"),
+        (chat_pb2.CompleteRequest(model="qwen", prompts=[chat_pb2.CompletionPrompt(text="")]), "prompt[0]"),
+        (
+            chat_pb2.CompleteRequest(model="qwen", prompts=[chat_pb2.CompletionPrompt(tokens=chat_pb2.TokenIds())]),
+            "prompt[0]",
+        ),
+        (
+            chat_pb2.CompleteRequest(model="qwen", prompts=[chat_pb2.CompletionPrompt(text="a")] * 1025),
+            "prompt",
+        ),
+    ],
+)
+def test_a_bad_prompt_is_named(request_: chat_pb2.CompleteRequest, field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(ChatKind.COMPLETION, complete_request(request_, stream=False), Limits())
+    assert caught.value.metadata["field"] == field
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -329,6 +365,6 @@ def test_a_number_that_json_cannot_write_is_refused_by_name(number: float) -> No
 @pytest.mark.parametrize("number", [1e300, -1e300, 2.0**63, 2.0**80])
 def test_a_number_too_large_for_an_integer_stays_as_it_came(number: float) -> None:
     request = full_request()
-    request.options.extra.update({"x": number})
+    request.options.extra.update({"structured_outputs": {"json": {"const": number}}})
     checked = check(ChatKind.CHAT, chat_request(request, stream=False), Limits())
-    assert json.loads(checked.payload)["x"] == number
+    assert json.loads(checked.payload)["structured_outputs"]["json"]["const"] == number

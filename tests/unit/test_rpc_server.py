@@ -1,8 +1,10 @@
 """L'intercepteur et le serveur, sur une vraie prise, dans les quatre formes d'appel."""
 
 import asyncio
+import errno
 import logging
 import stat
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from server.errors import EngineFailed, QueueFull
 from server.rpc.auth import Guard, Metadata
+from server.rpc.deadline import time_left
 from server.rpc.http_body import Family, encode_body
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.logs import request_id
@@ -102,6 +105,7 @@ POLICY = {
     f"/{SERVICE}/HttpApi": route_pb2.SCOPE_PUBLIC,
     f"/{SERVICE}/Guarded": route_pb2.SCOPE_CHAT,
     "/grpc.health.v1.Health/Check": route_pb2.SCOPE_PUBLIC,
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": route_pb2.SCOPE_PUBLIC,
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": route_pb2.SCOPE_PUBLIC,
 }
 
@@ -171,7 +175,7 @@ async def test_an_expected_error_becomes_a_detailed_status(shape: str) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel, shape, metadata=(("x-request-id", "req-42"),))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert caught.value.details() == "La file est pleine."
+    assert caught.value.details() == "La file est pleine.\nRate limit reached. Please try again in 2s."
     status = rpc_status.from_call(caught.value)
     assert status is not None
     info, retry, request = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo(), error_details_pb2.RequestInfo()
@@ -192,6 +196,21 @@ async def test_an_unknown_exception_says_nothing_but_is_logged(shape: str, caplo
     assert "secret" not in (caught.value.details() or "")
     crashed = [r for r in caplog.records if r.getMessage() == "rpc_crashed"]
     assert crashed and crashed[0].exc_info and "secret de fabrication" in str(crashed[0].exc_info[1])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_machine_out_of_descriptors_asks_for_another_try(shape: str) -> None:
+    rig = Rig()
+    rig.act = fail(OSError(errno.EMFILE, "Too many open files"))
+    async with served(rig) as (channel, _, _):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(channel, shape)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    status = rpc_status.from_call(caught.value)
+    assert status is not None
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    assert status.details[0].Unpack(info) and status.details[1].Unpack(retry)
+    assert (info.reason, retry.retry_delay.seconds) == ("HOST_EXHAUSTED", 5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -223,6 +242,51 @@ async def test_a_deadline_is_counted_as_such() -> None:
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await until(lambda: b'code="DEADLINE_EXCEEDED"' in expose(registry))
         assert b'passerelle_rpc_in_flight{method="/essai.Service/UnaryUnary"} 0.0' in expose(registry)
+
+
+async def test_a_deadline_ends_with_a_reason_before_it_strikes() -> None:
+    rig = Rig()
+    rig.act = asyncio.Event().wait
+    seconds = 4.0
+    async with served(rig) as (channel, _, registry):
+        await channel.channel_ready()
+        started = time.monotonic()
+        ended = await asyncio.gather(
+            *(call(channel, shape, timeout=seconds) for shape in SHAPES), return_exceptions=True
+        )
+        assert time.monotonic() - started < seconds
+        assert b'passerelle_rpc_in_flight{method="/essai.Service/UnaryUnary"} 0.0' in expose(registry)
+        assert expose(registry).count(b'code="DEADLINE_EXCEEDED"') >= len(SHAPES)
+    for error in ended:
+        assert isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        status, info = rpc_status.from_call(error), error_details_pb2.ErrorInfo()
+        assert status is not None and status.details[0].Unpack(info)
+        assert (info.reason, info.metadata["field"]) == ("DEADLINE_EXCEEDED", "grpc-timeout")
+
+
+async def test_a_deadline_of_an_http_method_is_504_in_its_shape() -> None:
+    rig = Rig()
+    rig.act = asyncio.Event().wait
+    async with served(rig) as (channel, _, _):
+        headers, bodies = await http_call(channel, timeout=3.0)
+    assert headers["x-http-status"] == "504"
+    assert b'"code":"deadline_exceeded"' in bodies[0].data
+
+
+async def test_a_method_knows_it_must_answer_before_its_deadline() -> None:
+    rig, left = Rig(), []
+
+    async def note(_request: bytes, context: Any) -> bytes:
+        left.append((context.time_remaining(), time_left(context)))
+        return b""
+
+    rig.unary = note  # type: ignore[assignment,method-assign]
+    async with served(rig) as (channel, _, _):
+        await call(channel, "UnaryUnary", timeout=10.0)
+        await call(channel, "UnaryUnary")
+    (remaining, mine), endless = left
+    assert remaining - 1.1 < mine < remaining - 0.9
+    assert endless == (None, None)
 
 
 async def test_the_request_id_is_kept_or_made() -> None:
@@ -263,7 +327,9 @@ async def test_an_http_method_answers_with_a_status_and_a_body() -> None:
         api_headers, api_bodies = await http_call(channel, "HttpApi")
     assert (headers["x-http-status"], headers["retry-after"]) == ("429", "3")
     assert [b.content_type for b in bodies] == ["application/json"]
-    assert bodies[0].data.startswith(b'{"error":{"message":"Pleine.","type":"rate_limit_error"')
+    assert bodies[0].data.startswith(
+        b'{"error":{"message":"Pleine.\\nRate limit reached. Please try again in 3s.","type":"rate_limit_error"'
+    )
     assert api_headers["x-http-status"] == "429"
     assert api_bodies[0].data.startswith(b'{"error":{"code":429,"reason":"QUEUE_FULL"')
 

@@ -6,14 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from server.engines.base_audio import RecognitionOptions
-from server.engines.common.buckets import bucketed
+from server.engines.base import EngineSpec
+from server.engines.base_audio import RecognitionOptions, RecognitionWindow
+from server.engines.common.buckets import bucketed, padding
 from server.engines.common.faults import fault_of
 from server.engines.common.options import read_options
 from server.engines.common.owner import OwnerThread
 from server.engines.common.sentences import segments_of, timed_words, word_confidences
+from server.engines.nemo.engine import NemoEngine
 from server.engines.nemo.model import check_languages, checkpoint_in
 from server.engines.nemo.multitask import prompt_slots
 from server.engines.nemo.options import NemoSettings
@@ -34,6 +37,7 @@ def test_buckets_hold_everything_once_within_the_padding_allowed(lengths: list[i
     for bucket in buckets:
         area = max(lengths[index] for index in bucket) * len(bucket)
         assert area - sum(lengths[index] for index in bucket) <= most * area + 1e-9
+        assert padding([lengths[index] for index in bucket]) <= most
 
 
 def test_buckets_are_as_few_as_the_padding_allows() -> None:
@@ -41,13 +45,24 @@ def test_buckets_are_as_few_as_the_padding_allows() -> None:
     assert bucketed([3, 30, 29], 0.2) == [[1, 2], [0]]
 
 
-def test_timed_words_stay_in_order_and_in_the_window() -> None:
+def test_nemo_takes_alike_windows_in_one_pass_only() -> None:
+    engine = NemoEngine(EngineSpec("canary", Path("/nulle-part")))
+
+    def window(seconds: float, temperature: float = 0.0) -> RecognitionWindow:
+        return RecognitionWindow(
+            np.zeros(int(seconds * 16000), np.float32), RecognitionOptions(temperature=temperature)
+        )
+
+    assert engine.fits([], window(30)) and engine.fits([], window(0))
+    assert engine.fits([window(30)], window(20))
+    assert not engine.fits([window(30), window(30)], window(0.5, temperature=0.5))
+    assert not engine.fits([window(30)] * 2 + [window(1)] * 2, window(1))
+    assert not engine.fits([window(2)] * 2, window(30))
+
+
+def test_words_keep_their_confidence_within_bounds() -> None:
     found = timed_words([("a", 0.5, 0.2), (" ", 0.6, 0.7), ("b ", -1, -1), ("c", 0.1, 9.0)], 2.0, [0.5, 2.0, -1.0])
-    assert [(word.text, word.start, word.end, word.confidence) for word in found] == [
-        ("a", 0.5, 0.5, 0.5),
-        ("b", 0.5, 0.5, 1.0),
-        ("c", 0.5, 2.0, 0.0),
-    ]
+    assert [(word.text, word.confidence) for word in found] == [("a", 0.5), ("b", 1.0), ("c", 0.0)]
     assert [word.confidence for word in timed_words([("a", 0, 1)], 2.0, [0.1, 0.2])] == [None]
 
 
@@ -74,7 +89,7 @@ def test_words_written_without_a_space_stay_in_one_segment() -> None:
 
     assert heard(" Il", " a", "-t", "-il") == [("Il a-t-il", 0.0, 3.2)]
     assert heard(" Dit", " M.", "5.", " Fin") == [("Dit M.5.", 0.0, 2.5), ("Fin", 3.0, 3.2)]
-    assert heard("本", "。", "本") == [("本。本", 0.0, 2.5)]
+    assert heard("本", "。", "本") == [("本。", 0.0, 1.5), ("本", 2.0, 2.5)]
     assert heard(" لماذا؟", " نعم") == [("لماذا؟", 0.0, 0.5), ("نعم", 1.0, 1.5)]
     silent = SimpleNamespace(text=" ", words=None, avg_logprob=0.0, no_speech_prob=0.9)
     assert segments_in(silent, 2.0) == ()

@@ -6,8 +6,9 @@ import torch
 import torchaudio.functional
 
 from server.engines.base_audio import SAMPLE_RATE, Wave
+from server.speech.level import FAINT, audible, rms
 from server.speech.resample import Resampler, resampler_for
-from server.speech.vad import STEP, SpeechDetector, VadModel
+from server.speech.vad import STEP, SpeechDetector, VadModel, _Hearing
 from server.speech.windows import Window, WindowCutter
 from tests.support import audio_files
 
@@ -109,3 +110,69 @@ def test_memory_does_not_grow_with_silence() -> None:
     for _ in range(60):
         cutter.push(np.zeros(10 * SAMPLE_RATE, np.float32))
     assert len(cutter._buffer) < 12 * SAMPLE_RATE
+
+
+def spoken(wave: Wave) -> list[tuple[int, int]]:
+    """Parole détectée, en millisecondes."""
+    windows, _ = cut(np.concatenate([SILENCE, wave, SILENCE]))
+    return [(span.start // 16, span.end // 16) for window in windows for span in window.speech]
+
+
+SILENCE = np.zeros(SAMPLE_RATE, np.float32)
+RECORDINGS = ("en/austen-0870.wav", "en/austen-0920.wav", "fr/vm-intro.g722")
+
+
+@pytest.mark.parametrize("steps", ["flottants", "16 bits"])
+@pytest.mark.parametrize("level", [-60, -75, -80])
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_very_quiet_speech_keeps_its_first_words(name: str, level: int, steps: str) -> None:
+    wave = audio_files.speech(name)
+    quiet = (wave * (10 ** (level / 20) / rms(wave))).astype(np.float32)
+    if steps == "16 bits":
+        quiet = (np.round(quiet * 32768) / 32768).astype(np.float32)
+    expected, found = spoken(wave), spoken(quiet)
+    assert abs(found[0][0] - expected[0][0]) <= 150 and abs(found[-1][1] - expected[-1][1]) <= 150
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.1])
+@pytest.mark.parametrize("name", RECORDINGS)
+def test_ordinary_speech_is_heard_bit_for_bit_as_it_is(name: str, gain: float) -> None:
+    speech = (audio_files.speech(name) * gain).astype(np.float32)
+    wave = np.concatenate([speech, SILENCE, SILENCE, speech])
+    wave = wave[: len(wave) // STEP * STEP]
+    plain = _Hearing(MODEL).run(wave.reshape(-1, STEP))
+    heard = SpeechDetector(MODEL).push(wave)
+    first = int(np.argmax((plain >= 0.5) & (np.array([rms(step) for step in wave.reshape(-1, STEP)]) >= FAINT)))
+    assert first < 60
+    assert (heard[first:] == plain[first:]).all()
+    assert audible(speech) is speech
+
+
+def test_a_quiet_start_does_not_wait_for_the_clicks_to_pass() -> None:
+    wave = audio_files.speech("fr/vm-intro.g722") * 3e-4
+    wave[1000:1010] = 0.5
+    found = spoken(wave)
+    assert found[0][0] < 2300 and found[-1][1] > 8000
+
+
+@pytest.mark.parametrize("level", [-60, -75, -90])
+@pytest.mark.parametrize("kind", ["bruit", "ronflement", "dérive"])
+def test_what_is_quiet_without_being_speech_gives_no_window(kind: str, level: int) -> None:
+    times = np.arange(20 * SAMPLE_RATE) / SAMPLE_RATE
+    wave = {
+        "bruit": np.random.default_rng(1).standard_normal(len(times)),
+        "ronflement": np.sin(2 * np.pi * 50 * times) + 0.5 * np.sin(2 * np.pi * 150 * times),
+        "dérive": np.cumsum(np.random.default_rng(2).standard_normal(len(times))) * 1e-3,
+    }[kind]
+    windows, _ = cut((wave * (10 ** (level / 20) / rms(wave.astype(np.float32)))).astype(np.float32))
+    assert windows == []
+
+
+def test_an_engine_gets_a_quiet_window_raised_and_any_other_as_it_is() -> None:
+    wave = audio_files.speech()
+    quiet = wave * np.float32(1e-4)
+    raised = audible(quiet)
+    assert raised.dtype == np.float32 and np.abs(raised).max() == pytest.approx(0.25)
+    assert np.allclose(raised / np.abs(raised).max(), wave / np.abs(wave).max(), atol=1e-6)
+    for same in (wave, SILENCE, SILENCE[:0]):
+        assert audible(same) is same

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from server.supervisor.client import SupervisorClient, SupervisorError
+from server.supervisor.oom import OomCount
 from server.supervisor.process import Command
 from server.supervisor.run_dir import RunDir, RunDirError, remove_stale
 from server.supervisor.socket import SupervisorSocket
@@ -75,7 +77,7 @@ async def test_a_worker_lives_and_stops(rig: Rig) -> None:
     assert not psutil.pid_exists(pid)
     assert await rig.client.list() == []
     assert (await anext(events))["event"] == "started"
-    end = {"exit_code": -15, "asked": True, "frozen": False}
+    end = {"exit_code": -15, "asked": True, "frozen": False, "out_of_memory": False}
     assert await anext(events) == {"event": "exited", "name": "m-0", "pid": pid, **end}
 
 
@@ -179,3 +181,23 @@ def test_run_dirs_are_private_and_the_dead_ones_go(tmp_path_factory: pytest.Temp
 def test_a_base_too_long_for_sockets_is_named(tmp_path: Path) -> None:
     with pytest.raises(RunDirError, match="PASSERELLE_RUN_BASE"):
         RunDir(tmp_path / ("x" * 90))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_a_child_killed_for_want_of_memory_is_known(rig: Rig, tmp_path: Path, asked: bool) -> None:
+    """Le compte du noyau vient d'augmenter ; un arrêt demandé, dont le délai s'épuise, ne lui doit rien."""
+    count = tmp_path / "vmstat"
+    count.write_text("oom_kill 0\n")
+    rig.supervisor.oom = OomCount(tmp_path, tmp_path)
+    events = await rig.client.watch()
+    pid = await rig.client.spawn("m-0", python(STUBBORN), {}, {})
+    await until(lambda: "sourd" in (rig.logs / "m-0.log").read_text())
+    count.write_text("oom_kill 1\n")
+    if asked:
+        await rig.client.stop("m-0", 0.1)
+    else:
+        os.kill(pid, signal.SIGKILL)
+    assert (await anext(events))["event"] == "started"
+    end = await anext(events)
+    assert (end["event"], end["exit_code"], end["asked"]) == ("exited", -9, asked)
+    assert end["out_of_memory"] is not asked

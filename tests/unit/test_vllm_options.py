@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.engines.vllm.options import NOWHERE, RaisingParser, environment, parse
+from server.engines.vllm.options import GRAMMARS, NOWHERE, RaisingParser, environment, parse
 from server.errors import ModelLoadFailed
 
 ENGINE = {
@@ -17,7 +17,13 @@ ENGINE = {
     "enforce_eager",
     "limit_mm_per_prompt",
 }
-ENGINE |= {"tensor_parallel_size", "allowed_media_domains", "allowed_local_media_path", "enable_lora"}
+ENGINE |= {
+    "structured_outputs_config",
+    "tensor_parallel_size",
+    "allowed_media_domains",
+    "allowed_local_media_path",
+    "enable_lora",
+}
 FIXED = {"model": "/poids/qwen", "served_model_name": ["qwen"]}
 
 
@@ -37,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--enable-lora", action="store_true")
     made.add_argument("--lora-modules", nargs="+", type=json.loads)
     made.add_argument("--tool-call-parser")
+    made.add_argument("--structured-outputs-config", type=json.loads)
     made.add_argument("--enable-auto-tool-choice", action="store_true")
     made.add_argument("--disable-log-stats", action="store_true")
     made.add_argument("--port", type=int, default=8000)
@@ -73,6 +80,17 @@ def test_no_remote_media_unless_the_profile_opens_a_list(parser: argparse.Argume
     assert read(parser).allowed_media_domains == [NOWHERE]
     assert read(parser, allowed_media_domains=[]).allowed_media_domains == [NOWHERE]
     assert read(parser, allowed_media_domains=["images.fr"]).allowed_media_domains == ["images.fr"]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "backend"),
+    [({}, GRAMMARS), ({"backend": "auto"}, GRAMMARS), ({"backend": "guidance"}, "guidance")],
+)
+def test_one_library_leads_every_grammar(parser: argparse.ArgumentParser, outputs: Any, backend: str) -> None:
+    """Avec « auto », ce que refuse celle de la première requête serait confié à celle-ci, qui l'ignore."""
+    wanted = outputs | {"disable_any_whitespace": True}
+    assert read(parser).structured_outputs_config == {"backend": GRAMMARS}
+    assert read(parser, structured_outputs_config=wanted).structured_outputs_config == wanted | {"backend": backend}
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ async def test_a_frozen_child_is_killed_and_replaced_and_the_others_stay(
         "exit_code": -signal.SIGKILL,
         "asked": False,
         "frozen": True,
+        "out_of_memory": False,
     }
     assert [pid_of(supervisor, name) for name in ("vif", "muet-0")] == others
     [said] = [record for record in caplog.records if record.message == "process_frozen"]

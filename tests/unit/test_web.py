@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from server.web.app import NONCE, create_app
+from tests.support.shortages import no_descriptors
 from tests.support.tls import SSL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,8 +48,17 @@ def client(folder: Path) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://page")
 
 
-@pytest.mark.parametrize("path", ["/", "/modeles", "/a/b/c", "/index.html"])
-async def test_any_page_is_the_index_with_its_own_nonce(dist: Path, path: str) -> None:
+async def test_a_machine_out_of_descriptors_asks_for_another_try(dist: Path) -> None:
+    async with client(dist) as http:
+        await http.get("/")
+        with no_descriptors():
+            refused = await http.get("/")
+        back = await http.get("/")
+    assert (refused.status_code, refused.headers["retry-after"], back.status_code) == (503, "5", 200)
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html"])
+async def test_the_page_is_the_index_with_its_own_nonce(dist: Path, path: str) -> None:
     async with client(dist) as http:
         first, second = await http.get(path), await http.get(path)
     nonces = []
@@ -84,6 +94,9 @@ async def test_hashed_files_are_kept_for_ever_and_compressed(dist: Path) -> None
 @pytest.mark.parametrize(
     "path",
     [
+        "/modeles",
+        "/docs",
+        "/a/b/c",
         "/absent.js",
         "/assets/absent.js",
         "/..%2fsecret.txt",

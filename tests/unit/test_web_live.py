@@ -12,8 +12,8 @@ import pytest
 from passerelle.v1 import audio_pb2, transcribe_pb2
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.errors import InvalidRequest
-from server.web.live_messages import event_text, first_message
+from server.errors import InvalidRequest, ShuttingDown
+from server.web.live_messages import error_text, event_text, first_message
 from tests.fakes.live import Request, Response, summary
 from tests.support.live_bridge import Bridge, bridge, start, until_closed
 
@@ -176,6 +176,15 @@ def test_a_first_message_too_deep_is_refused(field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         first_message(f'{{"type": "config", "{field}": {deep}}}', 100)
     assert caught.value.metadata["limit"] == "100"
+
+
+def test_a_stream_cut_and_resumed_says_where_both_ways() -> None:
+    cut = json.loads(error_text(ShuttingDown("arrêt", metadata={"resume_sample": "4200000000"})))
+    assert cut["metadata"] == {"resume_sample": "4200000000"} and cut["reason"] == "SHUTTING_DOWN"
+    _, config = first_message(json.dumps({"type": "config", "config": cut["metadata"]}), 100)
+    assert config.resume_sample == 4_200_000_000
+    told = json.loads(event_text(Response(summary=transcribe_pb2.StreamSummary(resume_sample=4_200_000_000))))
+    assert told["resume_sample"] == "4200000000"
 
 
 def test_the_first_message_takes_the_two_spellings_of_proto3_json() -> None:

@@ -17,8 +17,8 @@ def order(engine: SteppedTranscribeEngine) -> list[list[str]]:
     return [[window.options.prompt for window in batch] for batch in engine.batches]
 
 
-def window(name: str) -> RecognitionWindow:
-    return RecognitionWindow(np.zeros(1600, np.float32), RecognitionOptions(prompt=name))
+def window(name: str, seconds: float = 0.1) -> RecognitionWindow:
+    return RecognitionWindow(np.zeros(int(16000 * seconds), np.float32), RecognitionOptions(prompt=name))
 
 
 async def finish(engine: SteppedTranscribeEngine, *tickets: Ticket) -> None:
@@ -47,15 +47,53 @@ async def test_a_final_is_never_behind_a_draft() -> None:
     ]  # fmt: skip
 
 
-async def test_neither_a_long_file_nor_a_fast_stream_starves_the_other() -> None:
+async def test_a_final_goes_before_files_that_are_never_starved() -> None:
     engine = SteppedTranscribeEngine()
     batcher = WindowBatcher(engine)
-    tickets = [batcher.submit(window(f"fichier {i}"), Rank.FILE) for i in range(6)]
+    tickets = [batcher.submit(window(f"fichier {i}"), Rank.FILE) for i in range(3)]
     await started(engine, 1)
-    tickets += [batcher.submit(window(f"finale {i}"), Rank.FINAL) for i in range(3)]
+    tickets += [batcher.submit(window(f"finale {i}"), Rank.FINAL) for i in range(10)]
     await finish(engine, *tickets)
     assert [name for (name,) in order(engine)] == [
-        "fichier 0", "finale 0", "fichier 1", "finale 1", "fichier 2", "finale 2", "fichier 3", "fichier 4", "fichier 5",
+        "fichier 0", *(f"finale {i}" for i in range(8)), "fichier 1", "finale 8", "finale 9", "fichier 2",
+    ]  # fmt: skip
+
+
+async def test_a_final_is_never_in_a_batch_of_file_windows() -> None:
+    """De quelque longueur qu'elle soit ; un provisoire y prend une place libre s'il ne l'allonge pas."""
+    engine = SteppedTranscribeEngine(max_batch=4)
+    batcher = WindowBatcher(engine)
+    tickets = [batcher.submit(window("en cours", 30), Rank.FILE)]
+    await started(engine, 1)
+    tickets += [batcher.submit(window(f"fichier {i}", 30), Rank.FILE) for i in range(6)]
+    tickets += [batcher.submit(window(f"finale {s}", s), Rank.FINAL) for s in (30, 2)]
+    tickets += [batcher.submit(window(f"provisoire {s}", s), Rank.DRAFT) for s in (30, 30.25, 2)]
+    await finish(engine, *tickets)
+    assert order(engine) == [
+        ["en cours"],
+        ["finale 30", "provisoire 30"],
+        ["finale 2", "provisoire 2"],
+        ["provisoire 30.25"],
+        ["fichier 0", "fichier 1", "fichier 2", "fichier 3"],
+        ["fichier 4", "fichier 5"],
+    ]
+
+
+async def test_each_bucket_is_answered_as_it_ends_and_a_new_final_goes_next() -> None:
+    engine = SteppedTranscribeEngine(max_batch=4)
+    batcher = WindowBatcher(engine)
+    files = [batcher.submit(window(f"fichier {s}", s), Rank.FILE) for s in (30, 5, 30, 5)]
+    await started(engine, 1)
+    engine.allow()
+    async with asyncio.timeout(10):
+        await asyncio.gather(files[0].future, files[2].future)
+    assert not files[1].done and not files[3].done
+    await started(engine, 2)
+    late = batcher.submit(window("finale", 1), Rank.FINAL)
+    waiting = [batcher.submit(window(f"fichier {s}", s), Rank.FILE) for s in (10, 11)]
+    await finish(engine, *files, late, *waiting)
+    assert order(engine) == [
+        ["fichier 30", "fichier 30"], ["fichier 5", "fichier 5"], ["finale"], ["fichier 10"], ["fichier 11"],
     ]  # fmt: skip
 
 

@@ -23,3 +23,13 @@ test("un refus HTTP garde le message du serveur, ou dit le code de qui a répond
   expect(httpFailure(502, "<html>Bad gateway</html>").message).toContain("inattendue (HTTP 502)");
   expect(httpFailure(502, "{}").message).toContain("HTTP 502");
 });
+
+test("la phrase anglaise d'un refus n'est pas montrée, le reste de ses lignes l'est", () => {
+  const refused = "Cette clé n'est pas reconnue.\nIncorrect API key provided.";
+  const error = new ConnectError(refused, Code.Unauthenticated, { "grpc-status": "16" });
+  expect(messageOf(error)).toBe("Cette clé n'est pas reconnue.");
+  expect(httpFailure(401, JSON.stringify({ error: { message: refused } })).message).toBe(
+    "Cette clé n'est pas reconnue.",
+  );
+  expect(new ShownError("Le moteur dit :\nIl manque un nom.").message).toBe("Le moteur dit :\nIl manque un nom.");
+});

@@ -1,8 +1,20 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { T } from "../fr";
 
+/** Début de la seconde ligne d'un refus (server/english.py) : pour des bibliothèques, pas pour qui lit la page. */
+const ENGLISH = /\n(This model's|Rate limit|You didn't|Incorrect API|The model `|'response_format'|Invalid schema).*$/;
+
 /** Panne ou refus déjà dit en français. */
-export class ShownError extends Error {}
+export class ShownError extends Error {
+  constructor(message: string) {
+    super(frenchOf(message));
+  }
+}
+
+/** Message du serveur, sans sa phrase anglaise. */
+export function frenchOf(message: string): string {
+  return message.replace(ENGLISH, "");
+}
 
 /** Échec d'un appel HTTP qui a répondu : le message du serveur s'il en a écrit un. */
 export function httpFailure(status: number, body: string): ShownError {
@@ -20,7 +32,7 @@ export function messageOf(error: unknown): string {
   if (error instanceof ShownError) return error.message;
   const found = ConnectError.from(error);
   // Seul un statut gRPC vient du serveur ; sans lui, le texte est celui du navigateur ou de la bibliothèque, en anglais.
-  if (found.metadata.has("grpc-status") && found.rawMessage) return found.rawMessage;
+  if (found.metadata.has("grpc-status") && found.rawMessage) return frenchOf(found.rawMessage);
   switch (found.code) {
     case Code.Canceled:
       return T.errors.cancelled;

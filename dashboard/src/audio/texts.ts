@@ -73,6 +73,7 @@ export const T = {
   done: (count: number) => (count > 1 ? `Terminé : ${count} passages.` : `Terminé : ${count} passage.`),
   languageFound: (name: string, percent: number | undefined) =>
     percent === undefined ? `Langue : ${name}` : `Langue reconnue : ${name} (${percent} %)`,
+  languageAssumed: (name: string) => `Langue supposée : ${name}`,
   speed: (time: string, times: string) => `Traité en ${time}, ${times} fois le temps réel`,
   unheard: (count: number) =>
     count > 1 ? `${count} prises de parole sans mot reconnu` : `${count} prise de parole sans mot reconnu`,

@@ -64,6 +64,7 @@ ${channel}
     answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
     print(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
 `;
+    case "grpc.reflection.v1.ServerReflection":
     case "grpc.reflection.v1alpha.ServerReflection":
       return `import grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase

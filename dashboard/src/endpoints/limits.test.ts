@@ -49,7 +49,7 @@ test("une limite se lit dans son unité", () => {
   const shown = new Map(LIMITS.flatMap(([, rows]) => rows.map(([label, value]) => [label, value(limits)])));
   const plain = (label: string) => shown.get(label)?.replace(/[\u202f\u00a0]/g, " ");
   expect(plain("Corps d'une requête JSON, au plus")).toBe("67 Mo (67 108 864 octets)");
-  expect(plain("Attente d'un chargement")).toBe("2 min 00 s");
+  expect(plain("Attente d'un chargement, au moins")).toBe("2 min 00 s");
   expect(plain("Temps sans requête avant déchargement, au plus")).toBe("30 j");
   expect(plain("Jetons produits par réponse, au plus")).toBe("32 768");
   expect(plain("Fréquence d'échantillonnage, au plus")).toBe("192 000 Hz");

@@ -106,7 +106,7 @@ test("une faute de syntaxe se verrait", () => {
 });
 
 test("chaque service a son exemple", () => {
-  expect(SERVICES.length).toBe(6);
+  expect(SERVICES.length).toBe(7);
   const programs: string[] = [];
   for (const service of SERVICES) {
     for (const keyed of [false, true]) {

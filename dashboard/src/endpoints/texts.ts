@@ -92,6 +92,6 @@ export const T = {
     "Chacune se règle par une variable d'environnement du serveur ; au-delà, l'erreur nomme la limite et la valeur.",
   keyHelp: {
     none: "Ce serveur n'exige aucune clé.",
-    some: "Une clé se présente dans « Authorization: Bearer <clé> » ou « x-api-key » ; celle d'administration ouvre tout. Les exemples la lisent dans PASSERELLE_KEY.",
+    some: "Une clé se présente dans « Authorization: Bearer <clé> », « x-api-key » ou « api-key » ; celle d'administration ouvre tout. Les exemples la lisent dans PASSERELLE_KEY.",
   },
 } as const;

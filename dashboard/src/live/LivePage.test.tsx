@@ -115,6 +115,50 @@ afterEach(() => {
   Reflect.deleteProperty(navigator, "mediaDevices");
 });
 
+test("un flux que le serveur coupe est repris dans un autre, sans trou ni redite", async () => {
+  const rig = new Rig();
+  await started(rig);
+  rig.tell({ ready: { id: "r1", model: "canary" } });
+  for (let count = 0; count < 4; count += 1) rig.hear();
+  rig.tell({ final: { index: 0, text: "Un.", startOffset: "0.050s", endOffset: "0.100s" } });
+  rig.tell({ final: { index: 1, text: "De", startOffset: "0.250s", endOffset: "0.400s", cut: true } });
+  rig.tell({ summary: { coverage: { coveredDuration: "0.400s" }, resumeSample: "12000" } });
+  rig.sent = [];
+  act(() => rig.server.closed("Le serveur s'arrête.", 12000));
+  expect(rig.config.resumeSample).toBe(12000n);
+  expect(rig.sent).toEqual([2 * (14400 - 12000), 9600]);
+  expect(rig.session.snapshot()).toMatchObject({ phase: "listening", failure: undefined });
+  rig.hear();
+  rig.tell({ ready: { id: "r2", model: "canary" } });
+  rig.tell({ final: { index: 0, text: "Deux.", startOffset: "0.250s", endOffset: "0.450s" } });
+  fireEvent.click(screen.getByTestId("live-stop"));
+  rig.tell({ summary: { coverage: { coveredDuration: "0.250s" } } });
+  act(() => rig.server.closed(undefined));
+  const { transcript, phase, failure } = rig.session.snapshot();
+  expect(transcript.finals.map(({ index, text }) => [index, text])).toEqual([
+    [0, "Un."],
+    [1, "Deux."],
+  ]);
+  expect(transcript.duration).toBe(0.5);
+  expect([phase, failure, rig.stopped]).toEqual(["done", undefined, 1]);
+});
+
+test("un flux qui ne se rouvre pas dit ce qui l'a coupé ; un flux toujours coupé n'est pas repris sans fin", async () => {
+  const rig = new Rig();
+  await started(rig);
+  rig.tell({ ready: { id: "r1", model: "canary" } });
+  act(() => rig.server.closed("Le serveur s'arrête.", 0));
+  act(() => rig.server.closed(T.problems.unreachable));
+  expect(rig.session.snapshot()).toMatchObject({ phase: "done", failure: "Le serveur s'arrête." });
+  fireEvent.click(screen.getByTestId("live-start"));
+  await waitFor(() => expect(rig.session.snapshot().phase).toBe("connecting"));
+  for (let count = 0; count < 6; count += 1) {
+    expect(rig.session.snapshot().phase).not.toBe("done");
+    act(() => rig.server.closed("Exemplaire perdu.", 0));
+  }
+  expect(rig.session.snapshot()).toMatchObject({ phase: "done", failure: "Exemplaire perdu." });
+});
+
 test("le texte vient en gris, puis pour de bon, avec sa latence ; arrêter rend la fin", async () => {
   const rig = new Rig();
   await started(rig);

@@ -65,6 +65,22 @@ export function LastError({ model, error, now, busy, call }: Props) {
   );
 }
 
+/** Le dernier échec surmonté : de l'histoire, que rien ne demande de réparer. */
+export function PastError({ model, error, now }: Pick<Props, "model" | "error" | "now">) {
+  const since = elapsed(error.occurredAt, now);
+  return (
+    <Typography
+      variant="body2"
+      color="textSecondary"
+      data-testid={`model-past-error-${model.key}`}
+      title={error.occurredAt && instant(error.occurredAt)}
+      sx={{ overflowWrap: "anywhere" }}
+    >
+      {T.error.past(since)} <Reason reason={error.reason} /> {error.message}
+    </Typography>
+  );
+}
+
 /** Le motif, tel que les journaux et la documentation le nomment. */
 export function Reason({ reason }: { reason: string }) {
   if (!reason) return null;

@@ -165,6 +165,18 @@ test("le dernier échec dit son motif, quand, que faire, et se retente", async (
   await waitFor(() => expect(asked).toEqual(["download qwen"]));
 });
 
+test("un échec surmonté n'est plus qu'une ligne, sans remède", () => {
+  const pastError = {
+    reason: "WORKER_KILLED",
+    message: "L'exemplaire qwen-0 a été tué par SIGKILL.",
+    occurredAt: { seconds: BigInt(NOW - 240) },
+  };
+  card(modelOf({ pastError }));
+  const shown = screen.getByTestId("model-past-error-qwen").textContent;
+  expect(shown).toBe("Surmonté, il y a 4 min : WORKER_KILLED L'exemplaire qwen-0 a été tué par SIGKILL.");
+  expect(screen.queryByTestId("model-error-qwen")).toBeNull();
+});
+
 test("un lecteur d'écran entend quel modèle change d'état, et rien d'un vieil échec", () => {
   const lastError = { reason: "DISK_FULL", message: "plein", occurredAt: { seconds: BigInt(NOW - 240) } };
   const { rerender } = card(modelOf({ state: ModelState.CACHED, lastError }));

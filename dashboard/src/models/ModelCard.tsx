@@ -3,7 +3,7 @@ import { CAPABILITIES, STATES } from "../fr";
 import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Spoken } from "../shell/Spoken";
 import { CapabilityIcon } from "./CapabilityIcon";
-import { LastError, Reason, Remedy } from "./LastError";
+import { LastError, PastError, Reason, Remedy } from "./LastError";
 import { LogButton } from "./logs/LogButton";
 import { ModelActions } from "./ModelActions";
 import { ModelBadges } from "./ModelBadges";
@@ -26,7 +26,7 @@ interface Props {
 /** Carte d'un modèle : son état en direct et ce qu'on peut en faire. */
 export function ModelCard({ model, now, sleeps }: Props) {
   const { call, busy, failure, forget } = useVerb();
-  const { key, operation, lastError } = model;
+  const { key, operation, lastError, pastError } = model;
   const name = model.displayName || key;
   const title = `model-title-${key}`;
   const { refuge, zone } = useRefuge<HTMLHeadingElement>();
@@ -75,6 +75,7 @@ export function ModelCard({ model, now, sleeps }: Props) {
           </Alert>
         )}
         {lastError && !operation && <LastError model={model} error={lastError} now={now} busy={busy} call={call} />}
+        {pastError && !operation && <PastError model={model} error={pastError} now={now} />}
         <ModelUse model={model} now={now} />
         <ModelFacts model={model} />
       </Stack>

@@ -5,6 +5,7 @@ import { remedyOf } from "./remedies";
 // Ceux-là ne viennent que d'une requête d'inférence : aucune opération sur un modèle ne les rend.
 const INFERENCE_ONLY = [
   "UNSPECIFIED",
+  "CONTEXT_LENGTH_EXCEEDED",
   "PAYLOAD_TOO_LARGE",
   "WRONG_CAPABILITY",
   "QUEUE_FULL",

@@ -12,11 +12,15 @@ const REMEDIES: Partial<Record<Reason, string>> = {
     "Ouvrez la page à son adresse habituelle, ou ajoutez celle-ci à PASSERELLE_ALLOWED_ORIGINS, son nom à PASSERELLE_ALLOWED_HOSTS.",
   MODEL_NOT_FOUND: "Le profil a changé : rechargez la page.",
   MODEL_NOT_DOWNLOADED: "Téléchargez le modèle, puis chargez-le.",
-  MODEL_LOADING: "Attendez la fin du chargement ; PASSERELLE_LOAD_WAIT_SECONDS règle l'attente des requêtes.",
+  MODEL_LOADING: "Attendez la fin du chargement ; PASSERELLE_MAX_LOAD_WAIT_SECONDS borne l'attente des requêtes.",
   MODEL_LOAD_FAILED: "Lisez la cause dans son journal, corrigez-la, puis rechargez-le.",
   WORKER_LOST: "Il est relancé de lui-même ; si cela se répète, son journal dit pourquoi.",
+  WORKER_KILLED:
+    "Il est relancé de lui-même. Faute de mémoire vive, déchargez un autre modèle ou donnez-en davantage au serveur.",
+  MODEL_UNLOADED: "Rechargez-le : il a été déchargé exprès.",
   SHUTTING_DOWN: "Le serveur s'est arrêté pendant l'opération : relancez-la.",
   CONTROL_UNAVAILABLE: "Le serveur démarre : réessayez dans un instant.",
+  HOST_EXHAUSTED: "Libérez de la place ou de la mémoire sur le serveur, ou relevez « ulimit -n », puis recommencez.",
   ENGINE_FAILED: "Réessayez ; si cela se répète, son journal dit pourquoi.",
   ENGINE_UNAVAILABLE: "Installez l'environnement du moteur (make setup-dgx), ou corrigez « engine » dans le profil.",
   NO_GPU_VISIBLE:

@@ -100,6 +100,7 @@ export const T = {
     sleep: "Endormir",
   },
   error: {
+    past: (time: string) => (time ? `Surmonté, il y a ${time} :` : "Surmonté, à l'instant :"),
     title: "Dernier échec",
     of: (model: string) => `Dernier échec : ${model}`,
     retryDownload: "Télécharger de nouveau",

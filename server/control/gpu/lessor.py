@@ -61,9 +61,14 @@ class Lessor:
                     replace(lease, bytes={gpu: min(size, held) for gpu, held in lease.bytes.items()})
                 )
 
-    def leave(self, replicas: Sequence[str], grace: float = 0.0) -> "asyncio.Task[Freed]":
-        """Commence un départ : arrêter, attendre la mémoire, rendre les baux ; la tâche dit ce qui est revenu."""
-        task = asyncio.create_task(self._leave(replicas, grace))
+    def leave(
+        self, replicas: Sequence[str], grace: float = 0.0, announce: Callable[[], Awaitable[None]] | None = None
+    ) -> "asyncio.Task[Freed]":
+        """Commence un départ : l'annoncer, arrêter, attendre la mémoire, rendre les baux.
+
+        La tâche dit ce qui est revenu.
+        """
+        task = asyncio.create_task(self._leave(replicas, grace, announce))
         self._departures.add(task)
         task.add_done_callback(self._departures.discard)
         return task
@@ -78,7 +83,11 @@ class Lessor:
             task.cancel()
         await asyncio.gather(*self._departures, return_exceptions=True)
 
-    async def _leave(self, replicas: Sequence[str], grace: float) -> Freed:
+    async def _leave(
+        self, replicas: Sequence[str], grace: float, announce: Callable[[], Awaitable[None]] | None
+    ) -> Freed:
+        if announce is not None:
+            await announce()
         freed = await vacate(self.board, replicas, lambda: self._stop(replicas, grace))
         for name in replicas:
             self.board.leases.release(name)

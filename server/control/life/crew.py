@@ -10,7 +10,7 @@ from server.control.gpu.needs import GIB
 from server.control.gpu.release import Freed
 from server.control.life.replicas import OnPhase, Replica, ReplicaHost
 from server.domain import ModelSpec
-from server.errors import ModelLoadFailed
+from server.errors import ModelLoadFailed, PasserelleError
 
 logger = logging.getLogger(__name__)
 
@@ -71,13 +71,20 @@ class Crew:
         self.ready.remove(lost)
         self.resting = self.resting and bool(self.ready)
 
-    async def close(self, leaving: Sequence[Replica], grace: float) -> Freed:
-        """Retire des exemplaires : leur route d'abord, puis leurs requêtes, leur processus, leur mémoire."""
+    async def close(self, leaving: Sequence[Replica], grace: float, parting: PasserelleError) -> Freed:
+        """Retire des exemplaires : leur route d'abord, puis leurs requêtes, leur processus, leur mémoire.
+
+        `parting` est ce que reçoivent les requêtes interrompues après `grace` secondes, ou aussitôt.
+        """
         self.ready = [one for one in self.ready if one not in leaving]
         self.resting = self.resting and bool(self.ready)
         self._changed()
+
+        async def announce() -> None:
+            await asyncio.gather(*(self._host.parting(one, parting, now=grace <= 0) for one in leaving))
+
         # Annuler n'arrête pas un départ commencé : les baux suivent la mémoire.
-        freed = await asyncio.shield(self._lessor.leave([one.id for one in leaving], grace))
+        freed = await asyncio.shield(self._lessor.leave([one.id for one in leaving], grace, announce))
         for one in leaving:
             await one.link.aclose()
         return freed

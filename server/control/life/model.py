@@ -12,7 +12,8 @@ from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
 from server.control.life.choices import Choices, LoadOrder, Move, again, follow
 from server.control.life.crew import Crew
-from server.control.life.forecast import not_ready
+from server.control.life.exits import Exit
+from server.control.life.forecast import load_wait, not_ready
 from server.control.life.loadable import check_loadable
 from server.control.life.recovery import Recovery
 from server.control.life.replicas import Replica
@@ -23,11 +24,12 @@ from server.control.life.work import Work
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.cache import Artifacts
 from server.domain import ModelSpec
-from server.errors import InvalidState
+from server.errors import InvalidState, ModelUnloaded, OperationCancelled, PasserelleError, ShuttingDown
 
 logger = logging.getLogger(__name__)
 
 _STOP_MARGIN = 5.0
+_RETRY_SECONDS = 1.0
 _NOTHING = LoadOrder()
 
 
@@ -42,6 +44,8 @@ class ManagedModel:
         self.artifacts = Artifacts()
         self.choices = Choices.of(spec)
         self.created_at = self.state_since = time.time()
+        self.load_seconds: float | None = None
+        """Durée du dernier chargement réussi, téléchargement exclu ; `None` s'il n'y en a pas eu."""
         self.usage = Usage(tools.clock)
         self._tools = tools
         self._setbacks = Setbacks(tools.clock)
@@ -64,12 +68,17 @@ class ManagedModel:
 
     @property
     def last_failure(self) -> Failure | None:
-        """Dernier échec, jusqu'à la prochaine opération réussie que quelqu'un a demandée."""
+        """Dernier échec, jusqu'à ce que le modèle soit redevenu ce qu'on lui demande d'être."""
         return self._setbacks.last
 
     @last_failure.setter
     def last_failure(self, failure: Failure | None) -> None:
         self._setbacks.last = failure
+
+    @property
+    def past_failure(self) -> Failure | None:
+        """Dernier échec surmonté."""
+        return self._setbacks.past
 
     @property
     def state(self) -> ModelState:
@@ -80,6 +89,17 @@ class ManagedModel:
     def features(self) -> tuple[str, ...]:
         """Options honorées : celles du moteur chargé, sinon celles du profil."""
         return self.replicas[0].features if self.replicas else self.spec.features
+
+    @property
+    def context_tokens(self) -> int:
+        """Contexte au plus, en jetons : celui du moteur chargé, sinon celui du profil ; 0 s'il n'est pas connu."""
+        loaded = self.replicas[0].context_tokens if self.replicas else 0
+        return loaded or self.choices.spec(self.spec).declared_context
+
+    @property
+    def load_wait(self) -> float:
+        """Secondes qu'une requête attend son chargement."""
+        return load_wait(self.load_seconds, self.artifacts.total_bytes, self._tools.limits)
 
     @property
     def evictable(self) -> bool:
@@ -152,10 +172,10 @@ class ManagedModel:
         held = self._lessor.reserve(() if room else found.seats)
         return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, held, room))
 
-    def unload(self, *, force: bool = False, only_if_idle: bool = False) -> Operation:
+    def unload(self, *, force: bool = False, only_if_idle: bool = False, why: str = "sur demande") -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
 
-        `only_if_idle` refuse plutôt que d'interrompre qui que ce soit.
+        `only_if_idle` refuse plutôt que d'interrompre qui que ce soit ; `why` est dit aux requêtes interrompues.
 
         Raises:
             InvalidState: un téléchargement est en cours ; avec `only_if_idle`, toute opération, ou des requêtes.
@@ -172,7 +192,8 @@ class ManagedModel:
                 raise self._work.busy(operation)
             check_idle(self.spec.key, self.replicas)
         previous = self._work.supersede()
-        return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force))
+        parting = self._unloaded(why)
+        return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force, parting))
 
     def sleep(self, level: int = 1) -> Operation:
         """Endort le modèle : la mémoire des GPU est rendue, les processus restent ; sans effet s'il dort.
@@ -237,16 +258,31 @@ class ManagedModel:
                     if operation.kind in (OperationKind.UNLOAD, OperationKind.SLEEP):
                         await operation.done.wait()
                     else:
-                        await operation.result()
+                        await self._loaded(operation)
         except TimeoutError:
-            raise await not_ready(
+            raise not_ready(
                 self.spec.key,
                 timeout,
                 self.operation,
-                self._tools.journal,
+                self.load_seconds,
                 downloading=self.state is ModelState.DOWNLOADING,
                 elapsed=time.time() - self.state_since,
             ) from None
+
+    async def _loaded(self, operation: Operation) -> None:
+        try:
+            await operation.result()
+        except OperationCancelled:
+            if self.operation is not None and self.operation.kind is OperationKind.UNLOAD:
+                raise self._unloaded("pendant son chargement") from None
+            raise
+
+    def _unloaded(self, why: str) -> ModelUnloaded:
+        return ModelUnloaded(
+            f"Le modèle « {self.spec.key} » a été déchargé {why} ; la requête, refaite, le rechargerait.",
+            metadata={"model": self.spec.key},
+            retry_after=_RETRY_SECONDS,
+        )
 
     async def reattach(self, processes: Sequence[Mapping[str, Any]]) -> None:
         """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche, et leurs baux."""
@@ -263,8 +299,8 @@ class ManagedModel:
 
         self._work.begin(OperationKind.LOAD, wait)
 
-    async def replica_exited(self, name: str, code: int, *, asked: bool, frozen: bool = False) -> None:
-        """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès ; `frozen` : figé, donc tué."""
+    async def replica_exited(self, name: str, end: Exit, *, asked: bool) -> None:
+        """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès."""
         lost = next((replica for replica in self.replicas if replica.id == name), None)
         if lost is None:
             return
@@ -274,7 +310,7 @@ class ManagedModel:
         if asked:
             self._recovery.forget([lost])
             return
-        self._recovery.fell(lost, code, frozen=frozen)
+        self._recovery.fell(lost, end)
         if self.operation is None:
             self._idle()
         self._changed()
@@ -289,7 +325,7 @@ class ManagedModel:
             self.wake()
         elif idle > 0 and not self.choices.pinned and not self.usage.busy and self.usage.idle_seconds >= idle:
             logger.info("idle_unload", extra={"model": self.spec.key, "idle_seconds": round(self.usage.idle_seconds)})
-            self.unload()
+            self.unload(why="faute d'usage")
 
     async def aclose(self) -> None:
         """Abandonne l'opération en cours, sans toucher aux exemplaires."""
@@ -313,12 +349,18 @@ class ManagedModel:
 
     async def _ended(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
         if state is not OperationState.CANCELLED:
-            # Une relance réussie n'efface pas la cause de la chute : personne ne l'a encore vue.
-            if failure is not None or kind is not OperationKind.RESTART:
+            if failure is not None:
                 self.last_failure = failure
+            elif kind is not OperationKind.RESTART or self._whole:
+                self._setbacks.overcome()
             if kind in (OperationKind.LOAD, OperationKind.RESTART, OperationKind.WAKE):
                 (self._setbacks.load_failed if failure else self._setbacks.loaded)()
         self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
+
+    @property
+    def _whole(self) -> bool:
+        """Vrai si aucun exemplaire ne manque : une relance réussie n'efface pas la chute d'un autre."""
+        return len(self.replicas) == self.choices.replicas and not self._recovery.pending
 
     def _idle(self) -> None:
         """Relance les exemplaires tombés, une fois l'opération en cours finie."""
@@ -353,7 +395,7 @@ class ManagedModel:
             for other in room:
                 show("making_room")
                 # Le temps d'un téléchargement, quelqu'un a pu s'en servir : seul un modèle inactif laisse sa place.
-                await other.unload(only_if_idle=True).result()
+                await other.unload(only_if_idle=True, why=f"pour faire place à « {self.spec.key} »").result()
             if again:
                 await self._tools.gpus.refresh()
                 held.move(demand)
@@ -361,7 +403,12 @@ class ManagedModel:
         self.usage.touch()
         if move.leaving:
             show("draining")
-            await self._close(operation, move.leaving, self._tools.stop_grace + _STOP_MARGIN)
+            retired = ShuttingDown(
+                f"Un exemplaire de « {self.spec.key} » est retiré ; refaites la requête, un autre la servira.",
+                metadata={"model": self.spec.key},
+                retry_after=_RETRY_SECONDS,
+            )
+            await self._close(operation, move.leaving, self._tools.stop_grace + _STOP_MARGIN, retired)
 
     async def _restart(self, operation: Operation, fallen: Sequence[Replica], delay: float) -> None:
         show = self._phase_of(operation)
@@ -373,10 +420,15 @@ class ManagedModel:
         self.usage.touch()
 
     async def _open(self, spec: ModelSpec, held: Tenancy, show: Callable[[str], None]) -> None:
+        began = None if self.replicas else self._tools.clock()
         await self._tools.verify(self.spec, lambda: show("checking"))
         await self._crew.open(spec, held, show)
+        if began is not None and self.replicas:
+            self.load_seconds = self._tools.clock() - began
 
-    async def _unload(self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool) -> None:
+    async def _unload(
+        self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool, parting: PasserelleError
+    ) -> None:
         show = self._phase_of(operation)
         if previous is not None:
             show("stopping")
@@ -385,10 +437,13 @@ class ManagedModel:
         self._recovery.give_up()
         # Les fronts n'ont plus cette route : rien de neuf n'arrive pendant le vidage.
         show("stopping" if force else "draining")
-        await self._close(operation, list(self.replicas), 0.0 if force else self._tools.stop_grace + _STOP_MARGIN)
+        grace = 0.0 if force else self._tools.stop_grace + _STOP_MARGIN
+        await self._close(operation, list(self.replicas), grace, parting)
 
-    async def _close(self, operation: Operation, leaving: Sequence[Replica], grace: float) -> None:
-        freed = await self._crew.close(leaving, grace)
+    async def _close(
+        self, operation: Operation, leaving: Sequence[Replica], grace: float, parting: PasserelleError
+    ) -> None:
+        freed = await self._crew.close(leaving, grace, parting)
         _note(operation, freed)
         freed.check()
 

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from server.control.gpu.lessor import Lessor
-from server.control.life.replicas import Replica, ReplicaHost, said
+from server.control.life.exits import Exit
+from server.control.life.replicas import Replica, ReplicaHost
 from server.control.life.setbacks import FALLS, FALLS_WINDOW, Setbacks
 from server.control.record.operations import Failure
-from server.errors import ModelLoadFailed
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +23,14 @@ class Recovery:
         self._setbacks = setbacks
         self._fallen: list[Replica] = []
 
-    def fell(self, lost: Replica, code: int, *, frozen: bool = False) -> None:
-        """Prend acte d'une chute, avec sa cause ; `frozen` : figé, donc tué."""
-        ended = "ne répondait plus et a été tué" if frozen else f"s'est arrêté tout seul ({said(code)})"
-        message = f"L'exemplaire {lost.id} {ended}{self._host.last_words(lost.id)}."
-        self._setbacks.last = Failure.of(ModelLoadFailed(message))
+    @property
+    def pending(self) -> bool:
+        """Vrai si des exemplaires tombés attendent leur relance."""
+        return bool(self._fallen)
+
+    def fell(self, lost: Replica, end: Exit) -> None:
+        """Prend acte d'une chute, avec sa cause."""
+        self._setbacks.last = Failure.of(end.error(lost.id, self._host.last_words(lost.id)))
         if lost.asleep:
             # Relancé, il serait éveillé : la prochaine requête s'en chargera.
             self.forget([lost])
@@ -55,10 +59,8 @@ class Recovery:
 
     def _abandon(self, hopeless: Sequence[Replica]) -> None:
         logger.critical("replica_abandoned", extra={"model": self._key, "replicas": [one.id for one in hopeless]})
-        last = self._setbacks.last.message if self._setbacks.last is not None else ""
-        self._setbacks.last = Failure.of(
-            ModelLoadFailed(
-                f"{last} C'est arrivé {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
-            )
-        )
+        last = self._setbacks.last
+        if last is not None:
+            again = f"C'est arrivé {FALLS} fois en {FALLS_WINDOW:.0f} s : rechargez-le quand la cause est réglée."
+            self._setbacks.last = replace(last, message=f"{last.message} {again}")
         self.forget(hopeless)

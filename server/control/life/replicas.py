@@ -3,15 +3,16 @@
 import asyncio
 import json
 import logging
-import signal
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.control.life.exits import Exit
 from server.domain import ModelSpec
-from server.errors import ModelLoadFailed, WorkerLost
+from server.errors import ModelLoadFailed, PasserelleError, WorkerLost
 from server.events import Tail, event_of, last_line
 from server.link.client import LinkClient
 from server.supervisor.client import SupervisorClient, SupervisorError
@@ -20,7 +21,10 @@ logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
+_PARTING_SECONDS = 1.0
 _BUFFER_BYTES = 1024 * 1024
+_FREE_BYTES = 64 * 1024
+"""En deçà, ce qui s'arrête n'a sans doute pas pu le dire."""
 
 _OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -48,8 +52,12 @@ class Replica:
     features: tuple[str, ...]
     link: LinkClient
     ready_at: float
+    context_tokens: int = 0
+    """Contexte que dit le moteur ; 0 s'il n'en dit rien."""
     asleep: bool = False
     """Vrai si le moteur a rendu la mémoire du GPU."""
+    detour: str = ""
+    """Pourquoi le moteur se passe de son chemin court ; vide sinon."""
 
     @property
     def index(self) -> int:
@@ -76,7 +84,7 @@ class ReplicaHost:
         self._max_frame_bytes = max_frame_bytes
         self._on_load = on_load
         self._physical_of = physical_of
-        self._exits: dict[str, asyncio.Future[int]] = {}
+        self._exits: dict[str, asyncio.Future[Exit]] = {}
         self._pids: dict[str, int] = {}
 
     async def start(
@@ -128,6 +136,15 @@ class ReplicaHost:
         """Endort un exemplaire ; ses requêtes en cours ont `grace` secondes."""
         await replica.link.sleep(level, grace)
 
+    async def parting(self, replica: Replica, error: PasserelleError, *, now: bool) -> None:
+        """Dit à un exemplaire ce que recevront les requêtes que son arrêt interrompra ; `now` les interrompt."""
+        try:
+            async with asyncio.timeout(_PARTING_SECONDS):
+                await replica.link.parting(error, now=now)
+        except (WorkerLost, TimeoutError) as failure:
+            # Figé ou déjà mort : il s'arrête de toute façon, et ses requêtes sauront qu'il a disparu.
+            logger.warning("parting_unheard", extra={"replica": replica.id, "error": str(failure)})
+
     async def wake(self, replica: Replica) -> None:
         """Réveille un exemplaire."""
         await replica.link.wake()
@@ -141,12 +158,17 @@ class ReplicaHost:
         line = last_line(self._run_dir / "logs" / f"{name}.log")
         return f" ; dernière ligne de son journal : « {line} »" if line else ""
 
-    def exited(self, name: str, code: int) -> None:
+    def _disk_full(self) -> str:
+        """Ce qu'un exemplaire n'a pas pu écrire, ni son état ni la fin de son journal ; vide s'il reste de la place."""
+        free = shutil.disk_usage(self._run_dir).free
+        return f" : il ne reste que {free} octets dans {self._run_dir}" if free < _FREE_BYTES else ""
+
+    def exited(self, name: str, end: Exit) -> None:
         """Apprend la fin d'un processus."""
         self._pids.pop(name, None)
         waiting = self._exits.get(name)
         if waiting is not None and not waiting.done():
-            waiting.set_result(code)
+            waiting.set_result(end)
 
     def is_ready(self, name: str) -> bool:
         """Vrai si l'exemplaire a fini de s'ouvrir."""
@@ -154,24 +176,25 @@ class ReplicaHost:
         return bool(lines) and json.loads(lines[-1]).get("phase") == "ready"
 
     async def _ready(
-        self, name: str, pid: int, gpus: tuple[int, ...], exited: "asyncio.Future[int]", on_phase: OnPhase
+        self, name: str, pid: int, gpus: tuple[int, ...], exited: "asyncio.Future[Exit]", on_phase: OnPhase
     ) -> Replica:
         status = Tail(self._status_path(name))
         while True:
             for line in status.read():
                 event = event_of(line)
                 if event["phase"] == "ready":
-                    return await self._connected(name, pid, gpus, tuple(event["features"]))
+                    return await self._connected(name, pid, gpus, event)
                 on_phase(event["phase"])
             if exited.done():
-                raise ModelLoadFailed(
-                    f"L'exemplaire {name} s'est arrêté pendant son ouverture ({said(exited.result())})"
-                    f"{self.last_words(name)}.",
-                    metadata={"replica": name, "exit_code": str(exited.result())},
+                end = exited.result()
+                error = end.error(name, self._disk_full() or self.last_words(name), opening=True)
+                # Arrêté de lui-même, le moteur n'a pas su s'ouvrir ; tué, il n'y est pour rien.
+                raise (
+                    ModelLoadFailed(error.message, metadata=error.metadata) if isinstance(error, WorkerLost) else error
                 )
             await asyncio.wait({exited}, timeout=_POLL_SECONDS)
 
-    async def _connected(self, name: str, pid: int, gpus: tuple[int, ...], features: tuple[str, ...]) -> Replica:
+    async def _connected(self, name: str, pid: int, gpus: tuple[int, ...], told: Mapping[str, Any]) -> Replica:
         path = self._run_dir / f"{name}.sock"
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -185,17 +208,18 @@ class ReplicaHost:
         except (OSError, WorkerLost) as error:
             raise ModelLoadFailed(f"L'exemplaire {name} ne répond pas sur sa prise : {error}") from error
         logger.info("replica_ready", extra={"replica": name, "pid": pid})
-        return Replica(name, gpus, pid, path, features, link, time.time(), link.load.asleep)
+        return Replica(
+            id=name,
+            gpus=gpus,
+            pid=pid,
+            socket=path,
+            features=tuple(told["features"]),
+            link=link,
+            ready_at=time.time(),
+            context_tokens=told.get("context_tokens", 0),
+            detour=told.get("detour", ""),
+            asleep=link.load.asleep,
+        )
 
     def _status_path(self, name: str) -> Path:
         return self._run_dir / f"{name}.status.jsonl"
-
-
-def said(code: int) -> str:
-    """Fin d'un processus, pour une personne."""
-    if code < 0:
-        try:
-            return f"tué par {signal.Signals(-code).name}"
-        except ValueError:
-            return f"tué par le signal {-code}"
-    return f"code {code}"

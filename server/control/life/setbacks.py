@@ -22,6 +22,8 @@ class Setbacks:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.last: Failure | None = None
         """Dernier revers, montré jusqu'à la prochaine réussite."""
+        self.past: Failure | None = None
+        """Dernier revers surmonté."""
         self._clock = clock
         self._falls: dict[str, deque[float]] = {}
         self._load_failures = 0
@@ -43,6 +45,11 @@ class Setbacks:
             return None
         # La première relance est immédiate : la plupart des chutes ne se répètent pas.
         return _RESTART_DELAY * float(2 ** (len(falls) - 1) - 1)
+
+    def overcome(self) -> None:
+        """Le dernier revers n'est plus qu'une histoire."""
+        if self.last is not None:
+            self.past, self.last = self.last, None
 
     def loaded(self) -> None:
         """Un chargement a réussi."""

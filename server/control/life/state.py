@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from server.control.gpu.board import GpuBoard
@@ -13,7 +13,7 @@ from server.control.record.journal import Journal
 from server.control.record.operations import Changes, Operation, OperationKind
 from server.control.weights.cache import Artifacts
 from server.control.weights.downloads import Downloader
-from server.domain import ModelSpec
+from server.domain import Limits, ModelSpec
 
 _DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")
 
@@ -48,6 +48,7 @@ class ModelTools:
     clock: Callable[[], float] = time.monotonic
     """Horloge monotone, en secondes."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    limits: Limits = field(default_factory=Limits)
 
 
 def deduced(operation: Operation | None, crew: Crew, *, complete: bool) -> ModelState:

@@ -1,7 +1,7 @@
 """AdminService : l'état, les verbes sur les modèles, les opérations, les journaux."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from server.control.record.operations import Failure, Operation
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
 from server.control.services.messages import (
+    duration,
     timestamp,
     to_capability,
     to_failure,
@@ -36,7 +37,7 @@ from server.control.services.messages import (
     to_operation,
 )
 from server.control.services.orders import to_order
-from server.domain import Limits
+from server.domain import Capability, Limits
 from server.errors import InvalidRequest
 from server.rpc.auth import Guard
 
@@ -57,6 +58,8 @@ class AdminFacts:
     started_at: float
     guard: Guard
     stop_grace: float
+    fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
+    """Sort des champs d'une conversation chez un moteur, sous leurs noms de `ModelCapabilities`."""
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -111,7 +114,9 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                     capability=to_capability(model.spec.capability),
                     features=model.features,
                     languages=model.spec.languages,
-                    context_tokens=model.spec.context_tokens,
+                    context_tokens=model.context_tokens,
+                    load_wait=duration(model.load_wait),
+                    **(self._facts.fields(model.spec.engine) if model.spec.capability is Capability.CHAT else {}),
                 )
                 for model in self._models
             ],

@@ -108,6 +108,7 @@ def to_model(model: ManagedModel, board: GpuBoard) -> model_pb2.Model:
         selected_gpus=choices.gpus,
         operation=to_operation(model.operation) if model.operation is not None else None,
         last_error=to_failure(model.last_failure),
+        past_error=to_failure(model.past_failure),
         notice=spec.notice,
         languages=spec.languages,
         demonstration=spec.demonstration,
@@ -168,6 +169,9 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,
+        context_tokens=model.context_tokens,
+        load_wait=duration(model.load_wait),
+        engine=model.spec.engine,
     )
 
 
@@ -195,6 +199,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_n=limits.max_n,
             max_stop=limits.max_stop,
             max_top_logprobs=limits.max_top_logprobs,
+            max_completion_logprobs=limits.max_completion_logprobs,
             max_images=limits.max_images,
             max_grammar_bytes=limits.max_grammar_bytes,
             max_tools_bytes=limits.max_tools_bytes,
@@ -216,6 +221,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             min_sample_rate_hertz=limits.min_sample_rate_hertz,
             max_sample_rate_hertz=limits.max_sample_rate_hertz,
             max_channels=limits.max_channels,
+            max_separate_channels=limits.max_separate_channels,
             max_stream_silence=duration(limits.max_stream_silence_seconds),
             max_decoded_bytes=limits.max_decoded_bytes,
             max_speakers=limits.max_speakers,
@@ -235,6 +241,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
         max_json_body_bytes=limits.max_json_body_bytes,
         max_json_depth=limits.max_json_depth,
         load_wait=duration(limits.load_wait_seconds),
+        max_load_wait=duration(limits.max_load_wait_seconds),
         max_stream_duration=duration(limits.max_stream_duration_seconds),
         max_replicas=limits.max_replicas,
         max_idle_unload=duration(limits.max_idle_unload_seconds),

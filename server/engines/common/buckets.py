@@ -23,3 +23,9 @@ def bucketed(lengths: Sequence[int], max_padding: float) -> list[list[int]]:
         buckets.append([index])
         longest = total = length
     return buckets
+
+
+def padding(lengths: Sequence[int]) -> float:
+    """Part d'un lot de ces longueurs qui n'est que complément, de 0 à 1."""
+    area = max(lengths, default=0) * len(lengths)
+    return (area - sum(lengths)) / area if area else 0.0

@@ -7,6 +7,7 @@ import gc
 import sys
 
 from server.errors import EngineDead, EngineFailed, PasserelleError
+from server.shortage import shortage
 
 _MEMORY = ("out of memory", "cublas_status_alloc_failed", "cudnn_status_alloc_failed", "can't allocate memory")
 _STICKY = (
@@ -33,6 +34,8 @@ def fault_of(error: Exception) -> Exception:
     """Erreur d'un moteur qui dit la même chose ; celles de Passerelle passent telles quelles."""
     if isinstance(error, PasserelleError | EngineDead):
         return error
+    if isinstance(error, OSError) and (short := shortage(error)) is not None:
+        return short
     if is_memory_error(error):
         return EngineFailed(
             "La mémoire n'a pas suffi à ce lot ; réessayez, ou réduisez la taille des lots dans les options du modèle.",

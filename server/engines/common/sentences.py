@@ -1,13 +1,15 @@
 """Des mots datés aux segments : une phrase finie ou une pause ouvre le suivant."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from server.engines.base_audio import RecognizedSegment, RecognizedWord
+from server.engines.common.words import words_of
+from server.slices import SPACES, cuttable
 
 _PAUSE = 0.8
 """Silence entre deux mots, en secondes, qui sépare deux segments."""
-_SENTENCE_END = (".", "!", "?", "…", "。", "؟")
+_SENTENCE_END = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।")
 
 
 def segments_of(
@@ -17,64 +19,61 @@ def segments_of(
     confidence: float | None = None,
     *,
     no_speech: float | None = None,
-    attached: Collection[int] = (),
 ) -> tuple[RecognizedSegment, ...]:
-    """Segments d'un texte ; sans mots datés, un seul, de toute la fenêtre.
+    """Segments d'un texte, dont ils sont des tranches comme leurs mots ; sans mots datés, un seul, de toute la fenêtre.
 
     Args:
+        words: ce que le moteur a daté, coupé comme il l'a coupé ; une borne négative est inconnue.
         seconds: durée de la fenêtre.
         confidence: celle du texte, pour un segment sans mots datés.
         no_speech: probabilité que rien n'y soit dit.
-        attached: rangs des mots qui suivent le précédent sans espace ; rien ne se coupe entre eux.
     """
-    if not text.strip():
+    text = SPACES.sub(" ", text).strip()
+    if not text:
         return ()
     if not words:
-        return (RecognizedSegment(text.strip(), 0.0, seconds, (), confidence, no_speech),)
-    groups: list[list[RecognizedWord]] = []
-    texts: list[str] = []
-    for index, word in enumerate(words):
-        last = groups[-1][-1] if groups else None
-        if last is not None and index in attached:
-            texts[-1] += word.text
-        elif last is None or last.text.endswith(_SENTENCE_END) or word.start - last.end > _PAUSE:
+        return (RecognizedSegment(text, 0.0, seconds, (), confidence, no_speech),)
+    groups: list[list[tuple[int, RecognizedWord]]] = []
+    for place, word in words_of(text, words, seconds):
+        if not groups or _ends(text, groups[-1][-1], place, word):
             groups.append([])
-            texts.append(word.text)
-        else:
-            texts[-1] += " " + word.text
-        groups[-1].append(word)
+        groups[-1].append((place, word))
     return tuple(
         RecognizedSegment(
-            whole,
-            group[0].start,
-            group[-1].end,
-            tuple(group),
-            mean([w.confidence for w in group if w.confidence is not None]),
+            text[group[0][0] : group[-1][0] + len(group[-1][1].text)],
+            group[0][1].start,
+            group[-1][1].end,
+            tuple(word for _, word in group),
+            mean([word.confidence for _, word in group if word.confidence is not None]),
             no_speech,
         )
-        for whole, group in zip(texts, groups, strict=True)
+        for group in groups
     )
+
+
+def _ends(text: str, last: tuple[int, RecognizedWord], place: int, word: RecognizedWord) -> bool:
+    """Vrai si un segment finit entre deux mots ; seulement là où leurs textes se rejoignent sans rien perdre."""
+    at, before = last
+    over = before.text.endswith(_SENTENCE_END) or word.start - before.end > _PAUSE
+    return over and cuttable(text, at + len(before.text), place)
 
 
 def timed_words(
     found: Iterable[tuple[str, float, float]], seconds: float, confidences: Sequence[float] = ()
 ) -> tuple[RecognizedWord, ...]:
-    """Mots dans l'ordre du temps et dans la fenêtre ; une borne inconnue (négative) prend celle qui précède.
+    """Ce qu'un moteur a daté, tel qu'il l'a coupé ; une borne inconnue (négative, ou pas un nombre) le reste.
 
     Args:
         found: texte, début et fin de chaque mot, en secondes.
+        seconds: durée de la fenêtre.
         confidences: confiance de chaque mot ; d'une autre longueur, elle est ignorée.
     """
     items = [(text.strip(), start, end) for text, start, end in found if text.strip()]
     paired = len(confidences) == len(items)
-    words: list[RecognizedWord] = []
-    clock = 0.0
-    for index, (text, start, end) in enumerate(items):
-        begin = min(seconds, max(clock, start))
-        finish = min(seconds, max(begin, end))
-        words.append(RecognizedWord(text, begin, finish, unit(confidences[index]) if paired else None))
-        clock = begin
-    return tuple(words)
+    return tuple(
+        RecognizedWord(text, start, min(end, seconds), unit(confidences[index]) if paired else None)
+        for index, (text, start, end) in enumerate(items)
+    )
 
 
 def word_confidences(pieces: Sequence[str], confidences: Sequence[float]) -> list[float]:

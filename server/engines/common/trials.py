@@ -21,6 +21,7 @@ import orjson
 
 from server.chat_grammars import Grammar
 from server.engines.base import TrialBounds
+from server.engines.common.spawned import Child, launch
 from server.errors import EngineFailed, InvalidRequest, QueueFull
 
 logger = logging.getLogger(__name__)
@@ -43,10 +44,10 @@ class GrammarTrials:
         self._bounds = bounds
         self._settings = dict(settings or {})
         self._verdicts: OrderedDict[bytes, dict[str, str]] = OrderedDict()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._lock = asyncio.Lock()
         self._waiting = 0
-        self._starting: asyncio.Task[asyncio.subprocess.Process] | None = None
+        self._starting: asyncio.Task[Child] | None = None
 
     def start(self) -> None:
         """Lance l'enfant sans l'attendre ; sans cela, la première grammaire l'attendrait."""
@@ -118,7 +119,6 @@ class GrammarTrials:
     async def _ask(self, kind: str, source: str) -> dict[str, str]:
         try:
             process = await self._running()
-            assert process.stdin is not None
             process.stdin.write(json.dumps({"kind": kind, "source": source}).encode() + b"\n")
             await process.stdin.drain()
             return await _line(process)
@@ -130,27 +130,26 @@ class GrammarTrials:
             await self._drop()
             raise
 
-    async def _running(self) -> asyncio.subprocess.Process:
+    async def _running(self) -> Child:
         starting, self._starting = self._starting, None
         if starting is not None:
             self._process = await starting
-        if self._process is None or self._process.returncode is not None:
+        if self._process is not None and self._process.returncode is not None:
+            await self._drop()
+        if self._process is None:
             self._process = await self._launch()
         return self._process
 
-    async def _launch(self) -> asyncio.subprocess.Process:
+    async def _launch(self) -> Child:
         kept = ("PATH", "LD_LIBRARY_PATH", "HOME")
-        process = await asyncio.create_subprocess_exec(
+        process = await launch(
             sys.executable,
             "-I",
             str(_CHILD),
             str(self._compiler),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
             env={name: os.environ[name] for name in kept if name in os.environ} | {"OMP_NUM_THREADS": "1"},
             limit=_ANSWER_BYTES,
         )
-        assert process.stdin is not None
         process.stdin.write(json.dumps(self._settings | asdict(self._bounds)).encode() + b"\n")
         await process.stdin.drain()
         await _line(process)
@@ -158,13 +157,12 @@ class GrammarTrials:
 
     async def _drop(self) -> None:
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        if process is not None:
+            process.kill()
+            # Même déjà fini : c'est ce qui ferme ses tubes.
             await process.wait()
 
 
-async def _line(process: asyncio.subprocess.Process) -> dict[str, str]:
-    assert process.stdout is not None
+async def _line(process: Child) -> dict[str, str]:
     found: dict[str, str] = json.loads(await process.stdout.readline())
     return found

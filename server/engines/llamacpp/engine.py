@@ -8,32 +8,40 @@ import asyncio
 import logging
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from server.chat_grammars import GrammarKind, grammars
+from server.chat_grammars import Grammar, GrammarKind
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.common.trials import GrammarTrials
+from server.engines.llamacpp.calls import Calls
 from server.engines.llamacpp.options import LlamaCppSettings
-from server.engines.llamacpp.shape import SubRequest, split_request
-from server.errors import EngineFailed, InvalidRequest, ModelLoadFailed, PasserelleError, UnsupportedOption
+from server.engines.llamacpp.shape import split_request
+from server.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    InvalidRequest,
+    ModelLoadFailed,
+    PasserelleError,
+    UnsupportedOption,
+)
 
 logger = logging.getLogger(__name__)
 
-_THREADS_PER_SLOT = 8
-"""Fils d'attente par place : une requête à `n` réponses en prend autant que de réponses."""
 _COMPILER = Path(__file__).with_name("grammar_compiler.py")
 _TRIAL_SECONDS = 0.5
 """llama.cpp compile une grammaire dans la boucle qui sert tout le monde : personne n'attend davantage."""
-_COMPILED = ("response_format.", "json_schema", "grammar")
+_COMPILED = ("response_format.", "json_schema", "grammar", "tools")
 """Champs que llama.cpp lit ; les autres, il les ignore."""
+_ADDRESS_SECONDS = 10.0
 _LARK = "%llguidance"
 """Début des grammaires que llguidance mène, pas à pas et sous ses bornes."""
 
@@ -44,30 +52,38 @@ class LlamaCppEngine:
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
         self._settings = LlamaCppSettings()
-        self._server: Any = None
-        self._pool: ThreadPoolExecutor | None = None
+        self.calls: Calls | None = None
+        """Appels à llama.cpp, une fois ouvert."""
+        self._vocab_size = 0
         bounds = replace(spec.trials, seconds=min(_TRIAL_SECONDS, spec.trials.seconds))
         self._trials = GrammarTrials(_COMPILER, bounds)
 
     @property
     def features(self) -> frozenset[str]:
-        return frozenset({"stream", "logprobs", "json_schema", "seed", "n", "stop", "echo"})
+        return frozenset({"stream", "logprobs", "json_schema", "seed", "n", "stop", "echo", "tools"})
 
     @property
     def max_running(self) -> int:
         return self._settings.parallel
+
+    @property
+    def context_tokens(self) -> int:
+        return self._settings.context_tokens_per_request
+
+    @property
+    def vocab_size(self) -> int:
+        return self._vocab_size
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(LlamaCppSettings, self._spec.options)
         path = self._spec.model_dir / self._settings.file
         if not path.is_file():
             raise ModelLoadFailed(f"Fichier de poids absent : {path.name}.", metadata={"file": path.name})
-        self._pool = ThreadPoolExecutor(self._settings.parallel * _THREADS_PER_SLOT, thread_name_prefix="llama")
-        loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.run_in_executor(self._pool, self._load, path, on_phase)
+            server = await asyncio.to_thread(self._load, path, on_phase)
         except (RuntimeError, ValueError) as error:
             raise ModelLoadFailed(f"llama.cpp n'a pas pu lire {path.name} : {error}") from error
+        self.calls = Calls(server, self._settings.parallel)
         self._trials.start()
 
     async def warm_up(self) -> None:
@@ -78,20 +94,27 @@ class LlamaCppEngine:
         raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
 
     async def close(self) -> None:
-        server, self._server = self._server, None
-        pool, self._pool = self._pool, None
-        del server
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        calls, self.calls = self.calls, None
+        if calls is not None:
+            calls.close()
+        del calls
         await self._trials.close()
 
     async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
         body = orjson.loads(request)
-        subs, answer = split_request(kind, body, stream)
-        await self._try_grammars(body)
+        subs, trials, answer = split_request(kind, body, stream, self._settings.tool_calls)
+        await self._try_grammars(trials)
+        if self.calls is None:
+            raise EngineFailed("Le moteur est fermé.")
+        led = self.calls
         queue: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         stop = threading.Event()
-        calls = [self._start(kind, sub, queue, stop) for sub in subs]
+        loop = asyncio.get_running_loop()
+
+        def put(index: int, item: Any) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, (index, item))
+
+        calls = [led.start(kind, sub.body, partial(put, sub.index), stop) for sub in subs]
         try:
             for frame in answer.opening():
                 yield frame
@@ -103,19 +126,18 @@ class LlamaCppEngine:
                 elif isinstance(chunk, BaseException):
                     raise _translate(chunk)
                 elif "error" in chunk:
-                    raise _refusal(chunk["error"])
+                    raise _refusal(kind, chunk["error"])
                 else:
                     for frame in answer.add(index, chunk):
                         yield frame
             for frame in answer.closing():
                 yield frame
         finally:
-            # Le rappel rend vrai dès le prochain jeton : llama.cpp libère alors la place.
             stop.set()
-            await asyncio.gather(*calls, return_exceptions=True)
+            await led.leave(calls)
 
-    async def _try_grammars(self, body: Mapping[str, Any]) -> None:
-        for grammar in grammars(body):
+    async def _try_grammars(self, trials: Iterable[Grammar]) -> None:
+        for grammar in trials:
             if not grammar.field.startswith(_COMPILED):
                 continue
             if grammar.kind is GrammarKind.GRAMMAR and not str(grammar.source).lstrip().startswith(_LARK):
@@ -133,44 +155,32 @@ class LlamaCppEngine:
         params.model.path = str(path)
         params.n_ctx = self._settings.context_tokens_per_request * self._settings.parallel
         params.n_parallel = self._settings.parallel
+        params.cache_ram_mib = self._settings.prompt_cache_mib
+        # Un abandon n'est vu qu'entre deux lots, et les autres places n'avancent que d'un jeton par lot.
+        params.n_batch = params.n_ubatch = max(self._settings.batch_tokens, self._settings.parallel)
         params.cpuparams.n_threads = self._spec.threads
         params.cpuparams_batch.n_threads = self._spec.threads
         params.warmup = False
-        # Le gabarit du modèle ne connaît pas les outils ; l'interpréteur jinja ajouterait une consigne qui l'égare.
+        # Les outils sont écrits par `tools.py` ; l'interpréteur jinja ajouterait une consigne qui égare le modèle.
         params.use_jinja = False
         params.verbosity = -1
+        params.endpoint_metrics = True
         # La bibliothèque ouvre aussi un port HTTP local : une clé que personne ne connaît le condamne.
-        params.api_keys = [secrets.token_hex(32)]
-        return xllamacpp.Server(params)
+        key = secrets.token_hex(32)
+        params.api_keys = [key]
+        server = xllamacpp.Server(params)
+        self._vocab_size = _vocab_size(server.listening_address, key)
+        return server
 
-    def _start(
-        self, kind: ChatKind, sub: SubRequest, queue: "asyncio.Queue[tuple[int, Any]]", stop: threading.Event
-    ) -> "asyncio.Future[None]":
-        if self._server is None or self._pool is None:
-            raise EngineFailed("Le moteur est fermé.")
-        loop = asyncio.get_running_loop()
-        server = self._server
-        handler: Callable[[Any, Callable[[Any], bool]], None] = (
-            server.handle_chat_completions if kind is ChatKind.CHAT else server.handle_completions
-        )
 
-        def put(item: Any) -> None:
-            loop.call_soon_threadsafe(queue.put_nowait, (sub.index, item))
-
-        def on_chunk(chunk: Any) -> bool:
-            for one in chunk if isinstance(chunk, list) else [chunk]:
-                put(one)
-            return stop.is_set()
-
-        def run() -> None:
-            try:
-                if not stop.is_set():
-                    handler(sub.body, on_chunk)
-                put(None)
-            except Exception as error:
-                put(error)
-
-        return loop.run_in_executor(self._pool, run)
+def _vocab_size(address: str, key: str) -> int:
+    """Jetons du vocabulaire, que la bibliothèque ne dit que par son port."""
+    connection = HTTPConnection(address.removeprefix("http://"), timeout=_ADDRESS_SECONDS)
+    try:
+        connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})
+        return int(orjson.loads(connection.getresponse().read())["data"][0]["meta"]["n_vocab"])
+    finally:
+        connection.close()
 
 
 def _unsupported(field: str, why: str) -> UnsupportedOption:
@@ -182,16 +192,12 @@ def create_engine(spec: EngineSpec) -> LlamaCppEngine:
     return LlamaCppEngine(spec)
 
 
-def _refusal(error: Mapping[str, Any]) -> PasserelleError:
+def _refusal(kind: ChatKind, error: Mapping[str, Any]) -> PasserelleError:
     """Erreur rendue par llama.cpp au lieu d'une réponse."""
     detail = str(error.get("message", ""))
     code = int(error.get("code", 500))
     if error.get("type") == "exceed_context_size_error":
-        limit, value = str(error.get("n_ctx", "")), str(error.get("n_prompt_tokens", ""))
-        return InvalidRequest(
-            f"La requête compte {value} jetons, plus que le contexte du modèle ({limit}).",
-            metadata={"field": "messages", "limit": limit, "value": value},
-        )
+        return ContextLengthExceeded.of(kind.prompt, int(error.get("n_ctx", 0)), int(error.get("n_prompt_tokens", 0)))
     if code == 501 or "not support" in detail:
         return UnsupportedOption("Le modèle ne sait pas honorer cette requête.", metadata={"detail": detail})
     if 400 <= code < 500:

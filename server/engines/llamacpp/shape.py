@@ -1,19 +1,27 @@
-"""Du schéma d'OpenAI à celui de llama.cpp, et retour : découpe d'une requête, réponses exactes.
+"""Du schéma d'OpenAI à celui de llama.cpp : découpe d'une requête, refus de ce qu'il n'a pas.
 
-llama.cpp parle presque OpenAI ; ce module ôte ses ajouts, remplit ses manques, et rassemble plusieurs requêtes en une
-réponse. Schéma suivi : API Chat Completions et Completions d'OpenAI.
+llama.cpp parle presque OpenAI ; ce module ôte ses ajouts et remplit ses manques, `answer.py` rassemble ce qu'il rend.
+Schéma suivi : API Chat Completions et Completions d'OpenAI.
 """
 
-import secrets
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from server.chat_fields import OPENAI, screen
+from server.chat_grammars import Grammar, grammars
 from server.engines.base import ChatKind
-from server.errors import UnsupportedOption
+from server.engines.llamacpp.answer import Answer
+from server.engines.llamacpp.fields import FIELDS
+from server.engines.llamacpp.tools import take_tools
+from server.errors import InvalidRequest, UnsupportedOption
+
+_COMPLETION_TOKENS = 16
+"""Jetons d'une complétion qui n'en dit rien, comme chez OpenAI ; llama.cpp n'en mettrait aucune borne."""
+_SEEDS = 2**32 - 1
+"""Graines de llama.cpp ; la suivante, la dernière de 32 bits, y demande le hasard."""
+
+_TABLES = {kind: {**OPENAI[kind], **FIELDS.refused} for kind in ChatKind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,46 +34,72 @@ class SubRequest:
     """Requête, à une seule réponse."""
 
 
-def split_request(kind: ChatKind, request: Mapping[str, Any], stream: bool) -> tuple[list[SubRequest], "Answer"]:
-    """Découpe une requête, et prépare sa réponse.
+def split_request(
+    kind: ChatKind, request: Mapping[str, Any], stream: bool, max_calls: int = 1
+) -> tuple[list[SubRequest], list[Grammar], Answer]:
+    """Découpe une requête, dit les grammaires à essayer, et prépare sa réponse.
+
+    `max_calls` borne les appels d'outils d'une réponse.
 
     Raises:
-        UnsupportedOption: option que llama.cpp n'a pas.
+        InvalidRequest: outil mal décrit, texte de départ vide.
+        UnsupportedOption: champ que llama.cpp n'a pas, nommé par `metadata["field"]`.
     """
-    body = dict(request)
+    body, _ = screen(_TABLES[kind], request, FIELDS.extras_of(kind))
     count = int(body.pop("n", None) or 1)
-    body = {name: value for name, value in body.items() if value is not None}
     usage = bool((body.pop("stream_options", None) or {}).get("include_usage"))
+    body.pop("stream", None)
+    seed = body.pop("seed", None)
+    prompts: list[Any] = [None]
+    use = None
+    if kind is ChatKind.CHAT:
+        _check_parts(body)
+        use = take_tools(body, max_calls)
+        top = int(body.pop("top_logprobs", 0)) if body.get("logprobs") else None
+    else:
+        prompts = _prompts(body)
+        top = body.get("logprobs")
+        body.setdefault("max_tokens", _COMPLETION_TOKENS)
+    if top is not None:
+        # llama.cpp ne dit celle du jeton choisi qu'avec d'autres, et en rend vingt quand on n'en demande aucune.
+        body |= {"logprobs": True, "top_logprobs": max(1, top)} if kind is ChatKind.CHAT else {"logprobs": max(1, top)}
+    silent = kind is ChatKind.COMPLETION and body["max_tokens"] == 0
+    if silent:
+        body["max_tokens"] = 1
+    echoes = [prompt for prompt in prompts for _ in range(count)] if body.pop("echo", False) else []
     # Toujours en flux : llama.cpp ne demande s'il faut continuer qu'à ce qu'il rend, et une réponse d'un seul tenant
     # qu'on n'attend plus occuperait le processeur jusqu'à sa fin.
     body |= {"stream": True, "stream_options": {"include_usage": True}}
-    if "seed" in body or body.get("temperature") == 0:
+    if seed is not None or body.get("temperature") == 0:
         # Un préfixe repris du cache change les arrondis : une graine doit redonner le même texte.
         body["cache_prompt"] = False
-    for name in ("grammar_lazy", "grammar_triggers"):
-        if body.get(name):
-            # Leurs motifs seraient compilés par la bibliothèque standard de C++, qui ne borne rien.
-            raise UnsupportedOption(f"{name} : non disponible.", metadata={"field": name})
-    prompts: list[Any] = [None]
-    if kind is ChatKind.CHAT:
-        _check_chat(body)
-    else:
-        prompts = _prompts(body)
+    trials = list(use.trials() if use is not None else grammars(body))
+    if use is not None:
+        body["grammar"] = use.grammar
     subs = []
     for rank, prompt in enumerate(prompts):
         for choice in range(count):
             one = dict(body)
             if prompt is not None:
                 one["prompt"] = prompt
-            if count > 1 and "seed" in body:
-                one["seed"] = int(body["seed"]) + choice
+            if seed is not None:
+                one["seed"] = (int(seed) + choice) % _SEEDS
             subs.append(SubRequest(rank * count + choice, one))
-    echoes = [prompt for prompt in prompts for _ in range(count)] if body.pop("echo", False) else []
-    answer = Answer(kind, str(body.get("model", "")), stream, usage, len(subs), count, echoes)
-    return subs, answer
+    answer = Answer(
+        kind=kind,
+        model=str(body.get("model", "")),
+        stream=stream,
+        include_usage=usage,
+        per_prompt=count,
+        echoes=echoes,
+        calling=use is not None,
+        top=top,
+        silent=silent,
+    )
+    return subs, trials, answer
 
 
-def _check_chat(body: dict[str, Any]) -> None:
+def _check_parts(body: dict[str, Any]) -> None:
     for i, message in enumerate(body.get("messages", [])):
         content = message.get("content")
         for j, part in enumerate(content if isinstance(content, list) else []):
@@ -75,175 +109,18 @@ def _check_chat(body: dict[str, Any]) -> None:
                     f"{where} : ce modèle ne lit que du texte (reçu : {part.get('type')}).",
                     metadata={"field": where, "value": str(part.get("type"))},
                 )
-    if body.pop("tool_choice", None) != "none" and body.get("tools"):
-        raise UnsupportedOption("tools : ce modèle n'appelle pas d'outils.", metadata={"field": "tools"})
-    body.pop("tools", None)
 
 
 def _prompts(body: dict[str, Any]) -> list[Any]:
-    if body.get("suffix"):
-        raise UnsupportedOption("suffix : ce modèle ne complète qu'en avant.", metadata={"field": "suffix"})
-    best_of = body.pop("best_of", None)
-    if best_of not in (None, 1):
-        raise UnsupportedOption("best_of : non disponible.", metadata={"field": "best_of", "value": str(best_of)})
-    prompt = body.get("prompt")
-    prompts = [prompt]
-    if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
-        prompts = list(prompt)
+    prompt = body.pop("prompt", None)
+    several = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
+    prompts = list(prompt) if several else [prompt]
+    for index, one in enumerate(prompts):
+        if not one:
+            where = f"prompt[{index}]" if several else "prompt"
+            raise InvalidRequest(f"{where} : un texte de départ non vide est attendu.", metadata={"field": where})
     if body.get("echo") and not all(isinstance(one, str) for one in prompts):
         raise UnsupportedOption("echo : seulement avec un texte de départ.", metadata={"field": "echo"})
-    if body.get("echo") and body.get("logprobs"):
+    if body.get("echo") and body.get("logprobs") is not None:
         raise UnsupportedOption("echo : sans logprobs avec ce modèle.", metadata={"field": "echo"})
     return prompts
-
-
-@dataclass(slots=True)
-class Answer:
-    """Réponse en construction."""
-
-    kind: ChatKind
-    model: str
-    stream: bool
-    include_usage: bool
-    requests: int
-    per_prompt: int
-    echoes: list[str]
-    _choices: dict[int, dict[str, Any]] = field(default_factory=dict)
-    _usage: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    _head: dict[str, Any] = field(default_factory=dict)
-    _offsets: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        chat = self.kind is ChatKind.CHAT
-        kind = ("chat.completion.chunk" if self.stream else "chat.completion") if chat else "text_completion"
-        self._head = {
-            "id": ("chatcmpl-" if chat else "cmpl-") + secrets.token_hex(14),
-            "object": kind,
-            "created": int(time.time()),
-            "model": self.model,
-        }
-
-    def opening(self) -> Iterator[bytes]:
-        """Trames qui précèdent le moteur : le texte de départ répété, dans un flux."""
-        if self.stream:
-            for index, text in enumerate(self.echoes):
-                yield self._frame([{"index": index, "text": text, "logprobs": None, "finish_reason": None}])
-
-    def add(self, index: int, chunk: Mapping[str, Any]) -> Iterator[bytes]:
-        """Ajoute ce que llama.cpp a rendu pour une des requêtes."""
-        if chunk.get("usage"):
-            self._usage[index] = chunk["usage"]
-        choices = [self._choice(index, choice) for choice in chunk.get("choices", [])]
-        if not self.stream:
-            for choice in choices:
-                self._gather(choice)
-        elif choices:
-            yield self._frame(choices)
-
-    def closing(self) -> Iterator[bytes]:
-        """Ce qui suit le moteur : la réponse entière, ou le décompte d'un flux."""
-        if not self.stream:
-            choices = [self._choices[index] for index in sorted(self._choices)]
-            yield orjson.dumps(self._head | {"choices": choices, "usage": self._total()})
-        elif self.include_usage:
-            yield self._sse(self._head | {"choices": [], "usage": self._total()})
-
-    def _frame(self, choices: list[dict[str, Any]]) -> bytes:
-        return self._sse(self._head | {"choices": choices})
-
-    @staticmethod
-    def _sse(value: Mapping[str, Any]) -> bytes:
-        return b"data: " + orjson.dumps(value) + b"\n\n"
-
-    def _choice(self, index: int, choice: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {"index": index}
-        if self.kind is ChatKind.COMPLETION:
-            text = str(choice.get("text") or "")
-            found["text"] = text
-            found["logprobs"] = self._legacy_logprobs(index, choice.get("logprobs"))
-        else:
-            delta = dict(choice.get("delta") or {})
-            if "content" in delta and delta["content"] is None and "tool_calls" not in delta:
-                delta["content"] = ""
-            found["delta"] = delta
-            found["logprobs"] = _logprobs(choice.get("logprobs"))
-        found["finish_reason"] = choice.get("finish_reason")
-        return found
-
-    def _gather(self, piece: Mapping[str, Any]) -> None:
-        """Joint à la réponse entière un morceau de celle de cet indice."""
-        index = piece["index"]
-        whole = self._choices.get(index)
-        if whole is None:
-            whole = self._choices[index] = {"index": index, **self._nothing_yet(index)}
-        if self.kind is ChatKind.CHAT:
-            for name, text in piece["delta"].items():
-                if isinstance(text, str) and name != "role":
-                    whole["message"][name] = (whole["message"].get(name) or "") + text
-        else:
-            whole["text"] += piece["text"]
-        if piece["logprobs"]:
-            whole["logprobs"] = _joined(whole["logprobs"], piece["logprobs"])
-        whole["finish_reason"] = piece["finish_reason"] or whole["finish_reason"]
-
-    def _nothing_yet(self, index: int) -> dict[str, Any]:
-        head: dict[str, Any] = {"message": {"role": "assistant", "content": ""}}
-        if self.kind is ChatKind.COMPLETION:
-            head = {"text": self.echoes[index] if self.echoes else ""}
-        return head | {"logprobs": None, "finish_reason": None}
-
-    def _legacy_logprobs(self, index: int, logprobs: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """Log-probabilités d'une complétion : des listes parallèles, avec le décalage de chaque jeton."""
-        content = (logprobs or {}).get("content")
-        if not content:
-            return None
-        offsets, offset = [], self._offsets.get(index, 0)
-        for token in content:
-            offsets.append(offset)
-            offset += len(token["token"])
-        self._offsets[index] = offset
-        return {
-            "tokens": [token["token"] for token in content],
-            "token_logprobs": [token["logprob"] for token in content],
-            "top_logprobs": [{top["token"]: top["logprob"] for top in token["top_logprobs"]} for token in content],
-            "text_offset": offsets,
-        }
-
-    def _total(self) -> dict[str, Any]:
-        """Jetons de toutes les requêtes ; un texte de départ commun à plusieurs réponses ne compte qu'une fois."""
-        prompt = sum(u["prompt_tokens"] for i, u in self._usage.items() if i % self.per_prompt == 0)
-        completion = sum(u["completion_tokens"] for u in self._usage.values())
-        cached = sum(
-            (u.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-            for i, u in self._usage.items()
-            if i % self.per_prompt == 0
-        )
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": cached},
-        }
-
-
-def _joined(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> dict[str, Any]:
-    """Deux suites de log-probabilités bout à bout : chaque liste s'allonge."""
-    return {
-        name: [*((before or {}).get(name) or []), *value] if isinstance(value, list) else value
-        for name, value in after.items()
-    }
-
-
-def _logprobs(logprobs: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Log-probabilités d'une conversation, sans les identifiants que llama.cpp ajoute."""
-    content = (logprobs or {}).get("content")
-    if not content:
-        return None
-
-    def clean(token: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: token[name] for name in ("token", "logprob", "bytes")}
-
-    return {
-        "content": [clean(t) | {"top_logprobs": [clean(top) for top in t["top_logprobs"]]} for t in content],
-        "refusal": None,
-    }

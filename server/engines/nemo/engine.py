@@ -10,17 +10,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from server.engines.base import EngineSpec, LoadPhase, OnPhase, unheard
-from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow
-from server.engines.common.buckets import bucketed
+from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow, Wave
+from server.engines.common.buckets import bucketed, padding
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.faults import is_memory_error
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.common.owner import OwnerThread
+from server.engines.nemo.langid import LanguageModel, load_language_model
 from server.engines.nemo.model import NemoModel, checkpoint_in, restored
 from server.engines.nemo.options import NemoSettings
 from server.engines.nemo.salm_folder import SalmRecipe, is_salm, read_salm
@@ -44,11 +46,13 @@ class NemoEngine:
         self._spec = spec
         self._settings = NemoSettings()
         self._model: NemoModel | None = None
+        self._hearing: LanguageModel | None = None
         self._owner = OwnerThread("nemo")
 
     @property
     def features(self) -> frozenset[str]:
-        return self._model.features if self._model is not None else frozenset()
+        own = self._model.features if self._model is not None else frozenset()
+        return own | {"language_detection"} if self._hearing is not None else own
 
     @property
     def max_running(self) -> int:
@@ -62,13 +66,20 @@ class NemoEngine:
     def max_batch(self) -> int:
         return self._settings.max_batch
 
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        windows = [*batch, window]
+        alike = {one.options.temperature for one in windows}
+        return len(alike) == 1 and padding([len(one.samples) for one in windows]) <= self._settings.max_padding
+
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(NemoSettings, self._spec.options)
         folder = self._spec.model_dir
         recipe = read_salm(folder) if is_salm(folder) and not self._settings.file else None
         path = recipe.weights if recipe else checkpoint_in(folder, self._settings.file)
         try:
-            self._model = await self._owner.load(lambda: _load(recipe or path, self._settings, self._spec, on_phase))
+            self._model, self._hearing = await self._owner.load(
+                lambda: _load(recipe or path, self._settings, self._spec, on_phase)
+            )
         except PasserelleError:
             raise
         except Exception as error:
@@ -78,29 +89,30 @@ class NemoEngine:
     async def warm_up(self) -> None:
         noise = (np.random.default_rng(0).standard_normal(SAMPLE_RATE) * 0.01).astype(np.float32)
         options = RecognitionOptions(words="word_timestamps" in self.features)
-        if self._model is not None and not self._settings.default_language:
-            options = replace(options, language=self._model.some_language)
+        model = self._model
+        if model is not None and model.languages and not self._settings.default_language and self._hearing is None:
+            options = replace(options, language=model.languages[0])
         results = await self.transcribe([RecognitionWindow(noise, options)])
         if len(results) != 1:
             raise ModelLoadFailed("L'inférence d'échauffement n'a rien rendu.")
 
     async def close(self) -> None:
-        self._model = None
+        self._model = self._hearing = None
         self._owner.close()
 
     def check(self, options: RecognitionOptions) -> None:
-        if self._model is not None:
-            self._model.check(options)
+        model = self._model
+        if model is None:
+            return
+        if self._hearing is not None and not options.language:
+            options = replace(options, language=_heard_among(options, model.languages)[0])
+        model.check(options)
 
     async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
         model = self._model
         if model is None:
             raise EngineFailed("Le moteur est fermé.")
-        language = self._settings.default_language
-        asked = [
-            replace(window.options, language=window.options.language or language) if language else window.options
-            for window in windows
-        ]
+        asked = [window.options for window in windows]
         results: list[Recognition] = [Recognition((), language=options.language) for options in asked]
         # La température vaut pour tout un lot du décodeur ; le reste des réglages est propre à chaque onde.
         for temperature in sorted({options.temperature for options in asked}):
@@ -112,11 +124,41 @@ class NemoEngine:
             for bucket in bucketed([len(windows[index].samples) for index in alike], self._settings.max_padding):
                 chosen = [alike[rank] for rank in bucket]
                 found = await self._owner.call(
-                    model.recognize, [windows[i].samples for i in chosen], [asked[i] for i in chosen]
+                    self._recognize, model, [windows[i].samples for i in chosen], [asked[i] for i in chosen]
                 )
                 for index, result in zip(chosen, found, strict=True):
                     results[index] = result
         return results
+
+    def _recognize(
+        self, model: NemoModel, waves: Sequence[Wave], asked: Sequence[RecognitionOptions]
+    ) -> list[Recognition]:
+        """Transcrit un lot d'ondes voisines, la langue de chacune étant dite, entendue ou supposée."""
+        silent = [index for index, options in enumerate(asked) if not options.language]
+        told = list(asked)
+        heard: dict[int, float] = {}
+        if silent and self._hearing is not None:
+            among = [_heard_among(asked[index], model.languages) for index in silent]
+            languages = self._hearing.hear([waves[index] for index in silent], among)
+            for index, (language, probability) in zip(silent, languages, strict=True):
+                told[index] = replace(asked[index], language=language)
+                heard[index] = probability
+        elif self._settings.default_language:
+            told = [replace(one, language=one.language or self._settings.default_language) for one in asked]
+        return [
+            replace(
+                found,
+                language_probability=heard.get(index),
+                language_assumed=bool(found.language and not asked[index].language and index not in heard),
+            )
+            for index, found in enumerate(model.recognize(waves, told))
+        ]
+
+
+def _heard_among(options: RecognitionOptions, languages: Sequence[str]) -> Sequence[str]:
+    """Langues que peut parler une onde dont rien n'est dit ; une traduction vers une autre que l'anglais en part."""
+    target = options.target_language
+    return ("en", target) if target not in ("", "en") else languages
 
 
 def create_engine(spec: EngineSpec) -> NemoEngine:
@@ -124,7 +166,9 @@ def create_engine(spec: EngineSpec) -> NemoEngine:
     return NemoEngine(spec)
 
 
-def _load(source: SalmRecipe | Path, settings: NemoSettings, spec: EngineSpec, on_phase: OnPhase) -> NemoModel:
+def _load(
+    source: SalmRecipe | Path, settings: NemoSettings, spec: EngineSpec, on_phase: OnPhase
+) -> tuple[NemoModel, LanguageModel | None]:
     if spec.device == CUDA:
         require_cuda()
     on_phase(LoadPhase.IMPORTING)
@@ -136,6 +180,15 @@ def _load(source: SalmRecipe | Path, settings: NemoSettings, spec: EngineSpec, o
         torch.set_num_threads(spec.threads)
     wanted = settings.dtype or ("bf16" if spec.device == CUDA else "fp32")
     dtype = torch.bfloat16 if wanted == "bf16" else torch.float32
+    model = _load_model(source, settings, device, dtype, on_phase)
+    if not settings.language_model:
+        return model, None
+    return model, load_language_model(spec.model_dir / settings.language_model, model.languages, device)
+
+
+def _load_model(
+    source: SalmRecipe | Path, settings: NemoSettings, device: Any, dtype: Any, on_phase: OnPhase
+) -> NemoModel:
     if isinstance(source, SalmRecipe):
         from server.engines.nemo.salm import load_salm
 

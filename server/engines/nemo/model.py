@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from server.engines.base import LoadPhase, OnPhase
+from server.engines.base import LoadPhase, OnPhase, unheard
 from server.engines.base_audio import Recognition, RecognitionOptions, Wave
 from server.errors import ModelLoadFailed, UnsupportedOption
 
-_MIN_SAMPLES = 1600
-"""Une onde plus courte est complétée de silence : la normalisation demande plusieurs trames."""
+_MIN_SAMPLES = 16000
+"""Une onde plus courte est complétée de silence, comme NeMo 3 le fait avant de transcrire."""
 
 
 class NemoModel(Protocol):
@@ -20,8 +20,8 @@ class NemoModel(Protocol):
         """Options honorées."""
 
     @property
-    def some_language(self) -> str:
-        """Une langue que le modèle accepte, pour l'échauffement ; vide s'il n'en veut pas."""
+    def languages(self) -> Sequence[str]:
+        """Langues qu'il veut qu'on lui dise ; vide s'il les reconnaît de lui-même."""
 
     def check(self, options: RecognitionOptions) -> None:
         """Refuse ce que ce modèle ne sait pas honorer.
@@ -84,7 +84,7 @@ def checkpoint_in(folder: Path, name: str) -> Path:
     )
 
 
-def restored(path: str, device: Any, on_phase: OnPhase) -> Any:
+def restored(path: str, device: Any, on_phase: OnPhase = unheard) -> Any:
     """Modèle lu de son archive, sur son périphérique."""
     from nemo.collections.asr.models import ASRModel
     from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
@@ -105,20 +105,28 @@ def restored(path: str, device: Any, on_phase: OnPhase) -> Any:
     return ASRModel.restore_from(path, map_location=device, save_restore_connector=Told())
 
 
-def padded(waves: Sequence[Wave], device: Any) -> tuple[Any, Any]:
-    """Ondes complétées de silence jusqu'à la plus longue, et leurs longueurs, en tenseurs."""
+def lead(wave: Wave) -> int:
+    """Échantillons de silence mis devant une onde trop courte, que NeMo 3 complète des deux côtés pour Canary."""
+    return max(0, _MIN_SAMPLES - len(wave)) // 2
+
+
+def padded(waves: Sequence[Wave], device: Any, *, centered: bool = False) -> tuple[Any, Any]:
+    """Ondes complétées de silence jusqu'à la plus longue, et leurs longueurs ; `centered` : après `lead` de silence."""
     import torch
 
     lengths = [max(_MIN_SAMPLES, len(wave)) for wave in waves]
     batch = torch.zeros((len(waves), max(lengths)), dtype=torch.float32)
     for row, wave in zip(batch, waves, strict=True):
-        row[: len(wave)] = torch.from_numpy(wave if wave.flags.writeable else wave.copy())
+        start = lead(wave) if centered else 0
+        row[start : start + len(wave)] = torch.from_numpy(wave if wave.flags.writeable else wave.copy())
     return batch.to(device), torch.tensor(lengths, device=device)
 
 
-def features_of(model: Any, waves: Sequence[Wave], device: Any, dtype: Any) -> tuple[Any, Any]:
+def features_of(
+    model: Any, waves: Sequence[Wave], device: Any, dtype: Any, *, centered: bool = False
+) -> tuple[Any, Any]:
     """Spectrogrammes d'un lot, calculés en flottants de 32 bits puis ramenés au type du modèle."""
-    signal, lengths = padded(waves, device)
+    signal, lengths = padded(waves, device, centered=centered)
     spectra, sizes = model.preprocessor(input_signal=signal, length=lengths)
     return spectra.to(dtype), sizes
 

@@ -10,14 +10,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.engines.base_audio import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.engines.common.loops import kept
 from server.engines.common.options import refusal
 from server.engines.common.sentences import mean, segments_of, timed_words, word_confidences
-from server.engines.nemo.model import check_languages, features_of, prepare
+from server.engines.nemo.alignment import Times, align
+from server.engines.nemo.guard import RowGuard
+from server.engines.nemo.model import check_languages, features_of, lead, prepare
 from server.engines.nemo.options import NemoSettings
 from server.errors import UnsupportedOption
 
 _SPECIAL = re.compile(r"<\|[^|]*\|>")
 _PROMPT_TOKENIZER = "spl_tokens"
+_TIMES = 900
+"""Jetons d'instants qu'un vocabulaire peut avoir."""
 _NEUTRAL = {"decodercontext": "", "emotion": "<|emo:undefined|>", "itn": "no", "diarize": "no"}
 """Cases de l'amorce dont le point de contrôle ne dit rien."""
 # Le vocabulaire unifié de canary-1b-v2 porte des jetons de bien d'autres langues, qu'il n'a pas apprises.
@@ -56,8 +61,8 @@ class MultitaskModel:
         return frozenset(found)
 
     @property
-    def some_language(self) -> str:
-        return self._languages[0]
+    def languages(self) -> Sequence[str]:
+        return self._languages
 
     def check(self, options: RecognitionOptions) -> None:
         check_languages(options, self._languages, self._settings.default_language)
@@ -77,10 +82,10 @@ class MultitaskModel:
         import torch
 
         with torch.inference_mode():
-            spectra, sizes = features_of(self._model, waves, self._device, self._dtype)
-            _, _, states, mask = self._model.forward(processed_signal=spectra, processed_signal_length=sizes)
+            spectra, sizes = features_of(self._model, waves, self._device, self._dtype, centered=True)
+            _, sizes, states, mask = self._model.forward(processed_signal=spectra, processed_signal_length=sizes)
             prompts = torch.stack([self._prompt(item) for item in options]).to(self._device)
-            found = self._decode(states, mask, prompts, options[0].temperature)
+            found = self._decode(states, sizes, mask, prompts, options[0].temperature)
             confidences = [self._confidences(one) for one in found]
             words = self._words(found, waves, options, confidences)
         return [
@@ -93,23 +98,36 @@ class MultitaskModel:
             for index, one in enumerate(found)
         ]
 
-    def _decode(self, states: Any, mask: Any, prompts: Any, temperature: float) -> list[Any]:
-        if self._settings.strategy == "greedy":
+    def _decode(self, states: Any, sizes: Any, mask: Any, prompts: Any, temperature: float) -> list[Any]:
+        spans = [(slice(0, len(prompts)), states.shape[1])]
+        if self._guard is not None:
             self._model.decoding.decoding.greedy_search.temperature = temperature or None
-            spans = [slice(0, len(prompts))]
+            self._guard.begin((sizes + self._delta - prompts.shape[1]).clamp(min=1))
         else:
             # La recherche en faisceau de NeMo 3.0.0 ne rend pas le même texte selon les voisins de lot.
-            spans = [slice(index, index + 1) for index in range(len(prompts))]
-        return [
+            spans = [(slice(index, index + 1), size) for index, size in enumerate(sizes.tolist())]
+        found = [
             one
-            for span in spans
+            for span, length in spans
             for one in self._model.decoding.decode_predictions_tensor(
-                encoder_hidden_states=states[span],
-                encoder_input_mask=mask[span],
+                encoder_hidden_states=states[span, :length],
+                encoder_input_mask=mask[span, :length],
                 decoder_input_ids=prompts[span],
                 return_hypotheses=True,
             )
         ]
+        for one in found:
+            self._break_loop(one)
+        return found
+
+    def _break_loop(self, found: Any) -> None:
+        """Ne garde que le premier tour d'une boucle où finit un texte."""
+        count = kept(self._alike[found.y_sequence.to(self._alike.device)].tolist())
+        if count < len(found.y_sequence):
+            found.y_sequence = found.y_sequence[:count]
+            if found.token_confidence is not None:
+                found.token_confidence = found.token_confidence[:count]
+            self._model.decoding.decode_hypothesis([found])
 
     def _prompt(self, options: RecognitionOptions) -> Any:
         """Jetons d'amorce ; de même longueur pour toutes les requêtes, puisque le contexte est toujours vide."""
@@ -139,43 +157,31 @@ class MultitaskModel:
         if not asked:
             return words
         chosen = [found[index] for index in asked]
+        times: list[Times]
         if self._aligner is not None:
-            for one in chosen:
-                one.text = _text(one.text)
-            self._align(chosen, [waves[index] for index in asked])
+            times = self._align([_text(one.text) for one in chosen], [waves[index] for index in asked])
         else:
             from nemo.collections.asr.parts.utils.timestamp_utils import process_aed_timestamp_outputs
 
             stride = float(self._model.cfg.preprocessor.window_stride)
             process_aed_timestamp_outputs(chosen, self._model.encoder.subsampling_factor, stride)
-        for index, one in zip(asked, chosen, strict=True):
-            items = [(_text(w["word"]), float(w["start"]), float(w["end"])) for w in one.timestamp["word"]]
+            times = [
+                [(_text(w["word"]), float(w["start"]), float(w["end"])) for w in one.timestamp["word"]]
+                for one in chosen
+            ]
+        for index, placed in zip(asked, times, strict=True):
+            before = lead(waves[index]) / self._model.sample_rate
+            # Un mot que l'alignement n'a pas placé reste à -1.
+            items = [(w, start - before, end - before) if start >= 0 else (w, start, end) for w, start, end in placed]
             seconds = len(waves[index]) / self._model.sample_rate
             words[index] = timed_words(items, seconds, confidences[index])
         return words
 
-    def _align(self, found: list[Any], waves: Sequence[Wave]) -> None:
+    def _align(self, texts: Sequence[str], waves: Sequence[Wave]) -> list[Times]:
         """Aligne les textes sur les ondes par le modèle CTC, dont les probabilités sont calculées en mémoire."""
-        from nemo.collections.asr.parts.utils.rnnt_utils import Hypothesis
-        from nemo.collections.asr.parts.utils.timestamp_utils import get_forced_aligned_timestamps_with_external_model
-
-        spectra, sizes = features_of(self._aligner, waves, self._device, self._dtype)
+        spectra, sizes = features_of(self._aligner, waves, self._device, self._dtype, centered=True)
         output = self._aligner.forward(processed_signal=spectra, processed_signal_length=sizes)
-        probabilities, lengths = output[0].float().cpu(), output[1].tolist()
-        heard = [
-            Hypothesis(score=0.0, y_sequence=probabilities[index, :length], text="")
-            for index, length in enumerate(lengths)
-        ]
-        get_forced_aligned_timestamps_with_external_model(
-            audio=heard,
-            external_ctc_model=self._aligner,
-            main_model_predictions=found,
-            batch_size=len(found),
-            timestamp_type=["word"],
-            viterbi_device=self._device,
-            has_hypotheses=True,
-            verbose=False,
-        )
+        return align(self._aligner, output[0], output[1].tolist(), texts, self._device)
 
     def _set_decoding(self) -> None:
         from omegaconf import OmegaConf
@@ -193,6 +199,24 @@ class MultitaskModel:
                 "return_best_hypothesis": True,
             }
         self._model.change_decoding_strategy(OmegaConf.create(config))
+        self._delta = delta
+        self._alike = self._alike_tokens()
+        self._guard = None
+        if settings.strategy == "greedy":
+            self._guard = RowGuard(self._model.decoding.decoding.greedy_search, self._alike)
+
+    def _alike_tokens(self) -> Any:
+        """Pour chaque jeton, celui qui le vaut dans une boucle : tous les instants se valent, qui y avancent."""
+        import torch
+
+        tokenizer = self._model.tokenizer
+        found = torch.arange(tokenizer.vocab_size, device=self._device)
+        if self._special_times:
+            special = getattr(tokenizer, "special_tokens", None)
+            names = [f"<|{i}|>" for i in range(_TIMES) if _knows(self._model, f"<|{i}|>")]
+            times = [special[name] if special is not None else tokenizer.token_to_id(name) for name in names]
+            found[times] = times[0]
+        return found
 
 
 def prompt_slots(options: RecognitionOptions, slots: set[str], *, special_times: bool) -> dict[str, str]:

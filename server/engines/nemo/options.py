@@ -23,7 +23,9 @@ class NemoSettings:
     languages: tuple[str, ...] = ()
     """Langues admises ; vide : celles que le modèle annonce."""
     default_language: str = ""
-    """Langue des requêtes qui n'en disent rien ; vide : elles sont refusées si le modèle veut la connaître."""
+    """Langue supposée des requêtes qui n'en disent rien ; vide : elles sont refusées si le modèle veut la connaître."""
+    language_model: str = ""
+    """`.nemo` d'un modèle de langues, qui reconnaît celle des requêtes qui n'en disent rien ; vide : aucun."""
     strategy: Literal["greedy", "beam"] = "greedy"
     """Recherche ; `beam` : Canary seulement."""
     beam_size: int = field(default=4, metadata={"minimum": 1})

@@ -10,6 +10,7 @@ from typing import Any
 from server.engines.base import LoadPhase, OnPhase
 from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, Wave
 from server.engines.common.cuda import CUDA
+from server.engines.common.loops import kept
 from server.engines.common.options import refusal
 from server.engines.common.sentences import segments_of
 from server.engines.nemo.model import check_languages, padded
@@ -40,8 +41,8 @@ class SalmModel:
         return frozenset({"temperature"})
 
     @property
-    def some_language(self) -> str:
-        return self._languages[0]
+    def languages(self) -> Sequence[str]:
+        return self._languages
 
     def check(self, options: RecognitionOptions) -> None:
         refused = {
@@ -94,8 +95,8 @@ class SalmModel:
 
     def _text(self, tokens: list[int]) -> str:
         end = self._model.text_eos_id
-        kept = tokens[: tokens.index(end)] if end in tokens else tokens
-        return " ".join(str(self._model.tokenizer.ids_to_text(kept)).split())
+        said = tokens[: tokens.index(end)] if end in tokens else tokens
+        return " ".join(str(self._model.tokenizer.ids_to_text(said[: kept(said)])).split())
 
 
 def _prompt(model: Any) -> Any:

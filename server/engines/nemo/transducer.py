@@ -35,8 +35,8 @@ class TransducerModel:
         return frozenset({"word_timestamps"})
 
     @property
-    def some_language(self) -> str:
-        return ""
+    def languages(self) -> Sequence[str]:
+        return ()
 
     def check(self, options: RecognitionOptions) -> None:
         known = ", ".join(self._settings.languages)

@@ -11,6 +11,7 @@ from server.engines.base import EngineSpec, LoadPhase, OnPhase
 from server.engines.base_audio import SAMPLE_RATE
 from server.engines.common.options import read_options
 from server.engines.pyannote.checkpoint import read_model
+from server.engines.pyannote.clustering import bound_clustering
 from server.engines.pyannote.options import CamPlusSettings
 from server.engines.pyannote.pipeline import PipelineEngine, quiet_pyannote
 
@@ -56,6 +57,7 @@ def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
             },
         }
     )
+    bound_clustering(pipeline, settings)
     return pipeline
 
 

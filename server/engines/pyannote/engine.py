@@ -15,6 +15,7 @@ from server.engines.base import EngineSpec, LoadPhase, OnPhase
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.options import read_options
 from server.engines.pyannote.checkpoint import read_model
+from server.engines.pyannote.clustering import bound_clustering
 from server.engines.pyannote.config import PipelineRecipe, read_recipe
 from server.engines.pyannote.options import PyannoteSettings
 from server.engines.pyannote.pipeline import PipelineEngine, quiet_pyannote
@@ -132,6 +133,7 @@ def _build(recipe: PipelineRecipe, settings: PyannoteSettings, on_phase: OnPhase
     if settings.clustering_threshold:
         parameters.setdefault("clustering", {})["threshold"] = settings.clustering_threshold
     pipeline.instantiate(parameters)
+    bound_clustering(pipeline, settings)
     return pipeline
 
 

@@ -4,7 +4,19 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class PyannoteSettings:
+class ClusteringSettings:
+    """Bornes du regroupement, communes aux deux moteurs."""
+
+    max_clustered_embeddings: int = field(default=8000, metadata={"minimum": 100})
+    """Empreintes qui font les groupes ; les autres vont au groupe le plus proche."""
+    max_clustering_seconds: int = field(default=60, metadata={"minimum": 1})
+    """Temps de processeur d'un dendrogramme."""
+    max_clustering_mib: int = field(default=1024, metadata={"minimum": 64})
+    """Mémoire d'un dendrogramme : seize octets fois le carré des empreintes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PyannoteSettings(ClusteringSettings):
     """Options du moteur `pyannote`."""
 
     segmentation_batch_size: int | None = field(default=None, metadata={"minimum": 1})
@@ -22,7 +34,7 @@ class PyannoteSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class CamPlusSettings:
+class CamPlusSettings(ClusteringSettings):
     """Options du moteur `pyannote-camplus`."""
 
     batch_size: int = field(default=8, metadata={"minimum": 1})

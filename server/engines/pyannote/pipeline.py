@@ -16,6 +16,7 @@ from server.engines.base_audio import SAMPLE_RATE, Diarization, DiarizationOptio
 from server.engines.common.faults import is_memory_error
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.owner import OwnerThread
+from server.engines.pyannote.clustering import Cancelled, linkage_of
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
 _MIN_SECONDS = 0.1
@@ -23,10 +24,6 @@ _STAGES = frozenset({"segmentation", "embeddings"})
 
 Loader = Callable[[EngineSpec, OnPhase], Any]
 """Bâtit un pipeline, dans le fil qui le possède."""
-
-
-class _Cancelled(Exception):
-    """Requête abandonnée."""
 
 
 class PipelineEngine:
@@ -104,11 +101,12 @@ class PipelineEngine:
 
         def hook(name: str, _artifact: Any, *, total: int = 0, completed: int = 0, **_rest: Any) -> None:
             if stop.is_set():
-                raise _Cancelled
+                raise Cancelled
             if name in _STAGES and total:
                 # Le dernier lot compte ses places, même vides.
                 on_progress(name, min(1.0, float(completed / total)))
 
+        linkage_of(pipeline).stop = stop
         if self._prepare is not None:
             self._prepare(pipeline)
         # Une onde projetée depuis un fichier reste hors de la mémoire du processus.
@@ -122,7 +120,7 @@ class PipelineEngine:
                 max_speakers=options.max_speakers,
                 hook=hook,
             )
-        except _Cancelled:
+        except Cancelled:
             # Personne n'attend plus ce résultat.
             return Diarization((), ())
         return _diarization(output, len(wave) / SAMPLE_RATE, embeddings=options.embeddings)

@@ -6,12 +6,14 @@ vLLM, et ses trames passent telles quelles. Le modèle lui-même vit dans un pro
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import multiprocessing
 import os
 import threading
+import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +21,17 @@ import orjson
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.common.cuda import CUDA, require_cuda
+from server.engines.vllm.echo import is_echo_only, uncounted
 from server.engines.vllm.guard import check
 from server.engines.vllm.options import environment
+from server.engines.vllm.warmup import prompt, rounds
 from server.errors import EngineFailed, ModelLoadFailed, ModelLoading, PasserelleError, UnsupportedOption
 
 if TYPE_CHECKING:
-    from server.engines.vllm.serving import OpenAiServing
+    from server.engines.vllm.serving import OpenAiServing, Started
 
 logger = logging.getLogger(__name__)
 
-_ERROR = 'data: {"error"'
-_DONE = "data: [DONE]"
 _WATCH_SECONDS = 1.0
 """Période de la lecture d'un drapeau que vLLM lève à la mort de son moteur ; il n'offre pas de rappel."""
 _STOP_SECONDS = 10.0
@@ -55,6 +57,19 @@ class VllmEngine:
     @property
     def max_running(self) -> int:
         return self._max_running
+
+    @property
+    def context_tokens(self) -> int:
+        return self._serving.context_tokens if self._serving is not None else 0
+
+    @property
+    def detour(self) -> str:
+        """Pourquoi vLLM écrit lui-même tous les flux ; vide s'ils sont rendus d'un gabarit."""
+        return self._opened().slow_reason
+
+    @property
+    def vocab_size(self) -> int:
+        return self._serving.vocab_size if self._serving is not None else 0
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         for name, value in environment(
@@ -83,11 +98,40 @@ class VllmEngine:
         self._max_running = serving.max_running
 
     async def warm_up(self) -> None:
-        request = {"model": self._spec.model_key, "prompt": "Hi", "max_tokens": 1}
-        async for item in self.generate(ChatKind.COMPLETION, orjson.dumps(request), stream=False):
-            if orjson.loads(item)["usage"]["completion_tokens"] >= 1:
-                return
-        raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
+        """Mène une inférence réelle, puis, sur un GPU, tout ce que vLLM ne compile qu'à son premier usage.
+
+        Raises:
+            ModelLoadFailed: l'inférence n'a rien rendu.
+        """
+        if not await self._warm(prompt="Hi", max_tokens=1):
+            raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
+        if self._spec.device == CUDA:
+            await self.warm_kernels()
+
+    async def warm_kernels(self) -> None:
+        """Provoque ce que vLLM ne compile qu'à son premier usage."""
+        sizes = self._opened().sizes()
+        counter = itertools.count(1)
+        begun = time.monotonic()
+        planned = rounds(max_running=sizes.running, step_tokens=sizes.step_tokens, context_tokens=sizes.context_tokens)
+        for one in planned:
+            work = (
+                self._warm(
+                    prompt=prompt(next(counter), one.prompt_tokens, sizes.vocabulary),
+                    max_tokens=2,
+                    ignore_eos=True,
+                    **one.fields,
+                )
+                for _ in range(one.requests)
+            )
+            for found in await asyncio.gather(*work, return_exceptions=True):
+                if isinstance(found, PasserelleError):
+                    # Un modèle peut ne pas admettre une sorte de tirage : aucune requête ne l'aura non plus.
+                    logger.info("warm_up_refused", extra={"round": one.name, "error": found.message[:200]})
+                    break
+                if isinstance(found, BaseException):
+                    raise found
+        logger.info("warmed_up", extra={"rounds": len(planned), "seconds": round(time.monotonic() - begun, 1)})
 
     async def close(self) -> None:
         serving, self._serving = self._serving, None
@@ -98,29 +142,39 @@ class VllmEngine:
 
     async def generate(self, kind: ChatKind, request: bytes, *, stream: bool) -> AsyncGenerator[bytes, None]:
         serving = self._opened()
+        async with self._answer(serving, kind, request, stream=stream) as (answer, shaped):
+            if isinstance(answer, bytes):
+                yield shaped(answer)
+                return
+            async with contextlib.aclosing(serving.read(answer)) as frames:
+                async for frame in frames:
+                    yield shaped(frame)
+
+    async def push(self, kind: ChatKind, request: bytes, emit: Callable[[bytes], None]) -> None:
+        serving = self._opened()
+        async with self._answer(serving, kind, request, stream=True) as (answer, shaped):
+            if isinstance(answer, bytes):
+                emit(shaped(answer))
+            else:
+                await serving.push(answer, emit if shaped is bytes else lambda frame: emit(shaped(frame)))
+
+    @contextlib.asynccontextmanager
+    async def _answer(
+        self, serving: "OpenAiServing", kind: ChatKind, request: bytes, *, stream: bool
+    ) -> AsyncGenerator[tuple["bytes | Started", Callable[[bytes], bytes]], None]:
+        """Réponse, ou flux commencé, et la forme à donner à ses éléments ; en sortir avant la fin l'abandonne."""
         if self._asleep:
             raise ModelLoading("Le modèle dort ; réveillez-le.", retry_after=_RETRY_SECONDS)
         remote = bool(self._spec.options.get("allowed_media_domains"))
-        body = check(orjson.loads(request), remote_media=remote) | {"stream": stream}
+        body = check(kind, orjson.loads(request), remote_media=remote) | {"stream": stream}
         request_id = uuid.uuid4().hex
-        finished = False
         try:
-            answer = await serving.create(kind, body, request_id)
-            if isinstance(answer, bytes):
-                finished = True
-                yield answer
-                return
-            async with contextlib.aclosing(answer) as frames:
-                async for frame in frames:
-                    if frame.startswith(_ERROR):
-                        raise serving.refusal(orjson.loads(frame.removeprefix("data: ")))
-                    if not frame.startswith(_DONE):
-                        yield frame.encode()
-            finished = True
-        finally:
-            if not finished:
-                # vLLM abandonne de lui-même quand le ramasse-miettes passe ; ici, c'est tout de suite.
-                await serving.engine.abort(_engine_ids(kind, body, request_id))
+            yield await serving.create(kind, body, request_id), uncounted if is_echo_only(kind, body) else bytes
+        except BaseException:
+            # vLLM abandonne de lui-même quand le ramasse-miettes passe ; ici, c'est tout de suite.
+            await serving.engine.abort(_engine_ids(kind, body, request_id))
+            await _wait_read(serving.engine)
+            raise
 
     async def wait_dead(self) -> str:
         """Attend la mort du processus du modèle."""
@@ -154,6 +208,12 @@ class VllmEngine:
         if self._asleep:
             await self._opened().engine.wake_up()
             self._asleep = False
+
+    async def _warm(self, **fields: Any) -> int:
+        """Jetons que rend une complétion."""
+        request = orjson.dumps({"model": self._spec.model_key, **fields})
+        items = [item async for item in self.generate(ChatKind.COMPLETION, request, stream=False)]
+        return sum(int(orjson.loads(item)["usage"]["completion_tokens"]) for item in items)
 
     def _opened(self) -> "OpenAiServing":
         if self._serving is None:
@@ -199,6 +259,18 @@ def _engine_ids(kind: ChatKind, body: dict[str, Any], request_id: str) -> list[s
     prompt = body.get("prompt")
     several = isinstance(prompt, list) and bool(prompt) and not isinstance(prompt[0], int)
     return [f"cmpl-{request_id}-{index}" for index in range(len(prompt) if several and prompt else 1)]
+
+
+async def _wait_read(engine: Any) -> None:
+    """Attend que le processus du modèle ait lu ce qui précède ; mort, il ne mène plus rien.
+
+    Il les lit dans l'ordre, entre deux pas, et un abandon n'a pas de réponse : une question posée après lui en a une.
+    """
+    asked = asyncio.ensure_future(engine.is_sleeping())
+    while not asked.done() and not engine.errored:
+        await asyncio.wait({asked}, timeout=_WATCH_SECONDS)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
 
 
 def _kill_children() -> None:

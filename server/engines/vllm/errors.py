@@ -1,29 +1,48 @@
 """Des erreurs de vLLM, telles que sa façade OpenAI les écrit, aux nôtres ; n'importe pas vLLM."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from server.errors import EngineFailed, InvalidRequest, PasserelleError, QueueFull, UnsupportedOption
+from server.errors import (
+    ContextLengthExceeded,
+    EngineFailed,
+    InvalidRequest,
+    PasserelleError,
+    QueueFull,
+    UnsupportedOption,
+)
 
 _RETRY_SECONDS = 1.0
+_TOO_LONG = re.compile(
+    r"maximum context length|maximum model length|cannot be greater than (max_model_len|max_total_tokens)\b"
+)
+"""Un contexte qui déborde, dit au découpage en jetons, au moteur, ou de la réponse demandée."""
+_COUNTS = (
+    r"for a total of (?:at least )?(\d+) tokens",
+    r"contains (?:at least )?(\d+) input tokens",
+    r"prompt \(length (\d+)\)",
+    r"(?:is too large: |^max_\w+=)(\d+)",
+)
+"""Où il dit combien de jetons, du plus juste au moins."""
 
 
-def translated(error: Mapping[str, Any], *, context_tokens: int) -> PasserelleError:
+def translated(error: Mapping[str, Any], *, context_tokens: int, prompt: str) -> PasserelleError:
     """Erreur dont `error` donne le code HTTP (`code`), le texte (`message`) et parfois le champ (`param`).
 
-    `context_tokens` est la longueur du contexte, que nomment les refus de trop longues requêtes.
+    `context_tokens` est la longueur du contexte, et `prompt` le champ du texte de départ, que nomment les refus de trop
+    longues requêtes.
     """
     code = int(error.get("code") or 500)
     detail = str(error.get("message") or "")
     metadata = {"detail": detail[:500]}
     if error.get("param"):
         metadata["field"] = str(error["param"])
-    if error.get("param") == "input_tokens":
-        limit = str(context_tokens)
-        return InvalidRequest(
-            f"La requête et la réponse demandée dépassent le contexte du modèle ({limit} jetons) : {detail}",
-            metadata=metadata | {"field": "messages", "limit": limit},
-        )
+    if code == 400 and _TOO_LONG.search(detail):
+        counts = (found for pattern in _COUNTS if (found := re.search(pattern, detail)))
+        value = next((int(found[1]) for found in counts), None)
+        field = str(error.get("param") or "")
+        return ContextLengthExceeded.of(field if field.startswith("max_") else prompt, context_tokens, value)
     if code == 501:
         return UnsupportedOption(f"Le moteur n'a pas cette option : {detail}", metadata=metadata)
     if code in (429, 503):

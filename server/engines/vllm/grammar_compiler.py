@@ -1,7 +1,7 @@
 """La compilation d'une grammaire comme vLLM la fait, pour l'essai (`server/engines/common/trial_child.py`).
 
-vLLM la confie à xgrammar, avec le vocabulaire du modèle, dans son EngineCore et sans limite de temps ; à llguidance
-pour ce que xgrammar n'a pas. Les deux sont essayées, dans l'ordre de vLLM, sans importer vLLM.
+vLLM la confie à une bibliothèque, xgrammar ou llguidance, avec le vocabulaire du modèle, dans son EngineCore et sans
+limite de temps. La même est essayée, sans importer vLLM.
 """
 
 import json
@@ -12,21 +12,11 @@ Compile = Callable[[str, str], object]
 
 
 def prepare(settings: dict[str, Any]) -> Callable[[str, str], None]:
-    """Charge les bibliothèques de `settings["backends"]` ; rend de quoi compiler."""
-    known = {"xgrammar": _xgrammar, "guidance": _guidance}
-    compilers = [known[name](settings) for name in settings["backends"]]
+    """Charge la bibliothèque `settings["backend"]` ; rend de quoi compiler."""
+    compiler = {"xgrammar": _xgrammar, "guidance": _guidance}[settings["backend"]](settings)
 
     def compile_one(kind: str, source: str) -> None:
-        errors: list[Exception] = []
-        for compiler in compilers:
-            try:
-                compiler(kind, source)
-            except (MemoryError, RecursionError):
-                raise
-            except Exception as error:
-                errors.append(error)
-        if errors and len(errors) == len(compilers):
-            raise errors[0]
+        compiler(kind, source)
 
     return compile_one
 

@@ -1,16 +1,20 @@
 """Ce qu'aucun appelant n'obtient de vLLM, quoi qu'un front ait laissé passer.
 
-Le front refuse déjà d'après la même liste (`server/chat_fields.py`), avec plus de détail.
+La table est celle du front (`server/chat_fields.py` et `fields.py`) ; le front a déjà vérifié valeurs et bornes.
 """
 
 from typing import Any
 
-from server.chat_fields import PARTS, check_fields, check_part
+from server.chat_fields import OPENAI, PARTS, check_part, screen
+from server.engines.base import ChatKind
+from server.engines.vllm.fields import FIELDS
 from server.errors import InvalidRequest, UnsupportedOption
 
+_TABLES = {kind: {**OPENAI[kind], **FIELDS.refused} for kind in ChatKind}
 
-def check(body: Any, *, remote_media: bool) -> dict[str, Any]:
-    """Vérifie le corps d'une requête, et le rend.
+
+def check(kind: ChatKind, body: Any, *, remote_media: bool) -> dict[str, Any]:
+    """Vérifie le corps d'une requête, et rend ce que vLLM doit en voir.
 
     `remote_media` laisse passer les adresses http(s), que vLLM confronte à la liste du profil.
 
@@ -20,13 +24,10 @@ def check(body: Any, *, remote_media: bool) -> dict[str, Any]:
     """
     if not isinstance(body, dict):
         raise InvalidRequest("Le corps de la requête doit être un objet JSON.")
-    check_fields(body)
-    if body.get("best_of") not in (None, body.get("n") or 1):
-        raise _refused("best_of", "ce moteur ne trie pas ses réponses ; laissez best_of égal à n.")
     messages = body.get("messages")
     for index, message in enumerate(messages if isinstance(messages, list) else ()):
         _check_message(message, f"messages[{index}]", remote_media)
-    return body
+    return screen(_TABLES[kind], body, FIELDS.extras_of(kind))[0]
 
 
 def _check_message(message: Any, path: str, remote_media: bool) -> None:
@@ -36,9 +37,7 @@ def _check_message(message: Any, path: str, remote_media: bool) -> None:
     for index, part in enumerate(content if isinstance(content, list) else ()):
         where = f"{path}.content[{index}]"
         if not isinstance(part, dict) or part.get("type") not in PARTS:
-            raise _refused(f"{where}.type", f"morceaux acceptés : {', '.join(PARTS)}.")
+            raise UnsupportedOption(
+                f"{where}.type : morceaux acceptés : {', '.join(PARTS)}.", metadata={"field": f"{where}.type"}
+            )
         check_part(part, where, remote_media=remote_media)
-
-
-def _refused(field: str, why: str) -> UnsupportedOption:
-    return UnsupportedOption(f"{field} : {why}", metadata={"field": field})

@@ -17,6 +17,9 @@ from server.tables import FieldRefused
 NOWHERE = "aucun.invalid"
 """Seul domaine de média admis par défaut : il n'existe pas (RFC 2606). Une liste vide, elle, les admettrait tous."""
 
+GRAMMARS = "xgrammar"
+"""Bibliothèque de grammaires de toutes les requêtes, si le profil n'en dit pas une autre : celle que vLLM préfère."""
+
 SERVING_OPTIONS = frozenset(
     {
         "lora_modules",
@@ -112,6 +115,11 @@ def with_defaults(options: Mapping[str, Any], known: Collection[str]) -> dict[st
         chosen["allowed_media_domains"] = [NOWHERE]
     if chosen.get("tool_call_parser"):
         chosen.setdefault("enable_auto_tool_choice", True)
+    outputs = chosen.get("structured_outputs_config", {})
+    if "structured_outputs_config" in known and isinstance(outputs, dict) and outputs.get("backend", "auto") == "auto":
+        # « auto » prend pour toutes les requêtes la bibliothèque que la première a demandée, et jamais plus d'une :
+        # ce que l'une refuse serait confié à l'autre, qui l'ignore sans le dire.
+        chosen["structured_outputs_config"] = {**outputs, "backend": GRAMMARS}
     if chosen.get("lora_modules"):
         chosen.setdefault("enable_lora", True)
     if "disable_log_stats" in known and not chosen.get("enable_per_request_metrics"):
@@ -134,7 +142,7 @@ def environment(options: Mapping[str, Any], *, device: str, threads: int) -> dic
         "VLLM_MEDIA_URL_ALLOW_REDIRECTS": "0",
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "0",
         # Le chargement a lieu dans un fil : un fork y copierait des verrous pris.
-        "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     }
     if options.get("tensor_parallel_size", 1) != 1:
         # Le multicast NVLink manque dans bien des conteneurs, et NCCL échoue alors au lieu de s'en passer.

@@ -1,17 +1,20 @@
-"""Le seul fichier qui importe vLLM : son moteur, et sa façade OpenAI sans serveur HTTP.
+"""Le moteur de vLLM, et sa façade OpenAI sans serveur HTTP.
 
-Ces classes ne sont pas une API publique. Vérifié avec vLLM 0.26.0 et 0.32.0, dont les chemins diffèrent ; la suite de
-contrat (`tests/engines`) dit si une autre version convient.
+Avec `plain.py` et `direct.py`, le seul fichier qui importe vLLM. Ces classes ne sont pas une API publique. Vérifié avec
+vLLM 0.26.0 et 0.32.0, dont les chemins diffèrent ; la suite de contrat (`tests/engines`) dit si une autre convient.
 """
 
 import argparse
 import asyncio
 import dataclasses
 import inspect
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import nullcontext
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, nullcontext
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 from starlette.datastructures import State
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -37,15 +40,37 @@ except ImportError:  # 0.26
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase
 from server.engines.common.cuda import CUDA
 from server.engines.common.trials import GrammarTrials
+from server.engines.vllm.direct import push, pushable, unknown
 from server.engines.vllm.errors import invalid_field, translated
 from server.engines.vllm.options import RaisingParser, on_one_machine, parse, suggestions
+from server.engines.vllm.plain import Check, Plain, PlainStreams, held, hold, written
 from server.engines.vllm.signals import told
-from server.engines.vllm.tried import Asking, asking, install, trials_of
+from server.engines.vllm.tried import NOBODY, Asking, asking, install, trials_of
 from server.errors import CudaUnusable, EngineDead, ModelLoadFailed, PasserelleError
+
+logger = logging.getLogger(__name__)
+
+_ERROR = 'data: {"error"'
+_DONE = "data: [DONE]"
+Started = AsyncGenerator[str, None] | Plain
+"""Flux commencé : celui de vLLM, ou ce qu'il faut pour en rendre un d'un gabarit."""
+_PREFIXES = {ChatKind.CHAT: "chatcmpl-", ChatKind.COMPLETION: "cmpl-"}
 
 
 class _Parser(RaisingParser, FlexibleArgumentParser):  # type: ignore[misc]
     pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Tailles du moteur ouvert."""
+
+    running: int
+    """Suites menées de front, au plus."""
+    step_tokens: int
+    """Jetons d'une étape, au plus."""
+    context_tokens: int
+    vocabulary: int
 
 
 class OpenAiServing:
@@ -58,6 +83,9 @@ class OpenAiServing:
         self._bounds = spec.trials
         self._trials: GrammarTrials | None = None
         self._state = State()
+        self._direct = False
+        self.slow_reason = ""
+        """Pourquoi les flux ordinaires prennent un chemin plus long ; vide s'ils prennent le plus court."""
 
     @classmethod
     def load(cls, spec: EngineSpec, on_phase: OnPhase) -> "OpenAiServing":
@@ -82,10 +110,11 @@ class OpenAiServing:
     async def start(self) -> None:
         """Prépare la façade, sur la boucle qui servira, et de quoi essayer les grammaires."""
         outputs, model = self._args.structured_outputs_config, self.engine.model_config
-        tokenizer = self.engine.get_tokenizer()  # une coroutine, selon la version
+        found = self.engine.get_tokenizer()  # une coroutine, selon la version
+        tokenizer = await found if inspect.isawaitable(found) else found
         self._trials = trials_of(
             outputs.backend,
-            await tokenizer if inspect.isawaitable(tokenizer) else tokenizer,
+            tokenizer,
             model.get_vocab_size(),
             outputs.disable_any_whitespace,
             self._bounds,
@@ -96,6 +125,21 @@ class OpenAiServing:
         await init_app_state(self.engine, self._state, self._args, await self.engine.get_supported_tasks())
         # vLLM rend toujours son premier nom ; la réponse doit porter celui de la requête.
         self._state.openai_serving_models.model_name = lambda _lora=None: asking.get().name
+        await self._learn(tokenizer)
+
+    async def _learn(self, tokenizer: Any) -> None:
+        """Prépare les flux ordinaires, ou dit pourquoi vLLM les écrira tous."""
+        self._hold = hold(self.engine)
+        chat, completion = self._state.openai_serving_chat, self._state.openai_serving_completion
+        self.plain = PlainStreams(chat, completion, tokenizer)
+        self.slow_reason = await self.plain.learn()
+        if self.slow_reason:
+            logger.warning("plain_streams_off", extra={"reason": self.slow_reason})
+            return
+        self.slow_reason = unknown()
+        self._direct = not self.slow_reason
+        if self.slow_reason:
+            logger.warning("direct_streams_off", extra={"reason": self.slow_reason})
 
     async def close(self) -> None:
         """Arrête les essais."""
@@ -106,6 +150,21 @@ class OpenAiServing:
     def max_running(self) -> int:
         """Suites que l'ordonnanceur mène de front."""
         return int(self.engine.vllm_config.scheduler_config.max_num_seqs)
+
+    @property
+    def context_tokens(self) -> int:
+        """Contexte retenu par vLLM, qui peut l'avoir ajusté à la mémoire."""
+        return int(self.engine.model_config.max_model_len)
+
+    @property
+    def vocab_size(self) -> int:
+        """Jetons du vocabulaire."""
+        return int(self.engine.model_config.get_vocab_size())
+
+    def sizes(self) -> Sizes:
+        """Tailles du moteur."""
+        step_tokens = int(self.engine.vllm_config.scheduler_config.max_num_batched_tokens)
+        return Sizes(self.max_running, step_tokens, self.context_tokens, self.vocab_size)
 
     def features(self) -> frozenset[str]:
         """Options honorées, selon le modèle et ses réglages."""
@@ -125,8 +184,8 @@ class OpenAiServing:
             found.add("images")
         return frozenset(found)
 
-    async def create(self, kind: ChatKind, body: dict[str, Any], request_id: str) -> bytes | AsyncGenerator[str, None]:
-        """Mène la requête, ou en commence le flux (trames SSE de vLLM).
+    async def create(self, kind: ChatKind, body: dict[str, Any], request_id: str) -> bytes | Started:
+        """Mène la requête, ou en commence le flux, que `read` ou `push` mène.
 
         Raises:
             PasserelleError: requête refusée ou ratée.
@@ -135,27 +194,83 @@ class OpenAiServing:
         name = body["model"]
         adapters = self._state.openai_serving_models.lora_requests
         body = {**body, "model": name if name in adapters else self._key, "request_id": request_id}
-        asking.set(Asking.of({**body, "model": name}))
+        asking.set(Asking.of(kind, {**body, "model": name}))
+        call = None
         try:
             if kind is ChatKind.CHAT:
                 request = ChatCompletionRequest(**body)
-                answer = await self._state.openai_serving_chat.create_chat_completion(request, None)
+                begin = self._state.openai_serving_chat.create_chat_completion
             else:
                 request = CompletionRequest(**body)
-                answer = await self._state.openai_serving_completion.create_completion(request, None)
+                begin = self._state.openai_serving_completion.create_completion
+            template = self.plain.template(kind, request)
+            call = self._hold() if template is not None else None
+            held.set(call)
+            answer = await begin(request, None)
         except Exception as error:
             raise self.failure(error) from error
+        finally:
+            held.set(None)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             # vLLM répond « Client disconnected » au lieu de laisser passer l'annulation.
             raise asyncio.CancelledError
         if hasattr(answer, "error"):
             raise self.refusal(answer.model_dump())
-        if hasattr(answer, "__aiter__"):
-            stream: AsyncGenerator[str, None] = answer
-            return stream
-        text: str = answer.model_dump_json()
-        return text.encode()
+        if not hasattr(answer, "__aiter__"):
+            text: str = answer.model_dump_json()
+            return text.encode()
+        if template is None or call is None or not call.called:
+            theirs: AsyncGenerator[str, None] = answer
+            return theirs
+        role = self.plain.role(kind, request)
+        frames = template.open(id=_PREFIXES[kind] + request_id, created=int(time.time()), model=name, role=role)
+        return Plain(frames, call)
+
+    def read(self, started: Started) -> AsyncGenerator[bytes, None]:
+        """Trames SSE d'un flux commencé, sans la dernière.
+
+        Raises:
+            PasserelleError: le flux a raté.
+            EngineDead: le moteur ne peut plus servir.
+        """
+        return self._ours(started) if isinstance(started, Plain) else self._theirs(started)
+
+    async def push(self, started: Started, emit: Callable[[bytes], None]) -> None:
+        """Comme `read`, chaque trame étant donnée à `emit` dès que vLLM la produit."""
+        if isinstance(started, Plain) and self._direct and pushable(started.call):
+            try:
+                await push(self.engine, started.frames, started.call, self._check(started), emit)
+            except Exception as error:
+                raise self.failure(error) from error
+            return
+        async with aclosing(self.read(started)) as frames:
+            async for frame in frames:
+                emit(frame)
+
+    async def _theirs(self, answer: AsyncGenerator[str, None]) -> AsyncGenerator[bytes, None]:
+        """Flux que vLLM écrit lui-même."""
+        async with aclosing(answer):
+            async for frame in answer:
+                if frame.startswith(_ERROR):
+                    raise self.refusal(orjson.loads(frame.removeprefix("data: ")))
+                if not frame.startswith(_DONE):
+                    yield frame.encode()
+
+    async def _ours(self, started: Plain) -> AsyncGenerator[bytes, None]:
+        """Flux ordinaire, rendu de son gabarit."""
+        try:
+            async with aclosing(written(started.frames, started.call, self._check(started))) as found:
+                async for frame in found:
+                    yield frame
+        except Exception as error:
+            raise self.failure(error) from error
+
+    def _check(self, started: Plain) -> Check:
+        def check(finish: str | None) -> None:
+            self._state.openai_serving_chat._raise_if_error(finish, started.frames.id)
+
+        return check
 
     def refusal(self, response: Mapping[str, Any]) -> Exception:
         """Erreur que vLLM a rendue au lieu d'une réponse, ou dans son flux."""
@@ -163,7 +278,7 @@ class OpenAiServing:
             return asked.refused
         if self.engine.errored:
             return EngineDead(str(response["error"].get("message")))
-        return translated(response["error"], context_tokens=self.engine.model_config.max_model_len)
+        return translated(response["error"], context_tokens=self.context_tokens, prompt=(asked or NOBODY).kind.prompt)
 
     def failure(self, error: Exception) -> Exception:
         """Erreur que vLLM a levée."""

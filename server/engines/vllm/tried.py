@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from server.chat_grammars import Grammar, GrammarKind, grammars
-from server.engines.base import TrialBounds
+from server.engines.base import ChatKind, TrialBounds
 from server.engines.common.trials import GrammarTrials
 from server.errors import PasserelleError
 
 logger = logging.getLogger(__name__)
 
 _COMPILER = Path(__file__).with_name("grammar_compiler.py")
-_BACKENDS = {"auto": ("xgrammar", "guidance"), "xgrammar": ("xgrammar",), "guidance": ("guidance",)}
-"""Bibliothèques qu'essaie chaque valeur de `structured_outputs_config.backend`."""
+_BACKENDS = ("xgrammar", "guidance")
+"""Valeurs de `structured_outputs_config.backend` dont la bibliothèque s'essaie ; `auto` n'arrive pas (`options.py`)."""
 
 
 @dataclass(slots=True)
@@ -29,17 +29,18 @@ class Asking:
     """Nom sous lequel elle demande le modèle."""
     field: str
     """Champ d'où vient sa grammaire, si elle en a une."""
+    kind: ChatKind = ChatKind.CHAT
     refused: PasserelleError | None = None
     """Refus de l'essai, que vLLM ne rend que par son texte."""
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Asking":
+    def of(cls, kind: ChatKind, body: Mapping[str, Any]) -> "Asking":
         fields = [grammar.field for grammar in grammars(body) if not grammar.field.startswith("tools[")]
-        return cls(body["model"], (fields or ["tools"])[0])
+        return cls(body["model"], (fields or ["tools"])[0], kind)
 
 
 asking: ContextVar[Asking] = ContextVar("asking")
-_NOBODY = Asking("", "structured_outputs")
+NOBODY = Asking("", "structured_outputs")
 """Ce que vLLM se demande à lui-même, à son ouverture."""
 
 
@@ -47,12 +48,11 @@ def trials_of(
     backend: str, tokenizer: Any, vocab_size: int, compact: bool, bounds: TrialBounds
 ) -> GrammarTrials | None:
     """Essais à la façon de vLLM ; `None` pour une bibliothèque qui n'est pas des deux que Passerelle essaie."""
-    names = _BACKENDS.get(backend, ())
-    if not names:
+    if backend not in _BACKENDS:
         logger.warning("grammars_untried", extra={"backend": backend})
         return None
-    settings = {"backends": names, "disable_any_whitespace": compact, "vocabulary": ""}
-    if "xgrammar" in names:
+    settings = {"backend": backend, "disable_any_whitespace": compact, "vocabulary": ""}
+    if backend == "xgrammar":
         import xgrammar
 
         try:
@@ -69,7 +69,7 @@ def install(engine: Any, trials: GrammarTrials) -> None:
 
     def tried(prompt: Any, sampling_params: Any, *args: Any, **more: Any) -> AsyncGenerator[Any, None]:
         outputs = generate(prompt, sampling_params, *args, **more)
-        asked = asking.get(_NOBODY)
+        asked = asking.get(NOBODY)
         grammar = constraint(sampling_params, asked.field)
         return outputs if grammar is None else _after(trials, grammar, asked, outputs)
 

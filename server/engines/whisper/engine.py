@@ -9,6 +9,7 @@ import asyncio
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,27 @@ from server.engines.base_audio import (
     RecognitionOptions,
     RecognitionWindow,
     RecognizedSegment,
+    Wave,
 )
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.common.sentences import segments_of, timed_words
+from server.engines.whisper.languages import Run, likeliest, longest_pause, pieces_of, runs_of
 from server.engines.whisper.options import WhisperSettings
 from server.errors import EngineFailed, ModelLoadFailed, UnsupportedOption
 
 _REPEATED = 2.4
 """Taux de compression d'un texte qui se répète (seuil de l'article de Whisper)."""
+_FEWEST_LETTERS = 2.0
+"""Lettres par seconde de parole sous lesquelles le texte est incomplet ; on en dit une douzaine, cinq en chinois."""
+_SHORT = 8
+"""Lettres dont un texte court peut manquer."""
+_CUTS = 2
+"""Coupes d'une fenêtre au texte incomplet, au plus."""
+_FRAMES = 3000
+"""Trames que le modèle lit d'un trait, de 10 ms."""
+_LEAST_FRAMES = 1000
+"""Trames où un morceau de fenêtre se complète : en deçà, sa langue se reconnaît moins bien."""
 
 
 class WhisperEngine:
@@ -56,6 +69,9 @@ class WhisperEngine:
     @property
     def max_batch(self) -> int:
         return 1
+
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        return not batch
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(WhisperSettings, self._spec.options)
@@ -104,8 +120,19 @@ class WhisperEngine:
         on_phase(LoadPhase.IMPORTING)
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
+        class Remembering(WhisperModel):  # type: ignore[misc]
+            """Le modèle, qui ne refait pas ce qu'il vient d'encoder : la langue et le texte s'y lisent."""
+
+            last: tuple[Any, Any] | None = None
+
+            def encode(self, features: Any) -> Any:
+                features = np.ascontiguousarray(features).reshape(-1, *features.shape[-2:])
+                if self.last is None or not np.array_equal(self.last[0], features):
+                    self.last = features, super().encode(features)
+                return self.last[1]
+
         on_phase(LoadPhase.LOADING_WEIGHTS)
-        self._model = WhisperModel(
+        self._model = Remembering(
             str(self._spec.model_dir),
             device="cpu",
             compute_type="int8",
@@ -114,19 +141,68 @@ class WhisperEngine:
         )
         self._pipeline = BatchedInferencePipeline(self._model)
 
-    def _one(self, window: RecognitionWindow) -> Recognition:
-        found = self._decode(window, no_repeat_ngram_size=0)
+    def _one(self, window: RecognitionWindow, cuts: int = _CUTS) -> Recognition:
+        options, samples = window.options, window.samples
+        if options.language:
+            runs = [Run(0, len(samples), options.language, 1.0)]
+        else:
+            pieces = pieces_of(window.speech, len(samples))
+            runs = runs_of(pieces, self._languages(samples, pieces))
+        if len(runs) > 1:
+            parts = [part_of(window, run.start, run.end, run.language) for run in runs]
+            return joined_parts(parts, [self._one(part, cuts) for part in parts], [run.probability for run in runs])
+        [run] = runs
+        told = self._told(samples, replace(options, language=run.language))
+        pause = longest_pause(window.speech)
+        if cuts and pause and _sparse(told, window.speech):
+            # Whisper se tait parfois après une phrase qui semble en finir : ce qui suit le silence est relu à part.
+            parts = [part_of(window, start, end, "") for start, end in ((0, pause), (pause, len(samples)))]
+            if options.language:
+                parts = [replace(part, options=options) for part in parts]
+            found = [self._one(part, cuts - 1) for part in parts]
+            return joined_parts(parts, found, [one.language_probability for one in found])
+        return Recognition(told, run.language, None if options.language else run.probability)
+
+    def _languages(self, samples: Wave, pieces: Sequence[tuple[int, int]]) -> list[tuple[str, float]]:
+        """Langue de chaque morceau ; une langue qui n'est pas celle de la fenêtre se vérifie."""
+        if len(pieces) == 1:
+            return [self._language(samples, whole=True)]
+        heard = [self._language(samples[start:end], whole=False) for start, end in pieces]
+        common, _ = likeliest(pieces, heard)
+        return [
+            found if found[0] == common else self._language(samples[start:end], whole=True)
+            for (start, end), found in zip(pieces, heard, strict=True)
+        ]
+
+    def _language(self, samples: Wave, *, whole: bool) -> tuple[str, float]:
+        """Langue la plus probable d'une onde, et sa probabilité ; `whole` : avec tout le contexte du modèle."""
+        from faster_whisper.audio import pad_or_trim
+
+        if not self._model.model.is_multilingual:
+            return "en", 1.0
+        nothing = np.zeros((self._model.model.n_mels, 0), np.float32)
+        features = self._model.feature_extractor(samples)[..., :-1] if len(samples) else nothing
+        # Une fenêtre s'encode comme le texte la lira, donc une fois ; un morceau, dans sa longueur, à peu de frais.
+        frames = _FRAMES if whole else max(_LEAST_FRAMES, features.shape[-1])
+        [found] = self._model.model.detect_language(self._model.encode(pad_or_trim(features, frames)))
+        token, probability = found[0]
+        return str(token[2:-2]), float(probability)
+
+    def _told(self, samples: Wave, options: RecognitionOptions) -> tuple[RecognizedSegment, ...]:
+        """Ce qui est dit, dans la langue des réglages."""
+        found = self._decode(samples, options, no_repeat_ngram_size=0)
         if _compression(found) > _REPEATED:
-            again = self._decode(window, no_repeat_ngram_size=3)
+            again = self._decode(samples, options, no_repeat_ngram_size=3)
             found = min(found, again, key=_compression)
         return found
 
-    def _decode(self, window: RecognitionWindow, no_repeat_ngram_size: int) -> Recognition:
-        options = window.options
-        seconds = len(window.samples) / SAMPLE_RATE
-        segments, info = self._pipeline.transcribe(
-            window.samples,
-            language=options.language or None,
+    def _decode(
+        self, samples: Wave, options: RecognitionOptions, no_repeat_ngram_size: int
+    ) -> tuple[RecognizedSegment, ...]:
+        seconds = len(samples) / SAMPLE_RATE
+        segments, _ = self._pipeline.transcribe(
+            samples,
+            language=options.language,
             task="translate" if options.target_language else "transcribe",
             beam_size=self._settings.beam_size,
             temperature=options.temperature,
@@ -138,14 +214,7 @@ class WhisperEngine:
             clip_timestamps=[{"start": 0.0, "end": seconds}],
             batch_size=1,
         )
-        result: list[RecognizedSegment] = []
-        for segment in segments:
-            result += segments_in(segment, seconds)
-        return Recognition(
-            tuple(result),
-            language=info.language,
-            language_probability=None if options.language else float(info.language_probability),
-        )
+        return tuple(part for segment in segments for part in segments_in(segment, seconds))
 
 
 def create_engine(spec: EngineSpec) -> WhisperEngine:
@@ -153,14 +222,49 @@ def create_engine(spec: EngineSpec) -> WhisperEngine:
     return WhisperEngine(spec)
 
 
-def _compression(found: Recognition) -> float:
-    text = " ".join(s.text for s in found.segments).encode()
+def part_of(window: RecognitionWindow, start: int, end: int, language: str) -> RecognitionWindow:
+    """Partie d'une fenêtre ; une langue vide y est à reconnaître."""
+    speech = tuple((max(low, start) - start, min(high, end) - start) for low, high in window.speech)
+    return RecognitionWindow(
+        window.samples[start:end],
+        replace(window.options, language=language),
+        tuple(span for span in speech if span[0] < span[1]),
+    )
+
+
+def joined_parts(
+    parts: Sequence[RecognitionWindow], found: Sequence[Recognition], probabilities: Sequence[float | None]
+) -> Recognition:
+    """Ce qui a été entendu dans des parties consécutives d'une fenêtre, dans le repère de la fenêtre."""
+    segments: list[RecognizedSegment] = []
+    offset = 0.0
+    for part, one in zip(parts, found, strict=True):
+        segments += (shifted(segment, offset, segment.language or one.language) for segment in one.segments)
+        offset += len(part.samples) / SAMPLE_RATE
+    longest = max(range(len(parts)), key=lambda index: len(parts[index].samples))
+    return Recognition(tuple(segments), found[longest].language, probabilities[longest])
+
+
+def shifted(segment: RecognizedSegment, seconds: float, language: str) -> RecognizedSegment:
+    """Segment d'une partie de fenêtre, dans le repère de la fenêtre."""
+    words = tuple(replace(word, start=word.start + seconds, end=word.end + seconds) for word in segment.words)
+    moved = replace(segment, words=words, language=language)
+    return replace(moved, start=segment.start + seconds, end=segment.end + seconds)
+
+
+def _sparse(found: tuple[RecognizedSegment, ...], speech: Sequence[tuple[int, int]]) -> bool:
+    """Vrai si le texte est bien trop court pour la parole."""
+    seconds = sum(end - start for start, end in speech) / SAMPLE_RATE
+    return sum(len(segment.text) for segment in found) < _FEWEST_LETTERS * seconds - _SHORT
+
+
+def _compression(found: tuple[RecognizedSegment, ...]) -> float:
+    text = " ".join(segment.text for segment in found).encode()
     return len(text) / len(zlib.compress(text)) if text else 0.0
 
 
 def segments_in(segment: Any, seconds: float) -> tuple[RecognizedSegment, ...]:
     """Coupe ce qu'une fenêtre a donné, si les bornes des mots sont là."""
-    # L'espace qui sépare deux mots est au début du second ; une langue qui s'écrit sans n'en a pas.
     spoken = [word for word in segment.words or () if word.word.strip()]
     return segments_of(
         segment.text,
@@ -172,5 +276,4 @@ def segments_in(segment: Any, seconds: float) -> tuple[RecognizedSegment, ...]:
         seconds,
         float(np.exp(min(0.0, segment.avg_logprob))),
         no_speech=float(segment.no_speech_prob),
-        attached={index for index, word in enumerate(spoken) if not word.word.startswith(" ")},
     )

@@ -1,7 +1,8 @@
 """Mener une transcription ou une diarisation : le point où REST et gRPC typé se rejoignent.
 
-La transcription avec locuteurs est composée ici : deux exemplaires lisent le même envoi en même temps, et chaque mot
-reçoit son locuteur. Quitter l'itérateur abandonne le travail dans les moteurs, à leur prochaine fenêtre.
+La transcription avec locuteurs est composée ici : un exemplaire décode l'envoi et le transcrit, un autre reçoit l'onde
+dès qu'elle est entière, et chaque mot reçoit son locuteur. Quitter l'itérateur abandonne le travail dans les moteurs, à
+leur prochaine fenêtre.
 """
 
 import asyncio
@@ -11,12 +12,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
-from passerelle.v1 import diarize_pb2, transcribe_pb2
+from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability
 from server.errors import EngineFailed
 from server.front.audio.speakers import attribute
+from server.front.audio.spool import Spool
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
@@ -26,14 +28,20 @@ DiarizeEvent = diarize_pb2.UploadDiarizeResponse
 Result = TypeVar("Result", transcribe_pb2.TranscribeResponse, diarize_pb2.DiarizeResponse)
 
 _WORDS = "word_timestamps"
+_DECODED = "decoded"
+"""Étape que dit un exemplaire qui a mis dans la réserve l'audio décodé ; aucun client ne la voit."""
+_WAVE_SUFFIX = ".onde"
+_WAVE = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_F32LE, sample_rate_hertz=16000, channel_count=1)
+"""Ce qu'il y met, sous le nom de l'envoi suivi de `_WAVE_SUFFIX`."""
 
 
 class SpeechAnalysis:
     """Analyses de fichiers de la réserve."""
 
-    def __init__(self, router: Router, calls: WorkerCalls) -> None:
+    def __init__(self, router: Router, calls: WorkerCalls, spool: Spool) -> None:
         self._router = router
         self._calls = calls
+        self._spool = spool
 
     async def transcribe(
         self,
@@ -55,7 +63,8 @@ class SpeechAnalysis:
             events = self._transcribe(config, spool_name, timeout, stream=stream, refine=refine)
         async with aclosing(events):
             async for event in events:
-                yield event
+                if event.progress.stage != _DECODED:
+                    yield event
 
     async def diarize(
         self, config: diarize_pb2.DiarizeConfig, spool_name: str, timeout: float | None, *, stream: bool
@@ -95,7 +104,10 @@ class SpeechAnalysis:
         frames = self._frames(route, link_pb2.REQUEST_KIND_TRANSCRIBE, payload, spool_name, timeout, stream)
         async with aclosing(frames):
             async for frame in frames:
-                yield TranscribeEvent.FromString(frame)
+                event = TranscribeEvent.FromString(frame)
+                if event.progress.stage == _DECODED:
+                    self._spool.count(spool_name)
+                yield event
 
     async def _with_speakers(
         self, config: transcribe_pb2.TranscribeConfig, spool_name: str, timeout: float | None, *, stream: bool
@@ -104,9 +116,17 @@ class SpeechAnalysis:
         await self._router.route_for(config.model, Capability.TRANSCRIBE)
         await self._router.route_for(config.diarization.model, Capability.DIARIZE)
         speakers = _copy(config.diarization)
-        speakers.audio_format.CopyFrom(config.audio_format)
+        speakers.audio_format.CopyFrom(_WAVE)
         progress: asyncio.Queue[TranscribeEvent | None] = asyncio.Queue()
-        diarizing = asyncio.create_task(self._turns(speakers, spool_name, timeout, progress))
+        decoded = asyncio.Event()
+        started = time.monotonic()
+
+        async def turns() -> diarize_pb2.DiarizeResponse:
+            await decoded.wait()
+            left = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
+            return await self._turns(speakers, f"{spool_name}{_WAVE_SUFFIX}", left, progress)
+
+        diarizing = asyncio.create_task(turns())
         diarizing.add_done_callback(lambda _task: progress.put_nowait(None))
         transcript: transcribe_pb2.TranscribeResponse | None = None
         try:
@@ -114,7 +134,9 @@ class SpeechAnalysis:
                 async for event in events:
                     if diarizing.done():
                         diarizing.result()
-                    if event.HasField("progress"):
+                    if event.HasField("progress") and event.progress.stage == _DECODED:
+                        decoded.set()
+                    elif event.HasField("progress"):
                         yield event
                     elif event.HasField("result"):
                         transcript = event.result

@@ -1,5 +1,10 @@
-"""La lecture typée des champs d'un formulaire, complétés par ceux de l'adresse."""
+"""La lecture typée des champs d'un formulaire, complétés par ceux de l'adresse.
 
+Les SDK officiels aplatissent listes et objets chacun à leur façon : `liste[]`, `liste[0]`, `objet[champ]`,
+`objet.champ`. Toutes se lisent ici ; le nom tel qu'il est venu reste celui des refus.
+"""
+
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +17,9 @@ from server.front.checks import missing, refusal
 _TRUE = ("true", "1")
 _FALSE = ("false", "0")
 _MAX_UINT32 = 2**32 - 1
+_NESTED = re.compile(r"([^\[\].]+)(?:\[([^\[\]]*)\]|\.([^\[\].]+))")
+"""Nom à un étage ; plus profond, aucun champ n'est attendu."""
+_MAX_RANK_DIGITS = 6
 
 
 class FormFields:
@@ -80,10 +88,42 @@ class FormFields:
         except ValueError:
             raise refusal(name, "un nombre est attendu", value) from None
 
-    def many(self, name: str) -> list[str]:
-        """Toutes les valeurs du champ."""
+    def many(self, name: str) -> list[tuple[str, str]]:
+        """Toutes les valeurs d'une liste, dans son ordre, chacune avec le nom sous lequel elle est venue.
+
+        Raises:
+            InvalidRequest: un même rang présent plusieurs fois.
+        """
         self._read.add(name)
-        return list(self._fields.get(name, []))
+        free = [(name, value) for value in self._fields.get(name, [])]
+        ranked: list[tuple[int, str, str]] = []
+        for sent, inner in self._inside(name):
+            if not inner:
+                free += [(sent, value) for value in self._fields[sent]]
+            elif inner.isascii() and inner.isdigit() and len(inner) <= _MAX_RANK_DIGITS:
+                ranked.append((int(inner), sent, self._one(sent)))
+            else:
+                continue
+            self._read.add(sent)
+        for before, after in zip(ranked := sorted(ranked), ranked[1:], strict=False):
+            if before[0] == after[0]:
+                raise refusal(after[1], "ce rang ne vient qu'une fois", after[2], limit=1)
+        return free + [(sent, value) for _, sent, value in ranked]
+
+    def table(self, name: str) -> dict[str, str]:
+        """Champs d'un objet aplati, vide s'il est absent ou s'il vient d'un bloc.
+
+        Raises:
+            InvalidRequest: un même champ présent plusieurs fois, ou l'objet venu aussi d'un bloc.
+        """
+        found: dict[str, str] = {}
+        for sent, inner in self._inside(name):
+            if not inner:
+                continue
+            if inner in found or name in self._fields:
+                raise refusal(sent, "ce champ ne vient qu'une fois", self._fields[sent][0], limit=1)
+            found[inner] = self._one(sent)
+        return found
 
     def refuse_others(self, route: str) -> None:
         """Refuse tout champ que cette route n'a pas lu.
@@ -96,6 +136,11 @@ class FormFields:
                 raise UnsupportedOption(
                     f"{name[:80]} : cette option n'est pas disponible sur {route}.", metadata={"field": name[:80]}
                 )
+
+    def _inside(self, name: str) -> list[tuple[str, str]]:
+        """Champs venus dans `name` : leur nom entier, et celui qu'ils y ont."""
+        nested = ((sent, _NESTED.fullmatch(sent)) for sent in self._fields)
+        return [(sent, found[2] or found[3] or "") for sent, found in nested if found and found[1] == name]
 
     def _one(self, name: str) -> Any:
         self._read.add(name)

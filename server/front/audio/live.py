@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from google.protobuf.duration_pb2 import Duration
-from passerelle.v1 import transcribe_pb2
+from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability, Limits
@@ -18,10 +18,11 @@ from server.errors import (
     AudioConfigExpected,
     DeadlineExceeded,
     InvalidRequest,
+    PasserelleError,
     ShuttingDown,
     UnsupportedOption,
 )
-from server.front.audio.options import check_transcribe
+from server.front.audio.options import FIXED_RATES, check_transcribe
 from server.front.checks import check_range
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
@@ -33,6 +34,8 @@ Response = transcribe_pb2.StreamTranscribeResponse
 _CLOSING_SHARE = 0.1
 _CLOSING_SECONDS = 5.0
 """Temps gardé, avant la durée où Envoy coupe un flux, pour le clore avec son bilan."""
+_MAX_RESUME_SECONDS = 31_557_600_000
+"""Mille ans : au-delà, un `Duration` ne saurait plus écrire les instants."""
 
 
 class LiveAnalysis:
@@ -54,7 +57,7 @@ class LiveAnalysis:
             InvalidRequest: configuration refusée, ou morceau vide.
             DeadlineExceeded: client silencieux, ou flux plus long que les limites ; après le bilan.
             ShuttingDown: le serveur s'arrête ; après le bilan.
-            PasserelleError: de la route, de la liaison ou du moteur.
+            PasserelleError: de la route, de la liaison ou du moteur ; celle d'un flux commencé dit où reprendre.
         """
         started = time.monotonic()
         limits = self._limits
@@ -74,12 +77,18 @@ class LiveAnalysis:
             timeout=timeout,
         ) as call:
             sending = asyncio.create_task(self._send(requests, call, end))
+            point = ResumePoint(config)
             try:
                 async for items in call:
                     for item in items:
-                        yield Response.FromString(item)
+                        response = Response.FromString(item)
+                        point.see(response)
+                        yield response
                 # Le bilan est parti : un flux que le serveur a clos dit maintenant pourquoi.
                 await sending
+            except PasserelleError as error:
+                point.tell(error)
+                raise
             finally:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
@@ -163,6 +172,30 @@ class LiveAnalysis:
         within(None)
 
 
+class ResumePoint:
+    """Où un client peut reprendre le flux qu'une erreur coupe : d'après son bilan, sinon sa dernière phrase rendue."""
+
+    def __init__(self, config: transcribe_pb2.StreamTranscribeConfig) -> None:
+        self._rate = config.config.audio_format.sample_rate_hertz
+        self._sample = config.resume_sample
+        self._begun = False
+
+    def see(self, response: Response) -> None:
+        """Un événement part vers le client."""
+        match response.WhichOneof("event"):
+            case "ready":
+                self._begun = True
+            case "final" if not response.final.cut:
+                self._sample = response.final.end_offset.ToMicroseconds() * self._rate // 1_000_000
+            case "summary":
+                self._sample = response.summary.resume_sample
+
+    def tell(self, error: PasserelleError) -> None:
+        """Le dit dans l'erreur, si le flux avait commencé."""
+        if self._begun:
+            error.metadata["resume_sample"] = str(self._sample)
+
+
 def check_live(config: transcribe_pb2.StreamTranscribeConfig, limits: Limits) -> None:
     """Vérifie la configuration d'un flux en direct.
 
@@ -177,12 +210,23 @@ def check_live(config: transcribe_pb2.StreamTranscribeConfig, limits: Limits) ->
             "audio_format.encoding : obligatoire pour un flux en direct (échantillons bruts).",
             metadata={"field": "audio_format.encoding"},
         )
+    if common.audio_format.encoding in FIXED_RATES:
+        raise UnsupportedOption(
+            "audio_format.encoding : ce codage ne se lit que d'un fichier ; envoyez des échantillons, ou du G.711.",
+            metadata={"field": "audio_format.encoding"},
+        )
+    if common.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE:
+        raise UnsupportedOption(
+            "channels : les canaux d'un flux en direct sont mélangés ; ouvrez un flux par canal.",
+            metadata={"field": "channels", "value": "separate"},
+        )
     if common.HasField("diarization"):
         raise UnsupportedOption(
             "diarization : les locuteurs ne se reconnaissent qu'une fois l'audio entier ; envoyez un fichier.",
             metadata={"field": "diarization"},
         )
     check_transcribe(common, limits)
+    check_range("resume_sample", config.resume_sample, 0, _MAX_RESUME_SECONDS * common.audio_format.sample_rate_hertz)
     _check_duration(
         "endpoint_silence",
         config.endpoint_silence if config.HasField("endpoint_silence") else None,

@@ -41,6 +41,8 @@ class FormReader:
         self._max_field_bytes = max_field_bytes
         self.fields: dict[str, list[str]] = {}
         """Champs de texte, par nom."""
+        self.declared = ("", "")
+        """Type et nom que la partie `file` annonce."""
         self._parts = 0
         self._seen_file = False
         self._ended = False
@@ -140,6 +142,8 @@ class FormReader:
         if self._seen_file:
             raise InvalidRequest("file : un seul fichier par requête.", metadata={"field": FILE_FIELD, "limit": "1"})
         self._seen_file = self._in_file = True
+        kind, name = self._headers.get("content-type", b""), options.get(b"filename", b"")
+        self.declared = (kind.decode("latin-1"), name.decode("utf-8", "replace"))
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:

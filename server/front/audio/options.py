@@ -8,15 +8,21 @@ from passerelle.v1 import audio_pb2, diarize_pb2, rest_pb2, transcribe_pb2
 from server.domain import Limits
 from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
 from server.formats.api import ENCODINGS
-from server.formats.form import STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
+from server.formats.form import SPOKEN, STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
 from server.front.audio.multipart import Fields
 from server.front.checks import check_range, refusal
+from server.languages import language_code
 
 _TASKS = {
     "transcribe": transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
     "translate": transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE,
 }
+
+
+_CHANNELS = {"mixed": audio_pb2.AUDIO_CHANNELS_MIXED, "separate": audio_pb2.AUDIO_CHANNELS_SEPARATE}
+FIXED_RATES = {audio_pb2.AUDIO_ENCODING_G722: 16000, audio_pb2.AUDIO_ENCODING_GSM: 8000}
+"""Codages d'un seul canal et d'une seule fréquence, et celle-ci ; ils ont un état, et ne se lisent que d'un fichier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +56,21 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
     config = transcribe_pb2.TranscribeConfig(model=form.required("model"), language=form.text("language"))
     _common(form, config)
     shape = ResponseFormat(form.choice("response_format", tuple(ResponseFormat)) or "json")
-    granularities = form.many("timestamp_granularities[]") + form.many("timestamp_granularities")
-    for value in granularities:
+    sent = form.many("timestamp_granularities")
+    for name, value in sent:
         if value not in ("word", "segment"):
-            raise refusal("timestamp_granularities[]", "word ou segment est attendu", value, limit="word, segment")
-    if granularities and shape is not ResponseFormat.VERBOSE_JSON:
-        raise refusal("timestamp_granularities[]", "ce champ suppose response_format=verbose_json", granularities[0])
-    _check_chunking(form.text("chunking_strategy"))
+            raise refusal(name, "word ou segment est attendu", value, limit="word, segment")
+        if shape is not ResponseFormat.VERBOSE_JSON:
+            raise refusal(name, "ce champ suppose response_format=verbose_json", value)
+    granularities = {value for _, value in sent}
+    _check_chunking(form)
     stream = form.boolean("stream")
     if stream and shape not in STREAMED:
         raise UnsupportedOption(
             f"stream : la forme « {shape.value} » ne se rend pas au fil de l'eau.",
             metadata={"field": "stream", "value": "true"},
         )
-    diarize = form.boolean("diarize") or shape is ResponseFormat.DIARIZED_JSON
+    diarize = _diarized(form, shape, config)
     speakers = _speakers(form)
     if diarize:
         config.diarization.CopyFrom(speakers)
@@ -81,10 +88,13 @@ def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
     """Champs de `POST /v1/audio/translations` ; mêmes erreurs."""
     form = FormFields(fields)
     config = transcribe_pb2.TranscribeConfig(
-        model=form.required("model"), task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE, target_language="en"
+        model=form.required("model"),
+        language=form.text("language"),
+        task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE,
+        target_language="en",
     )
     _common(form, config)
-    allowed = tuple(f for f in ResponseFormat if f is not ResponseFormat.DIARIZED_JSON)
+    allowed = tuple(f for f in ResponseFormat if f not in SPOKEN)
     shape = ResponseFormat(form.choice("response_format", allowed) or "json")
     form.refuse_others("/v1/audio/translations")
     config.word_timestamps = shape in SUBTITLES
@@ -111,7 +121,7 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
     _audio_format(form, config.audio_format)
     shape = ResponseFormat(form.choice("response_format", tuple(ResponseFormat)) or "json")
     stream = form.boolean("stream")
-    diarize = form.boolean("diarize") or shape is ResponseFormat.DIARIZED_JSON
+    diarize = _diarized(form, shape, config)
     speakers = _speakers(form)
     if diarize:
         config.diarization.CopyFrom(speakers)
@@ -141,7 +151,8 @@ def api_diarization(query: rest_pb2.ProcessDiarizationRequest, fields: Fields, l
 
 
 def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) -> None:
-    """Vérifie une configuration, d'où qu'elle vienne.
+    """Vérifie une configuration, d'où qu'elle vienne ; ses langues y deviennent des codes, et la fréquence
+    d'un codage qui n'en a qu'une y est mise.
 
     Raises:
         InvalidRequest: valeur hors limites, nommée.
@@ -149,8 +160,11 @@ def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) ->
     """
     for field in ("language", "target_language"):
         value = getattr(config, field)
-        if value and not (2 <= len(value) <= 3 and value.isascii() and value.isalpha() and value.islower()):
-            raise refusal(field, "un code de langue ISO 639-1 est attendu (fr, en…)", value)
+        if value:
+            code = language_code(value)
+            if code is None:
+                raise refusal(field, "une langue est attendue : code ISO 639-1, étiquette BCP 47 ou nom", value)
+            setattr(config, field, code)
     if config.HasField("temperature"):
         check_range("temperature", config.temperature, 0.0, 1.0)
     if len(config.prompt) > limits.max_prompt_characters:
@@ -161,7 +175,14 @@ def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) ->
             limit=limits.max_prompt_characters,
         )
     _check_format(config.audio_format, limits)
+    if config.channels not in (audio_pb2.AUDIO_CHANNELS_UNSPECIFIED, *_CHANNELS.values()):
+        raise refusal("channels", "mixed ou separate est attendu", int(config.channels), limit="mixed, separate")
     if config.HasField("diarization"):
+        if config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE:
+            raise UnsupportedOption(
+                "channels : avec separate, chaque canal tient lieu de locuteur ; diarize ne s'y ajoute pas.",
+                metadata={"field": "channels", "value": "separate"},
+            )
         check_diarize(config.diarization, limits)
 
 
@@ -184,6 +205,9 @@ def check_diarize(config: diarize_pb2.DiarizeConfig, limits: Limits) -> None:
 
 def _check_format(audio: audio_pb2.AudioFormat, limits: Limits) -> None:
     rate, channels = audio.sample_rate_hertz, audio.channel_count
+    if audio.assumed_encoding not in (audio_pb2.AUDIO_ENCODING_UNSPECIFIED, *ENCODINGS.values()):
+        listed = ", ".join(ENCODINGS)
+        raise refusal("assumed_encoding", f"une de ces valeurs est attendue : {listed}", int(audio.assumed_encoding))
     if audio.encoding == audio_pb2.AUDIO_ENCODING_UNSPECIFIED:
         if rate or channels:
             field = "sample_rate_hertz" if rate else "channel_count"
@@ -191,6 +215,13 @@ def _check_format(audio: audio_pb2.AudioFormat, limits: Limits) -> None:
         return
     if audio.encoding not in ENCODINGS.values():
         raise refusal("encoding", f"une de ces valeurs est attendue : {', '.join(ENCODINGS)}", int(audio.encoding))
+    if (fixed := FIXED_RATES.get(audio.encoding)) is not None:
+        if rate not in (0, fixed):
+            raise refusal("sample_rate_hertz", f"ce codage n'a que {fixed} Hz", rate, limit=fixed)
+        if channels > 1:
+            raise refusal("channel_count", "ce codage n'a qu'un canal", channels, limit=1)
+        audio.sample_rate_hertz = fixed
+        return
     if not rate:
         raise InvalidRequest(
             "sample_rate_hertz : obligatoire pour des échantillons bruts.", metadata={"field": "sample_rate_hertz"}
@@ -214,6 +245,8 @@ def _common(form: FormFields, config: transcribe_pb2.TranscribeConfig) -> None:
     temperature = form.number("temperature")
     if temperature is not None:
         config.temperature = temperature
+    if channels := form.choice("channels", tuple(_CHANNELS)):
+        config.channels = _CHANNELS[channels]
 
 
 def _audio_format(form: FormFields, audio: audio_pb2.AudioFormat) -> None:
@@ -224,6 +257,12 @@ def _audio_format(form: FormFields, audio: audio_pb2.AudioFormat) -> None:
     audio.channel_count = form.integer("channel_count") or 0
 
 
+def _diarized(form: FormFields, shape: ResponseFormat, config: transcribe_pb2.TranscribeConfig) -> bool:
+    """Vrai si les locuteurs sont à reconnaître ; des canaux à part en tiennent lieu."""
+    separate = config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE
+    return form.boolean("diarize") or (shape in SPOKEN and not separate)
+
+
 def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:
     return diarize_pb2.DiarizeConfig(
         num_speakers=form.integer("num_speakers"),
@@ -232,16 +271,19 @@ def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:
     )
 
 
-def _check_chunking(value: str) -> None:
-    """Le découpage est toujours celui du serveur : `auto`, ou `server_vad` sans réglage."""
-    if value in ("", "auto"):
-        return
-    try:
-        asked = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        asked = None
+def _check_chunking(form: FormFields) -> None:
+    """Le découpage est toujours celui du serveur : `auto`, ou `server_vad` sans réglage, d'un bloc ou aplati."""
+    asked: object = form.table("chunking_strategy")
+    value = form.text("chunking_strategy")
+    if not asked:
+        if value in ("", "auto"):
+            return
+        try:
+            asked = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            asked = None
     if not isinstance(asked, dict) or asked.get("type") != "server_vad":
-        raise refusal("chunking_strategy", '« auto » ou {"type": "server_vad"} est attendu', value)
+        raise refusal("chunking_strategy", '« auto » ou {"type": "server_vad"} est attendu', value or asked)
     for name in asked:
         if name != "type":
             raise UnsupportedOption(

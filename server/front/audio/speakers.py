@@ -5,8 +5,11 @@ Un mot va au tour exclusif qu'il recouvre le plus, sinon au plus proche ; un seg
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
+
+from server.slices import cuttable, spans
 
 
 def attribute(
@@ -59,40 +62,34 @@ def _split(segment: audio_pb2.Segment, turns: _Turns) -> Iterator[audio_pb2.Segm
         copy.speaker_label = turns.speaker(segment.start_offset.ToMicroseconds(), segment.end_offset.ToMicroseconds())
         yield copy
         return
+    text = segment.text
     groups: list[tuple[str, list[audio_pb2.Word]]] = []
-    for word in segment.words:
+    starts: list[int] = []
+    before = 0
+    for word, (start, end) in zip(segment.words, spans(text, [word.text for word in segment.words]), strict=True):
         speaker = turns.speaker(word.start_offset.ToMicroseconds(), word.end_offset.ToMicroseconds())
-        if not groups or groups[-1][0] != speaker:
+        # Un segment ne se coupe que là où le texte se retrouve de ses tranches.
+        if not groups or (groups[-1][0] != speaker and cuttable(text, before, start)):
             groups.append((speaker, []))
+            starts.append(start if starts else 0)
         spoken = audio_pb2.Word()
         spoken.CopyFrom(word)
-        spoken.speaker_label = speaker
+        spoken.speaker_label = groups[-1][0]
         groups[-1][1].append(spoken)
-    position = 0
-    for index, (speaker, words) in enumerate(groups):
-        end = len(segment.text)
-        if index + 1 < len(groups):
-            end = _after(segment.text, words, position)
-        text, position = segment.text[position:end].strip(), end
+        before = end
+    for (speaker, words), (start, end) in zip(groups, pairwise([*starts, len(text)]), strict=True):
         part = audio_pb2.Segment(
-            text=text,
+            text=text[start:end].strip(" "),
             start_offset=words[0].start_offset,
             end_offset=words[-1].end_offset,
             words=words,
             speaker_label=speaker,
         )
+        if segment.HasField("language"):
+            part.language = segment.language
         if segment.HasField("no_speech_probability"):
             part.no_speech_probability = segment.no_speech_probability
         confidences = [word.confidence for word in words if word.HasField("confidence")]
         if confidences:
             part.confidence = sum(confidences) / len(confidences)
         yield part
-
-
-def _after(text: str, words: Sequence[audio_pb2.Word], position: int) -> int:
-    """Position qui suit le dernier de ces mots dans le texte."""
-    for word in words:
-        found = text.find(word.text, position)
-        if found >= 0:
-            position = found + len(word.text)
-    return position

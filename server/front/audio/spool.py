@@ -5,8 +5,6 @@ entre pas.
 """
 
 import asyncio
-import errno
-import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -14,13 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from server.errors import PayloadTooLarge, QueueFull
+from passerelle.v1 import audio_pb2
 
-logger = logging.getLogger(__name__)
+from server.errors import PayloadTooLarge, QueueFull
 
 _WRITERS = 4
 _RETRY_SECONDS = 5.0
-_SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Manques que la fin d'autres envois peut combler."""
 
 
@@ -34,22 +31,23 @@ class SpoolFile:
         """Nom dans la réserve."""
         self.size = 0
         """Octets écrits."""
+        self.derived = 0
+        """Octets de ce qu'un exemplaire en a tiré."""
+        self.assumed: audio_pb2.AudioEncoding = audio_pb2.AUDIO_ENCODING_UNSPECIFIED
+        """Codage que l'envoi annonce, et qui ne sert que si ses octets ne disent rien."""
 
     async def write(self, data: bytes) -> None:
         """Ajoute des octets.
 
         Raises:
             PayloadTooLarge: envoi au-delà de `max_upload_bytes`.
-            QueueFull: réserve ou disque plein.
+            QueueFull: réserve pleine.
+            OSError: le disque est plein ; rendu `HOST_EXHAUSTED`, comme partout.
         """
         if not data:
             return
         self._spool.reserve(self, len(data))
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self._spool.pool, _write_all, self._descriptor, data)
-        except OSError as error:
-            raise _shortage(error) from error
+        await asyncio.get_running_loop().run_in_executor(self._spool.pool, _write_all, self._descriptor, data)
 
 
 class Spool:
@@ -62,6 +60,7 @@ class Spool:
         self._max_upload_bytes = max_upload_bytes
         self.used = 0
         """Octets des envois en cours."""
+        self._open: dict[str, SpoolFile] = {}
         self.pool = ThreadPoolExecutor(_WRITERS, thread_name_prefix="spool")
 
     def clean(self) -> None:
@@ -79,22 +78,37 @@ class Spool:
         """Ouvre un envoi ; il est effacé à la sortie du bloc, quoi qu'il arrive.
 
         Raises:
-            QueueFull: plus de place, ou trop de fichiers ouverts.
+            OSError: plus de place, ou trop de fichiers ouverts ; rendu `HOST_EXHAUSTED`, comme partout.
         """
         name = f"{self._owner}.{secrets.token_hex(16)}"
         path = self._directory / name
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _shortage(error) from error
-        file = SpoolFile(self, name, descriptor)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = self._open[name] = SpoolFile(self, name, descriptor)
         try:
             yield file
         finally:
+            del self._open[name]
             os.close(descriptor)
-            with suppress(FileNotFoundError):
-                path.unlink()
-            self.used -= file.size
+            path.unlink(missing_ok=True)
+            # Ce qu'un exemplaire a tiré de l'envoi, et laissé en mourant.
+            for derived in self._directory.glob(f"{name}.*"):
+                derived.unlink(missing_ok=True)
+            self.used -= file.size + file.derived
+
+    def count(self, name: str) -> None:
+        """Compte ce qu'un exemplaire a tiré d'un envoi, et mis à côté.
+
+        Raises:
+            QueueFull: réserve pleine.
+        """
+        file = self._open[name]
+        found = 0
+        for path in self._directory.glob(f"{name}.*"):
+            with suppress(FileNotFoundError):  # déjà effacé par l'exemplaire
+                found += path.stat().st_size
+        self._check(found - file.derived)
+        self.used += found - file.derived
+        file.derived = found
 
     def reserve(self, file: SpoolFile, count: int) -> None:
         """Compte des octets avant leur écriture."""
@@ -103,26 +117,17 @@ class Spool:
                 f"Le fichier dépasse {self._max_upload_bytes} octets, la limite d'un envoi.",
                 metadata={"field": "file", "limit": str(self._max_upload_bytes), "value": str(file.size + count)},
             )
+        self._check(count)
+        file.size += count
+        self.used += count
+
+    def _check(self, count: int) -> None:
         if self.used + count > self._max_bytes:
             raise QueueFull(
                 f"La réserve des envois est pleine ({self._max_bytes} octets) ; réessayez bientôt.",
                 metadata={"limit": str(self._max_bytes), "value": str(self.used + count)},
                 retry_after=_RETRY_SECONDS,
             )
-        file.size += count
-        self.used += count
-
-
-def _shortage(error: OSError) -> Exception:
-    """Refus d'un envoi que rien ne peut garder pour l'instant ; `error` elle-même si attendre n'y fait rien."""
-    if error.errno not in _SHORTAGES:
-        return error
-    logger.error("spool_full", extra={"error": str(error)})
-    return QueueFull(
-        f"L'envoi ne peut pas être gardé pour l'instant ({error.strerror}) ; réessayez bientôt.",
-        metadata={"detail": error.strerror or ""},
-        retry_after=_RETRY_SECONDS,
-    )
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

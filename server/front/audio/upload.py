@@ -13,6 +13,7 @@ from server.errors import (
     PasserelleError,
     PayloadTooLarge,
 )
+from server.front.audio.declared import assumed
 from server.front.audio.multipart import FormReader, is_multipart
 from server.front.audio.spool import SpoolFile
 from server.rpc.bodies import drain, paced
@@ -90,6 +91,7 @@ async def receive_body(
         async for body in bodies:
             if first:
                 first = False
+                file.assumed = assumed(body.content_type, "")
                 if form_only or is_multipart(body.content_type):
                     reader = FormReader(
                         body.content_type,
@@ -103,6 +105,7 @@ async def receive_body(
                     await file.write(piece)
         if reader is not None:
             reader.finish()
+            file.assumed = assumed(*reader.declared)
         _not_empty(file)
     except PasserelleError:
         await drain(bodies, limits)

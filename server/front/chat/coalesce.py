@@ -1,10 +1,10 @@
 """Le regroupement des trames d'un flux : le grand levier du chemin chaud.
 
 Écrire un message coûte à grpc.aio la même chose quelle que soit sa taille. La première trame part aussitôt ; ensuite,
-ce qui arrive pendant une écriture ou dans la fenêtre part en un seul message. La fenêtre ne met aucun minuteur par
-flux : la liaison ne réveille un flux, à l'arrivée d'une étape du moteur, que si sa fenêtre est écoulée ou si sa réponse
-est finie (`LinkCall.hold`), et tous les réveils d'une étape ont lieu au même tour de boucle. Un balayage commun reprend
-ce qu'un moteur à l'arrêt laisserait attendre.
+ce qui arrive pendant une écriture ou dans la fenêtre (`window.py`) part en un seul message. Elle ne met aucun minuteur
+par flux : la liaison ne réveille un flux, à l'arrivée d'une étape du moteur, que si sa fenêtre est écoulée ou si sa
+réponse est finie (`LinkCall.hold`), et tous les réveils d'une étape ont lieu au même tour de boucle. Un balayage commun
+reprend ce qu'un moteur à l'arrêt laisserait attendre.
 """
 
 import asyncio
@@ -12,6 +12,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
+from server.front.chat.window import Window
+
+_SWEEP_SECONDS = 0.0125
+"""Période du balayage, au plus : il mesure aussi ce que la fenêtre doit être."""
 _STALLED_WINDOWS = 1.0
 """Fenêtres écoulées en plus de la sienne avant qu'un flux soit repris par le balayage."""
 
@@ -36,15 +40,15 @@ class Held(Protocol):
 class Coalescer:
     """Fenêtre de regroupement commune à tous les flux d'un front."""
 
-    def __init__(self, window_seconds: float) -> None:
-        self._window = window_seconds
+    def __init__(self, window: Window) -> None:
+        self._window = window
         self._held: dict[Held, float] = {}
 
     async def flushes(self, call: Held) -> AsyncGenerator[list[bytes], None]:
         """Lots à écrire, un par message."""
-        window = self._window
         try:
             async for items in call:
+                window = self._window.seconds
                 if window and not call.done:
                     until = time.monotonic() + window
                     call.hold(until)
@@ -54,12 +58,16 @@ class Coalescer:
             self._held.pop(call, None)
 
     async def sweep(self) -> None:
-        """Reprend, jusqu'à l'annulation, les flux dont les trames attendent depuis trop longtemps."""
-        if not self._window:
+        """Mesure la fenêtre et reprend les flux dont les trames attendent trop, jusqu'à l'annulation."""
+        if not self._window.longest:
             return
+        period = min(self._window.longest / 2, _SWEEP_SECONDS)
+        now = time.monotonic()
         while True:
-            await asyncio.sleep(self._window / 2)
+            due = now + period
+            await asyncio.sleep(period)
             now = time.monotonic()
+            self._window.measure(now - due)
             for call, late in self._held.items():
                 if now >= late:
                     call.release()

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, aclosing
 
 from passerelle.worker.v1 import link_pb2
 
-from server.domain import Capability
+from server.domain import Capability, Limits
 from server.engines.base import ChatKind
 from server.errors import EngineFailed
 from server.front.chat.coalesce import Coalescer
@@ -37,6 +37,7 @@ class Generation:
         calls: WorkerCalls,
         coalescer: Coalescer,
         metrics: FrontMetrics,
+        limits: Limits,
         *,
         notice_after: float = 1.0,
         notice_every: float = 10.0,
@@ -45,6 +46,7 @@ class Generation:
         self._calls = calls
         self._coalescer = coalescer
         self._metrics = metrics
+        self._limits = limits
         self._notice_after = notice_after
         self._notice_every = notice_every
 
@@ -55,8 +57,8 @@ class Generation:
             PasserelleError: de la route, de la liaison ou du moteur.
         """
         started = time.monotonic()
-        route = await self._check(request)
-        async with self._open(request, route, timeout, started) as call:
+        route, payload = await self._check(request)
+        async with self._open(request, payload, route, timeout, started) as call:
             parts = [item async for items in call for item in items]
         self._metrics.first_output.labels(route.key).observe(time.monotonic() - started)
         if len(parts) != 1:
@@ -74,7 +76,7 @@ class Generation:
             PasserelleError: de la route, de la liaison ou du moteur.
         """
         started = time.monotonic()
-        route = await self._check(request)
+        route, payload = await self._check(request)
         reserved = self._router.take(route)
         if reserved is None:
             waiting = asyncio.create_task(self._router.wait(route, timeout))
@@ -90,7 +92,7 @@ class Generation:
         frames = flushes = 0
         try:
             async with (
-                self._open(request, route, timeout, started, reserved) as call,
+                self._open(request, payload, route, timeout, started, reserved) as call,
                 aclosing(self._coalescer.flushes(call)) as batches,
             ):
                 async for items in batches:
@@ -103,14 +105,16 @@ class Generation:
             self._metrics.frames.labels(route.key).inc(frames)
             self._metrics.flushes.labels(route.key).inc(flushes)
 
-    async def _check(self, request: OpenAiRequest) -> ModelRoute:
+    async def _check(self, request: OpenAiRequest) -> tuple[ModelRoute, bytes]:
+        """Route du modèle, et ce que son moteur recevra : tout refus précède le chargement."""
         route = await self._router.route_for(request.model, Capability.CHAT)
         request.check_features(route.key, route.features)
-        return route
+        return route, request.for_engine(route.key, route.engine, self._limits)
 
     def _open(
         self,
         request: OpenAiRequest,
+        payload: bytes,
         route: ModelRoute,
         timeout: float | None,
         started: float,
@@ -119,7 +123,7 @@ class Generation:
         return self._calls.open(
             route,
             _KINDS[request.kind],
-            request.payload,
+            payload,
             label=request.kind.value,
             stream=request.stream,
             started=started,
@@ -127,6 +131,7 @@ class Generation:
             reserved=reserved,
             weight=request.choices,
             parts=request.prompts,
+            token=request.token,
         )
 
 

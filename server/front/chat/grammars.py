@@ -74,7 +74,7 @@ class _Measure:
         if grammar.kind is GrammarKind.CHOICE:
             self._choices(source, ())
         elif grammar.kind in (GrammarKind.JSON, GrammarKind.TAG):
-            self._whole(self._json(_schema(source, self._field)))
+            self._whole(self._json(read_schema(source, self._field)))
         elif not isinstance(source, str):
             raise refusal(self._field, "une chaîne est attendue", source)
         elif grammar.kind is GrammarKind.REGEX:
@@ -120,10 +120,10 @@ class _Measure:
                     part.nodes = min(CEILING, part.nodes + factor)
                 for name, child in value.items():
                     if is_schema and name in _REFERENCES and isinstance(child, str):
-                        target = _target(root, child)
-                        if target is not None:
-                            found.append(target)
-                            part.calls.append((id(target), factor))
+                        named = target(root, child)
+                        if named is not None:
+                            found.append(named)
+                            part.calls.append((id(named), factor))
                     elif is_schema and name in _BY_NAME and isinstance(child, dict):
                         self._by_name(name, child, factor, (*path, name), part)
                         stack += [(one, factor, (*path, name, key), True) for key, one in child.items()]
@@ -186,10 +186,15 @@ class _Measure:
             raise refusal(self._field, f"au plus {most} niveaux imbriqués sont attendus", depth, limit=most)
 
     def _at(self, path: tuple[str, ...]) -> str:
-        return ".".join((self._field, *path))[:_SHOWN]
+        return shown_path(self._field, path)
 
 
-def _schema(source: Any, field: str) -> Any:
+def shown_path(field: str, path: tuple[str, ...]) -> str:
+    """Chemin dans une grammaire, abrégé : ses noms sont ceux de l'appelant."""
+    return ".".join((field, *path))[:_SHOWN]
+
+
+def read_schema(source: Any, field: str) -> Any:
     """Schéma, qu'il soit donné en objet ou en texte."""
     if not isinstance(source, str):
         return source
@@ -199,7 +204,7 @@ def _schema(source: Any, field: str) -> Any:
         raise refusal(field, "un schéma JSON est attendu", source) from None
 
 
-def _target(root: Any, reference: str) -> Any:
+def target(root: Any, reference: str) -> Any:
     """Ce que désigne un pointeur JSON de ce document, sinon `None` : une autre référence n'est suivie par personne."""
     if not reference.startswith("#"):
         return None

@@ -38,7 +38,7 @@ def check_messages(data: JsonObject, limits: Limits, needs: Needs) -> None:
             _check_tool_calls(calls, path)
         if role == "tool":
             text(message, path, "tool_call_id", required=True, empty=False)
-        optional = role == "assistant" and bool(calls or message.get("function_call") or message.get("refusal"))
+        optional = role == "assistant" and bool(calls or message.get("refusal"))
         pictures = _check_content(message, path, needs, optional=optional, images=role == "user")
         images += len(pictures)
         if images > limits.max_images:
@@ -87,7 +87,7 @@ def _check_part(part: JsonObject, path: str, needs: Needs, images: bool) -> tupl
         url = text(image, f"{path}.image_url", "url", required=True, empty=False) or ""
         check_part(part, path)
         encoded = _encoded(url, f"{path}.image_url.url")
-        choice(image, f"{path}.image_url", "detail", ("auto", "low", "high"))
+        choice(image, f"{path}.image_url", "detail", ("auto", "low", "high", "original"))
         needs("images", path)
         return f"{path}.image_url.url", encoded
     if kind in ("input_audio", "audio_url", "video_url", "video", "file", "image", "image_embeds", "image_pil"):

@@ -1,26 +1,30 @@
-"""La requête au schéma d'OpenAI : lue et vérifiée une fois, puis transmise telle quelle au moteur.
+"""La requête au schéma d'OpenAI : lue et vérifiée une fois, ramenée à ce qu'un moteur doit voir, puis transmise.
 
-Les champs inconnus sont laissés au moteur, qui les ignore ou les honore ; ceux de `server/chat_fields.py` sont refusés.
+Le sort de chaque champ est dans `server/chat_fields.py` et le `fields.py` de chaque moteur ; rien d'autre ne passe.
 """
 
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
-from server.chat_fields import check_fields
+from server.chat_fields import OPENAI, screen
+from server.chat_grammars import Grammar
 from server.domain import Limits
 from server.engines.base import ChatKind
+from server.engines.chat_tables import TABLES, all_extras, fields_of
 from server.errors import InvalidRequest, PayloadTooLarge, UnsupportedOption
+from server.front.chat.extras import check_asked, renamed
 from server.front.chat.grammars import check_grammars
 from server.front.chat.messages import check_messages
+from server.front.chat.partial_schemas import check_partial
+from server.front.chat.schemas import check_schema, constrained
+from server.front.chat.shapes import check_response_format, check_tools
 from server.front.checks import (
     JsonObject,
     boolean,
     check_range,
-    choice,
-    entry,
     integer,
     joined,
     mapping,
@@ -31,10 +35,16 @@ from server.front.checks import (
     text,
 )
 from server.json_depth import check_depth
+from server.shown import shown
 
-MAX_TOOLS = 128
+COMPLETION_TOKENS = 16
+"""Jetons d'une complétion qui n'en dit rien : ceux d'OpenAI."""
 
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TOKEN_DIGITS = 9
+"""Chiffres d'un jeton : aucun vocabulaire n'en demande davantage."""
+_UNEVEN = frozenset(name for fields in TABLES.values() for name in fields.refused)
+"""Champs d'OpenAI qu'un moteur au moins n'a pas."""
+_EXTRAS = {kind: all_extras(kind) for kind in ChatKind}
 _NUMBERS = (
     ("temperature", 0.0, 2.0),
     ("top_p", 0.0, 1.0),
@@ -62,6 +72,13 @@ class OpenAiRequest:
     prompts: int = 1
     """Textes de départ."""
 
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """Champs qu'un moteur admet et pas un autre, par leur chemin."""
+    schemas: tuple[Grammar, ...] = ()
+    """Schémas JSON que le moteur impose."""
+    token: tuple[int, str] = (0, "")
+    """Plus grand jeton que la requête nomme par son numéro, et son champ ; 0 est de tout vocabulaire."""
+
     def check_features(self, key: str, features: frozenset[str]) -> None:
         """Refuse ce que le modèle n'annonce pas ; un modèle qui n'annonce rien est laissé juge.
 
@@ -70,12 +87,25 @@ class OpenAiRequest:
         """
         if not features:
             return
-        for feature, field in self.needs:
+        for feature, asking in self.needs:
             if feature not in features:
                 raise UnsupportedOption(
-                    f"{field} : le modèle « {key} » n'offre pas cette option ({feature}).",
-                    metadata={"field": field, "model": key, "value": feature},
+                    f"{asking} : le modèle « {key} » n'offre pas cette option ({feature}).",
+                    metadata={"field": asking, "model": key, "value": feature},
                 )
+
+    def for_engine(self, key: str, engine: str, limits: Limits) -> bytes:
+        """JSON à transmettre au moteur du modèle `key`.
+
+        Raises:
+            InvalidRequest: champ de plus d'un autre type ou hors limite, ou schéma que ce moteur n'applique pas entier.
+            UnsupportedOption: champ que ce moteur n'a pas.
+        """
+        fields = fields_of(engine)
+        changes = check_asked(self.asked, fields, self.kind, key, limits)
+        for schema in self.schemas if fields.partial_schemas else ():
+            check_partial(schema)
+        return renamed(self.payload, changes) if changes else self.payload
 
 
 def parse(kind: ChatKind, body: bytes, limits: Limits) -> OpenAiRequest:
@@ -111,43 +141,82 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
         needs.append((feature, field))
 
     model = text(data, "", "model", required=True, empty=False) or ""
-    mapping(data, "", "chat_template_kwargs")
-    check_fields(data)
     if kind is ChatKind.CHAT:
         check_messages(data, limits, need)
         _check_chat_options(data, limits, need)
     else:
         _check_prompt(data, limits)
         _check_completion_options(data, limits, need)
-    _check_response_format(data, need)
-    check_grammars(data, limits)
+    check_response_format(data, need)
     stream = boolean(data, "", "stream")
-    _check_generation(data, limits, stream)
-    payload = raw
-    if data.get("max_completion_tokens") is not None:
-        # Les moteurs ne connaissent pas tous ce nom, plus récent que `max_tokens`.
-        data = {**data, "max_tokens": data["max_completion_tokens"]}
-        del data["max_completion_tokens"]
-        payload = None
+    _check_generation(data, limits, stream, least=0 if kind is ChatKind.COMPLETION else 1)
+    kept, extras = screen(OPENAI[kind], data, _EXTRAS[kind])
+    check_grammars(kept, limits)
+    schemas = constrained(kept)
+    for schema in schemas:
+        check_schema(schema)
+    kept = _normal_chat(kept) if kind is ChatKind.CHAT else _normal_completion(kept)
     return OpenAiRequest(
         kind=kind,
         model=model,
         stream=stream,
-        payload=payload if payload is not None else orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS),
+        payload=raw if raw is not None and kept == data else orjson.dumps(kept, option=orjson.OPT_NON_STR_KEYS),
         needs=tuple(needs),
-        choices=max(data.get("n") or 1, (data.get("best_of") or 1) if kind is ChatKind.COMPLETION else 1),
+        choices=data.get("n") or 1,
         prompts=_prompts(data["prompt"]) if kind is ChatKind.COMPLETION else 1,
+        asked=extras | {name: kept[name] for name in _UNEVEN if name in kept},
+        token=_largest_token(kept),
+        schemas=schemas,
     )
 
 
-def _check_generation(data: JsonObject, limits: Limits, stream: bool) -> None:
+def _normal_chat(data: dict[str, Any]) -> dict[str, Any]:
+    """La conversation sous les seuls noms et valeurs que tous les moteurs lisent de même."""
+    data = dict(data)
+    if "max_completion_tokens" in data:
+        data["max_tokens"] = data.pop("max_completion_tokens")
+    if data.get("logprobs"):
+        # Absent, un moteur en rendrait vingt, un autre aucun.
+        data.setdefault("top_logprobs", 0)
+    else:
+        data.pop("top_logprobs", None)
+    if not data.get("tools"):
+        # Sans outils, « none » et « auto » ne demandent rien ; certains moteurs les refusent.
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+            data.pop(name, None)
+    return data
+
+
+def _normal_completion(data: dict[str, Any]) -> dict[str, Any]:
+    if "max_tokens" not in data:
+        data = {**data, "max_tokens": COMPLETION_TOKENS}
+    if data["max_tokens"] == 0 and not data.get("echo"):
+        raise refusal("max_tokens", "0 n'est permis qu'avec « echo: true », qui ne rend que le texte de départ", 0)
+    return data
+
+
+def _largest_token(data: JsonObject) -> tuple[int, str]:
+    """Plus grand jeton nommé par son numéro, et son champ."""
+    found = [(int(token), joined("logit_bias", token)) for token in data.get("logit_bias") or ()]
+    prompt = data.get("prompt")
+    if isinstance(prompt, list):
+        several = enumerate(prompt) if not _is_tokens(prompt) else ((None, prompt),)
+        for rank, one in several:
+            if isinstance(one, list):
+                found.append((max(one), "prompt" if rank is None else f"prompt[{rank}]"))
+    for name in ("stop_token_ids", "allowed_token_ids"):
+        if _is_tokens(data.get(name)):
+            found.append((max(data[name]), name))
+    return max(found, default=(0, ""))
+
+
+def _check_generation(data: JsonObject, limits: Limits, stream: bool, *, least: int) -> None:
     for name, low, high in _NUMBERS:
         number(data, "", name, low, high)
-    for name in ("max_tokens", "max_completion_tokens"):
-        integer(data, "", name, 1, limits.max_tokens)
+    integer(data, "", "max_tokens", least, limits.max_tokens)
+    integer(data, "", "max_completion_tokens", 1, limits.max_tokens)
     integer(data, "", "n", 1, limits.max_n)
     integer(data, "", "seed", -(2**63), 2**63 - 1)
-    text(data, "", "user")
     _check_stop(data, limits)
     bias = mapping(data, "", "logit_bias") or {}
     if len(bias) > limits.max_logit_bias:
@@ -155,7 +224,7 @@ def _check_generation(data: JsonObject, limits: Limits, stream: bool) -> None:
         raise refusal("logit_bias", f"au plus {most} jetons sont attendus", len(bias), limit=most)
     for token, value in bias.items():
         where = joined("logit_bias", token)
-        if not token.isdecimal():
+        if not (token.isascii() and token.isdecimal() and len(token) <= _TOKEN_DIGITS):
             raise refusal(where, "un identifiant de jeton est attendu", token)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise refusal(where, "un nombre est attendu", value)
@@ -187,55 +256,7 @@ def _check_chat_options(data: JsonObject, limits: Limits, need: Any) -> None:
         raise refusal("top_logprobs", "ce champ n'est permis qu'avec « logprobs: true »", top)
     boolean(data, "", "parallel_tool_calls")
     text(data, "", "reasoning_effort")
-    tools = sequence(data, "", "tools", high=MAX_TOOLS) or []
-    if tools:
-        need("tools", "tools")
-    names = [_tool_name(entry(tool, f"tools[{i}]"), f"tools[{i}]") for i, tool in enumerate(tools)]
-    _check_tool_choice(data, names)
-
-
-def _check_response_format(data: JsonObject, need: Any) -> None:
-    shape = mapping(data, "", "response_format")
-    if shape is None:
-        return
-    kind = choice(shape, "response_format", "type", ("text", "json_object", "json_schema"), required=True)
-    if kind == "text":
-        return
-    need("json_schema", "response_format")
-    if kind == "json_schema":
-        schema = mapping(shape, "response_format", "json_schema", required=True) or {}
-        text(schema, "response_format.json_schema", "name", required=True, empty=False)
-        mapping(schema, "response_format.json_schema", "schema")
-    else:
-        mapping(shape, "response_format", "schema")
-
-
-def _tool_name(tool: JsonObject, path: str) -> str:
-    choice(tool, path, "type", ("function",), required=True)
-    function = mapping(tool, path, "function", required=True) or {}
-    name = text(function, f"{path}.function", "name", required=True) or ""
-    if not _TOOL_NAME.fullmatch(name):
-        raise refusal(
-            f"{path}.function.name", "64 caractères au plus, parmi lettres, chiffres, « _ » et « - »", name, limit=64
-        )
-    mapping(function, f"{path}.function", "parameters")
-    text(function, f"{path}.function", "description")
-    return name
-
-
-def _check_tool_choice(data: JsonObject, names: list[str]) -> None:
-    wanted = data.get("tool_choice")
-    if wanted is None:
-        return
-    if isinstance(wanted, str):
-        choice(data, "", "tool_choice", ("none", "auto", "required"))
-        if wanted == "required" and not names:
-            raise refusal("tool_choice", "« required » suppose au moins un outil dans tools", wanted)
-        return
-    function = mapping(mapping(data, "", "tool_choice") or {}, "tool_choice", "function", required=True) or {}
-    name = text(function, "tool_choice.function", "name", required=True) or ""
-    if name not in names:
-        raise refusal("tool_choice.function.name", "le nom d'un outil de tools est attendu", name)
+    check_tools(data, need)
 
 
 def _check_prompt(data: JsonObject, limits: Limits) -> None:
@@ -257,7 +278,11 @@ def _check_prompt(data: JsonObject, limits: Limits) -> None:
 
 
 def _is_tokens(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(type(token) is int and token >= 0 for token in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(type(token) is int and 0 <= token < 10**_TOKEN_DIGITS for token in value)
+    )
 
 
 def _prompts(prompt: Any) -> int:
@@ -265,8 +290,13 @@ def _prompts(prompt: Any) -> int:
 
 
 def _check_completion_options(data: JsonObject, limits: Limits, need: Any) -> None:
-    if integer(data, "", "logprobs", 0, limits.max_top_logprobs) is not None:
+    if integer(data, "", "logprobs", 0, limits.max_completion_logprobs) is not None:
         need("logprobs", "logprobs")
-    integer(data, "", "best_of", 1, limits.max_n)
+    best, count = integer(data, "", "best_of", 1, limits.max_n), data.get("n") or 1
+    if best is not None and best != count:
+        raise UnsupportedOption(
+            f"best_of : les réponses ne sont pas triées ; laissez best_of égal à n ({shown(str(count))}).",
+            metadata={"field": "best_of", "value": str(best), "limit": shown(str(count))},
+        )
     boolean(data, "", "echo")
     text(data, "", "suffix")

@@ -78,9 +78,13 @@ def complete_request(request: chat_pb2.CompleteRequest, *, stream: bool) -> dict
     """JSON d'OpenAI d'une complétion.
 
     Raises:
-        InvalidRequest: option en double, nombre qui n'est pas fini.
+        InvalidRequest: départ vide ou donné deux fois, option en double, nombre qui n'est pas fini.
     """
     data: dict[str, Any] = {"model": request.model, "prompt": request.prompt}
+    if request.prompts:
+        if request.prompt:
+            raise refusal("prompts", "« prompt » ou « prompts », pas les deux", request.prompt)
+        data["prompt"] = [_prompt(prompt, f"prompts[{i}]") for i, prompt in enumerate(request.prompts)]
     options = request.options
     _options(data, options)
     if options.HasField("top_logprobs"):
@@ -92,6 +96,13 @@ def complete_request(request: chat_pb2.CompleteRequest, *, stream: bool) -> dict
     if request.HasField("suffix"):
         data["suffix"] = request.suffix
     return _streamed(data, stream)
+
+
+def _prompt(prompt: chat_pb2.CompletionPrompt, path: str) -> str | list[int]:
+    kind = prompt.WhichOneof("prompt")
+    if kind is None:
+        raise missing(path, "un texte ou des jetons sont attendus")
+    return prompt.text if kind == "text" else list(prompt.tokens.ids)
 
 
 def _streamed(data: dict[str, Any], stream: bool) -> dict[str, Any]:

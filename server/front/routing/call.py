@@ -37,6 +37,7 @@ class WorkerCalls:
         whole_buffer: bool = False,
         weight: int = 1,
         parts: int = 1,
+        token: tuple[int, str] = (0, ""),
     ) -> AsyncIterator[LinkCall]:
         """Réponse d'un exemplaire, à lire dans le bloc ; en sortir avant sa fin l'abandonne et rend l'exemplaire.
 
@@ -47,6 +48,7 @@ class WorkerCalls:
             reserved: exemplaire déjà réservé, rendu lui aussi à la sortie ; sinon, on l'attend.
             weight: places du moteur que prend chaque partie.
             parts: textes de départ d'une complétion.
+            token: plus grand jeton que la requête nomme par son numéro, et son champ.
 
         Raises:
             PasserelleError: de l'attente (`Router.wait`), de la liaison ou du moteur.
@@ -66,6 +68,7 @@ class WorkerCalls:
                     caller=caller.get(),
                     weight=weight,
                     parts=parts,
+                    token=token,
                 ) as call:
                     yield call
         finally:

@@ -98,4 +98,7 @@ def to_route(model: control_pb2.ModelRoute) -> ModelRoute | None:
         created=int(model.created_seconds),
         owned_by=model.owned_by,
         features=frozenset(model.features),
+        context_tokens=model.context_tokens,
+        load_wait=model.load_wait.ToMilliseconds() / 1000,
+        engine=model.engine,
     )

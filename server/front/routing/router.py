@@ -13,7 +13,7 @@ from server.front.routing.control_client import still_loading
 from server.front.routing.links import Connect, LinkPool, WorkerLink
 from server.front.routing.routes import Control, ModelRoute
 from server.link.client import LinkClient
-from server.rpc.caller import caller
+from server.rpc.caller import caller, patience
 from server.shown import shown
 
 logger = logging.getLogger(__name__)
@@ -23,8 +23,8 @@ _RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 2.0
 _SILENCE_POLL_SECONDS = 1.0
 _ANSWER_SECONDS, _ANSWER_SHARE = 0.5, 0.1
-"""Ce qu'on garde de l'attente, en secondes et en part au plus : le plan de contrôle doit répondre le premier, car lui
-sait quand revenir."""
+"""Ce qu'on garde d'une attente, en secondes et en part au plus : le plan de contrôle doit répondre avant ce front, car
+lui sait quand revenir, et ce front avant que l'appelant ne renonce."""
 
 _NAMES = {
     Capability.CHAT: "la conversation",
@@ -137,7 +137,10 @@ class Router:
         return None if link is None else Reservation(self._pool, link, route)
 
     async def wait(self, route: ModelRoute, timeout: float | None) -> Reservation:
-        """Attend un exemplaire au plus LOAD_WAIT et `timeout` secondes, en le faisant charger au besoin.
+        """Attend un exemplaire le temps que demande son chargement, en le faisant charger au besoin.
+
+        L'attente finit avant l'échéance de l'appelant (`timeout`, ou le délai que son SDK annonce) : il reçoit alors
+        pourquoi, et quand revenir.
 
         Raises:
             ModelNotDownloaded: poids absents.
@@ -146,7 +149,10 @@ class Router:
             QueueFull: trop de requêtes attendent déjà un chargement.
             ControlUnavailable: plan de contrôle injoignable, modèle non chargé.
         """
-        budget = self._limits.load_wait_seconds if timeout is None else min(timeout, self._limits.load_wait_seconds)
+        budget = route.load_wait or self._limits.load_wait_seconds
+        for deadline in (timeout, patience.get()):
+            if deadline is not None:
+                budget = min(budget, deadline - _kept(deadline))
         end = self._clock() + budget
         kept = True
         try:
@@ -162,7 +168,7 @@ class Router:
     async def _reserved(self, route: ModelRoute, budget: float, end: float) -> Reservation:
         while True:
             if not route.ready:
-                left = end - self._clock() - min(_ANSWER_SECONDS, budget * _ANSWER_SHARE)
+                left = end - self._clock() - _kept(budget)
                 self._update(await self._control.ensure_loaded(route.key, max(0.0, left)))
             route = self._routes.get(route.key, route)
             reserved = self.take(route)
@@ -235,3 +241,7 @@ class Router:
     def _signal(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _kept(seconds: float) -> float:
+    return min(_ANSWER_SECONDS, seconds * _ANSWER_SHARE)

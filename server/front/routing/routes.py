@@ -27,6 +27,12 @@ class ModelRoute:
     """Propriétaire annoncé."""
     features: frozenset[str] = frozenset()
     """Options honorées ; vide si le modèle n'en annonce pas."""
+    context_tokens: int = 0
+    """Contexte au plus, en jetons ; 0 s'il n'est pas connu."""
+    load_wait: float = 0.0
+    """Secondes qu'une requête attend son chargement ; 0 : celles de LOAD_WAIT."""
+    engine: str = ""
+    """Nom de son moteur."""
 
     def answers_to(self, name: str) -> bool:
         """Vrai si ce nom désigne le modèle."""

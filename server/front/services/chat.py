@@ -12,6 +12,7 @@ from server.front.chat.generation import Generation
 from server.front.chat.request import OpenAiRequest, check
 from server.front.chat.typed_request import chat_request, complete_request
 from server.front.chat.typed_response import chat_deltas, chat_response, complete_deltas, complete_response
+from server.rpc.deadline import time_left
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
@@ -27,14 +28,14 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def Chat(self, request: chat_pb2.ChatRequest, context: Context) -> chat_pb2.ChatResponse:
         """Répond en un message."""
         checked = self._chat(request, stream=False)
-        return chat_response(await self._generation.whole(checked, context.time_remaining()))
+        return chat_response(await self._generation.whole(checked, time_left(context)))
 
     async def StreamChat(
         self, request: chat_pb2.StreamChatRequest, context: Context
     ) -> AsyncIterator[chat_pb2.StreamChatResponse]:
         """Répond au fil de la génération, un message par envoi."""
         checked = self._chat(request.request, stream=True)
-        async with aclosing(self._generation.stream(checked, context.time_remaining())) as frames:
+        async with aclosing(self._generation.stream(checked, time_left(context))) as frames:
             async for frame, _last in frames:
                 message = chat_deltas(frame)
                 if message is not None:
@@ -43,14 +44,14 @@ class ChatService(chat_pb2_grpc.ChatServiceServicer):
     async def Complete(self, request: chat_pb2.CompleteRequest, context: Context) -> chat_pb2.CompleteResponse:
         """Complète en un message."""
         checked = self._complete(request, stream=False)
-        return complete_response(await self._generation.whole(checked, context.time_remaining()))
+        return complete_response(await self._generation.whole(checked, time_left(context)))
 
     async def StreamComplete(
         self, request: chat_pb2.StreamCompleteRequest, context: Context
     ) -> AsyncIterator[chat_pb2.StreamCompleteResponse]:
         """Complète au fil de la génération, un message par envoi."""
         checked = self._complete(request.request, stream=True)
-        async with aclosing(self._generation.stream(checked, context.time_remaining())) as frames:
+        async with aclosing(self._generation.stream(checked, time_left(context))) as frames:
             async for frame, _last in frames:
                 message = complete_deltas(frame)
                 if message is not None:

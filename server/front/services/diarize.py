@@ -11,6 +11,7 @@ from server.front.audio.analysis import SpeechAnalysis, diarization_of
 from server.front.audio.options import check_diarize
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_chunks, receive_message
+from server.rpc.deadline import time_left
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
@@ -29,7 +30,7 @@ class DiarizeService(diarize_pb2_grpc.DiarizeServiceServicer):
         check_diarize(request.config, self._limits)
         async with self._spool.file() as file:
             await receive_message(request.audio, file, self._limits)
-            timeout = context.time_remaining()
+            timeout = time_left(context)
             return await diarization_of(self._analysis.diarize(request.config, file.name, timeout, stream=False))
 
     async def UploadDiarize(
@@ -39,7 +40,7 @@ class DiarizeService(diarize_pb2_grpc.DiarizeServiceServicer):
         async with self._spool.file() as file:
             config = await receive_chunks(requests, file, self._limits)
             check_diarize(config, self._limits)
-            timeout = context.time_remaining()
+            timeout = time_left(context)
             async with aclosing(self._analysis.diarize(config, file.name, timeout, stream=True)) as events:
                 async for event in events:
                     yield event

@@ -1,4 +1,4 @@
-"""ProbeService : la disponibilité, demandée au plan de contrôle ; s'il se tait, ce front le dit à sa place."""
+"""ProbeService : la version, et la disponibilité, demandée au plan de contrôle ; s'il se tait, ce front le dit."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,6 +10,7 @@ import orjson
 from google.api.httpbody_pb2 import HttpBody
 from passerelle.v1 import probe_pb2, probe_pb2_grpc
 
+from server import __version__
 from server.events import last_line
 from server.rpc.http_body import JSON, encode_body
 
@@ -19,12 +20,13 @@ _NOT_READY = (("x-http-status", "503"), ("retry-after", "1"))
 
 
 class ProbeService(probe_pb2_grpc.ProbeServiceServicer):
-    """Sonde HTTP qu'un front sert, pour qu'elle survive au plan de contrôle."""
+    """Sondes HTTP qu'un front sert, pour qu'elles survivent au plan de contrôle."""
 
-    def __init__(self, channel: grpc.aio.Channel, control_log: Path | None) -> None:
+    def __init__(self, channel: grpc.aio.Channel, control_log: Path | None, build: str = "") -> None:
         """`control_log` : journal du plan de contrôle, dont la dernière ligne dit souvent pourquoi il se tait."""
         self._stub = probe_pb2_grpc.ProbeServiceStub(channel)
         self._control_log = control_log
+        self._version = orjson.dumps({"version": __version__, "build": build or None})
 
     async def CheckReadiness(self, request: probe_pb2.CheckReadinessRequest, context: Any) -> AsyncIterator[bytes]:
         """200 si le serveur peut servir, 503 et les raisons sinon."""
@@ -38,6 +40,10 @@ class ProbeService(probe_pb2_grpc.ProbeServiceServicer):
         if not found["ready"]:
             await context.send_initial_metadata(_NOT_READY)
         yield encode_body(orjson.dumps(found), JSON)
+
+    async def GetVersion(self, _request: probe_pb2.GetVersionRequest, _context: Any) -> AsyncIterator[bytes]:
+        """Version, et commit s'il est connu."""
+        yield encode_body(self._version, JSON)
 
     def _silence(self) -> str:
         words = last_line(self._control_log) if self._control_log is not None else ""

@@ -8,15 +8,30 @@ import orjson
 from google.api.httpbody_pb2 import HttpBody
 from passerelle.v1 import rest_pb2, rest_pb2_grpc
 
-from server.domain import Limits
+from server.domain import Capability, Limits
 from server.engines.base import ChatKind
 from server.front.chat.generation import Generation
 from server.front.chat.request import OpenAiRequest, parse
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
-from server.front.services.rest_audio import NO_CACHE, AudioRoutes
+from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
 from server.front.sse import DONE, LOADING
+from server.rpc.caller import patience
+from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
+
+_SERVED = {
+    Capability.CHAT: ("chat", "completions"),
+    Capability.TRANSCRIBE: ("audio.transcriptions", "audio.live"),
+    Capability.DIARIZE: ("audio.diarization",),
+}
+"""Ce que sert un modèle de chaque capacité, par les noms de `capabilities`."""
+_OPTIONS = {
+    "images": "vision",
+    "translate": "audio.translations",
+    **{name: name for name in ("tools", "json_schema", "logprobs", "reasoning", "word_timestamps")},
+}
+"""Options d'un modèle dites dans `capabilities`, et leur nom."""
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
@@ -81,10 +96,12 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
 
     async def _generate(self, kind: ChatKind, request: HttpBody, context: Context) -> AsyncGenerator[bytes, None]:
         checked = parse(kind, request.data, self._limits)
-        timeout = context.time_remaining()
+        timeout = time_left(context)
         if not checked.stream:
             yield encode_body(await self._generation.whole(checked, timeout), JSON)
             return
+        # Un flux dit qu'il charge : le client reçoit, et ne renonce pas.
+        patience.set(None)
         async with aclosing(self._events(checked, timeout, context)) as messages:
             async for message in messages:
                 yield message
@@ -97,7 +114,7 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
         async with aclosing(self._generation.stream(request, timeout, notice=LOADING)) as frames:
             async for frame, last in frames:
                 if content_type:
-                    await context.send_initial_metadata(NO_CACHE)
+                    await context.send_initial_metadata(EVENT_HEADERS)
                 # La fin part avec la dernière trame : un message de moins par requête.
                 yield encode_body(frame + DONE if last else frame, content_type)
                 content_type = ""
@@ -113,4 +130,6 @@ def _model(name: str, route: ModelRoute) -> dict[str, Any]:
         "created": route.created,
         "owned_by": route.owned_by or "passerelle",
         "root": route.key,
+        "max_model_len": route.context_tokens or None,
+        "capabilities": [*_SERVED[route.capability], *(name for f, name in _OPTIONS.items() if f in route.features)],
     }

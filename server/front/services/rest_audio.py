@@ -23,6 +23,7 @@ from server.front.audio.options import (
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_body
 from server.front.sse import DONE
+from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, encode_body
 
 Context = Any
@@ -30,7 +31,8 @@ Context = Any
 
 Request = TypeVar("Request", rest_pb2.TranscribeAudioRequest, rest_pb2.ProcessDiarizationRequest)
 
-NO_CACHE = (("cache-control", "no-cache"),)
+EVENT_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+"""En-têtes d'un flux d'événements ; le second dit à nginx de ne pas le retenir."""
 
 
 class AudioRoutes:
@@ -49,6 +51,7 @@ class AudioRoutes:
             fields = await receive_body(bodies, file, self._limits, form_only=True)
             read = openai_translation if translate else openai_transcription
             options = read(fields, self._limits)
+            options.config.audio_format.assumed_encoding = file.assumed
             events = self._events(options, file.name, context)
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
@@ -65,6 +68,7 @@ class AudioRoutes:
             query = rest_pb2.TranscribeAudioRequest()
             fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
             options = api_transcription(query, fields, self._limits)
+            options.config.audio_format.assumed_encoding = file.assumed
             events = self._events(options, file.name, context)
             if not options.stream:
                 yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
@@ -81,7 +85,8 @@ class AudioRoutes:
             query = rest_pb2.ProcessDiarizationRequest()
             fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
             options = api_diarization(query, fields, self._limits)
-            events = self._analysis.diarize(options.config, file.name, context.time_remaining(), stream=options.stream)
+            options.config.audio_format.assumed_encoding = file.assumed
+            events = self._analysis.diarize(options.config, file.name, time_left(context), stream=options.stream)
             if not options.stream:
                 yield encode_body(*render.diarization(await diarization_of(events), rttm=options.rttm))
                 return
@@ -93,7 +98,7 @@ class AudioRoutes:
         self, options: TranscribeOptions, spool_name: str, context: Context
     ) -> AsyncGenerator[TranscribeEvent, None]:
         return self._analysis.transcribe(
-            options.config, spool_name, context.time_remaining(), stream=options.stream, refine=options.refine
+            options.config, spool_name, time_left(context), stream=options.stream, refine=options.refine
         )
 
 
@@ -113,7 +118,7 @@ async def _typed(frames: AsyncGenerator[bytes, None], context: Context) -> Async
     content_type = EVENT_STREAM
     async for frame in frames:
         if content_type:
-            await context.send_initial_metadata(NO_CACHE)
+            await context.send_initial_metadata(EVENT_HEADERS)
         yield encode_body(frame, content_type)
         content_type = ""
 

@@ -12,6 +12,7 @@ from server.front.audio.live import LiveAnalysis
 from server.front.audio.options import check_transcribe
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_chunks, receive_message
+from server.rpc.deadline import time_left
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
@@ -33,7 +34,7 @@ class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
         check_transcribe(request.config, self._limits)
         async with self._spool.file() as file:
             await receive_message(request.audio, file, self._limits)
-            timeout = context.time_remaining()
+            timeout = time_left(context)
             return await transcript_of(self._analysis.transcribe(request.config, file.name, timeout, stream=False))
 
     async def UploadTranscribe(
@@ -43,7 +44,7 @@ class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
         async with self._spool.file() as file:
             config = await receive_chunks(requests, file, self._limits)
             check_transcribe(config, self._limits)
-            timeout = context.time_remaining()
+            timeout = time_left(context)
             async with aclosing(self._analysis.transcribe(config, file.name, timeout, stream=True)) as events:
                 async for event in events:
                     yield event
@@ -52,6 +53,6 @@ class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
         self, requests: AsyncIterator[transcribe_pb2.StreamTranscribeRequest], context: Context
     ) -> AsyncIterator[transcribe_pb2.StreamTranscribeResponse]:
         """Transcrit de l'audio en direct ; le bilan vient en dernier."""
-        async with aclosing(self._live.transcribe(requests, context.time_remaining())) as events:
+        async with aclosing(self._live.transcribe(requests, time_left(context))) as events:
             async for event in events:
                 yield event

@@ -1,12 +1,15 @@
 // Les sous-titres que rend le serveur (server/formats/subtitles.py), octet pour octet, sans seconde inférence.
-import type { AudioResult, Segment, Span, Word } from "../job/events";
+import type { AudioResult, Segment, Span } from "../job/events";
+import { endsUnspaced, SPACES, slices, startsUnspaced } from "../slices";
 
 /** Caractères d'une ligne, au plus, sauf un mot plus long. */
 const LINE = 42;
 const LINES = 2;
-/** Les espaces où coupe `str.split()` de Python ; `\s` n'a pas les mêmes. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: Python compte les séparateurs \x1c à \x1f parmi les espaces.
-const SPACES = /[\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u;
+
+/** Tranche du texte, suivie de l'espace qui la sépare de la suivante s'il y en a une. */
+interface Piece extends Span {
+  text: string;
+}
 
 interface Cue extends Span {
   lines: string[];
@@ -37,39 +40,52 @@ function cues(result: AudioResult): Cue[] {
 }
 
 function segmentCues(segment: Segment): Cue[] {
-  const speaker = segment.speaker ?? "";
-  if (!segment.words?.length) {
-    const { start, end, text } = segment;
-    return text ? [{ start, end, lines: wrap(text.split(SPACES).filter(Boolean)), speaker }] : [];
-  }
-  const groups: Word[][] = [];
-  for (const word of segment.words) {
+  const groups: Piece[][] = [];
+  for (const piece of pieces(segment)) {
     const last = groups.at(-1);
-    if (last && wrap([...last, word].map(({ text }) => text)).length <= LINES) last.push(word);
-    else groups.push([word]);
+    if (last && (!segment.words?.length || wrap([...last, piece]).length <= LINES)) last.push(piece);
+    else groups.push([piece]);
   }
-  return groups.map((words) => ({
-    start: words[0]?.start ?? 0,
-    end: words.at(-1)?.end ?? 0,
-    lines: wrap(words.map(({ text }) => text)),
-    speaker,
+  return groups.map((group) => ({
+    start: group[0]?.start ?? 0,
+    end: group.at(-1)?.end ?? 0,
+    lines: wrap(group),
+    speaker: segment.speaker ?? "",
   }));
 }
 
-function wrap(words: string[]): string[] {
+/** Tranches insécables du texte, dont la suite est le texte ; les instants sont ceux des mots, ou du segment. */
+function pieces({ start, end, text, words }: Segment): Piece[] {
+  if (!words?.length) {
+    const parts = text.split(SPACES).filter(Boolean);
+    return parts.map((part) => ({ text: `${part} `, start, end }));
+  }
+  const found: Piece[] = [];
+  slices(text, words).forEach((slice, index) => {
+    const { start = 0, end = 0 } = words[index] ?? {};
+    const part = slice.replace(SPACES, " ");
+    const last = found.at(-1);
+    if (last && !last.text.endsWith(" ") && !endsUnspaced(last.text) && !startsUnspaced(part)) {
+      last.text += part;
+      last.end = end;
+    } else found.push({ text: part, start, end });
+  });
+  return found;
+}
+
+function wrap(parts: Piece[]): string[] {
   const lines: string[] = [];
   let length = 0;
-  for (const word of words) {
-    const added = [...word].length;
-    if (lines.length > 0 && length + 1 + added <= LINE) {
-      lines[lines.length - 1] += ` ${word}`;
-      length += 1 + added;
+  for (const { text } of parts) {
+    if (lines.length > 0 && length + [...text.replace(/ +$/, "")].length <= LINE) {
+      lines[lines.length - 1] += text;
+      length += [...text].length;
     } else {
-      lines.push(word);
-      length = added;
+      lines.push(text);
+      length = [...text].length;
     }
   }
-  return lines;
+  return lines.map((line) => line.replace(/^ +| +$/g, ""));
 }
 
 function time(value: number, mark: string): string {

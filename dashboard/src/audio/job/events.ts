@@ -30,6 +30,7 @@ export interface AudioResult {
   duration: number;
   language?: string;
   language_probability?: number;
+  language_assumed?: boolean;
   text?: string;
   segments?: Segment[];
   turns?: Turn[];

@@ -41,7 +41,7 @@ export const PassageRow = memo(function PassageRow(props: Props) {
         {text === undefined ? (
           <small>{T.lasting(end - start)}</small>
         ) : words && passage.words?.length ? (
-          <Words words={passage.words} current={current} player={player} />
+          <Words text={text} words={passage.words} current={current} player={player} />
         ) : (
           text
         )}

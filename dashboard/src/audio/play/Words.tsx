@@ -1,11 +1,19 @@
 import { Box } from "@mui/material";
 import type { Word } from "../job/events";
 import { clock } from "../result/lanes";
+import { slices } from "../slices";
 import type { Player } from "./Player";
 import { currentOf, usePlayer } from "./usePlayer";
 
-/** Mots d'un passage, chacun avec son instant ; celui qu'on entend est surligné. */
-export function Words({ words, current, player }: { words: Word[]; current: boolean; player: Player }) {
+interface Props {
+  text: string;
+  words: Word[];
+  current: boolean;
+  player: Player;
+}
+
+/** Le texte d'un passage, chaque mot avec son instant ; celui qu'on entend est surligné. */
+export function Words({ text, words, current, player }: Props) {
   const spoken = usePlayer(player, ({ time }) => (current ? currentOf(words, time) : -1));
   return (
     <Box
@@ -15,19 +23,23 @@ export function Words({ words, current, player }: { words: Word[]; current: bool
         "& span[aria-current]": { bgcolor: "primary.main", color: "primary.contrastText", borderRadius: 0.5 },
       }}
     >
-      {words.map(({ text, start }, index) => (
-        <span key={`${start} ${text}`}>
-          {index > 0 && " "}
-          <span
-            data-start={start}
-            data-testid="audio-word"
-            title={clock(start)}
-            aria-current={index === spoken || undefined}
-          >
-            {text}
+      {slices(text, words).map((slice, index) => {
+        const { start = 0 } = words[index] ?? {};
+        const word = slice.trimEnd();
+        return (
+          <span key={`${start} ${slice}`}>
+            <span
+              data-start={start}
+              data-testid="audio-word"
+              title={clock(start)}
+              aria-current={index === spoken || undefined}
+            >
+              {word}
+            </span>
+            {slice.slice(word.length)}
           </span>
-        </span>
-      ))}
+        );
+      })}
     </Box>
   );
 }

@@ -6,6 +6,7 @@ import { problemOf } from "../capture/problems";
 import { T } from "../texts";
 import { configFor, type Options } from "./request";
 import type { LiveSocket, SocketListener } from "./socket";
+import { Tape } from "./tape";
 import { after, EMPTY, secondsOf, type Transcript } from "./transcript";
 
 /** `asking` attend la personne, `connecting` le serveur, `closing` les dernières phrases. */
@@ -35,6 +36,10 @@ export interface Tools {
 }
 
 const CHUNK_MS = 100;
+/** Flux coupés de suite, sans une phrase finie, avant de renoncer. */
+const TRIES = 5;
+/** Secondes de silence gardées, plus que le serveur n'en a de retard : un flux repris n'a pas à les réentendre. */
+const KEPT_SILENCE = 90;
 const IDLE = {
   phase: "idle",
   sent: undefined,
@@ -44,13 +49,27 @@ const IDLE = {
   until: undefined,
 } as const;
 
+/** Le microphone ouvert, et les flux qui se suivent s'ils sont coupés. */
+interface Run {
+  microphone?: Microphone;
+  socket?: LiveSocket;
+  rate: number;
+  tape: Tape;
+  tries: number;
+  /** Secondes, et phrases, qui précèdent le flux en cours. */
+  before: number;
+  phrases: number;
+  /** Ce qui a coupé le flux précédent, tant que le suivant n'est pas ouvert. */
+  cause: string | undefined;
+}
+
 /** Un flux à la fois : le microphone, le WebSocket, et ce que la page en montre. */
 export class LiveSession {
   /** Amplitude du dernier morceau, entre 0 et 1 ; elle change trop souvent pour être un état. */
   level = 0;
   private state: State = { ...IDLE, options: { device: "", model: "", language: "" }, latency: undefined };
   private readonly listeners = new Set<() => void>();
-  private run: { microphone?: Microphone; socket?: LiveSocket } | undefined;
+  private run: Run | undefined;
 
   constructor(private readonly tools: Tools) {}
 
@@ -74,31 +93,28 @@ export class LiveSession {
   /** Ouvre le microphone, puis le flux. */
   readonly start = async (capabilities: ModelCapabilities, rates: Rates): Promise<void> => {
     if (this.run) return;
-    const run: { microphone?: Microphone; socket?: LiveSocket } = {};
+    const run: Run = { rate: 0, tape: new Tape(), tries: TRIES, before: 0, phrases: 0, cause: undefined };
     this.run = run;
     const { device, language } = this.state.options;
     this.update({ ...IDLE, phase: "asking", latency: undefined });
-    const early: Chunk[] = [];
     const mine = () => this.run === run;
     try {
       const microphone = await this.tools.microphone(device, rates, {
         heard: (chunk) => {
           if (!mine()) return;
           this.hear(chunk);
-          if (!run.socket) early.push(chunk);
-          else if (!run.socket.send(chunk.pcm)) this.abandon(T.problems.slow);
+          run.tape.push(chunk.pcm);
+          if (!this.state.transcript.speaking) run.tape.forget(run.tape.end - KEPT_SILENCE * run.rate);
+          if (run.socket && !run.socket.send(chunk.pcm)) this.abandon(T.problems.slow);
         },
         lost: () => mine() && this.state.phase !== "closing" && void this.stop(T.problems.unplugged),
       });
       if (!mine()) return void microphone.stop();
       run.microphone = microphone;
+      run.rate = microphone.rate;
       const sent = configFor(capabilities, language, microphone.rate);
-      run.socket = this.tools.socket(sent, {
-        event: (event) => mine() && this.tell(event),
-        closed: (failure) => mine() && this.finish(failure),
-      });
+      this.connect(run, sent);
       this.update({ phase: "connecting", sent });
-      for (const chunk of early) run.socket.send(chunk.pcm);
     } catch (error) {
       if (!mine()) return;
       this.run = undefined;
@@ -130,17 +146,56 @@ export class LiveSession {
     this.level = 0;
   };
 
+  /** Ouvre un flux, qui entend d'abord ce qui est gardé. */
+  private connect(run: Run, config: StreamTranscribeConfig): void {
+    run.socket = this.tools.socket(config, {
+      event: (event) => this.run === run && this.tell(event, run),
+      closed: (failure, resume) => this.run === run && this.end(run, failure, resume),
+    });
+    for (const pcm of run.tape.chunks) run.socket.send(pcm);
+  }
+
+  /** Un flux est fini : un autre le reprend si le serveur l'a coupé et que le microphone écoute encore. */
+  private end(run: Run, failure: string | undefined, resume: number | undefined): void {
+    const { phase, sent, transcript } = this.state;
+    const listening = phase === "connecting" || phase === "listening";
+    if (resume === undefined || !sent || !listening || run.tries === 0) {
+      this.finish(run.cause ?? failure);
+      return;
+    }
+    run.tries -= 1;
+    run.cause = failure;
+    run.tape.forget(resume);
+    run.before = run.tape.first / run.rate;
+    // Les phrases coupées commencent au point de reprise, ou après : le flux suivant les rend entières.
+    const finals = transcript.finals.filter(({ start }) => start < resume / run.rate);
+    run.phrases = (finals.at(-1)?.index ?? -1) + 1;
+    this.update({ transcript: { ...transcript, finals, partial: "", speaking: false } });
+    this.connect(run, { ...sent, resumeSample: BigInt(run.tape.first) });
+  }
+
   private hear({ peak }: Chunk): void {
     this.level = peak;
     if (this.state.since === undefined) this.update({ since: this.tools.now() - CHUNK_MS });
   }
 
-  private tell(event: StreamTranscribeResponse): void {
+  private tell(event: StreamTranscribeResponse, run: Run): void {
     const transcript = after(this.state.transcript, event);
     const { phase, since } = this.state;
     const { case: kind, value } = event.event;
     const change: Partial<State> = { transcript };
+    // Le bilan et les rangs sont ceux d'un seul flux.
+    if (kind === "summary") transcript.duration = run.before + (transcript.duration ?? 0);
+    if (kind === "final" && value.text) {
+      const [last] = transcript.finals.splice(-1);
+      if (last) transcript.finals.push({ ...last, index: run.phrases + value.index });
+    }
+    if (kind === "ready") run.cause = undefined;
     if (kind === "ready" && phase === "connecting") change.phase = "listening";
+    if (kind === "final" && !value.cut) {
+      run.tries = TRIES;
+      run.tape.forget(Math.floor(secondsOf(value.endOffset) * run.rate));
+    }
     if (kind === "final" && since !== undefined) {
       change.latency = Math.max(0, (this.tools.now() - since) / 1000 - secondsOf(value.endOffset));
     }

@@ -80,6 +80,18 @@ test.each([
   expect(closed).toHaveBeenCalledWith(failure);
 });
 
+test.each([
+  ["SHUTTING_DOWN", { resume_sample: "48000" }, ["Coupé.", 48000]],
+  ["WORKER_LOST", {}, ["Coupé."]],
+  ["INVALID_AUDIO", { resume_sample: "48000" }, ["Coupé."]],
+])("un flux coupé dit où le reprendre, si le reprendre sert : %s", (reason, metadata, told) => {
+  const { socket, closed } = open();
+  socket.onopen();
+  socket.say({ type: "error", reason, message: "Coupé.", metadata });
+  socket.onclose();
+  expect(closed).toHaveBeenCalledWith(...told);
+});
+
 test("un message illisible ferme le flux et le dit", () => {
   const { socket, closed } = open("");
   socket.onopen();

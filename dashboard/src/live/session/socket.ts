@@ -1,5 +1,6 @@
 // Le WebSocket de direct : ses messages sont ceux du contrat (docs/audio.md).
 import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { frenchOf } from "../../api/errors";
 import {
   type StreamTranscribeConfig,
   StreamTranscribeConfigSchema,
@@ -11,8 +12,11 @@ import { T } from "../texts";
 /** Ce que le flux rend. */
 export interface SocketListener {
   event(event: StreamTranscribeResponse): void;
-  /** Fermé ; `failure` dit pourquoi, s'il ne s'est pas fini de lui-même. */
-  closed(failure: string | undefined): void;
+  /**
+   * Fermé ; `failure` dit pourquoi, s'il ne s'est pas fini de lui-même, et `resume` l'échantillon où un autre flux peut
+   * reprendre.
+   */
+  closed(failure: string | undefined, resume?: number): void;
 }
 
 /** Flux ouvert, ou en train de s'ouvrir. */
@@ -28,6 +32,9 @@ export interface LiveSocket {
 /** Son en attente d'envoi, en octets : une minute et demie à 48 kHz. */
 const MAX_WAITING = 8 * 1024 * 1024;
 
+/** Erreurs après lesquelles un autre flux reprend. */
+const RESUMED = ["SHUTTING_DOWN", "WORKER_LOST"];
+
 /** Ouvre un flux vers le serveur de la page ; la clé part dans le premier message, jamais dans l'adresse. */
 export function openSocket(config: StreamTranscribeConfig, key: string, listener: SocketListener): LiveSocket {
   const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/transcribe`);
@@ -35,6 +42,7 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
   const early: (ArrayBuffer | string)[] = [];
   let [opened, finished] = [false, false];
   let failure: string | undefined;
+  let resume: number | undefined;
   socket.onopen = () => {
     opened = true;
     socket.send(JSON.stringify({ type: "config", ...(key && { api_key: key }), config: jsonOf(config) }));
@@ -44,7 +52,9 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
     try {
       const { type, ...fields } = JSON.parse(data) as JsonObject & { type: string };
       if (type === "error") {
-        failure = String(fields.message);
+        failure = frenchOf(String(fields.message));
+        const sample = (fields.metadata as JsonObject | undefined)?.resume_sample;
+        if (sample !== undefined && RESUMED.includes(String(fields.reason))) resume = Number(sample);
         return;
       }
       const event = fromJson(StreamTranscribeResponseSchema, { [type]: fields }, { ignoreUnknownFields: true });
@@ -57,7 +67,7 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
   };
   socket.onclose = () => {
     const broken = opened ? T.problems.lost : T.problems.unreachable;
-    listener.closed(failure ?? (finished ? undefined : broken));
+    listener.closed(failure ?? (finished ? undefined : broken), ...(resume === undefined ? [] : [resume]));
   };
   let waiting = 0;
   const pass = (message: ArrayBuffer | string) => {

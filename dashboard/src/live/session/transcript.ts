@@ -1,6 +1,7 @@
 // Le texte d'un flux, tel que ses événements le disent.
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import type { AudioResult, Segment } from "../../audio/job/events";
+import { joined } from "../../audio/slices";
 import type { StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 
 export interface Transcript {
@@ -81,7 +82,7 @@ export function resultOf({ id, finals, language, duration }: Transcript): AudioR
     id,
     duration: duration ?? finals.at(-1)?.end ?? 0,
     language,
-    text: finals.map(({ text }) => text).join(" "),
+    text: joined(finals.map(({ text }) => text)),
     segments: finals,
   };
 }

@@ -71,7 +71,7 @@ class ChatServiceServicer(object):
         """Répond à une conversation en un seul message.
 
         Renvoie INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (MODEL_NOT_FOUND),
-        UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL).
+        UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, MODEL_UNLOADED, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

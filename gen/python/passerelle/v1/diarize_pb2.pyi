@@ -58,7 +58,7 @@ class SpeakerSummary(_message.Message):
     def __init__(self, speaker_label: _Optional[str] = ..., speech_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., turn_count: _Optional[int] = ..., embedding: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class DiarizeResponse(_message.Message):
-    __slots__ = ("id", "model", "turns", "exclusive_turns", "speakers", "duration", "coverage")
+    __slots__ = ("id", "model", "turns", "exclusive_turns", "speakers", "duration", "coverage", "source", "warnings")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TURNS_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +66,8 @@ class DiarizeResponse(_message.Message):
     SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     DURATION_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     id: str
     model: str
     turns: _containers.RepeatedCompositeFieldContainer[SpeakerTurn]
@@ -73,7 +75,9 @@ class DiarizeResponse(_message.Message):
     speakers: _containers.RepeatedCompositeFieldContainer[SpeakerSummary]
     duration: _duration_pb2.Duration
     coverage: _audio_pb2.AudioCoverage
-    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., turns: _Optional[_Iterable[_Union[SpeakerTurn, _Mapping]]] = ..., exclusive_turns: _Optional[_Iterable[_Union[SpeakerTurn, _Mapping]]] = ..., speakers: _Optional[_Iterable[_Union[SpeakerSummary, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ...) -> None: ...
+    source: _audio_pb2.AudioSource
+    warnings: _containers.RepeatedCompositeFieldContainer[_audio_pb2.AudioWarning]
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., turns: _Optional[_Iterable[_Union[SpeakerTurn, _Mapping]]] = ..., exclusive_turns: _Optional[_Iterable[_Union[SpeakerTurn, _Mapping]]] = ..., speakers: _Optional[_Iterable[_Union[SpeakerSummary, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., source: _Optional[_Union[_audio_pb2.AudioSource, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_audio_pb2.AudioWarning, _Mapping]]] = ...) -> None: ...
 
 class UploadDiarizeRequest(_message.Message):
     __slots__ = ("config", "chunk")

@@ -30,23 +30,31 @@ class GetCapabilitiesResponse(_message.Message):
     def __init__(self, profile: _Optional[str] = ..., version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelCapabilities, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[_route_pb2.Endpoint, _Mapping]]] = ...) -> None: ...
 
 class ModelCapabilities(_message.Message):
-    __slots__ = ("key", "aliases", "capability", "features", "languages", "context_tokens")
+    __slots__ = ("key", "aliases", "capability", "features", "languages", "context_tokens", "load_wait", "extra_fields", "refused_fields", "ignored_fields")
     KEY_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     CAPABILITY_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_WAIT_FIELD_NUMBER: _ClassVar[int]
+    EXTRA_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    IGNORED_FIELDS_FIELD_NUMBER: _ClassVar[int]
     key: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     capability: _model_pb2.Capability
     features: _containers.RepeatedScalarFieldContainer[str]
     languages: _containers.RepeatedScalarFieldContainer[str]
     context_tokens: int
-    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ...) -> None: ...
+    load_wait: _duration_pb2.Duration
+    extra_fields: _containers.RepeatedScalarFieldContainer[str]
+    refused_fields: _containers.RepeatedScalarFieldContainer[str]
+    ignored_fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., extra_fields: _Optional[_Iterable[str]] = ..., refused_fields: _Optional[_Iterable[str]] = ..., ignored_fields: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace", "max_concurrent_streams", "max_open_calls_per_address", "max_calls_per_address", "max_admin_body_bytes", "max_body_silence", "max_json_depth")
+    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace", "max_concurrent_streams", "max_open_calls_per_address", "max_calls_per_address", "max_admin_body_bytes", "max_body_silence", "max_json_depth", "max_load_wait")
     CHAT_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +69,7 @@ class Limits(_message.Message):
     MAX_ADMIN_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_BODY_SILENCE_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_LOAD_WAIT_FIELD_NUMBER: _ClassVar[int]
     chat: ChatLimits
     audio: AudioLimits
     max_json_body_bytes: float
@@ -75,10 +84,11 @@ class Limits(_message.Message):
     max_admin_body_bytes: int
     max_body_silence: _duration_pb2.Duration
     max_json_depth: int
-    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_body_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_json_depth: _Optional[int] = ...) -> None: ...
+    max_load_wait: _duration_pb2.Duration
+    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_body_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_json_depth: _Optional[int] = ..., max_load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
-    __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images", "max_grammar_bytes", "max_tools_bytes", "max_grammar_depth", "max_grammar_repetitions", "max_grammar_choices", "max_grammar_nodes", "max_logit_bias", "max_grammar_compilation", "max_grammar_memory_bytes", "max_image_bytes", "max_image_pixels", "max_image_frames")
+    __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images", "max_grammar_bytes", "max_tools_bytes", "max_grammar_depth", "max_grammar_repetitions", "max_grammar_choices", "max_grammar_nodes", "max_logit_bias", "max_grammar_compilation", "max_grammar_memory_bytes", "max_image_bytes", "max_image_pixels", "max_image_frames", "max_completion_logprobs")
     MAX_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MAX_N_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +107,7 @@ class ChatLimits(_message.Message):
     MAX_IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_IMAGE_PIXELS_FIELD_NUMBER: _ClassVar[int]
     MAX_IMAGE_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    MAX_COMPLETION_LOGPROBS_FIELD_NUMBER: _ClassVar[int]
     max_messages: int
     max_tokens: int
     max_n: int
@@ -115,10 +126,11 @@ class ChatLimits(_message.Message):
     max_image_bytes: int
     max_image_pixels: int
     max_image_frames: int
-    def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ..., max_grammar_bytes: _Optional[int] = ..., max_tools_bytes: _Optional[int] = ..., max_grammar_depth: _Optional[int] = ..., max_grammar_repetitions: _Optional[int] = ..., max_grammar_choices: _Optional[int] = ..., max_grammar_nodes: _Optional[int] = ..., max_logit_bias: _Optional[int] = ..., max_grammar_compilation: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_grammar_memory_bytes: _Optional[float] = ..., max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_image_frames: _Optional[int] = ...) -> None: ...
+    max_completion_logprobs: int
+    def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ..., max_grammar_bytes: _Optional[int] = ..., max_tools_bytes: _Optional[int] = ..., max_grammar_depth: _Optional[int] = ..., max_grammar_repetitions: _Optional[int] = ..., max_grammar_choices: _Optional[int] = ..., max_grammar_nodes: _Optional[int] = ..., max_logit_bias: _Optional[int] = ..., max_grammar_compilation: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_grammar_memory_bytes: _Optional[float] = ..., max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_image_frames: _Optional[int] = ..., max_completion_logprobs: _Optional[int] = ...) -> None: ...
 
 class AudioLimits(_message.Message):
-    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "max_web_sockets_per_address", "spare_live_streams")
+    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "max_web_sockets_per_address", "spare_live_streams", "max_separate_channels")
     MAX_UPLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +152,7 @@ class AudioLimits(_message.Message):
     MAX_WEB_SOCKET_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_WEB_SOCKETS_PER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SPARE_LIVE_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    MAX_SEPARATE_CHANNELS_FIELD_NUMBER: _ClassVar[int]
     max_upload_bytes: float
     max_message_bytes: float
     max_duration: _duration_pb2.Duration
@@ -161,4 +174,5 @@ class AudioLimits(_message.Message):
     max_web_socket_message_bytes: int
     max_web_sockets_per_address: int
     spare_live_streams: int
-    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ..., max_web_sockets_per_address: _Optional[int] = ..., spare_live_streams: _Optional[int] = ...) -> None: ...
+    max_separate_channels: int
+    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ..., max_web_sockets_per_address: _Optional[int] = ..., spare_live_streams: _Optional[int] = ..., max_separate_channels: _Optional[int] = ...) -> None: ...

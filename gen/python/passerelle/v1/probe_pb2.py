@@ -27,7 +27,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from passerelle.v1 import route_pb2 as passerelle_dot_v1_dot_route__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/probe.proto\x12\rpasserelle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x19passerelle/v1/route.proto\"\x17\n\x15\x43heckReadinessRequest\"\x13\n\x11GetMetricsRequest2\xf6\x01\n\x0cProbeService\x12n\n\x0e\x43heckReadiness\x12$.passerelle.v1.CheckReadinessRequest\x1a\x14.google.api.HttpBody\"\x1e\x8a\xb5\x18\x0b\x08\x01\x10\x06\x1a\x05Pr\xc3\xaat\x82\xd3\xe4\x93\x02\t\x12\x07/readyz0\x01\x12v\n\nGetMetrics\x12 .passerelle.v1.GetMetricsRequest\x1a\x14.google.api.HttpBody\".\x8a\xb5\x18\x1a\x08\x08\x10\x06\x1a\x14Mesures (Prometheus)\x82\xd3\xe4\x93\x02\n\x12\x08/metrics0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/probe.proto\x12\rpasserelle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x19passerelle/v1/route.proto\"\x17\n\x15\x43heckReadinessRequest\"\x13\n\x11GetVersionRequest\"\x13\n\x11GetMetricsRequest2\xeb\x02\n\x0cProbeService\x12x\n\x0e\x43heckReadiness\x12$.passerelle.v1.CheckReadinessRequest\x1a\x14.google.api.HttpBody\"(\x8a\xb5\x18\x0b\x08\x01\x10\x06\x1a\x05Pr\xc3\xaat\x82\xd3\xe4\x93\x02\x13\x12\x07/readyzZ\x08\x12\x06/ready0\x01\x12i\n\nGetVersion\x12 .passerelle.v1.GetVersionRequest\x1a\x14.google.api.HttpBody\"!\x8a\xb5\x18\r\x08\x01\x10\x06\x1a\x07Version\x82\xd3\xe4\x93\x02\n\x12\x08/version0\x01\x12v\n\nGetMetrics\x12 .passerelle.v1.GetMetricsRequest\x1a\x14.google.api.HttpBody\".\x8a\xb5\x18\x1a\x08\x08\x10\x06\x1a\x14Mesures (Prometheus)\x82\xd3\xe4\x93\x02\n\x12\x08/metrics0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +35,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'passerelle.v1.probe_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PROBESERVICE'].methods_by_name['CheckReadiness']._loaded_options = None
-  _globals['_PROBESERVICE'].methods_by_name['CheckReadiness']._serialized_options = b'\212\265\030\013\010\001\020\006\032\005Pr\303\252t\202\323\344\223\002\t\022\007/readyz'
+  _globals['_PROBESERVICE'].methods_by_name['CheckReadiness']._serialized_options = b'\212\265\030\013\010\001\020\006\032\005Pr\303\252t\202\323\344\223\002\023\022\007/readyzZ\010\022\006/ready'
+  _globals['_PROBESERVICE'].methods_by_name['GetVersion']._loaded_options = None
+  _globals['_PROBESERVICE'].methods_by_name['GetVersion']._serialized_options = b'\212\265\030\r\010\001\020\006\032\007Version\202\323\344\223\002\n\022\010/version'
   _globals['_PROBESERVICE'].methods_by_name['GetMetrics']._loaded_options = None
   _globals['_PROBESERVICE'].methods_by_name['GetMetrics']._serialized_options = b'\212\265\030\032\010\010\020\006\032\024Mesures (Prometheus)\202\323\344\223\002\n\022\010/metrics'
   _globals['_CHECKREADINESSREQUEST']._serialized_start=128
   _globals['_CHECKREADINESSREQUEST']._serialized_end=151
-  _globals['_GETMETRICSREQUEST']._serialized_start=153
-  _globals['_GETMETRICSREQUEST']._serialized_end=172
-  _globals['_PROBESERVICE']._serialized_start=175
-  _globals['_PROBESERVICE']._serialized_end=421
+  _globals['_GETVERSIONREQUEST']._serialized_start=153
+  _globals['_GETVERSIONREQUEST']._serialized_end=172
+  _globals['_GETMETRICSREQUEST']._serialized_start=174
+  _globals['_GETMETRICSREQUEST']._serialized_end=193
+  _globals['_PROBESERVICE']._serialized_start=196
+  _globals['_PROBESERVICE']._serialized_end=559
 # @@protoc_insertion_point(module_scope)

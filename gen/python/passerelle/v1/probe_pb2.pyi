@@ -11,6 +11,10 @@ class CheckReadinessRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class GetVersionRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GetMetricsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

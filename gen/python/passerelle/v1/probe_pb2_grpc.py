@@ -41,6 +41,11 @@ class ProbeServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_probe__pb2.CheckReadinessRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetVersion = channel.unary_stream(
+                '/passerelle.v1.ProbeService/GetVersion',
+                request_serializer=passerelle_dot_v1_dot_probe__pb2.GetVersionRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
         self.GetMetrics = channel.unary_stream(
                 '/passerelle.v1.ProbeService/GetMetrics',
                 request_serializer=passerelle_dot_v1_dot_probe__pb2.GetMetricsRequest.SerializeToString,
@@ -61,6 +66,13 @@ class ProbeServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetVersion(self, request, context):
+        """Version de Passerelle, et commit dont elle est faite s'il est connu. Un front répond.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetMetrics(self, request, context):
         """Mesures au format de Prometheus.
 
@@ -76,6 +88,11 @@ def add_ProbeServiceServicer_to_server(servicer, server):
             'CheckReadiness': grpc.unary_stream_rpc_method_handler(
                     servicer.CheckReadiness,
                     request_deserializer=passerelle_dot_v1_dot_probe__pb2.CheckReadinessRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetVersion': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetVersion,
+                    request_deserializer=passerelle_dot_v1_dot_probe__pb2.GetVersionRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'GetMetrics': grpc.unary_stream_rpc_method_handler(
@@ -111,6 +128,33 @@ class ProbeService(object):
             target,
             '/passerelle.v1.ProbeService/CheckReadiness',
             passerelle_dot_v1_dot_probe__pb2.CheckReadinessRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/passerelle.v1.ProbeService/GetVersion',
+            passerelle_dot_v1_dot_probe__pb2.GetVersionRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -23,7 +23,7 @@ TRANSCRIBE_TASK_TRANSCRIBE: TranscribeTask
 TRANSCRIBE_TASK_TRANSLATE: TranscribeTask
 
 class TranscribeConfig(_message.Message):
-    __slots__ = ("model", "audio_format", "language", "task", "target_language", "word_timestamps", "punctuation", "prompt", "temperature", "diarization")
+    __slots__ = ("model", "audio_format", "language", "task", "target_language", "word_timestamps", "punctuation", "prompt", "temperature", "diarization", "channels")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class TranscribeConfig(_message.Message):
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     DIARIZATION_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
     model: str
     audio_format: _audio_pb2.AudioFormat
     language: str
@@ -44,7 +45,8 @@ class TranscribeConfig(_message.Message):
     prompt: str
     temperature: float
     diarization: _diarize_pb2.DiarizeConfig
-    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[TranscribeTask, str]] = ..., target_language: _Optional[str] = ..., word_timestamps: bool = ..., punctuation: bool = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., diarization: _Optional[_Union[_diarize_pb2.DiarizeConfig, _Mapping]] = ...) -> None: ...
+    channels: _audio_pb2.AudioChannels
+    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[TranscribeTask, str]] = ..., target_language: _Optional[str] = ..., word_timestamps: bool = ..., punctuation: bool = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., diarization: _Optional[_Union[_diarize_pb2.DiarizeConfig, _Mapping]] = ..., channels: _Optional[_Union[_audio_pb2.AudioChannels, str]] = ...) -> None: ...
 
 class TranscribeRequest(_message.Message):
     __slots__ = ("config", "audio")
@@ -55,7 +57,7 @@ class TranscribeRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., audio: _Optional[bytes] = ...) -> None: ...
 
 class TranscribeResponse(_message.Message):
-    __slots__ = ("id", "model", "language", "language_probability", "text", "segments", "duration", "coverage", "speakers")
+    __slots__ = ("id", "model", "language", "language_probability", "text", "segments", "duration", "coverage", "speakers", "language_assumed", "source", "warnings")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +67,9 @@ class TranscribeResponse(_message.Message):
     DURATION_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_ASSUMED_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     id: str
     model: str
     language: str
@@ -74,7 +79,10 @@ class TranscribeResponse(_message.Message):
     duration: _duration_pb2.Duration
     coverage: _audio_pb2.AudioCoverage
     speakers: _containers.RepeatedCompositeFieldContainer[_diarize_pb2.SpeakerSummary]
-    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ...) -> None: ...
+    language_assumed: bool
+    source: _audio_pb2.AudioSource
+    warnings: _containers.RepeatedCompositeFieldContainer[_audio_pb2.AudioWarning]
+    def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ..., language_assumed: bool = ..., source: _Optional[_Union[_audio_pb2.AudioSource, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_audio_pb2.AudioWarning, _Mapping]]] = ...) -> None: ...
 
 class UploadTranscribeRequest(_message.Message):
     __slots__ = ("config", "chunk")
@@ -95,16 +103,18 @@ class UploadTranscribeResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_audio_pb2.AudioProgress, _Mapping]] = ..., segment: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., result: _Optional[_Union[TranscribeResponse, _Mapping]] = ...) -> None: ...
 
 class StreamTranscribeConfig(_message.Message):
-    __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance")
+    __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance", "resume_sample")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     INTERIM_RESULTS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_SILENCE_FIELD_NUMBER: _ClassVar[int]
     MAX_UTTERANCE_FIELD_NUMBER: _ClassVar[int]
+    RESUME_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     config: TranscribeConfig
     interim_results: bool
     endpoint_silence: _duration_pb2.Duration
     max_utterance: _duration_pb2.Duration
-    def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., interim_results: bool = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    resume_sample: int
+    def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., interim_results: bool = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., resume_sample: _Optional[int] = ...) -> None: ...
 
 class StreamTranscribeRequest(_message.Message):
     __slots__ = ("config", "audio")
@@ -157,11 +167,15 @@ class PartialTranscript(_message.Message):
     def __init__(self, utterance_index: _Optional[int] = ..., kept_length: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class StreamSummary(_message.Message):
-    __slots__ = ("text", "language", "coverage")
+    __slots__ = ("text", "language", "coverage", "language_assumed", "resume_sample")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_ASSUMED_FIELD_NUMBER: _ClassVar[int]
+    RESUME_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     text: str
     language: str
     coverage: _audio_pb2.AudioCoverage
-    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ...) -> None: ...
+    language_assumed: bool
+    resume_sample: int
+    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., language_assumed: bool = ..., resume_sample: _Optional[int] = ...) -> None: ...

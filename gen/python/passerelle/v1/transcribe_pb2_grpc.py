@@ -66,7 +66,7 @@ class TranscribeServiceServicer(object):
         """Transcrit un fichier audio entier, envoyé en un message.
 
         Renvoie INVALID_ARGUMENT (INVALID_AUDIO, AUDIO_LIMIT_EXCEEDED, UNSUPPORTED_OPTION), NOT_FOUND (MODEL_NOT_FOUND),
-        UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL, PAYLOAD_TOO_LARGE).
+        UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, MODEL_UNLOADED, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL, PAYLOAD_TOO_LARGE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/audio.proto.
  */
 export const file_passerelle_v1_audio: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL2F1ZGlvLnByb3RvEg1wYXNzZXJlbGxlLnYxIm8KC0F1ZGlvRm9ybWF0Ei4KCGVuY29kaW5nGAEgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0VuY29kaW5nEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAIgASgNEhUKDWNoYW5uZWxfY291bnQYAyABKA0iygEKBFdvcmQSDAoEdGV4dBgBIAEoCRIvCgxzdGFydF9vZmZzZXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCgpjb25maWRlbmNlGAQgASgBSACIAQESGgoNc3BlYWtlcl9sYWJlbBgFIAEoCUgBiAEBQg0KC19jb25maWRlbmNlQhAKDl9zcGVha2VyX2xhYmVsIr4CCgdTZWdtZW50Eg0KBWluZGV4GAEgASgNEgwKBHRleHQYAiABKAkSLwoMc3RhcnRfb2Zmc2V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoFd29yZHMYBSADKAsyEy5wYXNzZXJlbGxlLnYxLldvcmQSGgoNc3BlYWtlcl9sYWJlbBgGIAEoCUgAiAEBEhcKCmNvbmZpZGVuY2UYByABKAFIAYgBARIiChVub19zcGVlY2hfcHJvYmFiaWxpdHkYCCABKAFIAogBAUIQCg5fc3BlYWtlcl9sYWJlbEINCgtfY29uZmlkZW5jZUIYChZfbm9fc3BlZWNoX3Byb2JhYmlsaXR5ImsKCVRpbWVSYW5nZRIvCgxzdGFydF9vZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLmAQoNQXVkaW9Db3ZlcmFnZRI0ChFyZWNlaXZlZF9kdXJhdGlvbhgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzChBjb3ZlcmVkX2R1cmF0aW9uGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD3NwZWVjaF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI2ChRzcGVlY2hfd2l0aG91dF93b3JkcxgEIAMoCzIYLnBhc3NlcmVsbGUudjEuVGltZVJhbmdlIocBCg1BdWRpb1Byb2dyZXNzEg0KBXN0YWdlGAEgASgJEhwKD2NvbXBsZXRlZF9yYXRpbxgCIAEoAUgAiAEBEjUKEnByb2Nlc3NlZF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkISChBfY29tcGxldGVkX3JhdGlvKtoBCg1BdWRpb0VuY29kaW5nEh4KGkFVRElPX0VOQ09ESU5HX1VOU1BFQ0lGSUVEEAASHAoYQVVESU9fRU5DT0RJTkdfUENNX1MxNkxFEAESHAoYQVVESU9fRU5DT0RJTkdfUENNX0YzMkxFEAISHAoYQVVESU9fRU5DT0RJTkdfUENNX1MyNExFEAMSHAoYQVVESU9fRU5DT0RJTkdfUENNX1MzMkxFEAQSGAoUQVVESU9fRU5DT0RJTkdfTVVMQVcQBRIXChNBVURJT19FTkNPRElOR19BTEFXEAZiBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL2F1ZGlvLnByb3RvEg1wYXNzZXJlbGxlLnYxIqcBCgtBdWRpb0Zvcm1hdBIuCghlbmNvZGluZxgBIAEoDjIcLnBhc3NlcmVsbGUudjEuQXVkaW9FbmNvZGluZxIZChFzYW1wbGVfcmF0ZV9oZXJ0ehgCIAEoDRIVCg1jaGFubmVsX2NvdW50GAMgASgNEjYKEGFzc3VtZWRfZW5jb2RpbmcYFCABKA4yHC5wYXNzZXJlbGxlLnYxLkF1ZGlvRW5jb2RpbmciygEKBFdvcmQSDAoEdGV4dBgBIAEoCRIvCgxzdGFydF9vZmZzZXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCgpjb25maWRlbmNlGAQgASgBSACIAQESGgoNc3BlYWtlcl9sYWJlbBgFIAEoCUgBiAEBQg0KC19jb25maWRlbmNlQhAKDl9zcGVha2VyX2xhYmVsIu8CCgdTZWdtZW50Eg0KBWluZGV4GAEgASgNEgwKBHRleHQYAiABKAkSLwoMc3RhcnRfb2Zmc2V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SIgoFd29yZHMYBSADKAsyEy5wYXNzZXJlbGxlLnYxLldvcmQSGgoNc3BlYWtlcl9sYWJlbBgGIAEoCUgAiAEBEhcKCmNvbmZpZGVuY2UYByABKAFIAYgBARIiChVub19zcGVlY2hfcHJvYmFiaWxpdHkYCCABKAFIAogBARIVCghsYW5ndWFnZRgJIAEoCUgDiAEBEgsKA2N1dBgOIAEoCEIQCg5fc3BlYWtlcl9sYWJlbEINCgtfY29uZmlkZW5jZUIYChZfbm9fc3BlZWNoX3Byb2JhYmlsaXR5QgsKCV9sYW5ndWFnZSJrCglUaW1lUmFuZ2USLwoMc3RhcnRfb2Zmc2V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i5gEKDUF1ZGlvQ292ZXJhZ2USNAoRcmVjZWl2ZWRfZHVyYXRpb24YASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMwoQY292ZXJlZF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9zcGVlY2hfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoUc3BlZWNoX3dpdGhvdXRfd29yZHMYBCADKAsyGC5wYXNzZXJlbGxlLnYxLlRpbWVSYW5nZSKLAQoLQXVkaW9Tb3VyY2USEQoJY29udGFpbmVyGAEgASgJEg0KBWNvZGVjGAIgASgJEhkKEXNhbXBsZV9yYXRlX2hlcnR6GAMgASgNEhUKDWNoYW5uZWxfY291bnQYBCABKA0SEwoLdHJhY2tfaW5kZXgYBSABKA0SEwoLdHJhY2tfY291bnQYBiABKA0i6gEKDEF1ZGlvV2FybmluZxIxCgZyZWFzb24YASABKA4yIS5wYXNzZXJlbGxlLnYxLkF1ZGlvV2FybmluZ1JlYXNvbhIPCgdtZXNzYWdlGAIgASgJEigKBnJhbmdlcxgDIAMoCzIYLnBhc3NlcmVsbGUudjEuVGltZVJhbmdlEjsKCG1ldGFkYXRhGAQgAygLMikucGFzc2VyZWxsZS52MS5BdWRpb1dhcm5pbmcuTWV0YWRhdGFFbnRyeRovCg1NZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEihwEKDUF1ZGlvUHJvZ3Jlc3MSDQoFc3RhZ2UYASABKAkSHAoPY29tcGxldGVkX3JhdGlvGAIgASgBSACIAQESNQoScHJvY2Vzc2VkX2R1cmF0aW9uGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhIKEF9jb21wbGV0ZWRfcmF0aW8qiwIKDUF1ZGlvRW5jb2RpbmcSHgoaQVVESU9fRU5DT0RJTkdfVU5TUEVDSUZJRUQQABIcChhBVURJT19FTkNPRElOR19QQ01fUzE2TEUQARIcChhBVURJT19FTkNPRElOR19QQ01fRjMyTEUQAhIcChhBVURJT19FTkNPRElOR19QQ01fUzI0TEUQAxIcChhBVURJT19FTkNPRElOR19QQ01fUzMyTEUQBBIYChRBVURJT19FTkNPRElOR19NVUxBVxAFEhcKE0FVRElPX0VOQ09ESU5HX0FMQVcQBhIXChNBVURJT19FTkNPRElOR19HNzIyEAcSFgoSQVVESU9fRU5DT0RJTkdfR1NNEAgqZgoNQXVkaW9DaGFubmVscxIeChpBVURJT19DSEFOTkVMU19VTlNQRUNJRklFRBAAEhgKFEFVRElPX0NIQU5ORUxTX01JWEVEEAESGwoXQVVESU9fQ0hBTk5FTFNfU0VQQVJBVEUQAiq4AgoSQXVkaW9XYXJuaW5nUmVhc29uEiQKIEFVRElPX1dBUk5JTkdfUkVBU09OX1VOU1BFQ0lGSUVEEAASKwonQVVESU9fV0FSTklOR19SRUFTT05fQ0hBTk5FTFNfQ0FOQ0VMTEVEEAESKQolQVVESU9fV0FSTklOR19SRUFTT05fTEVOR1RIX0NPUlJFQ1RFRBACEigKJEFVRElPX1dBUk5JTkdfUkVBU09OX0FVRElPX1RSVU5DQVRFRBADEioKJkFVRElPX1dBUk5JTkdfUkVBU09OX0VESVRfTElTVF9BUFBMSUVEEAQSKgomQVVESU9fV0FSTklOR19SRUFTT05fQllURVNfTk9UX0RFQ09ERUQQBRIiCh5BVURJT19XQVJOSU5HX1JFQVNPTl9BVURJT19HQVAQBmIGcHJvdG8z", [file_google_protobuf_duration]);
 
 /**
  * Description de l'audio envoyé.
@@ -32,7 +32,7 @@ export type AudioFormat = Message<"passerelle.v1.AudioFormat"> & {
   /**
    * Fréquence d'échantillonnage, en hertz.
    *
-   * Obligatoire pour des échantillons bruts ; de 8 000 à 192 000.
+   * Obligatoire pour des échantillons bruts, sauf G.722 (16 000) et GSM (8 000) ; de 8 000 à 192 000.
    *
    * @generated from field: uint32 sample_rate_hertz = 2;
    */
@@ -46,6 +46,13 @@ export type AudioFormat = Message<"passerelle.v1.AudioFormat"> & {
    * @generated from field: uint32 channel_count = 3;
    */
   channelCount: number;
+
+  /**
+   * Codage à supposer si les octets ne disent aucun conteneur ; une route HTTP le tire du type ou de l'extension annoncés.
+   *
+   * @generated from field: passerelle.v1.AudioEncoding assumed_encoding = 20;
+   */
+  assumedEncoding: AudioEncoding;
 };
 
 /**
@@ -62,7 +69,7 @@ export const AudioFormatSchema: GenMessage<AudioFormat> = /*@__PURE__*/
  */
 export type Word = Message<"passerelle.v1.Word"> & {
   /**
-   * Texte du mot, ponctuation comprise.
+   * Texte du mot, ponctuation comprise : une tranche du texte du segment, où rien que des espaces ne sépare deux mots.
    *
    * @generated from field: string text = 1;
    */
@@ -118,7 +125,7 @@ export type Segment = Message<"passerelle.v1.Segment"> & {
   index: number;
 
   /**
-   * Texte du segment.
+   * Texte du segment : une tranche du texte entier, où rien qu'une espace, ou rien, ne sépare deux segments.
    *
    * @generated from field: string text = 2;
    */
@@ -165,6 +172,20 @@ export type Segment = Message<"passerelle.v1.Segment"> & {
    * @generated from field: optional double no_speech_probability = 8;
    */
   noSpeechProbability?: number | undefined;
+
+  /**
+   * Langue parlée, code ISO 639-1 ; absente si le moteur ne la dit pas. Elle peut changer d'un segment à l'autre.
+   *
+   * @generated from field: optional string language = 9;
+   */
+  language?: string | undefined;
+
+  /**
+   * En direct : vrai si la fin du flux a coupé cette phrase, qu'un flux qui le reprend rendra entière.
+   *
+   * @generated from field: bool cut = 14;
+   */
+  cut: boolean;
 };
 
 /**
@@ -245,6 +266,104 @@ export const AudioCoverageSchema: GenMessage<AudioCoverage> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_audio, 4);
 
 /**
+ * D'où vient l'audio analysé.
+ *
+ * @generated from message passerelle.v1.AudioSource
+ */
+export type AudioSource = Message<"passerelle.v1.AudioSource"> & {
+  /**
+   * Conteneur, du nom que lui donne FFmpeg (`wav`, `mov`, `matroska`…).
+   *
+   * @generated from field: string container = 1;
+   */
+  container: string;
+
+  /**
+   * Codage, du nom que lui donne FFmpeg (`pcm_s16le`, `aac`, `opus`…).
+   *
+   * @generated from field: string codec = 2;
+   */
+  codec: string;
+
+  /**
+   * Fréquence d'échantillonnage du fichier, en hertz.
+   *
+   * @generated from field: uint32 sample_rate_hertz = 3;
+   */
+  sampleRateHertz: number;
+
+  /**
+   * Canaux du fichier.
+   *
+   * @generated from field: uint32 channel_count = 4;
+   */
+  channelCount: number;
+
+  /**
+   * Rang de la piste analysée parmi celles de son, depuis 0 : celle par défaut, sinon la première.
+   *
+   * @generated from field: uint32 track_index = 5;
+   */
+  trackIndex: number;
+
+  /**
+   * Pistes de son du fichier.
+   *
+   * @generated from field: uint32 track_count = 6;
+   */
+  trackCount: number;
+};
+
+/**
+ * Describes the message passerelle.v1.AudioSource.
+ * Use `create(AudioSourceSchema)` to create a new message.
+ */
+export const AudioSourceSchema: GenMessage<AudioSource> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_audio, 5);
+
+/**
+ * Avertissement sur l'audio d'un résultat.
+ *
+ * @generated from message passerelle.v1.AudioWarning
+ */
+export type AudioWarning = Message<"passerelle.v1.AudioWarning"> & {
+  /**
+   * Raison.
+   *
+   * @generated from field: passerelle.v1.AudioWarningReason reason = 1;
+   */
+  reason: AudioWarningReason;
+
+  /**
+   * Phrase à montrer.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * Intervalles concernés ; vide si c'est tout l'audio.
+   *
+   * @generated from field: repeated passerelle.v1.TimeRange ranges = 3;
+   */
+  ranges: TimeRange[];
+
+  /**
+   * Valeurs de la raison.
+   *
+   * @generated from field: map<string, string> metadata = 4;
+   */
+  metadata: { [key: string]: string };
+};
+
+/**
+ * Describes the message passerelle.v1.AudioWarning.
+ * Use `create(AudioWarningSchema)` to create a new message.
+ */
+export const AudioWarningSchema: GenMessage<AudioWarning> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_audio, 6);
+
+/**
  * Avancement d'un travail sur de l'audio.
  *
  * @generated from message passerelle.v1.AudioProgress
@@ -277,7 +396,7 @@ export type AudioProgress = Message<"passerelle.v1.AudioProgress"> & {
  * Use `create(AudioProgressSchema)` to create a new message.
  */
 export const AudioProgressSchema: GenMessage<AudioProgress> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_audio, 5);
+  messageDesc(file_passerelle_v1_audio, 7);
 
 /**
  * Codage d'échantillons bruts, sans en-tête.
@@ -333,6 +452,20 @@ export enum AudioEncoding {
    * @generated from enum value: AUDIO_ENCODING_ALAW = 6;
    */
   ALAW = 6,
+
+  /**
+   * G.722, 16 kHz, un canal ; fichier seulement.
+   *
+   * @generated from enum value: AUDIO_ENCODING_G722 = 7;
+   */
+  G722 = 7,
+
+  /**
+   * GSM 06.10 plein débit, 8 kHz, un canal, trames de 33 octets ; fichier seulement.
+   *
+   * @generated from enum value: AUDIO_ENCODING_GSM = 8;
+   */
+  GSM = 8,
 }
 
 /**
@@ -340,4 +473,100 @@ export enum AudioEncoding {
  */
 export const AudioEncodingSchema: GenEnum<AudioEncoding> = /*@__PURE__*/
   enumDesc(file_passerelle_v1_audio, 0);
+
+/**
+ * Ce qui est fait des canaux d'un fichier.
+ *
+ * @generated from enum passerelle.v1.AudioChannels
+ */
+export enum AudioChannels {
+  /**
+   * Un seul canal, mélange de tous.
+   *
+   * @generated from enum value: AUDIO_CHANNELS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Un seul canal, mélange de tous.
+   *
+   * @generated from enum value: AUDIO_CHANNELS_MIXED = 1;
+   */
+  MIXED = 1,
+
+  /**
+   * Chaque canal est transcrit à part, et tient lieu de locuteur (`CHANNEL_1`, `CHANNEL_2`…).
+   *
+   * @generated from enum value: AUDIO_CHANNELS_SEPARATE = 2;
+   */
+  SEPARATE = 2,
+}
+
+/**
+ * Describes the enum passerelle.v1.AudioChannels.
+ */
+export const AudioChannelsSchema: GenEnum<AudioChannels> = /*@__PURE__*/
+  enumDesc(file_passerelle_v1_audio, 1);
+
+/**
+ * Ce qu'un fichier a de douteux, et ce qui en a été fait.
+ *
+ * @generated from enum passerelle.v1.AudioWarningReason
+ */
+export enum AudioWarningReason {
+  /**
+   * Inconnue.
+   *
+   * @generated from enum value: AUDIO_WARNING_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Des canaux s'annulent : le plus fort a remplacé leur moyenne (`channels`).
+   *
+   * @generated from enum value: AUDIO_WARNING_REASON_CHANNELS_CANCELLED = 1;
+   */
+  CHANNELS_CANCELLED = 1,
+
+  /**
+   * L'en-tête oubliait du son, qui a été décodé (`bytes`).
+   *
+   * @generated from enum value: AUDIO_WARNING_REASON_LENGTH_CORRECTED = 2;
+   */
+  LENGTH_CORRECTED = 2,
+
+  /**
+   * L'en-tête annonce plus de son qu'il n'y en a (`announced_seconds`, `seconds`).
+   *
+   * @generated from enum value: AUDIO_WARNING_REASON_AUDIO_TRUNCATED = 3;
+   */
+  AUDIO_TRUNCATED = 3,
+
+  /**
+   * La liste de montage du fichier écarte du son, qui n'a pas été analysé (`seconds`).
+   *
+   * @generated from enum value: AUDIO_WARNING_REASON_EDIT_LIST_APPLIED = 4;
+   */
+  EDIT_LIST_APPLIED = 4,
+
+  /**
+   * Des octets ne donnent aucun son, et n'ont pas été analysés (`bytes`).
+   *
+   * @generated from enum value: AUDIO_WARNING_REASON_BYTES_NOT_DECODED = 5;
+   */
+  BYTES_NOT_DECODED = 5,
+
+  /**
+   * Le temps du fichier saute : du son y manque, aux instants dits (`seconds`, `count`).
+   *
+   * @generated from enum value: AUDIO_WARNING_REASON_AUDIO_GAP = 6;
+   */
+  AUDIO_GAP = 6,
+}
+
+/**
+ * Describes the enum passerelle.v1.AudioWarningReason.
+ */
+export const AudioWarningReasonSchema: GenEnum<AudioWarningReason> = /*@__PURE__*/
+  enumDesc(file_passerelle_v1_audio, 2);
 

@@ -12,7 +12,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/chat.proto.
  */
 export const file_passerelle_v1_chat: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXNzZXJlbGxlL3YxL2NoYXQucHJvdG8SDXBhc3NlcmVsbGUudjEiUwoLQ29udGVudFBhcnQSDgoEdGV4dBgBIAEoCUgAEiwKBWltYWdlGAIgASgLMhsucGFzc2VyZWxsZS52MS5JbWFnZUNvbnRlbnRIAEIGCgRwYXJ0Ii8KDEltYWdlQ29udGVudBIMCgRkYXRhGAEgASgMEhEKCW1pbWVfdHlwZRgCIAEoCSLWAQoLQ2hhdE1lc3NhZ2USJQoEcm9sZRgBIAEoDjIXLnBhc3NlcmVsbGUudjEuQ2hhdFJvbGUSKwoHY29udGVudBgCIAMoCzIaLnBhc3NlcmVsbGUudjEuQ29udGVudFBhcnQSEQoEbmFtZRgDIAEoCUgAiAEBEisKCnRvb2xfY2FsbHMYBCADKAsyFy5wYXNzZXJlbGxlLnYxLlRvb2xDYWxsEhkKDHRvb2xfY2FsbF9pZBgFIAEoCUgBiAEBQgcKBV9uYW1lQg8KDV90b29sX2NhbGxfaWQiiwEKBFRvb2wSDAoEbmFtZRgBIAEoCRIYCgtkZXNjcmlwdGlvbhgCIAEoCUgAiAEBEisKCnBhcmFtZXRlcnMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnN0cmljdBgEIAEoCEgBiAEBQg4KDF9kZXNjcmlwdGlvbkIJCgdfc3RyaWN0IkYKCFRvb2xDYWxsEg0KBWluZGV4GAEgASgNEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJYXJndW1lbnRzGAQgASgJInkKDlJlc3BvbnNlRm9ybWF0Eg4KBHRleHQYASABKAhIABIVCgtqc29uX29iamVjdBgCIAEoCEgAEjYKC2pzb25fc2NoZW1hGAMgASgLMh8ucGFzc2VyZWxsZS52MS5Kc29uU2NoZW1hRm9ybWF0SABCCAoGZm9ybWF0ImkKEEpzb25TY2hlbWFGb3JtYXQSDAoEbmFtZRgBIAEoCRInCgZzY2hlbWEYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnN0cmljdBgDIAEoCEgAiAEBQgkKB19zdHJpY3QinAQKEUdlbmVyYXRpb25PcHRpb25zEhcKCm1heF90b2tlbnMYASABKA1IAIgBARIYCgt0ZW1wZXJhdHVyZRgCIAEoAUgBiAEBEhIKBXRvcF9wGAMgASgBSAKIAQESDgoBbhgEIAEoDUgDiAEBEgwKBHN0b3AYBSADKAkSEQoEc2VlZBgGIAEoA0gEiAEBEh0KEHByZXNlbmNlX3BlbmFsdHkYByABKAFIBYgBARIeChFmcmVxdWVuY3lfcGVuYWx0eRgIIAEoAUgGiAEBEkMKCmxvZ2l0X2JpYXMYCSADKAsyLy5wYXNzZXJlbGxlLnYxLkdlbmVyYXRpb25PcHRpb25zLkxvZ2l0Qmlhc0VudHJ5EhUKCGxvZ3Byb2JzGAogASgISAeIAQESGQoMdG9wX2xvZ3Byb2JzGAsgASgNSAiIAQESJgoFZXh0cmEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0GjAKDkxvZ2l0Qmlhc0VudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoAToCOAFCDQoLX21heF90b2tlbnNCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcEIECgJfbkIHCgVfc2VlZEITChFfcHJlc2VuY2VfcGVuYWx0eUIUChJfZnJlcXVlbmN5X3BlbmFsdHlCCwoJX2xvZ3Byb2JzQg8KDV90b3BfbG9ncHJvYnMi8QIKC0NoYXRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEiwKCG1lc3NhZ2VzGAIgAygLMhoucGFzc2VyZWxsZS52MS5DaGF0TWVzc2FnZRIxCgdvcHRpb25zGAMgASgLMiAucGFzc2VyZWxsZS52MS5HZW5lcmF0aW9uT3B0aW9ucxIiCgV0b29scxgEIAMoCzITLnBhc3NlcmVsbGUudjEuVG9vbBIYCgt0b29sX2Nob2ljZRgFIAEoCUgAiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBiABKAhIAYgBARI2Cg9yZXNwb25zZV9mb3JtYXQYByABKAsyHS5wYXNzZXJlbGxlLnYxLlJlc3BvbnNlRm9ybWF0Eh0KEHJlYXNvbmluZ19lZmZvcnQYCCABKAlIAogBAUIOCgxfdG9vbF9jaG9pY2VCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCEwoRX3JlYXNvbmluZ19lZmZvcnQiegoMQ2hhdFJlc3BvbnNlEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEioKB2Nob2ljZXMYAyADKAsyGS5wYXNzZXJlbGxlLnYxLkNoYXRDaG9pY2USIwoFdXNhZ2UYBCABKAsyFC5wYXNzZXJlbGxlLnYxLlVzYWdlIsQBCgpDaGF0Q2hvaWNlEg0KBWluZGV4GAEgASgNEisKB21lc3NhZ2UYAiABKAsyGi5wYXNzZXJlbGxlLnYxLkNoYXRNZXNzYWdlEhUKDWZpbmlzaF9yZWFzb24YAyABKAkSLQoIbG9ncHJvYnMYBCADKAsyGy5wYXNzZXJlbGxlLnYxLlRva2VuTG9ncHJvYhIeChFyZWFzb25pbmdfY29udGVudBgFIAEoCUgAiAEBQhQKEl9yZWFzb25pbmdfY29udGVudCJ0CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKAkSDwoHbG9ncHJvYhgCIAEoARITCgt0b2tlbl9ieXRlcxgDIAEoDBIvCgx0b3BfbG9ncHJvYnMYBCADKAsyGS5wYXNzZXJlbGxlLnYxLlRvcExvZ3Byb2IiQQoKVG9wTG9ncHJvYhINCgV0b2tlbhgBIAEoCRIPCgdsb2dwcm9iGAIgASgBEhMKC3Rva2VuX2J5dGVzGAMgASgMIn0KBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAiABKA0SFAoMdG90YWxfdG9rZW5zGAMgASgNEhoKDWNhY2hlZF90b2tlbnMYBCABKA1IAIgBAUIQCg5fY2FjaGVkX3Rva2VucyJAChFTdHJlYW1DaGF0UmVxdWVzdBIrCgdyZXF1ZXN0GAEgASgLMhoucGFzc2VyZWxsZS52MS5DaGF0UmVxdWVzdCJ+ChJTdHJlYW1DaGF0UmVzcG9uc2USCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkSKAoGZGVsdGFzGAMgAygLMhgucGFzc2VyZWxsZS52MS5DaGF0RGVsdGESIwoFdXNhZ2UYBCABKAsyFC5wYXNzZXJlbGxlLnYxLlVzYWdlIrkBCglDaGF0RGVsdGESDQoFaW5kZXgYASABKA0SDwoHY29udGVudBgCIAEoCRIZChFyZWFzb25pbmdfY29udGVudBgDIAEoCRIrCgp0b29sX2NhbGxzGAQgAygLMhcucGFzc2VyZWxsZS52MS5Ub29sQ2FsbBIVCg1maW5pc2hfcmVhc29uGAUgASgJEi0KCGxvZ3Byb2JzGAYgAygLMhsucGFzc2VyZWxsZS52MS5Ub2tlbkxvZ3Byb2IinwEKD0NvbXBsZXRlUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIOCgZwcm9tcHQYAiABKAkSMQoHb3B0aW9ucxgDIAEoCzIgLnBhc3NlcmVsbGUudjEuR2VuZXJhdGlvbk9wdGlvbnMSEQoEZWNobxgEIAEoCEgAiAEBEhMKBnN1ZmZpeBgFIAEoCUgBiAEBQgcKBV9lY2hvQgkKB19zdWZmaXgihAEKEENvbXBsZXRlUmVzcG9uc2USCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkSMAoHY2hvaWNlcxgDIAMoCzIfLnBhc3NlcmVsbGUudjEuQ29tcGxldGlvbkNob2ljZRIjCgV1c2FnZRgEIAEoCzIULnBhc3NlcmVsbGUudjEuVXNhZ2UidQoQQ29tcGxldGlvbkNob2ljZRINCgVpbmRleBgBIAEoDRIMCgR0ZXh0GAIgASgJEhUKDWZpbmlzaF9yZWFzb24YAyABKAkSLQoIbG9ncHJvYnMYBCADKAsyGy5wYXNzZXJlbGxlLnYxLlRva2VuTG9ncHJvYiJIChVTdHJlYW1Db21wbGV0ZVJlcXVlc3QSLwoHcmVxdWVzdBgBIAEoCzIeLnBhc3NlcmVsbGUudjEuQ29tcGxldGVSZXF1ZXN0IokBChZTdHJlYW1Db21wbGV0ZVJlc3BvbnNlEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEi8KBmRlbHRhcxgDIAMoCzIfLnBhc3NlcmVsbGUudjEuQ29tcGxldGlvbkNob2ljZRIjCgV1c2FnZRgEIAEoCzIULnBhc3NlcmVsbGUudjEuVXNhZ2UqlQEKCENoYXRSb2xlEhkKFUNIQVRfUk9MRV9VTlNQRUNJRklFRBAAEhQKEENIQVRfUk9MRV9TWVNURU0QARISCg5DSEFUX1JPTEVfVVNFUhACEhcKE0NIQVRfUk9MRV9BU1NJU1RBTlQQAxISCg5DSEFUX1JPTEVfVE9PTBAEEhcKE0NIQVRfUk9MRV9ERVZFTE9QRVIQBTKDAwoLQ2hhdFNlcnZpY2USRwoEQ2hhdBIaLnBhc3NlcmVsbGUudjEuQ2hhdFJlcXVlc3QaGy5wYXNzZXJlbGxlLnYxLkNoYXRSZXNwb25zZSIGirUYAggDElsKClN0cmVhbUNoYXQSIC5wYXNzZXJlbGxlLnYxLlN0cmVhbUNoYXRSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5TdHJlYW1DaGF0UmVzcG9uc2UiBoq1GAIIAzABElMKCENvbXBsZXRlEh4ucGFzc2VyZWxsZS52MS5Db21wbGV0ZVJlcXVlc3QaHy5wYXNzZXJlbGxlLnYxLkNvbXBsZXRlUmVzcG9uc2UiBoq1GAIIAxJnCg5TdHJlYW1Db21wbGV0ZRIkLnBhc3NlcmVsbGUudjEuU3RyZWFtQ29tcGxldGVSZXF1ZXN0GiUucGFzc2VyZWxsZS52MS5TdHJlYW1Db21wbGV0ZVJlc3BvbnNlIgaKtRgCCAMwARoQirUYDENvbnZlcnNhdGlvbmIGcHJvdG8z", [file_google_protobuf_struct, file_passerelle_v1_route]);
+  fileDesc("ChhwYXNzZXJlbGxlL3YxL2NoYXQucHJvdG8SDXBhc3NlcmVsbGUudjEiUwoLQ29udGVudFBhcnQSDgoEdGV4dBgBIAEoCUgAEiwKBWltYWdlGAIgASgLMhsucGFzc2VyZWxsZS52MS5JbWFnZUNvbnRlbnRIAEIGCgRwYXJ0Ii8KDEltYWdlQ29udGVudBIMCgRkYXRhGAEgASgMEhEKCW1pbWVfdHlwZRgCIAEoCSLWAQoLQ2hhdE1lc3NhZ2USJQoEcm9sZRgBIAEoDjIXLnBhc3NlcmVsbGUudjEuQ2hhdFJvbGUSKwoHY29udGVudBgCIAMoCzIaLnBhc3NlcmVsbGUudjEuQ29udGVudFBhcnQSEQoEbmFtZRgDIAEoCUgAiAEBEisKCnRvb2xfY2FsbHMYBCADKAsyFy5wYXNzZXJlbGxlLnYxLlRvb2xDYWxsEhkKDHRvb2xfY2FsbF9pZBgFIAEoCUgBiAEBQgcKBV9uYW1lQg8KDV90b29sX2NhbGxfaWQiiwEKBFRvb2wSDAoEbmFtZRgBIAEoCRIYCgtkZXNjcmlwdGlvbhgCIAEoCUgAiAEBEisKCnBhcmFtZXRlcnMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnN0cmljdBgEIAEoCEgBiAEBQg4KDF9kZXNjcmlwdGlvbkIJCgdfc3RyaWN0IkYKCFRvb2xDYWxsEg0KBWluZGV4GAEgASgNEgoKAmlkGAIgASgJEgwKBG5hbWUYAyABKAkSEQoJYXJndW1lbnRzGAQgASgJInkKDlJlc3BvbnNlRm9ybWF0Eg4KBHRleHQYASABKAhIABIVCgtqc29uX29iamVjdBgCIAEoCEgAEjYKC2pzb25fc2NoZW1hGAMgASgLMh8ucGFzc2VyZWxsZS52MS5Kc29uU2NoZW1hRm9ybWF0SABCCAoGZm9ybWF0ImkKEEpzb25TY2hlbWFGb3JtYXQSDAoEbmFtZRgBIAEoCRInCgZzY2hlbWEYAiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnN0cmljdBgDIAEoCEgAiAEBQgkKB19zdHJpY3QinAQKEUdlbmVyYXRpb25PcHRpb25zEhcKCm1heF90b2tlbnMYASABKA1IAIgBARIYCgt0ZW1wZXJhdHVyZRgCIAEoAUgBiAEBEhIKBXRvcF9wGAMgASgBSAKIAQESDgoBbhgEIAEoDUgDiAEBEgwKBHN0b3AYBSADKAkSEQoEc2VlZBgGIAEoA0gEiAEBEh0KEHByZXNlbmNlX3BlbmFsdHkYByABKAFIBYgBARIeChFmcmVxdWVuY3lfcGVuYWx0eRgIIAEoAUgGiAEBEkMKCmxvZ2l0X2JpYXMYCSADKAsyLy5wYXNzZXJlbGxlLnYxLkdlbmVyYXRpb25PcHRpb25zLkxvZ2l0Qmlhc0VudHJ5EhUKCGxvZ3Byb2JzGAogASgISAeIAQESGQoMdG9wX2xvZ3Byb2JzGAsgASgNSAiIAQESJgoFZXh0cmEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0GjAKDkxvZ2l0Qmlhc0VudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoAToCOAFCDQoLX21heF90b2tlbnNCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcEIECgJfbkIHCgVfc2VlZEITChFfcHJlc2VuY2VfcGVuYWx0eUIUChJfZnJlcXVlbmN5X3BlbmFsdHlCCwoJX2xvZ3Byb2JzQg8KDV90b3BfbG9ncHJvYnMi8QIKC0NoYXRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEiwKCG1lc3NhZ2VzGAIgAygLMhoucGFzc2VyZWxsZS52MS5DaGF0TWVzc2FnZRIxCgdvcHRpb25zGAMgASgLMiAucGFzc2VyZWxsZS52MS5HZW5lcmF0aW9uT3B0aW9ucxIiCgV0b29scxgEIAMoCzITLnBhc3NlcmVsbGUudjEuVG9vbBIYCgt0b29sX2Nob2ljZRgFIAEoCUgAiAEBEiAKE3BhcmFsbGVsX3Rvb2xfY2FsbHMYBiABKAhIAYgBARI2Cg9yZXNwb25zZV9mb3JtYXQYByABKAsyHS5wYXNzZXJlbGxlLnYxLlJlc3BvbnNlRm9ybWF0Eh0KEHJlYXNvbmluZ19lZmZvcnQYCCABKAlIAogBAUIOCgxfdG9vbF9jaG9pY2VCFgoUX3BhcmFsbGVsX3Rvb2xfY2FsbHNCEwoRX3JlYXNvbmluZ19lZmZvcnQiegoMQ2hhdFJlc3BvbnNlEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEioKB2Nob2ljZXMYAyADKAsyGS5wYXNzZXJlbGxlLnYxLkNoYXRDaG9pY2USIwoFdXNhZ2UYBCABKAsyFC5wYXNzZXJlbGxlLnYxLlVzYWdlIsQBCgpDaGF0Q2hvaWNlEg0KBWluZGV4GAEgASgNEisKB21lc3NhZ2UYAiABKAsyGi5wYXNzZXJlbGxlLnYxLkNoYXRNZXNzYWdlEhUKDWZpbmlzaF9yZWFzb24YAyABKAkSLQoIbG9ncHJvYnMYBCADKAsyGy5wYXNzZXJlbGxlLnYxLlRva2VuTG9ncHJvYhIeChFyZWFzb25pbmdfY29udGVudBgFIAEoCUgAiAEBQhQKEl9yZWFzb25pbmdfY29udGVudCJ0CgxUb2tlbkxvZ3Byb2ISDQoFdG9rZW4YASABKAkSDwoHbG9ncHJvYhgCIAEoARITCgt0b2tlbl9ieXRlcxgDIAEoDBIvCgx0b3BfbG9ncHJvYnMYBCADKAsyGS5wYXNzZXJlbGxlLnYxLlRvcExvZ3Byb2IiQQoKVG9wTG9ncHJvYhINCgV0b2tlbhgBIAEoCRIPCgdsb2dwcm9iGAIgASgBEhMKC3Rva2VuX2J5dGVzGAMgASgMIn0KBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAiABKA0SFAoMdG90YWxfdG9rZW5zGAMgASgNEhoKDWNhY2hlZF90b2tlbnMYBCABKA1IAIgBAUIQCg5fY2FjaGVkX3Rva2VucyJAChFTdHJlYW1DaGF0UmVxdWVzdBIrCgdyZXF1ZXN0GAEgASgLMhoucGFzc2VyZWxsZS52MS5DaGF0UmVxdWVzdCJ+ChJTdHJlYW1DaGF0UmVzcG9uc2USCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkSKAoGZGVsdGFzGAMgAygLMhgucGFzc2VyZWxsZS52MS5DaGF0RGVsdGESIwoFdXNhZ2UYBCABKAsyFC5wYXNzZXJlbGxlLnYxLlVzYWdlIrkBCglDaGF0RGVsdGESDQoFaW5kZXgYASABKA0SDwoHY29udGVudBgCIAEoCRIZChFyZWFzb25pbmdfY29udGVudBgDIAEoCRIrCgp0b29sX2NhbGxzGAQgAygLMhcucGFzc2VyZWxsZS52MS5Ub29sQ2FsbBIVCg1maW5pc2hfcmVhc29uGAUgASgJEi0KCGxvZ3Byb2JzGAYgAygLMhsucGFzc2VyZWxsZS52MS5Ub2tlbkxvZ3Byb2Ii0QEKD0NvbXBsZXRlUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIOCgZwcm9tcHQYAiABKAkSMQoHb3B0aW9ucxgDIAEoCzIgLnBhc3NlcmVsbGUudjEuR2VuZXJhdGlvbk9wdGlvbnMSEQoEZWNobxgEIAEoCEgAiAEBEhMKBnN1ZmZpeBgFIAEoCUgBiAEBEjAKB3Byb21wdHMYBiADKAsyHy5wYXNzZXJlbGxlLnYxLkNvbXBsZXRpb25Qcm9tcHRCBwoFX2VjaG9CCQoHX3N1ZmZpeCJXChBDb21wbGV0aW9uUHJvbXB0Eg4KBHRleHQYASABKAlIABIpCgZ0b2tlbnMYAiABKAsyFy5wYXNzZXJlbGxlLnYxLlRva2VuSWRzSABCCAoGcHJvbXB0IhcKCFRva2VuSWRzEgsKA2lkcxgBIAMoDSKEAQoQQ29tcGxldGVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIwCgdjaG9pY2VzGAMgAygLMh8ucGFzc2VyZWxsZS52MS5Db21wbGV0aW9uQ2hvaWNlEiMKBXVzYWdlGAQgASgLMhQucGFzc2VyZWxsZS52MS5Vc2FnZSJ1ChBDb21wbGV0aW9uQ2hvaWNlEg0KBWluZGV4GAEgASgNEgwKBHRleHQYAiABKAkSFQoNZmluaXNoX3JlYXNvbhgDIAEoCRItCghsb2dwcm9icxgEIAMoCzIbLnBhc3NlcmVsbGUudjEuVG9rZW5Mb2dwcm9iIkgKFVN0cmVhbUNvbXBsZXRlUmVxdWVzdBIvCgdyZXF1ZXN0GAEgASgLMh4ucGFzc2VyZWxsZS52MS5Db21wbGV0ZVJlcXVlc3QiiQEKFlN0cmVhbUNvbXBsZXRlUmVzcG9uc2USCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkSLwoGZGVsdGFzGAMgAygLMh8ucGFzc2VyZWxsZS52MS5Db21wbGV0aW9uQ2hvaWNlEiMKBXVzYWdlGAQgASgLMhQucGFzc2VyZWxsZS52MS5Vc2FnZSqVAQoIQ2hhdFJvbGUSGQoVQ0hBVF9ST0xFX1VOU1BFQ0lGSUVEEAASFAoQQ0hBVF9ST0xFX1NZU1RFTRABEhIKDkNIQVRfUk9MRV9VU0VSEAISFwoTQ0hBVF9ST0xFX0FTU0lTVEFOVBADEhIKDkNIQVRfUk9MRV9UT09MEAQSFwoTQ0hBVF9ST0xFX0RFVkVMT1BFUhAFMoMDCgtDaGF0U2VydmljZRJHCgRDaGF0EhoucGFzc2VyZWxsZS52MS5DaGF0UmVxdWVzdBobLnBhc3NlcmVsbGUudjEuQ2hhdFJlc3BvbnNlIgaKtRgCCAMSWwoKU3RyZWFtQ2hhdBIgLnBhc3NlcmVsbGUudjEuU3RyZWFtQ2hhdFJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlN0cmVhbUNoYXRSZXNwb25zZSIGirUYAggDMAESUwoIQ29tcGxldGUSHi5wYXNzZXJlbGxlLnYxLkNvbXBsZXRlUmVxdWVzdBofLnBhc3NlcmVsbGUudjEuQ29tcGxldGVSZXNwb25zZSIGirUYAggDEmcKDlN0cmVhbUNvbXBsZXRlEiQucGFzc2VyZWxsZS52MS5TdHJlYW1Db21wbGV0ZVJlcXVlc3QaJS5wYXNzZXJlbGxlLnYxLlN0cmVhbUNvbXBsZXRlUmVzcG9uc2UiBoq1GAIIAzABGhCKtRgMQ29udmVyc2F0aW9uYgZwcm90bzM", [file_google_protobuf_struct, file_passerelle_v1_route]);
 
 /**
  * Morceau d'un message : du texte ou une image.
@@ -301,6 +301,7 @@ export type GenerationOptions = Message<"passerelle.v1.GenerationOptions"> & {
   /**
    * Nombre de jetons produits au plus.
    *
+   * Absent : jusqu'au bout du contexte pour une conversation, 16 pour une complétion, où 0 n'est permis qu'avec `echo`.
    * Limite : `limits.chat.max_tokens` de GetCapabilities.
    *
    * @generated from field: optional uint32 max_tokens = 1;
@@ -375,14 +376,14 @@ export type GenerationOptions = Message<"passerelle.v1.GenerationOptions"> & {
   logprobs?: boolean | undefined;
 
   /**
-   * Nombre de jetons concurrents rendus avec chaque log-probabilité, de 0 à 20.
+   * Nombre de jetons concurrents rendus avec chaque log-probabilité, de 0 à 20 ; de 0 à 5 pour une complétion.
    *
    * @generated from field: optional uint32 top_logprobs = 11;
    */
   topLogprobs?: number | undefined;
 
   /**
-   * Options propres au moteur, au schéma OpenAI étendu (par exemple `top_k`) ; jamais `chat_template` ni `prompt_embeds`.
+   * Autres champs d'OpenAI, et ceux que le moteur du modèle admet de plus (par exemple `top_k`) ; tout autre est refusé.
    *
    * @generated from field: google.protobuf.Struct extra = 12;
    */
@@ -809,7 +810,7 @@ export type CompleteRequest = Message<"passerelle.v1.CompleteRequest"> & {
   model: string;
 
   /**
-   * Texte à compléter ; non vide.
+   * Texte à compléter ; non vide, sauf si `prompts` en donne.
    *
    * @generated from field: string prompt = 2;
    */
@@ -835,6 +836,15 @@ export type CompleteRequest = Message<"passerelle.v1.CompleteRequest"> & {
    * @generated from field: optional string suffix = 5;
    */
   suffix?: string | undefined;
+
+  /**
+   * Plusieurs départs, textes ou jetons, au lieu de `prompt`.
+   *
+   * Les complétions du départ de rang `i` ont les rangs `i × n` à `i × n + n - 1`.
+   *
+   * @generated from field: repeated passerelle.v1.CompletionPrompt prompts = 6;
+   */
+  prompts: CompletionPrompt[];
 };
 
 /**
@@ -843,6 +853,64 @@ export type CompleteRequest = Message<"passerelle.v1.CompleteRequest"> & {
  */
 export const CompleteRequestSchema: GenMessage<CompleteRequest> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_chat, 17);
+
+/**
+ * Départ d'une complétion.
+ *
+ * @generated from message passerelle.v1.CompletionPrompt
+ */
+export type CompletionPrompt = Message<"passerelle.v1.CompletionPrompt"> & {
+  /**
+   * Forme du départ.
+   *
+   * @generated from oneof passerelle.v1.CompletionPrompt.prompt
+   */
+  prompt: {
+    /**
+     * Texte ; non vide.
+     *
+     * @generated from field: string text = 1;
+     */
+    value: string;
+    case: "text";
+  } | {
+    /**
+     * Jetons, par leurs numéros dans le vocabulaire du modèle.
+     *
+     * @generated from field: passerelle.v1.TokenIds tokens = 2;
+     */
+    value: TokenIds;
+    case: "tokens";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message passerelle.v1.CompletionPrompt.
+ * Use `create(CompletionPromptSchema)` to create a new message.
+ */
+export const CompletionPromptSchema: GenMessage<CompletionPrompt> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_chat, 18);
+
+/**
+ * Jetons, par leurs numéros.
+ *
+ * @generated from message passerelle.v1.TokenIds
+ */
+export type TokenIds = Message<"passerelle.v1.TokenIds"> & {
+  /**
+   * Numéros ; au moins un.
+   *
+   * @generated from field: repeated uint32 ids = 1;
+   */
+  ids: number[];
+};
+
+/**
+ * Describes the message passerelle.v1.TokenIds.
+ * Use `create(TokenIdsSchema)` to create a new message.
+ */
+export const TokenIdsSchema: GenMessage<TokenIds> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_chat, 19);
 
 /**
  * Complétion entière.
@@ -884,7 +952,7 @@ export type CompleteResponse = Message<"passerelle.v1.CompleteResponse"> & {
  * Use `create(CompleteResponseSchema)` to create a new message.
  */
 export const CompleteResponseSchema: GenMessage<CompleteResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_chat, 18);
+  messageDesc(file_passerelle_v1_chat, 20);
 
 /**
  * Une des complétions possibles.
@@ -926,7 +994,7 @@ export type CompletionChoice = Message<"passerelle.v1.CompletionChoice"> & {
  * Use `create(CompletionChoiceSchema)` to create a new message.
  */
 export const CompletionChoiceSchema: GenMessage<CompletionChoice> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_chat, 19);
+  messageDesc(file_passerelle_v1_chat, 21);
 
 /**
  * Demande de complétion d'un texte, au fil de la génération.
@@ -947,7 +1015,7 @@ export type StreamCompleteRequest = Message<"passerelle.v1.StreamCompleteRequest
  * Use `create(StreamCompleteRequestSchema)` to create a new message.
  */
 export const StreamCompleteRequestSchema: GenMessage<StreamCompleteRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_chat, 20);
+  messageDesc(file_passerelle_v1_chat, 22);
 
 /**
  * Suite d'une complétion : ce qui s'est ajouté depuis le message précédent.
@@ -989,7 +1057,7 @@ export type StreamCompleteResponse = Message<"passerelle.v1.StreamCompleteRespon
  * Use `create(StreamCompleteResponseSchema)` to create a new message.
  */
 export const StreamCompleteResponseSchema: GenMessage<StreamCompleteResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_chat, 21);
+  messageDesc(file_passerelle_v1_chat, 23);
 
 /**
  * Auteur d'un message.
@@ -1059,7 +1127,7 @@ export const ChatService: GenService<{
    * Répond à une conversation en un seul message.
    *
    * Renvoie INVALID_ARGUMENT (INVALID_REQUEST), NOT_FOUND (MODEL_NOT_FOUND),
-   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL).
+   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, MODEL_UNLOADED, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL).
    *
    * @generated from rpc passerelle.v1.ChatService.Chat
    */

@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { AudioCoverage, AudioFormat, AudioProgress } from "./audio_pb";
+import type { AudioCoverage, AudioFormat, AudioProgress, AudioSource, AudioWarning } from "./audio_pb";
 import { file_passerelle_v1_audio } from "./audio_pb";
 import { file_passerelle_v1_route } from "./route_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/diarize.proto.
  */
 export const file_passerelle_v1_diarize: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXNzZXJlbGxlL3YxL2RpYXJpemUucHJvdG8SDXBhc3NlcmVsbGUudjEi/AEKDURpYXJpemVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIZCgxudW1fc3BlYWtlcnMYAyABKA1IAIgBARIZCgxtaW5fc3BlYWtlcnMYBCABKA1IAYgBARIZCgxtYXhfc3BlYWtlcnMYBSABKA1IAogBARIXCgplbWJlZGRpbmdzGAYgASgISAOIAQFCDwoNX251bV9zcGVha2Vyc0IPCg1fbWluX3NwZWFrZXJzQg8KDV9tYXhfc3BlYWtlcnNCDQoLX2VtYmVkZGluZ3MiTQoORGlhcml6ZVJlcXVlc3QSLAoGY29uZmlnGAEgASgLMhwucGFzc2VyZWxsZS52MS5EaWFyaXplQ29uZmlnEg0KBWF1ZGlvGAIgASgMIoQBCgtTcGVha2VyVHVybhIVCg1zcGVha2VyX2xhYmVsGAEgASgJEi8KDHN0YXJ0X29mZnNldBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgplbmRfb2Zmc2V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoIBCg5TcGVha2VyU3VtbWFyeRIVCg1zcGVha2VyX2xhYmVsGAEgASgJEjIKD3NwZWVjaF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgp0dXJuX2NvdW50GAMgASgNEhEKCWVtYmVkZGluZxgEIAMoAiKaAgoPRGlhcml6ZVJlc3BvbnNlEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEikKBXR1cm5zGAMgAygLMhoucGFzc2VyZWxsZS52MS5TcGVha2VyVHVybhIzCg9leGNsdXNpdmVfdHVybnMYBCADKAsyGi5wYXNzZXJlbGxlLnYxLlNwZWFrZXJUdXJuEi8KCHNwZWFrZXJzGAUgAygLMh0ucGFzc2VyZWxsZS52MS5TcGVha2VyU3VtbWFyeRIrCghkdXJhdGlvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCghjb3ZlcmFnZRgHIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Db3ZlcmFnZSJiChRVcGxvYWREaWFyaXplUmVxdWVzdBIuCgZjb25maWcYASABKAsyHC5wYXNzZXJlbGxlLnYxLkRpYXJpemVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQihAEKFVVwbG9hZERpYXJpemVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEjAKBnJlc3VsdBgCIAEoCzIeLnBhc3NlcmVsbGUudjEuRGlhcml6ZVJlc3BvbnNlSABCBwoFZXZlbnQy2wEKDkRpYXJpemVTZXJ2aWNlElAKB0RpYXJpemUSHS5wYXNzZXJlbGxlLnYxLkRpYXJpemVSZXF1ZXN0Gh4ucGFzc2VyZWxsZS52MS5EaWFyaXplUmVzcG9uc2UiBoq1GAIIBRJmCg1VcGxvYWREaWFyaXplEiMucGFzc2VyZWxsZS52MS5VcGxvYWREaWFyaXplUmVxdWVzdBokLnBhc3NlcmVsbGUudjEuVXBsb2FkRGlhcml6ZVJlc3BvbnNlIgaKtRgCCAUoATABGg+KtRgLRGlhcmlzYXRpb25iBnByb3RvMw", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_route]);
+  fileDesc("ChtwYXNzZXJlbGxlL3YxL2RpYXJpemUucHJvdG8SDXBhc3NlcmVsbGUudjEi/AEKDURpYXJpemVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIZCgxudW1fc3BlYWtlcnMYAyABKA1IAIgBARIZCgxtaW5fc3BlYWtlcnMYBCABKA1IAYgBARIZCgxtYXhfc3BlYWtlcnMYBSABKA1IAogBARIXCgplbWJlZGRpbmdzGAYgASgISAOIAQFCDwoNX251bV9zcGVha2Vyc0IPCg1fbWluX3NwZWFrZXJzQg8KDV9tYXhfc3BlYWtlcnNCDQoLX2VtYmVkZGluZ3MiTQoORGlhcml6ZVJlcXVlc3QSLAoGY29uZmlnGAEgASgLMhwucGFzc2VyZWxsZS52MS5EaWFyaXplQ29uZmlnEg0KBWF1ZGlvGAIgASgMIoQBCgtTcGVha2VyVHVybhIVCg1zcGVha2VyX2xhYmVsGAEgASgJEi8KDHN0YXJ0X29mZnNldBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgplbmRfb2Zmc2V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoIBCg5TcGVha2VyU3VtbWFyeRIVCg1zcGVha2VyX2xhYmVsGAEgASgJEjIKD3NwZWVjaF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgp0dXJuX2NvdW50GAMgASgNEhEKCWVtYmVkZGluZxgEIAMoAiL1AgoPRGlhcml6ZVJlc3BvbnNlEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEikKBXR1cm5zGAMgAygLMhoucGFzc2VyZWxsZS52MS5TcGVha2VyVHVybhIzCg9leGNsdXNpdmVfdHVybnMYBCADKAsyGi5wYXNzZXJlbGxlLnYxLlNwZWFrZXJUdXJuEi8KCHNwZWFrZXJzGAUgAygLMh0ucGFzc2VyZWxsZS52MS5TcGVha2VyU3VtbWFyeRIrCghkdXJhdGlvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCghjb3ZlcmFnZRgHIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Db3ZlcmFnZRIqCgZzb3VyY2UYFCABKAsyGi5wYXNzZXJlbGxlLnYxLkF1ZGlvU291cmNlEi0KCHdhcm5pbmdzGBUgAygLMhsucGFzc2VyZWxsZS52MS5BdWRpb1dhcm5pbmciYgoUVXBsb2FkRGlhcml6ZVJlcXVlc3QSLgoGY29uZmlnGAEgASgLMhwucGFzc2VyZWxsZS52MS5EaWFyaXplQ29uZmlnSAASDwoFY2h1bmsYAiABKAxIAEIJCgdwYXlsb2FkIoQBChVVcGxvYWREaWFyaXplUmVzcG9uc2USMAoIcHJvZ3Jlc3MYASABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvUHJvZ3Jlc3NIABIwCgZyZXN1bHQYAiABKAsyHi5wYXNzZXJlbGxlLnYxLkRpYXJpemVSZXNwb25zZUgAQgcKBWV2ZW50MtsBCg5EaWFyaXplU2VydmljZRJQCgdEaWFyaXplEh0ucGFzc2VyZWxsZS52MS5EaWFyaXplUmVxdWVzdBoeLnBhc3NlcmVsbGUudjEuRGlhcml6ZVJlc3BvbnNlIgaKtRgCCAUSZgoNVXBsb2FkRGlhcml6ZRIjLnBhc3NlcmVsbGUudjEuVXBsb2FkRGlhcml6ZVJlcXVlc3QaJC5wYXNzZXJlbGxlLnYxLlVwbG9hZERpYXJpemVSZXNwb25zZSIGirUYAggFKAEwARoPirUYC0RpYXJpc2F0aW9uYgZwcm90bzM", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_route]);
 
 /**
  * Réglages d'une diarisation.
@@ -236,6 +236,20 @@ export type DiarizeResponse = Message<"passerelle.v1.DiarizeResponse"> & {
    * @generated from field: passerelle.v1.AudioCoverage coverage = 7;
    */
   coverage?: AudioCoverage | undefined;
+
+  /**
+   * D'où vient l'audio analysé.
+   *
+   * @generated from field: passerelle.v1.AudioSource source = 20;
+   */
+  source?: AudioSource | undefined;
+
+  /**
+   * Ce que l'audio a de douteux.
+   *
+   * @generated from field: repeated passerelle.v1.AudioWarning warnings = 21;
+   */
+  warnings: AudioWarning[];
 };
 
 /**
@@ -331,7 +345,7 @@ export const DiarizeService: GenService<{
    * Analyse un fichier audio entier, envoyé en un message.
    *
    * Renvoie INVALID_ARGUMENT (INVALID_AUDIO, AUDIO_LIMIT_EXCEEDED, UNSUPPORTED_OPTION), NOT_FOUND (MODEL_NOT_FOUND),
-   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL, PAYLOAD_TOO_LARGE).
+   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, MODEL_UNLOADED, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL, PAYLOAD_TOO_LARGE).
    *
    * @generated from rpc passerelle.v1.DiarizeService.Diarize
    */

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/limits.proto.
  */
 export const file_passerelle_v1_limits: GenFile = /*@__PURE__*/
-  fileDesc("ChpwYXNzZXJlbGxlL3YxL2xpbWl0cy5wcm90bxINcGFzc2VyZWxsZS52MSIYChZHZXRDYXBhYmlsaXRpZXNSZXF1ZXN0IsABChdHZXRDYXBhYmlsaXRpZXNSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJQoGbGltaXRzGAMgASgLMhUucGFzc2VyZWxsZS52MS5MaW1pdHMSMAoGbW9kZWxzGAQgAygLMiAucGFzc2VyZWxsZS52MS5Nb2RlbENhcGFiaWxpdGllcxIqCgllbmRwb2ludHMYBSADKAsyFy5wYXNzZXJlbGxlLnYxLkVuZHBvaW50Ip0BChFNb2RlbENhcGFiaWxpdGllcxILCgNrZXkYASABKAkSDwoHYWxpYXNlcxgCIAMoCRItCgpjYXBhYmlsaXR5GAMgASgOMhkucGFzc2VyZWxsZS52MS5DYXBhYmlsaXR5EhAKCGZlYXR1cmVzGAQgAygJEhEKCWxhbmd1YWdlcxgFIAMoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoDSKmBAoGTGltaXRzEicKBGNoYXQYASABKAsyGS5wYXNzZXJlbGxlLnYxLkNoYXRMaW1pdHMSKQoFYXVkaW8YAiABKAsyGi5wYXNzZXJlbGxlLnYxLkF1ZGlvTGltaXRzEhsKE21heF9qc29uX2JvZHlfYnl0ZXMYAyABKAESLAoJbG9hZF93YWl0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjYKE21heF9zdHJlYW1fZHVyYXRpb24YBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMbWF4X3JlcGxpY2FzGAYgASgNEjIKD21heF9pZGxlX3VubG9hZBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgpzdG9wX2dyYWNlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KFm1heF9jb25jdXJyZW50X3N0cmVhbXMYCSABKA0SIgoabWF4X29wZW5fY2FsbHNfcGVyX2FkZHJlc3MYCiABKA0SHQoVbWF4X2NhbGxzX3Blcl9hZGRyZXNzGAsgASgNEhwKFG1heF9hZG1pbl9ib2R5X2J5dGVzGAwgASgNEjMKEG1heF9ib2R5X3NpbGVuY2UYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoObWF4X2pzb25fZGVwdGgYDiABKA0i8AMKCkNoYXRMaW1pdHMSFAoMbWF4X21lc3NhZ2VzGAEgASgNEhIKCm1heF90b2tlbnMYAiABKA0SDQoFbWF4X24YAyABKA0SEAoIbWF4X3N0b3AYBCABKA0SGAoQbWF4X3RvcF9sb2dwcm9icxgFIAEoDRISCgptYXhfaW1hZ2VzGAYgASgNEhkKEW1heF9ncmFtbWFyX2J5dGVzGAcgASgNEhcKD21heF90b29sc19ieXRlcxgIIAEoDRIZChFtYXhfZ3JhbW1hcl9kZXB0aBgJIAEoDRIfChdtYXhfZ3JhbW1hcl9yZXBldGl0aW9ucxgKIAEoDRIbChNtYXhfZ3JhbW1hcl9jaG9pY2VzGAsgASgNEhkKEW1heF9ncmFtbWFyX25vZGVzGAwgASgNEhYKDm1heF9sb2dpdF9iaWFzGA0gASgNEjoKF21heF9ncmFtbWFyX2NvbXBpbGF0aW9uGA4gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiAKGG1heF9ncmFtbWFyX21lbW9yeV9ieXRlcxgPIAEoARIXCg9tYXhfaW1hZ2VfYnl0ZXMYECABKA0SGAoQbWF4X2ltYWdlX3BpeGVscxgRIAEoDRIYChBtYXhfaW1hZ2VfZnJhbWVzGBIgASgNIqEGCgtBdWRpb0xpbWl0cxIYChBtYXhfdXBsb2FkX2J5dGVzGAEgASgBEhkKEW1heF9tZXNzYWdlX2J5dGVzGAIgASgBEi8KDG1heF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdChVtaW5fc2FtcGxlX3JhdGVfaGVydHoYBCABKA0SHQoVbWF4X3NhbXBsZV9yYXRlX2hlcnR6GAUgASgNEhQKDG1heF9jaGFubmVscxgGIAEoDRI1ChJtYXhfc3RyZWFtX3NpbGVuY2UYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRbWF4X2RlY29kZWRfYnl0ZXMYCCABKAESFAoMbWF4X3NwZWFrZXJzGAkgASgNEh0KFW1heF9wcm9tcHRfY2hhcmFjdGVycxgKIAEoDRIYChBtYXhfbGl2ZV9zdHJlYW1zGAsgASgNEjMKEGVuZHBvaW50X3NpbGVuY2UYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWluX2VuZHBvaW50X3NpbGVuY2UYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWF4X2VuZHBvaW50X3NpbGVuY2UYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJdXR0ZXJhbmNlGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1pbl91dHRlcmFuY2UYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWF4X3V0dGVyYW5jZRgRIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCg9tYXhfd2ViX3NvY2tldHMYEiABKA0SJAocbWF4X3dlYl9zb2NrZXRfbWVzc2FnZV9ieXRlcxgTIAEoDRIjChttYXhfd2ViX3NvY2tldHNfcGVyX2FkZHJlc3MYFCABKA0SGgoSc3BhcmVfbGl2ZV9zdHJlYW1zGBUgASgNYgZwcm90bzM", [file_google_protobuf_duration, file_passerelle_v1_model, file_passerelle_v1_route]);
+  fileDesc("ChpwYXNzZXJlbGxlL3YxL2xpbWl0cy5wcm90bxINcGFzc2VyZWxsZS52MSIYChZHZXRDYXBhYmlsaXRpZXNSZXF1ZXN0IsABChdHZXRDYXBhYmlsaXRpZXNSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJQoGbGltaXRzGAMgASgLMhUucGFzc2VyZWxsZS52MS5MaW1pdHMSMAoGbW9kZWxzGAQgAygLMiAucGFzc2VyZWxsZS52MS5Nb2RlbENhcGFiaWxpdGllcxIqCgllbmRwb2ludHMYBSADKAsyFy5wYXNzZXJlbGxlLnYxLkVuZHBvaW50IpECChFNb2RlbENhcGFiaWxpdGllcxILCgNrZXkYASABKAkSDwoHYWxpYXNlcxgCIAMoCRItCgpjYXBhYmlsaXR5GAMgASgOMhkucGFzc2VyZWxsZS52MS5DYXBhYmlsaXR5EhAKCGZlYXR1cmVzGAQgAygJEhEKCWxhbmd1YWdlcxgFIAMoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoDRIsCglsb2FkX3dhaXQYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMZXh0cmFfZmllbGRzGAcgAygJEhYKDnJlZnVzZWRfZmllbGRzGAggAygJEhYKDmlnbm9yZWRfZmllbGRzGAkgAygJItgECgZMaW1pdHMSJwoEY2hhdBgBIAEoCzIZLnBhc3NlcmVsbGUudjEuQ2hhdExpbWl0cxIpCgVhdWRpbxgCIAEoCzIaLnBhc3NlcmVsbGUudjEuQXVkaW9MaW1pdHMSGwoTbWF4X2pzb25fYm9keV9ieXRlcxgDIAEoARIsCglsb2FkX3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTbWF4X3N0cmVhbV9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxtYXhfcmVwbGljYXMYBiABKA0SMgoPbWF4X2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCnN0b3BfZ3JhY2UYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgJIAEoDRIiChptYXhfb3Blbl9jYWxsc19wZXJfYWRkcmVzcxgKIAEoDRIdChVtYXhfY2FsbHNfcGVyX2FkZHJlc3MYCyABKA0SHAoUbWF4X2FkbWluX2JvZHlfYnl0ZXMYDCABKA0SMwoQbWF4X2JvZHlfc2lsZW5jZRgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5tYXhfanNvbl9kZXB0aBgOIAEoDRIwCg1tYXhfbG9hZF93YWl0GBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIpEECgpDaGF0TGltaXRzEhQKDG1heF9tZXNzYWdlcxgBIAEoDRISCgptYXhfdG9rZW5zGAIgASgNEg0KBW1heF9uGAMgASgNEhAKCG1heF9zdG9wGAQgASgNEhgKEG1heF90b3BfbG9ncHJvYnMYBSABKA0SEgoKbWF4X2ltYWdlcxgGIAEoDRIZChFtYXhfZ3JhbW1hcl9ieXRlcxgHIAEoDRIXCg9tYXhfdG9vbHNfYnl0ZXMYCCABKA0SGQoRbWF4X2dyYW1tYXJfZGVwdGgYCSABKA0SHwoXbWF4X2dyYW1tYXJfcmVwZXRpdGlvbnMYCiABKA0SGwoTbWF4X2dyYW1tYXJfY2hvaWNlcxgLIAEoDRIZChFtYXhfZ3JhbW1hcl9ub2RlcxgMIAEoDRIWCg5tYXhfbG9naXRfYmlhcxgNIAEoDRI6ChdtYXhfZ3JhbW1hcl9jb21waWxhdGlvbhgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIgChhtYXhfZ3JhbW1hcl9tZW1vcnlfYnl0ZXMYDyABKAESFwoPbWF4X2ltYWdlX2J5dGVzGBAgASgNEhgKEG1heF9pbWFnZV9waXhlbHMYESABKA0SGAoQbWF4X2ltYWdlX2ZyYW1lcxgSIAEoDRIfChdtYXhfY29tcGxldGlvbl9sb2dwcm9icxgTIAEoDSLABgoLQXVkaW9MaW1pdHMSGAoQbWF4X3VwbG9hZF9ieXRlcxgBIAEoARIZChFtYXhfbWVzc2FnZV9ieXRlcxgCIAEoARIvCgxtYXhfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoVbWluX3NhbXBsZV9yYXRlX2hlcnR6GAQgASgNEh0KFW1heF9zYW1wbGVfcmF0ZV9oZXJ0ehgFIAEoDRIUCgxtYXhfY2hhbm5lbHMYBiABKA0SNQoSbWF4X3N0cmVhbV9zaWxlbmNlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhkKEW1heF9kZWNvZGVkX2J5dGVzGAggASgBEhQKDG1heF9zcGVha2VycxgJIAEoDRIdChVtYXhfcHJvbXB0X2NoYXJhY3RlcnMYCiABKA0SGAoQbWF4X2xpdmVfc3RyZWFtcxgLIAEoDRIzChBlbmRwb2ludF9zaWxlbmNlGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1pbl9lbmRwb2ludF9zaWxlbmNlGA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1heF9lbmRwb2ludF9zaWxlbmNlGA4gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXV0dGVyYW5jZRgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1taW5fdXR0ZXJhbmNlGBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFwoPbWF4X3dlYl9zb2NrZXRzGBIgASgNEiQKHG1heF93ZWJfc29ja2V0X21lc3NhZ2VfYnl0ZXMYEyABKA0SIwobbWF4X3dlYl9zb2NrZXRzX3Blcl9hZGRyZXNzGBQgASgNEhoKEnNwYXJlX2xpdmVfc3RyZWFtcxgVIAEoDRIdChVtYXhfc2VwYXJhdGVfY2hhbm5lbHMYKCABKA1iBnByb3RvMw", [file_google_protobuf_duration, file_passerelle_v1_model, file_passerelle_v1_route]);
 
 /**
  * Demande des capacités.
@@ -129,6 +129,34 @@ export type ModelCapabilities = Message<"passerelle.v1.ModelCapabilities"> & {
    * @generated from field: uint32 context_tokens = 6;
    */
   contextTokens: number;
+
+  /**
+   * Attente d'un chargement de ce modèle avant de refuser une requête, d'après le dernier, ou d'après sa taille.
+   *
+   * @generated from field: google.protobuf.Duration load_wait = 12;
+   */
+  loadWait?: Duration | undefined;
+
+  /**
+   * Champs admis en plus de ceux d'OpenAI, par leur chemin (`top_k`, `structured_outputs.regex`) ; d'un modèle de conversation.
+   *
+   * @generated from field: repeated string extra_fields = 7;
+   */
+  extraFields: string[];
+
+  /**
+   * Champs d'OpenAI qui ne sont pas honorés : refusés, sauf à leur valeur qui ne demande rien.
+   *
+   * @generated from field: repeated string refused_fields = 8;
+   */
+  refusedFields: string[];
+
+  /**
+   * Champs d'OpenAI admis sans effet.
+   *
+   * @generated from field: repeated string ignored_fields = 9;
+   */
+  ignoredFields: string[];
 };
 
 /**
@@ -166,7 +194,7 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
   maxJsonBodyBytes: number;
 
   /**
-   * Attente d'un chargement avant de refuser une requête.
+   * Attente d'un chargement avant de refuser une requête, au moins ; celle de chaque modèle est dans `ModelCapabilities`.
    *
    * @generated from field: google.protobuf.Duration load_wait = 4;
    */
@@ -241,6 +269,13 @@ export type Limits = Message<"passerelle.v1.Limits"> & {
    * @generated from field: uint32 max_json_depth = 14;
    */
   maxJsonDepth: number;
+
+  /**
+   * Attente d'un chargement long, au plus.
+   *
+   * @generated from field: google.protobuf.Duration max_load_wait = 20;
+   */
+  maxLoadWait?: Duration | undefined;
 };
 
 /**
@@ -381,6 +416,13 @@ export type ChatLimits = Message<"passerelle.v1.ChatLimits"> & {
    * @generated from field: uint32 max_image_frames = 18;
    */
   maxImageFrames: number;
+
+  /**
+   * Log-probabilités concurrentes d'une complétion au plus.
+   *
+   * @generated from field: uint32 max_completion_logprobs = 19;
+   */
+  maxCompletionLogprobs: number;
 };
 
 /**
@@ -542,6 +584,13 @@ export type AudioLimits = Message<"passerelle.v1.AudioLimits"> & {
    * @generated from field: uint32 spare_live_streams = 21;
    */
   spareLiveStreams: number;
+
+  /**
+   * Canaux d'un fichier transcrits à part au plus.
+   *
+   * @generated from field: uint32 max_separate_channels = 40;
+   */
+  maxSeparateChannels: number;
 };
 
 /**

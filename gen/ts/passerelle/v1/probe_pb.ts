@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/probe.proto.
  */
 export const file_passerelle_v1_probe: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL3Byb2JlLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdDL2AQoMUHJvYmVTZXJ2aWNlEm4KDkNoZWNrUmVhZGluZXNzEiQucGFzc2VyZWxsZS52MS5DaGVja1JlYWRpbmVzc1JlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5Ih6KtRgLCAEQBhoFUHLDqnSC0+STAgkSBy9yZWFkeXowARJ2CgpHZXRNZXRyaWNzEiAucGFzc2VyZWxsZS52MS5HZXRNZXRyaWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiLoq1GBoICBAGGhRNZXN1cmVzIChQcm9tZXRoZXVzKYLT5JMCChIIL21ldHJpY3MwAWIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_passerelle_v1_route]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL3Byb2JlLnByb3RvEg1wYXNzZXJlbGxlLnYxIhcKFUNoZWNrUmVhZGluZXNzUmVxdWVzdCITChFHZXRWZXJzaW9uUmVxdWVzdCITChFHZXRNZXRyaWNzUmVxdWVzdDLrAgoMUHJvYmVTZXJ2aWNlEngKDkNoZWNrUmVhZGluZXNzEiQucGFzc2VyZWxsZS52MS5DaGVja1JlYWRpbmVzc1JlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5IiiKtRgLCAEQBhoFUHLDqnSC0+STAhNaCBIGL3JlYWR5EgcvcmVhZHl6MAESaQoKR2V0VmVyc2lvbhIgLnBhc3NlcmVsbGUudjEuR2V0VmVyc2lvblJlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5IiGKtRgNCAEQBhoHVmVyc2lvboLT5JMCChIIL3ZlcnNpb24wARJ2CgpHZXRNZXRyaWNzEiAucGFzc2VyZWxsZS52MS5HZXRNZXRyaWNzUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiLoq1GBoICBAGGhRNZXN1cmVzIChQcm9tZXRoZXVzKYLT5JMCChIIL21ldHJpY3MwAWIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_passerelle_v1_route]);
 
 /**
  * Sonde de disponibilité.
@@ -32,6 +32,21 @@ export const CheckReadinessRequestSchema: GenMessage<CheckReadinessRequest> = /*
   messageDesc(file_passerelle_v1_probe, 0);
 
 /**
+ * Demande de la version.
+ *
+ * @generated from message passerelle.v1.GetVersionRequest
+ */
+export type GetVersionRequest = Message<"passerelle.v1.GetVersionRequest"> & {
+};
+
+/**
+ * Describes the message passerelle.v1.GetVersionRequest.
+ * Use `create(GetVersionRequestSchema)` to create a new message.
+ */
+export const GetVersionRequestSchema: GenMessage<GetVersionRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_probe, 1);
+
+/**
  * Demande des mesures.
  *
  * @generated from message passerelle.v1.GetMetricsRequest
@@ -44,7 +59,7 @@ export type GetMetricsRequest = Message<"passerelle.v1.GetMetricsRequest"> & {
  * Use `create(GetMetricsRequestSchema)` to create a new message.
  */
 export const GetMetricsRequestSchema: GenMessage<GetMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_probe, 1);
+  messageDesc(file_passerelle_v1_probe, 2);
 
 /**
  * Sondes HTTP : la disponibilité par un front, les mesures par le plan de contrôle.
@@ -62,6 +77,16 @@ export const ProbeService: GenService<{
   checkReadiness: {
     methodKind: "server_streaming";
     input: typeof CheckReadinessRequestSchema;
+    output: typeof HttpBodySchema;
+  },
+  /**
+   * Version de Passerelle, et commit dont elle est faite s'il est connu. Un front répond.
+   *
+   * @generated from rpc passerelle.v1.ProbeService.GetVersion
+   */
+  getVersion: {
+    methodKind: "server_streaming";
+    input: typeof GetVersionRequestSchema;
     output: typeof HttpBodySchema;
   },
   /**

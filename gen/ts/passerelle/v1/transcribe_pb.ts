@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { AudioCoverage, AudioFormat, AudioProgress, Segment } from "./audio_pb";
+import type { AudioChannels, AudioCoverage, AudioFormat, AudioProgress, AudioSource, AudioWarning, Segment } from "./audio_pb";
 import { file_passerelle_v1_audio } from "./audio_pb";
 import type { DiarizeConfig, SpeakerSummary } from "./diarize_pb";
 import { file_passerelle_v1_diarize } from "./diarize_pb";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/transcribe.proto.
  */
 export const file_passerelle_v1_transcribe: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEixAMKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBQgsKCV9sYW5ndWFnZUISChBfdGFyZ2V0X2xhbmd1YWdlQhIKEF93b3JkX3RpbWVzdGFtcHNCDgoMX3B1bmN0dWF0aW9uQgkKB19wcm9tcHRCDgoMX3RlbXBlcmF0dXJlQg4KDF9kaWFyaXphdGlvbiJTChFUcmFuc2NyaWJlUmVxdWVzdBIvCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWcSDQoFYXVkaW8YAiABKAwiwwIKElRyYW5zY3JpYmVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghsYW5ndWFnZRgDIAEoCRIhChRsYW5ndWFnZV9wcm9iYWJpbGl0eRgEIAEoAUgAiAEBEgwKBHRleHQYBSABKAkSKAoIc2VnbWVudHMYBiADKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnQSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoIY292ZXJhZ2UYCCABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvQ292ZXJhZ2USLwoIc3BlYWtlcnMYCSADKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWFrZXJTdW1tYXJ5QhcKFV9sYW5ndWFnZV9wcm9iYWJpbGl0eSJoChdVcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBIxCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQitQEKGFVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEikKB3NlZ21lbnQYAiABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIzCgZyZXN1bHQYAyABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZUgAQgcKBWV2ZW50IuIBChZTdHJlYW1UcmFuc2NyaWJlQ29uZmlnEi8KBmNvbmZpZxgBIAEoCzIfLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZUNvbmZpZxIcCg9pbnRlcmltX3Jlc3VsdHMYAiABKAhIAIgBARIzChBlbmRwb2ludF9zaWxlbmNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEgoQX2ludGVyaW1fcmVzdWx0cyJuChdTdHJlYW1UcmFuc2NyaWJlUmVxdWVzdBI3CgZjb25maWcYASABKAsyJS5wYXNzZXJlbGxlLnYxLlN0cmVhbVRyYW5zY3JpYmVDb25maWdIABIPCgVhdWRpbxgCIAEoDEgAQgkKB3BheWxvYWQiywIKGFN0cmVhbVRyYW5zY3JpYmVSZXNwb25zZRIrCgVyZWFkeRgBIAEoCzIaLnBhc3NlcmVsbGUudjEuU3RyZWFtUmVhZHlIABI1CgxzcGVlY2hfc3RhcnQYAiABKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWVjaEJvdW5kYXJ5SAASMwoKc3BlZWNoX2VuZBgDIAEoCzIdLnBhc3NlcmVsbGUudjEuU3BlZWNoQm91bmRhcnlIABIzCgdwYXJ0aWFsGAQgASgLMiAucGFzc2VyZWxsZS52MS5QYXJ0aWFsVHJhbnNjcmlwdEgAEicKBWZpbmFsGAUgASgLMhYucGFzc2VyZWxsZS52MS5TZWdtZW50SAASLwoHc3VtbWFyeRgGIAEoCzIcLnBhc3NlcmVsbGUudjEuU3RyZWFtU3VtbWFyeUgAQgcKBWV2ZW50IigKC1N0cmVhbVJlYWR5EgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJIlQKDlNwZWVjaEJvdW5kYXJ5EikKBm9mZnNldBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCg91dHRlcmFuY2VfaW5kZXgYAiABKA0iTwoRUGFydGlhbFRyYW5zY3JpcHQSFwoPdXR0ZXJhbmNlX2luZGV4GAEgASgNEhMKC2tlcHRfbGVuZ3RoGAIgASgNEgwKBHRleHQYAyABKAkiXwoNU3RyZWFtU3VtbWFyeRIMCgR0ZXh0GAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEi4KCGNvdmVyYWdlGAMgASgLMhwucGFzc2VyZWxsZS52MS5BdWRpb0NvdmVyYWdlKnAKDlRyYW5zY3JpYmVUYXNrEh8KG1RSQU5TQ1JJQkVfVEFTS19VTlNQRUNJRklFRBAAEh4KGlRSQU5TQ1JJQkVfVEFTS19UUkFOU0NSSUJFEAESHQoZVFJBTlNDUklCRV9UQVNLX1RSQU5TTEFURRACMuMCChFUcmFuc2NyaWJlU2VydmljZRJZCgpUcmFuc2NyaWJlEiAucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQSbwoQVXBsb2FkVHJhbnNjcmliZRImLnBhc3NlcmVsbGUudjEuVXBsb2FkVHJhbnNjcmliZVJlcXVlc3QaJy5wYXNzZXJlbGxlLnYxLlVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZSIGirUYAggEKAEwARJvChBTdHJlYW1UcmFuc2NyaWJlEiYucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQoATABGhGKtRgNVHJhbnNjcmlwdGlvbmIGcHJvdG8z", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route]);
+  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEi9AMKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBEi4KCGNoYW5uZWxzGBQgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0NoYW5uZWxzQgsKCV9sYW5ndWFnZUISChBfdGFyZ2V0X2xhbmd1YWdlQhIKEF93b3JkX3RpbWVzdGFtcHNCDgoMX3B1bmN0dWF0aW9uQgkKB19wcm9tcHRCDgoMX3RlbXBlcmF0dXJlQg4KDF9kaWFyaXphdGlvbiJTChFUcmFuc2NyaWJlUmVxdWVzdBIvCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWcSDQoFYXVkaW8YAiABKAwiuAMKElRyYW5zY3JpYmVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghsYW5ndWFnZRgDIAEoCRIhChRsYW5ndWFnZV9wcm9iYWJpbGl0eRgEIAEoAUgAiAEBEgwKBHRleHQYBSABKAkSKAoIc2VnbWVudHMYBiADKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnQSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoIY292ZXJhZ2UYCCABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvQ292ZXJhZ2USLwoIc3BlYWtlcnMYCSADKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWFrZXJTdW1tYXJ5EhgKEGxhbmd1YWdlX2Fzc3VtZWQYDiABKAgSKgoGc291cmNlGBQgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb1NvdXJjZRItCgh3YXJuaW5ncxgVIAMoCzIbLnBhc3NlcmVsbGUudjEuQXVkaW9XYXJuaW5nQhcKFV9sYW5ndWFnZV9wcm9iYWJpbGl0eSJoChdVcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBIxCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQitQEKGFVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEikKB3NlZ21lbnQYAiABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIzCgZyZXN1bHQYAyABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZUgAQgcKBWV2ZW50IvkBChZTdHJlYW1UcmFuc2NyaWJlQ29uZmlnEi8KBmNvbmZpZxgBIAEoCzIfLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZUNvbmZpZxIcCg9pbnRlcmltX3Jlc3VsdHMYAiABKAhIAIgBARIzChBlbmRwb2ludF9zaWxlbmNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNcmVzdW1lX3NhbXBsZRgIIAEoBEISChBfaW50ZXJpbV9yZXN1bHRzIm4KF1N0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0EjcKBmNvbmZpZxgBIAEoCzIlLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZUNvbmZpZ0gAEg8KBWF1ZGlvGAIgASgMSABCCQoHcGF5bG9hZCLLAgoYU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlEisKBXJlYWR5GAEgASgLMhoucGFzc2VyZWxsZS52MS5TdHJlYW1SZWFkeUgAEjUKDHNwZWVjaF9zdGFydBgCIAEoCzIdLnBhc3NlcmVsbGUudjEuU3BlZWNoQm91bmRhcnlIABIzCgpzcGVlY2hfZW5kGAMgASgLMh0ucGFzc2VyZWxsZS52MS5TcGVlY2hCb3VuZGFyeUgAEjMKB3BhcnRpYWwYBCABKAsyIC5wYXNzZXJlbGxlLnYxLlBhcnRpYWxUcmFuc2NyaXB0SAASJwoFZmluYWwYBSABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIvCgdzdW1tYXJ5GAYgASgLMhwucGFzc2VyZWxsZS52MS5TdHJlYW1TdW1tYXJ5SABCBwoFZXZlbnQiKAoLU3RyZWFtUmVhZHkSCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkiVAoOU3BlZWNoQm91bmRhcnkSKQoGb2Zmc2V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhcKD3V0dGVyYW5jZV9pbmRleBgCIAEoDSJPChFQYXJ0aWFsVHJhbnNjcmlwdBIXCg91dHRlcmFuY2VfaW5kZXgYASABKA0SEwoLa2VwdF9sZW5ndGgYAiABKA0SDAoEdGV4dBgDIAEoCSKQAQoNU3RyZWFtU3VtbWFyeRIMCgR0ZXh0GAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEi4KCGNvdmVyYWdlGAMgASgLMhwucGFzc2VyZWxsZS52MS5BdWRpb0NvdmVyYWdlEhgKEGxhbmd1YWdlX2Fzc3VtZWQYCCABKAgSFQoNcmVzdW1lX3NhbXBsZRgJIAEoBCpwCg5UcmFuc2NyaWJlVGFzaxIfChtUUkFOU0NSSUJFX1RBU0tfVU5TUEVDSUZJRUQQABIeChpUUkFOU0NSSUJFX1RBU0tfVFJBTlNDUklCRRABEh0KGVRSQU5TQ1JJQkVfVEFTS19UUkFOU0xBVEUQAjLjAgoRVHJhbnNjcmliZVNlcnZpY2USWQoKVHJhbnNjcmliZRIgLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZVJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZSIGirUYAggEEm8KEFVwbG9hZFRyYW5zY3JpYmUSJi5wYXNzZXJlbGxlLnYxLlVwbG9hZFRyYW5zY3JpYmVSZXF1ZXN0GicucGFzc2VyZWxsZS52MS5VcGxvYWRUcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBCgBMAESbwoQU3RyZWFtVHJhbnNjcmliZRImLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZVJlcXVlc3QaJy5wYXNzZXJlbGxlLnYxLlN0cmVhbVRyYW5zY3JpYmVSZXNwb25zZSIGirUYAggEKAEwARoRirUYDVRyYW5zY3JpcHRpb25iBnByb3RvMw", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route]);
 
 /**
  * Réglages d'une transcription.
@@ -42,7 +42,8 @@ export type TranscribeConfig = Message<"passerelle.v1.TranscribeConfig"> & {
   audioFormat?: AudioFormat | undefined;
 
   /**
-   * Langue parlée, code ISO 639-1 (`fr`) ; absente, elle est reconnue si le modèle le sait.
+   * Langue parlée : code ISO 639-1 (`fr`), étiquette BCP 47 (`fr-FR`) ou nom anglais, français ou propre (`french`,
+   * `français`) ; absente, elle est reconnue si le modèle le sait.
    *
    * @generated from field: optional string language = 3;
    */
@@ -56,7 +57,7 @@ export type TranscribeConfig = Message<"passerelle.v1.TranscribeConfig"> & {
   task: TranscribeTask;
 
   /**
-   * Langue d'arrivée d'une traduction, code ISO 639-1.
+   * Langue d'arrivée d'une traduction, dite de même.
    *
    * Par défaut : `en`.
    *
@@ -100,6 +101,15 @@ export type TranscribeConfig = Message<"passerelle.v1.TranscribeConfig"> & {
    * @generated from field: optional passerelle.v1.DiarizeConfig diarization = 10;
    */
   diarization?: DiarizeConfig | undefined;
+
+  /**
+   * Canaux du fichier ; `AUDIO_CHANNELS_SEPARATE` exclut `diarization`.
+   *
+   * Limite : `limits.audio.max_separate_channels` ; la durée de tous les canaux compte dans `limits.audio.max_duration`.
+   *
+   * @generated from field: passerelle.v1.AudioChannels channels = 20;
+   */
+  channels: AudioChannels;
 };
 
 /**
@@ -160,7 +170,9 @@ export type TranscribeResponse = Message<"passerelle.v1.TranscribeResponse"> & {
   model: string;
 
   /**
-   * Langue parlée, code ISO 639-1.
+   * Langue parlée, code ISO 639-1 ; reconnue sur les 30 premières secondes de parole, au poids des durées.
+   *
+   * Chaque segment dit la sienne : elle peut changer en cours de route.
    *
    * @generated from field: string language = 3;
    */
@@ -202,11 +214,32 @@ export type TranscribeResponse = Message<"passerelle.v1.TranscribeResponse"> & {
   coverage?: AudioCoverage | undefined;
 
   /**
-   * Locuteurs, si la diarisation était demandée.
+   * Locuteurs, si la diarisation était demandée, ou canaux rendus à part.
    *
    * @generated from field: repeated passerelle.v1.SpeakerSummary speakers = 9;
    */
   speakers: SpeakerSummary[];
+
+  /**
+   * Vrai si rien ne dit que `language` est parlée : la requête ne la disait pas, et le modèle ne la reconnaît pas.
+   *
+   * @generated from field: bool language_assumed = 14;
+   */
+  languageAssumed: boolean;
+
+  /**
+   * D'où vient l'audio analysé.
+   *
+   * @generated from field: passerelle.v1.AudioSource source = 20;
+   */
+  source?: AudioSource | undefined;
+
+  /**
+   * Ce que l'audio a de douteux.
+   *
+   * @generated from field: repeated passerelle.v1.AudioWarning warnings = 21;
+   */
+  warnings: AudioWarning[];
 };
 
 /**
@@ -337,6 +370,16 @@ export type StreamTranscribeConfig = Message<"passerelle.v1.StreamTranscribeConf
    * @generated from field: google.protobuf.Duration max_utterance = 4;
    */
   maxUtterance?: Duration | undefined;
+
+  /**
+   * Rang, dans l'audio du client, du premier échantillon envoyé : un flux qui en reprend un autre donne son
+   * `StreamSummary.resume_sample`, ou celui de l'erreur. Les instants sont alors comptés depuis le début de cet audio.
+   *
+   * Par défaut 0. Un échantillon en est un de chaque canal.
+   *
+   * @generated from field: uint64 resume_sample = 8;
+   */
+  resumeSample: bigint;
 };
 
 /**
@@ -560,7 +603,7 @@ export type StreamSummary = Message<"passerelle.v1.StreamSummary"> & {
   text: string;
 
   /**
-   * Langue parlée, code ISO 639-1.
+   * Langue parlée, code ISO 639-1 ; reconnue comme celle d'un fichier.
    *
    * @generated from field: string language = 2;
    */
@@ -572,6 +615,24 @@ export type StreamSummary = Message<"passerelle.v1.StreamSummary"> & {
    * @generated from field: passerelle.v1.AudioCoverage coverage = 3;
    */
   coverage?: AudioCoverage | undefined;
+
+  /**
+   * Vrai si rien ne dit que `language` est parlée : la requête ne la disait pas, et le modèle ne la reconnaît pas.
+   *
+   * @generated from field: bool language_assumed = 8;
+   */
+  languageAssumed: boolean;
+
+  /**
+   * Rang, dans l'audio du client, du premier échantillon qu'aucune phrase finie n'a pris : si une erreur suit, un autre
+   * flux reprend là, et les phrases coupées (`Segment.cut`) sont à oublier.
+   *
+   * Les erreurs d'un flux commencé le disent aussi (`ErrorInfo.metadata["resume_sample"]`). Un échantillon en est un de
+   * chaque canal.
+   *
+   * @generated from field: uint64 resume_sample = 9;
+   */
+  resumeSample: bigint;
 };
 
 /**
@@ -628,7 +689,7 @@ export const TranscribeService: GenService<{
    * Transcrit un fichier audio entier, envoyé en un message.
    *
    * Renvoie INVALID_ARGUMENT (INVALID_AUDIO, AUDIO_LIMIT_EXCEEDED, UNSUPPORTED_OPTION), NOT_FOUND (MODEL_NOT_FOUND),
-   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL, PAYLOAD_TOO_LARGE).
+   * UNAVAILABLE (MODEL_NOT_DOWNLOADED, MODEL_LOADING, MODEL_UNLOADED, WORKER_LOST), RESOURCE_EXHAUSTED (QUEUE_FULL, PAYLOAD_TOO_LARGE).
    *
    * @generated from rpc passerelle.v1.TranscribeService.Transcribe
    */

@@ -23,7 +23,7 @@ class WatchRoutesResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[ModelRoute, _Mapping]]] = ...) -> None: ...
 
 class ModelRoute(_message.Message):
-    __slots__ = ("key", "aliases", "capability", "state", "workers", "created_seconds", "owned_by", "features")
+    __slots__ = ("key", "aliases", "capability", "state", "workers", "created_seconds", "owned_by", "features", "context_tokens", "load_wait", "engine")
     KEY_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     CAPABILITY_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,9 @@ class ModelRoute(_message.Message):
     CREATED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     OWNED_BY_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    LOAD_WAIT_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
     key: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     capability: _model_pb2.Capability
@@ -40,7 +43,10 @@ class ModelRoute(_message.Message):
     created_seconds: float
     owned_by: str
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., state: _Optional[_Union[_model_pb2.ModelState, str]] = ..., workers: _Optional[_Iterable[_Union[WorkerRoute, _Mapping]]] = ..., created_seconds: _Optional[float] = ..., owned_by: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    context_tokens: int
+    load_wait: _duration_pb2.Duration
+    engine: str
+    def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., state: _Optional[_Union[_model_pb2.ModelState, str]] = ..., workers: _Optional[_Iterable[_Union[WorkerRoute, _Mapping]]] = ..., created_seconds: _Optional[float] = ..., owned_by: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., engine: _Optional[str] = ...) -> None: ...
 
 class WorkerRoute(_message.Message):
     __slots__ = ("id", "sockets")

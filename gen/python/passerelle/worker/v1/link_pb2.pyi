@@ -23,7 +23,7 @@ REQUEST_KIND_LIVE: RequestKind
 REQUEST_KIND_DIARIZE: RequestKind
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load", "sleep", "wake")
+    __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load", "sleep", "wake", "parting")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     SUBMIT_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class Frame(_message.Message):
     LOAD_FIELD_NUMBER: _ClassVar[int]
     SLEEP_FIELD_NUMBER: _ClassVar[int]
     WAKE_FIELD_NUMBER: _ClassVar[int]
+    PARTING_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     submit: Submit
     input: InputChunk
@@ -46,7 +47,8 @@ class Frame(_message.Message):
     load: Load
     sleep: Sleep
     wake: Wake
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., submit: _Optional[_Union[Submit, _Mapping]] = ..., input: _Optional[_Union[InputChunk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., output: _Optional[_Union[StepOutput, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., sleep: _Optional[_Union[Sleep, _Mapping]] = ..., wake: _Optional[_Union[Wake, _Mapping]] = ...) -> None: ...
+    parting: Parting
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., submit: _Optional[_Union[Submit, _Mapping]] = ..., input: _Optional[_Union[InputChunk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., output: _Optional[_Union[StepOutput, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., sleep: _Optional[_Union[Sleep, _Mapping]] = ..., wake: _Optional[_Union[Wake, _Mapping]] = ..., parting: _Optional[_Union[Parting, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "name", "max_frame_bytes", "load")
@@ -61,7 +63,7 @@ class Hello(_message.Message):
     def __init__(self, version: _Optional[int] = ..., name: _Optional[str] = ..., max_frame_bytes: _Optional[int] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class Submit(_message.Message):
-    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts")
+    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts", "largest_token", "token_field")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +74,8 @@ class Submit(_message.Message):
     CALLER_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
+    LARGEST_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_FIELD_NUMBER: _ClassVar[int]
     id: int
     kind: RequestKind
     payload: bytes
@@ -82,7 +86,9 @@ class Submit(_message.Message):
     caller: str
     weight: int
     parts: int
-    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ...) -> None: ...
+    largest_token: int
+    token_field: str
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ..., largest_token: _Optional[int] = ..., token_field: _Optional[str] = ...) -> None: ...
 
 class InputChunk(_message.Message):
     __slots__ = ("id", "data", "last")
@@ -178,3 +184,13 @@ class Wake(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     id: int
     def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class Parting(_message.Message):
+    __slots__ = ("id", "failure", "now")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    failure: Failure
+    now: bool
+    def __init__(self, id: _Optional[int] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., now: bool = ...) -> None: ...

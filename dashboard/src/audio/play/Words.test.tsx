@@ -1,0 +1,27 @@
+// Les textes viennent du serveur : tests/support/written.py, par tests/data/dashboard_formats.json.
+import { readFileSync } from "node:fs";
+import { render } from "@testing-library/react";
+import { expect, test } from "vitest";
+import type { AudioResult } from "../job/events";
+import { joined } from "../slices";
+import { Player } from "./Player";
+import { Words } from "./Words";
+
+const CASES = JSON.parse(readFileSync("../tests/data/dashboard_formats.json", "utf8")) as {
+  name: string;
+  json: string;
+}[];
+
+test.each(CASES)("$name : la page montre le texte tel qu'il est", ({ json }) => {
+  const { text, segments } = JSON.parse(json) as AudioResult;
+  expect(joined((segments ?? []).map((segment) => segment.text))).toBe(text ?? "");
+  for (const segment of segments ?? []) {
+    if (!segment.words?.length) continue;
+    const { container } = render(
+      <Words text={segment.text} words={segment.words} current={false} player={new Player()} />,
+    );
+    expect(container.textContent).toBe(segment.text);
+    const shown = [...container.querySelectorAll("[data-testid=audio-word]")].map(({ textContent }) => textContent);
+    expect(shown).toEqual(segment.words.map((word) => word.text));
+  }
+});

@@ -1,0 +1,15 @@
+import { render, screen } from "@testing-library/react";
+import { expect, it } from "vitest";
+import type { AudioResult } from "../job/events";
+import { Facts } from "./Facts";
+
+const SAID: AudioResult = { id: "r1", duration: 10, language: "fr" };
+
+it.each<[string, Partial<AudioResult>, string]>([
+  ["dite", {}, "Langue : français"],
+  ["reconnue", { language_probability: 0.98 }, "Langue reconnue : français (98 %)"],
+  ["supposée", { language_assumed: true }, "Langue supposée : français"],
+])("dit si la langue est %s", (_, known, text) => {
+  render(<Facts result={{ ...SAID, ...known }} elapsed={undefined} />);
+  expect(screen.getByTestId("audio-end").textContent).toBe(text);
+});
