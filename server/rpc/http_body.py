@@ -17,6 +17,7 @@ EVENT_STREAM = "text/event-stream"
 
 _CONTENT_TYPE_TAG = b"\x0a"
 _DATA_TAG = b"\x12"
+_EVENT_HEAD = _CONTENT_TYPE_TAG + bytes([len(EVENT_STREAM)]) + EVENT_STREAM.encode()
 
 
 class Family(StrEnum):
@@ -50,6 +51,11 @@ def error_headers(error: PasserelleError) -> tuple[tuple[str, str], ...]:
     if retry is not None:
         headers.append(("retry-after", retry))
     return tuple(headers)
+
+
+def is_event_stream(message: bytes) -> bool:
+    """Vrai si ce premier message d'une réponse en fait un flux d'événements."""
+    return message.startswith(_EVENT_HEAD)
 
 
 def error_response(error: PasserelleError, family: Family) -> bytes:

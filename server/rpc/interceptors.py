@@ -26,7 +26,7 @@ from server.rpc.bodies import Bodies
 from server.rpc.caller import announced_patience, caller, patience
 from server.rpc.contract import FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.deadline import margin
-from server.rpc.http_body import Family, error_event, error_headers, error_response, serialize
+from server.rpc.http_body import Family, error_event, error_headers, error_response, is_event_stream, serialize
 from server.rpc.logs import request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
@@ -209,6 +209,7 @@ class _Call:
         self._ended: PasserelleError | None = None
         self._strike: asyncio.TimerHandle | None = None
         self.messages = 0
+        self._events = False
 
     def __enter__(self) -> "_Call":
         request_id.set(self._id)
@@ -277,6 +278,8 @@ class _Call:
         context = self._context
         async with aclosing(produced) as messages:
             async for message in messages:
+                if not self.messages and self._owner.family(self._method) is not None:
+                    self._events = is_event_stream(serialize(message))
                 self.messages += 1
                 await context.write(message)
 
@@ -298,7 +301,8 @@ class _Call:
         self._code = codes(error).grpc.name
         self._reason = error.reason
         family = self._owner.family(self._method)
-        if family is None:
+        if family is None or (self.messages and not self._events):
+            # Un corps commencé qui n'est pas un flux d'événements est coupé : rien ne peut y être ajouté.
             await self._abort(error)
         elif self.messages:
             await self._context.write(error_event(error, family))

@@ -42,6 +42,7 @@ class Rig:
         self.left = asyncio.Event()
         self.seen_ids: list[str] = []
         self.requests: list[bytes] = []
+        self.kind = "text/event-stream"
 
     async def unary(self, request: bytes, _context: Any) -> bytes:
         self.seen_ids.append(request_id.get())
@@ -62,7 +63,7 @@ class Rig:
 
     async def http(self, _request: Any, _context: Any) -> AsyncIterator[bytes]:
         await self._step()
-        yield encode_body(b"data: 1\n\n", "text/event-stream")
+        yield encode_body(b"data: 1\n\n", self.kind)
         await self._step()
 
     async def _read(self, request: Any) -> None:
@@ -349,6 +350,25 @@ async def test_after_the_first_byte_an_error_is_an_event() -> None:
     assert "x-http-status" not in headers
     assert bodies[0].data == b"data: 1\n\n"
     assert bodies[1].data.startswith(b'data: {"error":{"message":') and bodies[1].data.endswith(b"\n\n")
+
+
+async def test_nothing_is_added_to_a_body_that_is_no_stream() -> None:
+    rig = Rig()
+    rig.kind = "application/json"
+    steps = iter([None, OSError(errno.EMFILE, "Too many open files")])
+
+    def act() -> None:
+        error = next(steps)
+        if error is not None:
+            raise error
+
+    rig.act = act
+    async with served(rig) as (channel, _, _):
+        running = channel.unary_stream(f"/{SERVICE}/Http", response_deserializer=HttpBody.FromString)(b"")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            bodies = [body async for body in running]
+            raise AssertionError(bodies)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_refused_key_stops_before_the_method() -> None:

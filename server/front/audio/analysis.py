@@ -18,7 +18,7 @@ from passerelle.worker.v1 import link_pb2
 from server.domain import Capability
 from server.errors import EngineFailed
 from server.front.audio.speakers import attribute
-from server.front.audio.spool import Spool
+from server.front.audio.spool import WAVE_SUFFIX, Spool
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
@@ -30,9 +30,8 @@ Result = TypeVar("Result", transcribe_pb2.TranscribeResponse, diarize_pb2.Diariz
 _WORDS = "word_timestamps"
 _DECODED = "decoded"
 """Étape que dit un exemplaire qui a mis dans la réserve l'audio décodé ; aucun client ne la voit."""
-_WAVE_SUFFIX = ".onde"
 _WAVE = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_F32LE, sample_rate_hertz=16000, channel_count=1)
-"""Ce qu'il y met, sous le nom de l'envoi suivi de `_WAVE_SUFFIX`."""
+"""Ce qu'il y met, sous le nom de l'envoi suivi de `WAVE_SUFFIX`."""
 
 
 class SpeechAnalysis:
@@ -124,7 +123,7 @@ class SpeechAnalysis:
         async def turns() -> diarize_pb2.DiarizeResponse:
             await decoded.wait()
             left = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
-            return await self._turns(speakers, f"{spool_name}{_WAVE_SUFFIX}", left, progress)
+            return await self._turns(speakers, f"{spool_name}{WAVE_SUFFIX}", left, progress)
 
         diarizing = asyncio.create_task(turns())
         diarizing.add_done_callback(lambda _task: progress.put_nowait(None))

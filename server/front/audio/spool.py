@@ -16,6 +16,9 @@ from passerelle.v1 import audio_pb2
 
 from server.errors import PayloadTooLarge, QueueFull
 
+WAVE_SUFFIX = ".onde"
+"""Suffixe de l'onde qu'un exemplaire tire d'un envoi, et met à côté."""
+
 _WRITERS = 4
 _RETRY_SECONDS = 5.0
 """Manques que la fin d'autres envois peut combler."""
@@ -88,12 +91,12 @@ class Spool:
             yield file
         finally:
             del self._open[name]
+            self.used -= file.size + file.derived
+            # Rien ici n'ouvre de descripteur : à court, effacer doit encore se faire.
             os.close(descriptor)
             path.unlink(missing_ok=True)
             # Ce qu'un exemplaire a tiré de l'envoi, et laissé en mourant.
-            for derived in self._directory.glob(f"{name}.*"):
-                derived.unlink(missing_ok=True)
-            self.used -= file.size + file.derived
+            self._wave(name).unlink(missing_ok=True)
 
     def count(self, name: str) -> None:
         """Compte ce qu'un exemplaire a tiré d'un envoi, et mis à côté.
@@ -103,9 +106,8 @@ class Spool:
         """
         file = self._open[name]
         found = 0
-        for path in self._directory.glob(f"{name}.*"):
-            with suppress(FileNotFoundError):  # déjà effacé par l'exemplaire
-                found += path.stat().st_size
+        with suppress(FileNotFoundError):  # déjà effacé par l'exemplaire
+            found = self._wave(name).stat().st_size
         self._check(found - file.derived)
         self.used += found - file.derived
         file.derived = found
@@ -120,6 +122,9 @@ class Spool:
         self._check(count)
         file.size += count
         self.used += count
+
+    def _wave(self, name: str) -> Path:
+        return self._directory / f"{name}{WAVE_SUFFIX}"
 
     def _check(self, count: int) -> None:
         if self.used + count > self._max_bytes:
