@@ -21,6 +21,7 @@ import orjson
 
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
 from server.engines.common.cuda import CUDA, require_cuda
+from server.engines.common.journal import kept_levels
 from server.engines.vllm.echo import is_echo_only, uncounted
 from server.engines.vllm.guard import check
 from server.engines.vllm.options import environment
@@ -224,7 +225,8 @@ class VllmEngine:
         if self._spec.device == CUDA:
             require_cuda()
         on_phase(LoadPhase.IMPORTING)
-        from server.engines.vllm.serving import OpenAiServing
+        with kept_levels():
+            from server.engines.vllm.serving import OpenAiServing
 
         if self._abandoned.is_set():
             raise ModelLoadFailed("Le chargement a été abandonné.")
