@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,8 @@ class Check:
     name: str
     command: tuple[str, ...]
     cwd: Path = ROOT
+    live: bool = False
+    """Dit ce qu'elle a à dire au fil de l'eau : elle dure trop pour se taire."""
 
 
 class Failed(Exception):
@@ -119,13 +121,13 @@ class Lanes:
                     check.command,
                     cwd=check.cwd,
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
+                    stdout=None if check.live else subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     text=True,
                     start_new_session=True,
                 )
                 self._running.add(process)
-            said, _ = process.communicate()
+            said = process.communicate()[0] or ""
             with self._lock:
                 self._running.discard(process)
                 if self._stopped:
@@ -143,7 +145,8 @@ class Lanes:
 
     def _kill(self) -> None:
         for process in self._running:
-            os.killpg(process.pid, signal.SIGTERM)
+            # Comme Ctrl-C : un essai de bout en bout arrête alors le produit qu'il a lancé.
+            os.killpg(process.pid, signal.SIGINT)
 
 
 def alone(check: Check) -> None:
@@ -191,10 +194,10 @@ def quick() -> None:
 
 
 def everything() -> None:
-    """Tout ce que le produit promet."""
-    Lanes().play(lanes("tests/unit", "tests/contract", "tests/rpc"))
+    """Tout ce que le produit promet ; de bout en bout, il attend plus qu'il ne calcule, et le reste se joue à côté."""
     ensure_chromium()
-    alone(tests("bout en bout", "tests/e2e"))
+    product = replace(tests("bout en bout", "tests/e2e"), live=True)
+    Lanes().play(lanes("tests/unit", "tests/contract", "tests/rpc") | {"produit": [product]})
 
 
 def peers() -> None:
