@@ -37,7 +37,8 @@ ALL = frozenset(LIGHT)
 TOLD: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "superviseur": (frozenset(), frozenset()),
     "control": (frozenset({"status", "watch", "ready"}), EXHAUSTED | {"HTTP_503"}),
-    "dashboard": (frozenset({"page"}), frozenset({"HTTP_503"})),
+    # 504 quand il ne peut pas même prendre la connexion d'Envoy, qui l'attend trente secondes.
+    "dashboard": (frozenset({"page"}), frozenset({"HTTP_503", "HTTP_504"})),
     # Envoy ne survit pas à un `accept` impossible ; il est relancé, et ses connexions tombent avec lui.
     "envoy": (ALL, GONE | {CUT}),
     "front-0": (UPLOADS, EXHAUSTED),
