@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 
 from server.supervisor.process import Command
 from server.supervisor.supervisor import RestartPolicy, Supervisor
-from server.supervisor.watchdog import Pulse
+from server.supervisor.watchdog import Pulse, frozen
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 2.0
@@ -131,17 +130,38 @@ async def test_a_program_frozen_as_soon_as_it_answers_is_not_given_its_opening_t
     answered: set[int] = set()
 
     async def probe() -> None:
-        # Une seule réponse par processus, et plus rien après un cinquième de seconde.
+        # Une seule réponse par processus.
         pid = pid_of(supervisor, "éphémère")
-        if pid in answered or time.monotonic() > begun + 0.2:
+        if pid in answered:
             await asyncio.sleep(600)
         answered.add(pid)
 
-    begun = time.monotonic()
     supervisor.keep(Command("éphémère", (sys.executable, "-c", SILENT), dict(os.environ), probe=probe))
     await until(standing(tmp_path, "éphémère"))
     first = pid_of(supervisor, "éphémère")
     await until(lambda: pid_of(supervisor, "éphémère") not in (0, first))
+
+
+async def test_a_first_answer_is_awaited_closely_then_at_ease(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Seen(Exception):
+        pass
+
+    periods: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        periods.append(seconds)
+
+    async def probe() -> None:
+        if len(periods) < 4:
+            raise ConnectionRefusedError
+        if len(periods) > 6:
+            raise Seen
+
+    monkeypatch.setattr("server.supervisor.watchdog.asyncio.sleep", sleep)
+    with pytest.raises(Seen):
+        await frozen(Pulse(), 2.0, probe)
+    # Figé dès sa première réponse, un programme guetté de loin n'aurait jamais été vu.
+    assert periods == [0.05] * 4 + [0.5] * 3
 
 
 async def test_a_frozen_child_that_is_stopped_goes_within_its_grace(supervisor: Supervisor, tmp_path: Path) -> None:
