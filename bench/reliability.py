@@ -49,6 +49,8 @@ JUDGED_SECONDS = 120.0
 """Suivi plus court : la pente est écrite, sans être jugée."""
 FLAT_BYTES, FLAT_DESCRIPTORS, FLAT_THREADS = 4 * 2**20, 2.0, 1.0
 """Par minute ; au-delà, un processus enfle."""
+CACHES: Mapping[str, int] = {"qwen": 256 * 2**20}
+"""Octets qu'un cache borné du profil peut encore prendre à un processus relancé depuis peu (`prompt_cache_mib`)."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,8 @@ def slopes(vitals: Vitals) -> list[str]:
     for role, one in vitals.slopes().items():
         memory = f"{one.memory / 1024:+.0f} Kio/min"
         print(f"| {role} | {one.seconds:.0f} s | {memory} | {one.descriptors:+.2f}/min | {one.threads:+.2f}/min |")
-        steep = one.memory > FLAT_BYTES or one.descriptors > FLAT_DESCRIPTORS or one.threads > FLAT_THREADS
+        swollen = one.memory > FLAT_BYTES and one.grown > CACHES.get(role, 0)
+        steep = swollen or one.descriptors > FLAT_DESCRIPTORS or one.threads > FLAT_THREADS
         if one.seconds >= JUDGED_SECONDS and steep:
             rising.append(role)
     if rising:

@@ -36,6 +36,8 @@ class Slope:
     """Octets par minute."""
     descriptors: float
     threads: float
+    grown: int
+    """Octets pris pendant cette moitié."""
 
 
 def roles(product: Product) -> dict[str, psutil.Process]:
@@ -119,4 +121,5 @@ def _slope(samples: Sequence[Sample]) -> Slope:
     minutes = np.array([one.at for one in samples]) / 60
     columns = [[one.memory for one in samples], [one.descriptors for one in samples], [one.threads for one in samples]]
     memory, descriptors, threads = (float(np.polyfit(minutes - minutes[0], column, 1)[0]) for column in columns)
-    return Slope(60 * float(minutes[-1] - minutes[0]), memory, descriptors, threads)
+    grown = samples[-1].memory - samples[0].memory
+    return Slope(60 * float(minutes[-1] - minutes[0]), memory, descriptors, threads, grown)
