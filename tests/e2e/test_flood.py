@@ -6,9 +6,9 @@ import httpx
 
 from server.domain import Limits
 from tests.support.flood import EMPTY, floods
-from tests.support.gateway import wait_until
 from tests.support.product import Product
 from tests.support.tls import SSL
+from tests.support.waiting import wait_until
 
 ENDLESS = {
     "/grpc.health.v1.Health/Watch": (1000, EMPTY),  # de quoi remplir un front
@@ -30,7 +30,7 @@ def test_a_flood_without_a_key_stops_nobody(guarded: Product) -> None:
             for one in found[index * 9 :][:9]:
                 one.call(path, calls, message)
         # Une part dans chaque front, une au plan de contrôle.
-        wait_until(lambda: sum(one.held for one in found) <= 4 * share, "les appels de trop sont refusés", 30)
+        wait_until(lambda: sum(one.held for one in found) <= 4 * share, "les appels de trop sont refusés")
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             assert http.get("/v1/models", headers=key).status_code == 200

@@ -5,7 +5,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.support.chat_suite import *  # noqa: F403
 from tests.support.chat_suite import collect, events
 from tests.support.qwen3_vl import png
 from tests.support.vllm_opened import core, family, opened, running, spec
+from tests.support.waiting import until
 
 # vLLM et torch avertissent de leurs propres vieilleries.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
@@ -94,13 +95,6 @@ async def completion(engine: ChatEngine, **more: Any) -> list[bytes]:
     body = {"model": "alias", "prompt": "Hello", "max_tokens": 4} | more
     request = json.dumps(body).encode()
     return [item async for item in engine.generate(ChatKind.COMPLETION, request, stream=bool(more.get("stream")))]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Attend une condition."""
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_it_says_what_it_can_do(vllm: VllmEngine) -> None:

@@ -31,6 +31,7 @@ from tests.support.gateway import (
     sample_error,
 )
 from tests.support.tls import SSL
+from tests.support.waiting import PATIENCE
 
 CHAT = "/v1/chat/completions"
 OPENAI = {"message", "type", "param", "code"}
@@ -219,9 +220,11 @@ def test_a_strange_path_is_refused_in_shape(envoy: Gateway, path: str) -> None:
 
 def test_grpc_services_reach_their_process(envoy: Gateway) -> None:
     with envoy.channel() as channel:
-        chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=5)
-        status = admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=5).status
-        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=PATIENCE)
+        status = (
+            admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=PATIENCE).status
+        )
+        health = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
         listed = reflected(channel, "v1", reflection_pb2.ServerReflectionRequest(list_services=""))
     assert status.profile_notice
     assert health.status == health_pb2.HealthCheckResponse.SERVING
@@ -231,7 +234,7 @@ def test_grpc_services_reach_their_process(envoy: Gateway) -> None:
 def reflected(channel: Any, version: str, *requests: reflection_pb2.ServerReflectionRequest) -> bytes:
     """Réponses de la réflexion, telles qu'elles sont sur le fil."""
     ask = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
-    return b"".join(ask(iter([one.SerializeToString() for one in requests]), timeout=5))
+    return b"".join(ask(iter([one.SerializeToString() for one in requests]), timeout=PATIENCE))
 
 
 def test_both_reflections_answer_the_same_bytes(envoy: Gateway) -> None:
@@ -264,7 +267,7 @@ def test_both_reflections_answer_the_same_bytes(envoy: Gateway) -> None:
 )
 def test_other_services_are_unimplemented(envoy: Gateway, method: str) -> None:
     with envoy.channel() as channel:
-        call = channel.unary_stream(method)(b"", timeout=5)
+        call = channel.unary_stream(method)(b"", timeout=PATIENCE)
         with pytest.raises(grpc.RpcError) as caught:
             next(iter(call))
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -274,7 +277,7 @@ def test_grpc_errors_keep_their_details(envoy: Gateway) -> None:
     with envoy.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
         with pytest.raises(grpc.RpcError) as caught:
-            stub.LoadModel(model_verbs_pb2.LoadModelRequest(model="INVALID_STATE"), timeout=5)
+            stub.LoadModel(model_verbs_pb2.LoadModelRequest(model="INVALID_STATE"), timeout=PATIENCE)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     error: Any = caught.value
     assert "grpc-status-details-bin" in dict(error.trailing_metadata())
@@ -285,7 +288,7 @@ def test_a_native_upload_is_not_bounded_by_the_http_limit(envoy: Gateway) -> Non
     with envoy.channel() as channel:
         chunk = b"\x7a\x80\x80\x28" + bytes(655_360)  # champ 15, inconnu : gardé, donc compté
         upload = channel.stream_unary("/passerelle.v1.TranscribeService/UploadTranscribe")
-        upload(iter([chunk] * 4), timeout=10)
+        upload(iter([chunk] * 4), timeout=PATIENCE)
     assert front.received > MAX_UPLOAD + 1024 * 1024
 
 
@@ -611,7 +614,7 @@ def test_nothing_behind_is_503(alone: Gateway) -> None:
     assert probe.json() == {"ready": False, "reasons": ["Aucun front ne répond encore, ou n'est plus là."]}
     assert page.status_code == 503
     with alone.channel() as channel, pytest.raises(grpc.RpcError) as caught:
-        chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=5)
+        chat_pb2_grpc.ChatServiceStub(channel).Chat(chat_pb2.ChatRequest(), timeout=PATIENCE)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 

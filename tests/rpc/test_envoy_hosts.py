@@ -9,6 +9,7 @@ import pytest
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from tests.support.gateway import Gateway, gateway
+from tests.support.waiting import PATIENCE
 
 WEB = "application/grpc-web+proto"
 STATUS = "/passerelle.v1.AdminService/GetStatus"
@@ -66,7 +67,7 @@ def test_its_own_names_and_addresses_are_answered(envoy: Gateway, host: str) -> 
 
 def test_a_grpc_client_calls_it_as_it_likes(envoy: Gateway) -> None:
     with grpc.insecure_channel(envoy.target, [("grpc.default_authority", "service.interne")]) as channel:
-        assert admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=5).status
+        assert admin_pb2_grpc.AdminServiceStub(channel).GetStatus(admin_pb2.GetStatusRequest(), timeout=PATIENCE).status
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.supervisor.envoy import EnvoyError, drain, envoy_binary, render
 from tests.support.flood import floods
-from tests.support.gateway import Gateway, gateway, settings_in, wait_until
+from tests.support.gateway import Gateway, gateway, settings_in
 from tests.support.tls import SSL
+from tests.support.waiting import PATIENCE, wait_until
 
 CHAT = "/v1/chat/completions"
 MIB = 1024 * 1024
@@ -59,7 +60,7 @@ def test_draining_lets_streams_end(tmp_path: Path) -> None:
         pieces = response.iter_bytes()
         assert next(pieces) == b"data: 1\n\n"
         asyncio.run(drain(found.settings.admin_socket))
-        wait_until(lambda: _refuses(found), "les connexions sont refusées", 20)
+        wait_until(lambda: _refuses(found), "les connexions sont refusées")
         found.loop.call(found.fronts[0].gate.set)
         assert next(pieces) == b"data: 2\n\n"
         assert next(pieces, None) is None
@@ -171,7 +172,7 @@ def test_answers_nobody_reads_hold_back_no_other(tmp_path: Path) -> None:
 def _stat(found: Gateway, name: str) -> int:
     """Compteur d'Envoy."""
     transport = httpx.HTTPTransport(uds=str(found.settings.admin_socket), verify=SSL)
-    with httpx.Client(base_url="http://envoy", transport=transport, timeout=10) as admin:
+    with httpx.Client(base_url="http://envoy", transport=transport, timeout=PATIENCE) as admin:
         lines = admin.get("/stats", params={"filter": f"^{name}$"}).text.split()
     return int(lines[-1]) if lines else 0
 

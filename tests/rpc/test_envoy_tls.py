@@ -9,8 +9,9 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc
 
 from server.supervisor.tls import TlsFiles, TlsKeeper
 from tests.support.certificates import Authority, served_name
-from tests.support.gateway import gateway, wait_until
+from tests.support.gateway import gateway
 from tests.support.tls import SSL
+from tests.support.waiting import PATIENCE, wait_until
 
 
 def test_rest_grpc_and_a_renewed_certificate(tmp_path: Path) -> None:
@@ -20,13 +21,13 @@ def test_rest_grpc_and_a_renewed_certificate(tmp_path: Path) -> None:
     with gateway(tmp_path / "log", tls=files) as found:
         port, trusted = found.settings.port, authority.context()
         for http2 in (False, True):
-            with httpx.Client(verify=authority.context(), http2=http2, timeout=10) as http:
+            with httpx.Client(verify=authority.context(), http2=http2, timeout=PATIENCE) as http:
                 response = http.get(f"https://127.0.0.1:{port}/healthz")
                 assert (response.status_code, response.http_version) == (200, "HTTP/2" if http2 else "HTTP/1.1")
         roots = grpc.ssl_channel_credentials(authority.certificate.read_bytes())
         with grpc.secure_channel(found.target, roots) as channel:
             stub = admin_pb2_grpc.AdminServiceStub(channel)
-            assert stub.GetStatus(admin_pb2.GetStatusRequest(), timeout=10).status.profile_notice
+            assert stub.GetStatus(admin_pb2.GetStatusRequest(), timeout=PATIENCE).status.profile_notice
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5, verify=SSL)
         assert served_name(port, trusted) == "premier"

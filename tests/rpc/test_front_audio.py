@@ -28,7 +28,8 @@ from server.worker.host import WorkerHost
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, WordlessTranscribeEngine
 from tests.support import audio_files
-from tests.support.front_rig import MAX_FRAME, Rig, answer, front, sse, until
+from tests.support.front_rig import MAX_FRAME, Rig, answer, front, sse
+from tests.support.waiting import until
 
 SPOKEN = audio_files.wav(audio_files.speech("en/austen-0880.wav"))
 ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
@@ -137,7 +138,7 @@ async def test_a_refused_upload_is_not_read_for_ever(tmp_path: Path) -> None:
             yield HttpBody(content_type="text/plain", data=b"x")
             await asyncio.sleep(0.05)
 
-    async with transcribing(tmp_path, max_body_silence_seconds=0.3) as rig:
+    async with transcribing(tmp_path, max_body_silence_seconds=2.0) as rig:
         code, _, _, data = await answer(rig.rest.CreateTranscription(dripping()))
         assert code == 400, data
 
@@ -145,11 +146,11 @@ async def test_a_refused_upload_is_not_read_for_ever(tmp_path: Path) -> None:
 async def test_slow_pieces_and_a_slow_engine_are_no_silence(tmp_path: Path) -> None:
     async def slow() -> AsyncIterator[rest_pb2.TranscribeAudioRequest]:
         for start in range(0, len(SPOKEN), len(SPOKEN) // 5 + 1):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
             data = SPOKEN[start : start + len(SPOKEN) // 5 + 1]
             yield rest_pb2.TranscribeAudioRequest(body=HttpBody(content_type="audio/wav", data=data))
 
-    async with transcribing(tmp_path, delay=1.0, max_body_silence_seconds=0.4) as rig:
+    async with transcribing(tmp_path, delay=2.5, max_body_silence_seconds=2.0) as rig:
         code, _, _, data = await answer(rig.rest.TranscribeAudio(slow()))
         assert code == 200, data
 

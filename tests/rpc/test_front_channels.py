@@ -26,7 +26,8 @@ from tests.fakes.control import model_route
 from tests.fakes.engines import FakeDiarizeEngine, FakeTranscribeEngine
 from tests.rpc.test_front_audio import transcribing
 from tests.support import audio_files
-from tests.support.front_rig import MAX_FRAME, Rig, answer, sse, until
+from tests.support.front_rig import MAX_FRAME, Rig, answer, sse
+from tests.support.waiting import until
 
 SPEECH = audio_files.speech("en/austen-0880.wav")
 SEPARATE = audio_pb2.AUDIO_CHANNELS_SEPARATE

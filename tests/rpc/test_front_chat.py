@@ -25,7 +25,8 @@ from server.errors import (
 )
 from server.rpc.metrics import expose
 from tests.fakes.control import model_route
-from tests.support.front_rig import FEATURES, WORDS, Rig, answer, body, front, sse, typed, until
+from tests.support.front_rig import FEATURES, WORDS, Rig, answer, body, front, sse, typed
+from tests.support.waiting import until
 
 TEXT = "".join(WORDS)
 

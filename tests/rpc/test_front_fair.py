@@ -11,7 +11,8 @@ from passerelle.control.v1 import control_pb2
 
 from server.domain import Limits
 from server.worker.turnover import Turnover
-from tests.support.front_rig import Rig, answer, body, front, until
+from tests.support.front_rig import Rig, answer, body, front
+from tests.support.waiting import soon, until
 
 KEYS = ("cle-a", "cle-b")
 Answer = tuple[int, dict[str, str], str, bytes]
@@ -115,12 +116,12 @@ async def test_a_full_queue_puts_out_the_newest_of_who_holds_most(tmp_path: Path
             await waiting(rig, index)
         late = ask(rig, key("b"), stop="b0")
         # La plus récente de a reçoit le refus ordinaire, avec ses faits.
-        status, headers, _, data = await asyncio.wait_for(tasks.pop(), 10)
+        status, headers, _, data = await soon(tasks.pop())
         assert (status, headers["retry-after"]) == (429, "1")
         error = json.loads(data)["error"]
         assert error["code"] == "queue_full" and "3 requêtes en attente" in error["message"]
         # Celle de plus de a ne met personne dehors.
-        assert (await asyncio.wait_for(ask(rig, key("a"), stop="a4"), 10))[0] == 429
+        assert (await soon(ask(rig, key("a"), stop="a4")))[0] == 429
         await waiting(rig, 3)
         opened.set()
         assert {found[0] for found in await asyncio.gather(late, *tasks)} == {200}
@@ -134,7 +135,7 @@ async def test_one_place_to_wait_in_goes_to_who_holds_nothing(tmp_path: Path) ->
         queued = ask(rig, key("a"), stop="a1")
         await waiting(rig, 1)
         late = ask(rig, key("b"), stop="b0")
-        assert (await asyncio.wait_for(queued, 10))[0] == 429
+        assert (await soon(queued))[0] == 429
         opened.set()
         assert (await running)[0] == (await late)[0] == 200
 
@@ -184,10 +185,10 @@ async def test_waiting_for_a_load_is_shared_too(tmp_path: Path) -> None:
         second = ask(rig, key("a"), stop="a1")
         await until(lambda: rig.control.loading == 2, "deux attentes")
         late = ask(rig, key("b"), stop="b0")
-        status, headers, _, data = await asyncio.wait_for(second, 10)
+        status, headers, _, data = await soon(second)
         assert (status, headers["retry-after"]) == (429, "5")
         assert json.loads(data)["error"]["code"] == "queue_full"
-        assert (await asyncio.wait_for(ask(rig, key("a"), stop="a2"), 10))[0] == 429
+        assert (await soon(ask(rig, key("a"), stop="a2")))[0] == 429
         await until(lambda: rig.control.loading == 2, "deux attentes encore")
         release.set()
         assert (await first)[0] == (await late)[0] == 200

@@ -27,7 +27,8 @@ from server.worker.spooled import SpeechTools
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
-from tests.support.front_rig import MAX_FRAME, Rig, front, until
+from tests.support.front_rig import MAX_FRAME, Rig, front
+from tests.support.waiting import PATIENCE, soon, until
 
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse
@@ -97,7 +98,7 @@ async def read(call: Any) -> tuple[list[Response], PasserelleError | None]:
     """Tout ce que rend un flux, et l'erreur qui le finit."""
     events: list[Response] = []
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (event := await call.read()) is not grpc.aio.EOF:
                 events.append(event)
     except grpc.aio.AioRpcError as error:
@@ -119,7 +120,7 @@ async def test_the_whole_way_in_order(tmp_path: Path) -> None:
             await call.write(request)
         events: list[Response] = []
         while "partial" not in kinds(events):  # une parole envoyée d'un trait peut finir avant son premier texte
-            events.append(await asyncio.wait_for(call.read(), 10))
+            events.append(await soon(call.read()))
         for request in chunks[len(chunks) // 2 :]:
             await call.write(request)
         await call.done_writing()
@@ -141,7 +142,7 @@ async def test_ready_comes_before_any_audio(tmp_path: Path) -> None:
     async with live_front(tmp_path) as live:
         call = live.stub.StreamTranscribe()
         await call.write(config())
-        first = await asyncio.wait_for(call.read(), 10)
+        first = await soon(call.read())
         assert first.HasField("ready")
         await call.done_writing()
         events, error = await read(call)
@@ -238,7 +239,7 @@ async def test_one_stream_too_many_is_refused_at_once(tmp_path: Path) -> None:
     async with live_front(tmp_path, limits=Limits(max_live_streams=1)) as live:
         first = live.stub.StreamTranscribe()
         await first.write(config())
-        assert (await asyncio.wait_for(first.read(), 10)).HasField("ready")
+        assert (await soon(first.read())).HasField("ready")
         call = live.stub.StreamTranscribe(iter([config()]))
         events, error = await read(call)
         assert not events and error is not None and error.reason == "QUEUE_FULL"
@@ -307,7 +308,7 @@ async def test_a_slowed_client_is_not_a_silent_one(tmp_path: Path) -> None:
         # gRPC a pu prendre au client plus que le front n'a lu : la fin de l'audio, elle, n'est pas passée.
         assert live.host._inputs and not any(i._ended for i in live.host._inputs.values())
         engine.allow(1000)
-        await asyncio.wait_for(sending, 30)
+        await soon(sending)
         events, error = await reading
         assert error is None and kinds(events).count("final") == 60
 
@@ -366,7 +367,7 @@ async def test_a_lost_worker_is_said_in_mid_stream(tmp_path: Path) -> None:
     async with live_front(tmp_path) as live:
         call = live.stub.StreamTranscribe()
         await call.write(config())
-        assert (await asyncio.wait_for(call.read(), 10)).HasField("ready")
+        assert (await soon(call.read())).HasField("ready")
         await live.server.stop()
         _, error = await read(call)
         assert error is not None and error.reason == "WORKER_LOST"
@@ -400,7 +401,7 @@ async def test_a_client_that_leaves_frees_the_worker(tmp_path: Path, slowed: boo
     async with live_front(tmp_path, engine=engine) as live:
         call = live.stub.StreamTranscribe()
         await call.write(config())
-        assert (await asyncio.wait_for(call.read(), 10)).HasField("ready")
+        assert (await soon(call.read())).HasField("ready")
 
         async def send() -> None:
             for _ in range(60):
@@ -422,7 +423,7 @@ async def test_a_front_that_stops_closes_its_streams(tmp_path: Path) -> None:
         call = live.stub.StreamTranscribe()
         await call.write(config())
         await call.write(Request(audio=SPOKEN[: -RATE * 2]))
-        assert (await asyncio.wait_for(call.read(), 10)).HasField("ready")
+        assert (await soon(call.read())).HasField("ready")
         await until(lambda: bool(live.engine.batches), "moteur au travail")
         live.rig.server.ending.set()
         events, error = await read(call)
@@ -443,7 +444,7 @@ async def test_a_worker_that_stops_closes_its_streams(tmp_path: Path) -> None:
         events, error = await read(call)
         assert kinds(events)[-2:] == ["final", "summary"]
         assert error is not None and error.reason == "SHUTTING_DOWN"
-        await asyncio.wait_for(draining, 10)
+        await soon(draining)
 
 
 async def test_a_stream_waits_for_its_model_to_load(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from server.engines.base import ChatEngine, ChatKind, LoadPhase
 from tests.support.opening import check_phases
+from tests.support.waiting import PATIENCE
 
 BODY = {
     "model": "alias",
@@ -71,5 +72,5 @@ async def test_leaving_frees_the_place(engine: ChatEngine) -> None:
         items = engine.generate(ChatKind.CHAT, request, stream=True)
         await anext(items)
         await items.aclose()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         assert await collect(engine, stream=False)

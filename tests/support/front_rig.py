@@ -1,6 +1,5 @@
 """Un front entier sur une prise Unix, relié à de vrais exemplaires dont le moteur est écrit d'avance."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,20 +19,11 @@ from server.link.server import LinkServer
 from server.rpc.server import RpcServer
 from server.worker.host import WorkerHost
 from tests.fakes.control import FakeControl, model_route, serving_control
+from tests.support.waiting import PATIENCE
 
 WORDS = ("Bon", "jour", ", ça", " va", " ?")
 FEATURES = ("tools", "logprobs", "json_schema", "images")
 MAX_FRAME = 8 * 1024 * 1024
-
-
-async def until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-    """Attend une condition, avec une échéance."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not condition():
-                await asyncio.sleep(0.002)
-    except TimeoutError:
-        raise AssertionError(f"jamais vrai : {what}") from None
 
 
 class ScriptedEngine:
@@ -216,7 +206,7 @@ async def front(
             name="front-0",
             address=f"unix:{folder / 'front-0.sock'}",
             control_address=f"unix:{folder / 'control.sock'}",
-            limits=limits or Limits(load_wait_seconds=5.0),
+            limits=limits or Limits(load_wait_seconds=PATIENCE),
             spool_dir=folder / "spool",
             openai_keys=keys,
             max_frame_bytes=MAX_FRAME,

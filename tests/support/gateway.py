@@ -8,7 +8,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -51,20 +50,13 @@ from server.supervisor.envoy import EnvoySettings, argv, envoy_binary, render
 from server.supervisor.tls import TlsFiles, TlsKeeper
 from tests.fakes.control import FakeControl
 from tests.support.tls import SSL
+from tests.support.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_JSON = 128 * 1024
 MAX_ADMIN = 64 * 1024
 MAX_UPLOAD = 256 * 1024
 ORIGIN = "http://ailleurs.exemple"
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-    """Attend une condition, avec une échéance."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"jamais vrai : {what}"
-        time.sleep(0.02)
 
 
 def sample_error(reason: str) -> PasserelleError:
@@ -245,7 +237,7 @@ class Gateway:
 
     def http(self, **options: Any) -> httpx.Client:
         """Client HTTP."""
-        return httpx.Client(base_url=self.url, timeout=10, **options, verify=SSL)
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, **options, verify=SSL)
 
     def channel(self) -> Any:
         """Canal gRPC, à employer dans un `with`."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from server.domain import Limits
 from server.web.main import WebSettings, serving
 from tests.fakes.live import FakeLive, serving_live
+from tests.support.waiting import PATIENCE
 
 CONFIG: dict[str, Any] = {
     "config": {"audio_format": {"encoding": "AUDIO_ENCODING_PCM_S16LE", "sample_rate_hertz": 48000}, "language": "fr"}
@@ -59,16 +60,10 @@ async def start(socket: ClientConnection, **fields: Any) -> None:
 async def until_closed(socket: ClientConnection) -> tuple[list[dict[str, Any]], int]:
     """Événements jusqu'à la fermeture, et son code."""
     events: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         try:
             while True:
                 events.append(json.loads(await socket.recv()))
         except ConnectionClosed as closed:
             assert closed.rcvd is not None
             return events, closed.rcvd.code
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -1,7 +1,7 @@
 """Une transcription en direct sans front ni liaison, pour les essais : son onde, son flux, ce qu'elle rend."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from server.worker.live import LiveTranscription
 from server.worker.spooled import SpeechTools
 from tests.fakes.engines import FakeTranscribeEngine
 from tests.support import audio_files
+from tests.support.waiting import PATIENCE
 
 MODEL = VadModel()
 PHRASE = audio_files.speech("en/austen-0880.wav")
@@ -128,17 +129,8 @@ async def stream(pool: ThreadPoolExecutor, engine: FakeTranscribeEngine, **optio
         yield found
     finally:
         found.task.cancel()
-        await asyncio.wait({found.task}, timeout=10)
+        await asyncio.wait({found.task}, timeout=PATIENCE)
         assert found.task.done(), "le flux ne finit pas"
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.001)
-    except TimeoutError:
-        raise AssertionError(f"jamais vrai : {what}") from None
 
 
 def waiting(batcher: WindowBatcher) -> int:

@@ -18,6 +18,7 @@ from server.domain import Limits
 from server.errors import InvalidRequest, InvalidState, ModelNotFound
 from server.rpc.auth import Guard
 from tests.fakes.gpus import GIB
+from tests.support.waiting import PATIENCE
 from tests.unit.test_model_gpus import Rig, make, spec
 
 
@@ -213,6 +214,6 @@ async def test_a_change_during_a_send_is_shown_at_once(rig: Rig) -> None:
     assert (await anext(watch)).sequence == 1
     # Le premier message n'est pas encore parti que l'état change : le suivant ne doit pas attendre la période.
     rig.models.changes.notify()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert (await anext(watch)).sequence == 2
     await watch.aclose()

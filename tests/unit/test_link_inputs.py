@@ -1,7 +1,7 @@
 """Le flux d'entrée d'une requête, des deux bouts de la liaison : fenêtre, crédits, débordement, attente."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from server.link.client import LinkCall, LinkClient
 from server.link.framing import INPUT_WINDOW_BYTES
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink, LinkServer
+from tests.support.waiting import soon, until
 
 MAX_FRAME = 8 * 1024 * 1024
 
@@ -122,12 +123,6 @@ def live(client: LinkClient) -> LinkCall:
     return client.submit(link_pb2.REQUEST_KIND_LIVE, b"", stream=True, request_id="r")
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
 async def test_a_fast_sender_waits_for_the_reader_and_nothing_is_lost(tmp_path: Path) -> None:
     async with linked(tmp_path) as (client, reader, _):
         call = live(client)
@@ -139,10 +134,10 @@ async def test_a_fast_sender_waits_for_the_reader_and_nothing_is_lost(tmp_path: 
         while len(received) < len(data):
             assert reader.inputs[1].waiting <= INPUT_WINDOW_BYTES
             received += await reader.inputs[1].read()
-        await asyncio.wait_for(sending, 10)
+        await soon(sending)
         assert bytes(received) == data and not reader.refused
         call.end_input()
-        assert await asyncio.wait_for(reader.inputs[1].read(), 10) == b""
+        assert await soon(reader.inputs[1].read()) == b""
 
 
 async def test_small_messages_never_exhaust_the_window(tmp_path: Path) -> None:
@@ -160,7 +155,7 @@ async def test_small_messages_never_exhaust_the_window(tmp_path: Path) -> None:
         for _ in range(3000):
             await call.send(bytes(977))
         call.end_input()
-        assert await asyncio.wait_for(reading, 10) == 3000 * 977
+        assert await soon(reading) == 3000 * 977
 
 
 @pytest.mark.parametrize("end", ["fini", "échec", "abandon", "perdu"])
@@ -177,7 +172,7 @@ async def test_a_sender_that_waits_is_freed_by_the_end_of_its_call(tmp_path: Pat
             call.cancel()
         else:
             await server.stop()
-        await asyncio.wait_for(sending, 10)
+        await soon(sending)
         call.end_input()
         if end == "perdu":
             with pytest.raises(WorkerLost):
@@ -186,5 +181,5 @@ async def test_a_sender_that_waits_is_freed_by_the_end_of_its_call(tmp_path: Pat
             await until(lambda: reader.cancelled == [1])
         other = live(client) if end != "perdu" else None
         if other is not None:
-            await asyncio.wait_for(other.send(b"encore"), 10)
+            await soon(other.send(b"encore"))
             await until(lambda: reader.inputs.get(2) is not None and reader.inputs[2].waiting == 6)

@@ -16,7 +16,8 @@ from server.speech.vad import VadModel
 from server.worker.batcher import WindowBatcher
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
-from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, until, waiting
+from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, waiting
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,8 @@ from server.worker.host import WorkerHost
 from server.worker.live import LiveTranscription
 from server.worker.spooled import SpeechTools
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
-from tests.support.live_stream import MODEL, RATE, Response, silence, talk, until
+from tests.support.live_stream import MODEL, RATE, Response, silence, talk
+from tests.support.waiting import soon, until
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,7 @@ async def test_stopping_gives_the_summary_then_says_why(
     hosted.open(1)
     hosted.send(1, talk(1)[: -RATE // 2])
     await until(lambda: "speech_start" in hosted.front.kinds(1), "parole entendue")
-    await asyncio.wait_for(hosted.host.drain(20), 30)
+    await soon(hosted.host.drain(20))
     assert hosted.front.kinds(1)[-2:] == ["final", "summary"]
     assert isinstance(hosted.front.ended[1], ShuttingDown)
     hosted.open(2)
@@ -160,7 +161,7 @@ async def test_stopping_waits_for_a_stream_that_ends_by_itself(pool: ThreadPoolE
     stopping = asyncio.create_task(hosted.host.drain(60))
     await asyncio.sleep(0)
     hosted.send(1, talk(1), last=True)
-    await asyncio.wait_for(stopping, 20)
+    await soon(stopping)
     assert hosted.front.ended[1] is None and hosted.front.kinds(1)[-1] == "summary"
 
 
@@ -169,7 +170,7 @@ async def test_an_engine_stuck_at_the_stop_does_not_hold_it(pool: ThreadPoolExec
     hosted.open(1)
     hosted.send(1, talk(3))
     await until(lambda: "speech_end" in hosted.front.kinds(1), "phrase close")
-    await asyncio.wait_for(hosted.host.drain(0.2), 20)
+    await soon(hosted.host.drain(0.2))
     assert isinstance(hosted.front.ended[1], ShuttingDown) and hosted.running == 0
 
 

@@ -22,7 +22,8 @@ from server.link.framing import INPUT_WINDOW_BYTES
 from server.worker.spooled import prove_analysed
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
-from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, until, waiting
+from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, waiting
+from tests.support.waiting import PATIENCE, soon, until
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +72,11 @@ async def test_a_late_engine_slows_the_reading_and_loses_nothing(pool: ThreadPoo
     async with stream(pool, engine) as live:
         sending = asyncio.create_task(live.send(wave))
         await until(lambda: len(live.of("speech_end")) >= 3, "trois phrases closes")
-        size = -1
-        while size != live.inputs.waiting:
-            size = live.inputs.waiting
-            await asyncio.sleep(0.05)
         # Deux phrases chez le moteur, une qui attend d'y entrer : le reste n'est plus lu.
-        assert len(live.of("speech_end")) == 3 and not sending.done() and size > INPUT_WINDOW_BYTES * 0.9
+        await until(lambda: live.inputs.waiting > INPUT_WINDOW_BYTES * 0.9, "la fenêtre se remplit")
+        assert len(live.of("speech_end")) == 3 and not sending.done()
         engine.allow(1000)
-        await asyncio.wait_for(sending, 20)
+        await soon(sending)
         await live.finish()
     live.check()
     assert len(live.of("final")) == 30
@@ -92,13 +90,13 @@ async def test_abandoning_a_slowed_stream_frees_everything(pool: ThreadPoolExecu
         sending = asyncio.create_task(live.send(talk(30, gap=0.8)))
         await until(lambda: len(live.of("speech_end")) >= 3, "trois phrases closes")
         live.task.cancel()
-        await asyncio.wait({live.task}, timeout=10)
+        await asyncio.wait({live.task}, timeout=PATIENCE)
         assert live.task.done()
         sending.cancel()
         assert waiting(live.batcher) == 0
     engine.allow(100)
     other = live.batcher.submit(engine.batches[0][0], next(iter(live.batcher._waiting)))
-    await asyncio.wait_for(other.future, 10)
+    await soon(other.future)
     assert len(engine.batches) == 2
 
 
@@ -113,7 +111,7 @@ async def test_an_engine_failure_ends_a_slowed_stream(pool: ThreadPoolExecutor, 
         engine.broken = error
         engine.allow(100)
         with pytest.raises(type(error)):
-            await asyncio.wait_for(live.task, 10)
+            await soon(live.task)
         sending.cancel()
         assert waiting(live.batcher) == 0
     assert len(live.of("final")) == 1 and not live.of("summary")
@@ -189,7 +187,7 @@ async def test_not_a_number_keeps_what_precedes_and_says_when(pool: ThreadPoolEx
     async with stream(pool, FakeTranscribeEngine()) as live:
         await live.send(wave, 10**6)
         with pytest.raises(InvalidAudio) as raised:
-            await asyncio.wait_for(live.task, 20)
+            await soon(live.task)
     assert raised.value.metadata == {"field": "audio", "value": "4.008"}
     live.check()
     covered = live.of("summary")[0].coverage.covered_duration.ToMicroseconds()
@@ -220,7 +218,7 @@ async def test_too_long_a_stream_is_cut_at_the_limit(pool: ThreadPoolExecutor) -
     async with stream(pool, FakeTranscribeEngine(), limits=Limits(max_audio_seconds=3.0)) as live:
         await live.send(talk(2))
         with pytest.raises(AudioLimitExceeded) as raised:
-            await asyncio.wait_for(live.task, 20)
+            await soon(live.task)
     assert raised.value.metadata["limit"] == "3" and float(raised.value.metadata["value"]) > 3
     assert live.of("summary")[0].coverage.covered_duration.seconds == 3
     live.check()
@@ -229,7 +227,7 @@ async def test_too_long_a_stream_is_cut_at_the_limit(pool: ThreadPoolExecutor) -
 async def test_an_option_the_engine_refuses_is_said_before_ready(pool: ThreadPoolExecutor) -> None:
     async with stream(pool, FakeTranscribeEngine(), language="xx") as live:
         with pytest.raises(UnsupportedOption):
-            await asyncio.wait_for(live.task, 10)
+            await soon(live.task)
     assert not live.events
 
 

@@ -34,6 +34,7 @@ from server.errors import (
 )
 from tests.fakes.gpus import FakeClock, FakeGpus, board_of
 from tests.fakes.replicas import FakeDownloads, FakeReplicas, intact
+from tests.support.waiting import PATIENCE
 
 SPEC = ModelSpec(
     key="m",
@@ -170,7 +171,7 @@ async def test_a_load_says_how_long_each_phase_took(rig: Rig) -> None:
     rig.replicas.gate.clear()
     operation = model.load()
     for phase, gate, seconds in (("downloading", rig.downloads.gate, 5.0), ("opening", rig.replicas.gate, 30.0)):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while operation.progress.phase != phase:
                 await rig.tools.changes.wait(0.01)
         clock.now += seconds
@@ -188,7 +189,7 @@ async def test_a_phase_left_by_a_failure_or_a_cancel_is_counted(rig: Rig) -> Non
     rig.model.look(rig.disk[0])
     rig.replicas.gate.clear()
     operation = rig.model.load()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while operation.progress.phase != "opening":
             await rig.tools.changes.wait(0.01)
     assert isinstance(rig.tools.clock, FakeClock)
@@ -250,7 +251,7 @@ async def test_a_failed_load_is_not_tried_again_at_once(rig: Rig) -> None:
 async def opening(model: ManagedModel) -> None:
     """Lance un chargement, et attend qu'il en soit à ouvrir le modèle."""
     model.load()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while state_of(model) is not ModelState.LOADING:
             await asyncio.sleep(0.005)
 
@@ -315,7 +316,7 @@ def test_the_wait_of_a_load_stays_within_its_two_limits() -> None:
 
 async def reached(condition: Callable[[], bool]) -> None:
     """Attend une condition, avec une échéance."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -15,6 +15,7 @@ from server.link.client import LinkCall, LinkClient
 from server.link.server import LinkServer
 from server.worker.host import WorkerHost
 from tests.fakes.engines import FakeChatEngine, SleepyChatEngine
+from tests.support.waiting import until
 
 FRAME = 1024 * 1024
 
@@ -37,12 +38,6 @@ def ask(front: LinkClient) -> LinkCall:
 async def text(call: LinkCall) -> str:
     items = [item async for batch in call for item in batch]
     return str(json.loads(items[0])["choices"][0]["message"]["content"])
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -1,16 +1,10 @@
 """Le rythme : aussitôt, puis une fois par période, sans perdre le dernier changement."""
 
 import asyncio
-from collections.abc import Callable
 
 from server.control.record.operations import Changes
 from server.pace import Pace
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
+from tests.support.waiting import until
 
 
 async def test_a_burst_is_said_at_once_then_once_more() -> None:

@@ -12,7 +12,7 @@ from server.engines.base import ChatKind, OnPhase, unheard
 from server.errors import InvalidRequest, PasserelleError
 from server.link.server import FrontLink
 from server.worker.host import WorkerHost
-from tests.support.front_rig import until
+from tests.support.waiting import until
 
 PROMPTS = ["a", "b", "c", "d", "e"]
 

@@ -11,6 +11,7 @@ from server.engines.base import ChatKind, EngineSpec
 from server.errors import EngineDead, InvalidRequest, PasserelleError
 from server.worker.host import WorkerHost
 from tests.fakes.engines import FakeChatEngine
+from tests.support.waiting import until
 
 CHAT, COMPLETION = link_pb2.REQUEST_KIND_CHAT, link_pb2.REQUEST_KIND_COMPLETION
 
@@ -68,21 +69,15 @@ class Rig:
         fields: dict[str, Any] = {"payload": b"{}", "stream": True, "parts": 1} | more
         self.host.submit(cast(Any, self.link), link_pb2.Submit(id=number, kind=kind, **fields))
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Attend une condition."""
-        async with asyncio.timeout(10):
-            while not condition():
-                await asyncio.sleep(0)
-
 
 @pytest.mark.parametrize(("kind", "asked"), [(CHAT, ChatKind.CHAT), (COMPLETION, ChatKind.COMPLETION)])
 async def test_a_stream_is_pushed_to_the_link(kind: "link_pb2.RequestKind", asked: ChatKind) -> None:
     rig = Rig()
     rig.ask(kind=kind, payload=b'{"a":1}')
-    await rig.until(lambda: len(rig.link.sent) == 2)
+    await until(lambda: len(rig.link.sent) == 2)
     assert rig.host.load().running == 1 and rig.host.load().steps == 2
     rig.engine.finish.set()
-    await rig.until(lambda: rig.host.load().running == 0)
+    await until(lambda: rig.host.load().running == 0)
     assert rig.engine.pushed == [(asked, b'{"a":1}')]
     assert rig.link.sent == [(1, b"un", False), (1, b"deux", False), (1, b"fin", False), (1, b"", True)]
 
@@ -97,7 +92,7 @@ async def test_a_stream_is_pushed_to_the_link(kind: "link_pb2.RequestKind", aske
 async def test_what_is_not_one_stream_is_read(kind: "link_pb2.RequestKind", more: dict[str, Any]) -> None:
     rig = Rig()
     rig.ask(kind=kind, **more)
-    await rig.until(lambda: rig.host.load().running == 0)
+    await until(lambda: rig.host.load().running == 0)
     assert rig.engine.pushed == [] and rig.link.sent[-1] == (1, b"", True) and len(rig.link.sent) > 1
 
 
@@ -105,12 +100,12 @@ async def test_a_client_that_leaves_ends_the_push_and_frees_its_seat() -> None:
     rig = Rig()
     for number in (1, 2, 3):
         rig.ask(number)
-    await rig.until(lambda: len(rig.link.sent) == 4)
+    await until(lambda: len(rig.link.sent) == 4)
     assert (rig.host.load().running, rig.host.load().waiting) == (2, 1)
     rig.host.cancel(cast(Any, rig.link), 1)
-    await rig.until(lambda: rig.engine.left == 1 and len(rig.engine.pushed) == 3)
+    await until(lambda: rig.engine.left == 1 and len(rig.engine.pushed) == 3)
     rig.host.lost(cast(Any, rig.link))
-    await rig.until(lambda: rig.engine.left == 3)
+    await until(lambda: rig.engine.left == 3)
     assert rig.host.load().running == 0 and rig.link.failed == []
 
 
@@ -118,12 +113,12 @@ async def test_a_refusal_and_a_deadline_are_told() -> None:
     rig = Rig(InvalidRequest("refusé", metadata={"field": "stop"}))
     rig.ask()
     rig.ask(2, timeout_seconds=0.05)
-    await rig.until(lambda: len(rig.link.failed) == 1)
+    await until(lambda: len(rig.link.failed) == 1)
     assert rig.link.failed[0].reason == "DEADLINE_EXCEEDED"
     # Le moteur n'a pas encore lâché la place.
-    await rig.until(lambda: rig.host.load().running == 1)
+    await until(lambda: rig.host.load().running == 1)
     rig.engine.finish.set()
-    await rig.until(lambda: len(rig.link.failed) == 2)
+    await until(lambda: len(rig.link.failed) == 2)
     assert rig.link.failed[1].metadata == {"field": "stop"}
 
 
@@ -131,5 +126,5 @@ async def test_a_dead_engine_ends_the_worker() -> None:
     rig = Rig(EngineDead("demandé"))
     rig.engine.finish.set()
     rig.ask()
-    await rig.until(lambda: bool(rig.dead))
+    await until(lambda: bool(rig.dead))
     assert rig.dead == ["demandé"] and rig.link.failed[0].reason == "WORKER_LOST"

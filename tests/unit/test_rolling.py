@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from server.supervisor.process import Command
 from server.supervisor.rolling import RollingRestart
 from server.supervisor.supervisor import Supervisor
+from tests.support.waiting import until
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -36,12 +37,6 @@ class Rig:
         body = "".join(f"fronts::{self.folder / name}.sock::health_flags::healthy\n" for name in self.healthy)
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         writer.close()
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

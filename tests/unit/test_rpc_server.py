@@ -28,6 +28,7 @@ from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.logs import request_id
 from server.rpc.metrics import RpcMetrics, expose
 from server.rpc.server import RpcServer, RpcSettings
+from tests.support.waiting import soon, until
 
 SERVICE = "essai.Service"
 Behavior = Callable[..., Any]
@@ -220,17 +221,10 @@ async def test_a_vanished_client_reaches_the_method(shape: str) -> None:
     rig.act = asyncio.Event().wait
     async with served(rig) as (channel, _, registry):
         task = asyncio.create_task(call(channel, shape))
-        await asyncio.wait_for(rig.entered.wait(), 5)
+        await soon(rig.entered.wait())
         task.cancel()
-        await asyncio.wait_for(rig.left.wait(), 5)
+        await soon(rig.left.wait())
         await until(lambda: b'code="CANCELLED"' in expose(registry))
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Attend une condition, avec une échéance."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_a_deadline_is_counted_as_such() -> None:
@@ -432,15 +426,15 @@ async def test_stopping_lets_the_running_calls_end() -> None:
             answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
         running = asyncio.create_task(call(channel, "UnaryStream"))
-        await asyncio.wait_for(rig.entered.wait(), 5)
+        await soon(rig.entered.wait())
         stopping = asyncio.create_task(server.stop())
         await asyncio.sleep(0)
         answer = await health.Check(health_pb2.HealthCheckRequest())
         assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert not stopping.done()
         release.set()
-        assert await asyncio.wait_for(running, 5) == [b"un", b"deux"]
-        await asyncio.wait_for(stopping, 5)
+        assert await soon(running) == [b"un", b"deux"]
+        await soon(stopping)
 
 
 async def test_a_message_over_the_limit_is_refused() -> None:

@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from server.engines.common.spawned import Child, launch
+from tests.support.waiting import until
 
 LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop, uvloop.new_event_loop]
 ECHO = "import sys\nfor line in sys.stdin: print(line.strip().upper(), flush=True)"
@@ -65,8 +66,7 @@ def test_a_killed_child_is_reaped(loop: Callable[[], asyncio.AbstractEventLoop])
             made.stdin.close()
             with pytest.raises(ChildProcessError):
                 os.waitpid(made.pid, os.WNOHANG)
-        await asyncio.sleep(0.05)
-        assert len(os.listdir("/proc/self/fd")) <= before + 2
+        await until(lambda: len(os.listdir("/proc/self/fd")) <= before + 2, "descripteurs rendus")
 
     played(loop, work)
 

@@ -5,7 +5,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from server.supervisor.process import Command
 from server.supervisor.run_dir import RunDir, RunDirError, remove_stale
 from server.supervisor.socket import SupervisorSocket
 from server.supervisor.supervisor import RestartPolicy, Supervisor
+from tests.support.waiting import until
 
 SLEEP = ("import time; print('debout', flush=True); time.sleep(60)",)
 STUBBORN = (
@@ -36,12 +37,6 @@ class Rig:
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

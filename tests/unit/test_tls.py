@@ -4,7 +4,6 @@ import asyncio
 import json
 import stat
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from server.settings.profile import ConfigError
 from server.supervisor.envoy_tls import clients_secret, server_secret
 from server.supervisor.tls import TlsError, TlsFiles, TlsKeeper
 from tests.support.certificates import Authority, Issued
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -112,9 +112,3 @@ def test_variables_go_together() -> None:
     found = load_config({**base, "PASSERELLE_TLS_CERT": "c.pem", "PASSERELLE_TLS_KEY": "k.pem"})
     assert found.scheme == "https" and found.tls_cert == Path("c.pem").absolute()
     assert load_config(base).scheme == "http"
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)

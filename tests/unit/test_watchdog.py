@@ -14,6 +14,7 @@ import pytest
 from server.supervisor.process import Command
 from server.supervisor.supervisor import RestartPolicy, Supervisor
 from server.supervisor.watchdog import Pulse, frozen
+from tests.support.waiting import soon, until
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 2.0
@@ -40,12 +41,6 @@ SILENT = "import time; print('debout', flush=True); time.sleep(600)"
 
 def command(name: str, code: str) -> Command:
     return Command(name, (sys.executable, "-c", code), {**os.environ, "PYTHONPATH": str(ROOT)})
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -80,7 +75,7 @@ async def test_a_frozen_child_is_killed_and_replaced_and_the_others_stay(
     frozen, others = pid_of(supervisor, "figé"), [pid_of(supervisor, name) for name in ("vif", "muet-0")]
     with supervisor.listening() as events, caplog.at_level(logging.ERROR):
         os.kill(frozen, signal.SIGSTOP)
-        exited = await asyncio.wait_for(events.get(), 30)
+        exited = await soon(events.get())
         await until(lambda: pid_of(supervisor, "figé") not in (0, frozen))
     assert exited == {
         "event": "exited",
@@ -100,7 +95,7 @@ async def test_a_blocked_loop_is_a_frozen_child(supervisor: Supervisor) -> None:
     with supervisor.listening() as events:
         pid = await supervisor.spawn(command("bloqué-0", WEDGED))
         assert (await events.get())["event"] == "started"
-        exited = await asyncio.wait_for(events.get(), 30)
+        exited = await soon(events.get())
     assert (exited["pid"], exited["frozen"]) == (pid, True)
 
 

@@ -14,7 +14,8 @@ from server.errors import ShuttingDown
 from server.rpc.caller import ADDRESS_HEADER
 from server.web.main import WebSettings, serving
 from tests.fakes.live import Request, Response, ready, serving_live, summary
-from tests.support.live_bridge import Bridge, bridge, start, until, until_closed
+from tests.support.live_bridge import Bridge, bridge, start, until_closed
+from tests.support.waiting import until
 
 
 @pytest.fixture

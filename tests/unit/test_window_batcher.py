@@ -10,6 +10,7 @@ from server.engines.base_audio import Recognition, RecognitionOptions, Recogniti
 from server.errors import EngineDead, EngineFailed
 from server.worker.batcher import Rank, Ticket, WindowBatcher
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
+from tests.support.waiting import PATIENCE
 
 
 def order(engine: SteppedTranscribeEngine) -> list[list[str]]:
@@ -24,12 +25,12 @@ def window(name: str, seconds: float = 0.1) -> RecognitionWindow:
 async def finish(engine: SteppedTranscribeEngine, *tickets: Ticket) -> None:
     """Laisse le moteur tout faire, et attend ces fenêtres."""
     engine.allow(100)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(t.future for t in tickets if not t.future.cancelled()), return_exceptions=True)
 
 
 async def started(engine: SteppedTranscribeEngine, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(engine.batches) < count:
             await asyncio.sleep(0)
 
@@ -85,7 +86,7 @@ async def test_each_bucket_is_answered_as_it_ends_and_a_new_final_goes_next() ->
     files = [batcher.submit(window(f"fichier {s}", s), Rank.FILE) for s in (30, 5, 30, 5)]
     await started(engine, 1)
     engine.allow()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(files[0].future, files[2].future)
     assert not files[1].done and not files[3].done
     await started(engine, 2)
@@ -186,6 +187,6 @@ async def test_an_engine_that_miscounts_is_a_failure_not_a_hang() -> None:
             return (await super().transcribe(windows))[1:]
 
     batcher = WindowBatcher(Short(max_batch=2))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(EngineFailed):
             await batcher.recognize(window("un"))

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from server.engines.base import EngineSpec
 from server.worker.main import EXIT_ENGINE_DEAD, WorkerSettings, run
 from tests.fakes.engines import FakeChatEngine
+from tests.support.waiting import PATIENCE
 
 
 class MortalFakeEngine(FakeChatEngine):
@@ -41,7 +42,7 @@ async def test_a_dead_engine_ends_its_worker() -> None:
             max_frame_bytes=1 << 20,
         )
         worker = asyncio.create_task(run(settings))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not (settings.socket_path.exists() and '"pid"' in settings.status_path.read_text()):
                 assert not worker.done()
                 await asyncio.sleep(0.01)

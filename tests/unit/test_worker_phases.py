@@ -10,6 +10,7 @@ from server.events import event_of
 from server.worker.main import WorkerSettings, _open
 from server.worker.status import StatusFile
 from tests.fakes.engines import FakeChatEngine
+from tests.support.waiting import PATIENCE
 
 
 class SteppedEngine(FakeChatEngine):
@@ -42,7 +43,7 @@ async def test_engine_phases_reach_the_status_file(tmp_path: Path) -> None:
         return said()[-1] if path.exists() else ""
 
     async def until(phase: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while shown() != phase:
                 await asyncio.sleep(0.01)
 

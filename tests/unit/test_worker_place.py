@@ -16,7 +16,7 @@ from server.link.server import FrontLink
 from server.worker.batcher import WindowBatcher
 from server.worker.host import WorkerHost
 from tests.fakes.engines import FakeChatEngine, SteppedTranscribeEngine
-from tests.support.front_rig import until
+from tests.support.waiting import soon, until
 
 
 class SlowToLeave(FakeChatEngine):
@@ -145,7 +145,7 @@ async def test_the_engine_does_not_sleep_under_an_abandoned_request() -> None:
     await asyncio.sleep(0.05)
     assert not stopping.done()
     hosted.engine.over.set()
-    await asyncio.wait_for(stopping, 20)
+    await soon(stopping)
 
 
 async def test_a_window_left_during_its_batch_waits_for_its_end() -> None:
