@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from server.domain import ModelSpec
+from server.french import speak_french
 from server.settings.config import Config, load_config
 from server.settings.profile import ConfigError
 
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    speak_french()
     parser = argparse.ArgumentParser(prog="python -m server", description="Passerelle : un rôle par processus.")
     roles = parser.add_subparsers(dest="role", required=True, metavar="rôle")
     roles.add_parser("serve", help="lance le produit entier")

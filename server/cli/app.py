@@ -28,7 +28,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(
-    cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, help="Passerelle, en ligne de commande."
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="VERBE [ARGUMENTS]…",
+    help="Passerelle, en ligne de commande.",
 )
 @click.option(
     "--address",
