@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 import grpc
-from click.shell_completion import CompletionItem
 from passerelle.v1 import admin_pb2, admin_pb2_grpc, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server.cli import show
 from server.cli.connection import CommandError, ServerAccess
+from server.cli.models import model_keys
 
 _POLL_SECONDS = 0.3
 _RECENT = 50
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 30.0
 _RUNNING = operation_pb2.OPERATION_STATE_RUNNING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Session:
     """Ce que tous les verbes partagent."""
 
@@ -33,18 +33,6 @@ class Session:
         """Serveur à appeler."""
         assert self.access is not None
         return self.access
-
-
-def model_keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Clés du profil, pour la complétion."""
-    from server.settings.config import load_config
-    from server.settings.profile import ConfigError
-
-    try:
-        models = load_config().profile.models
-    except ConfigError:
-        return []
-    return [CompletionItem(model.key, help=model.display_name) for model in models if model.key.startswith(incomplete)]
 
 
 MODEL = click.argument("model", metavar="MODÈLE", shell_complete=model_keys)

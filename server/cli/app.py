@@ -20,9 +20,12 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except CommandError as failure:
-            failure.as_json = ctx.params["as_json"]
+            failure.as_json = ctx.params["as_json"] or bool(ctx.obj and ctx.obj.as_json)
             raise
 
+
+_ALONE = ("serve", "doctor", "completion")
+"""Verbes qui n'appellent aucune adresse."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -63,7 +66,7 @@ def cli(
     as_json: bool,
 ) -> None:
     """Options communes."""
-    if ctx.invoked_subcommand in ("serve", "doctor", "completion"):
+    if ctx.invoked_subcommand in _ALONE:
         ctx.obj = admin.Session(None, as_json)
         return
     if (certificate is None) != (certificate_key is None):
@@ -89,5 +92,13 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "passerelle", "_PASSERELLE_COMPLETE").source())
 
 
+def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
+
+
 for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, doctor.doctor):
+    # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
+    verb.params.append(
+        click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")
+    )
     cli.add_command(verb)

@@ -1,5 +1,6 @@
 """Les vérifications de `doctor`, une par chose dont le produit a besoin ; aucune ne change rien."""
 
+import functools
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from server import __version__
 from server.cli.findings import Finding, Level
+from server.cli.local import LocalServer
 from server.cli.weights_checks import weights_checks
 from server.control.gpu.allowed import GpuDevice, allowed_gpus
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
@@ -55,9 +57,13 @@ class Machine:
 
 
 def run_checks(
-    environ: Mapping[str, str] = os.environ, machine: Machine | None = None, *, deep: bool = False
+    environ: Mapping[str, str] = os.environ,
+    machine: Machine | None = None,
+    *,
+    deep: bool = False,
+    running: LocalServer | None = None,
 ) -> list[Finding]:
-    """Tout, dans l'ordre où il faut réparer ; `deep` relit tous les poids."""
+    """Tout, dans l'ordre où il faut réparer ; `deep` relit tous les poids, `running` est le serveur d'ici."""
     findings = [_versions(), _envoy()]
     try:
         config = load_config(environ)
@@ -65,14 +71,14 @@ def run_checks(
         return [*findings, Finding("configuration", Level.FAILURE, str(error), "Corrigez cette variable ou ce profil.")]
     needs_gpu = any(model.requires_gpu for model in config.profile.models)
     found = machine or read_machine()
-    findings.append(Finding("configuration", Level.OK, f"profil {config.profile.name}"))
+    findings.append(_configuration(config, running))
     findings.append(_gpus(found, config.gpu_lists, needs_gpu))
     findings.extend(_environments(config, found))
     checks: tuple[Callable[[Config], Finding], ...] = (
         _token,
         _keys,
         _tls,
-        _port,
+        functools.partial(_port, running=running),
         _cache,
         _state,
         _journal,
@@ -112,6 +118,15 @@ def _versions() -> Finding:
         f"Passerelle {__version__}, Python {python}, {', '.join(shown)}",
         "" if fine else "Les verrous valent pour Python 3.11 et 3.12.",
     )
+
+
+def _configuration(config: Config, running: LocalServer | None) -> Finding:
+    shown = f"profil {config.profile.name}"
+    if running is None:
+        return Finding("configuration", Level.OK, shown)
+    served = Path(running.environ.get("PASSERELLE_PROFILE", "").strip() or "dgx").stem
+    which = "celui du" if served == config.profile.name else f"et non {served}, celui du"
+    return Finding("configuration", Level.OK, f"{shown}, {which} serveur en marche (processus {running.pid})")
 
 
 def _envoy() -> Finding:
@@ -202,7 +217,9 @@ def _tls(config: Config) -> Finding:
     return Finding("TLS", Level.OK, f"{config.tls_cert}")
 
 
-def _port(config: Config) -> Finding:
+def _port(config: Config, running: LocalServer | None) -> Finding:
+    if running is not None and running.port == str(config.port):
+        return Finding("port", Level.OK, f"{config.bind}:{config.port} est tenu par le serveur en marche")
     family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
     try:
         socket.create_server((config.bind, config.port), family=family).close()
