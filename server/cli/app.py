@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, inference, live
+from server.cli import admin, doctor, fronts, inference, live
 from server.cli.connection import CommandError, find_server
 
 
@@ -24,7 +24,7 @@ class _Group(click.Group):
             raise
 
 
-_ALONE = ("serve", "doctor", "completion")
+_ALONE = ("serve", "doctor", "completion", "restart-fronts")
 """Verbes qui n'appellent aucune adresse."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -66,6 +66,8 @@ def cli(
     as_json: bool,
 ) -> None:
     """Options communes."""
+    if ctx.invoked_subcommand == "restart-fronts" and address:
+        raise click.UsageError("restart-fronts ne vaut que sur la machine du serveur, sans --address.")
     if ctx.invoked_subcommand in _ALONE:
         ctx.obj = admin.Session(None, as_json)
         return
@@ -96,7 +98,7 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
     ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
 
 
-for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, doctor.doctor):
+for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, doctor.doctor, fronts.restart_fronts):
     # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
     verb.params.append(
         click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")

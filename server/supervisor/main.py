@@ -142,7 +142,7 @@ class _Product:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, supervisor)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, supervisor, rolling)
-        door = SupervisorSocket(supervisor, self._run_dir / "supervisor.sock", self._env)
+        door = SupervisorSocket(supervisor, self._run_dir / "supervisor.sock", self._env, rolling)
         await door.start()
         for command in self._commands():
             supervisor.keep(command)

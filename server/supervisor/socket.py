@@ -1,6 +1,7 @@
 """La prise du superviseur : une demande JSON par ligne, une réponse par demande, et un fil d'événements.
 
-`{"id", "op": "spawn" | "stop" | "list" | "watch", …}` reçoit `{"id", "ok": true, …}` ou `{"id", "ok": false, "error"}`.
+`{"id", "op": "spawn" | "stop" | "list" | "watch" | "restart_fronts", …}` reçoit `{"id", "ok": true, …}` ou
+`{"id", "ok": false, "error"}`.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from server.supervisor.process import Command
+from server.supervisor.rolling import RollingRestart
 from server.supervisor.supervisor import SpawnRefused, Supervisor
 
 SECRETS = ("OPENAI_KEYS", "ADMIN_KEYS", "HUGGINGFACE_TOKEN", "HF_TOKEN", "PASSERELLE_API_KEY")
@@ -22,10 +24,13 @@ LINE_BYTES = 1024 * 1024
 
 
 class SupervisorSocket:
-    """Sert les demandes du plan de contrôle."""
+    """Sert les demandes du plan de contrôle, et celles de la ligne de commande."""
 
-    def __init__(self, supervisor: Supervisor, path: Path, worker_env: Mapping[str, str]) -> None:
+    def __init__(
+        self, supervisor: Supervisor, path: Path, worker_env: Mapping[str, str], rolling: RollingRestart | None = None
+    ) -> None:
         self._supervisor = supervisor
+        self._rolling = rolling
         self._path = path
         self._env = {name: value for name, value in worker_env.items() if name not in SECRETS}
         self._server: asyncio.Server | None = None
@@ -92,6 +97,9 @@ class SupervisorSocket:
                 return {"exit_code": await self._supervisor.stop(request["name"], float(request["grace_seconds"]))}
             case "list":
                 return {"processes": self._supervisor.list()}
+            case "restart_fronts" if self._rolling is not None:
+                # Celui qui demande peut partir : le remplacement, lui, va à son terme.
+                return {"replaced": await asyncio.shield(self._rolling.ask()), "fronts": len(self._rolling.names)}
             case other:
                 raise ValueError(f"opération inconnue : {other}")
 

@@ -125,3 +125,5 @@ def test_keys(guarded: Product) -> None:
     assert "API_KEY" in passerelle(guarded, "logs", "qwen", code=1).stderr
     assert "API_KEY" in passerelle(guarded, "logs", "qwen", key="cle-a", code=1).stderr
     assert "fait en" in passerelle(guarded, "download", "qwen", key="cle-admin").stdout
+    # Sans --model, le serveur dit lequel convient ; celui-ci n'en a aucun.
+    assert "essai » ne transcrit" in passerelle(guarded, "transcribe", __file__, key="cle-a", code=1).stderr

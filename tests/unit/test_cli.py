@@ -215,6 +215,12 @@ def test_json_is_asked_before_or_after_the_verb() -> None:
         assert "--json" in run(verb, "--help")[1], verb
 
 
+def test_the_fronts_of_another_machine_are_not_replaced() -> None:
+    assert run("--address", "gpu:8000", "restart-fronts")[0] == 2
+    code, out, err = run("restart-fronts", "--json")
+    assert code == 1 and not out and "docker exec" in json.loads(err)["error"]["message"]
+
+
 def test_options_that_go_together(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.touch()
