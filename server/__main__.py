@@ -98,14 +98,12 @@ def _serve(config: Config) -> int:
 
 
 def _supervise(config: Config, warnings: list[str]) -> int:
-    from server.domain import url_of
-    from server.settings.advertise import answered_hosts, public_hosts
+    from server.settings.advertise import announced, answered_hosts
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
 
     descriptor = ROOT / "gen" / "envoy.binpb"
-    hosts = public_hosts(config.advertised_hosts, config.bind)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
     if not config.openai_keys:
         who = "toute cette machine" if config.local else "tout le réseau"
@@ -143,7 +141,7 @@ def _supervise(config: Config, warnings: list[str]) -> int:
             drain_seconds=config.drain_seconds,
             watchdog_seconds=config.watchdog_seconds,
             restart_pause=config.restart_pause,
-            public_urls=tuple(url_of(config.scheme, host, config.advertised_port, "/") for host in hosts),
+            public_urls=tuple(address.url("/") for address in announced(config)),
             warnings=tuple(warnings),
             tls=TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca)
             if config.tls_cert and config.tls_key
@@ -159,10 +157,9 @@ def _control(config: Config, run_dir: Path) -> int:
     from server.control.record.schema import JOURNAL
     from server.engines.chat_tables import announced
     from server.rpc.routes import endpoints
-    from server.settings.advertise import public_hosts
+    from server.settings.advertise import announced as announced_addresses
     from server.settings.environments import interpreter
 
-    hosts = public_hosts(config.advertised_hosts, config.bind)
     settings = ControlSettings(
         run_dir=run_dir,
         profile=config.profile,
@@ -171,7 +168,7 @@ def _control(config: Config, run_dir: Path) -> int:
         state_path=config.state_dir / JOURNAL,
         weights_dir=config.weights_dir,
         hub_caches=config.hub_caches,
-        endpoints=endpoints(hosts, config.advertised_port, config.scheme),
+        endpoints=endpoints(announced_addresses(config)),
         worker_command=lambda spec, replica: (
             *(interpreter(spec, config.envs_dir), "-m", "server", "worker"),
             *("--key", spec.key, "--replica", str(replica), *_changed_options(config, spec)),

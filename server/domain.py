@@ -271,6 +271,17 @@ class Limits:
     """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""
 
 
-def url_of(scheme: str, host: str, port: int, path: str) -> str:
-    """Adresse entière ; une adresse IPv6 est mise entre crochets."""
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"
+@dataclass(frozen=True, slots=True)
+class PublicAddress:
+    """Adresse par où des clients arrivent ; celle d'un répartiteur, s'il y en a un."""
+
+    host: str
+    """Nom, ou adresse IP sans crochets."""
+    port: int
+    scheme: str = "http"
+
+    def url(self, path: str, *, scheme: str = "") -> str:
+        """Adresse entière ; le port que le schéma sous-entend n'y est pas écrit."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == {"http": 80, "https": 443}.get(self.scheme) else f":{self.port}"
+        return f"{scheme or self.scheme}://{host}{port}{path}"

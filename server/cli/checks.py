@@ -1,5 +1,6 @@
 """Les vérifications de `doctor`, une par chose dont le produit a besoin ; aucune ne change rien."""
 
+import errno
 import functools
 import json
 import os
@@ -224,6 +225,9 @@ def _port(config: Config, running: LocalServer | None) -> Finding:
     try:
         socket.create_server((config.bind, config.port), family=family).close()
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            found = f"{config.bind} n'est pas une adresse de cette machine"
+            return Finding("port", Level.FAILURE, found, "HOST_BIND_ADDRESS : « ip address » les liste.")
         found = f"{config.bind}:{config.port} ne peut pas être ouvert ({error.strerror})"
         advice = "Passerelle y tourne peut-être déjà (« passerelle status ») ; sinon HOST_PORT en choisit un autre."
         return Finding("port", Level.WARNING, found, advice)

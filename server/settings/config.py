@@ -3,6 +3,7 @@
 Une valeur refusée nomme sa variable, la limite et la valeur.
 """
 
+import ipaddress
 import os
 import sys
 import tempfile
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import Limits, Profile
+from server.domain import Limits, Profile, PublicAddress
 from server.json_depth import DEEPEST
+from server.settings.addresses import bind_address, public_addresses
 from server.settings.profile import ConfigError, load_profile
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -52,8 +54,8 @@ class Config:
     """Adresse d'écoute d'Envoy."""
     port: int
     """Port d'écoute d'Envoy."""
-    advertised_hosts: tuple[str, ...]
-    """Hôtes à afficher ; vide : déduits au démarrage."""
+    advertised: tuple[PublicAddress, ...]
+    """Adresses à afficher ; vide : déduites au démarrage."""
     advertised_port: int
     """Port à afficher."""
     openai_keys: tuple[str, ...]
@@ -126,7 +128,7 @@ class Config:
     @property
     def local(self) -> bool:
         """Vrai si l'écoute n'est que de cette machine."""
-        return self.bind in ("127.0.0.1", "::1", "localhost")
+        return ipaddress.ip_address(self.bind).is_loopback
 
     @property
     def scheme(self) -> str:
@@ -145,16 +147,24 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
     host_port = env.integer("HOST_PORT", 8000, 1, 65535)
     port = env.integer("PASSERELLE_PORT", host_port, 1, 65535)
     host_bind = env.text("HOST_BIND_ADDRESS", "127.0.0.1" if profile.name == "embarque" else "0.0.0.0")
+    bind = bind_address("PASSERELLE_BIND", env.text("PASSERELLE_BIND", bind_address("HOST_BIND_ADDRESS", host_bind)))
+    advertised_port = host_port if "HOST_PORT" in environ else port
+    tls = _tls(env)
     cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
     return Config(
         profile=profile,
         limits=_limits(env),
-        bind=env.text("PASSERELLE_BIND", host_bind),
+        bind=bind,
         port=port,
-        advertised_hosts=env.items("ADVERTISED_HOSTS"),
-        advertised_port=host_port if "HOST_PORT" in environ else port,
+        advertised=public_addresses(
+            "ADVERTISED_HOSTS",
+            env.items("ADVERTISED_HOSTS"),
+            scheme="https" if tls["tls_cert"] else "http",
+            port=advertised_port,
+        ),
+        advertised_port=advertised_port,
         openai_keys=_keys(env),
         admin_keys=env.items("ADMIN_KEYS"),
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
@@ -185,7 +195,9 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
         build=env.text("PASSERELLE_BUILD", ""),
         gpu_lists=_gpu_lists(env),
-        **_tls(env),
+        tls_cert=tls["tls_cert"],
+        tls_key=tls["tls_key"],
+        tls_client_ca=tls["tls_client_ca"],
     )
 
 
@@ -200,8 +212,8 @@ def _watchdog(env: "_Env") -> float:
 
 
 def _keys(env: "_Env") -> tuple[str, ...]:
-    keys = env.items("OPENAI_KEYS")
-    if not keys and env.boolean("PASSERELLE_REQUIRE_KEYS", False):
+    keys, required = env.items("OPENAI_KEYS"), env.boolean("PASSERELLE_REQUIRE_KEYS", False)
+    if required and not keys:
         raise ConfigError("OPENAI_KEYS : aucune clé n'est donnée, et PASSERELLE_REQUIRE_KEYS en exige.")
     return keys
 
@@ -264,12 +276,15 @@ class _Env:
     """Lecture typée de l'environnement ; une chaîne vide vaut une absence."""
 
     values: Mapping[str, str]
+    read: set[str] = field(default_factory=set)
+    """Variables demandées."""
 
     def text(self, name: str, default: str) -> str:
-        return self.values.get(name, "").strip() or default
+        return (self.raw(name) or "").strip() or default
 
     def raw(self, name: str) -> str | None:
         """Valeur telle quelle ; `None` si la variable est absente."""
+        self.read.add(name)
         return self.values.get(name)
 
     def path(self, name: str) -> Path | None:
@@ -277,7 +292,7 @@ class _Env:
         return Path(text).expanduser().absolute() if text else None
 
     def items(self, name: str) -> tuple[str, ...]:
-        return tuple(self.values.get(name, "").replace(",", " ").split())
+        return tuple((self.raw(name) or "").replace(",", " ").split())
 
     def boolean(self, name: str, default: bool) -> bool:
         text = self.text(name, "").lower()

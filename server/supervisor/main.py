@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import functools
 import http.client
 import logging
@@ -95,6 +96,10 @@ def _check_port(bind: str, port: int) -> None:
     try:
         socket.create_server((bind, port), family=family).close()
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise _PortTaken(
+                f"HOST_BIND_ADDRESS : « {bind} » n'est pas une adresse de cette machine (« ip address » les liste)."
+            ) from error
         raise _PortTaken(
             f"le port {port} de {bind} ne peut pas être ouvert ({error.strerror}) ; HOST_PORT en choisit un autre."
         ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.control.gpu.needs import GIB, check_options, need_on
-from server.domain import Capability, url_of
+from server.domain import Capability, PublicAddress
 from server.settings.config import load_config
 from server.settings.profile import PROFILES_DIR, ConfigError, load_profile
 from tests.support.refused_profiles import refusal_of
@@ -67,7 +67,8 @@ def test_variables_of_the_specification() -> None:
     assert config.openai_keys == ("a", "b", "c")
     assert config.cache_dir == Path("/tmp/poids")
     assert (config.bind, config.port, config.advertised_port) == ("10.1.2.3", 9123, 9123)
-    assert config.advertised_hosts == ("gpu.local", "10.0.0.1", "10.0.0.2")
+    hosts = ("gpu.local", "10.0.0.1", "10.0.0.2")
+    assert config.advertised == tuple(PublicAddress(host, 9123) for host in hosts)
     assert config.lazy_load is False
 
 
@@ -288,7 +289,7 @@ def test_an_alias_used_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_ipv6_host_is_bracketed_in_urls() -> None:
-    assert url_of("http", "::1", 8000, "/x") == "http://[::1]:8000/x"
+    assert PublicAddress("::1", 8000).url("/x") == "http://[::1]:8000/x"
 
 
 def test_the_watchdog_leaves_time_for_a_few_beats() -> None:
