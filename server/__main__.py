@@ -104,6 +104,7 @@ def _supervise(config: Config, warnings: list[str]) -> int:
     from server.supervisor.tls import TlsFiles
 
     descriptor = ROOT / "gen" / "envoy.binpb"
+    warnings.extend(config.unknown)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
     if not config.openai_keys:
         who = "toute cette machine" if config.local else "tout le réseau"

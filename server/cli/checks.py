@@ -73,6 +73,7 @@ def run_checks(
     needs_gpu = any(model.requires_gpu for model in config.profile.models)
     found = machine or read_machine()
     findings.append(_configuration(config, running))
+    findings.extend(Finding("variable", Level.WARNING, said) for said in config.unknown)
     findings.append(_gpus(found, config.gpu_lists, needs_gpu))
     findings.extend(_environments(config, found))
     checks: tuple[Callable[[Config], Finding], ...] = (

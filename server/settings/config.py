@@ -3,6 +3,7 @@
 Une valeur refusée nomme sa variable, la limite et la valeur.
 """
 
+import dataclasses
 import ipaddress
 import os
 import sys
@@ -16,6 +17,7 @@ from server.domain import Limits, Profile, PublicAddress
 from server.json_depth import DEEPEST
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.profile import ConfigError, load_profile
+from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
@@ -116,6 +118,8 @@ class Config:
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
     build: str = ""
     """Commit annoncé par `/version` ; vide : celui du dépôt, s'il y en a un."""
+    unknown: tuple[str, ...] = ()
+    """Variables qui ressemblent à une des nôtres, et n'en sont pas : ce qu'il faut en dire."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données, par variable, de la plus large à la plus étroite ; aucune : toute la machine."""
     tls_cert: Path | None = None
@@ -153,7 +157,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
     cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
-    return Config(
+    config = Config(
         profile=profile,
         limits=_limits(env),
         bind=bind,
@@ -199,6 +203,7 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         tls_key=tls["tls_key"],
         tls_client_ca=tls["tls_client_ca"],
     )
+    return dataclasses.replace(config, unknown=unknown(environ, env.read))
 
 
 def _watchdog(env: "_Env") -> float:

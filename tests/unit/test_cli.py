@@ -283,6 +283,11 @@ def test_a_machine_that_can_serve(tmp_path: Path) -> None:
     assert found["Envoy"].found == "1.40.0" and "pas besoin" in found["GPU"].found
 
 
+def test_a_misspelt_variable_is_diagnosed(tmp_path: Path) -> None:
+    found = checks(NOTHING, MODEL_CACHE_DIR=str(tmp_path), PASSERELLE_THREAD="2")["variable"]
+    assert found.level is Level.WARNING and "PASSERELLE_THREADS" in found.found
+
+
 def fake_environment(folder: Path, family: str, torch: str, cuda: str) -> None:
     """Interpréteur qui répond ce que répondrait celui de cet environnement."""
     python = folder / family / "bin" / "python"

@@ -1,7 +1,9 @@
 """La configuration : ce qui est lu, ce qui est refusé, et comment."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -9,6 +11,8 @@ from server.control.gpu.needs import GIB, check_options, need_on
 from server.domain import Capability, PublicAddress
 from server.settings.config import load_config
 from server.settings.profile import PROFILES_DIR, ConfigError, load_profile
+from server.settings.unknown import unknown
+from tests.support.product import ROOT
 from tests.support.refused_profiles import refusal_of
 
 EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
@@ -48,6 +52,52 @@ def test_the_production_profile_leases_every_gpu_it_names() -> None:
         check_options(model.options)
         need = need_on(model, 60 * GIB if model.key == "qwen" else 0, 141 * GIB)
         assert not need.short_by and need.total < 141 * GIB
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("PASSERELLE_MAX_UPLAOD_BYTES", "vouliez-vous PASSERELLE_MAX_UPLOAD_BYTES ?"),
+        ("PASSERELLE_PROFIL", "vouliez-vous PASSERELLE_PROFILE ?"),
+        ("passerelle_profile", "vouliez-vous PASSERELLE_PROFILE ?"),
+        ("PASSERELLE_HOST_PORT", "vouliez-vous HOST_PORT ?"),
+        ("PASSERELLE_ZZZ", "n'a aucun effet."),
+        ("OPENAI_KEY", "vouliez-vous OPENAI_KEYS ?"),
+        ("HUGGING_FACE_TOKEN", "vouliez-vous HUGGINGFACE_TOKEN ?"),
+        ("ADVERTISED_HOST", "vouliez-vous ADVERTISED_HOSTS ?"),
+        ("HOST_BIND_ADRESS", "vouliez-vous HOST_BIND_ADDRESS ?"),
+    ],
+)
+def test_a_misspelt_variable_is_told(name: str, said: str) -> None:
+    [told] = load_config(EMBEDDED | {name: "x"}).unknown
+    assert told.startswith(f"{name} : cette variable n'existe pas") and told.endswith(said)
+
+
+def test_what_is_ours_or_of_others_is_not_told() -> None:
+    """Aucune variable documentée n'est tenue pour une faute ; ni celles d'autres outils."""
+    documented = {
+        name
+        for page in ("configuration.md", "limites.md", "conteneur.md")
+        for name in re.findall(r"`([A-Z_]{4,})`", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    }
+    assert len(documented) > 100
+    read = load_config(EMBEDDED).unknown
+    others = ("PATH", "HOME", "HOSTNAME", "OPENAI_API_KEY", "HF_HUB_TOKEN", "HTTP_PROXY", "HOST", "PORT", "MODEL_DIR")
+    assert read == () and unknown({*documented, *others}, names_read()) == ()
+
+
+def names_read() -> set[str]:
+    """Variables que la configuration demande."""
+
+    class Asked(dict[str, str]):
+        names: ClassVar[set[str]] = set()
+
+        def get(self, name: str, default: Any = None) -> Any:
+            self.names.add(name)
+            return super().get(name, default)
+
+    load_config(Asked(EMBEDDED))
+    return Asked.names
 
 
 def test_variables_of_the_specification() -> None:
