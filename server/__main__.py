@@ -326,6 +326,37 @@ def _verify(config: Config, *, deep: bool) -> int:
     return 0
 
 
+def remove_weights(key: str, *, old_only: bool, dry_run: bool) -> Any:
+    """Retire des poids sans serveur ; le dossier d'état, tenu le temps du retrait, dit qu'aucun ne s'en sert.
+
+    Raises:
+        ConfigError: configuration refusée, ou dossier d'état tenu par un serveur.
+        PasserelleError: modèle inconnu, poids qu'on ne peut que lire ou qui se téléchargent.
+    """
+    from server.control.record.state_dir import StateDir, StateRefused
+    from server.control.services.messages import to_removal
+    from server.control.weights.removal import erase, revisions, set_aside
+    from server.errors import ModelNotFound
+    from server.settings.config import STATE_FOLDER
+
+    config = load_config()
+    spec = config.profile.model(key)
+    if spec is None:
+        known = ", ".join(model.key for model in config.profile.models)
+        raise ModelNotFound(
+            f"Le modèle « {key} » n'est pas dans le profil {config.profile.name} ({known}) ; aucun serveur ne répond.",
+            metadata={"field": "model", "value": key},
+        )
+    found = revisions(config.cache_dir, spec, old_only=old_only)
+    if found and not dry_run:
+        try:
+            with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER):
+                erase(set_aside(spec.key, found))
+        except StateRefused as error:
+            raise ConfigError(str(error)) from error
+    return to_removal(found)
+
+
 def _frame_bytes(config: Config) -> int:
     return max(MAX_FRAME_BYTES, config.limits.max_json_body_bytes + 1024 * 1024)
 

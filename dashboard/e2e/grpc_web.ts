@@ -285,6 +285,12 @@ const adminCalls: Calls<typeof AdminService> = {
     const verdict = await admin.checkLoad({ model: "qwen" });
     check(verdict.fits && verdict.replicas === 1 && verdict.gpus.length === 0, "verdict sans GPU");
   },
+  async removeWeights() {
+    await admin.downloadModel({ model: "qwen", wait: true });
+    const { revisions, freedBytes } = await admin.removeWeights({ model: "qwen", dryRun: true });
+    check(revisions.length === 1 && revisions[0]?.current && freedBytes > 0, `révisions : ${revisions.length}`);
+    check((await model("qwen")).artifactsCached, "un essai à blanc ne retire rien");
+  },
   async sleepModel() {
     await ready("qwen");
     const refused = await failure(admin.sleepModel({ model: "qwen", wait: true }));

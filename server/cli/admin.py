@@ -27,6 +27,8 @@ class Session:
     access: ServerAccess | None
     """`None` pour les verbes qui n'appellent personne."""
     as_json: bool
+    addressed: bool = False
+    """L'adresse a été donnée : aucune autre ne convient."""
 
     @property
     def server(self) -> ServerAccess:

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, fronts, inference, live
+from server.cli import admin, doctor, fronts, inference, live, removal
 from server.cli.connection import CommandError, find_server
 
 
@@ -74,7 +74,7 @@ def cli(
     if (certificate is None) != (certificate_key is None):
         raise click.UsageError("--cert et --cert-key vont ensemble.")
     access = find_server(address, key, ca=ca, certificate=certificate, certificate_key=certificate_key)
-    ctx.obj = admin.Session(access, as_json)
+    ctx.obj = admin.Session(access, as_json, bool(address))
 
 
 @cli.command(help="Lance le produit ; Ctrl-C l'arrête.")
@@ -98,7 +98,7 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
     ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
 
 
-for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, doctor.doctor, fronts.restart_fronts):
+for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, doctor.doctor, fronts.restart_fronts):
     # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
     verb.params.append(
         click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")

@@ -124,6 +124,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             settings=settings.gpus,
         ),
         stop_grace=settings.stop_grace,
+        cache_dir=settings.cache_dir,
         limits=settings.limits,
     )
     models = Models(

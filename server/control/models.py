@@ -14,6 +14,7 @@ from server.control.machine import MachineProbe, MachineSample
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.discovery import Adoption
+from server.control.weights.removal import Revision, erase, revisions, set_aside
 from server.domain import Profile
 from server.errors import ModelNotFound, OperationNotFound, PasserelleError, ShuttingDown
 from server.shown import shown
@@ -54,6 +55,7 @@ class Models:
         self._on_exit = on_exit
         self._adoption = adoption
         self._tasks: list[asyncio.Task[None]] = []
+        self._removing = asyncio.Lock()
 
     def __iter__(self) -> Iterator[ManagedModel]:
         return iter(self._models.values())
@@ -84,6 +86,28 @@ class Models:
         await self.gpus.refresh()
         room = victims(model, order, self) if order.make_room and model.operation is None else []
         return model.load(order, room)
+
+    async def remove(self, name: str, *, old_only: bool, dry_run: bool) -> list[Revision]:
+        """Retire du disque les poids d'un modèle, ou ses seules anciennes révisions ; rend ce qui l'est, ou le serait.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            InvalidState: modèle chargé ou en cours d'opération, poids qu'on ne peut que lire.
+        """
+        model = self.get(name)
+        key = model.spec.key
+        async with self._removing:
+            found = await asyncio.to_thread(revisions, self._tools.cache_dir, model.spec, old_only=old_only)
+            if any(one.current for one in found):
+                model.check_unused()
+            if dry_run or not found:
+                return found
+            # Vérifié et mis de côté sans rendre la main : un chargement demandé entre-temps ne trouve plus de poids.
+            aside = set_aside(key, found)
+            model.look(self._tools.inspect(model.spec))
+            await asyncio.to_thread(erase, aside)
+        logger.info("weights_removed", extra={"model": key, "revisions": [one.name for one in found]})
+        return found
 
     def running(self, operation_id: str) -> tuple[ManagedModel, Operation]:
         """Opération en cours et son modèle.

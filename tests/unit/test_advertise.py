@@ -137,7 +137,10 @@ def test_what_each_key_opens() -> None:
         *(f"{method} /{service}" for method in ("gRPC", "gRPC-Web") for service in services),
     }
     assert found["ADMIN"] == {
-        *(f"POST /api/admin/models/{{model}}/{verb}" for verb in ("download", "load", "unload", "sleep", "wake")),
+        *(
+            f"POST /api/admin/models/{{model}}/{verb}"
+            for verb in ("download", "load", "unload", "sleep", "wake", "remove")
+        ),
         "POST /api/admin/operations/{operation_id}/cancel",
     }
     assert found["ADMIN_TO_CHANGE"] == {

@@ -108,6 +108,7 @@ async def make(tmp_path: Path, count: int, *specs: ModelSpec) -> Rig:
         verify=intact,
         gpus=board,
         stop_grace=3.0,
+        cache_dir=tmp_path / "poids",
         clock=clock,
         sleep=clock.sleep,
     )

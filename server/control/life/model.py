@@ -195,6 +195,20 @@ class ManagedModel:
         parting = self._unloaded(why)
         return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force, parting))
 
+    def check_unused(self) -> None:
+        """Refuse si ses poids servent : chargé, ou en cours d'opération.
+
+        Raises:
+            InvalidState: c'est le cas.
+        """
+        if self.operation is not None:
+            raise self._work.busy(self.operation)
+        if self.replicas:
+            raise InvalidState(
+                f"« {self.spec.key} » est chargé, et ses poids servent : déchargez-le d'abord.",
+                metadata={"model": self.spec.key},
+            )
+
     def sleep(self, level: int = 1) -> Operation:
         """Endort le modèle : la mémoire des GPU est rendue, les processus restent ; sans effet s'il dort.
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from server.control.gpu.board import GpuBoard
 from server.control.life.crew import Crew
@@ -49,6 +50,8 @@ class ModelTools:
     """Horloge monotone, en secondes."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     limits: Limits = field(default_factory=Limits)
+    cache_dir: Path = field(default_factory=Path)
+    """Dossier des poids."""
 
 
 def deduced(operation: Operation | None, crew: Crew, *, complete: bool) -> ModelState:

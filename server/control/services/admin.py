@@ -35,6 +35,7 @@ from server.control.services.messages import (
     to_limits,
     to_model,
     to_operation,
+    to_removal,
 )
 from server.control.services.orders import to_order
 from server.domain import Capability, Limits
@@ -183,6 +184,13 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Décharge."""
         operation = self._models.get(request.model).unload(force=request.force, only_if_idle=request.only_if_idle)
         return model_verbs_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
+
+    async def RemoveWeights(
+        self, request: model_verbs_pb2.RemoveWeightsRequest, _context: Any
+    ) -> model_verbs_pb2.RemoveWeightsResponse:
+        """Retire des poids du disque."""
+        found = await self._models.remove(request.model, old_only=request.old_only, dry_run=request.dry_run)
+        return to_removal(found)
 
     async def CancelOperation(
         self, request: operation_pb2.CancelOperationRequest, _context: Any

@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, operation_pb2
+from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server import domain
 from server.control.gpu.board import GpuBoard
@@ -17,6 +17,7 @@ from server.control.life.replicas import Replica
 from server.control.life.state import ModelState
 from server.control.machine import MachineSample, resident_bytes
 from server.control.record.operations import Failure, Operation
+from server.control.weights.removal import Revision
 
 
 def timestamp(seconds: float) -> Timestamp:
@@ -38,6 +39,17 @@ def to_failure(failure: Failure | None) -> operation_pb2.ErrorDetail | None:
     if failure is None:
         return None
     return operation_pb2.ErrorDetail(reason=failure.reason, message=failure.message, occurred_at=timestamp(failure.at))
+
+
+def to_removal(found: Sequence[Revision]) -> model_verbs_pb2.RemoveWeightsResponse:
+    """Révisions retirées, ou qui le seraient."""
+    return model_verbs_pb2.RemoveWeightsResponse(
+        revisions=[
+            model_verbs_pb2.RemovedRevision(revision=one.name, freed_bytes=one.bytes, current=one.current)
+            for one in found
+        ],
+        freed_bytes=sum(one.bytes for one in found),
+    )
 
 
 def to_operation(operation: Operation) -> operation_pb2.Operation:
