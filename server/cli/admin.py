@@ -79,7 +79,7 @@ def status(session: Session) -> None:
 def _model_row(model: model_pb2.Model) -> tuple[str, ...]:
     return (
         model.key,
-        model_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_"),
+        show.state(model_pb2.ModelState.Name(model.state)),
         model.engine,
         show.size(model.cached_bytes) if model.artifacts_cached else "–",
         ",".join(str(gpu) for replica in model.replicas for gpu in replica.gpus) or "–",
@@ -140,7 +140,7 @@ def _operate(session: Session, ask: Callable[..., Any]) -> None:
     if operation.state != operation_pb2.OPERATION_STATE_SUCCEEDED:
         name = operation_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
         error = operation.error
-        raise CommandError(error.message or f"opération {name.lower()}", reason=error.reason or name)
+        raise CommandError(error.message or show.end(name), reason=error.reason or name)
     if not session.as_json:
         seconds = (operation.finished_at.ToNanoseconds() - operation.started_at.ToNanoseconds()) / 1e9
         click.echo(f"{operation.model} : fait en {seconds:.1f} s".replace(".", ","))

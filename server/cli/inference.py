@@ -19,6 +19,7 @@ from passerelle.v1 import (
 
 from server.cli import show
 from server.cli.admin import Session
+from server.cli.connection import CommandError
 from server.cli.models import chosen, model_option
 from server.formats import rttm, subtitles
 from server.formats.api import seconds
@@ -196,12 +197,12 @@ def _result(session: Session, events: Iterable[Any], label: str) -> Any:
             match event.WhichOneof("event"):
                 case "progress":
                     progress: audio_pb2.AudioProgress = event.progress
-                    bar.label = f"{label} ({progress.stage})"
+                    bar.label = f"{label} ({show.stage(progress.stage)})"
                     bar.update(max(0, round(100 * progress.completed_ratio) - bar.pos))
                 case "result":
                     bar.update(100 - bar.pos)
                     return event.result
-    raise click.ClickException("le serveur a clos le flux sans résultat.")
+    raise CommandError("le serveur a clos le flux sans résultat.")
 
 
 VERBS = (chat, transcribe, diarize)

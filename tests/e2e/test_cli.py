@@ -36,7 +36,7 @@ def test_a_model_from_download_to_unload(product: Product) -> None:
     assert "fait en" in passerelle(product, "download", "qwen").stdout
     loaded = passerelle(product, "load", "qwen")
     assert "qwen : fait en" in loaded.stdout
-    assert "READY" in passerelle(product, "status").stdout
+    assert "Prêt" in passerelle(product, "status").stdout
     answer = passerelle(
         product, "chat", "--temperature", "0", "--max-tokens", "8", "What", "is", "the", "capital", "of", "France?"
     )

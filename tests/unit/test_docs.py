@@ -5,9 +5,9 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from passerelle.v1 import error_reason_pb2
+from passerelle.v1 import error_reason_pb2, model_pb2
 
-from server.cli.show import PHASES
+from server.cli.show import PHASES, STAGES, STATES
 from server.domain import Limits
 from server.engines.base import LoadPhase
 from server.rpc.status import TABLE
@@ -64,6 +64,14 @@ def test_every_metric_is_documented() -> None:
     exported = set(re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(passerelle_\w+)"', code))
     assert len(exported) > 5
     assert set(re.findall(r"`(passerelle_\w+)`", _pages("docs/exploitation.md"))) == exported
+
+
+def test_every_state_and_stage_has_its_words() -> None:
+    page = _pages("dashboard/src/fr.ts").split("STATES", 1)[1].split("};", 1)[0]
+    assert dict(re.findall(r'^  \[ModelState\.(\w+)\]: "(.+)",$', page, re.M)) == STATES
+    assert {name.removeprefix("MODEL_STATE_") for name in model_pb2.ModelState.keys()} == STATES.keys()  # noqa: SIM118
+    proto = _pages("protos/passerelle/v1/audio.proto").split("message AudioProgress", 1)[1].split("string stage", 1)[0]
+    assert set(re.findall(r"`(\w+)`", proto)) == STAGES.keys()
 
 
 def test_every_phase_has_its_words() -> None:
