@@ -49,6 +49,11 @@ function compile(programs: string[]) {
   execFileSync("python3", ["-c", reader], { input: JSON.stringify(programs), stdio: "pipe" });
 }
 
+test("essayer le retrait des poids n'efface rien", () => {
+  const { curl } = samplesOf(route("POST", "/api/admin/models/{model}/remove"), at, false, MODELS);
+  expect(curl).toContain('{"dry_run":true}');
+});
+
 test("chaque route HTTP a un curl qu'un shell comprend, clé comprise", () => {
   expect(PATHS.length).toBeGreaterThan(12);
   for (const [method, path] of PATHS) {

@@ -66,6 +66,8 @@ const QUESTION = [{ role: "user", content: "Bonjour !" }];
 const BODIES: Record<string, (keys: Keys) => unknown> = {
   "/v1/chat/completions": ({ chat }) => ({ model: chat, messages: QUESTION }),
   "/v1/completions": ({ chat }) => ({ model: chat, prompt: "Il était une fois", max_tokens: 64 }),
+  // Un exemple qu'on essaie ne doit rien effacer.
+  "/api/admin/models/{model}/remove": () => ({ dry_run: true }),
 };
 
 interface Sdk {
