@@ -177,6 +177,8 @@ def _control(config: Config, run_dir: Path) -> int:
         download_command=(sys.executable, "-m", "server", "download", "--key"),
         environ=dict(os.environ),
         load_all=not config.lazy_load,
+        restore_attempts=config.restore_attempts,
+        restore_pause=config.restore_pause,
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,

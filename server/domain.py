@@ -124,6 +124,8 @@ class ModelSpec:
     """Options du moteur qu'un chargement peut changer."""
     auto_download: bool = False
     """Télécharge de lui-même quand un chargement le demande."""
+    restore_lazy: bool = False
+    """Un redémarrage ramène aussi ce qu'une requête a chargé."""
     python: str = ""
     """Interpréteur propre au moteur ; vide : celui du serveur."""
     max_waiting: int = 64

@@ -1,6 +1,6 @@
 // Le choix des GPU, sur une machine d'essai de 8 GPU où `petit` se charge vraiment :
 // node e2e/page_gpu.mjs <adresse> <Chromium> choisir <pid du plan de contrôle> <fichier des GPU>, puis, le produit
-// relancé, node e2e/page_gpu.mjs <adresse> <Chromium> retrouver
+// tué puis relancé, node e2e/page_gpu.mjs <adresse> <Chromium> retrouver
 import { check, visit } from "./browser.mjs";
 import { changeGpu } from "./machine.mjs";
 
@@ -97,16 +97,12 @@ async function refuse(dashboard) {
   await dashboard.gone("placement-dialog");
 }
 
-/** Le choix que le serveur a retenu : GPU, exemplaires, option, temps. */
-async function remembered(dashboard, when, action) {
-  await dashboard.press(`action-${action}-petit`);
+/** Le choix que le serveur a retenu : GPU, exemplaires, temps. */
+async function remembered(dashboard, when) {
+  await dashboard.press("action-resize-petit");
   await dashboard.says("placement-gpus", "GPU 5 et 6");
   const [replicas, idle] = [await value(dashboard, "placement-replicas"), await value(dashboard, "placement-idle")];
   check(replicas === "2" && idle === "45", `${when}, le choix n'est plus là : ${replicas} exemplaires, ${idle} min`);
-  if (action === "load") {
-    const parallel = await value(dashboard, "placement-option-parallel");
-    check(parallel === "2", `${when}, l'option n'est plus là : ${parallel}`);
-  }
   await dashboard.press("placement-cancel");
   await dashboard.gone("placement-dialog");
 }
@@ -119,14 +115,15 @@ await visit(base, chromium, async (dashboard, complaints) => {
     await shrink(dashboard);
     await refuse(dashboard);
     await page.reload();
-    await remembered(dashboard, "page rechargée", "resize");
+    await remembered(dashboard, "page rechargée");
     check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
     process.kill(Number(pid), "SIGKILL");
     await dashboard.see("link-lost");
     await dashboard.gone("link-lost");
-    await remembered(dashboard, "plan de contrôle tué", "resize");
+    await remembered(dashboard, "plan de contrôle tué");
   } else {
-    await remembered(dashboard, "produit relancé", "load");
+    await dashboard.state("petit", "Prêt");
+    await remembered(dashboard, "produit tué, puis relancé");
     check(complaints.length === 0, `plaintes du navigateur : ${complaints.join(" ; ")}`);
   }
   console.log("tout est bon");

@@ -37,6 +37,7 @@ export const PHASES: Record<string, string> = {
   verifying: "vérification",
   making_room: "place à faire",
   backoff: "attente avant relance",
+  queued: "attente de son tour",
   checking: "relecture des poids",
   spawning: "lancement",
   opening: "ouverture du modèle",

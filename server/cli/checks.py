@@ -20,7 +20,9 @@ from server.cli.findings import Finding, Level
 from server.cli.local import LocalServer
 from server.cli.weights_checks import weights_checks
 from server.control.gpu.allowed import GpuDevice, allowed_gpus
+from server.control.record.desired import survey
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
+from server.control.record.trouble import JournalUnavailable
 from server.errors import EngineUnavailable
 from server.settings.config import Config, load_config
 from server.settings.environments import interpreter
@@ -88,6 +90,7 @@ def run_checks(
         _dashboard,
     )
     findings.extend(check(config) for check in checks)
+    findings.extend(_desired(config))
     findings.extend(weights_checks(config, environ, deep=deep))
     findings.extend(_system(needs_gpu))
     return findings
@@ -266,6 +269,24 @@ def _journal(config: Config) -> Finding:
     except JournalTooNew as error:
         return Finding("journal", Level.FAILURE, f"{path} : {error}")
     return Finding("journal", Level.OK, str(path) if path.exists() else "aucun encore")
+
+
+def _desired(config: Config) -> Iterator[Finding]:
+    """Ce que le prochain démarrage doit ramener, et ce qui n'est pas revenu au dernier."""
+    path = config.state_dir / JOURNAL
+    try:
+        found = survey(path) if path.exists() else {}
+    except JournalUnavailable as error:
+        yield Finding("modèles voulus", Level.WARNING, str(error))
+        return
+    gone = [key for key in found if config.profile.model(key) is None]
+    if gone:
+        advice = "Remettez-les dans le profil pour qu'ils reviennent."
+        yield Finding("modèles voulus", Level.WARNING, f"{', '.join(gone)} : plus dans le profil", advice)
+    for key, failure in found.items():
+        if failure is not None and key not in gone:
+            yield Finding("modèles voulus", Level.WARNING, f"{key} : {failure.message}", f"passerelle load {key}")
+    yield Finding("modèles voulus", Level.OK, ", ".join(key for key in found if key not in gone) or "aucun")
 
 
 def _run_base(config: Config) -> Finding:

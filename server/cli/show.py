@@ -14,6 +14,7 @@ PHASES = {
     "verifying": "vérification",
     "making_room": "place à faire",
     "backoff": "attente avant relance",
+    "queued": "attente de son tour",
     "checking": "relecture des poids",
     "spawning": "lancement",
     "opening": "ouverture du modèle",

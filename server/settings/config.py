@@ -84,6 +84,10 @@ class Config:
     """Dossier des environnements de moteur."""
     lazy_load: bool
     """Charge les modèles à la demande, et non au démarrage."""
+    restore_attempts: int
+    """Essais de ramener, au démarrage, un modèle que l'exploitant veut chargé."""
+    restore_pause: float
+    """Secondes avant le deuxième essai, doublées à chacun."""
     fronts: int
     """Nombre de fronts."""
     threads: int
@@ -181,6 +185,8 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
         envs_dir=Path(env.text("PASSERELLE_ENVS_DIR", str(PACKAGE_DIR.parent / ".envs"))).expanduser().absolute(),
         lazy_load=env.boolean("LAZY_LOAD_MODELS", True),
+        restore_attempts=env.integer("PASSERELLE_RESTORE_ATTEMPTS", 3, 1, 100),
+        restore_pause=env.number("PASSERELLE_RESTORE_PAUSE", 10.0, 0.0, 3600.0),
         fronts=env.integer("PASSERELLE_FRONTS", max(1, min(8, cores // 16)), 1, 64),
         threads=env.integer("PASSERELLE_THREADS", min(cores, 8), 1, 256),
         stop_grace=env.number("PASSERELLE_STOP_GRACE", 30.0, 0.0, 3600.0),

@@ -18,7 +18,7 @@ from server.domain import Limits
 from server.errors import InvalidRequest, InvalidState, ModelNotFound
 from server.rpc.auth import Guard
 from tests.fakes.gpus import GIB
-from tests.unit.test_model_gpus import Rig, make, spec
+from tests.support.models_rig import Rig, make, spec
 
 
 def service_of(rig: Rig) -> AdminService:

@@ -17,9 +17,9 @@ from server.control.weights.cache import download_lock
 from server.control.weights.removal import erase, revisions, set_aside
 from server.errors import InvalidState, ModelNotFound
 from server.settings.profile import load_profile
+from tests.support.models_rig import Rig, make, spec
 from tests.support.rights import open_folder, unprivileged
 from tests.unit.test_gpu_admin import service_of
-from tests.unit.test_model_gpus import Rig, make, spec
 
 KIB = 1024
 

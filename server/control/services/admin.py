@@ -167,22 +167,21 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Endort."""
         if request.level > _MAX_SLEEP_LEVEL:
             raise _out_of_range("level", str(request.level), f"1 ou {_MAX_SLEEP_LEVEL}")
-        operation = self._models.get(request.model).sleep(request.level or 1)
+        operation = await self._models.sleep(request.model, request.level or 1)
         return model_verbs_pb2.SleepModelResponse(operation=await _answer(operation, request.wait))
 
     async def WakeModel(
         self, request: model_verbs_pb2.WakeModelRequest, _context: Any
     ) -> model_verbs_pb2.WakeModelResponse:
         """Réveille."""
-        model = self._models.get(request.model)
-        await self._models.gpus.refresh()
-        return model_verbs_pb2.WakeModelResponse(operation=await _answer(model.wake(), request.wait))
+        operation = await self._models.wake(request.model)
+        return model_verbs_pb2.WakeModelResponse(operation=await _answer(operation, request.wait))
 
     async def UnloadModel(
         self, request: model_verbs_pb2.UnloadModelRequest, _context: Any
     ) -> model_verbs_pb2.UnloadModelResponse:
         """Décharge."""
-        operation = self._models.get(request.model).unload(force=request.force, only_if_idle=request.only_if_idle)
+        operation = await self._models.unload(request.model, force=request.force, only_if_idle=request.only_if_idle)
         return model_verbs_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
 
     async def RemoveWeights(
@@ -196,8 +195,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self, request: operation_pb2.CancelOperationRequest, _context: Any
     ) -> operation_pb2.CancelOperationResponse:
         """Annule une opération en cours et attend qu'elle soit défaite."""
-        model, operation = self._models.running(request.operation_id)
-        await model.cancel(operation)
+        operation = await self._models.cancel(request.operation_id)
         return operation_pb2.CancelOperationResponse(operation=to_operation(operation))
 
     async def ListOperations(
