@@ -271,7 +271,7 @@ build_command() {
       PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY) ;;
       # Les numéros de l'hôte n'y vaudraient rien ; les UUID, plus bas, gardent l'ordre de la liste.
       PASSERELLE_GPUS) ;;
-      PASSERELLE_TLS_*) share_file "$variable" ;;
+      PASSERELLE_TLS_* | PASSERELLE_SETTINGS_FILE) share_file "$variable" ;;
       PASSERELLE_PROFILE)
         case $PASSERELLE_PROFILE in
           *.toml) share_file "$variable" ;;

@@ -9,14 +9,20 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.domain import ModelSpec
 from server.french import speak_french
-from server.settings.config import Config, load_config
-from server.settings.profile import ConfigError
+from server.settings.config import DEFAULT_PROFILE, Config, load_config, load_settled
+from server.settings.file import VARIABLE as SETTINGS_FILE
+from server.settings.file import settle
+from server.settings.profile import PROFILES_DIR, ConfigError, profile_path
+
+if TYPE_CHECKING:
+    from server.supervisor.main import Reloaded
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_FRAME_BYTES = 80 * 1024 * 1024
@@ -26,13 +32,12 @@ MAX_FRAME_BYTES = 80 * 1024 * 1024
 def main(arguments: Sequence[str] | None = None) -> int:
     """Joue un rôle ; rend le code de sortie."""
     options = _parser().parse_args(arguments)
+    if options.role == "serve":
+        return _serve()
     try:
         config = load_config()
     except ConfigError as error:
-        print(f"Configuration refusée : {error}", file=sys.stderr)
-        return 2
-    if options.role == "serve":
-        return _serve(config)
+        return _refused(error)
     if options.role == "download":
         return _download(config, options.key, found_only=options.found_only)
     if options.role == "verify":
@@ -81,31 +86,66 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(config: Config) -> int:
+def _refused(error: ConfigError) -> int:
+    print(f"Configuration refusée : {error}", file=sys.stderr)
+    return 2
+
+
+def _serve() -> int:
     from server.control.record.state_dir import StateDir, StateRefused
     from server.control.weights.cache import WeightsRefused, check_folder
     from server.rpc.logs import configure_logging
     from server.settings.config import STATE_FOLDER
 
+    try:
+        installed = _installed()
+    except ConfigError as error:
+        return _refused(error)
+    config = installed.config
     configure_logging("supervisor", level="WARNING")
     try:
         warnings = check_folder(config.cache_dir)
         with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER) as state:
-            return _supervise(config, [*warnings, *state.warnings])
+            return _supervise(installed, [*warnings, *state.warnings])
     except (StateRefused, WeightsRefused) as error:
         print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
         return 2
 
 
-def _supervise(config: Config, warnings: list[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """Configuration en vigueur, et ce que les enfants en reçoivent."""
+
+    config: Config
+    environ: dict[str, str]
+    profile: tuple[str, bytes] | None
+    """Nom et contenu du fichier de profil de l'exploitant : ses enfants n'en lisent que cette copie."""
+
+
+def _installed() -> _Installed:
+    """Lit l'environnement, le fichier de réglages et le profil.
+
+    Raises:
+        ConfigError: l'un d'eux est refusé.
+    """
+    settled = settle(os.environ)
+    config = load_settled(settled)
+    path = profile_path(settled.values.get("PASSERELLE_PROFILE", "").strip() or DEFAULT_PROFILE)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
+    environ = {**settled.values, "PYTHONPATH": paths}
+    environ.pop(SETTINGS_FILE, None)
+    return _Installed(config, environ, None if path.parent == PROFILES_DIR else (path.name, path.read_bytes()))
+
+
+def _supervise(installed: _Installed, warnings: list[str]) -> int:
     from server.settings.advertise import announced, answered_hosts
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
 
     descriptor = ROOT / "gen" / "envoy.binpb"
+    config = installed.config
     warnings.extend(config.unknown)
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
     if not config.openai_keys:
         who = "toute cette machine" if config.local else "tout le réseau"
         warnings.append(
@@ -114,7 +154,9 @@ def _supervise(config: Config, warnings: list[str]) -> int:
     return run(
         SupervisorSettings(
             command=(sys.executable, "-m", "server"),
-            environ={**os.environ, "PYTHONPATH": paths},
+            environ=installed.environ,
+            profile=installed.profile,
+            reload=_reloader(installed),
             envoy=EnvoySettings(
                 run_dir=config.run_base,
                 bind=config.bind,
@@ -150,6 +192,35 @@ def _supervise(config: Config, warnings: list[str]) -> int:
             log_forward=config.log_forward,
         )
     )
+
+
+def _reloader(installed: _Installed) -> Callable[[], "Reloaded | None"]:
+    """Ce que relire les réglages demande au superviseur ; `None` quand rien n'a changé."""
+    from server.settings.changes import change
+    from server.supervisor.main import Reloaded
+    from server.supervisor.socket import ReloadRefused
+
+    current = installed
+
+    def reload() -> Reloaded | None:
+        nonlocal current
+        try:
+            found = _installed()
+            wanted = change(current.config, found.config)
+        except (ConfigError, OSError) as error:
+            raise ReloadRefused(str(error)) from error
+        if (found.environ, found.profile) == (current.environ, current.profile):
+            return None
+        current = found
+        return Reloaded(
+            found.environ,
+            found.profile,
+            fronts=wanted.fronts,
+            dashboard=wanted.dashboard,
+            warnings=found.config.unknown,
+        )
+
+    return reload
 
 
 def _control(config: Config, run_dir: Path) -> int:

@@ -1,5 +1,6 @@
 """Les valeurs que tous les processus partagent, sans protocole ni bibliothèque."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -141,6 +142,25 @@ class ModelSpec:
         """Contexte au plus, en jetons, d'après le profil ; 0 s'il n'en dit rien."""
         found = (self.context_tokens, *(self.options.get(name) for name in _CONTEXT_OPTIONS))
         return next((value for value in found if isinstance(value, int) and value > 0), 0)
+
+
+_OUTSIDE_WORKERS = frozenset(
+    {
+        *("display_name", "aliases", "notice", "demonstration", "owned_by", "features"),
+        *("gpus", "replicas", "memory", "exclusive", "pinned", "idle_unload_seconds"),
+        *("load_options", "auto_download", "restore_lazy"),
+    }
+)
+"""Champs d'un modèle que ses exemplaires ne reçoivent pas."""
+
+
+def worker_digest(spec: ModelSpec) -> str:
+    """Empreinte de ce que les exemplaires d'un modèle reçoivent de son profil."""
+    kept = [(one.name, getattr(spec, one.name)) for one in fields(spec) if one.name not in _OUTSIDE_WORKERS]
+    options = sorted(spec.options.items())
+    return hashlib.sha256(
+        repr([*((name, value) for name, value in kept if name != "options"), options]).encode()
+    ).hexdigest()
 
 
 _CONTEXT_OPTIONS = ("max_model_len", "context_tokens_per_request")

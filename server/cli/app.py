@@ -24,7 +24,9 @@ class _Group(click.Group):
             raise
 
 
-_ALONE = ("serve", "doctor", "completion", "restart-fronts")
+_HERE = ("restart-fronts", "reload")
+"""Verbes du superviseur de cette machine."""
+_ALONE = ("serve", "doctor", "completion", *_HERE)
 """Verbes qui n'appellent aucune adresse."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -66,8 +68,8 @@ def cli(
     as_json: bool,
 ) -> None:
     """Options communes."""
-    if ctx.invoked_subcommand == "restart-fronts" and address:
-        raise click.UsageError("restart-fronts ne vaut que sur la machine du serveur, sans --address.")
+    if ctx.invoked_subcommand in _HERE and address:
+        raise click.UsageError(f"{ctx.invoked_subcommand} ne vaut que sur la machine du serveur, sans --address.")
     if ctx.invoked_subcommand in _ALONE:
         ctx.obj = admin.Session(None, as_json)
         return
@@ -98,7 +100,10 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
     ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
 
 
-for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, doctor.doctor, fronts.restart_fronts):
+for verb in (
+    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove),
+    *(doctor.doctor, fronts.restart_fronts, fronts.reload),
+):
     # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
     verb.params.append(
         click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")

@@ -17,7 +17,7 @@ from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.discovery import Adoption
 from server.control.weights.removal import Revision, erase, revisions, set_aside
-from server.domain import Profile
+from server.domain import Profile, worker_digest
 from server.errors import ModelNotFound, OperationNotFound, PasserelleError, ShuttingDown
 from server.shown import shown
 from server.supervisor.client import SupervisorClient
@@ -59,7 +59,7 @@ class Models:
         self._machine = machine
         self._on_exit = on_exit
         self._adoption = adoption
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         self._removing = asyncio.Lock()
 
     def __iter__(self) -> Iterator[ManagedModel]:
@@ -198,7 +198,7 @@ class Models:
         kept = await self.restore()
         found = await self._reattach()
         await self._resume(found)
-        self._tasks = [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
+        self._tasks += [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
         if load_all:
             self.wanted = tuple(self._models)
         self.restorer.start(self, kept, load_all=load_all)
@@ -258,6 +258,7 @@ class Models:
         return self._models[key].state in (ModelState.READY, ModelState.ASLEEP)
 
     async def _reattach(self) -> set[str]:
+        """Reprend ce qui tourne ; un réglage changé depuis est pris en repartant, un modèle retiré s'en va."""
         found: dict[str, list[dict[str, Any]]] = {}
         for process in await self._supervisor.list():
             if process["kind"] != "worker" or not process["pid"]:
@@ -266,9 +267,15 @@ class Models:
             if key in self._models:
                 found.setdefault(key, []).append(process)
             else:
-                await self._supervisor.stop(process["name"], _STOP_STRANGER_SECONDS)
+                logger.info("replica_leaving", extra={"replica": process["name"]})
+                leaving = self._supervisor.stop(process["name"], self._tools.stop_grace)
+                self._tasks.append(asyncio.create_task(leaving))
         for key, processes in found.items():
-            await self._models[key].reattach(processes)
+            model = self._models[key]
+            await model.reattach(processes)
+            now = worker_digest(model.choices.spec(model.spec))
+            if any(process["meta"].get("digest", now) != now for process in processes):
+                self.restorer.renew(model)
             logger.info("replicas_reattached", extra={"model": key, "count": len(processes)})
         return set(found)
 

@@ -16,11 +16,14 @@ from typing import Any
 from server.domain import Limits, Profile, PublicAddress
 from server.json_depth import DEEPEST
 from server.settings.addresses import bind_address, public_addresses
+from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, load_profile
 from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
+DEFAULT_PROFILE = "dgx"
+"""Profil, quand `PASSERELLE_PROFILE` n'en dit pas d'autre."""
 STATE_FOLDER = ".passerelle"
 """Dossier d'état dans celui des poids, quand `PASSERELLE_STATE_DIR` n'en dit pas d'autre."""
 
@@ -145,13 +148,29 @@ class Config:
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> Config:
-    """Lit la configuration.
+    """Lit la configuration, fichier de réglages compris.
 
     Raises:
-        ConfigError: variable ou champ de profil refusé.
+        ConfigError: variable, ligne du fichier ou champ de profil refusé.
     """
+    return load_settled(settle(environ))
+
+
+def load_settled(settled: Settled) -> Config:
+    """Lit la configuration de variables déjà réunies.
+
+    Raises:
+        ConfigError: celles de `load_config`.
+    """
+    try:
+        return _load(settled.values)
+    except ConfigError as error:
+        raise settled.located(error) from error
+
+
+def _load(environ: Mapping[str, str]) -> Config:
     env = _Env(environ)
-    profile = load_profile(env.text("PASSERELLE_PROFILE", "dgx"))
+    profile = load_profile(env.text("PASSERELLE_PROFILE", DEFAULT_PROFILE))
     host_port = env.integer("HOST_PORT", 8000, 1, 65535)
     port = env.integer("PASSERELLE_PORT", host_port, 1, 65535)
     host_bind = env.text("HOST_BIND_ADDRESS", "127.0.0.1" if profile.name == "embarque" else "0.0.0.0")

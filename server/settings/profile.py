@@ -20,13 +20,18 @@ _PATH_PART = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 """Clé d'un modèle, partie du nom d'un dépôt ou d'une révision : ce qui devient un nom de fichier ou de dossier."""
 
 
+def profile_path(name: str) -> Path:
+    """Fichier d'un profil livré, ou celui que `name` désigne."""
+    return Path(name) if name.endswith(".toml") else PROFILES_DIR / f"{name}.toml"
+
+
 def load_profile(name: str) -> Profile:
     """Lit un profil livré (`embarque`, `dgx`) ou un fichier `.toml`.
 
     Raises:
         ConfigError: profil inconnu ou champ refusé.
     """
-    path = Path(name) if name.endswith(".toml") else PROFILES_DIR / f"{name}.toml"
+    path = profile_path(name)
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PROFILES_DIR.glob("*.toml")))
         raise ConfigError(

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 ELSEWHERE = frozenset(
     {
         # La ligne de commande, les exemples de la page, l'installation et compose.
+        # Lue avant toutes les autres.
+        "PASSERELLE_SETTINGS_FILE",
         *("PASSERELLE_ADDRESS", "PASSERELLE_API_KEY", "PASSERELLE_KEY", "PASSERELLE_CUDA"),
         *("PASSERELLE_IMAGE", "PASSERELLE_UID", "PASSERELLE_GID"),
         # Ce que le superviseur donne à ses enfants.

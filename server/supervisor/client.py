@@ -71,6 +71,14 @@ class SupervisorClient:
         answer = await self._ask("restart_fronts")
         return int(answer["replaced"]), int(answer["fronts"])
 
+    async def reload(self) -> dict[str, Any]:
+        """Relit les réglages ; rend ce qui en a changé (`changed`, `fronts` remplacés, `dashboard`).
+
+        Raises:
+            SupervisorError: ils ne conviennent pas, et rien n'a changé ; ou superviseur disparu.
+        """
+        return await self._ask("reload")
+
     async def watch(self) -> AsyncIterator[dict[str, Any]]:
         """Rend le fil des lancements et des fins de processus ; il s'achève si le superviseur disparaît.
 

@@ -5,8 +5,9 @@ bonne santé, l'ancien se dit hors service, finit ses requêtes, s'arrête, et s
 """
 
 import asyncio
+import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from server.supervisor.envoy_admin import healthy_fronts
@@ -57,6 +58,17 @@ class RollingRestart:
             return self._task
         self._task = asyncio.create_task(self._replace_all())
         return self._task
+
+    async def ask_anew(self) -> int:
+        """Remplace les fronts, une fois fini le remplacement en cours, qui a commencé sous d'autres réglages."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+        return await asyncio.shield(self.ask())
+
+    def renew(self, env: Mapping[str, str]) -> None:
+        """Change l'environnement des fronts à venir."""
+        self._running = [dataclasses.replace(command, env=env) for command in self._running]
+        self._spare = dataclasses.replace(self._spare, env=env)
 
     async def stop(self) -> None:
         """Abandonne un remplacement en cours et arrête tous les fronts."""

@@ -63,8 +63,8 @@ def test_replacing_the_only_front_loses_no_request(running: Product, tmp_path: P
         load.wait_success(90, *kinds)
         reading = pool.submit(_example, running, "--fichier", str(spoken), "--langue", "en")
         # Aller, puis retour sur la prise d'origine.
-        for leaving, coming, ask in ((first, second, _hang_up), (second, first, _restart_fronts)):
-            ask(running)
+        for leaving, coming in ((first, second), (second, first)):
+            _restart_fronts(running)
             wait_until(lambda coming=coming: coming(running) > 0, 60, "remplaçant lancé")  # type: ignore[misc]
             wait_until(lambda leaving=leaving: leaving(running) == 0, 90, "ancien parti")  # type: ignore[misc]
             load.wait_success(60, "chat", "typed", "models")
@@ -106,10 +106,6 @@ def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
     assert not running.run_dir.exists()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
-
-
-def _hang_up(running: Product) -> None:
-    running.process.send_signal(signal.SIGHUP)
 
 
 def _restart_fronts(running: Product) -> None:

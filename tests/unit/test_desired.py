@@ -18,7 +18,7 @@ from server.control.life.exits import Exit
 from server.control.life.state import ModelState
 from server.control.record.operations import OperationKind, OperationState
 from server.control.record.schema import JOURNAL, check_version
-from server.domain import ModelSpec
+from server.domain import MemorySpec, ModelSource, ModelSpec, worker_digest
 from server.errors import GpuBusy, InvalidRequest, InvalidState, ModelLoadFailed, UnsupportedOption
 from tests.fakes.gpus import GIB
 from tests.support.models_rig import Rig, make, spec, state_of
@@ -485,3 +485,41 @@ async def test_an_earlier_version_reads_what_this_one_wrote(start: Start, tmp_pa
     check_version(tmp_path / "j.sqlite")
     rig = await again(start, A)
     assert seats(rig) == [(4,)]
+
+
+async def test_a_model_whose_profile_changed_leaves_then_comes_back(start: Start) -> None:
+    rig = await start(A, B, life="un")
+    await rig.load("a", gpus=(3,))
+    await rig.model("b").ensure(30)
+    processes = {key: [{"name": f"{key}-0", "pid": 50, "meta": {"gpus": list(seats(rig, key)[0])}}] for key in "ab"}
+    changed = replace(A, options={"seed": 9})
+    rig = await start(changed, replace(B, options={"seed": 9}), life="un")
+    for key in "ab":
+        await rig.model(key).reattach(processes[key])
+        rig.models.restorer.renew(rig.model(key))
+    assert state_of(rig.model()) is ModelState.READY, "il sert en attendant"
+    await rig.come_back()
+    await rig.returned()
+    # Demandé par une requête, `b` attend la suivante.
+    assert seats(rig) == [(3,)] and not seats(rig, "b")
+    assert [name for name, _ in rig.replicas.stopped] == ["a-0", "b-0"] and rig.replicas.started == ["a-0"]
+    assert rig.replicas.specs[0].options == {"seed": 9}
+    assert "pour prendre son nouveau réglage" in rig.replicas.parted[0][1].message
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"display_name": "Autre", "aliases": ("x",), "pinned": True, "idle_unload_seconds": 5.0}, True),
+        ({"memory": MemorySpec(weights_gib=1), "gpus": (3,), "replicas": 2, "restore_lazy": True}, True),
+        ({"options": {"seed": 1}}, False),
+        ({"engine": "y"}, False),
+        ({"max_waiting": 1}, False),
+        ({"source": ModelSource("package", "p", "2")}, False),
+        ({"python": "/autre"}, False),
+    ],
+)
+def test_a_worker_is_outdated_only_by_what_it_received(changes: dict[str, Any], same: bool) -> None:
+    assert (worker_digest(replace(A, **changes)) == worker_digest(A)) is same
+    one, two = replace(A, options={"a": 1, "b": 2}), replace(A, options={"b": 2, "a": 1})
+    assert worker_digest(one) == worker_digest(two), "l'ordre n'y est pour rien"

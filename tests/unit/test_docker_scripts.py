@@ -417,7 +417,10 @@ ELSEWHERE = {"PASSERELLE_CUDA", "TORCH_INDEX_URL", "PASSERELLE_ADDRESS", "PASSER
 """Ce qui ne sert qu'à l'installation, ou à la ligne de commande."""
 OPTIONS = {"MODEL_CACHE_DIR": "--mount", "HOST_BIND_ADDRESS": "--publish", "CUDA_VISIBLE_DEVICES": "--gpus"}
 """Ce qui devient une option de « docker run »."""
-FILES = {"PASSERELLE_TLS_CERT", "PASSERELLE_TLS_KEY", "PASSERELLE_TLS_CLIENT_CA", "SSL_CERT_FILE"}
+FILES = {
+    *("PASSERELLE_TLS_CERT", "PASSERELLE_TLS_KEY", "PASSERELLE_TLS_CLIENT_CA"),
+    *("SSL_CERT_FILE", "PASSERELLE_SETTINGS_FILE"),
+}
 FOLDERS = {"HF_HOME", "HF_HUB_CACHE"}
 
 

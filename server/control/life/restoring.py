@@ -30,6 +30,7 @@ class Restorer:
     def __init__(self, tools: ModelTools) -> None:
         self.given_up: dict[str, Failure] = {}
         """Modèles qui ne sont pas revenus, et pourquoi."""
+        self._outdated: set[str] = set()
         self.left: set[str] = set()
         """Modèles partis avant que ce plan de contrôle ne soit relancé ; il ne les rappelle pas."""
         self._tools = tools
@@ -41,13 +42,19 @@ class Restorer:
         """Modèles dont le retour n'est pas fini."""
         return list(self._tasks)
 
+    def renew(self, model: ManagedModel) -> None:
+        """Retient qu'un modèle sert encore selon un profil changé depuis : son retour commencera par son départ."""
+        self._outdated.add(model.spec.key)
+
     def start(self, models: Iterable[ManagedModel], kept: Mapping[str, Any], *, load_all: bool) -> None:
         """Commence le retour de tous ; `load_all` : de ceux que personne n'a demandés aussi."""
-        wanted = [model for model in models if load_all or model.desired is not None]
+        wanted = [
+            model for model in models if load_all or model.desired is not None or model.spec.key in self._outdated
+        ]
         for model in sorted(wanted, key=_rank):
             key = model.spec.key
             found = self._returns[key] = Return.of(kept.get(f"{RETURN}{key}")).at(self._tools.life)
-            if not found.resting:
+            if not found.resting or key in self._outdated:
                 self._begin(model)
             elif found.failure is not None:
                 self.given_up[key] = model.last_failure = found.failure
@@ -112,6 +119,11 @@ class Restorer:
 
     async def _bring(self, model: ManagedModel) -> None:
         key = model.spec.key
+        if key in self._outdated:
+            await _leave(model)
+            self._outdated.discard(key)
+            if model.desired is None:
+                return
         while not _back(model):
             failure = await self._try(model) if model.operation is None else await _outcome(model.operation)
             if failure is None:
@@ -168,6 +180,13 @@ def _back(model: ManagedModel) -> bool:
         return False
     wanted = len(model.desired.seats) if model.desired is not None else 1
     return model.state is ModelState.ASLEEP or len(model.replicas) >= wanted
+
+
+async def _leave(model: ManagedModel) -> None:
+    """Décharge un modèle dont le profil a changé, une fois finie l'opération en cours ; ses requêtes finissent."""
+    while model.operation is not None:
+        await _outcome(model.operation)
+    await _outcome(model.unload(why="pour prendre son nouveau réglage"))
 
 
 async def _outcome(operation: Operation) -> Failure | None:
