@@ -134,14 +134,14 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     ) -> model_verbs_pb2.DownloadModelResponse:
         """Télécharge et vérifie."""
         operation = self._models.get(request.model).download()
-        return model_verbs_pb2.DownloadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.DownloadModelResponse(operation=await self._answer(operation, request.wait))
 
     async def LoadModel(
         self, request: model_verbs_pb2.LoadModelRequest, _context: Any
     ) -> model_verbs_pb2.LoadModelResponse:
         """Charge, change le nombre d'exemplaires, ou réveille."""
         operation = await self._models.load(request.model, to_order(request, self._facts.limits))
-        return model_verbs_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.LoadModelResponse(operation=await self._answer(operation, request.wait))
 
     async def CheckLoad(
         self, request: model_verbs_pb2.CheckLoadRequest, _context: Any
@@ -168,21 +168,21 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         if request.level > _MAX_SLEEP_LEVEL:
             raise _out_of_range("level", str(request.level), f"1 ou {_MAX_SLEEP_LEVEL}")
         operation = await self._models.sleep(request.model, request.level or 1)
-        return model_verbs_pb2.SleepModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.SleepModelResponse(operation=await self._answer(operation, request.wait))
 
     async def WakeModel(
         self, request: model_verbs_pb2.WakeModelRequest, _context: Any
     ) -> model_verbs_pb2.WakeModelResponse:
         """Réveille."""
         operation = await self._models.wake(request.model)
-        return model_verbs_pb2.WakeModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.WakeModelResponse(operation=await self._answer(operation, request.wait))
 
     async def UnloadModel(
         self, request: model_verbs_pb2.UnloadModelRequest, _context: Any
     ) -> model_verbs_pb2.UnloadModelResponse:
         """Décharge."""
         operation = await self._models.unload(request.model, force=request.force, only_if_idle=request.only_if_idle)
-        return model_verbs_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.UnloadModelResponse(operation=await self._answer(operation, request.wait))
 
     async def RemoveWeights(
         self, request: model_verbs_pb2.RemoveWeightsRequest, _context: Any
@@ -239,6 +239,13 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             return name
         return self._models.get(name).spec.key
 
+    async def _answer(self, operation: Operation, wait: bool) -> operation_pb2.Operation:
+        if wait:
+            await operation.result()
+            # Une fin annoncée est dans le journal : qui l'y cherche l'y trouve.
+            await self._journal.settled()
+        return to_operation(operation)
+
     def _status(self) -> admin_pb2.Status:
         models, facts = list(self._models), self._facts
         profile = self._models.profile
@@ -260,12 +267,6 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             ],
             started_at=timestamp(facts.started_at),
         )
-
-
-async def _answer(operation: Operation, wait: bool) -> operation_pb2.Operation:
-    if wait:
-        await operation.result()
-    return to_operation(operation)
 
 
 def _page_size(asked: int, default: int, maximum: int) -> int:
