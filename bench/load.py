@@ -57,7 +57,7 @@ class Connection:
             RuntimeError: réponse autre que 200.
         """
         begin = time.perf_counter()
-        head = f"POST {path} HTTP/1.1\r\nhost: mesure\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         self._writer.write(head.encode() + body)
         header = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         result = StreamResult()
