@@ -27,7 +27,7 @@ from server.rpc.caller import announced_patience, caller, patience
 from server.rpc.contract import FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.deadline import margin
 from server.rpc.http_body import Family, error_event, error_headers, error_response, is_event_stream, serialize
-from server.rpc.logs import request_id
+from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.status import DETAILS_KEY, codes, to_status
@@ -235,17 +235,16 @@ class _Call:
         metrics.in_flight.labels(self._method).dec()
         metrics.calls.labels(self._method, self._code).inc()
         metrics.seconds.labels(self._method).observe(elapsed)
-        level = logging.DEBUG if self._method in PROBES else logging.INFO
-        logger.log(
-            level,
+        if self._method in PROBES:
+            return
+        log_call(
+            logger,
             "rpc_finished",
-            extra={
-                "method": self._method,
-                "code": self._code,
-                "reason": self._reason,
-                "duration_ms": round(elapsed * 1000, 2),
-                "messages": self.messages,
-            },
+            method=self._method,
+            code=self._code,
+            reason=self._reason,
+            duration_ms=round(elapsed * 1000, 2),
+            messages=self.messages,
         )
 
     def end(self, error: PasserelleError) -> None:

@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from server.supervisor.client import SupervisorClient, SupervisorError
+from server.supervisor.log_file import LogFile
 from server.supervisor.oom import OomCount
-from server.supervisor.process import Command
+from server.supervisor.process import Child, Command
 from server.supervisor.run_dir import RunDir, RunDirError, remove_stale
 from server.supervisor.socket import SupervisorSocket
 from server.supervisor.supervisor import RestartPolicy, Supervisor
@@ -201,3 +202,37 @@ async def test_a_child_killed_for_want_of_memory_is_known(rig: Rig, tmp_path: Pa
     end = await anext(events)
     assert (end["event"], end["exit_code"], end["asked"]) == ("exited", -9, asked)
     assert end["out_of_memory"] is not asked
+
+
+SPEAKER = """
+import os, time
+os.write(1, "".join(f"ligne é {n}\\n" for n in range(3000)).encode())
+os.write(1, b"coup")
+time.sleep(0.05)
+os.write(1, b"ee en deux\\nlongue " + b"x" * 200_000 + b"\\nsans fin")
+"""
+
+
+async def test_what_a_child_says_is_written_whole_and_by_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[str] = []
+    write = LogFile.write
+
+    def counted(log: LogFile, lines: str) -> None:
+        writes.append(lines)
+        write(log, lines)
+
+    monkeypatch.setattr(LogFile, "write", counted)
+    read, end = os.pipe()
+    try:
+        command = Command("bavard", tuple(python(SPEAKER)), {"PATH": os.environ["PATH"]})
+        assert await (await Child.start(command, read, tmp_path / "bavard.log")).wait() == 0
+    finally:
+        os.close(read)
+        os.close(end)
+    text = (tmp_path / "bavard.log").read_text(encoding="utf-8")
+    assert text.splitlines()[:3001] == [*(f"ligne é {n}" for n in range(3000)), "coupee en deux"]
+    # Une ligne trop longue pour attendre sa fin est coupée ; rien n'en manque.
+    assert "".join(text.splitlines()[3001:]) == "longue " + "x" * 200_000 + "sans fin"
+    assert text.endswith("\n") and len(writes) < 300
