@@ -95,6 +95,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     started_at = time.time()
     run_dir = settings.run_dir
     registry = process_registry()
+    rpc_metrics = RpcMetrics(registry)
     journal = Journal(settings.state_path)
     await journal.open()
     supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")
@@ -192,7 +193,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             stop_grace=1.0,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, RpcMetrics(registry), limits=settings.limits),
+        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(reasons, metrics, guard), server.server)
@@ -208,6 +209,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await models.aclose()
         await supervisor.aclose()
         await journal.aclose()
+        rpc_metrics.pour()
         logger.info("control_stopped")
 
 
