@@ -165,7 +165,7 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
         aliases=model.spec.aliases,
         capability=to_capability(model.spec.capability),
         state=to_state(model.state),
-        workers=[control_pb2.WorkerRoute(id=replica.id, sockets=[str(replica.socket)]) for replica in awake],
+        workers=[control_pb2.WorkerRoute(id=replica.id, socket=str(replica.socket)) for replica in awake],
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,
