@@ -67,6 +67,7 @@ class Count:
     def __init__(self, owner: Tallies, metric: Counter | Gauge) -> None:
         self._owner, self._metric = owner, metric
         self._held: dict[Labels, float] = defaultdict(float)
+        self._children: dict[Labels, Any] = {}
 
     def add(self, *labels: str, amount: float = 1.0) -> None:
         """Ajoute."""
@@ -74,10 +75,14 @@ class Count:
         self._owner.touch()
 
     def pour(self) -> None:
-        """Verse ce qui attend, zéros compris : une étiquette déjà vue se montre."""
+        """Verse ce qui attend ; une étiquette revenue à zéro se montre."""
         held, self._held = self._held, defaultdict(float)
         for labels, amount in held.items():
-            self._metric.labels(*labels).inc(amount)
+            child = self._children.get(labels)
+            if child is None:
+                child = self._children[labels] = self._metric.labels(*labels)
+            if amount:
+                child.inc(amount)
 
 
 class Waits:
@@ -87,6 +92,7 @@ class Waits:
         self._owner, self._metric = owner, metric
         self._bounds: tuple[float, ...] = tuple(metric._upper_bounds)
         self._held: dict[Labels, list[float]] = {}
+        self._children: dict[Labels, Any] = {}
 
     def observe(self, *labels: str, seconds: float) -> None:
         """Ajoute une durée."""
@@ -101,7 +107,9 @@ class Waits:
         """Verse ce qui attend : prometheus_client n'a pas d'ajout groupé à un histogramme."""
         held, self._held = self._held, {}
         for labels, (*counts, total) in held.items():
-            child = self._metric.labels(*labels)
+            child = self._children.get(labels)
+            if child is None:
+                child = self._children[labels] = self._metric.labels(*labels)
             for bucket, amount in zip(child._buckets, counts, strict=True):
                 if amount:
                     bucket.inc(amount)
