@@ -219,8 +219,8 @@ async def compare(sides: list[Side], load: Load, rounds: int) -> float:
 
 
 LOADS = (
-    (0.0, [Load("saturée, 16 flux", 16, 4, 200, True, 1.3), Load("sans flux, 64 connexions", 64, 20, 8, False, 2.6)]),
-    (20.0, [Load("20 ms × 128 flux", 128, 1, 150, True, 1.4)]),
+    (0.0, [Load("saturée, 16 flux", 16, 4, 200, True, 2.2), Load("sans flux, 64 connexions", 64, 20, 8, False, 6.5)]),
+    (20.0, [Load("20 ms × 128 flux", 128, 1, 150, True, 2.0)]),
 )
 """Charges par durée d'étape, en ms. Chaque plafond est le rapport relevé (docs/mesures.md), et un tiers de plus."""
 

@@ -44,4 +44,13 @@ async def chat(request: Request) -> Response:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, uds=sys.argv[1], loop="uvloop", http="httptools", log_level="error", access_log=False)
+    # Envoy garde ses connexions : fermées après cinq secondes sans requête, elles le seraient parfois sous une requête en route.
+    uvicorn.run(
+        app,
+        uds=sys.argv[1],
+        loop="uvloop",
+        http="httptools",
+        log_level="error",
+        access_log=False,
+        timeout_keep_alive=3600,
+    )
