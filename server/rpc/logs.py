@@ -85,7 +85,7 @@ class GroupedHandler(logging.StreamHandler[TextIO]):
             self._waiting.append(text)
             self._size += len(text)
             if self._size >= _GROUPED_CHARS:
-                self._write_waiting()
+                self.flush()
             elif self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(GROUPED_SECONDS, self.flush)
 
