@@ -12,9 +12,10 @@ _RAISED_PEAK = 0.25
 """Crête où elle l'est."""
 
 
-def rms(wave: Wave) -> float:
-    """Niveau efficace."""
-    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if len(wave) else 0.0
+def rms(wave: Wave) -> Wave:
+    """Niveau efficace d'une onde, ou de chaque ligne d'un tableau."""
+    level: Wave = np.sqrt(np.mean(np.square(wave, dtype=np.float64), axis=-1))
+    return level
 
 
 def audible(wave: Wave) -> Wave:
