@@ -83,7 +83,7 @@ class Config:
     fronts: int
     """Nombre de fronts."""
     threads: int
-    """Fils de calcul des moteurs sur le processeur."""
+    """Fils de calcul des moteurs sur le processeur, et de la détection de parole d'un exemplaire."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
     drain_seconds: float
