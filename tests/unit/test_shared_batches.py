@@ -17,7 +17,7 @@ from server.engines.base_audio import Diarization, DiarizationOptions, Wave
 from server.engines.pyannote.batches import Part, SharedBatches
 from server.engines.pyannote.engine import PyannoteLoader
 from server.engines.pyannote.leaving import Cancelled, stopped_by
-from server.engines.pyannote.pipeline import _diarization
+from server.engines.pyannote.pipeline import diarization_of
 from server.errors import EngineFailed
 from tests.support import tiny_pyannote
 from tests.support.speech_engines import production
@@ -51,7 +51,7 @@ def expected(folder: Path) -> list[Diarization]:
     spec = EngineSpec("pyannote", folder, threads=1, device="cpu")
     pipeline = PyannoteLoader(spec).load(spec, unheard)
     files = [{"waveform": torch.from_numpy(wave)[None], "sample_rate": 16000, "uri": "audio"} for wave in WAVES]
-    return [_diarization(pipeline(f), len(w) / 16000, embeddings=True) for f, w in zip(files, WAVES, strict=True)]
+    return [diarization_of(pipeline(f), len(w) / 16000, embeddings=True) for f, w in zip(files, WAVES, strict=True)]
 
 
 def same(one: Diarization, other: Diarization) -> bool:

@@ -27,14 +27,14 @@ def create_engine(spec: EngineSpec) -> PipelineEngine:
     def load(spec: EngineSpec, on_phase: OnPhase) -> Any:
         nonlocal settings
         settings = read_options(CamPlusSettings, spec.options)
-        return _load(spec, settings, on_phase)
+        return load_pipeline(spec, settings, on_phase)
 
     return PipelineEngine(
         spec, load, parallel=lambda: settings.parallel, sizes=lambda: (settings.batch_size, settings.batch_size)
     )
 
 
-def _load(spec: EngineSpec, settings: CamPlusSettings, on_phase: OnPhase) -> Any:
+def load_pipeline(spec: EngineSpec, settings: CamPlusSettings, on_phase: OnPhase) -> Any:
     quiet_pyannote()
     on_phase(LoadPhase.IMPORTING)
     import torch

@@ -135,7 +135,7 @@ class PipelineEngine:
         except Cancelled:
             # Personne n'attend plus ce résultat.
             return Diarization((), ())
-        return _diarization(output, len(wave) / SAMPLE_RATE, embeddings=options.embeddings)
+        return diarization_of(output, len(wave) / SAMPLE_RATE, embeddings=options.embeddings)
 
 
 def quiet_pyannote() -> None:
@@ -151,7 +151,8 @@ def quiet_pyannote() -> None:
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"numpy\..*")
 
 
-def _diarization(output: Any, end: float, *, embeddings: bool) -> Diarization:
+def diarization_of(output: Any, end: float, *, embeddings: bool) -> Diarization:
+    """Ce que rend un pipeline, pour une onde qui finit à `end` secondes."""
     vectors: dict[str, tuple[float, ...]] = {}
     if embeddings and output.speaker_embeddings is not None:
         labels = output.speaker_diarization.labels()
@@ -159,11 +160,12 @@ def _diarization(output: Any, end: float, *, embeddings: bool) -> Diarization:
             if np.isfinite(vector).all():
                 vectors[label] = tuple(float(x) for x in vector)
     return Diarization(
-        _turns(output.speaker_diarization, end), _turns(output.exclusive_speaker_diarization, end), vectors
+        turns_of(output.speaker_diarization, end), turns_of(output.exclusive_speaker_diarization, end), vectors
     )
 
 
-def _turns(annotation: Any, end: float) -> tuple[Turn, ...]:
+def turns_of(annotation: Any, end: float) -> tuple[Turn, ...]:
+    """Tours d'une annotation de pyannote, dans une onde qui finit à `end` secondes."""
     turns = [
         Turn(str(label), max(0.0, float(turn.start)), min(end, float(turn.end)))
         for turn, _track, label in annotation.itertracks(yield_label=True)
