@@ -24,6 +24,11 @@ def audible(wave: Wave) -> Wave:
     return wave if gain == 1.0 else (wave * gain).astype(np.float32)
 
 
+def faint(wave: Wave) -> bool:
+    """Vrai si `raise_faint` changerait cette onde."""
+    return _gain(wave) != 1.0
+
+
 def raise_faint(wave: Wave) -> None:
     """Relève sur place une onde très faible, sans en faire de copie."""
     gain = _gain(wave)

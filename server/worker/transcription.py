@@ -46,7 +46,7 @@ class FileTranscription:
         options = options_of(config)
         self._engine.check(options)
         cutter = WindowCutter(SpeechDetector(self._tools.vad), self._engine.max_window_seconds)
-        audio = SpooledAudio(self._tools, request.spool_name, config.audio_format, cutter)
+        audio = SpooledAudio(self._tools, request.spool_name, config.audio_format)
         merge = _Merge(options.language)
         pending: _Pending = deque()
         gate = ProgressGate()
@@ -73,7 +73,7 @@ class FileTranscription:
             return added
 
         try:
-            async with aclosing(audio.pieces()) as pieces:
+            async with aclosing(audio.pieces(cutter)) as pieces:
                 async for piece in pieces:
                     for window in piece.windows:
                         while self._ahead(len(pending)):
