@@ -1,7 +1,7 @@
 """Les moteurs de parole soumis à la suite : les faux et ceux du profil embarque, ou celui d'un autre environnement.
 
-`PASSERELLE_TEST_ENGINE` (`canary`, `pyannote`) choisit un moteur de production, sur le processeur et de petits modèles
-faits sur place ; il se lance avec l'interpréteur de ce moteur (`tests/engines/`).
+`PASSERELLE_TEST_ENGINE` (`canary`, `pyannote`) choisit un moteur de production, sur de petits modèles faits sur place,
+au processeur ou, si `PASSERELLE_TEST_DEVICE` vaut `cuda`, sur un GPU ; il se lance avec l'interpréteur de ce moteur (`tests/engines/`).
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from tests.support import audio_files
 
 _ROOT = Path(__file__).resolve().parents[2]
 _THREADS = 1
+_DEVICE = os.environ.get("PASSERELLE_TEST_DEVICE", "cpu")
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def embedded(key: str, folder: Path, **options: Any) -> Engine:
 
 
 def production(name: str, folder: Path, **options: Any) -> Engine:
-    """Moteur de production, sur le processeur."""
-    return engine_factory(name)(EngineSpec(name, folder, options=options, threads=_THREADS, device="cpu"))
+    """Moteur de production, sur le processeur ou là où `PASSERELLE_TEST_DEVICE` le dit."""
+    return engine_factory(name)(EngineSpec(name, folder, options=options, threads=_THREADS, device=_DEVICE))
 
 
 @contextmanager
