@@ -111,7 +111,7 @@ class ModelSpec:
     demonstration: bool = False
     requires_gpu: bool = True
     gpus: tuple[int, ...] = ()
-    """GPU par défaut ; vide : les plus libres."""
+    """GPU préférés ; vide, ou sans la place : les plus libres."""
     replicas: int = field(default=1, metadata={"minimum": 1})
     memory: MemorySpec = field(default_factory=MemorySpec)
     exclusive: bool = False

@@ -19,7 +19,7 @@ from passerelle.v1 import (
 
 from server import __version__
 from server.control.gpu.needs import gpus_per_replica
-from server.control.life.eviction import victims
+from server.control.life.eviction import foreseen
 from server.control.models import Models
 from server.control.record.journal import Journal
 from server.control.record.log_tail import tail
@@ -148,8 +148,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Verdict d'un chargement, sans rien lancer."""
         model, order = self._models.get(request.model), to_order(request, self._facts.limits)
         await self._models.gpus.refresh()
-        move, plan = model.foresee(order)
-        room = victims(model, order, self._models) if plan.error is not None else []
+        move, plan, room = foreseen(model, order, self._models, self._models.gpus)
         return model_verbs_pb2.CheckLoadResponse(
             fits=plan.error is None,
             error=to_failure(Failure.of(plan.error)) if plan.error is not None else None,

@@ -79,7 +79,7 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
   model: string;
 
   /**
-   * Numéros des GPU à employer ; vide : le choix retenu, sinon celui du profil.
+   * Numéros des GPU à employer ; vide : le choix retenu, sinon celui du profil, sinon les plus libres, selon la place.
    *
    * @generated from field: repeated uint32 gpus = 2;
    */
@@ -174,7 +174,7 @@ export type CheckLoadRequest = Message<"passerelle.v1.CheckLoadRequest"> & {
   model: string;
 
   /**
-   * Numéros des GPU ; vide : le choix retenu, sinon les plus libres.
+   * Numéros des GPU ; vide : le choix retenu, sinon celui du profil, sinon les plus libres, selon la place.
    *
    * @generated from field: repeated uint32 gpus = 2;
    */
