@@ -122,6 +122,8 @@ class ModelSpec:
     """Secondes sans requête avant de se décharger ; 0 : jamais."""
     load_options: tuple[str, ...] = ()
     """Options du moteur qu'un chargement peut changer."""
+    load_switches: tuple[str, ...] = ()
+    """Celles qui sont vraies ou fausses ; le profil y ajoute celles que le moteur connaît."""
     auto_download: bool = False
     """Télécharge de lui-même quand un chargement le demande."""
     python: str = ""

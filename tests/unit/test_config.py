@@ -27,6 +27,21 @@ def test_production_profile_is_gpu_only() -> None:
         assert not model.demonstration
 
 
+def test_options_that_are_true_or_false_are_known_without_a_value(tmp_path: Path) -> None:
+    """De vLLM par leur nom, des autres moteurs par leur type, d'un moteur à soi par son profil."""
+    assert load_profile("dgx").models[0].load_switches == ("enable_prefix_caching", "enable_sleep_mode")
+    for engine, line, expected in (
+        ("vllm", "load_options = ['seed', 'enforce_eager', 'async_scheduling']", ("enforce_eager", "async_scheduling")),
+        ("pyannote", "load_options = ['trust_checkpoint']", ("trust_checkpoint",)),
+        ("canary", "load_options = ['beam_size']", ()),
+        ("a.b:c", "load_options = ['vite', 'n']\nload_switches = ['vite']", ("vite",)),
+    ):
+        text = f"[[models]]\nkey = 'a'\ncapability = 'chat'\nengine = '{engine}'\ndisplay_name = 'A'\n{line}\n"
+        text += "[models.source]\nkind = 'hub'\nrepository = 'a/b'\nrevision = 'main'\n"
+        (tmp_path / "p.toml").write_text(text, encoding="utf-8")
+        assert load_profile(str(tmp_path / "p.toml")).models[0].load_switches == expected
+
+
 def test_embedded_profile_pins_every_weight_file() -> None:
     for model in load_profile("embarque").models:
         assert model.demonstration and not model.requires_gpu
@@ -177,6 +192,10 @@ def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: 
         ("aliases = ['b', '']", "models[0].aliases : une liste de textes, aucun vide, est attendue, reçu : ['b', '']"),
         ("engine = 'vlm'", "models[0].engine : « vlm » inconnu (attendu : canary, llamacpp,"),
         ("load_options = ['model']", "models[0].load_options.model : option réservée : "),
+        (
+            "engine = 'vllm'\nload_options = ['seed']\nload_switches = ['sed']",
+            "models[0].load_switches : « sed » inconnu (attendu : seed)",
+        ),
         (
             "engine = 'canary'\nload_options = ['beams']",
             "models[0].load_options : « beams » inconnu (attendu : beam_size,",

@@ -120,6 +120,7 @@ def to_model(model: ManagedModel, board: GpuBoard) -> model_pb2.Model:
         gpus_per_replica=gpus_per_replica(choices.spec(spec)),
         options=_struct(choices.options) if choices.options else None,
         load_options=spec.load_options,
+        load_switches=spec.load_switches,
         memory=_memory(model, board),
         load_option_defaults=_struct({name: spec.options[name] for name in spec.load_options if name in spec.options}),
     )
