@@ -18,7 +18,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   check(prompts.length === 3, `trois exemples attendus : ${prompts}`);
 
   await dashboard.open("/");
-  await dashboard.state("qwen", "À télécharger");
+  await dashboard.state("qwen", "Dépôt");
   await dashboard.press("action-download-qwen");
   await dashboard.state("qwen", "Téléchargé");
   await dashboard.press("action-load-qwen");

@@ -139,7 +139,7 @@ test("une opération en cours s'annule, après confirmation", async () => {
   const person = userEvent.setup();
   open();
   const row = await screen.findByTestId("operation-running");
-  expect(row.textContent).toContain("copie · 5,0 Mo sur 10 Mo");
+  expect(row.textContent).toContain("copie · 4,8 Mio sur 9,5 Mio");
   expect(within(row).getByRole("progressbar").getAttribute("aria-valuenow")).toBe("50");
   await person.click(screen.getByTestId("action-cancel-qwen"));
   expect(asked.cancelled).toEqual([]);

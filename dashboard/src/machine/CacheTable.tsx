@@ -1,7 +1,7 @@
 import { Table, TableBody, TableCell, TableHead, TableRow } from "@mui/material";
-import { bytes } from "../format";
+import { memory } from "../format";
 import type { Model } from "../gen/passerelle/v1/model_pb";
-import { T as MODELS } from "../models/texts";
+import { sizeOf } from "../models/ModelFacts";
 import { T } from "./texts";
 
 /** Ce que le cache contient de chaque modèle. */
@@ -26,7 +26,7 @@ export function CacheTable({ models, labelledBy }: { models: Model[]; labelledBy
             <TableCell>{model.key}</TableCell>
             <TableCell>{presence(model)}</TableCell>
             <TableCell align="right" sx={{ fontVariantNumeric: "tabular-nums" }}>
-              {size(model)}
+              {sizeOf(model)}
             </TableCell>
           </TableRow>
         ))}
@@ -38,10 +38,5 @@ export function CacheTable({ models, labelledBy }: { models: Model[]; labelledBy
 function presence({ artifactsCached, cachedBytes, totalBytes }: Model): string {
   if (artifactsCached) return T.cached;
   if (cachedBytes === 0) return T.missing;
-  return totalBytes > 0 ? T.partial(bytes(cachedBytes), bytes(totalBytes)) : bytes(cachedBytes);
-}
-
-function size({ artifactsCached, cachedBytes, totalBytes }: Model): string {
-  if (artifactsCached) return bytes(cachedBytes);
-  return totalBytes > 0 ? bytes(totalBytes) : MODELS.facts.sizeUnknown;
+  return totalBytes > 0 ? T.partial(memory(cachedBytes), memory(totalBytes)) : memory(cachedBytes);
 }

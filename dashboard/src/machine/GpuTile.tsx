@@ -7,7 +7,7 @@ import { Icon } from "../shell/Icon";
 import { gpuSeries } from "../status/samples";
 import { Metric } from "./Metric";
 import { StackBar } from "./StackBar";
-import { gpuParts } from "./stacks";
+import { gpuParts, isTakenElsewhere } from "./stacks";
 import { T } from "./texts";
 import { celsius, percentage, watts } from "./units";
 
@@ -123,5 +123,6 @@ function Holder({ gpu }: { gpu: Gpu }) {
       <Chip size="small" color="warning" variant="outlined" icon={<Icon path={mdiAlertOutline} />} label={T.dirty} />
     );
   const held = gpu.leases.length;
-  return <Chip size="small" variant="outlined" label={held > 0 ? T.heldBy(held) : T.freeGpu} />;
+  const label = held > 0 ? T.heldBy(held) : isTakenElsewhere(gpu) ? T.foreignGpu : T.freeGpu;
+  return <Chip size="small" variant="outlined" label={label} data-testid={`gpu-${gpu.index}-holder`} />;
 }

@@ -140,11 +140,11 @@ test("l'hôte, le cache et les processus ont leurs chiffres", async () => {
   });
   expect((await screen.findByTestId("machine-uptime")).textContent).toBe("En marche depuis 1 h 02 min");
   expect(screen.getByTestId("host-cpu-use").textContent).toBe("37 %");
-  expect(screen.getByTestId("cache-qwen").textContent).toContain("en cache5,0 Go");
-  expect(screen.getByTestId("cache-canary").textContent).toContain("1,0 Go sur 4,0 Go");
+  expect(screen.getByTestId("cache-qwen").textContent).toContain("en cache4,7 Gio");
+  expect(screen.getByTestId("cache-canary").textContent).toContain("953,7 Mio sur 3,7 Gio");
   expect(screen.getByTestId("cache-pyannote").textContent).toContain("à télécharger");
   expect(screen.getByTestId("cache-whisper").textContent).toBe("whisperà téléchargerconnue au téléchargement");
-  expect(screen.getByTestId("cache-parakeet").textContent).toBe("parakeet1,0 Goconnue au téléchargement");
+  expect(screen.getByTestId("cache-parakeet").textContent).toBe("parakeet953,7 Mioconnue au téléchargement");
   expect(screen.getByTestId("process-envoy").textContent).toBe("envoyen marche123");
   expect(screen.getByTestId("process-qwen-0").textContent).toContain("trop de chutes");
 });

@@ -6,7 +6,7 @@ export const T = {
   none: "Ce profil ne déclare aucun modèle.",
   life: "Vie du modèle",
   stations: {
-    missing: "À télécharger",
+    missing: "Dépôt",
     downloading: "Téléchargement",
     cached: "Téléchargé",
     loading: "Chargement",
@@ -23,6 +23,7 @@ export const T = {
   },
   since: (time: string) => `depuis ${time}`,
   actions: {
+    try: "Essayer",
     download: "Télécharger",
     resume: "Reprendre",
     load: "Charger",
@@ -40,8 +41,6 @@ export const T = {
   },
   facts: {
     size: "Taille",
-    sizeMissing: (size: string) => `${size} à télécharger`,
-    sizePartial: (done: string, total: string) => `${done} sur ${total}`,
     sizeUnknown: "connue au téléchargement",
     engine: "Moteur",
     origin: "Origine",
