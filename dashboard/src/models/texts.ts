@@ -2,8 +2,10 @@
 
 export const T = {
   title: "Modèles",
-  loading: "Les modèles arrivent…",
   none: "Ce profil ne déclare aucun modèle.",
+  search: "Chercher un modèle",
+  notFound: (wanted: string) => `Aucun modèle ne répond à « ${wanted} ».`,
+  group: (capability: string, count: number) => `${capability} (${count})`,
   life: "Vie du modèle",
   stations: {
     missing: "Dépôt",
