@@ -149,6 +149,15 @@ test("l'hôte, le cache et les processus ont leurs chiffres", async () => {
   expect(screen.getByTestId("process-qwen-0").textContent).toContain("trop de chutes");
 });
 
+test("un GPU qu'un autre programme occupe n'est pas libre", async () => {
+  const alone = { ...gpu(1), leases: [], processes: [], usedBytes: 0, freeBytes: 140 * GIB };
+  const foreign = { ...alone, index: 2, uuid: "GPU-2", usedBytes: 30 * GIB, foreignBytes: 30 * GIB };
+  showMachine(<MachinePage />, { host: HOST, gpus: [gpu(0), alone, foreign] });
+  await screen.findByTestId("gpu-0");
+  const holders = [0, 1, 2].map((index) => screen.getByTestId(`gpu-${index}-holder`).textContent);
+  expect(holders).toEqual(["1 exemplaire", "Libre", "Autres programmes"]);
+});
+
 test("le résumé tient seize GPU, chacun lisible sans couleur", async () => {
   const gpus = Array.from({ length: 16 }, (_, index) => gpu(index));
   showMachine(<MachinePanel />, { host: HOST, models: [{ key: "qwen" }], gpus });
