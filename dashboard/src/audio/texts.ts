@@ -62,6 +62,8 @@ export const T = {
   willDownload: "Ses poids sont à télécharger : la demande échouera tant qu'ils manquent.",
   toModels: "Aller à la page Modèles",
   cancel: "Annuler",
+  noFile: "Choisissez d'abord un fichier.",
+  seeResult: "Voir",
   sending: "Envoi",
   sentOf: (sent: string, total: string) => `${sent} sur ${total}`,
   waiting: "Le serveur a tout reçu ; il attend le modèle.",

@@ -2,6 +2,7 @@ import type { Limits, ModelCapabilities } from "../../gen/passerelle/v1/limits_p
 import { Capability, type Model } from "../../gen/passerelle/v1/model_pb";
 import { useServer } from "../../status/StatusProvider";
 import { useCapabilities } from "../../status/useCapabilities";
+import { T } from "../texts";
 import { fieldRefusals, fileRefusal } from "./limits";
 import { type AudioRequest, type Options, requestFor, type Task } from "./request";
 import { useAudio } from "./useAudio";
@@ -32,6 +33,8 @@ export function useDesk() {
   const limits: Limits | undefined = known?.limits;
   const request = task && requestOf(task, options, transcriber, diarizer);
   const audio = limits?.audio;
+  const fileProblem = source && audio && fileRefusal(source.file.size, source.duration, audio);
+  const problems = request && audio ? fieldRefusals(request, audio) : {};
   return {
     session,
     state,
@@ -43,8 +46,10 @@ export function useDesk() {
     diarizer,
     limits: audio,
     request,
-    fileProblem: source && audio && fileRefusal(source.file.size, source.duration, audio),
-    problems: request && audio ? fieldRefusals(request, audio) : {},
+    fileProblem,
+    problems,
+    /** Pourquoi rien ne se lance encore. */
+    blocked: source ? (fileProblem ?? Object.values(problems)[0]) : T.noFile,
   };
 }
 
