@@ -74,8 +74,8 @@ await visit(
       };
     });
     await dashboard.press("live-start");
-    await page.waitForFunction(
-      () => document.querySelector('[data-testid="live-phase"]')?.textContent === "À l'écoute",
+    await page.waitForFunction(() =>
+      document.querySelector('[data-testid="live-phase"]')?.textContent.startsWith("À l'écoute"),
     );
     await page.evaluate(() => window.stream.getAudioTracks()[0].dispatchEvent(new Event("ended")));
     check(/a été débranché/.test(await dashboard.text("live-failure")), "le débranchement ne se voit pas");

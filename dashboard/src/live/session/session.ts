@@ -25,6 +25,8 @@ export interface State {
   until: number | undefined;
   /** Secondes entre la fin de la dernière phrase et son texte. */
   latency: number | undefined;
+  /** Secondes de son que le texte ne suit pas encore ; 0 tant que ce n'est pas un retard. */
+  late: number;
 }
 
 /** Le navigateur, ou ce qui en tient lieu dans un essai. */
@@ -40,6 +42,8 @@ const CHUNK_MS = 100;
 const TRIES = 5;
 /** Secondes de silence gardées, plus que le serveur n'en a de retard : un flux repris n'a pas à les réentendre. */
 const KEPT_SILENCE = 90;
+/** Secondes de son que le serveur n'a pas suivies, à partir desquelles il est en retard : un texte met une seconde ou deux. */
+const LATE_S = 5;
 const IDLE = {
   phase: "idle",
   sent: undefined,
@@ -47,6 +51,8 @@ const IDLE = {
   failure: undefined,
   since: undefined,
   until: undefined,
+  latency: undefined,
+  late: 0,
 } as const;
 
 /** Le microphone ouvert, et les flux qui se suivent s'ils sont coupés. */
@@ -59,6 +65,8 @@ interface Run {
   /** Secondes, et phrases, qui précèdent le flux en cours. */
   before: number;
   phrases: number;
+  /** Secondes que le texte suit. */
+  followed: number;
   /** Ce qui a coupé le flux précédent, tant que le suivant n'est pas ouvert. */
   cause: string | undefined;
 }
@@ -67,7 +75,7 @@ interface Run {
 export class LiveSession {
   /** Amplitude du dernier morceau, entre 0 et 1 ; elle change trop souvent pour être un état. */
   level = 0;
-  private state: State = { ...IDLE, options: { device: "", model: "", language: "" }, latency: undefined };
+  private state: State = { ...IDLE, options: { device: "", model: "", language: "" } };
   private readonly listeners = new Set<() => void>();
   private run: Run | undefined;
 
@@ -87,16 +95,16 @@ export class LiveSession {
   };
 
   readonly clear = (): void => {
-    if (!this.run) this.update({ ...IDLE, latency: undefined });
+    if (!this.run) this.update(IDLE);
   };
 
   /** Ouvre le microphone, puis le flux. */
   readonly start = async (capabilities: ModelCapabilities, rates: Rates): Promise<void> => {
     if (this.run) return;
-    const run: Run = { rate: 0, tape: new Tape(), tries: TRIES, before: 0, phrases: 0, cause: undefined };
+    const run: Run = { rate: 0, tape: new Tape(), tries: TRIES, before: 0, phrases: 0, followed: 0, cause: undefined };
     this.run = run;
     const { device, language } = this.state.options;
-    this.update({ ...IDLE, phase: "asking", latency: undefined });
+    this.update({ ...IDLE, phase: "asking" });
     const mine = () => this.run === run;
     try {
       const microphone = await this.tools.microphone(device, rates, {
@@ -104,6 +112,7 @@ export class LiveSession {
           if (!mine()) return;
           this.hear(chunk);
           run.tape.push(chunk.pcm);
+          this.measure(run);
           if (!this.state.transcript.speaking) run.tape.forget(run.tape.end - KEPT_SILENCE * run.rate);
           if (run.socket && !run.socket.send(chunk.pcm)) this.abandon(T.problems.slow);
         },
@@ -148,10 +157,13 @@ export class LiveSession {
 
   /** Ouvre un flux, qui entend d'abord ce qui est gardé. */
   private connect(run: Run, config: StreamTranscribeConfig): void {
-    run.socket = this.tools.socket(config, {
-      event: (event) => this.run === run && this.tell(event, run),
-      closed: (failure, resume) => this.run === run && this.end(run, failure, resume),
-    });
+    run.socket = this.tools.socket(
+      { ...config, progress: true },
+      {
+        event: (event) => this.run === run && this.tell(event, run),
+        closed: (failure, resume) => this.run === run && this.end(run, failure, resume),
+      },
+    );
     for (const pcm of run.tape.chunks) run.socket.send(pcm);
   }
 
@@ -172,6 +184,15 @@ export class LiveSession {
     run.phrases = (finals.at(-1)?.index ?? -1) + 1;
     this.update({ transcript: { ...transcript, finals, partial: "", speaking: false } });
     this.connect(run, { ...sent, resumeSample: BigInt(run.tape.first) });
+  }
+
+  /** Compare ce qui a été entendu à ce que le texte suit ; avant `ready`, c'est le flux qui s'ouvre. */
+  private measure({ tape, rate, followed }: Run): void {
+    const { phase } = this.state;
+    if (phase !== "listening" && phase !== "closing") return;
+    const behind = Math.floor(tape.end / rate - followed);
+    const late = behind < LATE_S ? 0 : behind;
+    if (late !== this.state.late) this.update({ late });
   }
 
   private hear({ peak }: Chunk): void {
@@ -199,7 +220,10 @@ export class LiveSession {
     if (kind === "final" && since !== undefined) {
       change.latency = Math.max(0, (this.tools.now() - since) / 1000 - secondsOf(value.endOffset));
     }
+    if (kind === "progress") run.followed = secondsOf(value.offset);
+    if (kind === "final") run.followed = Math.max(run.followed, secondsOf(value.endOffset));
     this.update(change);
+    this.measure(run);
   }
 
   private abandon(failure: string): void {
@@ -214,6 +238,7 @@ export class LiveSession {
     const { transcript } = this.state;
     this.update({
       phase: "done",
+      late: 0,
       until: this.state.until ?? this.tools.now(),
       failure: this.state.failure ?? failure,
       transcript: { ...transcript, partial: "", speaking: false },

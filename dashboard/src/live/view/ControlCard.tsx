@@ -1,5 +1,6 @@
 import { mdiMicrophone, mdiMicrophoneOff, mdiStop } from "@mdi/js";
 import { Alert, AlertTitle, Box, Button, Stack, TextField, Typography } from "@mui/material";
+import { ActionBar } from "../../audio/form/ActionBar";
 import { Section } from "../../audio/form/Section";
 import { T as AUDIO, languageName } from "../../audio/texts";
 import { Icon } from "../../shell/Icon";
@@ -17,7 +18,7 @@ const SAID = { idle: "", asking: T.asking, connecting: T.connecting, listening: 
 /** Le microphone : lequel, quelle langue, son niveau, et le bouton qui l'ouvre et le ferme. */
 export function ControlCard({ studio }: { studio: Studio }) {
   const { session, state, capabilities, rates, busy } = studio;
-  const { phase, options, failure } = state;
+  const { phase, options, failure, late } = state;
   const secure = canListen();
   const devices = useDevices(phase);
   const languages = (capabilities?.languages ?? [])
@@ -75,50 +76,53 @@ export function ControlCard({ studio }: { studio: Studio }) {
           ))}
         </TextField>
       )}
-      <Meter session={session} active={busy && phase !== "closing"} />
-      {busy ? (
-        <Button
-          variant="contained"
-          color="error"
-          size="large"
-          startIcon={<Icon path={mdiStop} />}
-          onClick={single(() => void session.stop())}
-          data-testid="live-stop"
-        >
-          {phase === "closing" ? T.abandon : T.stop}
-        </Button>
-      ) : (
-        <Button
-          variant="contained"
-          size="large"
-          startIcon={<Icon path={secure ? mdiMicrophone : mdiMicrophoneOff} />}
-          disabled={!secure || !capabilities || !rates}
-          onClick={single(() => capabilities && rates && void session.start(capabilities, rates))}
-          data-testid="live-start"
-        >
-          {secure ? T.start : T.unavailable}
-        </Button>
-      )}
-      {said && (
-        <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
-          {phase === "listening" && <Box aria-hidden sx={ON_AIR} />}
-          <Typography variant="body2" color="textSecondary" data-testid="live-phase">
-            {said}
-          </Typography>
-        </Stack>
-      )}
-      <Spoken>{said}</Spoken>
       {!secure && (
         <Alert severity="warning" data-testid="live-insecure">
           <AlertTitle>{T.secure.title}</AlertTitle>
           {T.secure.cure(location.origin, local())}
         </Alert>
       )}
-      {failure && (
-        <Alert severity="error" data-testid="live-failure">
-          {failure}
-        </Alert>
-      )}
+      <ActionBar>
+        {said && (
+          <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
+            {phase === "listening" && <Box aria-hidden sx={ON_AIR} />}
+            <Typography variant="body2" color="textSecondary" data-testid="live-phase">
+              {said}
+              {late > 0 && ` ; ${T.late(late)}`}
+            </Typography>
+          </Stack>
+        )}
+        {failure && (
+          <Alert severity="error" data-testid="live-failure">
+            {failure}
+          </Alert>
+        )}
+        <Meter session={session} active={busy && phase !== "closing"} />
+        {busy ? (
+          <Button
+            variant="contained"
+            color="error"
+            size="large"
+            startIcon={<Icon path={mdiStop} />}
+            onClick={single(() => void session.stop())}
+            data-testid="live-stop"
+          >
+            {phase === "closing" ? T.abandon : T.stop}
+          </Button>
+        ) : (
+          <Button
+            variant="contained"
+            size="large"
+            startIcon={<Icon path={secure ? mdiMicrophone : mdiMicrophoneOff} />}
+            disabled={!secure || !capabilities || !rates}
+            onClick={single(() => capabilities && rates && void session.start(capabilities, rates))}
+            data-testid="live-start"
+          >
+            {secure ? T.start : T.unavailable}
+          </Button>
+        )}
+      </ActionBar>
+      <Spoken>{late > 0 ? `${said} ; ${T.isLate}` : said}</Spoken>
       <Typography variant="caption" color="textSecondary">
         {T.privacy}
       </Typography>

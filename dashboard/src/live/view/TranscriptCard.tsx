@@ -1,5 +1,6 @@
 import { Alert, Button, Typography } from "@mui/material";
 import { Section } from "../../audio/form/Section";
+import type { State } from "../session/session";
 import { T } from "../texts";
 import type { Studio } from "../useStudio";
 import { Downloads } from "./Downloads";
@@ -8,7 +9,7 @@ import { Lines } from "./Lines";
 
 /** Le texte, à mesure qu'il vient, et ce qu'on en emporte. */
 export function TranscriptCard({ studio: { session, state, busy } }: { studio: Studio }) {
-  const { phase, transcript } = state;
+  const { transcript } = state;
   const { finals, partial, unheard } = transcript;
   const empty = finals.length === 0 && !partial;
   const clear = !busy && !empty && (
@@ -20,7 +21,7 @@ export function TranscriptCard({ studio: { session, state, busy } }: { studio: S
     <Section title={T.transcript} side={clear}>
       {empty ? (
         <Typography color="textSecondary" data-testid="live-empty" sx={{ py: 3 }}>
-          {phase === "listening" ? T.waitingWords : phase === "done" && !state.failure ? T.nothing : T.hint}
+          {emptyText(state)}
         </Typography>
       ) : (
         <Lines finals={finals} partial={partial} />
@@ -30,4 +31,11 @@ export function TranscriptCard({ studio: { session, state, busy } }: { studio: S
       {!busy && finals.length > 0 && <Downloads transcript={transcript} />}
     </Section>
   );
+}
+
+/** Pourquoi rien n'est écrit : rien n'est dit, ou le texte tarde. */
+function emptyText({ phase, late, transcript, failure }: State): string {
+  if (late > 0) return T.lateWords(late);
+  if (phase === "listening") return transcript.speaking ? T.hearing : T.waitingWords;
+  return phase === "done" && !failure ? T.nothing : T.hint;
 }
