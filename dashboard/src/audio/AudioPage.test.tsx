@@ -229,7 +229,7 @@ test("un travail se suit, échoue et finit à côté du bouton qui l'a lancé", 
   expect(await bars()).toEqual(["Envoi"]);
   last().on({ type: "sent", bytes: 10, total: 10 });
   last().on({ type: "progress", stage: "decoding", completed_ratio: 1 });
-  await waitFor(async () => expect(await bars()).toEqual(["Décodage"]));
+  await waitFor(async () => expect(await bars()).toEqual(["Le serveur achève le travail"]));
   last().on({ type: "progress", stage: "recognition", completed_ratio: 0.5 });
   await waitFor(async () => expect(await bars()).toEqual(["Reconnaissance"]));
   last().fail("Le modèle est tombé.");

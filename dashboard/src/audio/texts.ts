@@ -67,6 +67,7 @@ export const T = {
   sending: "Envoi",
   sentOf: (sent: string, total: string) => `${sent} sur ${total}`,
   waiting: "Le serveur a tout reçu ; il attend le modèle.",
+  finishing: "Le serveur achève le travail",
   cancelled: "Travail annulé.",
   interrupted: "La réponse s'est interrompue ; réessayez.",
   uploadBroken: "La connexion s'est fermée pendant l'envoi ; vérifiez que le serveur tourne, puis réessayez.",
@@ -111,6 +112,8 @@ export const T = {
   requestHelp: "Exactement ce que cette page envoie, à écrire soi-même.",
   refusals: {
     empty: "Fichier refusé : il est vide.",
+    kind: (what: string) => `Fichier refusé : ce n'est pas de l'audio connu, on y voit ${what}.`,
+    unknown: "un contenu inconnu",
     size: (size: string, most: string) => `Fichier refusé : ${size}, plus que la limite de ${most} (max_upload_bytes).`,
     duration: (duration: string, most: string) =>
       `Fichier refusé : ${duration}, plus que la limite de ${most} (max_duration).`,

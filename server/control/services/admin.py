@@ -27,6 +27,7 @@ from server.control.record.operations import Failure, Operation
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
 from server.control.services.messages import (
+    RECOGNITION,
     duration,
     timestamp,
     to_capability,
@@ -107,6 +108,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             profile=self._models.profile.name,
             version=__version__,
             limits=to_limits(self._facts.limits, self._facts.stop_grace),
+            recognition=RECOGNITION,
             models=[
                 limits_pb2.ModelCapabilities(
                     key=model.spec.key,

@@ -17,6 +17,20 @@ from server.control.life.replicas import Replica
 from server.control.life.state import ModelState
 from server.control.machine import MachineSample, resident_bytes
 from server.control.record.operations import Failure, Operation
+from server.speech import signatures
+
+RECOGNITION = limits_pb2.FileRecognition(
+    containers=[pattern.decode() for pattern, _ in signatures.CONTAINERS],
+    foreign=[
+        limits_pb2.ForeignFile(pattern=f"[\\0 \\t\\r\\n]*(?:{pattern.decode()})", label=label)
+        for pattern, label in signatures.FOREIGN
+    ],
+    frames=signatures.FRAMES.decode(),
+    searched_bytes=signatures.SEARCHED,
+    raw_extensions=signatures.RAW_EXTENSIONS,
+    raw_types=signatures.RAW_TYPES,
+)
+"""À quoi un fichier se reconnaît, tel que le serveur l'annonce."""
 
 
 def timestamp(seconds: float) -> Timestamp:

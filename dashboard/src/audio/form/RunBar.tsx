@@ -13,7 +13,7 @@ export function RunBar({ desk: { session, state, task, request, blocked } }: { d
   const { job } = state;
   const done = job?.state === "done" && T.done(job.result?.turns?.length ?? job.segments.length);
   return (
-    <ActionBar>
+    <ActionBar held={job !== undefined}>
       {job?.state === "running" && <Progress job={job} />}
       {job?.state === "cancelled" && (
         <Alert severity="info" data-testid="audio-cancelled">
@@ -39,6 +39,11 @@ export function RunBar({ desk: { session, state, task, request, blocked } }: { d
           {done}
         </Alert>
       )}
+      {blocked && (
+        <Typography variant="body2" color="textSecondary" data-testid="audio-blocked">
+          {blocked}
+        </Typography>
+      )}
       {job?.state === "running" ? (
         <Button
           size="large"
@@ -61,11 +66,6 @@ export function RunBar({ desk: { session, state, task, request, blocked } }: { d
         >
           {task && TASKS[task].run}
         </Button>
-      )}
-      {blocked && (
-        <Typography variant="body2" color="textSecondary" data-testid="audio-blocked">
-          {blocked}
-        </Typography>
       )}
     </ActionBar>
   );

@@ -11,6 +11,8 @@ export interface Source {
   url: string;
   /** Secondes ; absente tant que le navigateur ne l'a pas lue, ou s'il ne sait pas. */
   duration?: number;
+  /** Premiers octets, un caractère chacun ; absents tant qu'ils ne sont pas lus. */
+  head?: string;
   wave: Wave;
 }
 
@@ -30,6 +32,17 @@ export interface Tools {
   durationOf: (url: string) => Promise<number | undefined>;
   readWave: (file: File, duration: number | undefined, on: (wave: Wave) => void, signal: AbortSignal) => Promise<void>;
   now: () => number;
+}
+
+const HEAD_BYTES = 64 * 1024;
+
+/** Premiers octets d'un fichier, un caractère chacun ; vide s'il ne se lit plus. */
+async function headOf(file: File): Promise<string> {
+  const bytes = await file
+    .slice(0, HEAD_BYTES)
+    .arrayBuffer()
+    .catch(() => new ArrayBuffer(0));
+  return Array.from(new Uint8Array(bytes), (byte) => String.fromCharCode(byte)).join("");
 }
 
 /** Un fichier, ses réglages, son travail : au-dessus des pages, rien ne s'arrête quand on en change. */
@@ -61,9 +74,9 @@ export class AudioSession {
     this.reading = reading;
     const url = URL.createObjectURL(file);
     this.set({ source: { file, url, wave: { state: "reading", ratio: 0 } } });
-    const duration = await this.tools.durationOf(url);
+    const [head, duration] = await Promise.all([headOf(file), this.tools.durationOf(url)]);
     if (reading.signal.aborted) return;
-    this.patch({ ...(duration !== undefined && { duration }) });
+    this.patch({ head, ...(duration !== undefined && { duration }) });
     await this.tools.readWave(file, duration, (wave) => this.patch({ wave }), reading.signal);
   };
 

@@ -33,7 +33,7 @@ export function useDesk() {
   const limits: Limits | undefined = known?.limits;
   const request = task && requestOf(task, options, transcriber, diarizer);
   const audio = limits?.audio;
-  const fileProblem = source && audio && fileRefusal(source.file.size, source.duration, audio);
+  const fileProblem = source && audio && fileRefusal(source, audio, known?.recognition);
   const problems = request && audio ? fieldRefusals(request, audio) : {};
   return {
     session,

@@ -6,7 +6,7 @@ import { STAGES, T } from "../texts";
 /** L'envoi, puis les étapes que le serveur mène ; une étape finie ne tient plus de place. */
 export function Progress({ job: { sent, total, stages } }: { job: Job }) {
   const uploaded = sent >= total;
-  const under = stages.filter(({ ratio }, rank) => ratio !== 1 || rank === stages.length - 1);
+  const under = stages.filter(({ ratio }) => ratio !== 1);
   return (
     <Stack spacing={1} data-testid="audio-progress">
       {!uploaded && (
@@ -17,6 +17,7 @@ export function Progress({ job: { sent, total, stages } }: { job: Job }) {
           {T.waiting}
         </Typography>
       )}
+      {stages.length > 0 && under.length === 0 && <Bar label={T.finishing} ratio={undefined} />}
       {under.map(({ name, ratio }) => (
         <Bar key={name} label={STAGES[name] ?? name} ratio={ratio} />
       ))}

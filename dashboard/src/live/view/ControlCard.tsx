@@ -82,7 +82,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           {T.secure.cure(location.origin, local())}
         </Alert>
       )}
-      <ActionBar>
+      <ActionBar held={busy || failure !== undefined}>
         {said && (
           <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
             {phase === "listening" && <Box aria-hidden sx={ON_AIR} />}
