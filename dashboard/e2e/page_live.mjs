@@ -14,6 +14,7 @@ const holding = (value) => (page) =>
 /** Texte du fichier qu'un bouton fait enregistrer. */
 async function download(page, name) {
   await page.evaluate(() => {
+    window.saved = undefined;
     const create = URL.createObjectURL;
     URL.createObjectURL = (blob) => {
       window.saved = blob.text();
@@ -22,6 +23,8 @@ async function download(page, name) {
     };
   });
   await page.click(`[data-testid="live-download-${name}"]`);
+  // Le serveur écrit le fichier : il vient après le clic.
+  await page.waitForFunction(() => window.saved);
   return page.evaluate(() => window.saved);
 }
 

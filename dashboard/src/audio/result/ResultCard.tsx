@@ -67,7 +67,7 @@ export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
         />
       )}
       {result && <Facts result={result} elapsed={job.elapsed} />}
-      {result && job.json && <Downloads audio={source.file.name} result={result} json={job.json} />}
+      {result && job.json && <Downloads audio={source.file.name} result={result} json={job.json} page="audio" />}
       {renamed && (
         <Typography variant="caption" color="textSecondary">
           {T.labelsKept}

@@ -1,9 +1,10 @@
 import { Alert, Button, Typography } from "@mui/material";
 import { Section } from "../../audio/form/Section";
+import { Downloads } from "../../audio/result/Downloads";
 import type { State } from "../session/session";
+import { resultOf } from "../session/transcript";
 import { T } from "../texts";
 import type { Studio } from "../useStudio";
-import { Downloads } from "./Downloads";
 import { Facts } from "./Facts";
 import { Lines } from "./Lines";
 
@@ -11,6 +12,7 @@ import { Lines } from "./Lines";
 export function TranscriptCard({ studio: { session, state, busy } }: { studio: Studio }) {
   const { transcript } = state;
   const { finals, partial, unheard } = transcript;
+  const result = resultOf(transcript);
   const empty = finals.length === 0 && !partial;
   const clear = !busy && !empty && (
     <Button size="small" color="inherit" onClick={session.clear} data-testid="live-clear">
@@ -28,7 +30,9 @@ export function TranscriptCard({ studio: { session, state, busy } }: { studio: S
       )}
       <Facts state={state} />
       {unheard > 0 && <Alert severity="info">{T.unheard(unheard)}</Alert>}
-      {!busy && finals.length > 0 && <Downloads transcript={transcript} />}
+      {!busy && finals.length > 0 && (
+        <Downloads audio="direct" result={result} json={`${JSON.stringify(result, null, 2)}\n`} page="live" />
+      )}
     </Section>
   );
 }

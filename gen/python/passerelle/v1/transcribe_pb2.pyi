@@ -84,6 +84,20 @@ class TranscribeResponse(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[_audio_pb2.AudioWarning]
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ..., language_assumed: bool = ..., source: _Optional[_Union[_audio_pb2.AudioSource, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_audio_pb2.AudioWarning, _Mapping]]] = ...) -> None: ...
 
+class WriteTranscriptRequest(_message.Message):
+    __slots__ = ("transcript", "formats")
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    transcript: TranscribeResponse
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, transcript: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WriteTranscriptResponse(_message.Message):
+    __slots__ = ("forms",)
+    FORMS_FIELD_NUMBER: _ClassVar[int]
+    forms: _containers.RepeatedCompositeFieldContainer[_audio_pb2.WrittenForm]
+    def __init__(self, forms: _Optional[_Iterable[_Union[_audio_pb2.WrittenForm, _Mapping]]] = ...) -> None: ...
+
 class UploadTranscribeRequest(_message.Message):
     __slots__ = ("config", "chunk")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
