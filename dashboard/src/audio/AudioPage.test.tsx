@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import type { ConnectRouter } from "@connectrpc/connect";
 import { configure, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
@@ -8,7 +8,6 @@ import { ShownError } from "../api/errors";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { Capability, ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind } from "../gen/passerelle/v1/operation_pb";
-import { TranscribeService } from "../gen/passerelle/v1/transcribe_pb";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
 import { AudioPage } from "./AudioPage";
@@ -27,9 +26,6 @@ const TURNS = [
 ];
 const DIARIZED: AudioResult = { id: "r", duration: 8, turns: TURNS, exclusive_turns: TURNS.slice(0, 2) };
 
-/** Ce que le serveur répond à qui redemande une forme. */
-const written: { refusal: ConnectError | undefined } = { refusal: undefined };
-
 interface Server {
   features?: { canary: string[]; pyannote: string[] };
   state?: ModelState;
@@ -43,13 +39,6 @@ function serving({ features = { canary: CANARY, pyannote: PYANNOTE }, state = Mo
   const operation = { kind: OperationKind.LOAD, progress };
   const model = (key: string, capability: Capability) => ({ key, capability, state, ...(loading && { operation }) });
   return (router: ConnectRouter) => {
-    router.service(TranscribeService, {
-      writeTranscript: ({ transcript, formats }) => {
-        if (written.refusal) throw written.refusal;
-        const text = `${formats} : ${transcript?.segments.map((segment) => segment.text)}`;
-        return { forms: [{ format: formats[0] ?? "", text }] };
-      },
-    });
     router.service(AdminService, {
       getCapabilities: () => ({
         limits: { audio },
@@ -110,21 +99,11 @@ async function choose(person: ReturnType<typeof userEvent.setup>, size = 10) {
   await screen.findByTestId("audio-name");
 }
 
-/** Texte d'un fichier ; jsdom n'a pas `Blob.text`. */
-function textOf(blob: Blob) {
-  return new Promise((resolve) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.readAsText(blob);
-  });
-}
-
 // La page est grande, et jsdom lent sur une machine chargée.
 vi.setConfig({ testTimeout: 60_000 });
 configure({ asyncUtilTimeout: 20_000 });
 
 beforeEach(() => {
-  written.refusal = undefined;
   URL.createObjectURL = vi.fn(() => "blob:essai");
   URL.revokeObjectURL = vi.fn();
   vi.stubGlobal(
@@ -137,7 +116,6 @@ beforeEach(() => {
   // jsdom ne joue rien : l'instant demandé se garde, la lecture se note.
   vi.spyOn(HTMLMediaElement.prototype, "play").mockImplementation(async () => {});
   vi.spyOn(HTMLMediaElement.prototype, "pause").mockImplementation(() => {});
-  vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => {});
 });
 
 test("seules les options annoncées se proposent", async () => {
@@ -190,14 +168,7 @@ test("une transcription s'écrit à mesure, et reste quand on change de page", a
   last().end();
   expect((await screen.findByTestId("audio-end")).textContent).toContain("français");
   expect(screen.getAllByTestId("audio-passage")).toHaveLength(1);
-  for (const name of ["vtt", "txt", "json"]) screen.getByTestId(`audio-download-${name}`);
-  await person.click(screen.getByTestId("audio-download-srt"));
-  await waitFor(() => expect(URL.createObjectURL).toHaveBeenLastCalledWith(expect.any(Blob)));
-  const blob = vi.mocked(URL.createObjectURL).mock.lastCall?.[0] as Blob;
-  expect(await textOf(blob)).toBe("srt : Bonjour à tous.");
-  written.refusal = new ConnectError("Le serveur s'arrête.", Code.Unavailable);
-  await person.click(screen.getByTestId("audio-download-srt"));
-  expect((await screen.findByTestId("audio-download-failure")).textContent).toBeTruthy();
+  for (const name of ["srt", "vtt", "txt", "json"]) screen.getByTestId(`audio-download-${name}`);
 });
 
 test("une diarisation montre voix, recouvrement et temps de parole ; on renomme, on joue, on affine", async () => {

@@ -1,7 +1,7 @@
 import { Box, FormControl, FormControlLabel, FormLabel, Radio, RadioGroup, Stack, Typography } from "@mui/material";
 import { useId } from "react";
 import type { Task } from "../job/request";
-import type { Desk } from "../job/useDesk";
+import type { Choice, Desk } from "../job/useDesk";
 import { T, TASKS } from "../texts";
 import { ModelLine } from "./ModelLine";
 import { RunBar } from "./RunBar";
@@ -14,6 +14,16 @@ export function TaskCard({ desk }: { desk: Desk }) {
   const { session, state, tasks, task, transcriber, diarizer } = desk;
   const id = useId();
   const busy = state.job?.state === "running";
+  const line = (name: "transcriber" | "diarizer", { models, model }: Choice, chosen = true) => (
+    <ModelLine
+      label={T[name]}
+      models={models}
+      model={model}
+      disabled={busy}
+      onChoose={chosen ? (key) => session.setOptions({ [name]: key }) : undefined}
+      testId={`audio-${name}`}
+    />
+  );
   if (!task) return null;
   return (
     <Section title={T.options}>
@@ -54,8 +64,9 @@ export function TaskCard({ desk }: { desk: Desk }) {
           ))}
         </RadioGroup>
       </FormControl>
-      {task !== "diarize" && <ModelLine choice={transcriber} name="transcriber" desk={desk} />}
-      {task !== "transcribe" && <ModelLine choice={diarizer} name="diarizer" desk={desk} />}
+      {task !== "diarize" && line("transcriber", transcriber)}
+      {/* Une transcription avec locuteurs emploie le modèle de diarisation du profil. */}
+      {task !== "transcribe" && line("diarizer", diarizer, task === "diarize")}
       <Box component="fieldset" disabled={busy} sx={{ border: 0, m: 0, p: 0, pt: 0.5, minWidth: 0 }}>
         <Stack spacing={2}>
           {task !== "diarize" && <TextFields desk={desk} />}

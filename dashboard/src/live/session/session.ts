@@ -1,3 +1,4 @@
+import { Store } from "../../audio/job/store";
 import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import type { StreamTranscribeConfig, StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 import type { Chunk } from "../capture/chunker";
@@ -72,21 +73,14 @@ interface Run {
 }
 
 /** Un flux à la fois : le microphone, le WebSocket, et ce que la page en montre. */
-export class LiveSession {
+export class LiveSession extends Store<State> {
   /** Amplitude du dernier morceau, entre 0 et 1 ; elle change trop souvent pour être un état. */
   level = 0;
-  private state: State = { ...IDLE, options: { device: "", model: "", language: "" } };
-  private readonly listeners = new Set<() => void>();
   private run: Run | undefined;
 
-  constructor(private readonly tools: Tools) {}
-
-  readonly snapshot = (): State => this.state;
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  constructor(private readonly tools: Tools) {
+    super({ ...IDLE, options: { device: "", model: "", language: "" } });
+  }
 
   readonly now = (): number => this.tools.now();
 
@@ -243,10 +237,5 @@ export class LiveSession {
       failure: this.state.failure ?? failure,
       transcript: { ...transcript, partial: "", speaking: false },
     });
-  }
-
-  private update(change: Partial<State>): void {
-    this.state = { ...this.state, ...change };
-    for (const listener of this.listeners) listener();
   }
 }
