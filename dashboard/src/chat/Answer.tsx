@@ -4,10 +4,9 @@ import { memo, useDeferredValue, useRef } from "react";
 import { Icon } from "../shell/Icon";
 import { CopyButton } from "../snippets/CopyButton";
 import { formatted } from "./formatted";
-import { summary } from "./measures";
 import { RequestPanel } from "./RequestPanel";
 import { T } from "./texts";
-import type { Turn } from "./turns";
+import { summary, type Turn } from "./turns";
 import { Waiting } from "./Waiting";
 
 interface Props {

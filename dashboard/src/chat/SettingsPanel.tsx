@@ -1,6 +1,6 @@
 import { Box, Button, MenuItem, Stack, TextField, Typography } from "@mui/material";
 import type { Model } from "../gen/passerelle/v1/model_pb";
-import type { Bounds, Problems, Settings } from "./settings";
+import type { Bounds, Problems, Settings } from "./question";
 import { T } from "./texts";
 
 interface Props {

@@ -1,6 +1,5 @@
 import { openAiBody, openAiMessages } from "./ask";
-import { measuresOf } from "./measures";
-import { conversation, type Turn } from "./turns";
+import { conversation, measuresOf, type Turn } from "./turns";
 
 /** La conversation en JSON : ses messages au schéma d'OpenAI, puis chaque échange avec ses réglages et ses mesures. */
 export function exported(turns: Turn[], now: Date): string {

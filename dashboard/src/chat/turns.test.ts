@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import { measuresOf, summary } from "./measures";
 import { PNG, turn } from "./samples";
-import { changeLast, extend, messagesFor } from "./turns";
+import { changeLast, extend, measuresOf, messagesFor, summary } from "./turns";
 
 const turns = [turn(), turn({ id: 1, question: "c", answer: "", end: "failed" })];
 

@@ -1,5 +1,6 @@
 import type { Usage } from "../gen/passerelle/v1/chat_pb";
 import type { Ask, Image, Message } from "./ask";
+import { T } from "./texts";
 
 /** Comment une réponse a fini ; absent tant qu'elle vient. */
 export type End = "complete" | "stopped" | "failed";
@@ -76,4 +77,41 @@ export function conversation(past: Turn[], system: string): Message[] {
 
 function asked(text: string, images: Image[]): Message {
   return { role: "user", text, ...(images.length > 0 ? { images } : {}) };
+}
+
+export interface Measures {
+  /** Secondes avant le premier mot. */
+  firstToken?: number;
+  /** Jetons par seconde, une fois le premier venu. */
+  rate?: number;
+  /** Secondes en tout. */
+  total?: number;
+}
+
+/** Ce que la page a mesuré d'une réponse ; ce qu'elle ne sait pas manque. */
+export function measuresOf({ times, usage }: Turn): Measures {
+  const { first, last, end } = times;
+  const after = first !== undefined && last !== undefined ? (last - first) / 1000 : 0;
+  const written = usage?.completionTokens ?? 0;
+  return {
+    ...(first !== undefined ? { firstToken: first / 1000 } : {}),
+    // Une réponse venue d'un seul tenant n'a pas de débit mesurable.
+    ...(after > 0 && written > 1 ? { rate: (written - 1) / after } : {}),
+    ...(end !== undefined ? { total: end / 1000 } : {}),
+  };
+}
+
+/** La ligne qui suit une réponse : comment elle a fini, puis ce qu'elle a coûté. */
+export function summary(turn: Turn): string[] {
+  const { firstToken, rate, total } = measuresOf(turn);
+  const { usage, finishReason } = turn;
+  const fate = { stopped: T.stopped, failed: T.interrupted, complete: finishReason === "length" ? T.truncated : "" };
+  return [
+    turn.end ? fate[turn.end] : "",
+    firstToken === undefined ? "" : T.firstToken(firstToken),
+    rate === undefined ? "" : T.rate(rate),
+    usage ? T.usage(usage.promptTokens, usage.completionTokens) : "",
+    total === undefined ? "" : T.total(total),
+    finishReason ? T.finish(finishReason) : "",
+  ].filter(Boolean);
 }

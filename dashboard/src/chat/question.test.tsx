@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defaultsFor, read, type Settings } from "./settings";
+import { defaultsFor, read, type Settings } from "./question";
 
 const bounds = { maxTokens: 256, maxStop: 2, contextTokens: 4096 };
 

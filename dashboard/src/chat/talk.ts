@@ -1,0 +1,112 @@
+// La conversation de cette page. Elle vit hors des composants : changer de page n'arrête rien et ne perd rien.
+import { useSyncExternalStore } from "react";
+import { chat } from "../api/client";
+import { messageOf } from "../api/errors";
+import type { StreamChatResponse } from "../gen/passerelle/v1/chat_pb";
+import { type Ask, type Image, type Options, typedRequest } from "./ask";
+import type { Settings } from "./question";
+import { type Added, changeLast, extend, messagesFor, type Turn } from "./turns";
+
+/** Une réponse se redessine à ce rythme, non à celui des jetons. */
+const SHOWN_EVERY_MS = 33;
+
+/** Question en cours d'écriture. */
+export interface Draft {
+  text: string;
+  images: Image[];
+  /** Vrai si elle remplacera la dernière, et sa réponse. */
+  editing: boolean;
+}
+
+export interface Talk {
+  turns: Turn[];
+  streaming: boolean;
+  /** Absents tant que personne n'y a touché : ceux de départ dépendent des limites du serveur. */
+  settings?: Settings | undefined;
+  draft: Draft;
+}
+
+/** Ce qui accompagne une question. */
+export interface Setup {
+  model: string;
+  system: string;
+  options: Options;
+}
+
+const EMPTY: Draft = { text: "", images: [], editing: false };
+const views = new Set<() => void>();
+let talk: Talk = { turns: [], streaming: false, draft: EMPTY };
+let call = new AbortController();
+let next = 0;
+
+function change(part: Partial<Talk>): void {
+  talk = { ...talk, ...part };
+  for (const tell of views) tell();
+}
+
+function subscribe(view: () => void) {
+  views.add(view);
+  return () => void views.delete(view);
+}
+
+/** La conversation, son brouillon et ses réglages. */
+export function useTalk(): Talk {
+  return useSyncExternalStore(subscribe, () => talk);
+}
+
+export const setSettings = (settings: Settings | undefined) => change({ settings });
+export const changeDraft = (part: Partial<Draft>) => change({ draft: { ...talk.draft, ...part } });
+export const addImages = (images: Image[]) => changeDraft({ images: [...talk.draft.images, ...images] });
+export const clearDraft = () => change({ draft: EMPTY });
+
+/** Oublie les échanges et la question commencée ; les réglages restent. */
+export const restart = () => change({ turns: [], draft: EMPTY });
+
+/** Arrête la réponse en cours : l'appel lui-même est abandonné. */
+export const stop = () => call.abort();
+
+/** Envoie une question ; `past` est ce qui la précède. */
+export async function send(past: Turn[], question: string, images: Image[], { model, system, options }: Setup) {
+  const ask: Ask = { model, messages: messagesFor(past, question, images, system), options };
+  call = new AbortController();
+  const { signal } = call;
+  const empty = { answer: "", reasoning: "", finishReason: "", times: {} };
+  change({ turns: [...past, { id: next++, question, images, ask, ...empty }], streaming: true });
+  const outcome = await follow(ask, signal, (step) => change({ turns: changeLast(talk.turns, step) }));
+  change({ turns: changeLast(talk.turns, (last) => ({ ...last, ...outcome(last) })), streaming: false });
+}
+
+/** Suit une réponse jusqu'à sa fin, montrée pas à pas ; rend ce que cette fin change. */
+async function follow(ask: Ask, signal: AbortSignal, show: (step: (turn: Turn) => Turn) => void) {
+  const started = performance.now();
+  const waiting: Added[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const arrived = waiting.splice(0);
+    if (arrived.length > 0) show((turn) => arrived.reduce(extend, turn));
+  };
+  let outcome: Pick<Turn, "end" | "failure"> = { end: "complete" };
+  try {
+    for await (const message of chat.streamChat(typedRequest(ask), { signal })) {
+      waiting.push(addedBy(message, performance.now() - started));
+      timer ??= setTimeout(flush, SHOWN_EVERY_MS);
+    }
+  } catch (error) {
+    outcome = signal.aborted ? { end: "stopped" } : { end: "failed", failure: messageOf(error) };
+  }
+  flush();
+  const end = performance.now() - started;
+  return (turn: Turn) => ({ ...outcome, times: { ...turn.times, end } });
+}
+
+function addedBy({ deltas, usage }: StreamChatResponse, at: number): Added {
+  return {
+    text: deltas.map((delta) => delta.content).join(""),
+    reasoning: deltas.map((delta) => delta.reasoningContent).join(""),
+    finishReason: deltas.map((delta) => delta.finishReason).join(""),
+    usage,
+    at,
+  };
+}
