@@ -109,8 +109,37 @@ async function talk(dashboard) {
   await keep(dashboard, "texte.json", exchanges[1].answer);
 }
 
+/** Sur un téléphone, au milieu de la page : aucun jour sous la question, et « La requête » s'ouvre là où on la voit. */
+async function requestInSight({ page }) {
+  await page.evaluate(() => scrollTo({ top: 200, behavior: "instant" }));
+  const [foot, menu] = await page.evaluate(() => {
+    const form = document.querySelector("form:has([data-testid='chat-input'])").parentElement;
+    const bars = [...document.querySelectorAll("nav")].map((one) => one.getBoundingClientRect());
+    return [form.getBoundingClientRect().bottom, bars.find(({ height }) => height > 0).top];
+  });
+  check(foot >= menu, `le texte passe entre la question (${foot} px) et le menu (${menu} px)`);
+  const [button] = await page.$$('[data-testid="chat-request"]');
+  await button.evaluate((one) => {
+    // Juste au-dessus de la question en cours.
+    const edge = document
+      .querySelector("form:has([data-testid='chat-input'])")
+      .parentElement.getBoundingClientRect().top;
+    scrollBy({ top: one.getBoundingClientRect().bottom - edge + 4, behavior: "instant" });
+  });
+  await button.click();
+  await page.waitForFunction(() => {
+    const code = document.querySelector('[data-testid="snippet-code"]')?.getBoundingClientRect();
+    const edge = document
+      .querySelector("form:has([data-testid='chat-input'])")
+      .parentElement.getBoundingClientRect().top;
+    return code && code.top > 0 && code.top + 40 < edge;
+  });
+  await button.click();
+}
+
 async function look(dashboard) {
   const { page } = dashboard;
+  await requestInSight(dashboard);
   for (const [width, scheme] of SCREENS) {
     await page.setViewport({ width, height: 900 });
     await dashboard.scheme(scheme);

@@ -45,7 +45,11 @@ export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }
         </Box>
         {!turn.end && !turn.answer && !turn.reasoning && <Waiting model={turn.ask.model} />}
         {turn.failure && (
-          <Alert severity="error" data-testid="chat-failure" sx={{ mt: turn.answer ? 1 : 0 }}>
+          <Alert
+            severity={turn.unloaded ? "info" : "error"}
+            data-testid="chat-failure"
+            sx={{ mt: turn.answer ? 1 : 0 }}
+          >
             {turn.failure}
           </Alert>
         )}
@@ -65,7 +69,7 @@ export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }
           {turn.answer && (
             <CopyButton compact text={turn.answer} label={T.copyAnswer} shown={shown} testId="chat-copy" />
           )}
-          {onAgain && (
+          {onAgain && !turn.unloaded && (
             <Action label={T.again} help={T.againHelp} icon={mdiRefresh} testId="chat-again" onClick={onAgain} />
           )}
           {onEdit && (

@@ -107,10 +107,10 @@ export function Chat(found: Found) {
 }
 
 const OVER = { outline: 2, outlineColor: "primary.main", outlineStyle: "dashed" } as const;
-// La question reste sous les yeux, au-dessus du menu d'un téléphone.
+// La question reste sous les yeux, au-dessus du menu d'un téléphone, qui la recouvre d'un rien : aucun jour entre eux.
 const FOOT = {
   position: "sticky",
-  bottom: { xs: 60, md: 0 },
+  bottom: { xs: 44, md: 0 },
   zIndex: 1,
   px: { xs: 2, sm: 3 },
   py: 2,

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { ChatRole } from "../gen/passerelle/v1/chat_pb";
 import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind, OperationSchema } from "../gen/passerelle/v1/operation_pb";
+import { refusal } from "../testing/refusal";
 import { hello, input, QWEN, serve, until } from "./serve";
 
 async function ask(person: UserEvent, text: string) {
@@ -127,6 +128,26 @@ test("une erreur en cours de réponse montre le message du serveur, et ce qui é
   expect((await screen.findByTestId("chat-failure")).textContent).toContain("5000 jetons");
   await waitFor(() => expect(answers()).toEqual(["Il était"]));
   expect(screen.getByTestId("chat-end").textContent).toContain("Réponse interrompue");
+});
+
+test("un modèle déchargé exprès en pleine réponse le dit, sans proposer de le recharger", async () => {
+  const person = userEvent.setup();
+  serve({
+    answer: async function* () {
+      yield { deltas: [{ content: "Il était" }] };
+      throw refusal(
+        Code.Unavailable,
+        "MODEL_UNLOADED",
+        "Le modèle a été déchargé ; la requête, refaite, le rechargerait.",
+      );
+    },
+  });
+  await ask(person, "Raconte");
+  expect((await screen.findByTestId("chat-failure")).textContent).toBe(
+    "Le modèle a été déchargé : la réponse s'arrête là.",
+  );
+  await screen.findByTestId("chat-edit");
+  expect(screen.queryByTestId("chat-again")).toBeNull();
 });
 
 test("un modèle absent se charge sous les yeux de la personne", async () => {

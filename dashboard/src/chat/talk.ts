@@ -1,10 +1,11 @@
 // La conversation de cette page. Elle vit hors des composants : changer de page n'arrête rien et ne perd rien.
 import { useSyncExternalStore } from "react";
 import { chat } from "../api/client";
-import { messageOf } from "../api/errors";
+import { refusalOf } from "../api/refusal";
 import type { StreamChatResponse } from "../gen/passerelle/v1/chat_pb";
 import { type Ask, type Image, type Options, typedRequest } from "./ask";
 import type { Settings } from "./question";
+import { T } from "./texts";
 import { type Added, changeLast, extend, messagesFor, type Turn } from "./turns";
 
 /** Une réponse se redessine à ce rythme, non à celui des jetons. */
@@ -87,14 +88,17 @@ async function follow(ask: Ask, signal: AbortSignal, show: (step: (turn: Turn) =
     const arrived = waiting.splice(0);
     if (arrived.length > 0) show((turn) => arrived.reduce(extend, turn));
   };
-  let outcome: Pick<Turn, "end" | "failure"> = { end: "complete" };
+  let outcome: Pick<Turn, "end" | "failure" | "unloaded"> = { end: "complete" };
   try {
     for await (const message of chat.streamChat(typedRequest(ask), { signal })) {
       waiting.push(addedBy(message, performance.now() - started));
       timer ??= setTimeout(flush, SHOWN_EVERY_MS);
     }
   } catch (error) {
-    outcome = signal.aborted ? { end: "stopped" } : { end: "failed", failure: messageOf(error) };
+    const { message, reason } = refusalOf(error);
+    if (signal.aborted) outcome = { end: "stopped" };
+    else if (reason === "MODEL_UNLOADED") outcome = { end: "failed", failure: T.unloaded, unloaded: true };
+    else outcome = { end: "failed", failure: message };
   }
   flush();
   const end = performance.now() - started;

@@ -47,6 +47,7 @@ export const T = {
   stopped: "Réponse arrêtée.",
   truncated: "Réponse coupée : longueur maximale atteinte.",
   interrupted: "Réponse interrompue.",
+  unloaded: "Le modèle a été déchargé : la réponse s'arrête là.",
   finish: (reason: string) => `fin : ${reason}`,
   firstToken: (seconds: number) => `premier mot en ${decimal.format(seconds)} s`,
   rate: (value: number) => `${one.format(value)} jetons/s`,

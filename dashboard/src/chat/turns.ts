@@ -21,6 +21,8 @@ export interface Turn {
   times: Times;
   /** Ce que dit l'échec, si la réponse a échoué. */
   failure?: string;
+  /** Vrai si le modèle a été déchargé exprès : la page ne propose pas de le recharger. */
+  unloaded?: boolean;
 }
 
 /** Instants d'une réponse, en millisecondes depuis son envoi. */
