@@ -44,6 +44,7 @@ export const T = {
   requestOf: "Exactement ce que la page a envoyé.",
   requestFiles: (names: string) => `Se lance là où est ${names}.`,
   reasoning: "Raisonnement",
+  reasoningNow: "Raisonnement en cours…",
   stopped: "Réponse arrêtée.",
   truncated: "Réponse coupée : longueur maximale atteinte.",
   interrupted: "Réponse interrompue.",

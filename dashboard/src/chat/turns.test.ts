@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { PNG, turn } from "./samples";
-import { changeLast, extend, measuresOf, messagesFor, summary } from "./turns";
+import { changeLast, extend, measuresOf, messagesFor, summary, unfold } from "./turns";
 
 const turns = [turn(), turn({ id: 1, question: "c", answer: "", end: "failed" })];
 
@@ -46,4 +46,31 @@ test("la fin se dit en mots, et ce qui n'est pas connu se tait", () => {
   expect(summary(turn({ finishReason: "length" }))[0]).toBe("Réponse coupée : longueur maximale atteinte.");
   const { usage: _, ...unknown } = turn({ end: "stopped", finishReason: "", times: { end: 1000 } });
   expect(summary(unknown)).toEqual(["Réponse arrêtée.", "1 s en tout"]);
+});
+
+test("un raisonnement écrit entre balises se replie, et ne se renvoie pas", () => {
+  const folded = (text: string) => unfold(text, false);
+  expect(folded("<think>\na\n</think>\n\nb")).toEqual({ thought: "a", answer: "b", thinking: false });
+  expect(folded("<think>a")).toEqual({ thought: "a", answer: "", thinking: true });
+  expect(folded("<thi").answer).toBe("");
+  expect(unfold("<thi").answer).toBe("<thi");
+  // L'ouverture est parfois dans le gabarit du modèle.
+  expect(folded("a\n</think>\nb")).toEqual({ thought: "a", answer: "b", thinking: false });
+  expect(folded("<think>a<think>b</think>c</think>d")).toMatchObject({ thought: "a<think>b</think>c", answer: "d" });
+  expect(folded("[THINK]a[/THINK]b\n<think>c</think>d")).toMatchObject({ thought: "a\n\nc", answer: "b\nd" });
+  for (const quoted of [
+    "La balise <think> ouvre, </think> ferme.",
+    "```\n<think>\n```\n</think",
+    "~~~\n</think>\n~~~",
+  ]) {
+    expect(folded(quoted)).toEqual({ thought: "", answer: quoted, thinking: false });
+  }
+  const past = [turn({ answer: "<think>a</think>b" }), turn({ id: 1, answer: "<think>coupé" })];
+  expect(messagesFor(past, "c", [], "").map(({ text }) => text)).toEqual(["a", "b", "c"]);
+});
+
+test("mille balises se lisent d'un trait", () => {
+  const deep = unfold("<think>".repeat(50_000) + "</think>".repeat(50_000));
+  expect(deep.answer).toBe("");
+  expect(deep.thinking).toBe(false);
 });

@@ -60,6 +60,50 @@ export function extend(turn: Turn, { text, reasoning, finishReason, usage, at }:
   };
 }
 
+/** Une ouverture, une fermeture de raisonnement, ou une barrière de code, qui en cite peut-être. */
+const FOLDS = /^[ \t]*(`{3,}|~{3,})|<(\/?)think(?:ing)?>|\[(\/?)THINK\]/gim;
+
+/**
+ * Une réponse, et le raisonnement que le modèle y a écrit entre balises, faute d'un moteur qui les sépare.
+ *
+ * Une balise ouvre en début de ligne, hors du code ; le début d'une réponse peut n'avoir que la fermeture, l'ouverture étant
+ * dans le gabarit du modèle. Une balise qui ne se ferme pas garde tout ce qui la suit.
+ */
+export function unfold(text: string, done = true): { answer: string; thought: string; thinking: boolean } {
+  let [answer, thought, from, depth, fenced, seen] = ["", "", 0, 0, false, false];
+  for (const { 0: found, 1: fence, 2: slash, 3: bracket, index } of text.matchAll(FOLDS)) {
+    const closing = slash || bracket;
+    const alone = /(?:^|\n)[ \t]*$/.test(text.slice(Math.max(0, index - 20), index));
+    if (fence) {
+      if (depth === 0) fenced = !fenced;
+    } else if (fenced || (depth === 0 && !alone)) {
+      // Une balise citée.
+    } else if (!closing) {
+      if (depth === 0) answer += text.slice(from, index);
+      if (depth++ === 0) from = index + found.length;
+      seen = true;
+    } else if (depth > 0) {
+      if (--depth > 0) continue;
+      thought += `${text.slice(from, index).trim()}\n\n`;
+      from = index + found.length;
+    } else if (!seen) {
+      thought = `${text.slice(0, index).trim()}\n\n`;
+      from = index + found.length;
+      seen = true;
+    }
+  }
+  const rest = text.slice(from);
+  if (depth > 0) thought += rest;
+  else answer += rest;
+  // Les premières lettres d'une balise, tant qu'elle vient.
+  const begun = !done && ["<thinking>", "[THINK]"].some((tag) => tag.startsWith(answer.trim()));
+  return {
+    answer: begun ? "" : seen ? answer.trimStart() : answer,
+    thought: thought.trim(),
+    thinking: depth > 0,
+  };
+}
+
 /** Messages à envoyer ; une question restée sans réponse n'est pas répétée au modèle. */
 export function messagesFor(past: Turn[], question: string, images: Image[], system: string): Message[] {
   return [...conversation(past, system), asked(question, images)];
@@ -67,7 +111,8 @@ export function messagesFor(past: Turn[], question: string, images: Image[], sys
 
 /** Les échanges aboutis, consigne du système comprise. */
 export function conversation(past: Turn[], system: string): Message[] {
-  const answered = past.filter((turn) => turn.answer);
+  // Un raisonnement ne se renvoie pas : le modèle referait le sien, et il prendrait la place des questions.
+  const answered = past.map((turn) => ({ ...turn, answer: unfold(turn.answer).answer })).filter(({ answer }) => answer);
   return [
     ...(system ? [{ role: "system" as const, text: system }] : []),
     ...answered.flatMap((turn): Message[] => [
