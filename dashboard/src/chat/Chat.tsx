@@ -14,8 +14,8 @@ import { T } from "./texts";
 
 /** Conversation : les échanges, la question en cours, les réglages. */
 export function Chat(found: Found) {
-  const { models, model, bounds, seesImages } = found;
-  const { turns, streaming, draft } = useTalk();
+  const { models, model, chosen, bounds, seesImages } = found;
+  const { rows, streaming, draft } = useTalk();
   const question = useQuestion(found);
   const [adjusting, setAdjusting] = useState(false);
   const over = useDrop((files) => void question.attach(files));
@@ -29,6 +29,7 @@ export function Chat(found: Found) {
       bounds={bounds}
       models={models}
       model={model.key}
+      versus={chosen[1]?.key ?? ""}
       onChange={setSettings}
     />
   );
@@ -49,10 +50,10 @@ export function Chat(found: Found) {
         }}
       >
         <Bar
-          name={names.get(model.key) ?? model.key}
-          started={turns.length > 0}
+          name={chosen.map(({ key }) => names.get(key)).join(" · ")}
+          started={rows.length > 0}
           streaming={streaming}
-          onExport={() => save(T.exportName, "application/json", exported(turns, new Date()))}
+          onExport={() => save(T.exportName, "application/json", exported(rows, new Date()))}
           onRestart={question.restart}
           adjusting={wide ? undefined : adjusting}
           onAdjust={() => setAdjusting(!adjusting)}
@@ -63,9 +64,9 @@ export function Chat(found: Found) {
           </Collapse>
         )}
         <Stack sx={{ px: { xs: 2, sm: 3 }, py: 1, flexGrow: 1, minHeight: 160 }}>
-          {turns.length > 0 ? (
+          {rows.length > 0 ? (
             <Log
-              turns={turns}
+              rows={rows}
               name={(key) => names.get(key) ?? key}
               lang={english ? "en" : undefined}
               streaming={streaming}

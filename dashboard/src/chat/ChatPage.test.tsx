@@ -1,13 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { fireEvent, screen, waitFor } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { expect, test } from "vitest";
 import { ChatRole } from "../gen/passerelle/v1/chat_pb";
 import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind, OperationSchema } from "../gen/passerelle/v1/operation_pb";
 import { refusal } from "../testing/refusal";
+import { defaultsFor } from "./question";
 import { hello, input, QWEN, serve, until } from "./serve";
+import { setSettings } from "./talk";
 
 async function ask(person: UserEvent, text: string) {
   await person.type(await input(), `${text}{Enter}`);
@@ -179,6 +181,34 @@ test("refaire repose la question, modifier la remplace", async () => {
   await waitFor(() => expect(asked).toHaveLength(3));
   expect(asked[2]?.request?.messages.map(({ content }) => content[0]?.part.value)).toEqual(["un bis"]);
   expect(screen.getAllByTestId("chat-question").map((one) => one.textContent)).toEqual(["un bis"]);
+});
+
+test("deux modèles répondent côte à côte, chacun à la suite de ce qui précède ; un arrêt les arrête tous deux", async () => {
+  const person = userEvent.setup();
+  let cancelled = 0;
+  const { asked } = serve({
+    models: [QWEN, { ...QWEN, key: "smol", displayName: "Smol" }],
+    answer: async function* ({ request }, { signal }) {
+      yield { deltas: [{ content: `${request?.model} ${request?.messages.length}` }] };
+      if (request?.messages.length === 1) return;
+      await until(signal);
+      cancelled += 1;
+    },
+  });
+  await ask(person, "un");
+  await waitFor(() => expect(answers()).toEqual(["qwen 1"]));
+  act(() => setSettings({ ...defaultsFor({}), versus: "smol" }));
+  await ask(person, "deux");
+  await waitFor(() => expect(answers()).toEqual(["qwen 1", "qwen 3", "smol 3"]));
+  const said = asked.slice(1).map(({ request }) => request?.messages.map(({ content }) => content[0]?.part.value));
+  expect(said).toEqual([
+    ["un", "qwen 1", "deux"],
+    ["un", "qwen 1", "deux"],
+  ]);
+  expect(screen.getAllByTestId("chat-question")).toHaveLength(2);
+  fireEvent.keyDown(document.body, { key: "Escape" });
+  await waitFor(() => expect(cancelled).toBe(2));
+  await waitFor(() => expect(screen.getAllByTestId("chat-end")).toHaveLength(3));
 });
 
 test("changer de page n'arrête rien et ne perd rien", async () => {

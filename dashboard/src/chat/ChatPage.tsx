@@ -9,7 +9,7 @@ import { T } from "./texts";
 export function ChatPage() {
   const { status } = useServer();
   const { settings } = useTalk();
-  const found = useModel(settings?.model ?? "");
+  const found = useModel(settings);
   if (found.model) return <Chat {...found} model={found.model} />;
   // Sans état du serveur, l'avis de connexion dit déjà tout.
   return status ? <Alert severity="info">{T.noModel}</Alert> : null;

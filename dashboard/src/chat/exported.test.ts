@@ -4,7 +4,7 @@ import { turn } from "./samples";
 
 test("l'export porte la conversation au schéma d'OpenAI, et chaque échange avec ce qu'il a coûté", () => {
   const failed = turn({ id: 1, question: "c", answer: "", end: "failed", failure: "File pleine.", finishReason: "" });
-  const found = JSON.parse(exported([turn(), failed], new Date(0)));
+  const found = JSON.parse(exported([[turn()], [failed]], new Date(0)));
   expect(found.exported_at).toBe("1970-01-01T00:00:00.000Z");
   expect(found.messages).toEqual([
     { role: "system", content: "Sois bref." },

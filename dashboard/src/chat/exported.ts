@@ -1,9 +1,9 @@
 import { openAiBody, openAiMessages } from "./ask";
-import { conversation, measuresOf, type Turn } from "./turns";
+import { columnOf, conversation, measuresOf, type Row } from "./turns";
 
 /** La conversation en JSON : ses messages au schéma d'OpenAI, puis chaque échange avec ses réglages et ses mesures. */
-export function exported(turns: Turn[], now: Date): string {
-  const exchanges = turns.map((turn) => {
+export function exported(rows: Row[], now: Date): string {
+  const exchanges = rows.flat().map((turn) => {
     const { messages: _, ...settings } = openAiBody(turn.ask);
     const { firstToken, rate, total } = measuresOf(turn);
     return {
@@ -24,7 +24,7 @@ export function exported(turns: Turn[], now: Date): string {
       total_seconds: total,
     };
   });
-  const system = turns.at(-1)?.ask.messages.find((message) => message.role === "system");
-  const messages = openAiMessages(conversation(turns, system?.text ?? ""));
+  const system = rows.at(-1)?.[0]?.ask.messages.find((message) => message.role === "system");
+  const messages = openAiMessages(conversation(columnOf(rows, 0), system?.text ?? ""));
   return JSON.stringify({ exported_at: now.toISOString(), messages, exchanges }, null, 2);
 }

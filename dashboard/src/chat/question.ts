@@ -7,12 +7,14 @@ import type { Image, Options } from "./ask";
 import { readImages, tooMuch } from "./images";
 import { addImages, changeDraft, clearDraft, type Draft, restart, send, useTalk } from "./talk";
 import { T } from "./texts";
-import { messagesFor, type Turn } from "./turns";
+import { columnOf, messagesFor, type Row } from "./turns";
 
 /** Les réglages tels qu'ils sont tapés ; vide : le moteur choisit. */
 export interface Settings {
   /** Clé du modèle ; vide : le premier. */
   model: string;
+  /** Clé d'un second, qui répond à côté ; vide : aucun. */
+  versus: string;
   system: string;
   temperature: string;
   topP: string;
@@ -42,7 +44,16 @@ export function defaultsFor({ maxTokens: limit, contextTokens }: Bounds): Settin
     limit ?? MAX_TOKENS,
     contextTokens ? Math.ceil(contextTokens / 2) : MAX_TOKENS,
   );
-  return { model: "", system: "", temperature: "", topP: "", maxTokens: String(maxTokens), stop: "", seed: "" };
+  return {
+    model: "",
+    versus: "",
+    system: "",
+    temperature: "",
+    topP: "",
+    maxTokens: String(maxTokens),
+    stop: "",
+    seed: "",
+  };
 }
 
 /** Les options que ces réglages demandent, et ce qui ne va pas. */
@@ -77,40 +88,44 @@ function given(options: { [name in keyof Options]: Options[name] | undefined }):
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-/** Les modèles de conversation, celui qui est choisi, ce qu'il sait faire et les limites du serveur. */
-export function useModel(wanted: string) {
+/** Les modèles de conversation, ceux qui répondront, ce que tous savent faire et les limites du serveur. */
+export function useModel(wanted: Pick<Settings, "model" | "versus"> | undefined) {
   const { status } = useServer();
   const models = (status?.models ?? []).filter((model) => model.capability === Capability.CHAT);
-  const model: Model | undefined = models.find(({ key }) => key === wanted) ?? models[0];
+  const model: Model | undefined = models.find(({ key }) => key === wanted?.model) ?? models[0];
+  const chosen = models.filter((one) => one === model || one.key === wanted?.versus);
+  if (chosen[0] !== model) chosen.reverse();
   // Le serveur revérifie chaque limite : sans elles, la page laisse seulement partir ce qu'il refusera.
   const { known } = useCapabilities();
-  const able = known?.models.find(({ key }) => key === model?.key);
+  const able = chosen.map((one) => known?.models.find(({ key }) => key === one.key));
+  const contexts = able.flatMap((one) => one?.contextTokens ?? []);
   const limits = known?.limits;
   const bounds: Bounds = {
     maxTokens: limits?.chat?.maxTokens,
     maxStop: limits?.chat?.maxStop,
-    contextTokens: able?.contextTokens,
+    contextTokens: contexts.length > 0 ? Math.min(...contexts) : undefined,
   };
-  return { models, model, limits, bounds, seesImages: able?.features.includes("images") ?? false };
+  const seesImages = able.length > 0 && able.every((one) => one?.features.includes("images"));
+  return { models, model, chosen, limits, bounds, seesImages };
 }
 
 /** Un modèle est choisi. */
 export type Found = ReturnType<typeof useModel> & { model: Model };
 
 /** La question en cours : ce qu'on y joint, ce qui l'empêche de partir, et les façons de l'envoyer. */
-export function useQuestion({ model, limits, bounds, seesImages }: Found) {
-  const { turns, draft, settings = defaultsFor(bounds) } = useTalk();
+export function useQuestion({ chosen, limits, bounds, seesImages }: Found) {
+  const { rows, draft, settings = defaultsFor(bounds) } = useTalk();
   const [refused, setRefused] = useState<string[]>([]);
   const { options, problems } = read(settings, bounds);
   const wrong = Object.keys(problems).length > 0;
   const system = settings.system.trim();
-  const past = draft.editing ? turns.slice(0, -1) : turns;
-  const excess = tooMuch(messagesFor(past, draft.text, draft.images, system), limits);
+  const past = draft.editing ? rows.slice(0, -1) : rows;
+  const excess = tooMuch(messagesFor(columnOf(past, 0), draft.text, draft.images, system), limits);
   const blind = draft.images.length > 0 && !seesImages && limits !== undefined;
 
-  const start = (before: Turn[], text: string, images: Image[]) => {
+  const start = (before: Row[], text: string, images: Image[]) => {
     setRefused([]);
-    void send(before, text, images, { model: model.key, system, options });
+    void send(before, text, images, { models: chosen.map(({ key }) => key), system, options });
   };
 
   return {
@@ -125,13 +140,13 @@ export function useQuestion({ model, limits, bounds, seesImages }: Found) {
     async attach(files: File[]) {
       if (files.length === 0) return;
       if (!seesImages) return setRefused([T.images.unsupported]);
-      const taken = [...turns.flatMap((turn) => turn.images), ...draft.images];
+      const taken = [...columnOf(rows, 0).flatMap((turn) => turn.images), ...draft.images];
       const { images, problems: unread } = await readImages(files, taken);
       addImages(images);
       setRefused(unread);
     },
     ask(text: string) {
-      start(turns, text, []);
+      start(rows, text, []);
     },
     send() {
       start(past, draft.text.trim(), draft.images);
@@ -139,12 +154,12 @@ export function useQuestion({ model, limits, bounds, seesImages }: Found) {
     },
     /** Repose la dernière question. */
     again() {
-      const last = turns.at(-1);
-      if (last && !wrong) start(turns.slice(0, -1), last.question, last.images);
+      const last = rows.at(-1)?.[0];
+      if (last && !wrong) start(rows.slice(0, -1), last.question, last.images);
     },
     /** Reprend la dernière question dans le champ. */
     edit() {
-      const last = turns.at(-1);
+      const last = rows.at(-1)?.[0];
       if (last) changeDraft({ text: last.question, images: last.images, editing: true });
     },
     restart() {

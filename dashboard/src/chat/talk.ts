@@ -6,7 +6,7 @@ import type { StreamChatResponse } from "../gen/passerelle/v1/chat_pb";
 import { type Ask, type Image, type Options, typedRequest } from "./ask";
 import type { Settings } from "./question";
 import { T } from "./texts";
-import { type Added, changeLast, extend, messagesFor, type Turn } from "./turns";
+import { type Added, changeLast, columnOf, extend, messagesFor, type Row, type Turn } from "./turns";
 
 /** Une réponse se redessine à ce rythme, non à celui des jetons. */
 const SHOWN_EVERY_MS = 33;
@@ -20,7 +20,7 @@ export interface Draft {
 }
 
 export interface Talk {
-  turns: Turn[];
+  rows: Row[];
   streaming: boolean;
   /** Absents tant que personne n'y a touché : ceux de départ dépendent des limites du serveur. */
   settings?: Settings | undefined;
@@ -29,14 +29,15 @@ export interface Talk {
 
 /** Ce qui accompagne une question. */
 export interface Setup {
-  model: string;
+  /** Deux au plus : leurs réponses viennent côte à côte. */
+  models: string[];
   system: string;
   options: Options;
 }
 
 const EMPTY: Draft = { text: "", images: [], editing: false };
 const views = new Set<() => void>();
-let talk: Talk = { turns: [], streaming: false, draft: EMPTY };
+let talk: Talk = { rows: [], streaming: false, draft: EMPTY };
 let call = new AbortController();
 let next = 0;
 
@@ -61,23 +62,30 @@ export const addImages = (images: Image[]) => changeDraft({ images: [...talk.dra
 export const clearDraft = () => change({ draft: EMPTY });
 
 /** Oublie les échanges et la question commencée ; les réglages restent. */
-export const restart = () => change({ turns: [], draft: EMPTY });
+export const restart = () => change({ rows: [], draft: EMPTY });
 
 /** Arrête la réponse en cours : l'appel lui-même est abandonné. */
 export const stop = () => call.abort();
 
-/** Envoie une question ; `past` est ce qui la précède. */
-export async function send(past: Turn[], question: string, images: Image[], { model, system, options }: Setup) {
-  const ask: Ask = { model, messages: messagesFor(past, question, images, system), options };
+/** Envoie une question à chaque modèle ; `past` est ce qui la précède. */
+export async function send(past: Row[], question: string, images: Image[], { models, system, options }: Setup) {
   call = new AbortController();
   const { signal } = call;
-  const empty = { answer: "", reasoning: "", finishReason: "", times: {} };
-  change({ turns: [...past, { id: next++, question, images, ask, ...empty }], streaming: true });
-  const outcome = await follow(ask, signal, (step) => change({ turns: changeLast(talk.turns, step) }));
-  change({ turns: changeLast(talk.turns, (last) => ({ ...last, ...outcome(last) })), streaming: false });
+  const empty = { id: next++, question, images, answer: "", reasoning: "", finishReason: "", times: {} };
+  const row = models.map((model, column): Turn => {
+    const messages = messagesFor(columnOf(past, column), question, images, system);
+    return { ...empty, ask: { model, messages, options } };
+  });
+  change({ rows: [...past, row], streaming: true });
+  const follows = row.map(async ({ ask }, column) => {
+    const show = (step: (turn: Turn) => Turn) => change({ rows: changeLast(talk.rows, column, step) });
+    show(await follow(ask, signal, show));
+  });
+  await Promise.all(follows);
+  change({ streaming: false });
 }
 
-/** Suit une réponse jusqu'à sa fin, montrée pas à pas ; rend ce que cette fin change. */
+/** Suit une réponse jusqu'à sa fin, montrée pas à pas ; rend ce que sa fin y change. */
 async function follow(ask: Ask, signal: AbortSignal, show: (step: (turn: Turn) => Turn) => void) {
   const started = performance.now();
   const waiting: Added[] = [];
@@ -102,7 +110,7 @@ async function follow(ask: Ask, signal: AbortSignal, show: (step: (turn: Turn) =
   }
   flush();
   const end = performance.now() - started;
-  return (turn: Turn) => ({ ...outcome, times: { ...turn.times, end } });
+  return (turn: Turn): Turn => ({ ...turn, ...outcome, times: { ...turn.times, end } });
 }
 
 function addedBy({ deltas, usage }: StreamChatResponse, at: number): Added {

@@ -70,6 +70,8 @@ export const T = {
     title: "Réglages",
     reset: "Valeurs par défaut",
     model: "Modèle",
+    versus: "Comparer à",
+    none: "Aucun autre",
     system: "Consigne du système",
     temperature: "Température",
     topP: "top_p",

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { PNG, turn } from "./samples";
-import { changeLast, extend, measuresOf, messagesFor, summary, unfold } from "./turns";
+import { changeLast, columnOf, extend, measuresOf, messagesFor, summary, unfold } from "./turns";
 
 const turns = [turn(), turn({ id: 1, question: "c", answer: "", end: "failed" })];
 
@@ -15,10 +15,13 @@ test("une question sans réponse n'est pas répétée, et la consigne vient d'ab
 });
 
 test("seul le dernier tour change", () => {
-  const changed = changeLast(turns, (last) => ({ ...last, answer: "e" }));
-  expect(changed.map(({ answer }) => answer)).toEqual(["b", "e"]);
-  expect(changed[0]).toBe(turns[0]);
-  expect(changeLast([], (last) => last)).toEqual([]);
+  const rows = [[turn()], [turn({ id: 1, answer: "c" }), turn({ id: 1, answer: "d" })]];
+  const changed = changeLast(rows, 1, (last) => ({ ...last, answer: "e" }));
+  expect(changed.flat().map(({ answer }) => answer)).toEqual(["b", "c", "e"]);
+  expect(changed[0]).toBe(rows[0]);
+  expect(changeLast([], 0, (last) => last)).toEqual([]);
+  // Arrivé en cours de route, un second modèle reprend ce qu'a vécu le premier.
+  expect(columnOf(changed, 1).map(({ answer }) => answer)).toEqual(["b", "e"]);
 });
 
 test("le premier mot date la réponse, non le premier message", () => {

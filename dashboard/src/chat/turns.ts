@@ -42,9 +42,19 @@ export interface Added {
   at: number;
 }
 
-/** Remplace le dernier tour. */
-export function changeLast(turns: Turn[], change: (last: Turn) => Turn): Turn[] {
-  return turns.map((turn, index) => (index === turns.length - 1 ? change(turn) : turn));
+/** Une question et ses réponses, une par modèle. */
+export type Row = Turn[];
+
+/** Remplace la réponse de rang `column` à la dernière question. */
+export function changeLast(rows: Row[], column: number, change: (last: Turn) => Turn): Row[] {
+  return rows.map((row, rank) =>
+    rank === rows.length - 1 ? row.map((turn, index) => (index === column ? change(turn) : turn)) : row,
+  );
+}
+
+/** Ce qu'a vécu le modèle de rang `column` ; avant qu'il n'arrive, ce qu'a vécu le premier. */
+export function columnOf(rows: Row[], column: number): Turn[] {
+  return rows.flatMap((row) => row[column] ?? row[0] ?? []);
 }
 
 /** Le tour, avec ce qui vient d'arriver. */
