@@ -56,7 +56,7 @@ async function snippets(dashboard) {
   return found;
 }
 
-/** Exporte la conversation ; rend le fichier reçu. */
+/** Exporte la conversation en JSON ; rend le fichier reçu. */
 async function download(dashboard) {
   const { page } = dashboard;
   const session = await page.createCDPSession();
@@ -65,6 +65,7 @@ async function download(dashboard) {
     session.on("Browser.downloadProgress", ({ state }) => state === "completed" && resolve());
   });
   await dashboard.press("chat-export");
+  await dashboard.press("chat-export-json");
   await done;
   return JSON.parse(await readFile(join(folder, "conversation.json"), "utf8"));
 }
@@ -198,6 +199,38 @@ async function showImage(dashboard) {
   check((await dashboard.texts("chat-answer")).length === 0, "la conversation survit à un rechargement");
 }
 
+/** Deux modèles à la même question ; gardée parce qu'on le demande, la conversation survit à un rechargement. */
+async function compareAndKeep(dashboard) {
+  const { page } = dashboard;
+  await page.locator('[data-testid="chat-setting-versus"]').click();
+  await dashboard.click('[role="option"]:nth-of-type(2)');
+  await dashboard.press("chat-kept-list");
+  await dashboard.press("chat-keep");
+  await dashboard.contains("chat-kept", "conversations gardées");
+  await dashboard.press("chat-kept-close");
+  await dashboard.gone("chat-kept");
+  await dashboard.fill("chat-setting-maxTokens", "16");
+  await dashboard.type("chat-input", "What is the capital of France?");
+  await dashboard.press("chat-send");
+  await dashboard.grown("chat-end", 1, 1);
+  await dashboard.see("chat-again");
+  check((await dashboard.texts("chat-question")).length === 1, "la question est dite deux fois");
+  const said = await dashboard.texts("chat-answer");
+  await dashboard.fits("deux modèles");
+  await dashboard.accessible("deux modèles");
+
+  await page.reload();
+  await dashboard.see("chat-prompt");
+  await dashboard.press("chat-kept-list");
+  await dashboard.press("chat-kept-open");
+  await dashboard.grown("chat-end", 1, 1);
+  await dashboard.gone("chat-kept");
+  check(`${await dashboard.texts("chat-answer")}` === `${said}`, "la conversation gardée a changé");
+  await dashboard.press("chat-kept-list");
+  await dashboard.press("chat-forget-all");
+  await dashboard.gone("chat-kept-open");
+}
+
 /** En HTTP simple, à un nom qui n'est pas cette machine : le navigateur n'y a pas de presse-papiers. */
 async function copyOverPlainHttp(dashboard) {
   const { page } = dashboard;
@@ -233,6 +266,7 @@ await visit(
     await look(dashboard);
     await stopAndRefuse(dashboard);
     await showImage(dashboard);
+    await compareAndKeep(dashboard);
     quiet(complaints);
   },
   { width: 360, prepare: record },

@@ -4,13 +4,12 @@ import { save } from "../shell/save";
 import { useDrop } from "../shell/useDrop";
 import { Bar, TITLE_ID } from "./Bar";
 import { Composer } from "./Composer";
-import { exported } from "./exported";
+import { exportOf } from "./exported";
 import { Log } from "./Log";
 import { type Found, useQuestion } from "./question";
 import { SettingsPanel } from "./SettingsPanel";
 import { Suggestions } from "./Suggestions";
 import { clearDraft, setSettings, stop, useTalk } from "./talk";
-import { T } from "./texts";
 
 /** Conversation : les échanges, la question en cours, les réglages. */
 export function Chat(found: Found) {
@@ -53,7 +52,7 @@ export function Chat(found: Found) {
           name={chosen.map(({ key }) => names.get(key)).join(" · ")}
           started={rows.length > 0}
           streaming={streaming}
-          onExport={() => save(T.exportName, "application/json", exported(rows, new Date()))}
+          onExport={(form) => save(...exportOf(form, rows, new Date(), (key) => names.get(key) ?? key))}
           onRestart={question.restart}
           adjusting={wide ? undefined : adjusting}
           onAdjust={() => setAdjusting(!adjusting)}

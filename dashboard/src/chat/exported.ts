@@ -1,5 +1,41 @@
 import { openAiBody, openAiMessages } from "./ask";
-import { columnOf, conversation, measuresOf, type Row } from "./turns";
+import { T } from "./texts";
+import { columnOf, conversation, measuresOf, type Row, unfold } from "./turns";
+
+export const FORMS = ["markdown", "json"] as const;
+export type Form = (typeof FORMS)[number];
+
+/** Nom, type et texte du fichier. */
+export function exportOf(
+  form: Form,
+  rows: Row[],
+  now: Date,
+  name: (model: string) => string,
+): [string, string, string] {
+  return form === "json"
+    ? [`${T.exportName}.json`, "application/json", exported(rows, now)]
+    : [`${T.exportName}.md`, "text/markdown", markdownOf(rows, name)];
+}
+
+/** La conversation en Markdown : les réponses telles que les modèles les ont écrites, le raisonnement replié. */
+export function markdownOf(rows: Row[], name: (model: string) => string): string {
+  const parts = rows.flatMap((row) => [
+    `## ${T.you}`,
+    ...(row[0]?.images ?? []).map((image) => `*${T.image(image.name)}*`),
+    row[0]?.question ?? "",
+    ...row.flatMap((turn) => {
+      const { answer, thought } = unfold(turn.answer);
+      const reasoning = [turn.reasoning, thought].filter(Boolean).join("\n\n");
+      return [
+        `## ${name(turn.ask.model)}`,
+        reasoning && `<details><summary>${T.reasoning}</summary>\n\n${reasoning}\n\n</details>`,
+        answer.trim(),
+        turn.failure ? `*${turn.failure}*` : "",
+      ];
+    }),
+  ]);
+  return `# ${T.title}\n\n${parts.filter(Boolean).join("\n\n")}\n`;
+}
 
 /** La conversation en JSON : ses messages au schéma d'OpenAI, puis chaque échange avec ses réglages et ses mesures. */
 export function exported(rows: Row[], now: Date): string {

@@ -4,6 +4,7 @@ import { chat } from "../api/client";
 import { refusalOf } from "../api/refusal";
 import type { StreamChatResponse } from "../gen/passerelle/v1/chat_pb";
 import { type Ask, type Image, type Options, typedRequest } from "./ask";
+import { keeping, write } from "./kept";
 import type { Settings } from "./question";
 import { T } from "./texts";
 import { type Added, changeLast, columnOf, extend, messagesFor, type Row, type Turn } from "./turns";
@@ -20,6 +21,8 @@ export interface Draft {
 }
 
 export interface Talk {
+  /** Propre à cette conversation, dans ce navigateur. */
+  id: string;
   rows: Row[];
   streaming: boolean;
   /** Absents tant que personne n'y a touché : ceux de départ dépendent des limites du serveur. */
@@ -37,7 +40,7 @@ export interface Setup {
 
 const EMPTY: Draft = { text: "", images: [], editing: false };
 const views = new Set<() => void>();
-let talk: Talk = { rows: [], streaming: false, draft: EMPTY };
+let talk: Talk = { id: newId(), rows: [], streaming: false, draft: EMPTY };
 let call = new AbortController();
 let next = 0;
 
@@ -61,8 +64,25 @@ export const changeDraft = (part: Partial<Draft>) => change({ draft: { ...talk.d
 export const addImages = (images: Image[]) => changeDraft({ images: [...talk.draft.images, ...images] });
 export const clearDraft = () => change({ draft: EMPTY });
 
-/** Oublie les échanges et la question commencée ; les réglages restent. */
-export const restart = () => change({ rows: [], draft: EMPTY });
+/** Oublie les échanges et la question commencée ; les réglages restent, et ce que le navigateur garde aussi. */
+export const restart = () => change({ id: newId(), rows: [], draft: EMPTY });
+
+/** Reprend une conversation gardée. */
+export function open(id: string, rows: Row[]): void {
+  if (rows.length === 0) return;
+  next = 1 + Math.max(...rows.flat().map((turn) => turn.id));
+  change({ id, rows, draft: EMPTY });
+}
+
+/** Garde la conversation dans ce navigateur, si elle a commencé. */
+export async function keepNow(): Promise<void> {
+  if (talk.rows.length > 0 && !talk.streaming) await write(talk.id, talk.rows);
+}
+
+/** Un contexte qui n'est pas sûr n'a pas `crypto.randomUUID`. */
+function newId(): string {
+  return `${Date.now()}-${Math.random().toString(36).slice(2)}`;
+}
 
 /** Arrête la réponse en cours : l'appel lui-même est abandonné. */
 export const stop = () => call.abort();
@@ -83,6 +103,8 @@ export async function send(past: Row[], question: string, images: Image[], { mod
   });
   await Promise.all(follows);
   change({ streaming: false });
+  // Un navigateur plein ou qui refuse : la liste des conversations le dit, et celle-ci reste à l'écran.
+  if (keeping()) await keepNow().catch(() => undefined);
 }
 
 /** Suit une réponse jusqu'à sa fin, montrée pas à pas ; rend ce que sa fin y change. */
