@@ -70,7 +70,7 @@ export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }
       {turn.end && (
         <RequestPanel ask={turn.ask}>
           {answer && <CopyButton compact text={answer} label={T.copyAnswer} shown={shown} testId="chat-copy" />}
-          {onAgain && !turn.unloaded && (
+          {onAgain && (
             <Action label={T.again} help={T.againHelp} icon={mdiRefresh} testId="chat-again" onClick={onAgain} />
           )}
           {onEdit && (

@@ -2,11 +2,12 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ChatRole } from "../gen/passerelle/v1/chat_pb";
 import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind, OperationSchema } from "../gen/passerelle/v1/operation_pb";
 import { refusal } from "../testing/refusal";
+import { keep } from "./kept";
 import { defaultsFor } from "./question";
 import { hello, input, QWEN, serve, until } from "./serve";
 import { setSettings } from "./talk";
@@ -209,6 +210,17 @@ test("deux modèles répondent côte à côte, chacun à la suite de ce qui pré
   fireEvent.keyDown(document.body, { key: "Escape" });
   await waitFor(() => expect(cancelled).toBe(2));
   await waitFor(() => expect(screen.getAllByTestId("chat-end")).toHaveLength(3));
+});
+
+test("un navigateur qui ne peut pas garder la conversation le dit, et elle reste à l'écran", async () => {
+  const person = userEvent.setup();
+  // jsdom n'a pas d'IndexedDB.
+  keep(true);
+  onTestFinished(() => void keep(false));
+  serve();
+  await ask(person, "Salut");
+  expect((await screen.findByTestId("chat-trouble")).textContent).toContain("refuse de garder");
+  await waitFor(() => expect(answers()).toEqual(["Bonjour."]));
 });
 
 test("changer de page n'arrête rien et ne perd rien", async () => {

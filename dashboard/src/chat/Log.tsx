@@ -27,6 +27,8 @@ export function Log({ rows, name, lang, streaming, onAgain, onEdit }: Props) {
       {rows.map((row) => {
         const [first] = row;
         const free = row === last && !streaming;
+        // Un modèle déchargé exprès n'est pas à recharger d'ici.
+        const again = free && !row.some(({ unloaded }) => unloaded);
         return (
           first && (
             <Stack key={first.id} ref={row === last ? end : undefined} spacing={1.5}>
@@ -38,7 +40,7 @@ export function Log({ rows, name, lang, streaming, onAgain, onEdit }: Props) {
                     turn={turn}
                     name={name(turn.ask.model)}
                     lang={lang}
-                    onAgain={free && turn === first ? onAgain : undefined}
+                    onAgain={again && turn === first ? onAgain : undefined}
                     onEdit={free && turn === first ? onEdit : undefined}
                   />
                 ))}

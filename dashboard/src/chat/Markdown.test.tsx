@@ -1,7 +1,8 @@
-import { screen, waitFor } from "@testing-library/react";
+import { renderHook, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
 import { show } from "../testing/render";
+import { useShown } from "./formatted";
 import { Markdown } from "./Markdown";
 
 test("le HTML d'une réponse reste du texte, et rien n'est demandé au réseau", () => {
@@ -82,6 +83,38 @@ test("un lien nommé, une note : rien ne se perd d'un bloc à l'autre", () => {
   show(<Markdown text={"voir [ici][a][^1]\n\nsuite\n\n[a]: https://a.exemple\n\n[^1]: la note"} done />);
   expect(screen.getByText("ici").getAttribute("href")).toBe("https://a.exemple");
   expect(screen.getByText(/la note/).textContent).toBe("[1]: la note");
+});
+
+test("tant qu'une réponse vient, ce qui est déjà là n'est plus touché", async () => {
+  const part = "# a $x$\n\nb **c**\n\n```py\nd = 1\n```\n\n- e\n\n";
+  const { container, rerender } = show(<Markdown text={part.repeat(20)} done={false} />);
+  await waitFor(() => expect(container.querySelectorAll("math")).toHaveLength(20));
+  await waitFor(() => expect(container.querySelectorAll(".hljs-number")).toHaveLength(20));
+  const last = container.querySelector("ul:last-of-type");
+  const touched: Node[] = [];
+  const changes = new MutationObserver((records) => touched.push(...records.map(({ target }) => target)));
+  changes.observe(container, { subtree: true, childList: true, characterData: true, attributes: true });
+  rerender(<Markdown text={`${part.repeat(20)}suite`} done={false} />);
+  await waitFor(() => expect(container.textContent).toContain("suite"));
+  changes.disconnect();
+  expect(touched.length).toBeGreaterThan(0);
+  expect(touched.every((one) => one === last?.parentNode || last?.contains(one))).toBe(true);
+});
+
+test("un long morceau qui grandit est repris de loin en loin, puis entier à sa fin", () => {
+  const seen = new Set<number>();
+  const text = "a".repeat(80_000);
+  const { result, rerender } = renderHook(({ end, done }) => useShown(text.slice(0, end), done), {
+    initialProps: { end: 4_000, done: false },
+  });
+  for (let end = 4_000; end < text.length; end += 100) {
+    rerender({ end, done: false });
+    expect(end - result.current).toBeLessThanOrEqual(end / 8);
+    seen.add(result.current);
+  }
+  expect(seen.size).toBeLessThan(40);
+  rerender({ end: text.length, done: true });
+  expect(result.current).toBe(text.length);
 });
 
 test("du code qui vient prend ses couleurs avant sa fin", async () => {

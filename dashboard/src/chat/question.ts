@@ -114,7 +114,7 @@ export type Found = ReturnType<typeof useModel> & { model: Model };
 
 /** La question en cours : ce qu'on y joint, ce qui l'empêche de partir, et les façons de l'envoyer. */
 export function useQuestion({ chosen, limits, bounds, seesImages }: Found) {
-  const { rows, draft, settings = defaultsFor(bounds) } = useTalk();
+  const { rows, draft, unkept, settings = defaultsFor(bounds) } = useTalk();
   const [refused, setRefused] = useState<string[]>([]);
   const { options, problems } = read(settings, bounds);
   const wrong = Object.keys(problems).length > 0;
@@ -131,7 +131,13 @@ export function useQuestion({ chosen, limits, bounds, seesImages }: Found) {
   return {
     settings,
     problems,
-    trouble: [...refused, excess, blind ? T.images.unsupported : "", wrong ? T.settings.fix : ""].filter(Boolean),
+    trouble: [
+      ...refused,
+      excess,
+      blind ? T.images.unsupported : "",
+      wrong ? T.settings.fix : "",
+      unkept ? T.keptWords.refused : "",
+    ].filter(Boolean),
     blocked: wrong || excess !== "" || blind,
     write(change: Partial<Draft>) {
       setRefused([]);

@@ -28,6 +28,8 @@ export interface Talk {
   /** Absents tant que personne n'y a touché : ceux de départ dépendent des limites du serveur. */
   settings?: Settings | undefined;
   draft: Draft;
+  /** Vrai si le navigateur n'a pas pu garder la conversation, qui devait l'être. */
+  unkept?: boolean;
 }
 
 /** Ce qui accompagne une question. */
@@ -65,7 +67,7 @@ export const addImages = (images: Image[]) => changeDraft({ images: [...talk.dra
 export const clearDraft = () => change({ draft: EMPTY });
 
 /** Oublie les échanges et la question commencée ; les réglages restent, et ce que le navigateur garde aussi. */
-export const restart = () => change({ id: newId(), rows: [], draft: EMPTY });
+export const restart = () => change({ id: newId(), rows: [], draft: EMPTY, unkept: false });
 
 /** Reprend une conversation gardée. */
 export function open(id: string, rows: Row[]): void {
@@ -103,8 +105,14 @@ export async function send(past: Row[], question: string, images: Image[], { mod
   });
   await Promise.all(follows);
   change({ streaming: false });
-  // Un navigateur plein ou qui refuse : la liste des conversations le dit, et celle-ci reste à l'écran.
-  if (keeping()) await keepNow().catch(() => undefined);
+  if (!keeping()) return;
+  // Navigateur plein, ou qui refuse : la conversation reste à l'écran, et la page le dit.
+  change({
+    unkept: await keepNow().then(
+      () => false,
+      () => true,
+    ),
+  });
 }
 
 /** Suit une réponse jusqu'à sa fin, montrée pas à pas ; rend ce que sa fin y change. */
