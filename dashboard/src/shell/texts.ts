@@ -48,6 +48,11 @@ export const T = {
       accepted: "Clé acceptée",
     },
   },
+  unknown: {
+    title: "Cette adresse ne mène à aucune page",
+    advice: (path: string) => `Le tableau de bord n'a rien à « ${path} » : le lien est ancien, ou mal recopié.`,
+    home: "Aller aux modèles",
+  },
   missing: {
     title: "Une partie du tableau de bord n'a pas pu être lue",
     advice:
