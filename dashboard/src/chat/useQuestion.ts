@@ -1,5 +1,6 @@
 import { useState } from "react";
 import type { Limits } from "../gen/passerelle/v1/limits_pb";
+import { useAway } from "../status/StatusProvider";
 import type { Image } from "./ask";
 import { type Draft, useChat } from "./ChatProvider";
 import { readImages, tooMuch } from "./images";
@@ -22,6 +23,7 @@ export function useQuestion({ model, limits, bounds, seesImages }: Place) {
   const [refused, setRefused] = useState<string[]>([]);
   const { options, problems } = read(settings, bounds);
   const wrong = Object.keys(problems).length > 0;
+  const away = useAway();
   const system = settings.system.trim();
   const past = draft.editing ? turns.slice(0, -1) : turns;
   const excess = tooMuch(messagesFor(past, draft.text, draft.images, system), limits);
@@ -35,8 +37,10 @@ export function useQuestion({ model, limits, bounds, seesImages }: Place) {
   return {
     settings,
     problems,
-    trouble: [...refused, excess, blind ? T.images.unsupported : "", wrong ? T.settings.fix : ""].filter(Boolean),
-    blocked: wrong || excess !== "" || blind,
+    trouble: [away ?? "", ...refused, excess, blind ? T.images.unsupported : "", wrong ? T.settings.fix : ""].filter(
+      Boolean,
+    ),
+    blocked: away !== undefined || wrong || excess !== "" || blind,
     write(change: Partial<Draft>) {
       setRefused([]);
       changeDraft(change);
@@ -59,7 +63,7 @@ export function useQuestion({ model, limits, bounds, seesImages }: Place) {
     /** Repose la dernière question. */
     again() {
       const last = turns.at(-1);
-      if (last && !wrong) start(turns.slice(0, -1), last.question, last.images);
+      if (last && !wrong && !away) start(turns.slice(0, -1), last.question, last.images);
     },
     /** Reprend la dernière question dans le champ. */
     edit() {

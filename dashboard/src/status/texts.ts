@@ -2,8 +2,10 @@
 export const T = {
   connecting: "Connexion au serveur…",
   resuming: "Mise à jour de l'état…",
-  lost: "Connexion au serveur perdue. La page la reprend toute seule.",
+  lost: "Connexion au serveur perdue : agir sur les modèles attend son retour. La page la reprend toute seule.",
   unreachable: "Le serveur ne répond pas. La page réessaie toute seule.",
+  /** Ce que dit un bouton qui ne mènerait nulle part. */
+  away: "Le serveur ne répond pas : cela attend son retour.",
   advice: [
     "Vérifiez que Passerelle tourne sur le serveur\u00a0: «\u00a0./run_docker.sh\u00a0», «\u00a0make run\u00a0», ou son journal.",
     "Vérifiez que cette adresse est la bonne, et que le réseau ou le VPN passe.",

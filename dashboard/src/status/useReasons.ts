@@ -2,9 +2,9 @@ import { useEffect, useState } from "react";
 
 const PERIOD_MS = 5_000;
 
-/** Ce que `/readyz` donne pour raisons, redemandé tant que la page a perdu l'état ; vide s'il se tait aussi. */
-export function useReasons(lost: boolean): string[] {
-  const [reasons, setReasons] = useState<string[]>([]);
+/** Ce que `/readyz` donne pour raisons, redemandé tant que la page a perdu l'état ; absent avant la première réponse, vide s'il se tait aussi. */
+export function useReasons(lost: boolean): string[] | undefined {
+  const [reasons, setReasons] = useState<string[]>();
   useEffect(() => {
     if (!lost) return;
     const stop = new AbortController();
@@ -21,6 +21,7 @@ export function useReasons(lost: boolean): string[] {
     return () => {
       stop.abort();
       clearInterval(timer);
+      setReasons(undefined);
     };
   }, [lost]);
   return reasons;

@@ -1,5 +1,6 @@
 import { mdiClose, mdiPlay } from "@mdi/js";
 import {
+  Alert,
   Box,
   Button,
   FormControl,
@@ -13,6 +14,7 @@ import {
 import { useId } from "react";
 import { Icon } from "../../shell/Icon";
 import { single } from "../../shell/single";
+import { useAway } from "../../status/StatusProvider";
 import type { Task } from "../job/request";
 import type { Desk } from "../job/useDesk";
 import { T, TASKS } from "../texts";
@@ -26,7 +28,8 @@ export function TaskCard({ desk }: { desk: Desk }) {
   const { session, state, tasks, task, request, fileProblem, problems, transcriber, diarizer } = desk;
   const id = useId();
   const busy = state.job?.state === "running";
-  const ready = state.source && request && !fileProblem && Object.keys(problems).length === 0;
+  const away = useAway();
+  const ready = !away && state.source && request && !fileProblem && Object.keys(problems).length === 0;
   if (!task) return null;
   return (
     <Section title={T.options}>
@@ -75,6 +78,7 @@ export function TaskCard({ desk }: { desk: Desk }) {
           {task !== "transcribe" && <SpeakerFields desk={desk} />}
         </Stack>
       </Box>
+      {away && <Alert severity="warning">{away}</Alert>}
       {busy ? (
         <Button
           size="large"

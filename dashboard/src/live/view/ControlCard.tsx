@@ -5,6 +5,7 @@ import { T as AUDIO, languageName } from "../../audio/texts";
 import { Icon } from "../../shell/Icon";
 import { Spoken } from "../../shell/Spoken";
 import { single } from "../../shell/single";
+import { useAway } from "../../status/StatusProvider";
 import { canListen } from "../capture/problems";
 import { T } from "../texts";
 import type { Studio } from "../useStudio";
@@ -23,6 +24,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
   const languages = (capabilities?.languages ?? [])
     .map((code) => [code, languageName(code)] as const)
     .toSorted(([, a], [, b]) => a.localeCompare(b, "fr"));
+  const away = useAway();
   const said = phase === "done" ? "" : SAID[phase];
   return (
     <Section title={T.control}>
@@ -92,7 +94,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           variant="contained"
           size="large"
           startIcon={<Icon path={secure ? mdiMicrophone : mdiMicrophoneOff} />}
-          disabled={!secure || !capabilities || !rates}
+          disabled={away !== undefined || !secure || !capabilities || !rates}
           onClick={single(() => capabilities && rates && void session.start(capabilities, rates))}
           data-testid="live-start"
         >
@@ -114,6 +116,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           {T.secure.cure(location.origin, local())}
         </Alert>
       )}
+      {away && <Alert severity="warning">{away}</Alert>}
       {failure && (
         <Alert severity="error" data-testid="live-failure">
           {failure}
