@@ -3,7 +3,7 @@ import { Box, Button, Collapse, Stack, Typography } from "@mui/material";
 import { type ReactNode, useId, useMemo, useState } from "react";
 import { Icon } from "../shell/Icon";
 import { Snippets } from "../snippets/Snippets";
-import { thisServer } from "../snippets/server";
+import { thisServer } from "../snippets/sketch";
 import { useKeyed } from "../status/useKeyed";
 import { type Ask, imagesOf } from "./ask";
 import { snippetsOf } from "./snippets";

@@ -4,6 +4,7 @@ export const LANGUAGES = {
   python: "Python",
   node: "Node",
   grpc: "gRPC",
+  web: "Navigateur",
 } as const;
 
 export const T = {
