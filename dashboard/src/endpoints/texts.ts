@@ -27,7 +27,7 @@ export const GROUPS: Record<EndpointGroup, { title: string; help: string }> = {
   [EndpointGroup.PROBES]: { title: "Sondes et mesures", help: "Pour un orchestrateur et pour Prometheus." },
   [EndpointGroup.ADMIN]: {
     title: "Administration",
-    help: "Lire l'état est libre ; agir sur les modèles demande une clé.",
+    help: "Lire l'état est libre ; agir sur les modèles demande la clé d'administration, si le serveur en a une.",
   },
 };
 
@@ -75,6 +75,9 @@ export const T = {
   allHosts: "Tous les hôtes",
   elsewhere: (here: string) =>
     `Vous êtes sur ${here}, que le serveur n'annonce pas. Ajoutez cet hôte à ADVERTISED_HOSTS pour le voir ici.`,
+  search: "Chercher une route, une limite",
+  noMatch: (query: string) => `Rien ne porte « ${query} ».`,
+  routes: (count: number) => (count > 1 ? `${count} routes` : "1 route"),
   loading: "Lecture des points d'accès…",
   copyUrl: (name: string) => `Copier l'adresse : ${name}`,
   localOnly: "depuis le serveur seulement",
