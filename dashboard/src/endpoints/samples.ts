@@ -1,5 +1,5 @@
 // Un exemple prêt à lancer pour chaque route ; aucun ne porte de clé.
-import { create } from "@bufbuild/protobuf";
+import { create, type DescMethod } from "@bufbuild/protobuf";
 import { DEFAULTS, requestFor, type Task } from "../audio/job/request";
 import { sketchFor } from "../audio/job/snippets";
 import { sketchOf as chatSketch } from "../chat/snippets";
@@ -38,8 +38,12 @@ export function samplesOf(route: Route, address: Address, keyed: boolean, known:
       return grpc === undefined ? {} : { grpc };
     }
     case "gRPC-Web": {
-      const rpc = (UNARY[service] ?? CALLS[service])?.(models);
-      return rpc ? { web: grpcWeb(rpc, target) } : {};
+      const rpc = CALLS[service]?.(models);
+      if (!rpc) return {};
+      const { request, shown } = rpc;
+      const method = UNARY[service];
+      const whole = method && { method, request: { ...request, audio: new LocalFile(FILE) }, shown };
+      return { web: grpcWeb(whole ?? rpc, target) };
     }
     case "WebSocket":
       // Un flux s'envoie et se lit à la fois : curl ne sait pas le faire.
@@ -113,17 +117,9 @@ const CALLS: Record<string, (models: Models) => Rpc> = {
 };
 
 /** Un navigateur n'envoie pas de flux : le fichier y part en un message. */
-const UNARY: Record<string, (models: Models) => Rpc> = {
-  "passerelle.v1.TranscribeService": ({ transcribe }) => ({
-    method: TranscribeService.method.transcribe,
-    request: { config: { model: transcribe.key }, audio: new LocalFile(FILE) },
-    shown: { values: ["text"] },
-  }),
-  "passerelle.v1.DiarizeService": ({ diarize }) => ({
-    method: DiarizeService.method.diarize,
-    request: { config: { model: diarize.key }, audio: new LocalFile(FILE) },
-    shown: { each: ["turns", "turn"], values: ["speaker_label", "start_offset", "end_offset"] },
-  }),
+const UNARY: Record<string, DescMethod> = {
+  "passerelle.v1.TranscribeService": TranscribeService.method.transcribe,
+  "passerelle.v1.DiarizeService": DiarizeService.method.diarize,
 };
 
 /** Services de gRPC lui-même, qui ne sont pas du contrat. */

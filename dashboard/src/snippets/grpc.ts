@@ -1,5 +1,5 @@
 // Un appel gRPC : le message typé s'écrit d'après son descripteur, en Python, et en JavaScript pour un navigateur.
-import { type DescEnum, type DescField, type DescFile, type DescMessage, ScalarType } from "@bufbuild/protobuf";
+import type { DescEnum, DescField, DescFile, DescMessage } from "@bufbuild/protobuf";
 import { Call, Code, type Fields, filesIn, jsLiteral, LocalFile, pythonLiteral, type Value } from "./literals";
 import { shown as shownByNode } from "./node";
 import { attribute, program, shown } from "./python";
@@ -17,8 +17,8 @@ export function channel({ base }: ServerAccess): string {
 export function grpc(rpc: Rpc, target: ServerAccess): string {
   const { method, upload, when } = rpc;
   const stub = `${moduleOf(method.parent.file)}_grpc`;
-  const modules = new Set([stub]);
-  const first = pythonMessage(method.input, rpc.request, modules);
+  const imports = new Imports();
+  const first = typed(method.input, rpc.request, pythonic(imports)) as Call;
   const metadata = target.keyed ? `, metadata=[("authorization", f"Bearer {os.environ['PASSERELLE_KEY']}")]` : "";
   const call = `service.${method.name}(${upload ? "requests(audio)" : "request"}${metadata})`;
   const streamed = method.methodKind !== "unary";
@@ -28,7 +28,7 @@ export function grpc(rpc: Rpc, target: ServerAccess): string {
     const text = attribute(place, path);
     if (field?.message?.typeName === "google.protobuf.Duration")
       return `round(${text}.ToTimedelta().total_seconds(), 3)`;
-    return field?.enum && !isList(field) ? `${named(field.enum, modules)}.Name(${text})` : text;
+    return field?.enum ? `${imports.take(field.enum)}.${field.enum.name}.Name(${text})` : text;
   });
   const kept = when ? `if ${root}.HasField("${when}"):\n${indented(print, 4)}` : print;
   const read = streamed ? `for ${root} in ${call}:\n${indented(kept, 4)}` : `${root} = ${call}\n${print}`;
@@ -39,7 +39,7 @@ export function grpc(rpc: Rpc, target: ServerAccess): string {
       upload?.wave === true && "import wave",
       filesIn(rpc.request).length > 0 && "from pathlib import Path",
     ],
-    ["import grpc", `from passerelle.v1 import ${[...modules].toSorted().join(", ")}`],
+    ["import grpc", `from passerelle.v1 import ${[stub, ...imports.keys()].toSorted().join(", ")}`],
     `${upload ? sender(first, upload) : `\nrequest = ${pythonLiteral(first)}\n`}with ${opened}${channel(target)} as channel:
     service = ${stub}.${method.parent.name}Stub(channel)
 ${indented(read, 4)}
@@ -64,8 +64,9 @@ def requests(audio):
 /** L'appel, dans une page d'un autre site : un client de Connect, la clé et le fichier demandés à la personne. */
 export function grpcWeb(rpc: Rpc, { base, keyed }: ServerAccess): string {
   const { method } = rpc;
-  const imports = new Map([[moduleOf(method.parent.file), new Set([method.parent.name])]]);
-  const request = jsLiteral(jsMessage(method.input, rpc.request, imports));
+  const imports = new Imports();
+  imports.take(method.parent);
+  const request = jsLiteral(typed(method.input, rpc.request, connect(imports)));
   const streamed = method.methodKind !== "unary";
   let durations = false;
   const print = shownByNode(
@@ -78,11 +79,13 @@ export function grpcWeb(rpc: Rpc, { base, keyed }: ServerAccess): string {
         durations = true;
         return `durationMs(${text}) / 1000`;
       }
-      return field?.enum && !isList(field) ? `${imported(field.enum, imports)}[${text}]` : text;
+      if (!field?.enum) return text;
+      imports.take(field.enum);
+      return `${field.enum.name}[${text}]`;
     },
     "document.body.append",
   );
-  const call = `client.${method.localName}(${request === "{}" ? "{}" : request})`;
+  const call = `client.${method.localName}(${request})`;
   const from = [...imports].map(
     ([file, names]) =>
       `import { ${[...names].toSorted().join(", ")} } from "./gen/passerelle/v1/${file.replace(/2$/, "")}";\n`,
@@ -112,89 +115,82 @@ ${streamed ? `for await (const message of ${call}) {\n${indented(print, 2)}\n}` 
 
 /** Champ au bout d'un chemin de ce qui s'affiche ; absent, c'est la suite elle-même. */
 function fieldAt({ method, when, shown: { each } }: Rpc, path: string): DescField | undefined {
-  const root = when ? walk(method.output, when)?.message : method.output;
+  const root = when ? walk(method.output, when).message : method.output;
   if (path === each?.[0]) return root && walk(root, path);
-  const item = each ? root && walk(root, each[0])?.message : root;
+  const item = each ? root && walk(root, each[0]).message : root;
   return item && walk(item, path);
 }
 
-function walk(desc: DescMessage, path: string): DescField | undefined {
+function walk(desc: DescMessage, path: string): DescField {
   let at: DescMessage | undefined = desc;
   let found: DescField | undefined;
   for (const step of path.replace("?", "").split(".")) {
-    if (/^\d+$/.test(step)) continue;
     found = at?.fields.find(({ name }) => name === step);
-    if (!found) throw new Error(`${desc.typeName} n'a pas ${path}`);
-    at = found.message;
+    at = found?.message;
   }
+  if (!found) throw new Error(`${desc.typeName} n'a pas ${path}`);
   return found;
 }
-
-const isList = ({ fieldKind }: DescField) => fieldKind === "list";
 
 /** « chat_pb2 », pour passerelle/v1/chat.proto. */
 function moduleOf({ name }: DescFile): string {
   return `${name.replace(/^.*\//, "")}_pb2`;
 }
 
-/** Nom Python d'un type, dont le module devient à importer. */
-function named({ file, name }: DescMessage | DescEnum, modules: Set<string>): string {
-  modules.add(moduleOf(file));
-  return `${moduleOf(file)}.${name}`;
-}
-
-/** Nom JavaScript d'une énumération, qui devient à importer. */
-function imported({ file, name }: DescEnum, imports: Map<string, Set<string>>): string {
-  const module = moduleOf(file);
-  imports.set(module, (imports.get(module) ?? new Set()).add(name));
-  return name;
-}
-
-function pythonMessage(desc: DescMessage, fields: Fields, modules: Set<string>): Call {
-  const args = Object.entries(fields).map(([name, value]) => {
-    const field = walk(desc, name);
-    return [name, each(value, (one) => pythonValue(field, one, modules))] as const;
-  });
-  return new Call(named(desc, modules), Object.fromEntries(args));
-}
-
-function pythonValue(field: DescField | undefined, value: Value, modules: Set<string>): Value {
-  if (value instanceof LocalFile) return new Code(`Path(${pythonLiteral(value.name)}).read_bytes()`);
-  if (field?.enum) return new Code(`${moduleIn(field.enum, modules)}.${value}`);
-  return field?.message && isFields(value) ? pythonMessage(field.message, value, modules) : value;
-}
-
-function moduleIn(desc: DescEnum, modules: Set<string>): string {
-  modules.add(moduleOf(desc.file));
-  return moduleOf(desc.file);
-}
-
-/** Ce qu'un client de Connect attend d'un message. */
-function jsMessage(desc: DescMessage, fields: Fields, imports: Map<string, Set<string>>): Fields {
-  const args = Object.entries(fields).map(([name, value]) => {
-    const field = walk(desc, name);
-    const written = each(value, (one) => jsValue(field, one, imports));
-    if (!field?.oneof) return [field?.localName ?? name, written] as const;
-    return [field.oneof.localName, { case: field.localName, value: written ?? null }] as const;
-  });
-  return Object.fromEntries(args);
-}
-
-function jsValue(field: DescField | undefined, value: Value, imports: Map<string, Set<string>>): Value {
-  if (value instanceof LocalFile) return new Code("audio");
-  if (field?.enum) {
-    const known = field.enum.values.find(({ name }) => name === value);
-    return new Code(`${imported(field.enum, imports)}.${known?.localName}`);
+/** Noms pris dans chaque module, à importer. */
+class Imports extends Map<string, Set<string>> {
+  /** Prend ce nom, ou son module seulement ; rend le module. */
+  take({ file, name }: { file: DescFile; name: string }): string {
+    const module = moduleOf(file);
+    this.set(module, (this.get(module) ?? new Set()).add(name));
+    return module;
   }
-  if (field?.scalar === ScalarType.INT64 || field?.scalar === ScalarType.UINT64) return new Code(`${value}n`);
-  return field?.message && isFields(value) ? jsMessage(field.message, value, imports) : value;
 }
+
+/** Comment un langage écrit un message, une énumération, les octets d'un fichier. */
+interface Writer {
+  message: (desc: DescMessage, args: [DescField, Value][]) => Value;
+  enumeration: (desc: DescEnum, name: string) => string;
+  file: (file: LocalFile) => string;
+}
+
+/** Le message, d'après son descripteur. */
+function typed(desc: DescMessage, fields: Fields, writer: Writer): Value {
+  const args = Object.entries(fields).flatMap(([name, value]): [DescField, Value][] => {
+    if (value === undefined) return [];
+    const field = walk(desc, name);
+    const write = (one: Value): Value => {
+      if (one instanceof LocalFile) return new Code(writer.file(one));
+      if (field.enum) return new Code(writer.enumeration(field.enum, String(one)));
+      return field.message && isFields(one) ? typed(field.message, one, writer) : one;
+    };
+    return [[field, Array.isArray(value) ? value.map(write) : write(value)]];
+  });
+  return writer.message(desc, args);
+}
+
+const pythonic = (imports: Imports): Writer => ({
+  message: (desc, args) =>
+    new Call(`${imports.take(desc)}.${desc.name}`, Object.fromEntries(args.map(([{ name }, value]) => [name, value]))),
+  enumeration: (desc, name) => `${imports.take(desc)}.${name}`,
+  file: ({ name }) => `Path(${pythonLiteral(name)}).read_bytes()`,
+});
+
+/** Ce qu'un client de Connect attend. */
+const connect = (imports: Imports): Writer => ({
+  message: (_desc, args) =>
+    Object.fromEntries(
+      args.map(([{ oneof, localName }, value]) =>
+        oneof ? [oneof.localName, { case: localName, value }] : [localName, value],
+      ),
+    ),
+  enumeration(desc, name) {
+    imports.take(desc);
+    return `${desc.name}.${desc.values.find((one) => one.name === name)?.localName}`;
+  },
+  file: () => "audio",
+});
 
 function isFields(value: Value): value is Fields {
   return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-function each(value: Value | undefined, write: (one: Value) => Value): Value | undefined {
-  if (value === undefined) return undefined;
-  return Array.isArray(value) ? value.map(write) : write(value);
 }

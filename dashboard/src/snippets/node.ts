@@ -1,8 +1,10 @@
-import { Code, filesIn, jsLiteral } from "./literals";
+import { filesIn, jsLiteral } from "./literals";
 import {
+  attribute as attributeOr,
   type Http,
   indented,
   isStream,
+  opening,
   type ServerAccess,
   type Shown,
   type Sketch,
@@ -31,10 +33,7 @@ export function shown({ each, values, pieces }: Shown, root: string, read = attr
 
 const WRITE = "process.stdout.write";
 
-function attribute(root: string, path: string): string {
-  const text = `${root}.${path.replace("?", "").replaceAll(/\.(\d+)/g, "[$1]")}`;
-  return path.endsWith("?") ? `${text} ?? ""` : text;
-}
+const attribute = (root: string, path: string) => attributeOr(root, path, "??");
 
 const READER = `
 const image = (name, mimeType) => \`data:\${mimeType};base64,\${readFileSync(name, "base64")}\`;
@@ -89,17 +88,9 @@ ${indented(shown(show, "event.result"), 6)}
 `;
 }
 
-function overSocket({ path, config, file }: Socket, target: ServerAccess): string {
-  const audio_format = {
-    encoding: "AUDIO_ENCODING_PCM_S16LE",
-    sample_rate_hertz: new Code("wav.readUInt32LE(24)"),
-    channel_count: new Code("wav.readUInt16LE(22)"),
-  };
-  const first = {
-    type: "config",
-    api_key: target.keyed ? new Code(ENVIRONMENT_KEY) : undefined,
-    config: { config: { ...config, audio_format } },
-  };
+function overSocket(socket: Socket, target: ServerAccess): string {
+  const { path, file } = socket;
+  const first = opening(socket, "wav.readUInt32LE(24)", "wav.readUInt16LE(22)", target.keyed && ENVIRONMENT_KEY);
   return `import { readFileSync } from "node:fs";
 import WebSocket from "ws";
 

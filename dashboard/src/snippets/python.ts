@@ -1,8 +1,10 @@
-import { Call, Code, filesIn, pythonLiteral, pythonRows } from "./literals";
+import { Call, filesIn, pythonLiteral, pythonRows } from "./literals";
 import {
+  attribute as attributeOr,
   type Http,
   indented,
   isStream,
+  opening,
   type ServerAccess,
   type Shown,
   type Sketch,
@@ -44,10 +46,7 @@ export function shown(
 }
 
 /** Un attribut ; ce qui peut manquer vaut None. */
-export function attribute(root: string, path: string): string {
-  const text = `${root}.${path.replace("?", "").replaceAll(/\.(\d+)/g, "[$1]")}`;
-  return path.endsWith("?") ? `${text} or ""` : text;
-}
+export const attribute = (root: string, path: string) => attributeOr(root, path, "or");
 
 /** Une entrée de JSON ; ce qui peut manquer n'y est pas. */
 function entry(root: string, path: string): string {
@@ -114,21 +113,9 @@ ${indented(shown(show, 'event["result"]', entry), 12)}
   );
 }
 
-function overSocket({ path, config, file }: Socket, target: ServerAccess): string {
-  const first = {
-    type: "config",
-    api_key: target.keyed ? new Code(ENVIRONMENT_KEY) : undefined,
-    config: {
-      config: {
-        ...config,
-        audio_format: {
-          encoding: "AUDIO_ENCODING_PCM_S16LE",
-          sample_rate_hertz: new Code("audio.getframerate()"),
-          channel_count: new Code("audio.getnchannels()"),
-        },
-      },
-    },
-  };
+function overSocket(socket: Socket, target: ServerAccess): string {
+  const { path, file } = socket;
+  const first = opening(socket, "audio.getframerate()", "audio.getnchannels()", target.keyed && ENVIRONMENT_KEY);
   return program(
     ["import json", target.keyed && "import os", "import threading", "import wave"],
     ["from websockets.sync.client import connect"],

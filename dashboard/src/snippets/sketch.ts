@@ -1,6 +1,6 @@
 // Une requête avant qu'un langage ne l'écrive : curl.ts, python.ts, node.ts et grpc.ts n'en lisent pas d'autre forme.
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { Fields } from "./literals";
+import { Code, type Fields } from "./literals";
 
 /** La même requête, par chacun des chemins qu'elle sait prendre. */
 export interface Sketch {
@@ -65,6 +65,22 @@ export interface ServerAccess {
 /** Le serveur qui sert cette page. */
 export function thisServer(keyed: boolean): ServerAccess {
   return { base: location.origin, keyed };
+}
+
+/** Premier message d'un WebSocket de direct ; `rate`, `channels` et `key` sont le code qui les lit. */
+export function opening({ config }: Socket, rate: string, channels: string, key: string | false): Fields {
+  const audio_format = {
+    encoding: "AUDIO_ENCODING_PCM_S16LE",
+    sample_rate_hertz: new Code(rate),
+    channel_count: new Code(channels),
+  };
+  return { type: "config", api_key: key ? new Code(key) : undefined, config: { config: { ...config, audio_format } } };
+}
+
+/** Champ d'un objet ; `missing` écrit ce que vaut celui qui peut manquer. */
+export function attribute(root: string, path: string, missing: string): string {
+  const text = `${root}.${path.replace("?", "").replaceAll(/\.(\d+)/g, "[$1]")}`;
+  return path.endsWith("?") ? `${text} ${missing} ""` : text;
 }
 
 /** Adresse d'un WebSocket de ce serveur. */
