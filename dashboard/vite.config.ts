@@ -21,14 +21,22 @@ export default defineConfig({
     testTimeout: 30_000,
     // Ce qui ne touche pas la page se passe d'elle : la bâtir prend un tiers de seconde par fichier.
     projects: [
-      { extends: true, test: { name: "logique", include: ["src/**/*.test.ts"], environment: "node" } },
+      {
+        extends: true,
+        test: {
+          name: "logique",
+          include: ["src/**/*.test.ts"],
+          environment: "node",
+          setupFiles: ["src/testing/asTyped.ts"],
+        },
+      },
       {
         extends: true,
         test: {
           name: "page",
           include: ["src/**/*.test.tsx"],
           environment: "jsdom",
-          setupFiles: ["src/testing/setup.ts"],
+          setupFiles: ["src/testing/asTyped.ts", "src/testing/setup.ts"],
         },
       },
     ],

@@ -59,6 +59,7 @@ export async function visit(base, executablePath, walk, { width = 1280, flags = 
         console.error(`CSP : ${event.violatedDirective} ${event.blockedURI}`);
       });
     });
+    await page.evaluateOnNewDocument(readAsTyped);
     await listen(page, urls);
     browser.on("targetcreated", async (target) => {
       const tab = await target.page().catch(() => null);
@@ -79,6 +80,22 @@ export async function visit(base, executablePath, walk, { width = 1280, flags = 
     await browser?.close();
     await rm(userDataDir, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** Fait lire la page comme on la tape : apostrophe droite, espaces simples ; src/typography.ts compose ses textes. */
+function readAsTyped() {
+  const text = Object.getOwnPropertyDescriptor(Node.prototype, "textContent");
+  Object.defineProperty(Node.prototype, "textContent", {
+    ...text,
+    get() {
+      return (
+        text.get
+          .call(this)
+          ?.replaceAll("’", "'")
+          .replaceAll(/[\u00a0\u202f]/g, " ") ?? null
+      );
+    },
+  });
 }
 
 /** Comme un navigateur strict : toucher à la mémoire lève une exception. */

@@ -66,7 +66,7 @@ def test_every_metric_is_documented() -> None:
 
 
 def test_every_phase_has_its_words() -> None:
-    page = _pages("dashboard/src/fr.ts").split("PHASES", 1)[1].split("};", 1)[0]
+    page = _pages("dashboard/src/fr.ts").split("PHASES", 1)[1].split("\n}", 1)[0]
     assert dict(re.findall(r'^  (\w+): "(.+)",$', page, re.M)) == PHASES
     proto = (
         _pages("protos/passerelle/v1/operation.proto")

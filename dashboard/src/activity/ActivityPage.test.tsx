@@ -109,7 +109,7 @@ test("un échec dit son motif, son message et que faire, et se recommence", asyn
   open();
   await person.click(await screen.findByTestId("operation-open"));
   const facts = await screen.findByTestId("operation-facts");
-  expect(facts.textContent).toContain("GPU_BUSY : Le GPU 0 est tenu par canary-0.");
+  expect(facts.textContent).toContain("Le GPU 0 est tenu par canary-0. (GPU_BUSY)");
   expect(facts.textContent).toContain("Choisissez d'autres GPU");
   expect(facts.textContent).toContain("1 min 15 s");
   await person.click(screen.getByTestId("operation-retry"));

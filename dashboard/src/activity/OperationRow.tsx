@@ -14,6 +14,7 @@ import { OPERATIONS } from "../fr";
 import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { useVerb } from "../models/useVerb";
 import { Icon } from "../shell/Icon";
+import { french } from "../typography";
 import { KindIcon } from "./KindIcon";
 import { OperationFacts } from "./OperationFacts";
 import { instant, lastedSeconds, lasting } from "./progress";
@@ -60,9 +61,14 @@ export function OperationRow({ operation }: { operation: Operation }) {
               component="span"
               variant="body2"
               color="textSecondary"
+              noWrap
               sx={{ display: "block", fontVariantNumeric: "tabular-nums" }}
             >
-              {[finishedAt && instant(finishedAt), lasted !== undefined && T.lasted(lasting(lasted)), error?.reason]
+              {[
+                finishedAt && instant(finishedAt),
+                lasted !== undefined && T.lasted(lasting(lasted)),
+                error && french(error.message),
+              ]
                 .filter(Boolean)
                 .join(" · ")}
             </Typography>

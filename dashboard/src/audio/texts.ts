@@ -1,16 +1,18 @@
 // Les textes de la page « Fichier audio ».
+
+import { typeset } from "../typography";
 import type { Task } from "./job/request";
 
 /** Étapes d'un travail sur de l'audio ; une étape inconnue se montre telle quelle. */
-export const STAGES: Record<string, string> = {
+export const STAGES: Record<string, string> = typeset({
   decoding: "Décodage",
   recognition: "Reconnaissance",
   segmentation: "Recherche des tours",
   embeddings: "Reconnaissance des voix",
   merging: "Fusion",
-};
+});
 
-export const TASKS: Record<Task, { label: string; run: string; does: string }> = {
+export const TASKS: Record<Task, { label: string; run: string; does: string }> = typeset({
   transcribe: { label: "Transcrire", run: "Transcrire", does: "Le texte, segment par segment." },
   speakers: {
     label: "Transcrire avec locuteurs",
@@ -18,7 +20,7 @@ export const TASKS: Record<Task, { label: string; run: string; does: string }> =
     does: "Le texte, et qui dit chaque phrase.",
   },
   diarize: { label: "Diariser", run: "Diariser", does: "Qui parle, et quand, sans le texte." },
-};
+});
 
 const LANGUAGE_NAMES = new Intl.DisplayNames(["fr"], { type: "language" });
 
@@ -27,7 +29,7 @@ export function languageName(code: string): string {
   return LANGUAGE_NAMES.of(code) ?? code;
 }
 
-export const T = {
+export const T = typeset({
   noModel: "Ce serveur n'a ni modèle de transcription ni modèle de diarisation.",
   file: "Fichier",
   choose: "Choisir un fichier",
@@ -117,4 +119,4 @@ export const T = {
     order: (max: string, min: string) => `min_speakers : au plus max_speakers, ${max}, est attendu (reçu : ${min}).`,
     prompt: (most: number, length: number) => `prompt : ${most} caractères au plus (reçu : ${length}).`,
   },
-} as const;
+} as const);

@@ -43,7 +43,7 @@ test("la réponse vient au fil de l'eau, puis dit ce qu'elle a coûté", async (
   expect(screen.queryByTestId("chat-end")).toBeNull();
   more.open();
   const end = await screen.findByTestId("chat-end");
-  expect(end.textContent).toMatch(/premier mot en .*3 lus, 2 jetons écrits.*fin : stop/);
+  expect(end.textContent).toMatch(/premier mot en .*3 lus, 2 jetons écrits.*fin : réponse entière/);
   await waitFor(() => expect(answers()).toEqual(["BonBonjour."]));
   expect(asked[0]?.request).toMatchObject({ model: "qwen", options: { maxTokens: 1024 } });
 });

@@ -1,11 +1,23 @@
 // Les textes de la conversation.
 import { bytes } from "../format";
+import { typeset } from "../typography";
 
 const decimal = new Intl.NumberFormat("fr-FR", { maximumFractionDigits: 2 });
 const one = new Intl.NumberFormat("fr-FR", { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat("fr-FR");
 
-export const T = {
+/** Comment un moteur dit avoir fini ; une raison inconnue se montre telle quelle. */
+const FINISHES: Record<string, string> = {
+  stop: "réponse entière",
+  length: "longueur maximale",
+  tool_calls: "appel d'outil",
+  function_call: "appel de fonction",
+  content_filter: "contenu filtré",
+  abort: "arrêt",
+  error: "panne du moteur",
+};
+
+export const T = typeset({
   title: "Conversation",
   log: "Messages",
   restart: "Nouvelle conversation",
@@ -47,7 +59,7 @@ export const T = {
   stopped: "Réponse arrêtée.",
   truncated: "Réponse coupée : longueur maximale atteinte.",
   interrupted: "Réponse interrompue.",
-  finish: (reason: string) => `fin : ${reason}`,
+  finish: (reason: string) => `fin : ${FINISHES[reason] ?? reason}`,
   firstToken: (seconds: number) => `premier mot en ${decimal.format(seconds)} s`,
   rate: (value: number) => `${one.format(value)} jetons/s`,
   usage: (read: number, written: number) =>
@@ -96,4 +108,4 @@ export const T = {
     "Écris un court poème sur la mer.",
     "Explique simplement ce qu'est une passerelle.",
   ],
-} as const;
+} as const);

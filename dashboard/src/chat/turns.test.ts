@@ -42,7 +42,7 @@ test("le débit se compte après le premier jeton", () => {
 
 test("la fin se dit en mots, et ce qui n'est pas connu se tait", () => {
   expect(summary(turn()).join(" · ")).toBe(
-    "premier mot en 0,5 s · 10 jetons/s · 10 lus, 21 jetons écrits · 2,6 s en tout · fin : stop",
+    "premier mot en 0,5 s · 10 jetons/s · 10 lus, 21 jetons écrits · 2,6 s en tout · fin : réponse entière",
   );
   expect(summary(turn({ finishReason: "length" }))[0]).toBe("Réponse coupée : longueur maximale atteinte.");
   const { usage: _, ...unknown } = turn({ end: "stopped", finishReason: "", times: { end: 1000 } });

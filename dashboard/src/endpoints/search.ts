@@ -1,6 +1,6 @@
-/** Texte sans accents ni majuscules : une recherche n'a pas à les taper. */
+/** Texte sans accents, ni majuscules, ni apostrophe courbe : une recherche n'a pas à les taper. */
 function plain(text: string): string {
-  return text.normalize("NFD").replaceAll(/\p{M}/gu, "").toLowerCase();
+  return text.normalize("NFD").replaceAll(/\p{M}/gu, "").replaceAll("’", "'").toLowerCase();
 }
 
 /** De quoi garder les textes qui portent tous les mots de `query`, en quelque ordre que ce soit. */

@@ -1,5 +1,7 @@
 // Les textes de la page « Micro ».
-export const T = {
+import { typeset } from "../typography";
+
+export const T = typeset({
   title: "Micro",
   control: "Microphone",
   noModel: "Ce serveur n'a pas de modèle de transcription.",
@@ -55,4 +57,4 @@ export const T = {
     lost: "La connexion s'est fermée avant la fin ; le texte affiché s'arrête là.",
     unexpected: "Le serveur a envoyé un message que cette page ne comprend pas ; rechargez-la.",
   },
-} as const;
+} as const);

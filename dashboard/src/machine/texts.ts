@@ -1,5 +1,7 @@
+import { typeset } from "../typography";
+
 /** Textes de la machine. */
-export const T = {
+export const T = typeset({
   title: "Machine",
   more: "Tout voir",
   uptime: (time: string) => `En marche depuis ${time}`,
@@ -57,4 +59,4 @@ export const T = {
   running: "en marche",
   stopped: "arrêté",
   broken: "arrêté : trop de chutes",
-} as const;
+} as const);

@@ -1,6 +1,7 @@
 // Les textes de la page des modèles.
+import { typeset } from "../typography";
 
-export const T = {
+export const T = typeset({
   title: "Modèles",
   loading: "Les modèles arrivent…",
   none: "Ce profil ne déclare aucun modèle.",
@@ -129,4 +130,4 @@ export const T = {
     copy: "Copier les lignes montrées",
     lines: "Lignes du journal",
   },
-} as const;
+} as const);

@@ -1,9 +1,11 @@
 // Les textes du choix de placement.
+import { typeset } from "../typography";
+
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count > 1 ? many : one}`;
 const listed = (items: readonly (string | number)[]) =>
   items.length > 1 ? `${items.slice(0, -1).join(", ")} et ${items.at(-1)}` : items.join("");
 
-export const P = {
+export const P = typeset({
   load: "Charger",
   resize: "Redimensionner",
   options: {
@@ -100,4 +102,4 @@ export const P = {
     idle: (name: string, size: string) => (size ? `${name} est inactif et rendrait ${size}.` : `${name} est inactif.`),
     hopeless: "Décharger les modèles inactifs et non épinglés ne suffirait pas.",
   },
-} as const;
+} as const);

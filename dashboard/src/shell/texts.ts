@@ -1,5 +1,7 @@
 // Les textes de l'en-tête, du menu et de la clé.
-export const T = {
+import { typeset } from "../typography";
+
+export const T = typeset({
   subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
   profile: (name: string) => `profil ${name}`,
   version: (number: string) => `version ${number}`,
@@ -65,4 +67,4 @@ export const T = {
     detail: "Détail",
     reload: "Recharger la page",
   },
-} as const;
+} as const);

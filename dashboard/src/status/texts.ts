@@ -1,5 +1,7 @@
+import { typeset } from "../typography";
+
 /** Textes du suivi de l'état. */
-export const T = {
+export const T = typeset({
   connecting: "Connexion au serveur…",
   resuming: "Mise à jour de l'état…",
   lost: "Connexion au serveur perdue : agir sur les modèles attend son retour. La page la reprend toute seule.",
@@ -13,4 +15,4 @@ export const T = {
   age: (time: string) => `État d'il y a ${time}.`,
   retry: "Réessayer",
   waiting: "En attente de l'état du serveur",
-} as const;
+} as const);
