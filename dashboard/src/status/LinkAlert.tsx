@@ -25,9 +25,9 @@ export function LinkAlert() {
 }
 
 function Message() {
-  const { status, link, receivedAt, reasons = [], retry } = useServer();
+  const { status, link, receivedAt, reasons, retry } = useServer();
   const lost = link === "lost";
-  const said = reasons.length > 0 ? reasons : status ? [] : T.advice;
+  const said = reasons.said.length > 0 ? reasons.said : status ? [] : T.advice;
   return (
     <Alert
       role="presentation"

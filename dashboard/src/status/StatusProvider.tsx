@@ -2,7 +2,7 @@ import { createContext, type ReactNode, useContext, useMemo } from "react";
 import { History } from "./history";
 import { T } from "./texts";
 import { type PageConfig, useConfig } from "./useConfig";
-import { useReasons } from "./useReasons";
+import { type Reasons, useReasons } from "./useReasons";
 import { useStatus, type Watched } from "./useStatus";
 
 export interface Server extends Watched {
@@ -10,8 +10,8 @@ export interface Server extends Watched {
   config: PageConfig | undefined;
   /** Les dernières minutes des mesures ; elle grandit en place, à chaque nouvel état. */
   history: History;
-  /** Pourquoi le lien est perdu, d'après le serveur ; vide s'il ne répond plus du tout, absent tant qu'on n'en sait rien. */
-  reasons: string[] | undefined;
+  /** Pourquoi le lien est perdu, d'après le serveur. */
+  reasons: Reasons;
   /** Rouvre le flux sans attendre. */
   retry: () => void;
 }
@@ -22,7 +22,7 @@ const Context = createContext<Server>({
   receivedAt: undefined,
   config: undefined,
   history: new History(),
-  reasons: undefined,
+  reasons: { said: [], silences: 0 },
   retry: () => undefined,
 });
 
@@ -46,5 +46,6 @@ export function useServer(): Server {
 /** Pourquoi rien ne peut partir, quand plus rien ne répond ; le plan de contrôle seul perdu, on converse encore. */
 export function useAway(): string | undefined {
   const { link, reasons } = useContext(Context);
-  return link === "lost" && reasons?.length === 0 ? T.away : undefined;
+  // Un seul silence peut n'être qu'une coupure d'un instant.
+  return link === "lost" && reasons.silences > 1 ? T.away : undefined;
 }
