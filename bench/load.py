@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import orjson
 import psutil
@@ -57,7 +58,7 @@ class Connection:
             RuntimeError: réponse autre que 200.
         """
         begin = time.perf_counter()
-        head = f"POST {path} HTTP/1.1\r\nhost: mesure\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         self._writer.write(head.encode() + body)
         header = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         result = StreamResult()
@@ -88,9 +89,15 @@ class Connection:
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Temps de processeur (utilisateur et système) de processus vivants, en secondes."""
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return sum(t.user + t.system for t in times)
+    """Temps de processeur (utilisateur et système) de processus vivants, en secondes, à la nanoseconde de l'ordonnanceur.
+
+    Celui des fils déjà finis n'y est pas ; ceux d'un serveur durent autant que lui.
+    """
+    spent = 0
+    for pid in pids:
+        for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            spent += int(schedstat.read_text().split()[0])
+    return spent / 1e9
 
 
 def percentile(values: list[float], ratio: float) -> float:

@@ -1,4 +1,4 @@
-"""Le pair : FastAPI et uvicorn (uvloop), des événements SSE écrits jeton par jeton, comme un serveur d'inférence courant.
+"""Le pair : FastAPI et uvicorn (uvloop, httptools), des événements SSE écrits jeton par jeton, comme un serveur d'inférence courant.
 
 python -m bench.peer_fastapi PRISE PAS_EN_MS
 """
@@ -44,4 +44,13 @@ async def chat(request: Request) -> Response:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, uds=sys.argv[1], loop="uvloop", log_level="error", access_log=False)
+    # Envoy garde ses connexions : fermées après cinq secondes sans requête, elles le seraient parfois sous une requête en route.
+    uvicorn.run(
+        app,
+        uds=sys.argv[1],
+        loop="uvloop",
+        http="httptools",
+        log_level="error",
+        access_log=False,
+        timeout_keep_alive=3600,
+    )

@@ -1,6 +1,7 @@
 """La parole servie, face au moteur appelé directement, dans la même exécution : WER, DER, temps réel, mémoire d'un envoi.
 
-`python -m bench.speech [--upload-megabytes 500]`. Les rapports sont ceux du service au moteur nu.
+`python -m bench.speech [--parts accuracy,speed,diarization,upload] [--rounds 3] [--upload-megabytes 500]`. Les rapports
+sont ceux du service au moteur nu, tour à tour. Les modèles aux dimensions de production : `bench.diarization`.
 """
 
 import argparse
@@ -9,9 +10,10 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import jiwer
 import numpy as np
 import psutil
 
+from bench.load import machine, spread
 from server.control.weights.cache import model_dir
 from server.engines.base import EngineSpec
 from server.engines.base_audio import DiarizationOptions
@@ -36,16 +39,25 @@ WAVES = {name: audio_files.speech(name) for name in TRANSCRIPTS}
 def main() -> None:
     """Joue toutes les mesures et les écrit."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", default="accuracy,speed,diarization,upload")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--upload-megabytes", type=int, default=500)
     options = parser.parse_args()
+    parts = options.parts.split(",")
+    print(machine())
     with tempfile.TemporaryDirectory(prefix="banc-") as folder, running_product(Path(folder)) as product:
         with product.http(timeout=1200) as http:
             served_text("en/austen-0870.wav", http)
             served_turns(http)
-            accuracy(product, http)
-            speakers(product, http)
-            speed(product, http)
-            upload(product, options.upload_megabytes)
+            if "accuracy" in parts:
+                accuracy(product, http)
+                speakers(product, http)
+            if "speed" in parts:
+                speed(product, http, options.rounds)
+            if "diarization" in parts:
+                diarization(product, http, options.rounds)
+            if "upload" in parts:
+                upload(product, options.upload_megabytes)
 
 
 def served_text(name: str, http: httpx.Client) -> str:
@@ -128,23 +140,94 @@ def error_rate(turns: list[dict[str, Any]]) -> float:
     return float(DiarizationErrorRate(collar=0.0, skip_overlap=False)(expected, found))
 
 
-def speed(product: Product, http: httpx.Client) -> None:
-    """Facteur temps réel à 1 et 4 clients."""
+def speed(product: Product, http: httpx.Client, rounds: int) -> None:
+    """Transcription à 1 et 4 clients."""
     names = [name for name in TRANSCRIPTS if name.startswith("fr")]
     seconds = sum(len(WAVES[name]) for name in names) / 16000
     direct = whisper(product)
-
-    def timed(clients: int, one: Callable[[str], str]) -> float:
-        started = time.perf_counter()
-        with ThreadPoolExecutor(clients) as pool:
-            list(pool.map(one, names))
-        return (time.perf_counter() - started) / seconds
-
     for clients in (1, 4):
-        ours, theirs = timed(clients, lambda name: served_text(name, http)), timed(clients, direct)
-        print(
-            f"temps réel, {clients} client(s) : servi {ours:.3f}, moteur nu {theirs:.3f}, rapport {ours / theirs:.2f}"
+        compare(
+            f"transcription, {clients} client(s)",
+            product,
+            seconds,
+            rounds,
+            partial(at_once, clients, partial(served_text, http=http), names),
+            partial(at_once, clients, direct, names),
         )
+
+
+def diarization(product: Product, http: httpx.Client, rounds: int) -> None:
+    """Diarisation d'un dialogue, puis de huit à la fois ; le pipeline nu les mène l'un après l'autre."""
+    import av
+    import torch
+
+    from server.engines.base import unheard
+    from server.engines.pyannote.camplus import load_pipeline
+    from server.engines.pyannote.options import CamPlusSettings
+
+    spec = load_profile("embarque").model("pyannote")
+    assert spec is not None
+    folder = model_dir(product.cache_dir, spec)
+    pipeline = load_pipeline(EngineSpec(spec.key, folder, threads=psutil.cpu_count() or 1), CamPlusSettings(), unheard)
+
+    def direct(path: Path) -> None:
+        with av.open(str(path)) as container:
+            frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+        wave = torch.from_numpy(np.concatenate(frames).astype(np.float32) / np.float32(32768))
+        pipeline({"waveform": wave[None], "sample_rate": 16000, "uri": "audio"})
+
+    with av.open(str(audio_files.dialogue()[0])) as container:
+        seconds = float(container.duration or 0) / av.time_base
+    for files in (1, 8):
+        paths = [audio_files.dialogue()[0]] * files
+        compare(
+            f"diarisation, {files} fichier(s)",
+            product,
+            seconds * files,
+            rounds,
+            partial(at_once, files, lambda _path: served_turns(http), paths),
+            partial(at_once, 1, direct, paths),
+        )
+
+
+def at_once(clients: int, one: Callable[[Any], Any], what: Sequence[Any]) -> None:
+    """Mène tout, par autant de clients."""
+    with ThreadPoolExecutor(clients) as pool:
+        list(pool.map(one, what))
+
+
+def compare(
+    name: str, product: Product, seconds: float, rounds: int, served: Callable[[], None], alone: Callable[[], None]
+) -> None:
+    """Durée et processeur par seconde d'audio, servi et nu, tour à tour, et leurs rapports."""
+    took: dict[str, list[float]] = {"servi": [], "nu": []}
+    busy: dict[str, list[float]] = {"servi": [], "nu": []}
+    for _ in range(rounds):
+        for side, run in (("servi", served), ("nu", alone)):
+            start = time.perf_counter()
+            before = sum(costs(product).values()) if side == "servi" else time.process_time()
+            run()
+            after = sum(costs(product).values()) if side == "servi" else time.process_time()
+            took[side].append((time.perf_counter() - start) / seconds)
+            busy[side].append((after - before) / seconds)
+    for label, found in (("durée", took), ("processeur", busy)):
+        ratios = [ours / theirs for ours, theirs in zip(found["servi"], found["nu"], strict=True)]
+        print(
+            f"{name}, {label} par seconde d'audio : servi {spread(found['servi'], 4)}, nu {spread(found['nu'], 4)}, "
+            f"rapport {spread(ratios)}"
+        )
+
+
+def costs(product: Product) -> dict[str, float]:
+    """Temps de processeur de chaque rôle du produit, enfants finis compris."""
+    found: dict[str, float] = {}
+    for process in psutil.Process(product.process.pid).children(recursive=True):
+        try:
+            name, times = role(process), process.cpu_times()
+        except psutil.Error:
+            continue
+        found[name] = found.get(name, 0.0) + sum(times[:4])
+    return found
 
 
 @contextmanager

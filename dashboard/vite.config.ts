@@ -12,8 +12,16 @@ const vendor: Plugin = {
   },
 };
 
+/** Des polices de KaTeX, la seule forme que tout navigateur admis ici lit. */
+const fonts: Plugin = {
+  name: "fonts",
+  enforce: "pre",
+  transform: (code, id) =>
+    id.endsWith("katex.min.css") ? code.replace(/,url\([^)]+\.(woff|ttf)\) format\("\w+"\)/g, "") : undefined,
+};
+
 export default defineConfig({
-  plugins: [vendor],
+  plugins: [vendor, fonts],
   esbuild: { jsx: "automatic" },
   // src/gen est un lien vers ../gen/ts : ses imports doivent trouver les paquets d'ici.
   resolve: { preserveSymlinks: true },
@@ -21,14 +29,22 @@ export default defineConfig({
     testTimeout: 30_000,
     // Ce qui ne touche pas la page se passe d'elle : la bâtir prend un tiers de seconde par fichier.
     projects: [
-      { extends: true, test: { name: "logique", include: ["src/**/*.test.ts"], environment: "node" } },
+      {
+        extends: true,
+        test: {
+          name: "logique",
+          include: ["src/**/*.test.ts"],
+          environment: "node",
+          setupFiles: ["src/testing/asTyped.ts"],
+        },
+      },
       {
         extends: true,
         test: {
           name: "page",
           include: ["src/**/*.test.tsx"],
           environment: "jsdom",
-          setupFiles: ["src/testing/setup.ts"],
+          setupFiles: ["src/testing/asTyped.ts", "src/testing/setup.ts"],
         },
       },
     ],
@@ -36,6 +52,8 @@ export default defineConfig({
   build: {
     target: "es2022",
     modulePreload: { polyfill: false },
+    // La politique de sécurité n'admet aucune police écrite dans une feuille de style.
+    assetsInlineLimit: (file) => (file.endsWith(".woff2") ? false : undefined),
     rollupOptions: {
       onwarn(warning, warn) {
         // MUI annonce « use client » dans chaque module ; hors d'un serveur React, cela ne dit rien.

@@ -27,10 +27,13 @@ read_settings() {
   bind=$(trim "${HOST_BIND_ADDRESS:-}")
   bind=${bind#[}
   bind=${bind%]}
+  [[ ${bind,,} != localhost ]] || bind=127.0.0.1
   case $bind in
     "") ;;
     *:*) [[ $bind =~ ^[0-9a-fA-F:.]+$ ]] || refuse_bind ;;
-    *) [[ $bind =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}$ ]] || refuse_bind ;;
+    *)
+      local octet='(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])'
+      [[ $bind =~ ^$octet\.$octet\.$octet\.$octet$ ]] || refuse_bind ;;
   esac
   cache=$(trim "${MODEL_CACHE_DIR:-}")
   cache=${cache:-./model_cache}
@@ -40,11 +43,39 @@ read_settings() {
   [[ -z $tls ]] || scheme=https
   client_ca=$(trim "${PASSERELLE_TLS_CLIENT_CA:-}")
   read -r -a hosts <<<"$(tr ',\n\t' '   ' <<<"${ADVERTISED_HOSTS:-}")" || true
+  local host
+  for host in ${hosts[@]+"${hosts[@]}"}; do
+    split_host "$host"
+  done
 }
 
 refuse_bind() {
   die 2 "HOST_BIND_ADDRESS : « $bind » n'est pas une adresse IP de cette machine (« ip address » les liste ; vide :" \
     "toutes)."
+}
+
+# split_host ENTRÉE : le schéma, l'hôte et le port d'une adresse à annoncer, dans « part_scheme », « part_host » et
+# « part_port ». Mêmes formes que server/settings/addresses.py, qui les vérifie de plus près.
+split_host() {
+  local entry=${1%/}
+  part_scheme=$scheme part_port=$host_port
+  if [[ $entry =~ ^([hH][tT][tT][pP][sS]?)://(.+)$ ]]; then
+    part_scheme=${BASH_REMATCH[1],,} entry=${BASH_REMATCH[2]}
+    part_port=80
+    [[ $part_scheme == http ]] || part_port=443
+  fi
+  if [[ $entry =~ ^\[([0-9a-fA-F:.]*:[0-9a-fA-F:.]*)\](:([0-9]{1,5}))?$ ]]; then
+    part_host=${BASH_REMATCH[1]} part_port=${BASH_REMATCH[3]:-$part_port}
+  elif [[ $entry =~ ^[0-9a-fA-F.]*:[0-9a-fA-F.]*:[0-9a-fA-F:.]*$ ]]; then
+    part_host=$entry
+  elif [[ $entry =~ ^([A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?)(:([0-9]{1,5}))?$ ]]; then
+    part_host=${BASH_REMATCH[1]} part_port=${BASH_REMATCH[4]:-$part_port}
+  else
+    die 2 "ADVERTISED_HOSTS : « $1 » n'est pas une adresse à annoncer (exemples : gpu.exemple, 10.0.0.5:9000," \
+      "https://ia.exemple, [2001:db8::1]:8000)."
+  fi
+  ((10#$part_port >= 1 && 10#$part_port <= 65535)) ||
+    die 2 "ADVERTISED_HOSTS : « $1 » : le port $part_port n'est pas un entier de 1 à 65535."
 }
 
 # size NOM DÉFAUT : la taille de cette variable.
@@ -225,9 +256,12 @@ build_command() {
   command+=(--mount "type=volume,source=$name-run,target=/run/passerelle")
   # Par leur nom seul : docker lit leur valeur dans l'environnement, aucune n'apparaît dans une liste de processus.
   for variable in HUGGINGFACE_TOKEN HF_TOKEN OPENAI_KEYS ADMIN_KEYS LAZY_LOAD_MODELS \
-    HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy HF_ENDPOINT HF_HUB_OFFLINE; do
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy \
+    HF_ENDPOINT HF_HUB_OFFLINE HF_HUB_DOWNLOAD_TIMEOUT; do
     pass "$variable"
   done
+  share_file SSL_CERT_FILE
+  share_hub_cache
   for variable in $(compgen -e | grep '^PASSERELLE_' | sort); do
     case $variable in
       # Ce que l'image fixe, ou que ce script traduit.
@@ -237,7 +271,7 @@ build_command() {
       PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY) ;;
       # Les numéros de l'hôte n'y vaudraient rien ; les UUID, plus bas, gardent l'ordre de la liste.
       PASSERELLE_GPUS) ;;
-      PASSERELLE_TLS_*) share_file "$variable" ;;
+      PASSERELLE_TLS_* | PASSERELLE_SETTINGS_FILE) share_file "$variable" ;;
       PASSERELLE_PROFILE)
         case $PASSERELLE_PROFILE in
           *.toml) share_file "$variable" ;;
@@ -272,6 +306,24 @@ share_file() {
   target=$SHARED_DIR/${1,,}
   bind_mount "$(dirname -- "$path")" "$target" ,readonly
   command+=(--env "$1=$target/$(basename -- "$path")")
+}
+
+# Partage en lecture le cache du hub que d'autres outils remplissent, si l'on dit où il est.
+share_hub_cache() {
+  local path variable=HF_HUB_CACHE target=$SHARED_DIR/hf_hub_cache
+  path=$(trim "${HF_HUB_CACHE:-}")
+  if [[ -z $path ]]; then
+    variable=HF_HOME
+    path=$(trim "${HF_HOME:-}")
+    [[ -n $path ]] || return 0
+    path=$path/hub
+    # HF_HOME tient aussi un jeton : son cache seul entre, et s'il y en a un.
+    [[ -d $path ]] || return 0
+  fi
+  [[ -d $path && -r $path ]] || die 2 "$variable : « $path » n'est pas un dossier lisible."
+  path=$(cd -- "$path" && pwd -P)
+  bind_mount "$path" "$target" ,readonly
+  command+=(--env "HF_HUB_CACHE=$target")
 }
 
 # Hôtes à annoncer : ceux qu'on a donnés, sinon l'adresse publiée, sinon la source de la route par défaut.
@@ -367,7 +419,7 @@ wait_until_ready() {
 }
 
 print_addresses() {
-  local host
+  local host port
   if ((${#hosts[@]} == 0)); then
     warn "aucune adresse à annoncer (ni route par défaut, ni ADVERTISED_HOSTS) : « ADVERTISED_HOSTS=mon-serveur" \
       "./run_docker.sh $image » en donne une. Le port publié est $host_port."
@@ -378,13 +430,14 @@ print_addresses() {
   esac
   say "Service joignable à :"
   for host in "${hosts[@]}"; do
+    split_host "$host"
     # Une adresse IPv6 va entre crochets, qu'on les ait donnés ou non.
-    host=${host#[}
-    host=${host%]}
-    [[ $host != *:* ]] || host="[$host]"
-    say "  $scheme://$host:$host_port/"
-    say "    API OpenAI     $scheme://$host:$host_port/v1"
-    say "    gRPC           $host:$host_port"
+    [[ $part_host != *:* ]] || part_host="[$part_host]"
+    port=:$part_port
+    [[ $part_scheme$port != http:80 && $part_scheme$port != https:443 ]] || port=
+    say "  $part_scheme://$part_host$port/"
+    say "    API OpenAI     $part_scheme://$part_host$port/v1"
+    say "    gRPC           $part_host:$part_port"
   done
   say "Journal : docker logs -f $name · arrêt : docker stop $name"
 }

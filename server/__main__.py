@@ -9,13 +9,20 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.domain import ModelSpec
-from server.settings.config import Config, load_config
-from server.settings.profile import ConfigError
+from server.french import speak_french
+from server.settings.config import DEFAULT_PROFILE, Config, load_config, load_settled
+from server.settings.file import VARIABLE as SETTINGS_FILE
+from server.settings.file import settle
+from server.settings.profile import PROFILES_DIR, ConfigError, profile_path
+
+if TYPE_CHECKING:
+    from server.supervisor.main import Reloaded
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_FRAME_BYTES = 80 * 1024 * 1024
@@ -25,13 +32,12 @@ MAX_FRAME_BYTES = 80 * 1024 * 1024
 def main(arguments: Sequence[str] | None = None) -> int:
     """Joue un rôle ; rend le code de sortie."""
     options = _parser().parse_args(arguments)
+    if options.role == "serve":
+        return _serve()
     try:
         config = load_config()
     except ConfigError as error:
-        print(f"Configuration refusée : {error}", file=sys.stderr)
-        return 2
-    if options.role == "serve":
-        return _serve(config)
+        return _refused(error)
     if options.role == "download":
         return _download(config, options.key, found_only=options.found_only)
     if options.role == "verify":
@@ -60,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    speak_french()
     parser = argparse.ArgumentParser(prog="python -m server", description="Passerelle : un rôle par processus.")
     roles = parser.add_subparsers(dest="role", required=True, metavar="rôle")
     roles.add_parser("serve", help="lance le produit entier")
@@ -79,32 +86,66 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(config: Config) -> int:
+def _refused(error: ConfigError) -> int:
+    print(f"Configuration refusée : {error}", file=sys.stderr)
+    return 2
+
+
+def _serve() -> int:
     from server.control.record.state_dir import StateDir, StateRefused
     from server.control.weights.cache import WeightsRefused, check_folder
     from server.rpc.logs import configure_logging
     from server.settings.config import STATE_FOLDER
 
+    try:
+        installed = _installed()
+    except ConfigError as error:
+        return _refused(error)
+    config = installed.config
     configure_logging("supervisor", level="WARNING")
     try:
         warnings = check_folder(config.cache_dir)
         with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER) as state:
-            return _supervise(config, [*warnings, *state.warnings])
+            return _supervise(installed, [*warnings, *state.warnings])
     except (StateRefused, WeightsRefused) as error:
         print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
         return 2
 
 
-def _supervise(config: Config, warnings: list[str]) -> int:
-    from server.domain import url_of
-    from server.settings.advertise import answered_hosts, public_hosts
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """Configuration en vigueur, et ce que les enfants en reçoivent."""
+
+    config: Config
+    environ: dict[str, str]
+    profile: tuple[str, bytes] | None
+    """Nom et contenu du fichier de profil de l'exploitant : ses enfants n'en lisent que cette copie."""
+
+
+def _installed() -> _Installed:
+    """Lit l'environnement, le fichier de réglages et le profil.
+
+    Raises:
+        ConfigError: l'un d'eux est refusé.
+    """
+    settled = settle(os.environ)
+    config = load_settled(settled)
+    path = profile_path(settled.values.get("PASSERELLE_PROFILE", "").strip() or DEFAULT_PROFILE)
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
+    environ = {**settled.values, "PYTHONPATH": paths}
+    environ.pop(SETTINGS_FILE, None)
+    return _Installed(config, environ, None if path.parent == PROFILES_DIR else (path.name, path.read_bytes()))
+
+
+def _supervise(installed: _Installed, warnings: list[str]) -> int:
+    from server.settings.advertise import announced, answered_hosts
     from server.supervisor.envoy import EnvoySettings
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
 
     descriptor = ROOT / "gen" / "envoy.binpb"
-    hosts = public_hosts(config.advertised_hosts, config.bind)
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
+    config = installed.config
+    warnings.extend(config.unknown)
     if not config.openai_keys:
         who = "toute cette machine" if config.local else "tout le réseau"
         warnings.append(
@@ -113,7 +154,9 @@ def _supervise(config: Config, warnings: list[str]) -> int:
     return run(
         SupervisorSettings(
             command=(sys.executable, "-m", "server"),
-            environ={**os.environ, "PYTHONPATH": paths},
+            environ=installed.environ,
+            profile=installed.profile,
+            reload=_reloader(installed),
             envoy=EnvoySettings(
                 run_dir=config.run_base,
                 bind=config.bind,
@@ -141,7 +184,7 @@ def _supervise(config: Config, warnings: list[str]) -> int:
             drain_seconds=config.drain_seconds,
             watchdog_seconds=config.watchdog_seconds,
             restart_pause=config.restart_pause,
-            public_urls=tuple(url_of(config.scheme, host, config.advertised_port, "/") for host in hosts),
+            public_urls=tuple(address.url("/") for address in announced(config)),
             warnings=tuple(warnings),
             tls=TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca)
             if config.tls_cert and config.tls_key
@@ -151,16 +194,44 @@ def _supervise(config: Config, warnings: list[str]) -> int:
     )
 
 
+def _reloader(installed: _Installed) -> Callable[[], "Reloaded | None"]:
+    """Ce que relire les réglages demande au superviseur ; `None` quand rien n'a changé."""
+    from server.settings.changes import change
+    from server.supervisor.main import Reloaded
+    from server.supervisor.socket import ReloadRefused
+
+    current = installed
+
+    def reload() -> Reloaded | None:
+        nonlocal current
+        try:
+            found = _installed()
+            wanted = change(current.config, found.config)
+        except (ConfigError, OSError) as error:
+            raise ReloadRefused(str(error)) from error
+        if (found.environ, found.profile) == (current.environ, current.profile):
+            return None
+        current = found
+        return Reloaded(
+            found.environ,
+            found.profile,
+            fronts=wanted.fronts,
+            dashboard=wanted.dashboard,
+            warnings=found.config.unknown,
+        )
+
+    return reload
+
+
 def _control(config: Config, run_dir: Path) -> int:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
     from server.control.record.schema import JOURNAL
     from server.engines.chat_tables import announced
     from server.rpc.routes import endpoints
-    from server.settings.advertise import public_hosts
+    from server.settings.advertise import announced as announced_addresses
     from server.settings.environments import interpreter
 
-    hosts = public_hosts(config.advertised_hosts, config.bind)
     settings = ControlSettings(
         run_dir=run_dir,
         profile=config.profile,
@@ -169,7 +240,7 @@ def _control(config: Config, run_dir: Path) -> int:
         state_path=config.state_dir / JOURNAL,
         weights_dir=config.weights_dir,
         hub_caches=config.hub_caches,
-        endpoints=endpoints(hosts, config.advertised_port, config.scheme),
+        endpoints=endpoints(announced_addresses(config)),
         worker_command=lambda spec, replica: (
             *(interpreter(spec, config.envs_dir), "-m", "server", "worker"),
             *("--key", spec.key, "--replica", str(replica), *_changed_options(config, spec)),
@@ -177,6 +248,8 @@ def _control(config: Config, run_dir: Path) -> int:
         download_command=(sys.executable, "-m", "server", "download", "--key"),
         environ=dict(os.environ),
         load_all=not config.lazy_load,
+        restore_attempts=config.restore_attempts,
+        restore_pause=config.restore_pause,
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         allowed_origins=config.allowed_origins,
@@ -324,6 +397,37 @@ def _verify(config: Config, *, deep: bool) -> int:
     for spec in config.profile.models:
         print(json.dumps(survey(config.cache_dir, spec, deep=deep)), flush=True)
     return 0
+
+
+def remove_weights(key: str, *, old_only: bool, dry_run: bool) -> Any:
+    """Retire des poids sans serveur ; le dossier d'état, tenu le temps du retrait, dit qu'aucun ne s'en sert.
+
+    Raises:
+        ConfigError: configuration refusée, ou dossier d'état tenu par un serveur.
+        PasserelleError: modèle inconnu, poids qu'on ne peut que lire ou qui se téléchargent.
+    """
+    from server.control.record.state_dir import StateDir, StateRefused
+    from server.control.services.messages import to_removal
+    from server.control.weights.removal import erase, revisions, set_aside
+    from server.errors import ModelNotFound
+    from server.settings.config import STATE_FOLDER
+
+    config = load_config()
+    spec = config.profile.model(key)
+    if spec is None:
+        known = ", ".join(model.key for model in config.profile.models)
+        raise ModelNotFound(
+            f"Le modèle « {key} » n'est pas dans le profil {config.profile.name} ({known}) ; aucun serveur ne répond.",
+            metadata={"field": "model", "value": key},
+        )
+    found = revisions(config.cache_dir, spec, old_only=old_only)
+    if found and not dry_run:
+        try:
+            with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER):
+                erase(set_aside(spec.key, found))
+        except StateRefused as error:
+            raise ConfigError(str(error)) from error
+    return to_removal(found)
 
 
 def _frame_bytes(config: Config) -> int:

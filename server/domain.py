@@ -1,5 +1,6 @@
 """Les valeurs que tous les processus partagent, sans protocole ni bibliothèque."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -111,7 +112,7 @@ class ModelSpec:
     demonstration: bool = False
     requires_gpu: bool = True
     gpus: tuple[int, ...] = ()
-    """GPU par défaut ; vide : les plus libres."""
+    """GPU préférés ; vide, ou sans la place : les plus libres."""
     replicas: int = field(default=1, metadata={"minimum": 1})
     memory: MemorySpec = field(default_factory=MemorySpec)
     exclusive: bool = False
@@ -122,8 +123,12 @@ class ModelSpec:
     """Secondes sans requête avant de se décharger ; 0 : jamais."""
     load_options: tuple[str, ...] = ()
     """Options du moteur qu'un chargement peut changer."""
+    load_switches: tuple[str, ...] = ()
+    """Celles qui sont vraies ou fausses ; le profil y ajoute celles que le moteur connaît."""
     auto_download: bool = False
     """Télécharge de lui-même quand un chargement le demande."""
+    restore_lazy: bool = False
+    """Un redémarrage ramène aussi ce qu'une requête a chargé."""
     python: str = ""
     """Interpréteur propre au moteur ; vide : celui du serveur."""
     max_waiting: int = 64
@@ -139,6 +144,25 @@ class ModelSpec:
         """Contexte au plus, en jetons, d'après le profil ; 0 s'il n'en dit rien."""
         found = (self.context_tokens, *(self.options.get(name) for name in _CONTEXT_OPTIONS))
         return next((value for value in found if isinstance(value, int) and value > 0), 0)
+
+
+_OUTSIDE_WORKERS = frozenset(
+    {
+        *("display_name", "aliases", "notice", "demonstration", "owned_by", "features"),
+        *("gpus", "replicas", "memory", "exclusive", "pinned", "idle_unload_seconds"),
+        *("load_options", "auto_download", "restore_lazy"),
+    }
+)
+"""Champs d'un modèle que ses exemplaires ne reçoivent pas."""
+
+
+def worker_digest(spec: ModelSpec) -> str:
+    """Empreinte de ce que les exemplaires d'un modèle reçoivent de son profil."""
+    kept = [(one.name, getattr(spec, one.name)) for one in fields(spec) if one.name not in _OUTSIDE_WORKERS]
+    options = sorted(spec.options.items())
+    return hashlib.sha256(
+        repr([*((name, value) for name, value in kept if name != "options"), options]).encode()
+    ).hexdigest()
 
 
 _CONTEXT_OPTIONS = ("max_model_len", "context_tokens_per_request")
@@ -271,6 +295,17 @@ class Limits:
     """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""
 
 
-def url_of(scheme: str, host: str, port: int, path: str) -> str:
-    """Adresse entière ; une adresse IPv6 est mise entre crochets."""
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"
+@dataclass(frozen=True, slots=True)
+class PublicAddress:
+    """Adresse par où des clients arrivent ; celle d'un répartiteur, s'il y en a un."""
+
+    host: str
+    """Nom, ou adresse IP sans crochets."""
+    port: int
+    scheme: str = "http"
+
+    def url(self, path: str, *, scheme: str = "") -> str:
+        """Adresse entière ; le port que le schéma sous-entend n'y est pas écrit."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == {"http": 80, "https": 443}.get(self.scheme) else f":{self.port}"
+        return f"{scheme or self.scheme}://{host}{port}{path}"

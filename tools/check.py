@@ -1,7 +1,7 @@
 """Joue les vérifications, en files côte à côte, et s'arrête à la première qui échoue.
 
 `python -m tools.check` : tout ce que le produit promet ; `quick` : ce qui se rejoue à chaque changement ; `peers` : les
-clients du dehors et les longues charges.
+clients du dehors, le coût du chemin des données et les longues charges.
 """
 
 import os
@@ -206,6 +206,7 @@ def peers() -> None:
     ensure_proxies()
     for file in sorted((ROOT / "tests" / "peers").glob("test_*.py")):
         alone(tests(file.stem.removeprefix("test_"), str(file)))
+    alone(python("chemin des données", "bench.data_path", "--short", "--rounds", "6"))
     alone(python("fiabilité", "bench.reliability", "--minutes", "15", "--period", "20"))
 
 

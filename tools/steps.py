@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools import quiet
+
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ROOT / "locks"
 
@@ -66,8 +68,8 @@ class Environment:
         stamp = self.folder / ".stamps" / name
         if stamp.is_file() and stamp.read_text() == _digest(inputs):
             return
-        print(f"→ {title}", flush=True)
-        work()
+        with quiet.line(title):
+            work()
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(_digest(inputs if then is None else then))
 
@@ -79,15 +81,16 @@ class Environment:
 
         def work() -> None:
             if program is not None:
-                run(program, "pip", "install", "--python", str(self.python), *arguments)
+                command = [program, "pip", "install", "--python", str(self.python), *arguments]
             else:
-                self.pip(*arguments)
+                command = self.pip_command("install", "--progress-bar", "off", *arguments)
+            quiet.run(command, total=quiet.pinned(lock))
 
         self.step(name, [lock], title, work)
 
     def pip(self, *arguments: str) -> None:
         """Installe par pip."""
-        run(*self.pip_command("install", "--progress-bar", "on", *arguments))
+        run(*self.pip_command("install", "--progress-bar", "off", *arguments))
 
     def pip_command(self, *arguments: str) -> list[str]:
         """Commande de pip dans cet environnement."""
@@ -133,14 +136,17 @@ def guarded(work: Callable[[], None]) -> int:
         print(f"\nInterrompu : {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f"\nInterrompu : « {' '.join(map(str, error.cmd))} » a échoué.", file=sys.stderr)
+        said = f"{error.output or ''}{error.stderr or ''}".rstrip()
+        print(f"\n{said}\nInterrompu : « {' '.join(map(str, error.cmd))} » a échoué.", file=sys.stderr)
+        if quiet.LOG.exists():
+            print(f"Journal : {quiet.LOG}", file=sys.stderr)
         return 1
     return 0
 
 
 def run(*command: str, cwd: Path = ROOT) -> None:
-    """Exécute ; un échec arrête tout."""
-    subprocess.run(command, check=True, cwd=cwd)
+    """Exécute, sans rien montrer que l'avancement ; un échec arrête tout."""
+    quiet.run(command, cwd)
 
 
 def _digest(inputs: Iterable[Path | str]) -> str:

@@ -59,6 +59,7 @@ export async function visit(base, executablePath, walk, { width = 1280, flags = 
         console.error(`CSP : ${event.violatedDirective} ${event.blockedURI}`);
       });
     });
+    await page.evaluateOnNewDocument(readAsTyped);
     await listen(page, urls);
     browser.on("targetcreated", async (target) => {
       const tab = await target.page().catch(() => null);
@@ -78,6 +79,28 @@ export async function visit(base, executablePath, walk, { width = 1280, flags = 
   } finally {
     await browser?.close();
     await rm(userDataDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Fait lire la page comme on la tape : apostrophe droite, espaces simples ; src/typography.ts compose ses textes. */
+function readAsTyped() {
+  const typed = (shown) => shown?.replaceAll("’", "'").replaceAll(/[\u00a0\u202f]/g, " ") ?? null;
+  const { getAttribute } = Element.prototype;
+  Element.prototype.getAttribute = function (name) {
+    const found = getAttribute.call(this, name);
+    return name.startsWith("aria-") ? typed(found) : found;
+  };
+  for (const [owner, name] of [
+    [Node.prototype, "textContent"],
+    [Document.prototype, "title"],
+  ]) {
+    const whole = Object.getOwnPropertyDescriptor(owner, name);
+    Object.defineProperty(owner, name, {
+      ...whole,
+      get() {
+        return typed(whole.get.call(this));
+      },
+    });
   }
 }
 

@@ -205,6 +205,15 @@ const transcribeCalls: Calls<typeof TranscribeService> = {
     check(duration && coverage?.coveredDuration, "couverture absente");
     check(durationMs(duration) === durationMs(coverage.coveredDuration), "audio mal couvert");
   },
+  async writeTranscript() {
+    await ready("canary");
+    const transcript = await transcriber.transcribe({ config: { wordTimestamps: true }, audio: phrase });
+    const { forms } = await transcriber.writeTranscript({ transcript });
+    const names = forms.map(({ format }) => format).sort();
+    check(`${names}` === "json,srt,text,verbose_json,vtt", `formes : ${names}`);
+    const text = forms.find(({ format }) => format === "text")?.text;
+    check(text === `${transcript.text}\n`, `texte : ${text}`);
+  },
 };
 
 const diarizeCalls: Calls<typeof DiarizeService> = {
@@ -216,6 +225,13 @@ const diarizeCalls: Calls<typeof DiarizeService> = {
     for (const { startOffset, endOffset } of found.turns) {
       check(startOffset && endOffset && durationMs(startOffset) < durationMs(endOffset), "tour vide");
     }
+  },
+  async writeDiarization() {
+    await ready("pyannote");
+    const diarization = await diarizer.diarize({ audio: dialogue });
+    const { forms } = await diarizer.writeDiarization({ diarization, formats: ["rttm"] });
+    const lines = forms[0]?.text.trim().split("\n") ?? [];
+    check(forms.length === 1 && lines.length === diarization.turns.length, `RTTM : ${lines}`);
   },
 };
 
@@ -284,6 +300,12 @@ const adminCalls: Calls<typeof AdminService> = {
   async checkLoad() {
     const verdict = await admin.checkLoad({ model: "qwen" });
     check(verdict.fits && verdict.replicas === 1 && verdict.gpus.length === 0, "verdict sans GPU");
+  },
+  async removeWeights() {
+    await admin.downloadModel({ model: "qwen", wait: true });
+    const { revisions, freedBytes } = await admin.removeWeights({ model: "qwen", dryRun: true });
+    check(revisions.length === 1 && revisions[0]?.current && freedBytes > 0, `révisions : ${revisions.length}`);
+    check((await model("qwen")).artifactsCached, "un essai à blanc ne retire rien");
   },
   async sleepModel() {
     await ready("qwen");

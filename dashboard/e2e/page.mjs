@@ -9,7 +9,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
   for (const key of ["qwen", "canary", "pyannote"]) {
     const card = await dashboard.text(`model-card-${key}`);
-    check(card.includes("à télécharger"), `la carte ${key} ne dit pas sa taille : ${card}`);
+    check(/Téléchargement requis.*Taille[\d,]+ [MG]io/.test(card), `la carte ${key} ne dit pas sa taille : ${card}`);
   }
   const notice = await dashboard.text("notice");
   check(/démonstration/i.test(notice), `l'avertissement manque : ${notice}`);
@@ -18,7 +18,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   check(prompts.length === 3, `trois exemples attendus : ${prompts}`);
 
   await dashboard.open("/");
-  await dashboard.state("qwen", "À télécharger");
+  await dashboard.state("qwen", "Dépôt");
   await dashboard.press("action-download-qwen");
   await dashboard.state("qwen", "Téléchargé");
   await dashboard.press("action-load-qwen");

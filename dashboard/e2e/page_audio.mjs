@@ -87,7 +87,14 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.see("audio-cancelled");
   await engines("0,0", Math.max(STOP_LEAST_MS, STOP_SHARE * whole));
 
+  // Ce qui se reconnaît ne part pas ; ce dont la page doute, le serveur le juge.
   await choose(process.argv[1]);
+  const refused = await dashboard.text("audio-refused");
+  check(/un contenu inconnu/.test(refused), `le type ne se reconnaît pas : ${refused}`);
+  check(await page.$eval('[data-testid="audio-run"]', (button) => button.disabled), "un texte peut partir");
+  const doubtful = join(out, "douteux.mp3");
+  await writeFile(doubtful, Buffer.alloc(100_000, "\xff\xe0\0\0", "latin1"));
+  await choose(doubtful);
   await dashboard.see("audio-unplayable");
   await dashboard.see("audio-wave-note");
   await dashboard.press("audio-task-transcribe");

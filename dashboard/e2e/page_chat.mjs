@@ -56,7 +56,7 @@ async function snippets(dashboard) {
   return found;
 }
 
-/** Exporte la conversation ; rend le fichier reçu. */
+/** Exporte la conversation en JSON ; rend le fichier reçu. */
 async function download(dashboard) {
   const { page } = dashboard;
   const session = await page.createCDPSession();
@@ -65,7 +65,10 @@ async function download(dashboard) {
     session.on("Browser.downloadProgress", ({ state }) => state === "completed" && resolve());
   });
   await dashboard.press("chat-export");
+  await dashboard.press("chat-export-json");
   await done;
+  // Un menu qui se ferme couvre encore la page.
+  await dashboard.gone("chat-export-json");
   return JSON.parse(await readFile(join(folder, "conversation.json"), "utf8"));
 }
 
@@ -109,8 +112,37 @@ async function talk(dashboard) {
   await keep(dashboard, "texte.json", exchanges[1].answer);
 }
 
+/** Sur un téléphone, au milieu de la page : aucun jour sous la question, et « La requête » s'ouvre là où on la voit. */
+async function requestInSight({ page }) {
+  await page.evaluate(() => scrollTo({ top: 200, behavior: "instant" }));
+  const [foot, menu] = await page.evaluate(() => {
+    const form = document.querySelector("form:has([data-testid='chat-input'])").parentElement;
+    const bars = [...document.querySelectorAll("nav")].map((one) => one.getBoundingClientRect());
+    return [form.getBoundingClientRect().bottom, bars.find(({ height }) => height > 0).top];
+  });
+  check(foot >= menu, `le texte passe entre la question (${foot} px) et le menu (${menu} px)`);
+  const [button] = await page.$$('[data-testid="chat-request"]');
+  await button.evaluate((one) => {
+    // Juste au-dessus de la question en cours.
+    const edge = document
+      .querySelector("form:has([data-testid='chat-input'])")
+      .parentElement.getBoundingClientRect().top;
+    scrollBy({ top: one.getBoundingClientRect().bottom - edge + 4, behavior: "instant" });
+  });
+  await button.click();
+  await page.waitForFunction(() => {
+    const code = document.querySelector('[data-testid="snippet-code"]')?.getBoundingClientRect();
+    const edge = document
+      .querySelector("form:has([data-testid='chat-input'])")
+      .parentElement.getBoundingClientRect().top;
+    return code && code.top > 0 && code.top + 40 < edge;
+  });
+  await button.click();
+}
+
 async function look(dashboard) {
   const { page } = dashboard;
+  await requestInSight(dashboard);
   for (const [width, scheme] of SCREENS) {
     await page.setViewport({ width, height: 900 });
     await dashboard.scheme(scheme);
@@ -169,6 +201,38 @@ async function showImage(dashboard) {
   check((await dashboard.texts("chat-answer")).length === 0, "la conversation survit à un rechargement");
 }
 
+/** Deux modèles à la même question ; gardée parce qu'on le demande, la conversation survit à un rechargement. */
+async function compareAndKeep(dashboard) {
+  const { page } = dashboard;
+  await page.locator('[data-testid="chat-setting-versus"]').click();
+  await dashboard.click('[role="option"]:nth-of-type(2)');
+  await dashboard.press("chat-kept-list");
+  await dashboard.press("chat-keep");
+  await dashboard.contains("chat-kept", "conversations gardées");
+  await dashboard.press("chat-kept-close");
+  await dashboard.gone("chat-kept");
+  await dashboard.fill("chat-setting-maxTokens", "16");
+  await dashboard.type("chat-input", "What is the capital of France?");
+  await dashboard.press("chat-send");
+  await dashboard.grown("chat-end", 1, 1);
+  await dashboard.see("chat-again");
+  check((await dashboard.texts("chat-question")).length === 1, "la question est dite deux fois");
+  const said = await dashboard.texts("chat-answer");
+  await dashboard.fits("deux modèles");
+  await dashboard.accessible("deux modèles");
+
+  await page.reload();
+  await dashboard.see("chat-prompt");
+  await dashboard.press("chat-kept-list");
+  await dashboard.press("chat-kept-open");
+  await dashboard.grown("chat-end", 1, 1);
+  await dashboard.gone("chat-kept");
+  check(`${await dashboard.texts("chat-answer")}` === `${said}`, "la conversation gardée a changé");
+  await dashboard.press("chat-kept-list");
+  await dashboard.press("chat-forget-all");
+  await dashboard.gone("chat-kept-open");
+}
+
 /** En HTTP simple, à un nom qui n'est pas cette machine : le navigateur n'y a pas de presse-papiers. */
 async function copyOverPlainHttp(dashboard) {
   const { page } = dashboard;
@@ -204,6 +268,7 @@ await visit(
     await look(dashboard);
     await stopAndRefuse(dashboard);
     await showImage(dashboard);
+    await compareAndKeep(dashboard);
     quiet(complaints);
   },
   { width: 360, prepare: record },

@@ -11,7 +11,7 @@ await visit(
     // Figé avant l'ouverture : un message qui dit quoi faire, et la place des modèles, non un écran vide.
     const message = await dashboard.text("link-lost");
     check(message.includes("Vérifiez que Passerelle tourne"), `la page ne dit pas quoi faire : ${message}`);
-    await dashboard.see("model-skeleton");
+    await dashboard.see("status-skeleton");
     await dashboard.accessible("serveur injoignable");
     process.kill(Number(pid), "SIGCONT");
     await dashboard.see("model-card-qwen");

@@ -14,6 +14,7 @@ const holding = (value) => (page) =>
 /** Texte du fichier qu'un bouton fait enregistrer. */
 async function download(page, name) {
   await page.evaluate(() => {
+    window.saved = undefined;
     const create = URL.createObjectURL;
     URL.createObjectURL = (blob) => {
       window.saved = blob.text();
@@ -22,6 +23,8 @@ async function download(page, name) {
     };
   });
   await page.click(`[data-testid="live-download-${name}"]`);
+  // Le serveur écrit le fichier : il vient après le clic.
+  await page.waitForFunction(() => window.saved);
   return page.evaluate(() => window.saved);
 }
 
@@ -74,8 +77,8 @@ await visit(
       };
     });
     await dashboard.press("live-start");
-    await page.waitForFunction(
-      () => document.querySelector('[data-testid="live-phase"]')?.textContent === "À l'écoute",
+    await page.waitForFunction(() =>
+      document.querySelector('[data-testid="live-phase"]')?.textContent.startsWith("À l'écoute"),
     );
     await page.evaluate(() => window.stream.getAudioTracks()[0].dispatchEvent(new Event("ended")));
     check(/a été débranché/.test(await dashboard.text("live-failure")), "le débranchement ne se voit pas");

@@ -59,6 +59,8 @@ await visit(base, chromium, async (dashboard, complaints) => {
   check(/petit-0 3,0 Gio, petit-0, réservé 17,0 Gio/.test(held), `la part de l'exemplaire manque : ${held}`);
   const foreign = await page.$eval('[data-testid="gpu-2-stack"]', (one) => one.getAttribute("aria-label"));
   check(/autres programmes 30,0 Gio/.test(foreign), `la part des autres manque : ${foreign}`);
+  const holders = await Promise.all([0, 1, 2].map((gpu) => dashboard.text(`gpu-${gpu}-holder`)));
+  check(holders.join() === "1 exemplaire,Libre,Autres programmes", `un GPU est mal dit libre : ${holders}`);
 
   // Le cache et le disque : les modèles, leurs fichiers, et ce que le disque porte d'autre.
   await dashboard.shows("machine-ready", "1 modèle prêt sur 4");

@@ -77,9 +77,12 @@ async function cache(dashboard, rows, cached) {
   await dashboard.open("/machine");
   for (const [key, expected] of Object.entries(rows)) await dashboard.says(`cache-${key}`, expected);
   await dashboard.says("machine-cached", cached);
-  await dashboard.says("host-disk", /Disque du cache.*[GT]o sur .*[GT]o/);
+  await dashboard.says("host-disk", /Disque du cache.*[GT]io sur .*[GT]io/);
   const stack = await dashboard.page.$eval('[data-testid="host-disk-stack"]', (one) => one.getAttribute("aria-label"));
-  check(/poids des modèles [\d,]+ Mo, .*libre .*[GT]o/.test(stack), `le disque ne dit pas ce qui l'occupe : ${stack}`);
+  check(
+    /poids des modèles [\d,]+ Mio, .*libre .*[GT]io/.test(stack),
+    `le disque ne dit pas ce qui l'occupe : ${stack}`,
+  );
   await dashboard.open("/");
   await dashboard.see("model-card-qwen");
 }
@@ -91,25 +94,25 @@ async function download(dashboard) {
   await dashboard.press("progress-files-qwen");
   await reaches(dashboard, 6);
   const details = await dashboard.says("progress-details-qwen", /\/s/);
-  check(/Mo sur 98 Mo · .*o\/s · reste \d/.test(details), `total, débit ou temps manque : ${details}`);
+  check(/Mio sur 93,8 Mio · .*io\/s · reste \d/.test(details), `total, débit ou temps manque : ${details}`);
   const files = (await dashboard.texts("progress-file")).join(" ");
-  check(/config\.json2 o sur 2 o/.test(files) && /gguf.* sur 98 Mo/.test(files), `fichiers : ${files}`);
+  check(/config\.json2 o sur 2 o/.test(files) && /gguf.* sur 93,8 Mio/.test(files), `fichiers : ${files}`);
   await dashboard.accessible("téléchargement");
   await dashboard.press("action-cancel-qwen");
   await dashboard.press("confirm-cancel");
-  await dashboard.state("qwen", "À télécharger");
+  await dashboard.state("qwen", "Dépôt");
   // Le bouton s'en est allé : le clavier reprend au nom du modèle, non au haut de la page.
   await page.waitForFunction(() => document.activeElement?.id === "model-title-qwen");
   const first = await readBar(dashboard, 4);
   check(
-    first.said.some((text) => /copie, \d+ %, .* sur 98 Mo/.test(text)),
+    first.said.some((text) => /copie, \d+ %, .* sur 93,8 Mio/.test(text)),
     `un lecteur d'écran n'entend pas : ${first.said.slice(0, 5)}`,
   );
 
-  const kept = await dashboard.says("action-help-qwen", /sur 98 Mo déjà sur le disque/);
+  const kept = await dashboard.says("action-help-qwen", /sur 93,8 Mio déjà sur le disque/);
   const button = await dashboard.text("action-download-qwen");
   check(button === "Reprendre", `le bouton dit « ${button} », avec ${kept}`);
-  await cache(dashboard, { qwen: /qwen\d.* sur 98 Mo98 Mo/, copie: /copieen cache5,0 ko/ }, "1 modèle en cache");
+  await cache(dashboard, { qwen: /qwen\d.* sur 93,8 Mio93,8 Mio/, copie: /copieen cache4,9 Kio/ }, "1 modèle en cache");
   await watchBar(dashboard, "qwen");
   await noteSteps(dashboard, "qwen");
   await dashboard.press("action-download-qwen");
@@ -142,7 +145,7 @@ async function loadUnderTheEyesOfTheLog(dashboard) {
   const steps = await dashboard.page.evaluate(() => window.steps);
   const known = steps.filter((step) => STEPS.includes(step));
   check(known.join() === STEPS.join(), `la barre ne passe pas par ${STEPS.join(", ")} : ${steps.join(", ")}`);
-  await cache(dashboard, { qwen: "qwenen cache98 Mo", ferme: /fermeà télécharger/ }, "2 modèles en cache");
+  await cache(dashboard, { qwen: "qwenen cache93,8 Mio", ferme: /fermeà télécharger/ }, "2 modèles en cache");
 }
 
 async function unloadUnderLoad(dashboard) {

@@ -120,10 +120,8 @@ async function placement(dashboard) {
   await dashboard.press("action-load-qwen");
   await dashboard.press("placement-gpus");
   for (const gpu of [0, 5, 6, 7]) await dashboard.press(`placement-gpu-${gpu}`);
-  await dashboard.says("placement-menu-summary", "Tient : 3 exemplaires de 1 GPU, sur les GPU 5, 6 et 7.");
+  await dashboard.says("placement-verdict", "Tient : 3 exemplaires de 1 GPU, sur les GPU 5, 6 et 7.");
   await shoot(dashboard, "choix-des-gpu");
-  await dashboard.press("placement-menu-done");
-  await dashboard.gone("placement-gpu-menu");
   await dashboard.press("placement-cancel");
   await dashboard.gone("placement-dialog");
 }

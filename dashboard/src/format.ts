@@ -1,3 +1,5 @@
+import { french } from "./typography";
+
 const SIZES = ["o", "ko", "Mo", "Go", "To"];
 const MEMORIES = ["o", "Kio", "Mio", "Gio", "Tio"];
 
@@ -9,7 +11,7 @@ export function bytes(value: number): string {
     size /= 1000;
     unit += 1;
   }
-  return `${decimal(size, unit > 0 && size < 9.95 ? 1 : 0)} ${SIZES[unit]}`;
+  return french(`${decimal(size, unit > 0 && size < 9.95 ? 1 : 0)} ${SIZES[unit]}`);
 }
 
 /** Taille d'une mémoire, en unités binaires, au dixième comme dans les messages du serveur. */
@@ -20,12 +22,15 @@ export function memory(value: number): string {
     size /= 1024;
     unit += 1;
   }
-  return `${decimal(size, unit > 0 ? 1 : 0)} ${MEMORIES[unit]}`;
+  return french(`${decimal(size, unit > 0 ? 1 : 0)} ${MEMORIES[unit]}`);
 }
 
 /** Durée lisible, arrondie à la seconde. */
 export function seconds(value: number): string {
-  const whole = Math.max(0, Math.round(value));
+  return french(clock(Math.max(0, Math.round(value))));
+}
+
+function clock(whole: number): string {
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
   if (minutes < 60) return `${minutes} min ${String(whole % 60).padStart(2, "0")} s`;

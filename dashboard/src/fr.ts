@@ -1,8 +1,9 @@
 // Les textes que plusieurs pages partagent ; chacune a les siens dans son « texts.ts ».
 import { Capability, ModelState } from "./gen/passerelle/v1/model_pb";
 import { OperationKind } from "./gen/passerelle/v1/operation_pb";
+import { typeset } from "./typography";
 
-export const STATES: Record<ModelState, string> = {
+export const STATES: Record<ModelState, string> = typeset({
   [ModelState.UNSPECIFIED]: "Inconnu",
   [ModelState.UNAVAILABLE]: "À télécharger",
   [ModelState.DOWNLOADING]: "Téléchargement",
@@ -11,9 +12,9 @@ export const STATES: Record<ModelState, string> = {
   [ModelState.READY]: "Prêt",
   [ModelState.ASLEEP]: "Endormi",
   [ModelState.UNLOADING]: "Déchargement",
-};
+});
 
-export const OPERATIONS: Record<OperationKind, string> = {
+export const OPERATIONS: Record<OperationKind, string> = typeset({
   [OperationKind.UNSPECIFIED]: "Opération",
   [OperationKind.DOWNLOAD]: "Téléchargement",
   [OperationKind.LOAD]: "Chargement",
@@ -21,22 +22,23 @@ export const OPERATIONS: Record<OperationKind, string> = {
   [OperationKind.RESTART]: "Relance",
   [OperationKind.SLEEP]: "Endormissement",
   [OperationKind.WAKE]: "Réveil",
-};
+});
 
-export const CAPABILITIES: Record<Capability, string> = {
+export const CAPABILITIES: Record<Capability, string> = typeset({
   [Capability.UNSPECIFIED]: "Autre",
   [Capability.CHAT]: "Conversation",
   [Capability.TRANSCRIBE]: "Transcription",
   [Capability.DIARIZE]: "Diarisation",
-};
+});
 
 /** Étapes d'une opération ; une étape inconnue se montre telle quelle. */
-export const PHASES: Record<string, string> = {
+export const PHASES: Record<string, string> = typeset({
   resolving: "préparation",
   downloading: "copie",
   verifying: "vérification",
   making_room: "place à faire",
   backoff: "attente avant relance",
+  queued: "attente de son tour",
   checking: "relecture des poids",
   spawning: "lancement",
   opening: "ouverture du modèle",
@@ -55,9 +57,9 @@ export const PHASES: Record<string, string> = {
   draining: "fin des requêtes en cours",
   stopping: "arrêt",
   waking: "réveil",
-};
+});
 
-export const T = {
+export const T = typeset({
   title: "Passerelle",
   errors: {
     cancelled: "L'appel a été annulé.",
@@ -67,4 +69,4 @@ export const T = {
     unreachable: "Le serveur ne répond pas ; vérifiez qu'il tourne et que le réseau passe, puis réessayez.",
     unexpected: (code: string | undefined) => `Le serveur a répondu de façon inattendue (${code ?? "?"}) ; réessayez.`,
   },
-} as const;
+} as const);

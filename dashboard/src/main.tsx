@@ -1,3 +1,5 @@
+// Chaque alphabet a son fichier, lu quand un texte en a besoin : un nom polonais ou grec n'a pas deux polices.
+import "@fontsource-variable/inter/wght.css";
 import createCache from "@emotion/cache";
 import { CacheProvider } from "@emotion/react";
 import { CssBaseline, ThemeProvider } from "@mui/material";

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 import grpc
-from click.shell_completion import CompletionItem
 from passerelle.v1 import admin_pb2, admin_pb2_grpc, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server.cli import show
 from server.cli.connection import CommandError, ServerAccess
+from server.cli.models import model_keys
 
 _POLL_SECONDS = 0.3
 _RECENT = 50
@@ -20,31 +20,21 @@ _PATIENCE_SECONDS = 30.0
 _RUNNING = operation_pb2.OPERATION_STATE_RUNNING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Session:
     """Ce que tous les verbes partagent."""
 
     access: ServerAccess | None
     """`None` pour les verbes qui n'appellent personne."""
     as_json: bool
+    addressed: bool = False
+    """L'adresse a été donnée : aucune autre ne convient."""
 
     @property
     def server(self) -> ServerAccess:
         """Serveur à appeler."""
         assert self.access is not None
         return self.access
-
-
-def model_keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Clés du profil, pour la complétion."""
-    from server.settings.config import load_config
-    from server.settings.profile import ConfigError
-
-    try:
-        models = load_config().profile.models
-    except ConfigError:
-        return []
-    return [CompletionItem(model.key, help=model.display_name) for model in models if model.key.startswith(incomplete)]
 
 
 MODEL = click.argument("model", metavar="MODÈLE", shell_complete=model_keys)
@@ -89,7 +79,7 @@ def status(session: Session) -> None:
 def _model_row(model: model_pb2.Model) -> tuple[str, ...]:
     return (
         model.key,
-        model_pb2.ModelState.Name(model.state).removeprefix("MODEL_STATE_"),
+        show.state(model_pb2.ModelState.Name(model.state)),
         model.engine,
         show.size(model.cached_bytes) if model.artifacts_cached else "–",
         ",".join(str(gpu) for replica in model.replicas for gpu in replica.gpus) or "–",
@@ -150,7 +140,7 @@ def _operate(session: Session, ask: Callable[..., Any]) -> None:
     if operation.state != operation_pb2.OPERATION_STATE_SUCCEEDED:
         name = operation_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
         error = operation.error
-        raise CommandError(error.message or f"opération {name.lower()}", reason=error.reason or name)
+        raise CommandError(error.message or show.end(name), reason=error.reason or name)
     if not session.as_json:
         seconds = (operation.finished_at.ToNanoseconds() - operation.started_at.ToNanoseconds()) / 1e9
         click.echo(f"{operation.model} : fait en {seconds:.1f} s".replace(".", ","))

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, inference, live
+from server.cli import admin, doctor, fronts, inference, live, removal
 from server.cli.connection import CommandError, find_server
 
 
@@ -20,15 +20,23 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except CommandError as failure:
-            failure.as_json = ctx.params["as_json"]
+            failure.as_json = ctx.params["as_json"] or bool(ctx.obj and ctx.obj.as_json)
             raise
 
+
+_HERE = ("restart-fronts", "reload")
+"""Verbes du superviseur de cette machine."""
+_ALONE = ("serve", "doctor", "completion", *_HERE)
+"""Verbes qui n'appellent aucune adresse."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(
-    cls=_Group, context_settings={"help_option_names": ["-h", "--help"]}, help="Passerelle, en ligne de commande."
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    subcommand_metavar="VERBE [ARGUMENTS]…",
+    help="Passerelle, en ligne de commande.",
 )
 @click.option(
     "--address",
@@ -60,13 +68,15 @@ def cli(
     as_json: bool,
 ) -> None:
     """Options communes."""
-    if ctx.invoked_subcommand in ("serve", "doctor", "completion"):
+    if ctx.invoked_subcommand in _HERE and address:
+        raise click.UsageError(f"{ctx.invoked_subcommand} ne vaut que sur la machine du serveur, sans --address.")
+    if ctx.invoked_subcommand in _ALONE:
         ctx.obj = admin.Session(None, as_json)
         return
     if (certificate is None) != (certificate_key is None):
         raise click.UsageError("--cert et --cert-key vont ensemble.")
     access = find_server(address, key, ca=ca, certificate=certificate, certificate_key=certificate_key)
-    ctx.obj = admin.Session(access, as_json)
+    ctx.obj = admin.Session(access, as_json, bool(address))
 
 
 @cli.command(help="Lance le produit ; Ctrl-C l'arrête.")
@@ -86,5 +96,16 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "passerelle", "_PASSERELLE_COMPLETE").source())
 
 
-for verb in (*admin.VERBS, *inference.VERBS, *live.VERBS, doctor.doctor):
+def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
+
+
+for verb in (
+    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove),
+    *(doctor.doctor, fronts.restart_fronts, fronts.reload),
+):
+    # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
+    verb.params.append(
+        click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")
+    )
     cli.add_command(verb)

@@ -1,5 +1,7 @@
 """Les vérifications de `doctor`, une par chose dont le produit a besoin ; aucune ne change rien."""
 
+import errno
+import functools
 import json
 import os
 import resource
@@ -15,9 +17,12 @@ from pathlib import Path
 
 from server import __version__
 from server.cli.findings import Finding, Level
+from server.cli.local import LocalServer
 from server.cli.weights_checks import weights_checks
 from server.control.gpu.allowed import GpuDevice, allowed_gpus
+from server.control.record.desired import survey
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
+from server.control.record.trouble import JournalUnavailable
 from server.errors import EngineUnavailable
 from server.settings.config import Config, load_config
 from server.settings.environments import interpreter
@@ -55,9 +60,13 @@ class Machine:
 
 
 def run_checks(
-    environ: Mapping[str, str] = os.environ, machine: Machine | None = None, *, deep: bool = False
+    environ: Mapping[str, str] = os.environ,
+    machine: Machine | None = None,
+    *,
+    deep: bool = False,
+    running: LocalServer | None = None,
 ) -> list[Finding]:
-    """Tout, dans l'ordre où il faut réparer ; `deep` relit tous les poids."""
+    """Tout, dans l'ordre où il faut réparer ; `deep` relit tous les poids, `running` est le serveur d'ici."""
     findings = [_versions(), _envoy()]
     try:
         config = load_config(environ)
@@ -65,14 +74,15 @@ def run_checks(
         return [*findings, Finding("configuration", Level.FAILURE, str(error), "Corrigez cette variable ou ce profil.")]
     needs_gpu = any(model.requires_gpu for model in config.profile.models)
     found = machine or read_machine()
-    findings.append(Finding("configuration", Level.OK, f"profil {config.profile.name}"))
+    findings.append(_configuration(config, running))
+    findings.extend(Finding("variable", Level.WARNING, said) for said in config.unknown)
     findings.append(_gpus(found, config.gpu_lists, needs_gpu))
     findings.extend(_environments(config, found))
     checks: tuple[Callable[[Config], Finding], ...] = (
         _token,
         _keys,
         _tls,
-        _port,
+        functools.partial(_port, running=running),
         _cache,
         _state,
         _journal,
@@ -80,6 +90,7 @@ def run_checks(
         _dashboard,
     )
     findings.extend(check(config) for check in checks)
+    findings.extend(_desired(config))
     findings.extend(weights_checks(config, environ, deep=deep))
     findings.extend(_system(needs_gpu))
     return findings
@@ -112,6 +123,15 @@ def _versions() -> Finding:
         f"Passerelle {__version__}, Python {python}, {', '.join(shown)}",
         "" if fine else "Les verrous valent pour Python 3.11 et 3.12.",
     )
+
+
+def _configuration(config: Config, running: LocalServer | None) -> Finding:
+    shown = f"profil {config.profile.name}"
+    if running is None:
+        return Finding("configuration", Level.OK, shown)
+    served = Path(running.environ.get("PASSERELLE_PROFILE", "").strip() or "dgx").stem
+    which = "celui du" if served == config.profile.name else f"et non {served}, celui du"
+    return Finding("configuration", Level.OK, f"{shown}, {which} serveur en marche (processus {running.pid})")
 
 
 def _envoy() -> Finding:
@@ -202,11 +222,16 @@ def _tls(config: Config) -> Finding:
     return Finding("TLS", Level.OK, f"{config.tls_cert}")
 
 
-def _port(config: Config) -> Finding:
+def _port(config: Config, running: LocalServer | None) -> Finding:
+    if running is not None and running.port == str(config.port):
+        return Finding("port", Level.OK, f"{config.bind}:{config.port} est tenu par le serveur en marche")
     family = socket.AF_INET6 if ":" in config.bind else socket.AF_INET
     try:
         socket.create_server((config.bind, config.port), family=family).close()
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            found = f"{config.bind} n'est pas une adresse de cette machine"
+            return Finding("port", Level.FAILURE, found, "HOST_BIND_ADDRESS : « ip address » les liste.")
         found = f"{config.bind}:{config.port} ne peut pas être ouvert ({error.strerror})"
         advice = "Passerelle y tourne peut-être déjà (« passerelle status ») ; sinon HOST_PORT en choisit un autre."
         return Finding("port", Level.WARNING, found, advice)
@@ -244,6 +269,24 @@ def _journal(config: Config) -> Finding:
     except JournalTooNew as error:
         return Finding("journal", Level.FAILURE, f"{path} : {error}")
     return Finding("journal", Level.OK, str(path) if path.exists() else "aucun encore")
+
+
+def _desired(config: Config) -> Iterator[Finding]:
+    """Ce que le prochain démarrage doit ramener, et ce qui n'est pas revenu au dernier."""
+    path = config.state_dir / JOURNAL
+    try:
+        found = survey(path) if path.exists() else {}
+    except JournalUnavailable as error:
+        yield Finding("modèles voulus", Level.WARNING, str(error))
+        return
+    gone = [key for key in found if config.profile.model(key) is None]
+    if gone:
+        advice = "Remettez-les dans le profil pour qu'ils reviennent."
+        yield Finding("modèles voulus", Level.WARNING, f"{', '.join(gone)} : plus dans le profil", advice)
+    for key, failure in found.items():
+        if failure is not None and key not in gone:
+            yield Finding("modèles voulus", Level.WARNING, f"{key} : {failure.message}", f"passerelle load {key}")
+    yield Finding("modèles voulus", Level.OK, ", ".join(key for key in found if key not in gone) or "aucun")
 
 
 def _run_base(config: Config) -> Finding:

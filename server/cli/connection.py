@@ -2,9 +2,6 @@
 
 import json
 import os
-import socket
-import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ from urllib.parse import urlsplit
 import click
 import grpc
 
+from server.cli.local import local_server
 from server.errors import PasserelleError
 from server.rpc.status import from_rpc_error
 
@@ -97,9 +95,9 @@ def find_server(
     api_key = key or _first(environ, "OPENAI_KEYS")
     admin_key = key or _first(environ, "ADMIN_KEYS") or api_key
     if not address:
-        local = _local_socket(environ)
+        local = local_server(environ)
         if local is not None:
-            return ServerAccess(f"unix:{local}", api_key=api_key, admin_key=admin_key)
+            return ServerAccess(f"unix:{local.envoy}", api_key=api_key, admin_key=admin_key)
         address = f"127.0.0.1:{environ.get('HOST_PORT', '').strip() or '8000'}"
     scheme, _, rest = address.rpartition("://")
     try:
@@ -122,33 +120,6 @@ def _bad_address(address: str) -> CommandError:
 
 def _first(environ: Mapping[str, str], name: str) -> str:
     return next(iter(environ.get(name, "").replace(",", " ").split()), "")
-
-
-def _local_socket(environ: Mapping[str, str]) -> Path | None:
-    """Prise du serveur de cette machine, s'il y en a un seul et qu'il est à nous."""
-    base = Path(environ.get("PASSERELLE_RUN_BASE", "").strip() or tempfile.gettempdir())
-    alive = [path for path in base.glob("passerelle-*/envoy-local.sock") if _is_ours(path) and _answers(path)]
-    return alive[0] if len(alive) == 1 else None
-
-
-def _is_ours(path: Path) -> bool:
-    """Faux si un autre compte a pu poser cette prise : la clé d'administration ne part pas vers elle."""
-    try:
-        folder, found = path.parent.lstat(), path.lstat()
-    except OSError:
-        return False
-    private = stat.S_ISDIR(folder.st_mode) and not folder.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    return private and stat.S_ISSOCK(found.st_mode) and folder.st_uid == found.st_uid == os.geteuid()
-
-
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 def _failure(error: grpc.RpcError, address: str) -> CommandError:

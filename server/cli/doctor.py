@@ -1,6 +1,8 @@
 """`passerelle doctor` : ce qui manque à cette machine pour servir, et que faire."""
 
+import contextlib
 import json
+import os
 from dataclasses import asdict
 
 import click
@@ -8,6 +10,7 @@ import click
 from server.cli.admin import Session
 from server.cli.checks import run_checks
 from server.cli.findings import Finding, Level
+from server.cli.local import local_server
 
 _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAILURE: ("✗", "red")}
 
@@ -17,7 +20,11 @@ _MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAIL
 @click.pass_obj
 def doctor(session: Session, deep: bool) -> None:
     """Code de sortie 1 si quelque chose empêche de servir."""
-    findings = run_checks(deep=deep)
+    running = local_server()
+    directory = running.directory if running is not None else None
+    # Ce qu'on ne dit pas est ce que ce serveur a reçu : « make run » choisit un profil que ce terminal ignore.
+    with contextlib.chdir(directory or "."):
+        findings = run_checks({**(running.environ if running else {}), **os.environ}, deep=deep, running=running)
     if session.as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:

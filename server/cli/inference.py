@@ -12,12 +12,15 @@ from passerelle.v1 import (
     chat_pb2_grpc,
     diarize_pb2,
     diarize_pb2_grpc,
+    model_pb2,
     transcribe_pb2,
     transcribe_pb2_grpc,
 )
 
 from server.cli import show
-from server.cli.admin import Session, model_keys
+from server.cli.admin import Session
+from server.cli.connection import CommandError
+from server.cli.models import chosen, model_option
 from server.formats import rttm, subtitles
 from server.formats.api import seconds
 
@@ -25,14 +28,9 @@ _CHUNK = 256 * 1024
 _AUDIO = click.argument("file", metavar="FICHIER", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def model_option(default: str) -> Any:
-    """Option `--model`."""
-    return click.option("--model", default=default, show_default=True, shell_complete=model_keys, help="Modèle.")
-
-
 @click.command(help="Parle à un modèle : le message donné, sinon l'entrée standard, sinon une conversation.")
 @click.argument("message", metavar="[MESSAGE]…", nargs=-1)
-@model_option("qwen")
+@model_option()
 @click.option("--system", default="", help="Consigne donnée au modèle.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Jetons produits au plus.")
 @click.option("--temperature", type=click.FloatRange(0.0), help="Température.")
@@ -40,7 +38,7 @@ def model_option(default: str) -> Any:
 def chat(
     session: Session,
     message: tuple[str, ...],
-    model: str,
+    model: str | None,
     system: str,
     max_tokens: int | None,
     temperature: float | None,
@@ -53,6 +51,7 @@ def chat(
         text = sys.stdin.read()
     with session.server.channel() as channel:
         stub = chat_pb2_grpc.ChatServiceStub(channel)
+        model = chosen(channel, model, model_pb2.CAPABILITY_CHAT)
         for question in [text] if text else _questions():
             history.append(_said(chat_pb2.CHAT_ROLE_USER, question))
             request = chat_pb2.ChatRequest(model=model, messages=history, options=options)
@@ -94,7 +93,7 @@ def _stream(session: Session, stub: Any, request: chat_pb2.ChatRequest) -> str:
 
 @click.command(help="Transcrit un fichier audio.")
 @_AUDIO
-@model_option("canary")
+@model_option()
 @click.option("--language", help="Langue parlée (fr, fr-FR, français) ; sinon reconnue.")
 @click.option("--translate", is_flag=True, help="Traduit en anglais.")
 @click.option("--prompt", help="Texte qui oriente la reconnaissance.")
@@ -107,7 +106,7 @@ def _stream(session: Session, stub: Any, request: chat_pb2.ChatRequest) -> str:
 def transcribe(
     session: Session,
     file: Path,
-    model: str,
+    model: str | None,
     language: str | None,
     translate: bool,
     prompt: str | None,
@@ -119,7 +118,6 @@ def transcribe(
     if num_speakers and not speakers:
         raise click.UsageError("--num-speakers demande --diarize.")
     config = transcribe_pb2.TranscribeConfig(
-        model=model,
         language=language,
         prompt=prompt,
         task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE if translate else transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
@@ -128,6 +126,7 @@ def transcribe(
     )
     upload = transcribe_pb2.UploadTranscribeRequest
     with session.server.channel() as channel:
+        config.model = chosen(channel, model, model_pb2.CAPABILITY_TRANSCRIBE)
         events = transcribe_pb2_grpc.TranscribeServiceStub(channel).UploadTranscribe(
             _upload(upload(config=config), upload, file), metadata=session.server.metadata()
         )
@@ -149,7 +148,7 @@ def _by_speaker(result: transcribe_pb2.TranscribeResponse) -> str:
 
 @click.command(help="Dit qui parle quand, dans un fichier audio.")
 @_AUDIO
-@model_option("pyannote")
+@model_option()
 @click.option("--num-speakers", type=click.IntRange(1), help="Locuteurs attendus.")
 @click.option("--min-speakers", type=click.IntRange(1), help="Locuteurs au moins.")
 @click.option("--max-speakers", type=click.IntRange(1), help="Locuteurs au plus.")
@@ -158,18 +157,17 @@ def _by_speaker(result: transcribe_pb2.TranscribeResponse) -> str:
 def diarize(
     session: Session,
     file: Path,
-    model: str,
+    model: str | None,
     num_speakers: int | None,
     min_speakers: int | None,
     max_speakers: int | None,
     form: str,
 ) -> None:
     """Diarisation d'un fichier."""
-    config = diarize_pb2.DiarizeConfig(
-        model=model, num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers
-    )
+    config = diarize_pb2.DiarizeConfig(num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers)
     upload = diarize_pb2.UploadDiarizeRequest
     with session.server.channel() as channel:
+        config.model = chosen(channel, model, model_pb2.CAPABILITY_DIARIZE)
         events = diarize_pb2_grpc.DiarizeServiceStub(channel).UploadDiarize(
             _upload(upload(config=config), upload, file), metadata=session.server.metadata()
         )
@@ -199,12 +197,12 @@ def _result(session: Session, events: Iterable[Any], label: str) -> Any:
             match event.WhichOneof("event"):
                 case "progress":
                     progress: audio_pb2.AudioProgress = event.progress
-                    bar.label = f"{label} ({progress.stage})"
+                    bar.label = f"{label} ({show.stage(progress.stage)})"
                     bar.update(max(0, round(100 * progress.completed_ratio) - bar.pos))
                 case "result":
                     bar.update(100 - bar.pos)
                     return event.result
-    raise click.ClickException("le serveur a clos le flux sans résultat.")
+    raise CommandError("le serveur a clos le flux sans résultat.")
 
 
 VERBS = (chat, transcribe, diarize)

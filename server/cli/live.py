@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-from passerelle.v1 import audio_pb2, transcribe_pb2, transcribe_pb2_grpc
+from passerelle.v1 import audio_pb2, model_pb2, transcribe_pb2, transcribe_pb2_grpc
 
 from server.cli import show
 from server.cli.admin import Session
 from server.cli.connection import CommandError
-from server.cli.inference import model_option
+from server.cli.models import chosen, model_option
 from server.formats.api import ENCODINGS, seconds
 
 _CHUNK_SECONDS = 0.1
@@ -26,11 +26,11 @@ _SHOWN_CHARACTERS = 100
     help="Transcrit en direct un WAV, ou « - » : des échantillons bruts de 16 bits, un canal, par l'entrée standard."
 )
 @click.argument("file", metavar="FICHIER", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@model_option("canary")
+@model_option()
 @click.option("--language", help="Langue parlée (fr, fr-FR, français) ; sinon reconnue.")
 @click.option("--rate", type=click.IntRange(1), help="Échantillons par seconde de l'entrée standard (16000).")
 @click.pass_obj
-def live(session: Session, file: str, model: str, language: str | None, rate: int | None) -> None:
+def live(session: Session, file: str, model: str | None, language: str | None, rate: int | None) -> None:
     """Transcription en direct ; Ctrl-C clôt le flux, un second l'abandonne."""
     if rate and file != "-":
         raise click.UsageError("--rate ne vaut que pour l'entrée standard.")
@@ -40,11 +40,12 @@ def live(session: Session, file: str, model: str, language: str | None, rate: in
             audio, chunks = _raw(sys.stdin.buffer, rate or 16000)
         else:
             audio, chunks = stack.enter_context(_wav(Path(file)))
+        channel = stack.enter_context(session.server.channel())
+        model = chosen(channel, model, model_pb2.CAPABILITY_TRANSCRIBE)
         config = transcribe_pb2.StreamTranscribeConfig(
             config=transcribe_pb2.TranscribeConfig(model=model, language=language, audio_format=audio),
             interim_results=sys.stdout.isatty() or session.as_json,
         )
-        channel = stack.enter_context(session.server.channel())
         stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(channel)
         events = stub.StreamTranscribe(_requests(config, chunks, stop), metadata=session.server.metadata())
 

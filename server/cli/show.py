@@ -14,6 +14,7 @@ PHASES = {
     "verifying": "vérification",
     "making_room": "place à faire",
     "backoff": "attente avant relance",
+    "queued": "attente de son tour",
     "checking": "relecture des poids",
     "spawning": "lancement",
     "opening": "ouverture du modèle",
@@ -35,10 +36,49 @@ PHASES = {
 }
 """Étapes d'une opération, aux mots de la page."""
 
+STATES = {
+    "UNSPECIFIED": "Inconnu",
+    "UNAVAILABLE": "À télécharger",
+    "DOWNLOADING": "Téléchargement",
+    "CACHED": "Téléchargé",
+    "LOADING": "Chargement",
+    "READY": "Prêt",
+    "ASLEEP": "Endormi",
+    "UNLOADING": "Déchargement",
+}
+"""États d'un modèle, aux mots de la page."""
+
+STAGES = {
+    "decoding": "Décodage",
+    "recognition": "Reconnaissance",
+    "segmentation": "Recherche des tours",
+    "embeddings": "Reconnaissance des voix",
+    "merging": "Fusion",
+}
+"""Étapes d'un travail sur de l'audio, aux mots de la page."""
+
+_ENDS = {"FAILED": "l'opération a échoué", "CANCELLED": "l'opération a été annulée"}
+
 
 def phase(name: str) -> str:
     """Étape d'une opération ; une inconnue se montre telle quelle."""
     return PHASES.get(name, name)
+
+
+def state(name: str) -> str:
+    """État d'un modèle, d'après son nom dans le contrat."""
+    short = name.removeprefix("MODEL_STATE_")
+    return STATES.get(short, short)
+
+
+def stage(name: str) -> str:
+    """Étape d'un travail sur de l'audio ; une inconnue se montre telle quelle."""
+    return STAGES.get(name, name)
+
+
+def end(name: str) -> str:
+    """Fin d'une opération qui n'a pas réussi."""
+    return _ENDS.get(name, name)
 
 
 def size(count: float) -> str:

@@ -69,6 +69,10 @@ class ControlSettings:
     """Environnement d'un téléchargement."""
     load_all: bool
     """Charge tous les modèles au démarrage."""
+    restore_attempts: int = 3
+    """Essais de ramener, au démarrage, un modèle voulu."""
+    restore_pause: float = 10.0
+    """Secondes avant le deuxième essai, doublées à chacun."""
     openai_keys: tuple[str, ...] = ()
     """Clés d'inférence."""
     admin_keys: tuple[str, ...] = ()
@@ -95,6 +99,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     started_at = time.time()
     run_dir = settings.run_dir
     registry = process_registry()
+    rpc_metrics = RpcMetrics(registry)
     journal = Journal(settings.state_path)
     await journal.open()
     supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")
@@ -124,7 +129,11 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             settings=settings.gpus,
         ),
         stop_grace=settings.stop_grace,
+        cache_dir=settings.cache_dir,
         limits=settings.limits,
+        life=run_dir.name,
+        restore_attempts=settings.restore_attempts,
+        restore_pause=settings.restore_pause,
     )
     models = Models(
         settings.profile,
@@ -175,7 +184,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         except OSError as error:
             missing.append(f"L'état des fronts est inconnu : {error.strerror}.")
         missing += models.gpu_refusal()
-        missing += [f"Le modèle « {key} », demandé au démarrage, n'est pas chargé." for key in models.not_loaded()]
+        missing += models.not_ready()
         return missing
 
     async def metrics() -> bytes:
@@ -192,10 +201,12 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             stop_grace=1.0,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, RpcMetrics(registry), limits=settings.limits),
+        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
-    probe_pb2_grpc.add_ProbeServiceServicer_to_server(ProbeService(reasons, metrics, guard), server.server)
+    probe_pb2_grpc.add_ProbeServiceServicer_to_server(
+        ProbeService(reasons, metrics, guard, models.notices), server.server
+    )
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
     try:
         await models.start(load_all=settings.load_all)
@@ -208,6 +219,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await models.aclose()
         await supervisor.aclose()
         await journal.aclose()
+        rpc_metrics.pour()
         logger.info("control_stopped")
 
 

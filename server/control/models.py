@@ -9,12 +9,15 @@ from server.control.life.choices import LoadOrder
 from server.control.life.eviction import victims
 from server.control.life.exits import Exit
 from server.control.life.model import ManagedModel
+from server.control.life.restoring import Restorer
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, MachineSample
+from server.control.record.desired import DESIRED, Desired
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.discovery import Adoption
-from server.domain import Profile
+from server.control.weights.removal import Revision, erase, revisions, set_aside
+from server.domain import Profile, worker_digest
 from server.errors import ModelNotFound, OperationNotFound, PasserelleError, ShuttingDown
 from server.shown import shown
 from server.supervisor.client import SupervisorClient
@@ -48,12 +51,16 @@ class Models:
         self.processes: list[dict[str, Any]] = []
         self._models = {spec.key: ManagedModel(spec, tools) for spec in profile.models}
         self.gpus = tools.gpus
+        self.restorer = Restorer(tools)
+        self.strangers: list[str] = []
+        """Modèles voulus que le profil n'a plus."""
         self._tools = tools
         self._supervisor = supervisor
         self._machine = machine
         self._on_exit = on_exit
         self._adoption = adoption
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._removing = asyncio.Lock()
 
     def __iter__(self) -> Iterator[ManagedModel]:
         return iter(self._models.values())
@@ -74,7 +81,7 @@ class Models:
         return self._models[spec.key]
 
     async def load(self, name: str, order: LoadOrder) -> Operation:
-        """Charge un modèle, en faisant de la place si l'ordre le demande.
+        """Charge un modèle pour l'exploitant, en faisant de la place si l'ordre le demande.
 
         Raises:
             ModelNotFound: nom inconnu.
@@ -82,8 +89,93 @@ class Models:
         """
         model = self.get(name)
         await self.gpus.refresh()
-        room = victims(model, order, self) if order.make_room and model.operation is None else []
-        return model.load(order, room)
+        async with self.restorer.aside(model, order):
+            room = victims(model, order, self) if order.make_room and model.operation is None else []
+            operation = model.load(order, room)
+            model.want(operation)
+        await self._tools.journal.settled()
+        return operation
+
+    async def unload(self, name: str, *, force: bool = False, only_if_idle: bool = False) -> Operation:
+        """Décharge un modèle pour l'exploitant : il ne reviendra pas de lui-même.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            PasserelleError: celles de `ManagedModel.unload`.
+        """
+        model = self.get(name)
+        operation = model.unload(force=force, only_if_idle=only_if_idle)
+        self.wanted = tuple(key for key in self.wanted if key != model.spec.key)
+        model.forget()
+        return await self._decided(model, operation)
+
+    async def sleep(self, name: str, level: int) -> Operation:
+        """Endort un modèle pour l'exploitant : il reviendra endormi.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            PasserelleError: celles de `ManagedModel.sleep`.
+        """
+        model = self.get(name)
+        operation = model.sleep(level)
+        model.want(operation)
+        return await self._decided(model, operation)
+
+    async def wake(self, name: str) -> Operation:
+        """Réveille un modèle pour l'exploitant.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            PasserelleError: celles de `ManagedModel.wake`.
+        """
+        model = self.get(name)
+        await self.gpus.refresh()
+        operation = model.wake()
+        model.want(operation)
+        return await self._decided(model, operation)
+
+    async def cancel(self, operation_id: str) -> Operation:
+        """Annule une opération pour l'exploitant et attend qu'elle soit défaite ; ce qui reste est ce qu'il veut.
+
+        Raises:
+            OperationNotFound: inconnue, ou finie.
+            InvalidState: elle ne s'annule pas.
+        """
+        model, operation = self.running(operation_id)
+        model.check_cancel(operation)
+        if operation.kind is not OperationKind.DOWNLOAD:
+            model.want_present()
+        self.restorer.drop(model)
+        await model.cancel(operation)
+        await self._tools.journal.settled()
+        return operation
+
+    async def _decided(self, model: ManagedModel, operation: Operation) -> Operation:
+        self.restorer.drop(model)
+        await self._tools.journal.settled()
+        return operation
+
+    async def remove(self, name: str, *, old_only: bool, dry_run: bool) -> list[Revision]:
+        """Retire du disque les poids d'un modèle, ou ses seules anciennes révisions ; rend ce qui l'est, ou le serait.
+
+        Raises:
+            ModelNotFound: nom inconnu.
+            InvalidState: modèle chargé ou en cours d'opération, poids qu'on ne peut que lire.
+        """
+        model = self.get(name)
+        key = model.spec.key
+        async with self._removing:
+            found = await asyncio.to_thread(revisions, self._tools.cache_dir, model.spec, old_only=old_only)
+            if any(one.current for one in found):
+                model.check_unused()
+            if dry_run or not found:
+                return found
+            # Vérifié et mis de côté sans rendre la main : un chargement demandé entre-temps ne trouve plus de poids.
+            aside = set_aside(key, found)
+            model.look(self._tools.inspect(model.spec))
+            await asyncio.to_thread(erase, aside)
+        logger.info("weights_removed", extra={"model": key, "revisions": [one.name for one in found]})
+        return found
 
     def running(self, operation_id: str) -> tuple[ManagedModel, Operation]:
         """Opération en cours et son modèle.
@@ -103,13 +195,13 @@ class Models:
         """Retrouve ce qui tourne déjà, reprend ce qui a été interrompu, puis suit le monde."""
         await self._tick()
         events = await self._supervisor.watch()
-        await self.restore()
+        kept = await self.restore()
         found = await self._reattach()
         await self._resume(found)
-        self._tasks = [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
+        self._tasks += [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
         if load_all:
             self.wanted = tuple(self._models)
-            self._load_all()
+        self.restorer.start(self, kept, load_all=load_all)
 
     async def aclose(self) -> None:
         """Cesse de suivre ; les exemplaires restent en marche."""
@@ -117,15 +209,25 @@ class Models:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._adoption.aclose()
+        await self.restorer.aclose()
         await asyncio.gather(*(model.aclose() for model in self._models.values()))
 
-    async def restore(self) -> None:
-        """Reprend ce que le journal a retenu : les choix, et la durée du dernier chargement de chaque modèle."""
+    async def restore(self) -> dict[str, Any]:
+        """Reprend ce que le journal a retenu, et le rend.
+
+        Ce sont les choix, ce qui est voulu chargé, et la durée du dernier chargement de chaque modèle.
+        """
         journal = self._tools.journal
         choices = await journal.choices()
         for key, model in self._models.items():
             model.choices = model.choices.restored(model.spec, choices)
+            model.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
             model.load_seconds = await journal.load_seconds(key)
+        desired = [name.removeprefix(DESIRED) for name, kept in choices.items() if name.startswith(DESIRED) and kept]
+        self.strangers = [key for key in desired if key not in self._models]
+        if self.strangers:
+            logger.warning("desired_models_unknown", extra={"models": self.strangers})
+        return choices
 
     def gpu_refusal(self) -> list[str]:
         """Ce qui est refusé dans les listes de GPU ; vide si aucun modèle n'en demande."""
@@ -133,21 +235,30 @@ class Models:
         needed = any(spec.requires_gpu for spec in self.profile.models)
         return [allowed.reason] if allowed.refused and needed else []
 
-    def not_loaded(self) -> list[str]:
-        """Modèles demandés au démarrage qui ne sont pas prêts."""
-        return [key for key in self.wanted if self._models[key].state is not ModelState.READY]
+    def not_ready(self) -> list[str]:
+        """Pourquoi ce serveur n'est pas encore prêt, ou ne l'est plus ; vide : il l'est."""
+        returning = self.restorer.pending
+        excused = {*returning, *self.restorer.given_up, *self.restorer.left}
+        away = [key for key in self.wanted if key not in excused and not self._here(key)]
+        return [f"Le modèle « {key} » revient : il n'est pas encore chargé." for key in returning] + [
+            f"Le modèle « {key} », demandé au démarrage, n'est pas chargé." for key in away
+        ]
 
-    def _load_all(self) -> None:
-        for key, model in self._models.items():
-            try:
-                model.load()
-            except PasserelleError as error:
-                # Un moteur absent de cette version, ou des poids absents : le dire, sans bloquer les autres modèles.
-                model.last_failure = Failure.of(error)
-                self.wanted = tuple(name for name in self.wanted if name != key)
-                logger.warning("not_loaded_at_start", extra={"model": key, "reason": error.reason})
+    def notices(self) -> list[str]:
+        """Ce qui n'est pas revenu, et pourquoi ; le serveur n'en est pas moins prêt."""
+        gone = [f"Le modèle « {key} », chargé avant l'arrêt, n'est plus dans le profil." for key in self.strangers]
+        lost = [
+            f"Le modèle « {key} » n'est pas revenu ({failure.reason}) : {failure.message}"
+            for key, failure in self.restorer.given_up.items()
+            if not self._here(key)
+        ]
+        return gone + lost
+
+    def _here(self, key: str) -> bool:
+        return self._models[key].state in (ModelState.READY, ModelState.ASLEEP)
 
     async def _reattach(self) -> set[str]:
+        """Reprend ce qui tourne ; un réglage changé depuis est pris en repartant, un modèle retiré s'en va."""
         found: dict[str, list[dict[str, Any]]] = {}
         for process in await self._supervisor.list():
             if process["kind"] != "worker" or not process["pid"]:
@@ -156,9 +267,15 @@ class Models:
             if key in self._models:
                 found.setdefault(key, []).append(process)
             else:
-                await self._supervisor.stop(process["name"], _STOP_STRANGER_SECONDS)
+                logger.info("replica_leaving", extra={"replica": process["name"]})
+                leaving = self._supervisor.stop(process["name"], self._tools.stop_grace)
+                self._tasks.append(asyncio.create_task(leaving))
         for key, processes in found.items():
-            await self._models[key].reattach(processes)
+            model = self._models[key]
+            await model.reattach(processes)
+            now = worker_digest(model.choices.spec(model.spec))
+            if any(process["meta"].get("digest", now) != now for process in processes):
+                self.restorer.renew(model)
             logger.info("replicas_reattached", extra={"model": key, "count": len(processes)})
         return set(found)
 
@@ -175,9 +292,11 @@ class Models:
             if operation.model in found and operation.kind is OperationKind.LOAD:
                 operation.finish(OperationState.SUCCEEDED)
             else:
+                returns = operation.kind is OperationKind.LOAD and model is not None and model.desired is not None
+                after = "le modèle revient de lui-même" if returns else "relancez-la"
                 operation.finish(
                     OperationState.FAILED,
-                    Failure.of(ShuttingDown("Opération interrompue par l'arrêt du serveur ; relancez-la.")),
+                    Failure.of(ShuttingDown(f"Opération interrompue par l'arrêt du serveur ; {after}.")),
                 )
             journal.save(operation)
 

@@ -6,13 +6,13 @@ Un nom simple désigne un adaptateur livré ; `paquet.module:fonction` désigne 
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_type_hints
 
 from server.engines.base import EngineFactory
 from server.engines.llamacpp.options import LlamaCppSettings
 from server.engines.nemo.options import NemoSettings
 from server.engines.pyannote.options import CamPlusSettings, PyannoteSettings
-from server.engines.vllm.options import check_reserved
+from server.engines.vllm.options import check_reserved, is_switch
 from server.engines.whisper.options import WhisperSettings
 from server.tables import choice, read_table
 
@@ -59,6 +59,14 @@ def check_option_names(where: str, engine: str, names: Iterable[str]) -> None:
         known = tuple(sorted(field.name for field in fields(_SETTINGS[engine])))
         for name in names:
             choice(where, name, known)
+
+
+def switches(engine: str, names: Iterable[str]) -> tuple[str, ...]:
+    """De ces options d'un moteur livré, celles qui sont vraies ou fausses."""
+    if engine == "vllm":
+        return tuple(name for name in names if is_switch(name))
+    hints = get_type_hints(_SETTINGS[engine]) if engine in _SETTINGS else {}
+    return tuple(name for name in names if hints.get(name) in (bool, bool | None))
 
 
 def check_engine(where: str, name: str) -> None:

@@ -111,7 +111,7 @@ async def serving(
         ),
     )
     router = Router(ControlClient(channel, settings.name), connect, limits)
-    metrics = FrontMetrics(registry)
+    metrics, rpc_metrics = FrontMetrics(registry), RpcMetrics(registry)
     coalescer = Coalescer(Window(limits.coalesce_ms / 1000, metrics.window.set))
     calls = WorkerCalls(router, metrics)
     generation = Generation(router, calls, coalescer, metrics, limits)
@@ -131,7 +131,7 @@ async def serving(
             stop_grace=settings.stop_grace,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, RpcMetrics(registry), limits=limits),
+        ServiceInterceptor(guard, rpc_metrics, limits=limits),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
@@ -158,6 +158,8 @@ async def serving(
         await router.aclose()
         await channel.close()
         spool.close()
+        metrics.pour()
+        rpc_metrics.pour()
         logger.info("front_stopped", extra={"front": settings.name})
 
 

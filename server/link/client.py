@@ -6,8 +6,8 @@ Un front lit toujours : chaque requête a son tampon borné, et un client trop l
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from types import TracebackType
+from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
 
@@ -20,9 +20,8 @@ SILENT_SECONDS = 5.0
 _PIECE_BYTES = INPUT_WINDOW_BYTES // 4
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerLoad:
-    """Charge annoncée par un exemplaire."""
+class WorkerLoad(NamedTuple):
+    """Charge annoncée par un exemplaire ; un tuple, car chaque trame en apporte une."""
 
     running: int = 0
     waiting: int = 0
@@ -46,7 +45,8 @@ class LinkCall:
         self._held_until = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._room = INPUT_WINDOW_BYTES
-        self._room_changed = asyncio.Event()
+        self._room_changed: asyncio.Event | None = None
+        """Créé par celui qui attend de la place : une conversation n'en a pas l'emploi."""
 
     @property
     def done(self) -> bool:
@@ -76,6 +76,7 @@ class LinkCall:
         for begin in range(0, len(data), _PIECE_BYTES):
             piece = data[begin : begin + _PIECE_BYTES]
             while self._room < len(piece) and not self._finished:
+                self._room_changed = self._room_changed or asyncio.Event()
                 self._room_changed.clear()
                 await self._room_changed.wait()
             if self._finished:
@@ -91,13 +92,13 @@ class LinkCall:
     def credit(self, size: int) -> None:
         """Place rendue par l'exemplaire."""
         self._room += size
-        self._room_changed.set()
+        self._look_again()
 
     def cancel(self) -> None:
         """Abandonne la requête ; sans effet si elle est finie."""
         if not self._finished:
             self._finished = True
-            self._room_changed.set()
+            self._look_again()
             self._client.drop(self._id)
 
     def __aiter__(self) -> AsyncIterator[list[bytes]]:
@@ -151,9 +152,14 @@ class LinkCall:
         self._error = error
         self._wake()
 
+    def _look_again(self) -> None:
+        """Réveille un envoi qui attend de la place."""
+        if self._room_changed is not None:
+            self._room_changed.set()
+
     def _wake(self) -> None:
         if self._finished:
-            self._room_changed.set()
+            self._look_again()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -270,7 +276,6 @@ class LinkClient:
         submit = link_pb2.Submit(
             id=self._next_id,
             kind=kind,
-            payload=payload,
             stream=stream,
             request_id=request_id,
             spool_name=spool_name,
@@ -281,7 +286,7 @@ class LinkClient:
             largest_token=token[0],
             token_field=token[1],
         )
-        self._connection.send(link_pb2.Frame(submit=submit))
+        self._connection.send_submit(submit, payload)
         return call
 
     async def sleep(self, level: int, grace: float) -> None:

@@ -20,6 +20,9 @@ INPUT_WINDOW_BYTES = 1024 * 1024
 """Octets d'un flux d'entrée envoyés et pas encore lus, au plus : l'exemplaire rend la place à mesure qu'il lit."""
 
 _HEADER_BYTES = 4
+_SUBMIT_TAG = bytes([link_pb2.Frame.SUBMIT_FIELD_NUMBER << 3 | 2])
+_PAYLOAD_TAG = bytes([link_pb2.Submit.PAYLOAD_FIELD_NUMBER << 3 | 2])
+"""Débuts d'un champ de longueur donnée."""
 
 
 class FrameConnection(asyncio.Protocol):
@@ -53,6 +56,16 @@ class FrameConnection(asyncio.Protocol):
         data = frame.SerializeToString()
         self._transport.write(len(data).to_bytes(_HEADER_BYTES, "big") + data)
 
+    def send_submit(self, submit: link_pb2.Submit, payload: bytes) -> None:
+        """Écrit une requête, son corps à part : une image de plusieurs Mio n'est recopiée nulle part."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        fields = submit.SerializeToString() + _PAYLOAD_TAG + varint(len(payload))
+        size = len(fields) + len(payload)
+        head = _SUBMIT_TAG + varint(size) + fields
+        length = len(head) + len(payload)
+        self._transport.writelines((length.to_bytes(_HEADER_BYTES, "big") + head, payload))
+
     def close(self, reason: str) -> None:
         """Ferme la liaison ; ce qui est écrit part encore."""
         self._reason = reason
@@ -77,27 +90,53 @@ class FrameConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard_at = time.monotonic()
         buffer = self._buffer
+        if not buffer and len(data) == _HEADER_BYTES + int.from_bytes(data[:_HEADER_BYTES], "big"):
+            # Le cas courant : une trame, seule et entière.
+            self._read(data[_HEADER_BYTES:])
+            return
         buffer += data
         begin = 0
         while len(buffer) - begin >= _HEADER_BYTES:
             length = int.from_bytes(buffer[begin : begin + _HEADER_BYTES], "big")
             if length > self._max_frame_bytes:
-                self.abort(f"trame de {length} octets, au-delà de la limite de {self._max_frame_bytes}")
+                self._too_long(length)
                 return
             end = begin + _HEADER_BYTES + length
             if len(buffer) < end:
                 break
-            try:
-                frame = link_pb2.Frame.FromString(bytes(buffer[begin + _HEADER_BYTES : end]))
-            except DecodeError:
-                self.abort("trame illisible")
-                return
+            with memoryview(buffer) as view:
+                frame = bytes(view[begin + _HEADER_BYTES : end])
             begin = end
-            self._on_frame(frame)
-            if self._transport is None:
+            if not self._read(frame):
                 return
         if begin:
             del buffer[:begin]
+
+    def _read(self, data: bytes) -> bool:
+        """Lit une trame ; faux si la liaison s'est fermée."""
+        if len(data) > self._max_frame_bytes:
+            self._too_long(len(data))
+            return False
+        try:
+            frame = link_pb2.Frame.FromString(data)
+        except DecodeError:
+            self.abort("trame illisible")
+            return False
+        self._on_frame(frame)
+        return self._transport is not None
+
+    def _too_long(self, length: int) -> None:
+        self.abort(f"trame de {length} octets, au-delà de la limite de {self._max_frame_bytes}")
+
+
+def varint(value: int) -> bytes:
+    """Entier à la façon de protobuf."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def to_failure(request_id: int, error: PasserelleError) -> link_pb2.Failure:

@@ -36,16 +36,20 @@ class Bodies:
         """
         seconds, clock = self._limits.max_body_silence_seconds, asyncio.get_running_loop().time
         reader = aiter(pieces)
-        parts: list[HttpBody] = []
+        first: HttpBody | None = None
+        parts: list[bytes] = []
         size = 0
         try:
             # Une seule minuterie pour tous les morceaux : ce chemin est celui de chaque conversation.
             async with asyncio.timeout(seconds) as timer:
                 while (piece := await anext(reader, None)) is not None:
                     timer.reschedule(clock() + seconds)
-                    parts.append(piece)
-                    size += len(piece.data)
-                    self._held += len(piece.data)
+                    first = first or piece
+                    # Chaque lecture du champ le recopie.
+                    data = piece.data
+                    parts.append(data)
+                    size += len(data)
+                    self._held += len(data)
                     self._check(size)
         except TimeoutError:
             raise _silent(seconds) from None
@@ -55,9 +59,9 @@ class Bodies:
             raise
         finally:
             self._held -= size
-        if len(parts) == 1:
-            return parts[0]
-        return HttpBody(content_type=parts[0].content_type if parts else "", data=b"".join(part.data for part in parts))
+        if first is None:
+            return HttpBody()
+        return first if len(parts) == 1 else HttpBody(content_type=first.content_type, data=b"".join(parts))
 
     def _check(self, size: int) -> None:
         limit = self._limits.max_json_body_bytes

@@ -21,13 +21,13 @@ import grpc.aio
 from server.domain import Limits
 from server.errors import DeadlineExceeded, InternalError, PasserelleError, RouteNotFound
 from server.rpc.admission import Admission
-from server.rpc.auth import Guard
+from server.rpc.auth import Guard, Metadata
 from server.rpc.bodies import Bodies
 from server.rpc.caller import announced_patience, caller, patience
 from server.rpc.contract import FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.deadline import margin
 from server.rpc.http_body import Family, error_event, error_headers, error_response, is_event_stream, serialize
-from server.rpc.logs import request_id
+from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.status import DETAILS_KEY, codes, to_status
@@ -80,15 +80,16 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
     ) -> Handler:
         """Méthode enveloppée, ou refus, sans rien lire, quand la clé ne convient pas ou qu'il y a trop d'appels."""
         method: str = handler_call_details.method
+        metadata = handler_call_details.invocation_metadata or ()
+        # gRPC mène la méthode dans cette même tâche : ce qui est dit ici y reste, sans que l'appel relise ses en-têtes.
+        request_id.set(_request_id(metadata))
         known = self._wrapped.get(method)
         if known is None:
             found = await continuation(handler_call_details)
             if found is None:
                 return self._refusal("unknown", _unknown(method))
             known = self._wrapped[method] = self._wrap(method, found)
-        metadata = handler_call_details.invocation_metadata or ()
         try:
-            # gRPC mène la méthode dans cette même tâche : l'étiquette y reste.
             caller.set(self._guard.check(method, metadata))
             patience.set(announced_patience(metadata))
             self._admission.enter(method, metadata)
@@ -204,7 +205,7 @@ class _Call:
         self._code = "OK"
         self._reason = ""
         self._started = owner._clock()
-        self._id = _request_id(context)
+        self._id = request_id.get()
         self._task = asyncio.current_task()
         self._ended: PasserelleError | None = None
         self._strike: asyncio.TimerHandle | None = None
@@ -212,8 +213,7 @@ class _Call:
         self._events = False
 
     def __enter__(self) -> "_Call":
-        request_id.set(self._id)
-        self._owner._metrics.in_flight.labels(self._method).inc()
+        self._owner._metrics.started(self._method)
         if self._method not in PROBES:
             self._owner.enter(self)
         seconds = self._context.time_remaining()
@@ -223,7 +223,6 @@ class _Call:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        metrics = self._owner._metrics
         self._disarm()
         self._owner.leave(self)
         if kind is not None and issubclass(kind, asyncio.CancelledError):
@@ -232,20 +231,17 @@ class _Call:
                 "DEADLINE_EXCEEDED" if remaining is not None and remaining < _DEADLINE_SLACK_SECONDS else "CANCELLED"
             )
         elapsed = self._owner._clock() - self._started
-        metrics.in_flight.labels(self._method).dec()
-        metrics.calls.labels(self._method, self._code).inc()
-        metrics.seconds.labels(self._method).observe(elapsed)
-        level = logging.DEBUG if self._method in PROBES else logging.INFO
-        logger.log(
-            level,
+        self._owner._metrics.finished(self._method, self._code, elapsed)
+        if self._method in PROBES:
+            return
+        log_call(
+            logger,
             "rpc_finished",
-            extra={
-                "method": self._method,
-                "code": self._code,
-                "reason": self._reason,
-                "duration_ms": round(elapsed * 1000, 2),
-                "messages": self.messages,
-            },
+            method=self._method,
+            code=self._code,
+            reason=self._reason,
+            duration_ms=round(elapsed * 1000, 2),
+            messages=self.messages,
         )
 
     def end(self, error: PasserelleError) -> None:
@@ -316,8 +312,8 @@ class _Call:
         raise AssertionError("abort lève toujours")
 
 
-def _request_id(context: Context) -> str:
-    for key, value in context.invocation_metadata() or ():
+def _request_id(metadata: Metadata) -> str:
+    for key, value in metadata:
         if key == "x-request-id" and isinstance(value, str) and _KEPT_ID.fullmatch(value):
             return value
     return uuid.uuid4().hex

@@ -10,6 +10,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from server.rpc.tally import Tallies
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """Bornes des histogrammes de durée, en secondes."""
 
@@ -23,13 +25,34 @@ class RpcMetrics:
     """Appels reçus : nombre par méthode et code, durée, en cours."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.calls = Counter("passerelle_rpc_calls_total", "Appels terminés.", ["method", "code"], registry=registry)
-        self.seconds = Histogram(
-            "passerelle_rpc_seconds", "Durée d'un appel.", ["method"], buckets=SECONDS, registry=registry
+        tallies = Tallies(registry)
+        self._calls = tallies.count(
+            Counter("passerelle_rpc_calls_total", "Appels terminés.", ["method", "code"], registry=registry)
         )
-        self.in_flight = Gauge(
-            "passerelle_rpc_in_flight", "Appels en cours.", ["method"], registry=registry, multiprocess_mode="livesum"
+        self._seconds = tallies.waits(
+            Histogram("passerelle_rpc_seconds", "Durée d'un appel.", ["method"], buckets=SECONDS, registry=registry)
         )
+        self._in_flight = tallies.count(
+            Gauge(
+                "passerelle_rpc_in_flight",
+                "Appels en cours.",
+                ["method"],
+                registry=registry,
+                multiprocess_mode="livesum",
+            )
+        )
+        self.pour = tallies.pour
+        """Verse les comptes qui attendent."""
+
+    def started(self, method: str) -> None:
+        """Un appel commence."""
+        self._in_flight.add(method)
+
+    def finished(self, method: str, code: str, seconds: float) -> None:
+        """Un appel est fini."""
+        self._in_flight.add(method, amount=-1.0)
+        self._calls.add(method, code)
+        self._seconds.observe(method, seconds=seconds)
 
 
 def process_registry() -> CollectorRegistry:

@@ -7,7 +7,7 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from passerelle.v1 import route_pb2
 
-from server.domain import url_of
+from server.domain import PublicAddress
 from server.rpc.contract import FOREIGN, KEYS, METHODS, POLICY, SERVICES, options_of
 
 WEB_SOCKET = "WebSocket"
@@ -74,20 +74,22 @@ ROUTES = tuple(sorted((*_http(), *_typed(), *_others()), key=lambda route: _SHOW
 """Routes annoncées, dans l'ordre où les montrer."""
 
 
-def endpoints(hosts: Sequence[str], port: int, scheme: str = "http") -> tuple[route_pb2.Endpoint, ...]:
-    """Adresse de chaque route sur chaque hôte."""
+def endpoints(addresses: Sequence[PublicAddress]) -> tuple[route_pb2.Endpoint, ...]:
+    """Adresse entière de chaque route, à chaque adresse annoncée."""
     return tuple(
         route_pb2.Endpoint(
             name=route.name,
             method=route.method,
-            host=host,
-            port=port,
+            host=address.host,
+            port=address.port,
             path=route.path,
             # Un WebSocket passe derrière le même certificat que le reste.
-            url=url_of(scheme.replace("http", "ws") if route.method == WEB_SOCKET else scheme, host, port, route.path),
+            url=address.url(
+                route.path, scheme=address.scheme.replace("http", "ws") if route.method == WEB_SOCKET else ""
+            ),
             group=route.group,
             key=route.key,
         )
-        for host in hosts
+        for address in addresses
         for route in ROUTES
     )

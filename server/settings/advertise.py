@@ -1,18 +1,17 @@
 """Les hôtes de ce serveur : ceux à annoncer, et ceux sous lesquels il se laisse appeler sans clé."""
 
 import socket
-from collections.abc import Sequence
 
+from server.domain import PublicAddress
 from server.settings.config import Config
 
 
-def public_hosts(advertised: Sequence[str], bind: str) -> tuple[str, ...]:
-    """Hôtes à montrer : ceux qu'on a donnés, sinon l'adresse d'écoute, sinon celle de la route par défaut."""
-    if advertised:
-        return tuple(advertised)
-    if bind not in ("0.0.0.0", "::"):
-        return (bind,)
-    return (_default_route_address(),)
+def announced(config: Config) -> tuple[PublicAddress, ...]:
+    """Adresses à montrer : celles qu'on a données, sinon celle d'écoute, sinon celle de la route par défaut."""
+    if config.advertised:
+        return config.advertised
+    host = _default_route_address() if config.bind in ("0.0.0.0", "::") else config.bind
+    return (PublicAddress(host, config.advertised_port, config.scheme),)
 
 
 def answered_hosts(config: Config) -> tuple[str, ...]:
@@ -23,7 +22,7 @@ def answered_hosts(config: Config) -> tuple[str, ...]:
     if config.openai_keys or "*" in config.allowed_hosts:
         return ()
     known = config.allowed_hosts or _machine_names()
-    return tuple(dict.fromkeys((*public_hosts(config.advertised_hosts, config.bind), *known)))
+    return tuple(dict.fromkeys((*(address.host for address in announced(config)), *known)))
 
 
 def _machine_names() -> tuple[str, ...]:

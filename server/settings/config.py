@@ -3,6 +3,8 @@
 Une valeur refusée nomme sa variable, la limite et la valeur.
 """
 
+import dataclasses
+import ipaddress
 import os
 import sys
 import tempfile
@@ -11,12 +13,17 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import Limits, Profile
+from server.domain import Limits, Profile, PublicAddress
 from server.json_depth import DEEPEST
+from server.settings.addresses import bind_address, public_addresses
+from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, load_profile
+from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 
+DEFAULT_PROFILE = "dgx"
+"""Profil, quand `PASSERELLE_PROFILE` n'en dit pas d'autre."""
 STATE_FOLDER = ".passerelle"
 """Dossier d'état dans celui des poids, quand `PASSERELLE_STATE_DIR` n'en dit pas d'autre."""
 
@@ -52,8 +59,8 @@ class Config:
     """Adresse d'écoute d'Envoy."""
     port: int
     """Port d'écoute d'Envoy."""
-    advertised_hosts: tuple[str, ...]
-    """Hôtes à afficher ; vide : déduits au démarrage."""
+    advertised: tuple[PublicAddress, ...]
+    """Adresses à afficher ; vide : déduites au démarrage."""
     advertised_port: int
     """Port à afficher."""
     openai_keys: tuple[str, ...]
@@ -80,10 +87,14 @@ class Config:
     """Dossier des environnements de moteur."""
     lazy_load: bool
     """Charge les modèles à la demande, et non au démarrage."""
+    restore_attempts: int
+    """Essais de ramener, au démarrage, un modèle que l'exploitant veut chargé."""
+    restore_pause: float
+    """Secondes avant le deuxième essai, doublées à chacun."""
     fronts: int
     """Nombre de fronts."""
     threads: int
-    """Fils de calcul des moteurs sur le processeur."""
+    """Fils de calcul des moteurs sur le processeur, et de la détection de parole d'un exemplaire."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
     drain_seconds: float
@@ -114,6 +125,8 @@ class Config:
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
     build: str = ""
     """Commit annoncé par `/version` ; vide : celui du dépôt, s'il y en a un."""
+    unknown: tuple[str, ...] = ()
+    """Variables qui ressemblent à une des nôtres, et n'en sont pas : ce qu'il faut en dire."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données, par variable, de la plus large à la plus étroite ; aucune : toute la machine."""
     tls_cert: Path | None = None
@@ -126,7 +139,7 @@ class Config:
     @property
     def local(self) -> bool:
         """Vrai si l'écoute n'est que de cette machine."""
-        return self.bind in ("127.0.0.1", "::1", "localhost")
+        return ipaddress.ip_address(self.bind).is_loopback
 
     @property
     def scheme(self) -> str:
@@ -135,26 +148,50 @@ class Config:
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> Config:
-    """Lit la configuration.
+    """Lit la configuration, fichier de réglages compris.
 
     Raises:
-        ConfigError: variable ou champ de profil refusé.
+        ConfigError: variable, ligne du fichier ou champ de profil refusé.
     """
+    return load_settled(settle(environ))
+
+
+def load_settled(settled: Settled) -> Config:
+    """Lit la configuration de variables déjà réunies.
+
+    Raises:
+        ConfigError: celles de `load_config`.
+    """
+    try:
+        return _load(settled.values)
+    except ConfigError as error:
+        raise settled.located(error) from error
+
+
+def _load(environ: Mapping[str, str]) -> Config:
     env = _Env(environ)
-    profile = load_profile(env.text("PASSERELLE_PROFILE", "dgx"))
+    profile = load_profile(env.text("PASSERELLE_PROFILE", DEFAULT_PROFILE))
     host_port = env.integer("HOST_PORT", 8000, 1, 65535)
     port = env.integer("PASSERELLE_PORT", host_port, 1, 65535)
     host_bind = env.text("HOST_BIND_ADDRESS", "127.0.0.1" if profile.name == "embarque" else "0.0.0.0")
+    bind = bind_address("PASSERELLE_BIND", env.text("PASSERELLE_BIND", bind_address("HOST_BIND_ADDRESS", host_bind)))
+    advertised_port = host_port if "HOST_PORT" in environ else port
+    tls = _tls(env)
     cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
-    return Config(
+    config = Config(
         profile=profile,
         limits=_limits(env),
-        bind=env.text("PASSERELLE_BIND", host_bind),
+        bind=bind,
         port=port,
-        advertised_hosts=env.items("ADVERTISED_HOSTS"),
-        advertised_port=host_port if "HOST_PORT" in environ else port,
+        advertised=public_addresses(
+            "ADVERTISED_HOSTS",
+            env.items("ADVERTISED_HOSTS"),
+            scheme="https" if tls["tls_cert"] else "http",
+            port=advertised_port,
+        ),
+        advertised_port=advertised_port,
         openai_keys=_keys(env),
         admin_keys=env.items("ADMIN_KEYS"),
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
@@ -167,6 +204,8 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
         envs_dir=Path(env.text("PASSERELLE_ENVS_DIR", str(PACKAGE_DIR.parent / ".envs"))).expanduser().absolute(),
         lazy_load=env.boolean("LAZY_LOAD_MODELS", True),
+        restore_attempts=env.integer("PASSERELLE_RESTORE_ATTEMPTS", 3, 1, 100),
+        restore_pause=env.number("PASSERELLE_RESTORE_PAUSE", 10.0, 0.0, 3600.0),
         fronts=env.integer("PASSERELLE_FRONTS", max(1, min(8, cores // 16)), 1, 64),
         threads=env.integer("PASSERELLE_THREADS", min(cores, 8), 1, 256),
         stop_grace=env.number("PASSERELLE_STOP_GRACE", 30.0, 0.0, 3600.0),
@@ -185,8 +224,11 @@ def load_config(environ: Mapping[str, str] = os.environ) -> Config:
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
         build=env.text("PASSERELLE_BUILD", ""),
         gpu_lists=_gpu_lists(env),
-        **_tls(env),
+        tls_cert=tls["tls_cert"],
+        tls_key=tls["tls_key"],
+        tls_client_ca=tls["tls_client_ca"],
     )
+    return dataclasses.replace(config, unknown=unknown(environ, env.read))
 
 
 def _watchdog(env: "_Env") -> float:
@@ -200,8 +242,8 @@ def _watchdog(env: "_Env") -> float:
 
 
 def _keys(env: "_Env") -> tuple[str, ...]:
-    keys = env.items("OPENAI_KEYS")
-    if not keys and env.boolean("PASSERELLE_REQUIRE_KEYS", False):
+    keys, required = env.items("OPENAI_KEYS"), env.boolean("PASSERELLE_REQUIRE_KEYS", False)
+    if required and not keys:
         raise ConfigError("OPENAI_KEYS : aucune clé n'est donnée, et PASSERELLE_REQUIRE_KEYS en exige.")
     return keys
 
@@ -264,12 +306,15 @@ class _Env:
     """Lecture typée de l'environnement ; une chaîne vide vaut une absence."""
 
     values: Mapping[str, str]
+    read: set[str] = field(default_factory=set)
+    """Variables demandées."""
 
     def text(self, name: str, default: str) -> str:
-        return self.values.get(name, "").strip() or default
+        return (self.raw(name) or "").strip() or default
 
     def raw(self, name: str) -> str | None:
         """Valeur telle quelle ; `None` si la variable est absente."""
+        self.read.add(name)
         return self.values.get(name)
 
     def path(self, name: str) -> Path | None:
@@ -277,7 +322,7 @@ class _Env:
         return Path(text).expanduser().absolute() if text else None
 
     def items(self, name: str) -> tuple[str, ...]:
-        return tuple(self.values.get(name, "").replace(",", " ").split())
+        return tuple((self.raw(name) or "").replace(",", " ").split())
 
     def boolean(self, name: str, default: bool) -> bool:
         text = self.text(name, "").lower()

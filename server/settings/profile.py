@@ -5,12 +5,12 @@ Une valeur refusée nomme son champ, la limite et la valeur.
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.domain import HubRepository, ModelSource, ModelSpec, PlacementOptions, Profile
-from server.engines.registry import check_engine, check_option_names, check_options
-from server.tables import ConfigError, FieldRefused, read_table, refusal
+from server.engines.registry import check_engine, check_option_names, check_options, switches
+from server.tables import ConfigError, FieldRefused, choice, read_table, refusal
 
 PROFILES_DIR = Path(__file__).resolve().parents[1] / "profiles"
 
@@ -20,13 +20,18 @@ _PATH_PART = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 """Clé d'un modèle, partie du nom d'un dépôt ou d'une révision : ce qui devient un nom de fichier ou de dossier."""
 
 
+def profile_path(name: str) -> Path:
+    """Fichier d'un profil livré, ou celui que `name` désigne."""
+    return Path(name) if name.endswith(".toml") else PROFILES_DIR / f"{name}.toml"
+
+
 def load_profile(name: str) -> Profile:
     """Lit un profil livré (`embarque`, `dgx`) ou un fichier `.toml`.
 
     Raises:
         ConfigError: profil inconnu ou champ refusé.
     """
-    path = Path(name) if name.endswith(".toml") else PROFILES_DIR / f"{name}.toml"
+    path = profile_path(name)
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in PROFILES_DIR.glob("*.toml")))
         raise ConfigError(
@@ -48,11 +53,13 @@ def load_profile(name: str) -> Profile:
         read_table(f"{where}.options", PlacementOptions.among(model.options), PlacementOptions)
         check_options(f"{where}.options", model.engine, model.options)
         check_option_names(f"{where}.load_options", model.engine, model.load_options)
+        for switch in model.load_switches:
+            choice(f"{where}.load_switches", switch, model.load_options)
     names = [n for m in models for n in (m.key, *m.aliases)]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise ConfigError(f"{path.name} : clé ou alias employé deux fois : {', '.join(twice)}.")
-    return Profile(name=path.stem, notice=read.notice, models=models)
+    return Profile(name=path.stem, notice=read.notice, models=tuple(map(_with_switches, models)))
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,11 @@ class _File:
 
     models: tuple[ModelSpec, ...] = ()
     notice: str = ""
+
+
+def _with_switches(model: ModelSpec) -> ModelSpec:
+    known = switches(model.engine, model.load_options)
+    return replace(model, load_switches=tuple(dict.fromkeys((*model.load_switches, *known))))
 
 
 def _check_names(where: str, model: ModelSpec) -> None:

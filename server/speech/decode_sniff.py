@@ -3,41 +3,20 @@
 Les démultiplexeurs ouverts sont ceux d'ici, nommés un à un : aucun ne suit une adresse, une liste ou une image.
 """
 
-import re
 from collections.abc import Callable, Iterator
 
 from server.speech.decode_view import View
+from server.speech.signatures import BLANKS, CONTAINERS, FOREIGN, SEARCHED, known
 
 ID3 = b"ID3"
-_SEARCHED = 64 * 1024
-"""Octets où chercher la synchronisation d'un flux qui commence au milieu d'une trame."""
 _TAGS = 16
 """Étiquettes ID3 de suite, au plus."""
 _RUN = 3
 """Trames de suite qui font une synchronisation ; moins si le fichier finit avant."""
 
-_MAGICS: tuple[tuple[bytes, str], ...] = (
-    (rb"(?:RIFF|RF64|RIFX|BW64)....WAVE", "wav"),
-    (rb"RIFF....AVI ", "avi"),
-    (rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00", "w64"),
-    (rb"FORM....AIF[FC]", "aiff"),
-    (rb"caff\x00\x01", "caf"),
-    (rb"\.snd", "au"),
-    (rb"fLaC", "flac"),
-    (rb"OggS", "ogg"),
-    (rb"\x1a\x45\xdf\xa3", "matroska"),
-    (rb"....(?:ftyp|moov|mdat|wide|free|skip|pnot)", "mov"),
-    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", "asf"),
-    (rb"#!AMR", "amr"),
-    (rb"\x00\x00\x01\xba", "mpeg"),
-    (rb"FLV\x01", "flv"),
-    (rb"wvpk", "wv"),
-    (rb"TTA1", "tta"),
-    (rb"MAC ", "ape"),
-    (rb"Creative Voice File\x1a", "voc"),
-)
-_KNOWN = tuple((re.compile(pattern, re.DOTALL), name) for pattern, name in _MAGICS)
-FORMATS = frozenset(name for _, name in _MAGICS) | {"mp3", "aac", "ac3", "eac3", "mpegts"}
+_KNOWN = known(CONTAINERS)
+_NOT_AUDIO = known(FOREIGN)
+FORMATS = frozenset(name for _, name in CONTAINERS) | {"mp3", "aac", "ac3", "eac3", "mpegts"}
 """Démultiplexeurs permis à un fichier à en-tête."""
 
 
@@ -48,7 +27,7 @@ def container(view: View) -> tuple[str, int, int]:
     """
     start = _after_tags(view)
     # Des outils bourrent de zéros l'espace qui suit l'étiquette ; un en-tête peut en avoir lui-même trois en tête.
-    padding = _leading_zeros(view.at(start, _SEARCHED)) if start else 0
+    padding = _leading_zeros(view.at(start, SEARCHED)) if start else 0
     for place in (start, *(start + max(0, padding - own) for own in (3, 2, 0))):
         head = view.at(place, 64)
         for pattern, name in _KNOWN:
@@ -57,7 +36,7 @@ def container(view: View) -> tuple[str, int, int]:
     start += padding
     if foreign(view):
         return "", start, 0
-    name, lost = _synchronised(view.at(start, _SEARCHED))
+    name, lost = _synchronised(view.at(start, SEARCHED))
     return name, start + lost, lost
 
 
@@ -100,7 +79,7 @@ def _follow(data: bytes, at: int, length: Callable[[bytes, int], int]) -> bool:
     for seen in range(_RUN):
         if at + 8 > len(data):
             # Un très court fichier n'en a pas trois.
-            return seen == _RUN - 1 and len(data) < _SEARCHED
+            return seen == _RUN - 1 and len(data) < SEARCHED
         step = length(data, at)
         # D'une trame à l'autre, version, couche et fréquence restent les mêmes.
         if not step or (data[at] == 0xFF and not _alike(data, first, at)):
@@ -186,25 +165,11 @@ _SEARCHES: tuple[tuple[bytes, Callable[[bytes, int], int], str], ...] = (
     (b"\x47", _packet(204), "mpegts"),
 )
 
-_FOREIGN = (
-    (b"\x1f\x8b", "une archive gzip"),
-    (b"PK\x03\x04", "une archive zip"),
-    (b"\x7fELF", "un programme"),
-    (b"MZ", "un programme"),
-    (b"\x89PNG", "une image PNG"),
-    (b"\xff\xd8\xff", "une image JPEG"),
-    (b"%PDF", "un document PDF"),
-    (b"#EXTM3U", "une liste de lecture"),
-    (b"ffconcat", "une liste de lecture"),
-    (b"<", "un texte balisé"),
-    (b"{", "un texte JSON"),
-)
-
 
 def foreign(view: View) -> str:
     """Ce qu'est un fichier qui n'est pas de l'audio, s'il se reconnaît ; vide sinon."""
-    head = view.at(_after_tags(view), _SEARCHED).lstrip(b"\0 \t\r\n")
-    return next((label for magic, label in _FOREIGN if head.startswith(magic)), "")
+    head = view.at(_after_tags(view), SEARCHED).lstrip(BLANKS)
+    return next((label for pattern, label in _NOT_AUDIO if pattern.match(head)), "")
 
 
 def names() -> Iterator[str]:

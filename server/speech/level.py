@@ -12,15 +12,21 @@ _RAISED_PEAK = 0.25
 """Crête où elle l'est."""
 
 
-def rms(wave: Wave) -> float:
-    """Niveau efficace."""
-    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if len(wave) else 0.0
+def rms(wave: Wave) -> Wave:
+    """Niveau efficace d'une onde, ou de chaque ligne d'un tableau."""
+    level: Wave = np.sqrt(np.mean(np.square(wave, dtype=np.float64), axis=-1))
+    return level
 
 
 def audible(wave: Wave) -> Wave:
     """L'onde telle quelle, ou relevée si elle est très faible : des moteurs y perdent les mots les plus bas."""
     gain = _gain(wave)
     return wave if gain == 1.0 else (wave * gain).astype(np.float32)
+
+
+def faint(wave: Wave) -> bool:
+    """Vrai si `raise_faint` changerait cette onde."""
+    return _gain(wave) != 1.0
 
 
 def raise_faint(wave: Wave) -> None:

@@ -87,7 +87,10 @@ class SpeechDetector:
             return np.zeros(0, np.float32)
         steps = samples.reshape(-1, STEP)
         found = self._plain.run(steps)
-        gains = [self._gain(float(p), float(rms(step))) for p, step in zip(found, steps, strict=True)]
+        gains = [self._gain(p, level) for p, level in zip(found.tolist(), rms(steps).tolist(), strict=True)]
+        if not any(gains):
+            self._raised = None
+            return found
         for faint, group in groupby(enumerate(gains), key=lambda item: item[1] > 0):
             if not faint:
                 self._raised = None

@@ -62,6 +62,23 @@ class SupervisorClient:
         found: list[dict[str, Any]] = (await self._ask("list"))["processes"]
         return found
 
+    async def restart_fronts(self) -> tuple[int, int]:
+        """Remplace les fronts un à un ; rend combien l'ont été, et combien ils sont.
+
+        Raises:
+            SupervisorError: superviseur disparu, ou qui s'arrête.
+        """
+        answer = await self._ask("restart_fronts")
+        return int(answer["replaced"]), int(answer["fronts"])
+
+    async def reload(self) -> dict[str, Any]:
+        """Relit les réglages ; rend ce qui en a changé (`changed`, `fronts` remplacés, `dashboard`).
+
+        Raises:
+            SupervisorError: ils ne conviennent pas, et rien n'a changé ; ou superviseur disparu.
+        """
+        return await self._ask("reload")
+
     async def watch(self) -> AsyncIterator[dict[str, Any]]:
         """Rend le fil des lancements et des fins de processus ; il s'achève si le superviseur disparaît.
 

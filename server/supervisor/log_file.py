@@ -25,16 +25,16 @@ class LogFile:
             # Un enfant muet a un journal vide, plutôt qu'aucun.
             path.touch()
 
-    def write(self, line: str) -> None:
-        """Ajoute une ligne."""
+    def write(self, lines: str) -> None:
+        """Ajoute des lignes, d'une seule écriture."""
         try:
-            self._file.emit(logging.makeLogRecord({"msg": line}))
+            self._file.emit(logging.makeLogRecord({"msg": lines}))
         except OSError as error:
             # Le tampon garderait la ligne refusée et la redirait à chaque écriture.
             self.close()
             if not self._lost:
                 logger.error("log_unwritable", extra={"log": self._path.name, "error": str(error)})
-            self._lost += 1
+            self._lost += 1 + lines.count("\n")
             return
         if self._lost:
             logger.warning("log_writable", extra={"log": self._path.name, "lost_lines": self._lost})

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import errno
 import functools
 import http.client
 import logging
@@ -11,16 +12,17 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from server.events import last_line
 from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, probe, render
 from server.supervisor.process import Command
 from server.supervisor.rolling import RollingRestart
 from server.supervisor.run_dir import RunDir, RunDirError
-from server.supervisor.socket import SupervisorSocket
+from server.supervisor.socket import ReloadRefused, SupervisorSocket
 from server.supervisor.supervisor import RestartPolicy, Supervisor
 from server.supervisor.tls import TlsFiles, TlsKeeper
 
@@ -34,6 +36,22 @@ EXIT_REFUSED = 2
 OPEN_FILES = 65536
 """Fichiers ouverts par processus : deux fois les connexions qu'Envoy admet."""
 _SHORT_GRACE = 10.0
+_LISTENING_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """Réglages relus, et qui les tient."""
+
+    environ: Mapping[str, str]
+    """Environnement des enfants."""
+    profile: tuple[str, bytes] | None
+    """Fichier de profil de l'exploitant, nom et contenu."""
+    fronts: bool
+    """Vrai si les fronts en tiennent quelque chose qui a changé."""
+    dashboard: bool
+    """De même pour le tableau de bord."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,10 @@ class SupervisorSettings:
     """Secondes avant chaque relance d'un processus tombé trop souvent, dont les autres se passent."""
     public_urls: tuple[str, ...]
     """Adresses à annoncer."""
+    profile: tuple[str, bytes] | None = None
+    """Fichier de profil de l'exploitant, nom et contenu ; `None` : un profil livré."""
+    reload: Callable[[], Reloaded | None] | None = None
+    """Relit les réglages ; rend `None` si rien n'a changé, lève `ReloadRefused` s'ils ne conviennent pas."""
     warnings: tuple[str, ...] = field(default=())
     """Avertissements à écrire au démarrage."""
     tls: TlsFiles | None = None
@@ -95,6 +117,10 @@ def _check_port(bind: str, port: int) -> None:
     try:
         socket.create_server((bind, port), family=family).close()
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise _PortTaken(
+                f"HOST_BIND_ADDRESS : « {bind} » n'est pas une adresse de cette machine (« ip address » les liste)."
+            ) from error
         raise _PortTaken(
             f"le port {port} de {bind} ne peut pas être ouvert ({error.strerror}) ; HOST_PORT en choisit un autre."
         ) from error
@@ -107,12 +133,10 @@ class _Product:
         self._settings = settings
         self._run_dir = run_dir
         self._envoy = dataclasses.replace(settings.envoy, run_dir=run_dir)
-        self._env = {
-            **settings.environ,
-            "PASSERELLE_RUN_DIR": str(run_dir),
-            "PROMETHEUS_MULTIPROC_DIR": str(run_dir / "metrics"),
-            "PYTHONUNBUFFERED": "1",
-        }
+        self._profiles = 0
+        self._env = self._environ(settings.environ, settings.profile)
+        self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._code = 0
         self._had_terminal = _has_terminal()
@@ -141,8 +165,9 @@ class _Product:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, supervisor)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, supervisor, rolling)
-        door = SupervisorSocket(supervisor, self._run_dir / "supervisor.sock", self._env)
+        door = SupervisorSocket(supervisor, self._run_dir / "supervisor.sock", self._env, rolling)
+        door.on_reload = lambda: self._reload(supervisor, rolling, door)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, supervisor, door)
         await door.start()
         for command in self._commands():
             supervisor.keep(command)
@@ -180,21 +205,71 @@ class _Product:
         grace = self._settings.stop_grace
         _say(f"Arrêt : les requêtes en cours ont {grace:g} s pour finir ; un second Ctrl-C coupe tout.")
 
-    def _on_hangup(self, supervisor: Supervisor, rolling: RollingRestart) -> None:
+    def _on_hangup(self, supervisor: Supervisor, door: SupervisorSocket) -> None:
         # Un terminal qui se ferme envoie le même signal : il demande alors l'arrêt.
         if self._had_terminal and not _has_terminal():
             self._on_signal(supervisor)
         elif not self._stopping.is_set():
-            rolling.ask()
+            task = asyncio.create_task(self._reload_aloud(door))
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
+    async def _reload_aloud(self, door: SupervisorSocket) -> None:
+        try:
+            done = await door.reload()
+        except ReloadRefused as error:
+            _say(f"Rechargement refusé, rien n'a changé : {error}")
+        else:
+            _say("Réglages relus." if done["changed"] else "Réglages relus : rien n'a changé.")
+
+    async def _reload(self, supervisor: Supervisor, rolling: RollingRestart, door: SupervisorSocket) -> dict[str, Any]:
+        """Relit les réglages, et relance ceux qui tiennent ce qui a changé ; les exemplaires servent pendant ce temps.
+
+        Raises:
+            ReloadRefused: ils ne conviennent pas ; rien n'a changé.
+        """
+        if self._settings.reload is None:
+            raise ReloadRefused("ce serveur ne se recharge pas.")
+        async with self._reloading:
+            found = await asyncio.to_thread(self._settings.reload)
+            if found is None:
+                return {"changed": False, "fronts": 0, "dashboard": False}
+            self._env = self._environ(found.environ, found.profile)
+            door.renew(self._env)
+            rolling.renew(self._env)
+            logger.warning("settings_reloaded", extra={"fronts": found.fronts, "dashboard": found.dashboard})
+            for warning in found.warnings:
+                _say(f"Attention : {warning}")
+            control, dashboard = self._python_commands()
+            await supervisor.replace(control)
+            if found.dashboard:
+                await supervisor.replace(dashboard)
+            await _listening(self._run_dir / "control.sock")
+            replaced = await rolling.ask_anew() if found.fronts else 0
+            return {"changed": True, "fronts": replaced, "dashboard": found.dashboard}
+
+    def _environ(self, given: Mapping[str, str], profile: tuple[str, bytes] | None) -> dict[str, str]:
+        """Environnement des enfants ; le profil y est la copie qui a été vérifiée, non le fichier qu'on modifie."""
+        environ = {
+            **given,
+            "PASSERELLE_RUN_DIR": str(self._run_dir),
+            "PROMETHEUS_MULTIPROC_DIR": str(self._run_dir / "metrics"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        if profile is not None:
+            name, content = profile
+            self._profiles += 1
+            copy = self._run_dir / f"profile-{self._profiles}" / name
+            copy.parent.mkdir(mode=0o700)
+            copy.write_bytes(content)
+            environ["PASSERELLE_PROFILE"] = str(copy)
+        return environ
 
     def _commands(self) -> list[Command]:
         config = self._run_dir / "envoy.yaml"
         config.write_text(render(self._envoy), encoding="utf-8")
-        python = self._settings.command
-        sockets = self._run_dir
         return [
-            Command("control", (*python, "control"), self._env, socket=sockets / "control.sock"),
-            Command("dashboard", (*python, "dashboard"), self._env, socket=sockets / "dashboard.sock"),
+            *self._python_commands(),
             Command(
                 "envoy",
                 tuple(argv(envoy_binary(), config, self._envoy)),
@@ -205,6 +280,14 @@ class _Product:
                 probe=functools.partial(probe, self._envoy.admin_socket),
             ),
         ]
+
+    def _python_commands(self) -> tuple[Command, Command]:
+        """Plan de contrôle et tableau de bord."""
+        python, sockets = self._settings.command, self._run_dir
+        return (
+            Command("control", (*python, "control"), self._env, socket=sockets / "control.sock"),
+            Command("dashboard", (*python, "dashboard"), self._env, socket=sockets / "dashboard.sock"),
+        )
 
     def _front(self, index: int, path: Path) -> Command:
         command = (*self._settings.command, "front", "--index", str(index))
@@ -228,6 +311,20 @@ class _Product:
     async def _drain_envoy(self) -> None:
         with contextlib.suppress(OSError, TimeoutError, EnvoyError):
             await drain(self._envoy.admin_socket)
+
+
+async def _listening(path: Path) -> None:
+    """Attend qu'une prise réponde, au plus `_LISTENING_SECONDS` : ce qui l'en empêche est dans son journal."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LISTENING_SECONDS):
+            while True:
+                try:
+                    _, writer = await asyncio.open_unix_connection(str(path))
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    return
 
 
 def _say(text: str) -> None:

@@ -157,18 +157,18 @@ class Child:
         rest = b""
         try:
             while data := await self._output.read(_LINE_BYTES):
-                *lines, rest = (rest + data).split(b"\n")
-                if len(rest) > _LINE_BYTES:
-                    lines, rest = [*lines, rest], b""
-                for line in lines:
-                    self._write(output, line, forward)
+                whole, newline, tail = data.rpartition(b"\n")
+                rest += whole if newline else tail
+                if newline or len(rest) > _LINE_BYTES:
+                    self._write(output, rest, forward)
+                    rest = tail if newline else b""
             if rest:
                 self._write(output, rest, forward)
         finally:
             output.close()
 
-    def _write(self, output: LogFile, line: bytes, forward: bool) -> None:
-        text = line.decode(errors="replace")
+    def _write(self, output: LogFile, lines: bytes, forward: bool) -> None:
+        text = lines.decode(errors="replace")
         output.write(text)
         if forward:
             print(text, file=sys.stderr, flush=True)

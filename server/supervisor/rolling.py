@@ -5,8 +5,9 @@ bonne santé, l'ancien se dit hors service, finit ses requêtes, s'arrête, et s
 """
 
 import asyncio
+import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from server.supervisor.envoy_admin import healthy_fronts
@@ -38,7 +39,7 @@ class RollingRestart:
         self._admin_socket = admin_socket
         self._grace = grace
         self._ready_seconds = ready_seconds
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[int] | None = None
 
     @property
     def names(self) -> list[str]:
@@ -50,12 +51,24 @@ class RollingRestart:
         for command in self._running:
             self._supervisor.keep(command)
 
-    def ask(self) -> None:
-        """Commence un remplacement ; sans effet si le précédent dure encore."""
+    def ask(self) -> "asyncio.Task[int]":
+        """Commence un remplacement, ou rejoint celui qui dure encore ; rend le nombre de fronts remplacés."""
         if self._task is not None and not self._task.done():
             logger.warning("rolling_restart_running")
-            return
+            return self._task
         self._task = asyncio.create_task(self._replace_all())
+        return self._task
+
+    async def ask_anew(self) -> int:
+        """Remplace les fronts, une fois fini le remplacement en cours, qui a commencé sous d'autres réglages."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+        return await asyncio.shield(self.ask())
+
+    def renew(self, env: Mapping[str, str]) -> None:
+        """Change l'environnement des fronts à venir."""
+        self._running = [dataclasses.replace(command, env=env) for command in self._running]
+        self._spare = dataclasses.replace(self._spare, env=env)
 
     async def stop(self) -> None:
         """Abandonne un remplacement en cours et arrête tous les fronts."""
@@ -65,7 +78,7 @@ class RollingRestart:
         names = [command.name for command in (*self._running, self._spare)]
         await self._supervisor.stop_all(names, self._grace)
 
-    async def _replace_all(self) -> None:
+    async def _replace_all(self) -> int:
         logger.warning("rolling_restart_started", extra={"fronts": len(self._running)})
         for place, leaving in enumerate(list(self._running)):
             coming = self._spare
@@ -74,11 +87,12 @@ class RollingRestart:
                 logger.error("rolling_restart_abandoned", extra={"child": coming.name, "seconds": self._ready_seconds})
                 await self._supervisor.stop(coming.name, self._grace)
                 self._supervisor.forget(coming.name)
-                return
+                return place
             self._running[place], self._spare = coming, leaving
             await self._supervisor.stop(leaving.name, self._grace)
             self._supervisor.forget(leaving.name)
         logger.warning("rolling_restart_finished", extra={"fronts": len(self._running)})
+        return len(self._running)
 
     async def _serves(self, command: Command) -> bool:
         """Attend qu'Envoy voie ce front en bonne santé."""

@@ -1,17 +1,19 @@
 """La prise du superviseur : une demande JSON par ligne, une réponse par demande, et un fil d'événements.
 
-`{"id", "op": "spawn" | "stop" | "list" | "watch", …}` reçoit `{"id", "ok": true, …}` ou `{"id", "ok": false, "error"}`.
+`{"id", "op": "spawn" | "stop" | "list" | "watch" | "restart_fronts" | "reload", …}` reçoit `{"id", "ok": true, …}` ou
+`{"id", "ok": false, "error"}`.
 """
 
 import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from server.supervisor.process import Command
+from server.supervisor.rolling import RollingRestart
 from server.supervisor.supervisor import SpawnRefused, Supervisor
 
 SECRETS = ("OPENAI_KEYS", "ADMIN_KEYS", "HUGGINGFACE_TOKEN", "HF_TOKEN", "PASSERELLE_API_KEY")
@@ -21,13 +23,22 @@ LINE_BYTES = 1024 * 1024
 """Octets d'une ligne au plus."""
 
 
-class SupervisorSocket:
-    """Sert les demandes du plan de contrôle."""
+class ReloadRefused(Exception):
+    """Les réglages relus ne conviennent pas ; rien n'a changé."""
 
-    def __init__(self, supervisor: Supervisor, path: Path, worker_env: Mapping[str, str]) -> None:
+
+class SupervisorSocket:
+    """Sert les demandes du plan de contrôle, et celles de la ligne de commande."""
+
+    def __init__(
+        self, supervisor: Supervisor, path: Path, worker_env: Mapping[str, str], rolling: RollingRestart | None = None
+    ) -> None:
         self._supervisor = supervisor
+        self._rolling = rolling
         self._path = path
-        self._env = {name: value for name, value in worker_env.items() if name not in SECRETS}
+        self.on_reload: Callable[[], Awaitable[dict[str, Any]]] | None = None
+        """Relit les réglages du serveur ; `None` : il ne se recharge pas."""
+        self.renew(worker_env)
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -72,7 +83,7 @@ class SupervisorSocket:
                     await self._watch(number, writer)
                     return
                 answer = {"ok": True, **await self._do(request)}
-            except SpawnRefused as error:
+            except (SpawnRefused, ReloadRefused) as error:
                 answer = {"ok": False, "error": str(error)}
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 answer = {"ok": False, "error": f"Demande illisible : {error!r}."}
@@ -92,8 +103,27 @@ class SupervisorSocket:
                 return {"exit_code": await self._supervisor.stop(request["name"], float(request["grace_seconds"]))}
             case "list":
                 return {"processes": self._supervisor.list()}
+            case "restart_fronts" if self._rolling is not None:
+                # Celui qui demande peut partir : le remplacement, lui, va à son terme.
+                return {"replaced": await asyncio.shield(self._rolling.ask()), "fronts": len(self._rolling.names)}
+            case "reload":
+                return await asyncio.shield(asyncio.ensure_future(self.reload()))
             case other:
                 raise ValueError(f"opération inconnue : {other}")
+
+    async def reload(self) -> dict[str, Any]:
+        """Relit les réglages ; rend ce qui en a changé.
+
+        Raises:
+            ReloadRefused: ils ne conviennent pas, ou ce serveur ne se recharge pas.
+        """
+        if self.on_reload is None:
+            raise ReloadRefused("ce serveur ne se recharge pas.")
+        return await self.on_reload()
+
+    def renew(self, worker_env: Mapping[str, str]) -> None:
+        """Change l'environnement des exemplaires à venir."""
+        self._env = {name: value for name, value in worker_env.items() if name not in SECRETS}
 
     async def _watch(self, number: Any, writer: asyncio.StreamWriter) -> None:
         with self._supervisor.listening() as events:

@@ -95,6 +95,11 @@ class Supervisor:
         entry = self._entries[command.name] = _Entry(command, "fixed")
         entry.task = asyncio.create_task(self._keep(entry))
 
+    async def replace(self, command: Command) -> None:
+        """Relance aussitôt un enfant permanent, autrement ; ce qu'il menait lui survit, comme à une chute."""
+        await self.stop(command.name, 0.0)
+        self.keep(command)
+
     async def spawn(self, command: Command) -> int:
         """Lance un exemplaire, que personne ne relance ; rend son identifiant de processus.
 

@@ -85,6 +85,11 @@ class WindowBatcher:
             self._task = asyncio.create_task(self._drain())
         return ticket
 
+    @property
+    def backlog(self) -> int:
+        """Fenêtres de fichiers en attente."""
+        return len(self._waiting[Rank.FILE])
+
     def promote(self, ticket: Ticket) -> None:
         """Fait passer une fenêtre en attente du rang provisoire au rang final."""
         if self._waiting[Rank.DRAFT].remove(ticket):

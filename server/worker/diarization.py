@@ -1,4 +1,8 @@
-"""Une diarisation de fichier : l'onde entière, projetée depuis un fichier sans nom, puis le moteur."""
+"""Une diarisation de fichier : l'onde entière, projetée depuis un fichier sans nom, puis le moteur.
+
+La parole se cherche à côté (`listening.py`) : dès que l'onde est entière et qu'une parole y est entendue, le moteur
+commence.
+"""
 
 import asyncio
 import tempfile
@@ -12,12 +16,9 @@ from passerelle.worker.v1 import link_pb2
 
 from server.engines.base_audio import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
 from server.link.inputs import RequestInput
-from server.speech.level import raise_faint
-from server.speech.vad import SpeechDetector
-from server.speech.windows import WindowCutter
-from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration
-
-_WINDOW_SECONDS = 28.0
+from server.speech.level import faint, raise_faint
+from server.worker.listening import Listening
+from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration, prove_analysed
 
 
 class FileDiarization:
@@ -31,27 +32,35 @@ class FileDiarization:
         """Avancements si `request.stream`, puis le résultat : des `UploadDiarizeResponse` sérialisés."""
         config = diarize_pb2.DiarizeConfig.FromString(request.payload)
         options = _options(config)
-        cutter = WindowCutter(SpeechDetector(self._tools.vad), _WINDOW_SECONDS)
-        audio = SpooledAudio(self._tools, request.spool_name, config.audio_format, cutter)
+        audio = SpooledAudio(self._tools, request.spool_name, config.audio_format)
         gate = ProgressGate()
         loop = asyncio.get_running_loop()
+        found = Diarization((), ())
         # Sans nom dès l'ouverture : rien ne reste, quoi qu'il arrive à ce processus.
         with tempfile.TemporaryFile(dir=self._tools.spool_dir) as file:
-            async with aclosing(audio.pieces()) as pieces:
-                async for piece in pieces:
-                    await loop.run_in_executor(self._tools.pool, file.write, piece.wave.tobytes())
-                    if request.stream and gate.opens():
-                        yield _progress("decoding", piece.ratio, piece.ratio * audio.seconds or None)
-            found = Diarization((), ())
-            if cutter.speech:
-                wave = await loop.run_in_executor(self._tools.pool, _project, file)
-                async with aclosing(self._analyse(wave, options, audio.seconds)) as steps:
-                    async for step in steps:
-                        if isinstance(step, Diarization):
-                            found = step
-                        elif request.stream:
-                            yield step
-        result = audio.about.on(_result(request.request_id, config, found, audio.seconds, cutter))
+            async with Listening(self._tools, file) as heard:
+                async with aclosing(audio.waves()) as waves:
+                    async for wave, ratio in waves:
+                        heard.grew(await loop.run_in_executor(self._tools.pool, _write, file, wave))
+                        if request.stream and gate.opens():
+                            yield _progress("decoding", ratio, ratio * audio.seconds or None)
+                heard.end()
+                if await heard.speech():
+                    whole = await loop.run_in_executor(self._tools.pool, _project, file)
+                    if faint(whole):
+                        # La parole se cherche dans l'onde telle qu'elle est venue.
+                        await heard.over()
+                        await loop.run_in_executor(self._tools.pool, raise_faint, whole)
+                    async with aclosing(self._analyse(whole, options, audio.seconds)) as steps:
+                        async for step in steps:
+                            if isinstance(step, Diarization):
+                                found = step
+                            elif request.stream:
+                                yield step
+                await heard.over()
+        cutter = heard.cutter
+        prove_analysed(cutter.received, cutter.analysed, audio.seconds)
+        result = audio.about.on(_result(request.request_id, config, found, audio.seconds, cutter.speech))
         yield diarize_pb2.UploadDiarizeResponse(result=result).SerializeToString()
 
     async def _analyse(
@@ -76,11 +85,15 @@ class FileDiarization:
             await asyncio.gather(work, return_exceptions=True)
 
 
-def _project(file: IO[bytes]) -> Wave:
+def _write(file: IO[bytes], wave: Wave) -> int:
+    """Écrit une suite de l'onde, aussitôt lisible ; rend ses octets."""
+    count = file.write(wave.tobytes())
     file.flush()
-    wave = np.memmap(file, np.float32, mode="r+")
-    raise_faint(wave)
-    return wave
+    return count
+
+
+def _project(file: IO[bytes]) -> Wave:
+    return np.memmap(file, np.float32, mode="r+")
 
 
 def _options(config: diarize_pb2.DiarizeConfig) -> DiarizationOptions:
@@ -102,7 +115,7 @@ def _progress(stage: str, ratio: float, seconds: float | None) -> bytes:
 
 
 def _result(
-    request_id: str, config: diarize_pb2.DiarizeConfig, found: Diarization, seconds: float, cutter: WindowCutter
+    request_id: str, config: diarize_pb2.DiarizeConfig, found: Diarization, seconds: float, speech: int
 ) -> diarize_pb2.DiarizeResponse:
     labels = sorted({turn.speaker for turn in (*found.turns, *found.exclusive_turns)})
     return diarize_pb2.DiarizeResponse(
@@ -112,7 +125,7 @@ def _result(
         exclusive_turns=[_turn(turn) for turn in found.exclusive_turns],
         speakers=[_summary(label, found) for label in labels],
         duration=duration(seconds),
-        coverage=coverage(seconds, cutter.speech),
+        coverage=coverage(seconds, speech),
     )
 
 

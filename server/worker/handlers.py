@@ -24,10 +24,15 @@ CHATS: Mapping["link_pb2.RequestKind", ChatKind] = {
 """Genres de requêtes que mène un moteur de conversation."""
 
 
-def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits | None = None) -> Handlers:
+def handlers_for(
+    engine: Engine, spool_dir: Path | None = None, limits: Limits | None = None, threads: int = 2
+) -> Handlers:
     """Genres de requêtes que ce moteur sait mener.
 
-    `spool_dir` et `limits` ne servent qu'à l'audio ; sans réserve, aucune requête d'audio n'est menée.
+    `spool_dir`, `limits` et `threads` ne servent qu'à l'audio ; sans réserve, aucune requête d'audio n'est menée.
+
+    Args:
+        threads: ondes ramenées à 16 kHz et écoutées de front ; à deux, un GPU attendrait la détection de parole.
     """
     if hasattr(engine, "generate"):
         chat = cast("ChatEngine", engine)
@@ -43,7 +48,7 @@ def handlers_for(engine: Engine, spool_dir: Path | None = None, limits: Limits |
     from server.speech.vad import VadModel
     from server.worker.spooled import SpeechTools
 
-    pool = ThreadPoolExecutor(2, thread_name_prefix="speech")
+    pool = ThreadPoolExecutor(max(2, threads), thread_name_prefix="speech")
     tools = SpeechTools(spool_dir, limits or Limits(), VadModel(), pool)
     tools.decoder.start()
     if hasattr(engine, "transcribe"):

@@ -22,7 +22,7 @@ from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utteranc
 from server.speech.vad import SpeechDetector
 from server.worker.batcher import Rank, Ticket, WindowBatcher
 from server.worker.live_resume import Resume
-from server.worker.live_text import LiveTranscript, ShownText, boundary, speech_in, text_of
+from server.worker.live_text import Followed, LiveTranscript, ShownText, boundary, speech_in, text_of
 from server.worker.spooled import SpeechTools, prove_analysed, raw_format
 from server.worker.transcription import options_of
 
@@ -101,6 +101,7 @@ class _Session:
         self._batcher = batcher
         self._caller = caller
         self._interim = config.interim_results if config.HasField("interim_results") else True
+        self._followed = Followed(config.progress)
         self._pcm = PcmReader(raw)
         self._resampler = resampler_for(raw.sample_rate)
         self._block_bytes = round(raw.sample_rate * _BLOCK_SECONDS) * self._pcm.frame_bytes
@@ -233,10 +234,17 @@ class _Session:
                     self._put(speech_end=boundary(event))
                 case Utterance():
                     self._unfinished += 1
+                    self._followed.close(event)
                     # Attend ici quand le moteur est en retard : le client est alors ralenti.
                     await self._room.acquire()
                     self._finals.put_nowait(_Draft(event, self._final_ticket(event)))
         self._draft_if_useful()
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        drafting = self._drafting.utterance if self._drafting is not None else None
+        if (progress := self._followed.change(self._cutter.analysed, drafting)) is not None:
+            self._put(progress=progress)
 
     def _final_ticket(self, utterance: Utterance) -> Ticket:
         """Fenêtre d'une phrase close ; celle de son brouillon, s'il porte sur la même onde."""
@@ -299,6 +307,7 @@ class _Session:
             if change is not None:
                 self._put(partial=change)
         self._draft_if_useful()
+        self._tell_progress()
 
     async def _deliver(self) -> None:
         """Rend les phrases closes dans l'ordre."""
@@ -314,8 +323,10 @@ class _Session:
             if segment.text or self._shown.shows(segment.index):
                 self._put(final=segment)
             self._unfinished -= 1
+            self._followed.render()
             self._room.release()
             self._draft_if_useful()
+            self._tell_progress()
 
     def _summary(self) -> transcribe_pb2.StreamSummary:
         seconds = self._frames / self._rate
@@ -332,10 +343,16 @@ class _Session:
         partial: transcribe_pb2.PartialTranscript | None = None,
         final: audio_pb2.Segment | None = None,
         summary: transcribe_pb2.StreamSummary | None = None,
+        progress: transcribe_pb2.StreamProgress | None = None,
     ) -> None:
         self.output.put_nowait(
             transcribe_pb2.StreamTranscribeResponse(
-                speech_start=speech_start, speech_end=speech_end, partial=partial, final=final, summary=summary
+                speech_start=speech_start,
+                speech_end=speech_end,
+                partial=partial,
+                final=final,
+                summary=summary,
+                progress=progress,
             )
         )
 

@@ -42,6 +42,8 @@ class Resume:
                 self._move(message.speech_start.offset)
             case "speech_end":
                 self._move(message.speech_end.offset)
+            case "progress":
+                self._move(message.progress.offset)
             case "final":
                 self._move_span(message.final)
                 for word in message.final.words:

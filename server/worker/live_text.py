@@ -1,5 +1,6 @@
 """Le texte d'un flux en direct : ce qui en est montré, ce qui en est acquis."""
 
+from collections import deque
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +13,9 @@ from server.speech.windows import Span
 from server.worker.languages import Languages
 from server.worker.spooled import coverage, duration
 from server.worker.transcription import segment_of
+
+_PROGRESS_STEP = SAMPLE_RATE
+"""Audio entre deux annonces de `Followed`, au moins."""
 
 
 class ShownText:
@@ -34,6 +38,33 @@ class ShownText:
     def shows(self, index: int) -> bool:
         """Vrai si un texte de cette phrase est montré."""
         return self._index == index and bool(self._text)
+
+
+class Followed:
+    """Jusqu'où le texte suit l'audio du client."""
+
+    def __init__(self, asked: bool) -> None:
+        """`asked` : le client veut qu'on le lui dise."""
+        self._asked = asked
+        self._told = 0
+        self._closed: deque[int] = deque()
+        """Fin de parole de chaque phrase close qui n'est pas rendue."""
+
+    def close(self, utterance: Utterance) -> None:
+        """Une phrase est close, et attend le moteur."""
+        self._closed.append(utterance.speech.end)
+
+    def render(self) -> None:
+        """La plus ancienne est rendue."""
+        self._closed.popleft()
+
+    def change(self, analysed: int, drafting: Utterance | None) -> transcribe_pb2.StreamProgress | None:
+        """Ce qu'il y a à en dire ; `drafting` est la phrase en cours, si le moteur l'a."""
+        followed = self._closed[0] if self._closed else drafting.end if drafting is not None else analysed
+        if not self._asked or followed - self._told < _PROGRESS_STEP:
+            return None
+        self._told = followed
+        return transcribe_pb2.StreamProgress(offset=duration(followed / SAMPLE_RATE))
 
 
 class LiveTranscript:

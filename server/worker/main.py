@@ -92,7 +92,7 @@ async def _open(engine: Engine, settings: WorkerSettings, status: StatusFile) ->
         await engine.open(status.engine_phase)
         status.phase("warming_up")
         await engine.warm_up()
-        handlers = handlers_for(engine, settings.spool_dir, settings.limits)
+        handlers = handlers_for(engine, settings.spool_dir, settings.limits, settings.spec.threads)
         if settings.freeze_heap:
             _freeze_heap()
         return handlers

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import numpy as np
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
@@ -62,9 +61,8 @@ class Ahead(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Suite d'un fichier, ramenée à 16 kHz."""
+    """Ce qu'une suite d'un fichier a donné."""
 
-    wave: Wave
     windows: list[Window]
     ratio: float
     """Part du fichier lue, entre 0 et 1."""
@@ -73,37 +71,39 @@ class Piece:
 class SpooledAudio:
     """Lecture d'un fichier de la réserve, de bout en bout."""
 
-    def __init__(
-        self, tools: SpeechTools, name: str, audio_format: audio_pb2.AudioFormat, cutter: WindowCutter
-    ) -> None:
+    def __init__(self, tools: SpeechTools, name: str, audio_format: audio_pb2.AudioFormat) -> None:
         if not name or name != Path(name).name:
             raise InvalidAudio("Aucun fichier audio n'accompagne la requête.", metadata={"field": "file"})
         self._tools = tools
         self._path = tools.spool_dir / name
         self._request = audio_request(audio_format)
-        self._cutter = cutter
         self.seconds = 0.0
         """Durée de l'audio, connue à la fin."""
         self.about = About()
         """D'où il vient et ce qu'il a de douteux, connus à la fin."""
 
-    async def pieces(self) -> AsyncGenerator[Piece, None]:
-        """Suite de l'onde, et les fenêtres qu'elle clôt.
+    async def pieces(self, cutter: WindowCutter) -> AsyncGenerator[Piece, None]:
+        """Fenêtres que clôt chaque suite de l'onde.
 
         Raises:
             InvalidAudio: fichier illisible.
             AudioLimitExceeded: fichier hors limites.
             EngineFailed: de l'audio reçu n'a pas été analysé.
         """
-        async with aclosing(self._waves()) as waves:
+        loop = asyncio.get_running_loop()
+        async with aclosing(self.waves()) as waves:
             async for wave, ratio in waves:
-                yield Piece(wave, await self._cut(wave), ratio)
-        last = await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.flush)
-        yield Piece(np.zeros(0, np.float32), last, 1.0)
-        prove_analysed(self._cutter.received, self._cutter.analysed, self.seconds)
+                yield Piece(await loop.run_in_executor(self._tools.pool, cutter.push, wave), ratio)
+        yield Piece(await loop.run_in_executor(self._tools.pool, cutter.flush), 1.0)
+        prove_analysed(cutter.received, cutter.analysed, self.seconds)
 
-    async def _waves(self) -> AsyncGenerator[tuple[Wave, float], None]:
-        """Suites de l'onde, chacune avec la part du fichier lue ; un décodage les a peut-être menées d'avance."""
+    async def waves(self) -> AsyncGenerator[tuple[Wave, float], None]:
+        """Suites de l'onde, chacune avec la part du fichier lue ; un décodage les a peut-être menées d'avance.
+
+        Raises:
+            InvalidAudio: fichier illisible.
+            AudioLimitExceeded: fichier hors limites.
+        """
         ahead = self._tools.ahead.get(self._path.name)
         if ahead is not None:
             async with aclosing(ahead.waves()) as waves:
@@ -123,9 +123,6 @@ class SpooledAudio:
                 yield await loop.run_in_executor(self._tools.pool, resampler.flush), 1.0
             self.seconds = decoded.seconds
             self.about = About.of(decoded)
-
-    async def _cut(self, wave: Wave) -> list[Window]:
-        return await asyncio.get_running_loop().run_in_executor(self._tools.pool, self._cutter.push, wave)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class FileTranscription:
         options = options_of(config)
         self._engine.check(options)
         cutter = WindowCutter(SpeechDetector(self._tools.vad), self._engine.max_window_seconds)
-        audio = SpooledAudio(self._tools, request.spool_name, config.audio_format, cutter)
+        audio = SpooledAudio(self._tools, request.spool_name, config.audio_format)
         merge = _Merge(options.language)
         pending: _Pending = deque()
         gate = ProgressGate()
@@ -73,10 +73,10 @@ class FileTranscription:
             return added
 
         try:
-            async with aclosing(audio.pieces()) as pieces:
+            async with aclosing(audio.pieces(cutter)) as pieces:
                 async for piece in pieces:
                     for window in piece.windows:
-                        while len(pending) > self._engine.max_batch:
+                        while self._ahead(len(pending)):
                             for segment in await settle(last=False):
                                 if request.stream:
                                     yield _event(segment=segment)
@@ -92,6 +92,11 @@ class FileTranscription:
                 task.cancel()
             await asyncio.gather(*(task for _, task in pending), return_exceptions=True)
         yield _event(result=audio.about.on(merge.response(request.request_id, config, audio.seconds, cutter)))
+
+    def _ahead(self, pending: int) -> bool:
+        """Vrai si un fichier a assez de fenêtres chez le moteur : un lot, et le suivant si nul autre ne le remplit."""
+        full = self._engine.max_batch
+        return pending > full and (pending > 2 * full or self._batcher.backlog >= full)
 
 
 class _Merge:

@@ -103,6 +103,22 @@ async def test_leaving_stops_the_engine(case: DiarizeCase) -> None:
         await case.engine.diarize(case.wave[: 16000 * 3], DiarizationOptions(), silent)
 
 
+async def test_waves_led_together_are_what_each_is_alone(case: DiarizeCase) -> None:
+    """Une autre, abandonnée en cours, ne leur prend rien."""
+    waves = [case.wave, case.wave[16000 * 4 :], case.wave[: 16000 * 3]]
+    alone = [await case.engine.diarize(wave, DiarizationOptions(), silent) for wave in waves]
+    begun = threading.Event()
+    leaving = asyncio.create_task(case.engine.diarize(case.wave, DiarizationOptions(), lambda _s, _r: begun.set()))
+    tasks = [asyncio.create_task(case.engine.diarize(wave, DiarizationOptions(), silent)) for wave in waves]
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    leaving.cancel()
+    together = await asyncio.gather(*tasks)
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert together == alone
+
+
 async def test_a_closed_engine_says_so(case: DiarizeCase) -> None:
     """En dernier : le moteur ne sert plus."""
     await case.engine.close()

@@ -36,7 +36,7 @@ def test_a_model_from_download_to_unload(product: Product) -> None:
     assert "fait en" in passerelle(product, "download", "qwen").stdout
     loaded = passerelle(product, "load", "qwen")
     assert "qwen : fait en" in loaded.stdout
-    assert "READY" in passerelle(product, "status").stdout
+    assert "Prêt" in passerelle(product, "status").stdout
     answer = passerelle(
         product, "chat", "--temperature", "0", "--max-tokens", "8", "What", "is", "the", "capital", "of", "France?"
     )
@@ -125,3 +125,5 @@ def test_keys(guarded: Product) -> None:
     assert "API_KEY" in passerelle(guarded, "logs", "qwen", code=1).stderr
     assert "API_KEY" in passerelle(guarded, "logs", "qwen", key="cle-a", code=1).stderr
     assert "fait en" in passerelle(guarded, "download", "qwen", key="cle-admin").stdout
+    # Sans --model, le serveur dit lequel convient ; celui-ci n'en a aucun.
+    assert "essai » ne transcrit" in passerelle(guarded, "transcribe", __file__, key="cle-a", code=1).stderr

@@ -10,12 +10,14 @@ import pytest
 
 from tests.e2e.test_dashboard import walk
 from tests.support import audio_files
-from tests.support.product import Product, wait_until
-from tests.support.snippets import RUNNERS, run
+from tests.support.product import ROOT, Product, wait_until
+from tests.support.snippets import RUNNERS, run, run_all, with_packages
 
 PHRASE = audio_files.DATA / "en" / "austen-0870.wav"
 SECONDS = (6.5, 18.0)
 """Le passage du dialogue où deux voix se répondent."""
+ROUTES = json.loads((ROOT / "gen" / "routes.json").read_text("utf-8"))
+CHANGING = re.compile(r"POST /api/admin/.*/(download|load|unload|sleep|wake|cancel)$")
 MEETING = 30
 """Fois que la réunion le répète : son travail dure bien plus que ce qu'on laisse aux moteurs pour s'arrêter."""
 
@@ -67,6 +69,33 @@ def test_the_snippets_do_what_the_page_did(product: Product, seen: Path, languag
     assert sorted(_played(page, language, seen).splitlines()) == sorted(_turns_of(seen / "dialogue.rttm"))
     page = _seen(seen, "speakers")
     assert _played(page, language, seen) == page["result"]
+
+
+def test_every_sample_of_the_page_runs_and_shows_something(
+    product: Product, seen: Path, chromium: str, tmp_path: Path
+) -> None:
+    """Tout exemple de « Points d'accès », sauf ceux qui changent l'état d'un modèle, dont d'autres essais se servent."""
+    product.ensure_ready()
+    with_packages(tmp_path)
+    for name in ("reunion.wav", "parole.wav"):
+        (tmp_path / name).write_bytes(PHRASE.read_bytes())
+    walk("page_samples.mjs", product, chromium, str(PHRASE), str(tmp_path / "exemples.json"))
+    samples = json.loads((tmp_path / "exemples.json").read_text("utf-8"))
+    assert len(samples) == len(ROUTES) and all(sample["texts"] for sample in samples)
+    shown = {sample["route"]: sample["shown"] for sample in samples if "shown" in sample}
+    assert len(shown) == 4 and all(shown.values()), shown
+    assert "Dashwood" in shown["gRPC-Web /passerelle.v1.TranscribeService"]
+    for language in RUNNERS:
+        played = [
+            (sample["route"], sample["texts"][language])
+            for sample in samples
+            if language in sample["texts"] and not CHANGING.match(sample["route"])
+        ]
+        answers = run_all(language, [text for _, text in played], tmp_path)
+        for (route, _), answer in zip(played, answers, strict=True):
+            assert answer.strip() and '"error"' not in answer, f"{language}, {route} : {answer}"
+            if route.endswith(("transcriptions", "/transcribe", "TranscribeService")):
+                assert "Dashwood" in answer, f"{language}, {route} : {answer}"
 
 
 def test_a_two_hour_meeting_neither_freezes_nor_fills_the_page(product: Product, chromium: str, tmp_path: Path) -> None:

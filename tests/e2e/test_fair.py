@@ -61,6 +61,8 @@ def test_a_flood_of_one_key_leaves_the_other_served(guarded: Product) -> None:
         for thread in threads:
             thread.join()
     assert set(statuses) == {200, 429}
+    log = guarded.run_dir / "logs" / "front-0.log"
+    wait_until(lambda: '"voisine-5"' in log.read_text(encoding="utf-8"), 10, "ligne de la dernière voisine")
     # Celle qui finissait à son arrivée, et celle que l'exemplaire menait alors.
     assert max(overtaken(guarded, f"voisine-{turn}") for turn in range(6)) <= 2
     wait_until(lambda: guarded.model()["replicas"][0]["running_requests"] == 0, 10, "places rendues")

@@ -3,14 +3,17 @@
 Un seul produit, dont la machine change ; le dernier essai l'arrête et le relance.
 """
 
+import contextlib
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import psutil
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -20,8 +23,9 @@ from tests.e2e.test_dashboard import walk
 from tests.fakes.gpu_machine import sleepy
 from tests.fakes.gpu_machine.machine import GIB, FakeGpu
 from tests.support.gpu_product import EIGHT, GpuProduct, product_with_gpus
-from tests.support.product import ROOT, stop, wait_until
+from tests.support.product import ROOT, Product, wait_until
 
+TWINS = ("petit-b", "petit-c")
 NINE = (*EIGHT, FakeGpu(foreign={4_000_009: GIB}))
 GIVEN = {"CUDA_VISIBLE_DEVICES": "7,6,5,4,3,2,1,GPU-essai-0", "PASSERELLE_GPUS": "0,GPU-essai-2,1,3,4,5,6,7"}
 """Huit des neuf : partout, le GPU 1 est le 2 de la machine, et le 8 n'existe pas."""
@@ -135,6 +139,58 @@ def test_a_person_chooses_gpus_and_the_server_remembers(rig: GpuProduct, folder:
     control = next(p for p in product.processes() if "control" in p.cmdline())
     walk("page_gpu.mjs", product, chromium, "choisir", str(control.pid), str(rig.machine.path))
     assert [gpu["index"] for gpu in product.status()["gpus"] if gpu["leases"]] == [5, 6]
-    stop(product.process, product)
-    with product_with_gpus(folder, engine=sleepy.NAME) as again:
+    kill_all(product)
+    with product_with_gpus(folder, engine=sleepy.NAME, twins=TWINS) as again:
         walk("page_gpu.mjs", again.product, chromium, "retrouver")
+        assert again.product.model("petit")["options"] == {"parallel": 2}
+        three_models_come_back(again.product, folder)
+
+
+def three_models_come_back(product: Product, folder: Path) -> None:
+    """Le premier jour d'un DGX : trois modèles chargés, tout est tué, tout revient où c'était, sans une main."""
+    for key in TWINS:
+        response = product.admin("load", key, gpus=[3], wait=True)
+        assert response.status_code == 200, response.text
+    assert product.admin("sleep", TWINS[1], wait=True).status_code == 200
+    loaded = where(product)
+    assert loaded == {
+        "petit": ("MODEL_STATE_READY", [[5], [6]]),
+        TWINS[0]: ("MODEL_STATE_READY", [[3]]),
+        TWINS[1]: ("MODEL_STATE_ASLEEP", [[3]]),
+    }
+    kill_all(product)
+    began = time.monotonic()
+    with product_with_gpus(folder, engine=sleepy.NAME, twins=TWINS) as again:
+        # Prêt : `/readyz` a attendu que tout soit revenu.
+        print(f"prêt, trois modèles revenus, en {time.monotonic() - began:.1f} s")
+        assert where(again.product) == loaded
+        one_after_another(again.product)
+
+
+def where(product: Product) -> dict[str, tuple[str, list[list[int]]]]:
+    """État des modèles qui ont des exemplaires, et leurs GPU."""
+    return {
+        model["key"]: (model["state"], [replica["gpus"] for replica in model["replicas"]])
+        for model in product.status()["models"]
+        if model["replicas"]
+    }
+
+
+def kill_all(product: Product) -> None:
+    """Une coupure de courant : tout s'arrête d'un coup, sans un mot."""
+    everyone = [psutil.Process(product.process.pid), *product.processes()]
+    for process in everyone:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    product.process.wait(30)
+    psutil.wait_procs(everyone, timeout=30)
+
+
+def one_after_another(product: Product) -> None:
+    """Les deux modèles d'un même GPU ne s'y sont pas ouverts ensemble : le premier y était prêt avant l'autre."""
+    response = httpx.get(f"{product.base_url}/api/admin/operations", timeout=10)
+    loads = {
+        one["model"]: one for one in reversed(response.json()["operations"]) if one["kind"] == "OPERATION_KIND_LOAD"
+    }
+    phases = {key: [step["phase"] for step in loads[key]["phases"]] for key in TWINS}
+    assert "queued" not in phases[TWINS[1]] and "queued" in phases[TWINS[0]], phases

@@ -34,6 +34,7 @@ ADMIN = {
     "AdminService/UnloadModel",
     "AdminService/SleepModel",
     "AdminService/WakeModel",
+    "AdminService/RemoveWeights",
     "AdminService/CancelOperation",
     "AdminService/StreamLogs",
 }

@@ -227,8 +227,8 @@ def _rest_cases() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     for path, base in (("/v1/chat/completions", JSON_CHAT), ("/v1/completions", JSON_COMPLETION)):
         for field, body in enlarged_json(base):
             yield "POST", path, field, {"json": body}
-    for verb in ("preflight", "download", "load", "unload", "sleep", "wake"):
-        request = {"preflight": "CheckLoad"}.get(verb, f"{verb.capitalize()}Model")
+    for verb in ("preflight", "download", "load", "unload", "sleep", "wake", "remove"):
+        request = {"preflight": "CheckLoad", "remove": "RemoveWeights"}.get(verb, f"{verb.capitalize()}Model")
         for field, message in enlarged(request_of(f"/passerelle.v1.AdminService/{request}")):
             if field != "model":
                 body = MessageToDict(message, preserving_proto_field_name=True)

@@ -67,7 +67,7 @@ def test_production_profile_refuses_without_gpu(terminal: Terminal) -> None:
 
 
 def test_a_closed_terminal_stops_the_product(terminal: Terminal) -> None:
-    # Sans terminal, le même signal (SIGHUP) remplace les fronts : test_stop_under_load.py.
+    # Sans terminal, le même signal (SIGHUP) relit les réglages : test_reload.py.
     children = psutil.Process(terminal.process.pid).children(recursive=True)
     os.close(terminal.master)
     terminal.process.wait(60)

@@ -1,6 +1,7 @@
 """Remplacer les fronts puis arrêter le produit, sous une charge mêlée : aucune requête acceptée n'est perdue."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def test_replacing_the_only_front_loses_no_request(running: Product, tmp_path: P
         reading = pool.submit(_example, running, "--fichier", str(spoken), "--langue", "en")
         # Aller, puis retour sur la prise d'origine.
         for leaving, coming in ((first, second), (second, first)):
-            running.process.send_signal(signal.SIGHUP)
+            _restart_fronts(running)
             wait_until(lambda coming=coming: coming(running) > 0, 60, "remplaçant lancé")  # type: ignore[misc]
             wait_until(lambda leaving=leaving: leaving(running) == 0, 90, "ancien parti")  # type: ignore[misc]
             load.wait_success(60, "chat", "typed", "models")
@@ -105,6 +106,20 @@ def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
     assert not running.run_dir.exists()
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
+
+
+def _restart_fronts(running: Product) -> None:
+    """La commande, qui ne rend la main qu'une fois l'ancien parti."""
+    state = running.log.parent / "etat"
+    assert (state / "passerelle.pid").read_text() == f"{running.process.pid}\n"
+    env = {
+        "PATH": os.environ["PATH"],
+        "PASSERELLE_RUN_BASE": str(running.run_dir.parent),
+        "HOST_PORT": str(running.port),
+    }
+    command = [str(ROOT / "passerelle"), "restart-fronts"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.startswith("1 front : remplacement fait en ")
 
 
 def _reading(path: Path) -> tuple[Path, list[float]]:

@@ -1,9 +1,11 @@
 """Des poids abîmés sous un serveur : refusés avant qu'un moteur ne les lise, puis réparés."""
 
+import json
 import os
+import subprocess
 from pathlib import Path
 
-from tests.support.product import Product, running_product
+from tests.support.product import ROOT, Product, running_product
 
 
 def spoil(folder: Path) -> str:
@@ -24,6 +26,8 @@ def weights(product: Product, key: str) -> Path:
 def test_spoiled_weights_never_become_ready(tmp_path: Path) -> None:
     with running_product(tmp_path) as product:
         product.ensure_ready("qwen")
+        refused = product.admin("remove")
+        assert refused.json()["error"]["reason"] == "INVALID_STATE", refused.text
         assert product.admin("unload", wait=True).status_code == 200
         name = spoil(weights(product, "qwen"))
         refused = product.admin("load", wait=True)
@@ -33,3 +37,12 @@ def test_spoiled_weights_never_become_ready(tmp_path: Path) -> None:
         assert model["state"] != "MODEL_STATE_READY" and not model["artifacts_cached"]
         assert model["last_error"]["reason"] == "INTEGRITY_MISMATCH"
         product.ensure_ready("qwen")
+        # Retirés, ils le sont du disque, et le serveur le voit ; la commande et REST disent la même chose.
+        assert product.admin("unload", wait=True).status_code == 200
+        told = product.admin("remove", dry_run=True).json()
+        env = {"PATH": os.environ["PATH"], "PASSERELLE_ADDRESS": product.base_url}
+        command = [str(ROOT / "passerelle"), "remove", "qwen", "--yes", "--json"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=True)
+        assert json.loads(done.stdout) == told and told["freed_bytes"] > 1e7
+        assert product.model("qwen")["state"] == "MODEL_STATE_UNAVAILABLE"
+        assert not [one for one in (product.cache_dir / "qwen").iterdir() if one.is_dir()]

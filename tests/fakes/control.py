@@ -41,7 +41,7 @@ def model_route(
         aliases=aliases,
         capability=capability,
         state=ready if state is None else state,
-        workers=[control_pb2.WorkerRoute(id=f"{key}-{i}", sockets=[str(s)]) for i, s in enumerate(sockets)],
+        workers=[control_pb2.WorkerRoute(id=f"{key}-{i}", socket=str(s)) for i, s in enumerate(sockets)],
         created_seconds=1_700_000_000,
         owned_by="passerelle",
         features=features,

@@ -430,6 +430,30 @@ def test_the_written_status_becomes_the_status(envoy: Gateway) -> None:
     assert "x-http-status" not in refused.headers and "x-http-status" not in ready.headers
 
 
+def test_the_script_only_sees_the_answers_that_need_it(envoy: Gateway) -> None:
+    transport = httpx.HTTPTransport(uds=str(envoy.settings.admin_socket))
+    with httpx.Client(transport=transport, base_url="http://envoy") as admin, envoy.http() as http:
+
+        def runs() -> int:
+            text = admin.get("/stats?filter=http.public.lua.executions").text
+            return int(text.rsplit(":", 1)[1])
+
+        def seen(method: str, path: str, **body: Any) -> int:
+            before = runs()
+            response = http.request(method, path, **body)
+            assert not [name for name in response.headers if name.startswith(("grpc-", "x-http-", "x-passerelle-"))]
+            return runs() - before
+
+        # À l'aller il retient la famille ; au retour, il n'a rien à faire d'une conversation réussie.
+        assert seen("POST", CHAT, json={"do": "echo"}) == 1
+        assert seen("POST", CHAT, json={"do": "pour"}) == 1
+        assert seen("POST", CHAT, json={"do": "refuse"}) == 2
+        assert seen("POST", CHAT, json={"do": "abort", "reason": "QUEUE_FULL"}) == 2
+        assert seen("GET", "/v1/models") == 2
+        assert seen("HEAD", "/v1/models") == 2
+        assert seen("GET", "/api/admin/status") == 2
+
+
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_grpc_error_takes_the_shape_of_its_family(envoy: Gateway, reason: str) -> None:
     error = sample_error(reason)

@@ -162,3 +162,31 @@ async def test_a_transcription_that_ends_is_counted_as_such(tmp_path: Path, stre
         assert code == 200, data
         wanted = b'passerelle_generations_total{kind="transcribe",model="canary",status="OK"} 1.0'
         await until(lambda: wanted in expose(rig.registry), "transcription comptée")
+
+
+async def test_a_typed_result_is_written_again_as_the_routes_would_have(tmp_path: Path) -> None:
+    async with transcribing(tmp_path) as rig:
+        stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(rig.channel)
+        config = transcribe_pb2.TranscribeConfig(word_timestamps=True)
+        result = await stub.Transcribe(transcribe_pb2.TranscribeRequest(config=config, audio=SPOKEN))
+        answered = await stub.WriteTranscript(transcribe_pb2.WriteTranscriptRequest(transcript=result))
+        for form in answered.forms:
+            if form.format not in ("json", "verbose_json"):
+                code, data = await transcribe(rig, response_format=form.format)
+                assert (code, data.decode()) == (200, form.text)
+        assert {form.format for form in answered.forms} == {"json", "text", "srt", "vtt", "verbose_json"}
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.WriteTranscript(transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["docx"]))
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT and "docx" in str(refused.value.details())
+        twice = transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["srt"] * 1000)
+        assert [form.format for form in (await stub.WriteTranscript(twice)).forms] == ["srt"]
+        # Un client envoie ce qu'il veut : une raison inconnue, une durée hors de toute mesure.
+        result.warnings.add(reason=77)  # type: ignore[arg-type]
+        unknown = transcribe_pb2.WriteTranscriptRequest(transcript=result)
+        del result.warnings[:]
+        result.segments.add(text="x").start_offset.seconds = 2**63 - 1
+        for hostile in (unknown, transcribe_pb2.WriteTranscriptRequest(transcript=result)):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.WriteTranscript(hostile)
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert "transcript" in str(refused.value.details())

@@ -598,9 +598,13 @@ def test_states_other_than_ready_are_not_routed() -> None:
         assert route.ready is (state == model_pb2.MODEL_STATE_READY)
 
 
-def test_every_socket_of_every_replica_is_routed() -> None:
-    model = model_route("qwen", "/run/0.sock", "/run/1.sock")
-    model.workers[0].sockets.append("/run/0-1.sock")
-    route = to_route(model)
+def test_the_socket_of_every_replica_is_routed() -> None:
+    route = to_route(model_route("qwen", "/run/0.sock", "/run/1.sock"))
     assert route is not None
-    assert route.sockets == ("/run/0.sock", "/run/0-1.sock", "/run/1.sock")
+    assert route.sockets == ("/run/0.sock", "/run/1.sock")
+
+
+def test_a_front_of_another_version_reads_the_socket() -> None:
+    # Ces octets sont ceux du champ répété d'avant, d'un seul élément.
+    written = control_pb2.WorkerRoute(id="qwen-0", socket="/run/q.sock").SerializeToString()
+    assert written == b"\n\x06qwen-0\x12\x0b/run/q.sock"

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -34,8 +34,10 @@ async def serving(service: Any, path: Path) -> AsyncIterator[grpc.aio.Channel]:
     await server.stop(0)
 
 
-async def asked(folder: Path, reasons: Callable[[], Awaitable[list[str]]] | None) -> tuple[int, dict[str, Any]]:
-    """Réponse d'un front ; `reasons` est ce que dirait le plan de contrôle, `None` s'il est absent."""
+async def asked(
+    folder: Path, reasons: Callable[[], Awaitable[list[str]]] | None, notices: Sequence[str] = ()
+) -> tuple[int, dict[str, Any]]:
+    """Réponse d'un front ; `reasons` et `notices` : ce que dirait le plan de contrôle, `None` s'il est absent."""
     path = folder / "control.sock"
     target = grpc.aio.insecure_channel(f"unix:{path}", options=(("grpc.default_authority", "localhost"),))
     log = folder / "control.log"
@@ -49,7 +51,7 @@ async def asked(folder: Path, reasons: Callable[[], Awaitable[list[str]]] | None
 
         if reasons is None:
             return await probe()
-        async with serving(ControlProbe(reasons, _no_metrics, Guard((), ())), path):
+        async with serving(ControlProbe(reasons, _no_metrics, Guard((), ()), lambda: notices), path):
             return await probe()
 
 
@@ -64,6 +66,15 @@ async def test_the_control_plane_decides(tmp_path: Path, missing: list[str]) -> 
 
     code, found = await asked(tmp_path, reasons)
     assert (code, found) == (503 if missing else 200, {"ready": not missing, "reasons": missing})
+
+
+async def test_what_did_not_come_back_is_said_by_a_ready_server(tmp_path: Path) -> None:
+    async def reasons() -> list[str]:
+        return []
+
+    notice = "Le modèle « qwen » n'est pas revenu (GPU_BUSY) : …"
+    code, found = await asked(tmp_path, reasons, [notice])
+    assert (code, found) == (200, {"ready": True, "reasons": [], "notices": [notice]})
 
 
 async def test_a_failing_control_plane_is_not_ready(tmp_path: Path) -> None:

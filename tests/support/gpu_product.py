@@ -2,7 +2,7 @@
 
 `qwen`, `canary` et `pyannote` demandent ce que demande le profil `dgx`, poids « en cache » : leur verdict est réel, leur
 chargement échoue faute de GPU. `petit` est le modèle de conversation du profil `embarque`, servi « sur GPU » : il se
-charge vraiment, en tenant un bail et de la mémoire.
+charge vraiment, en tenant un bail et de la mémoire. Il peut avoir des jumeaux.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ EIGHT = (FakeGpu(),) * 8
 HELD = {"petit": 3 * GIB}
 """Octets que tient un exemplaire sur chacun de ses GPU."""
 
+NOTICE = 'notice = "Machine d\'essai."\n'
 PROFILE = """
-notice = "Machine d'essai."
 [[models]]
-key = "petit"
+key = "{key}"
 display_name = "SmolLM2 135M, sur GPU d'essai"
 capability = "chat"
 engine = "{engine}"
@@ -66,6 +66,7 @@ def product_with_gpus(
     *,
     held: Mapping[str, int] = HELD,
     engine: str = "llamacpp",
+    twins: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
 ) -> Iterator[GpuProduct]:
     """Produit en marche, aucun modèle chargé, arrêté en sortie ; le même dossier retrouve ses choix.
@@ -73,9 +74,10 @@ def product_with_gpus(
     Args:
         held: octets que tiennent les exemplaires d'un modèle sur chacun de leurs GPU.
         engine: moteur de `petit`.
+        twins: clés d'autres modèles, pareils à `petit`.
     """
-    profile, cache = _install(folder, engine)
-    machine = Machine(folder / "gpus.json", gpus, held)
+    profile, cache = _install(folder, engine, twins)
+    machine = Machine(folder / "gpus.json", gpus, {**held, **dict.fromkeys(twins, 3 * GIB)})
     settings = {
         "PASSERELLE_PROFILE": str(profile),
         "PASSERELLE_BIND": "127.0.0.1",
@@ -91,14 +93,15 @@ def product_with_gpus(
         yield GpuProduct(product, machine)
 
 
-def _install(folder: Path, engine: str) -> tuple[Path, Path]:
+def _install(folder: Path, engine: str, twins: Sequence[str]) -> tuple[Path, Path]:
     """Écrit le profil, et un cache où tous les poids sont là ; rend leurs chemins."""
     cache, profile = folder / "cache", folder / "gpu.toml"
     dgx = (PROFILES_DIR / "dgx.toml").read_text(encoding="utf-8")
     # Les poids d'essai pèsent quelques octets : ceux du vrai qwen sont déclarés.
     declared = dgx.replace("working_gib = 4.0\n", "working_gib = 4.0\nweights_gib = 58.0\n")
     assert declared != dgx, "le profil dgx ne réserve plus 4 Gio à qwen"
-    profile.write_text(PROFILE.format(engine=engine) + declared.replace('notice = ""', ""), encoding="utf-8")
+    loadable = "".join(PROFILE.format(key=key, engine=engine) for key in ("petit", *twins))
+    profile.write_text(NOTICE + loadable + declared.replace('notice = ""', ""), encoding="utf-8")
     for model in load_profile(str(profile)).models:
         target = model_dir(cache, model)
         target.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,13 @@ def enlarged(base: Message) -> Iterator[tuple[str, Message]]:
 def _changes(field: Any, base: Message) -> Iterator[tuple[str, Any]]:
     name = field.name
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        yield f"{name}[]", lambda m: getattr(m, name).update(dict.fromkeys(range(MANY), 1))
+        key, value = field.message_type.fields
+        texts = [one.type == FieldDescriptor.TYPE_STRING for one in (key, value)]
+        keys = [f"é{index}" if texts[0] else index for index in range(MANY)]
+        yield f"{name}[]", lambda m: getattr(m, name).update(dict.fromkeys(keys, "é" if texts[1] else 1))
+        if all(texts):
+            for text in TEXTS:
+                yield f"{name}[long]", lambda m, text=text: getattr(m, name).update({"clé": text})
         return
     if field.is_repeated:
         yield from _repeated(field, base)

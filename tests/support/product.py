@@ -117,6 +117,7 @@ def running_product(
     env: Mapping[str, str] | None = None,
     python: str = sys.executable,
     port: int | None = None,
+    root: Path = ROOT,
 ) -> Iterator[Product]:
     """Produit en marche, arrêté en sortie ; vérifie que rien ne reste derrière lui.
 
@@ -124,6 +125,7 @@ def running_product(
         env: réglages de plus. Les fronts n'attendent pas qu'Envoy voie leur arrêt ; qui l'éprouve rend cette attente
             (`REAL_DRAIN`).
         port: port d'Envoy ; un port libre par défaut.
+        root: copie du dépôt dont le produit est lancé.
     """
     port = port or free_port()
     cache = cache_dir or folder / "cache"
@@ -147,7 +149,7 @@ def running_product(
     with log.open("wb") as output:
         process = subprocess.Popen(
             [python, "-m", "server", "serve"],
-            cwd=ROOT,
+            cwd=root,
             env=inherited | settings,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -26,6 +26,28 @@ def run(language: str, snippet: str, place: Path, key: str = "") -> subprocess.C
     return subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
+def run_all(language: str, snippets: list[str], place: Path) -> list[str]:
+    """Lance des extraits d'un langage l'un après l'autre, dans un seul processus ; rend ce que chacun affiche.
+
+    Raises:
+        AssertionError: l'un d'eux a échoué.
+    """
+    # Une marque devant chacun : un WebSocket de Node, le dernier, n'affiche qu'une fois le programme lu.
+    if language == "curl":
+        text = "set -e\n" + "".join(f"printf '\\0'\n{one}\n" for one in snippets)
+    elif language == "node":
+        for rank, one in enumerate(snippets):
+            (place / f"{rank}.mjs").write_text(one, encoding="utf-8")
+        text = "".join(
+            f"process.stdout.write('\\0');await import('{place}/{rank}.mjs');" for rank in range(len(snippets))
+        )
+    else:
+        text = f"for one in {snippets!r}:\n    print(end='\\0', flush=True)\n    exec(one, {{}})"
+    done = run(language, text, place)
+    assert done.returncode == 0, f"{language} : {done.stdout}{done.stderr}"
+    return done.stdout.split("\0")[1:]
+
+
 def with_packages(place: Path) -> Path:
     """Le dossier, avec les paquets Node de la page."""
     (place / "node_modules").symlink_to(ROOT / "dashboard" / "node_modules")

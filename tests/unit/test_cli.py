@@ -4,7 +4,11 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +22,7 @@ from server.cli.app import cli
 from server.cli.checks import Machine, run_checks
 from server.cli.connection import CommandError, ServerAccess, find_server
 from server.cli.findings import Finding, Level
+from server.cli.local import LocalServer, local_server
 from server.control.gpu.allowed import GpuDevice
 from server.control.weights.cache import write_manifest
 from tests.support.certificates import Authority
@@ -99,6 +104,66 @@ def test_the_socket_of_another_account_is_never_called(
             listening.accept()
 
 
+LISTENING = """
+import socket, sys, time
+held = [socket.socket(socket.AF_UNIX) for _ in sys.argv[1:]]
+for one, path in zip(held, sys.argv[1:]):
+    one.bind(path)
+    one.listen()
+print("debout", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def base() -> Iterator[Path]:
+    """Dossier dont le chemin est assez court pour des prises."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def serving(base: Path, **env: str) -> Iterator[LocalServer]:
+    """Un processus qui tient les prises d'un serveur, sous cet environnement."""
+    folder = base / f"passerelle-{env.get('HOST_PORT', '8000')}"
+    folder.mkdir(0o700)
+    paths = [str(folder / name) for name in ("envoy-local.sock", "supervisor.sock")]
+    command = [sys.executable, "-c", LISTENING, *paths]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, cwd=base) as process:
+        assert process.stdout and process.stdout.readline() == b"debout\n"
+        try:
+            yield LocalServer(folder, process.pid)
+        finally:
+            process.kill()
+
+
+def test_one_server_of_this_machine_is_told_from_another(base: Path) -> None:
+    here = {"PASSERELLE_RUN_BASE": str(base)}
+    with serving(base, HOST_PORT="8701") as one, serving(base, HOST_PORT="8702", PASSERELLE_PORT="8000") as two:
+        assert local_server(here) is None
+        assert local_server({**here, "HOST_PORT": "8701"}) == one
+        assert local_server({**here, "PASSERELLE_PORT": "8000", "HOST_PORT": "8702"}) == two
+        assert find_server("", "", environ={**here, "HOST_PORT": "8703"}).address == "127.0.0.1:8703"
+        assert one.environ["HOST_PORT"] == "8701" and one.directory == base
+    assert LocalServer(base, one.pid).environ == {}
+
+
+def test_the_diagnosis_is_that_of_the_running_server(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PASSERELLE_PROFILE", raising=False)
+    env = {"PASSERELLE_PROFILE": "embarque", "HOST_PORT": "8701", "MODEL_CACHE_DIR": "ici"}
+    with serving(base, **env) as server:
+        found = CliRunner().invoke(cli, ["doctor", "--json"], env={"PASSERELLE_RUN_BASE": str(base)})
+        assert found.exit_code == 0, found.output
+        said = {one["name"]: one for one in json.loads(found.stdout)}
+        assert said["configuration"]["found"].startswith("profil embarque, celui du serveur en marche")
+        assert str(server.pid) in said["configuration"]["found"] and "tenu par" in said["port"]["found"]
+        assert said["cache"]["found"].startswith(str(base / "ici"))
+        other = CliRunner().invoke(
+            cli, ["--json", "doctor"], env={"PASSERELLE_RUN_BASE": str(base), "PASSERELLE_PROFILE": "dgx"}
+        )
+        assert other.exit_code == 1 and "profil dgx, et non embarque" in other.stdout
+
+
 def owned(found: os.stat_result, uid: int) -> os.stat_result:
     return os.stat_result((*found[:4], uid, *found[5:10]))
 
@@ -143,6 +208,19 @@ def test_no_server_is_said_in_both_forms() -> None:
     assert code == 1 and not out and error["reason"] == "UNAVAILABLE"
 
 
+def test_json_is_asked_before_or_after_the_verb() -> None:
+    before, after = (run("--json", "status", HOST_PORT="1"), run("status", "--json", HOST_PORT="1"))
+    assert before == after and json.loads(after[2])["error"]["reason"] == "UNAVAILABLE"
+    for verb in cli.commands.keys() - {"serve", "completion"}:
+        assert "--json" in run(verb, "--help")[1], verb
+
+
+def test_the_fronts_of_another_machine_are_not_replaced() -> None:
+    assert run("--address", "gpu:8000", "restart-fronts")[0] == 2
+    code, out, err = run("restart-fronts", "--json")
+    assert code == 1 and not out and "docker exec" in json.loads(err)["error"]["message"]
+
+
 def test_options_that_go_together(tmp_path: Path) -> None:
     file = tmp_path / "x"
     file.touch()
@@ -161,14 +239,23 @@ def test_completion_scripts(shell: str) -> None:
 def test_completion_knows_verbs_and_models() -> None:
     completing = {"_PASSERELLE_COMPLETE": "bash_complete"}
     verbs = CliRunner().invoke(
-        cli, [], prog_name="passerelle", env={**completing, "COMP_WORDS": "passerelle un", "COMP_CWORD": "1"}
+        cli,
+        [],
+        prog_name="passerelle",
+        env={**NO_SERVER, **completing, "COMP_WORDS": "passerelle un", "COMP_CWORD": "1"},
     )
     assert "plain,unload" in verbs.output
     models = CliRunner().invoke(
         cli,
         [],
         prog_name="passerelle",
-        env={**completing, "PASSERELLE_PROFILE": "embarque", "COMP_WORDS": "passerelle load c", "COMP_CWORD": "2"},
+        env={
+            **NO_SERVER,
+            **completing,
+            "PASSERELLE_PROFILE": "embarque",
+            "COMP_WORDS": "passerelle load c",
+            "COMP_CWORD": "2",
+        },
     )
     assert "plain,canary" in models.output
 
@@ -194,6 +281,11 @@ def test_a_machine_that_can_serve(tmp_path: Path) -> None:
     found = checks(NOTHING, MODEL_CACHE_DIR=str(tmp_path / "neuf"))
     assert failed(found) == set() and not (tmp_path / "neuf").exists()
     assert found["Envoy"].found == "1.40.0" and "pas besoin" in found["GPU"].found
+
+
+def test_a_misspelt_variable_is_diagnosed(tmp_path: Path) -> None:
+    found = checks(NOTHING, MODEL_CACHE_DIR=str(tmp_path), PASSERELLE_THREAD="2")["variable"]
+    assert found.level is Level.WARNING and "PASSERELLE_THREADS" in found.found
 
 
 def fake_environment(folder: Path, family: str, torch: str, cuda: str) -> None:

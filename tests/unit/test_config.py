@@ -1,14 +1,18 @@
 """La configuration : ce qui est lu, ce qui est refusé, et comment."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from server.control.gpu.needs import GIB, check_options, need_on
-from server.domain import Capability, url_of
+from server.domain import Capability, PublicAddress
 from server.settings.config import load_config
 from server.settings.profile import PROFILES_DIR, ConfigError, load_profile
+from server.settings.unknown import unknown
+from tests.support.product import ROOT
 from tests.support.refused_profiles import refusal_of
 
 EMBEDDED = {"PASSERELLE_PROFILE": "embarque"}
@@ -25,6 +29,21 @@ def test_production_profile_is_gpu_only() -> None:
     for model in load_profile("dgx").models:
         assert model.requires_gpu
         assert not model.demonstration
+
+
+def test_options_that_are_true_or_false_are_known_without_a_value(tmp_path: Path) -> None:
+    """De vLLM par leur nom, des autres moteurs par leur type, d'un moteur à soi par son profil."""
+    assert load_profile("dgx").models[0].load_switches == ("enable_prefix_caching", "enable_sleep_mode")
+    for engine, line, expected in (
+        ("vllm", "load_options = ['seed', 'enforce_eager', 'async_scheduling']", ("enforce_eager", "async_scheduling")),
+        ("pyannote", "load_options = ['trust_checkpoint']", ("trust_checkpoint",)),
+        ("canary", "load_options = ['beam_size']", ()),
+        ("a.b:c", "load_options = ['vite', 'n']\nload_switches = ['vite']", ("vite",)),
+    ):
+        text = f"[[models]]\nkey = 'a'\ncapability = 'chat'\nengine = '{engine}'\ndisplay_name = 'A'\n{line}\n"
+        text += "[models.source]\nkind = 'hub'\nrepository = 'a/b'\nrevision = 'main'\n"
+        (tmp_path / "p.toml").write_text(text, encoding="utf-8")
+        assert load_profile(str(tmp_path / "p.toml")).models[0].load_switches == expected
 
 
 def test_embedded_profile_pins_every_weight_file() -> None:
@@ -50,6 +69,52 @@ def test_the_production_profile_leases_every_gpu_it_names() -> None:
         assert not need.short_by and need.total < 141 * GIB
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("PASSERELLE_MAX_UPLAOD_BYTES", "vouliez-vous PASSERELLE_MAX_UPLOAD_BYTES ?"),
+        ("PASSERELLE_PROFIL", "vouliez-vous PASSERELLE_PROFILE ?"),
+        ("passerelle_profile", "vouliez-vous PASSERELLE_PROFILE ?"),
+        ("PASSERELLE_HOST_PORT", "vouliez-vous HOST_PORT ?"),
+        ("PASSERELLE_ZZZ", "n'a aucun effet."),
+        ("OPENAI_KEY", "vouliez-vous OPENAI_KEYS ?"),
+        ("HUGGING_FACE_TOKEN", "vouliez-vous HUGGINGFACE_TOKEN ?"),
+        ("ADVERTISED_HOST", "vouliez-vous ADVERTISED_HOSTS ?"),
+        ("HOST_BIND_ADRESS", "vouliez-vous HOST_BIND_ADDRESS ?"),
+    ],
+)
+def test_a_misspelt_variable_is_told(name: str, said: str) -> None:
+    [told] = load_config(EMBEDDED | {name: "x"}).unknown
+    assert told.startswith(f"{name} : cette variable n'existe pas") and told.endswith(said)
+
+
+def test_what_is_ours_or_of_others_is_not_told() -> None:
+    """Aucune variable documentée n'est tenue pour une faute ; ni celles d'autres outils."""
+    documented = {
+        name
+        for page in ("configuration.md", "limites.md", "conteneur.md")
+        for name in re.findall(r"`([A-Z_]{4,})`", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    }
+    assert len(documented) > 100
+    read = load_config(EMBEDDED).unknown
+    others = ("PATH", "HOME", "HOSTNAME", "OPENAI_API_KEY", "HF_HUB_TOKEN", "HTTP_PROXY", "HOST", "PORT", "MODEL_DIR")
+    assert read == () and unknown({*documented, *others}, names_read()) == ()
+
+
+def names_read() -> set[str]:
+    """Variables que la configuration demande."""
+
+    class Asked(dict[str, str]):
+        names: ClassVar[set[str]] = set()
+
+        def get(self, name: str, default: Any = None) -> Any:
+            self.names.add(name)
+            return super().get(name, default)
+
+    load_config(Asked(EMBEDDED))
+    return Asked.names
+
+
 def test_variables_of_the_specification() -> None:
     config = load_config(
         EMBEDDED
@@ -67,7 +132,8 @@ def test_variables_of_the_specification() -> None:
     assert config.openai_keys == ("a", "b", "c")
     assert config.cache_dir == Path("/tmp/poids")
     assert (config.bind, config.port, config.advertised_port) == ("10.1.2.3", 9123, 9123)
-    assert config.advertised_hosts == ("gpu.local", "10.0.0.1", "10.0.0.2")
+    hosts = ("gpu.local", "10.0.0.1", "10.0.0.2")
+    assert config.advertised == tuple(PublicAddress(host, 9123) for host in hosts)
     assert config.lazy_load is False
 
 
@@ -177,6 +243,10 @@ def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: 
         ("aliases = ['b', '']", "models[0].aliases : une liste de textes, aucun vide, est attendue, reçu : ['b', '']"),
         ("engine = 'vlm'", "models[0].engine : « vlm » inconnu (attendu : canary, llamacpp,"),
         ("load_options = ['model']", "models[0].load_options.model : option réservée : "),
+        (
+            "engine = 'vllm'\nload_options = ['seed']\nload_switches = ['sed']",
+            "models[0].load_switches : « sed » inconnu (attendu : seed)",
+        ),
         (
             "engine = 'canary'\nload_options = ['beams']",
             "models[0].load_options : « beams » inconnu (attendu : beam_size,",
@@ -288,7 +358,7 @@ def test_an_alias_used_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_ipv6_host_is_bracketed_in_urls() -> None:
-    assert url_of("http", "::1", 8000, "/x") == "http://[::1]:8000/x"
+    assert PublicAddress("::1", 8000).url("/x") == "http://[::1]:8000/x"
 
 
 def test_the_watchdog_leaves_time_for_a_few_beats() -> None:

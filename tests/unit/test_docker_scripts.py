@@ -237,6 +237,7 @@ def test_a_cache_that_is_a_file(play: Play, tmp_path: Path) -> None:
         ("HOST_PORT", "-1"),
         ("HOST_BIND_ADDRESS", "mon-serveur"),
         ("HOST_BIND_ADDRESS", "::zz"),
+        ("HOST_BIND_ADDRESS", "10.0.0.300"),
         ("CONTAINER_NAME", "un nom"),
         ("SHM_SIZE", "beaucoup"),
         ("TMP_SIZE", "-1"),
@@ -408,6 +409,85 @@ def test_a_profile_file_is_shared(play: Play, tmp_path: Path) -> None:
     (tmp_path / "mien.toml").touch()
     found = started(play, PASSERELLE_PROFILE="mien.toml")
     assert "PASSERELLE_PROFILE=/run/passerelle-files/passerelle_profile/mien.toml" in found.run
+
+
+IMAGE = {"PASSERELLE_BIND", "PASSERELLE_PORT", "PASSERELLE_RUN_BASE", "PASSERELLE_WEIGHTS_DIR", "PASSERELLE_ENVS_DIR"}
+"""Ce que l'image fixe."""
+ELSEWHERE = {"PASSERELLE_CUDA", "TORCH_INDEX_URL", "PASSERELLE_ADDRESS", "PASSERELLE_API_KEY"}
+"""Ce qui ne sert qu'à l'installation, ou à la ligne de commande."""
+OPTIONS = {"MODEL_CACHE_DIR": "--mount", "HOST_BIND_ADDRESS": "--publish", "CUDA_VISIBLE_DEVICES": "--gpus"}
+"""Ce qui devient une option de « docker run »."""
+FILES = {
+    *("PASSERELLE_TLS_CERT", "PASSERELLE_TLS_KEY", "PASSERELLE_TLS_CLIENT_CA"),
+    *("SSL_CERT_FILE", "PASSERELLE_SETTINGS_FILE"),
+}
+FOLDERS = {"HF_HOME", "HF_HUB_CACHE"}
+
+
+def documented() -> set[str]:
+    """Variables de docs/configuration.md et docs/limites.md."""
+    pages = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("configuration.md", "limites.md"))
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", pages, re.M)
+    return {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
+
+
+def test_the_script_passes_every_documented_variable(play: Play, tmp_path: Path) -> None:
+    wanted = documented() - IMAGE - ELSEWHERE - FILES - FOLDERS - OPTIONS.keys()
+    assert len(wanted) > 90
+    (tmp_path / "x.pem").touch()
+    (tmp_path / "hub").mkdir()
+    given = dict.fromkeys(wanted | IMAGE | ELSEWHERE | {"https_proxy"}, "1") | dict.fromkeys(FILES, "x.pem")
+    given |= {
+        "PASSERELLE_PROFILE": "dgx",
+        "HF_HUB_CACHE": "hub",
+        "PASSERELLE_GPUS": "0",
+        "PASSERELLE_STATE_DIR": "etat",
+    }
+    found = started(play, STUB_GPUS=EIGHT, **given)
+    passed = {value.partition("=")[0] for value in found.values("--env")}
+    assert not wanted - passed, "deploy/docker-run.sh ne les transmet pas"
+    assert passed >= FILES | {"HF_HUB_CACHE", "https_proxy"} and not passed & (IMAGE | ELSEWHERE)
+    assert "SSL_CERT_FILE=/run/passerelle-files/ssl_cert_file/x.pem" in found.run
+    hub = f'type=bind,"source={tmp_path}/hub",target=/run/passerelle-files/hf_hub_cache,readonly'
+    assert hub in found.values("--mount")
+    assert all(found.values(option) for option in OPTIONS.values())
+
+
+def test_compose_passes_every_documented_variable() -> None:
+    [service] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values()
+    passed = {value.partition("=")[0] for value in service["environment"]}
+    fixed = IMAGE | ELSEWHERE | FILES | FOLDERS | {"PASSERELLE_BUILD", "MODEL_CACHE_DIR", "HOST_BIND_ADDRESS"}
+    assert not documented() - fixed - passed, "à ajouter à « environment » de docker-compose.yml"
+
+
+@pytest.mark.parametrize("home", [True, False])
+def test_the_cache_of_other_tools_is_read_where_it_is(play: Play, tmp_path: Path, home: bool) -> None:
+    if home:
+        (tmp_path / "hf" / "hub").mkdir(parents=True)
+        assert "HF_HUB_CACHE=/run/passerelle-files/hf_hub_cache" in started(play, HF_HOME="hf").values("--env")
+    else:
+        assert not [one for one in started(play, HF_HOME="absent").values("--env") if one.startswith("HF_")]
+        refused(play, "HF_HUB_CACHE : « absent » n'est pas un dossier lisible", code=2, HF_HUB_CACHE="absent")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "urls"),
+    [
+        ("https://ia.exemple", ["https://ia.exemple/"]),
+        ("ia.exemple:9000 http://ia.exemple:80/", ["http://ia.exemple:9000/", "http://ia.exemple/"]),
+        ("[2001:db8::2]:9000,HTTPS://ia.exemple:8443", ["http://[2001:db8::2]:9000/", "https://ia.exemple:8443/"]),
+    ],
+)
+def test_a_load_balancer_has_its_scheme_and_port(play: Play, hosts: str, urls: list[str]) -> None:
+    found = started(play, ADVERTISED_HOSTS=hosts, HOST_PORT="8123")
+    assert re.findall(r"^  (http\S+)$", found.out, re.M) == urls
+
+
+@pytest.mark.parametrize(
+    "entry", ["ftp://gpu", "gpu/v1", "gpu:0", "gpu:65536", "-gpu", "moi@gpu", "https://", "*", "a$b"]
+)
+def test_what_is_no_address_starts_nothing(play: Play, entry: str) -> None:
+    assert refused(play, f"ADVERTISED_HOSTS : « {entry} »", code=2, ADVERTISED_HOSTS=f"gpu {entry}").calls == []
 
 
 def test_compose_does_what_the_script_does(play: Play) -> None:

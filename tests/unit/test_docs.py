@@ -5,9 +5,9 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from passerelle.v1 import error_reason_pb2
+from passerelle.v1 import error_reason_pb2, model_pb2
 
-from server.cli.show import PHASES
+from server.cli.show import PHASES, STAGES, STATES
 from server.domain import Limits
 from server.engines.base import LoadPhase
 from server.rpc.status import TABLE
@@ -42,8 +42,9 @@ def test_every_variable_that_is_read_has_its_row() -> None:
 
 def test_every_row_names_a_variable_that_is_read() -> None:
     code = _code("server", "tools", "deploy")
-    # Celles du client du hub sont lues par lui.
-    unread = {name for name in _variables() if name not in code and not name.startswith("HF_")}
+    # Celles du client du hub, et de ce qu'il emploie pour parler au réseau, sont lues par lui.
+    network = re.compile(r"HF_\w+|\w+_PROXY|SSL_CERT_FILE")
+    unread = {name for name in _variables() if name not in code and not network.fullmatch(name)}
     assert not unread
 
 
@@ -65,8 +66,16 @@ def test_every_metric_is_documented() -> None:
     assert set(re.findall(r"`(passerelle_\w+)`", _pages("docs/exploitation.md"))) == exported
 
 
+def test_every_state_and_stage_has_its_words() -> None:
+    page = _pages("dashboard/src/fr.ts").split("STATES", 1)[1].split("};", 1)[0]
+    assert dict(re.findall(r'^  \[ModelState\.(\w+)\]: "(.+)",$', page, re.M)) == STATES
+    assert {name.removeprefix("MODEL_STATE_") for name in model_pb2.ModelState.keys()} == STATES.keys()  # noqa: SIM118
+    proto = _pages("protos/passerelle/v1/audio.proto").split("message AudioProgress", 1)[1].split("string stage", 1)[0]
+    assert set(re.findall(r"`(\w+)`", proto)) == STAGES.keys()
+
+
 def test_every_phase_has_its_words() -> None:
-    page = _pages("dashboard/src/fr.ts").split("PHASES", 1)[1].split("};", 1)[0]
+    page = _pages("dashboard/src/fr.ts").split("PHASES", 1)[1].split("\n}", 1)[0]
     assert dict(re.findall(r'^  (\w+): "(.+)",$', page, re.M)) == PHASES
     proto = (
         _pages("protos/passerelle/v1/operation.proto")

@@ -18,8 +18,8 @@ from server.domain import Limits
 from server.errors import InvalidRequest, InvalidState, ModelNotFound
 from server.rpc.auth import Guard
 from tests.fakes.gpus import GIB
+from tests.support.models_rig import Rig, make, spec
 from tests.support.waiting import PATIENCE
-from tests.unit.test_model_gpus import Rig, make, spec
 
 
 def service_of(rig: Rig) -> AdminService:
@@ -91,6 +91,29 @@ async def test_a_verdict_says_each_gpu_and_who_would_leave(rig: Rig) -> None:
     assert (accepted.index, accepted.fits, accepted.reason) == (1, True, "")
     assert rig.replicas.started == ["b-0"]
     assert (await service.CheckLoad(model_verbs_pb2.CheckLoadRequest(model="a", gpus=[1]), None)).fits
+
+
+async def test_a_verdict_proposes_what_fits_and_eviction_last(tmp_path: Path) -> None:
+    """Le GPU du profil est plein : d'autres sont proposés, et personne ne part tant que l'un d'eux a la place."""
+    rig = await make(tmp_path, 3, spec("a", gpus=(0,)), spec("b"), spec("c"))
+    service = service_of(rig)
+    asked = model_verbs_pb2.CheckLoadRequest(model="a")
+    rig.gpus.take(0, 999, 75 * GIB)
+    rig.replicas.uses = 75 * GIB
+    await rig.load("b", gpus=(2,))
+    proposed = await service.CheckLoad(asked, None)
+    assert proposed.fits and [one.index for one in proposed.gpus] == [1] and not proposed.evictions
+    await rig.load("a")
+    assert rig.model("a").replicas[0].gpus == (1,) and rig.model("a").choices.gpus == (0,)
+    await rig.model("a").unload().result()
+    await rig.load("c", gpus=(1,))
+    # Plus rien n'est libre : le verdict porte sur le GPU que le départ de « b » rendrait, non sur celui d'un étranger.
+    full = await service.CheckLoad(asked, None)
+    assert not full.fits and list(full.evictions) == ["b"]
+    assert [(one.index, list(one.holders)) for one in full.gpus] == [(2, ["b-0"])]
+    await rig.load("a", make_room=True)
+    assert rig.model("a").replicas[0].gpus == (2,) and not rig.model("b").replicas
+    await rig.journal.aclose()
 
 
 async def test_the_verbs_answer_with_their_operation(rig: Rig) -> None:

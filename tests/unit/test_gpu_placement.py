@@ -79,6 +79,38 @@ async def test_the_number_of_gpus_must_fit(asked: tuple[int, ...], replicas: int
     assert caught.value.message == said and caught.value.metadata["field"] == "gpus"
 
 
+@pytest.mark.parametrize("per", [1, 2, 4])
+@pytest.mark.parametrize("why", ["étranger", "bail", "exclusif", "sali"])
+async def test_a_full_preference_gives_way_to_gpus_with_room(per: int, why: str) -> None:
+    """Les GPU du profil ou d'un choix retenu ne sont qu'une préférence : pleins, d'autres servent."""
+    board, fake = await board_with(8)
+    for gpu in range(4):
+        if why == "étranger":
+            fake.take(gpu, 999, 79 * GIB)
+        elif why != "sali":
+            board.leases.take(Lease(f"autre-{gpu}", {gpu: GIB if why == "exclusif" else 79 * GIB}, why == "exclusif"))
+    await board.refresh()
+    if why == "sali":
+        board.stains.update({gpu: Stain("x-0", frozenset(), GIB, "sali") for gpu in range(4)})
+    options = {"tensor_parallel_size": per}
+    found = plan(board, demand(preferred=tuple(range(per)), options=options))
+    found.check()
+    assert gpus_of(found) == [tuple(range(4, 4 + per))]
+    # Ce qui reste de la préférence y est gardé ; et nommer un GPU plein reste un refus.
+    assert gpus_of(plan(board, demand(preferred=(3, 7), options={"tensor_parallel_size": 2}))) == [(4, 7)]
+    assert plan(board, demand(asked=(0,))).error is not None
+
+
+async def test_a_preference_is_refused_when_no_gpu_has_room() -> None:
+    board, fake = await board_with(2)
+    for gpu in range(2):
+        fake.take(gpu, 999, (70 + gpu) * GIB)
+    await board.refresh()
+    assert gpus_of(plan(board, demand(preferred=(1,)))) == [(1,)]
+    with pytest.raises(GpuMemoryInsufficient, match="GPU 1 "):
+        plan(board, demand(preferred=(1,))).check()
+
+
 async def test_too_few_gpus_is_said() -> None:
     board, _ = await board_with(2)
     with pytest.raises(InvalidRequest, match="il faut 3 GPU de plus pour « m », il n'en reste que 2"):

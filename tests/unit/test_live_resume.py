@@ -46,6 +46,13 @@ async def run(pool: ThreadPoolExecutor, wave: Any, first: int = 0) -> Any:
         return live
 
 
+async def test_the_progress_of_a_resumed_stream_counts_from_the_start_of_the_audio(pool: ThreadPoolExecutor) -> None:
+    async with stream(pool, Listening(), resume_sample=60 * RATE, progress=True) as live:
+        await live.send(silence(3))
+        await live.finish()
+    assert [round(told.offset.ToMicroseconds() / 1e6) for told in live.of("progress")] == [62, 63]
+
+
 # Avant toute parole, à son tout début, en pleine phrase, dans le silence qui la clôt, entre deux phrases, à la fin.
 @pytest.mark.parametrize("cut", [0.0, 0.2, 0.55, 0.7, 1.9, 4.5, 5.6, 6.0, 6.3, 8.0, 11.0, 18.0])
 async def test_a_stream_cut_anywhere_and_resumed_has_no_hole_and_no_duplicate(

@@ -22,7 +22,7 @@ from server.link.framing import INPUT_WINDOW_BYTES
 from server.worker.spooled import prove_analysed
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
-from tests.support.live_stream import PHRASE, RATE, heard, silence, stream, talk, waiting
+from tests.support.live_stream import PHRASE, RATE, Stream, heard, silence, stream, talk, waiting
 from tests.support.waiting import PATIENCE, soon, until
 
 
@@ -30,6 +30,11 @@ from tests.support.waiting import PATIENCE, soon, until
 def pool() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(2) as found:
         yield found
+
+
+def offsets(live: Stream) -> list[float]:
+    """Secondes jusqu'où le texte suit, à mesure qu'elles sont dites."""
+    return [progress.offset.ToMicroseconds() / 1e6 for progress in live.of("progress")]
 
 
 @pytest.mark.parametrize("chunk", [1, 77, 320, 16000, 10**6])
@@ -82,6 +87,33 @@ async def test_a_late_engine_slows_the_reading_and_loses_nothing(pool: ThreadPoo
     assert len(live.of("final")) == 30
     # L'audio était en avance : aucun brouillon n'a retardé les phrases.
     assert len(engine.batches) <= 33
+
+
+async def test_a_client_that_asks_is_told_how_far_the_text_follows(pool: ThreadPoolExecutor) -> None:
+    async with stream(pool, FakeTranscribeEngine(), progress=True) as live:
+        await live.send(np.concatenate([silence(3), talk(2), silence(3)]))
+        await live.finish()
+    live.check()
+    told = offsets(live)
+    assert told == sorted(told) and min(np.diff([0.0, *told])) >= 1
+    # Le silence compte aussi : c'est lui qu'un client sans texte ne sait pas distinguer d'un retard.
+    assert 1 <= told[0] < 3
+    assert live.of("summary")[0].coverage.covered_duration.seconds - told[-1] < 2
+
+
+async def test_a_late_engine_is_seen_in_the_progress_and_in_its_end(pool: ThreadPoolExecutor) -> None:
+    engine = SteppedTranscribeEngine()
+    async with stream(pool, engine, progress=True, interim_results=False) as live:
+        sending = asyncio.create_task(live.send(talk(8)))
+        await until(lambda: len(live.of("speech_end")) >= 3, "trois phrases closes")
+        first, third = (live.of("speech_end")[rank].offset.ToMicroseconds() / 1e6 for rank in (0, 2))
+        # Ce qui est analysé après la phrase qui attend n'est pas suivi.
+        assert offsets(live)[-1] < first + 1 < third
+        engine.allow(1000)
+        await asyncio.wait_for(sending, 20)
+        await live.finish()
+    live.check()
+    assert offsets(live)[-1] > third
 
 
 async def test_abandoning_a_slowed_stream_frees_everything(pool: ThreadPoolExecutor) -> None:

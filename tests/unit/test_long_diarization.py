@@ -13,7 +13,8 @@ import pytest
 from scipy.cluster.hierarchy import linkage
 
 from server.engines.common.owner import OwnerThread
-from server.engines.pyannote.clustering import BoundedLinkage, Cancelled, bound_clustering, linkage_of, spread
+from server.engines.pyannote.clustering import BoundedLinkage, bound_clustering, spread
+from server.engines.pyannote.leaving import Cancelled, stopped_by
 from server.engines.pyannote.options import ClusteringSettings
 from server.errors import EngineFailed
 from tests.support import tiny_pyannote
@@ -108,13 +109,14 @@ def test_what_exceeds_its_bounds_fails_and_names_them(option: str, value: int) -
 def test_a_cancelled_clustering_leaves_no_child(tmp_path: Path) -> None:
     pipeline = clustering("agglomerative", tmp_path)
     vectors, spoken, _ = embeddings(6000, 64)
-    stop = linkage_of(pipeline).stop = threading.Event()
+    stop = threading.Event()
     me = psutil.Process()
     ended: list[BaseException] = []
 
     def work() -> None:
         try:
-            pipeline.clustering(vectors, spoken, min_clusters=1, max_clusters=20)
+            with stopped_by(stop):
+                pipeline.clustering(vectors, spoken, min_clusters=1, max_clusters=20)
         except BaseException as error:
             ended.append(error)
 

@@ -4,23 +4,15 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from server.control.gpu.board import GpuBoard
 from server.control.life.choices import LoadOrder
 from server.control.life.exits import Exit
-from server.control.life.model import ManagedModel
-from server.control.life.state import ModelState, ModelTools
-from server.control.models import Models
-from server.control.record.journal import Journal
-from server.control.record.operations import Changes, Operation, OperationKind, OperationState
-from server.control.weights.cache import Artifacts
-from server.control.weights.discovery import Adoption
-from server.domain import Capability, MemorySpec, ModelSource, ModelSpec, Profile
+from server.control.life.state import ModelState
+from server.control.record.operations import OperationKind, OperationState
+from server.domain import MemorySpec
 from server.errors import (
     EngineFailed,
     GpuBusy,
@@ -32,98 +24,8 @@ from server.errors import (
     NoGpuVisible,
     UnsupportedOption,
 )
-from server.link.client import WorkerLoad
-from tests.fakes.gpus import GIB, FakeClock, FakeGpus, board_of
-from tests.fakes.replicas import FakeDownloads, FakeReplicas, intact
-
-
-def spec(key: str, **changes: Any) -> ModelSpec:
-    values: dict[str, Any] = {
-        "key": key,
-        "capability": Capability.CHAT,
-        "engine": "x",
-        "source": ModelSource("package", "p", "1"),
-        "display_name": key,
-        "memory": MemorySpec(weights_gib=8, working_gib=1, reserve_gib=1),
-        "load_options": ("tensor_parallel_size", "seed"),
-    }
-    return ModelSpec(**(values | changes))
-
-
-@dataclass
-class Rig:
-    models: Models
-    replicas: FakeReplicas
-    gpus: FakeGpus
-    board: GpuBoard
-    clock: FakeClock
-    journal: Journal
-
-    def model(self, key: str = "a") -> ManagedModel:
-        return self.models.get(key)
-
-    async def load(self, key: str = "a", **order: Any) -> Operation:
-        operation = await self.models.load(key, LoadOrder(**order))
-        await operation.result()
-        return operation
-
-    def say(self, key: str, index: int = 0, **load: Any) -> None:
-        """Charge annoncée par un exemplaire."""
-        link: Any = self.model(key).replicas[index].link
-        link.load = WorkerLoad(**load)
-
-    async def pass_seconds(self, seconds: float) -> None:
-        """Le temps passe, un battement se produit, et ce qu'il lance finit."""
-        self.clock.now += seconds
-        await self.board.refresh()
-        for model in self.models:
-            model.watch()
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Laisse finir ce qui est en cours."""
-        for model in self.models:
-            while model.operation is not None:
-                await model.operation.done.wait()
-                await asyncio.sleep(0)
-
-
-def state_of(model: ManagedModel) -> ModelState:
-    return model.state
-
-
-async def make(tmp_path: Path, count: int, *specs: ModelSpec) -> Rig:
-    journal = Journal(tmp_path / "j.sqlite")
-    await journal.open()
-    gpus, clock = FakeGpus(count), FakeClock()
-    replicas = FakeReplicas(gpus)
-    board = board_of(gpus, clock, replicas.pids)
-    fakes: Any = (replicas, FakeDownloads(lambda: None), None, None)
-    tools = ModelTools(
-        replicas=fakes[0],
-        downloads=fakes[1],
-        journal=journal,
-        changes=Changes(),
-        inspect=lambda _spec: Artifacts(True, 8 * GIB, 8 * GIB),
-        verify=intact,
-        gpus=board,
-        stop_grace=3.0,
-        clock=clock,
-        sleep=clock.sleep,
-    )
-    profile = Profile("essai", "", specs or (spec("a"), spec("b"), spec("c")))
-    models = Models(
-        profile,
-        tools,
-        fakes[2],
-        fakes[3],
-        adoption=Adoption(tmp_path, (), tools.downloads.adopt),
-        on_exit=lambda _pid: None,
-    )
-    for model in models:
-        model.look(Artifacts(True, 8 * GIB, 8 * GIB))
-    await board.refresh()
-    return Rig(models, replicas, gpus, board, clock, journal)
+from tests.fakes.gpus import GIB
+from tests.support.models_rig import Rig, make, spec, state_of
 
 
 @pytest.fixture
@@ -192,6 +94,8 @@ async def test_options_change_the_gpus_of_a_replica(rig: Rig) -> None:
     assert rig.board.leases.reserved(4) == 6 * GIB  # 8 Gio de poids à deux
     assert rig.replicas.specs[0].options == {"tensor_parallel_size": 2}
     choices = await rig.journal.choices()
+    desired = choices.pop("desired/a")
+    assert desired["seats"] == [[4, 5], [6, 7]]
     assert choices == {"gpus/a": [4, 5, 6, 7], "replicas/a": 2, "options/a": {"tensor_parallel_size": 2}}
     restored = rig.model("b").choices.restored(rig.model().spec, choices)
     assert restored == rig.model().choices
@@ -280,7 +184,7 @@ async def test_a_model_busy_again_keeps_its_place(tmp_path: Path) -> None:
     rig.replicas.uses = 60 * GIB
     await rig.load("a")
     await rig.pass_seconds(1)
-    loading = await rig.models.load("b", LoadOrder(make_room=True))
+    loading = rig.model("b").load(LoadOrder(make_room=True), [rig.model("a")])
     rig.say("a", running=1)
     with pytest.raises(InvalidState, match="1 en cours"):
         await loading.result()

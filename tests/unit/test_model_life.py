@@ -252,7 +252,7 @@ async def opening(model: ManagedModel) -> None:
     """Lance un chargement, et attend qu'il en soit à ouvrir le modèle."""
     model.load()
     async with asyncio.timeout(PATIENCE):
-        while state_of(model) is not ModelState.LOADING:
+        while model.operation is None or model.operation.progress.phase != "opening":
             await asyncio.sleep(0.005)
 
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from server.supervisor.client import SupervisorClient
 from server.supervisor.process import Command
 from server.supervisor.rolling import RollingRestart
+from server.supervisor.socket import SupervisorSocket
 from server.supervisor.supervisor import Supervisor
 from tests.support.waiting import until
 
@@ -69,6 +71,28 @@ async def test_each_front_waits_for_its_replacement(rig: Rig) -> None:
     # Les trois noms tournent : le libre remplace front-0, dont la prise sert au remplaçant de front-1.
     await until(lambda: {entry["name"] for entry in rig.supervisor.list()} == {"front-0", "front-2"})
     assert rig.running() == {"front-0", "front-2"}
+
+
+async def test_who_asks_by_the_socket_learns_the_end(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.rolling._ready_seconds = 60.0
+    door = SupervisorSocket(rig.supervisor, rig.folder / "s.sock", {}, rig.rolling)
+    await door.start()
+    gone, stays = [await SupervisorClient.connect(rig.folder / "s.sock") for _ in range(2)]
+    left = asyncio.create_task(gone.restart_fronts())
+    await until(lambda: "front-2" in {entry["name"] for entry in rig.supervisor.list()})
+    # Qui part n'interrompt rien ; qui arrive rejoint le remplacement en cours.
+    left.cancel()
+    await gone.aclose()
+    joined = asyncio.create_task(stays.restart_fronts())
+    await until(lambda: "rolling_restart_running" in caplog.messages)
+    rig.healthy = {"front-0", "front-1", "front-2"}
+    assert await joined == (2, 2)
+    assert {entry["name"] for entry in rig.supervisor.list()} == {"front-0", "front-2"}
+    rig.healthy = set()
+    rig.rolling._ready_seconds = 0.1
+    assert await stays.restart_fronts() == (0, 2)
+    await stays.aclose()
+    await door.aclose()
 
 
 async def test_a_replacement_that_never_serves_changes_nothing(rig: Rig) -> None:

@@ -52,6 +52,7 @@ def test_what_changes_a_state_needs_an_admin_key() -> None:
         "UnloadModel",
         "SleepModel",
         "WakeModel",
+        "RemoveWeights",
         "CancelOperation",
         "StreamLogs",
     }

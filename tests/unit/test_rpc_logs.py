@@ -1,13 +1,51 @@
 """Le journal : une ligne JSON par événement."""
 
+import asyncio
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 from google.api.httpbody_pb2 import HttpBody
 
+from server.rpc import logs
 from server.rpc.http_body import encode_body
-from server.rpc.logs import JsonFormatter, configure_logging, request_id
+from server.rpc.logs import JsonFormatter, configure_logging, log_call, request_id
+
+ROOT = Path(__file__).resolve().parents[2]
+LOGGER = logging.getLogger("server.essai")
+
+
+class Written(io.StringIO):
+    """Sortie qui compte ses écritures."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        return super().write(text)
+
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+@contextmanager
+def journal() -> Iterator[Written]:
+    """Le journal de ce processus, réglé comme celui d'un front."""
+    root = logging.getLogger()
+    handlers, level, stream = root.handlers[:], root.level, Written()
+    configure_logging("front-0", stream=stream)
+    try:
+        yield stream
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def record(event: str, **extra: object) -> logging.LogRecord:
@@ -61,3 +99,59 @@ def test_what_grpc_could_not_read_is_not_written() -> None:
         root.handlers[:] = handlers
         root.setLevel(level)
     assert json.loads(stream.getvalue())["event"] == "header_unreadable" and "cle-" not in stream.getvalue()
+
+
+async def test_call_lines_are_written_together_and_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "GROUPED_SECONDS", 0.0)
+    with journal() as written:
+        for number in range(50):
+            log_call(LOGGER, "rpc_finished", code="OK", number=number)
+        assert not written.getvalue()
+        async with asyncio.timeout(30):
+            while not written.getvalue():
+                await asyncio.sleep(0)
+    assert written.writes == 1
+    assert [line["number"] for line in written.lines()] == list(range(50))
+
+
+async def test_a_call_line_is_that_of_the_formatter() -> None:
+    token = request_id.set("req-1")
+    try:
+        with journal() as written:
+            log_call(LOGGER, "rpc_finished", code="OK", duration_ms=1.5)
+            LOGGER.info("rpc_finished", extra={"code": "OK", "duration_ms": 1.5})
+    finally:
+        request_id.reset(token)
+    grouped, alone = written.lines()
+    assert len(str(grouped.pop("time"))) == len(str(alone.pop("time"))) and grouped == alone
+
+
+async def test_another_event_is_written_at_once_after_those_that_wait() -> None:
+    with journal() as written:
+        log_call(LOGGER, "rpc_finished", number=1)
+        LOGGER.error("rpc_crashed")
+    assert [line["event"] for line in written.lines()] == ["rpc_finished", "rpc_crashed"]
+
+
+async def test_a_burst_does_not_wait_for_its_time() -> None:
+    with journal() as written:
+        for number in range(2000):
+            log_call(LOGGER, "rpc_finished", number=number)
+        assert 1 < written.writes < 100
+
+
+END = """
+import logging, sys, uvloop
+from server.rpc.logs import configure_logging, log_call
+configure_logging("front-0")
+async def serve():
+    for number in range(100):
+        log_call(logging.getLogger("server.essai"), "rpc_finished", number=number)
+uvloop.run(serve())
+"""
+
+
+def test_the_lines_of_a_process_are_complete_at_its_end() -> None:
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen' / 'python'}"}
+    done = subprocess.run([sys.executable, "-c", END], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [json.loads(line)["number"] for line in done.stderr.splitlines()] == list(range(100))

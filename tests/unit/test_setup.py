@@ -1,14 +1,20 @@
 """L'installation : le verrou que permet le pilote, ce qui est refait ou non, les roues pour processeur."""
 
+import contextlib
+import os
+import pty
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tools import cpu_wheels
+from tools import cpu_wheels, quiet, steps
 from tools.dgx import FAMILIES, VARIANTS, choose_variant, clear_other_variant, install_dgx
 from tools.engine_suites import SUITES
 from tools.locks import ALL, LOCKS
-from tools.steps import Environment, SetupError
+from tools.steps import ROOT, Environment, SetupError
 
 
 def nvidia_smi(folder: Path, script: str) -> dict[str, str]:
@@ -134,3 +140,62 @@ def test_cuda_only_wheels_are_set_aside_without_touching_shared_files(tmp_path: 
     written = extension.read_text()
     assert written.count("['nms', 'roi_align']") == 1
     compile(written, "extension.py", "exec")
+
+
+def printing(folder: Path, *lines: str, code: int = 0) -> list[str]:
+    script = folder / "programme"
+    script.write_text("#!/bin/sh\n" + "".join(f"echo '{text}'\n" for text in lines) + f"exit {code}\n")
+    script.chmod(0o755)
+    return [str(script)]
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(quiet, "LOG", tmp_path / "journal" / "installation.log")
+    return quiet.LOG
+
+
+def test_a_step_is_one_line_and_its_program_fills_the_log(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = [f"Collecting paquet-{number}" for number in range(40)]
+    for title in ("une étape", "une autre"):
+        Environment(tmp_path).step(title, [title], title, lambda: steps.run(*printing(tmp_path, *said)))
+    assert re.fullmatch(r"→ une étape : \d+ s\n→ une autre : \d+ s\n", capsys.readouterr().out)
+    assert log.read_text().count("Collecting") == 80
+
+
+def test_a_failure_shows_the_end_of_its_log(tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = [f"ligne {number}" for number in range(40)]
+
+    def work() -> None:
+        Environment(tmp_path).step("x", ["x"], "x", lambda: steps.run(*printing(tmp_path, *said, code=3)))
+
+    assert steps.guarded(work) == 1
+    shown = capsys.readouterr()
+    assert shown.out.startswith("→ x : échec, ") and "ligne 39" in shown.err and "ligne 20" not in shown.err
+    assert f"Journal : {log}" in shown.err
+
+
+def test_a_terminal_sees_what_is_big_advance(tmp_path: Path, log: Path) -> None:
+    lock = tmp_path / "verrou.txt"
+    lock.write_text(
+        "torch==2.13.0 \\\n    --hash=sha256:a\nnumpy==2.0 \\\n    --hash=sha256:b\nautre @ https://x/y.whl\n"
+    )
+    said = ["Collecting torch==2.13.0", "  Downloading https://x/torch-2.13.0.whl (200 MB)", "Collecting numpy==2.0"]
+    [program] = printing(tmp_path, *said)
+    code = (
+        "import sys; from pathlib import Path; from tools import quiet; quiet.LOG = Path(sys.argv[1])\n"
+        "with quiet.line('le verrou'): quiet.run([sys.argv[2]], total=quiet.pinned(Path(sys.argv[3])))"
+    )
+    master, slave = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", code, str(log), program, str(lock)], stdout=slave, cwd=ROOT):
+        os.close(slave)
+        shown = b""
+        with contextlib.suppress(OSError):  # le terminal se ferme avec le programme
+            while part := os.read(master, 4096):
+                shown += part
+    os.close(master)
+    text = shown.decode()
+    assert "1/3 torch-2.13.0.whl (200 MB)" in text and "2/3 numpy==2.0" in text and "[######......" in text
+    assert re.search(r"→ le verrou : \d+ s\r\n$", text)

@@ -6,6 +6,7 @@ import torch
 import torchaudio.functional
 
 from server.engines.base_audio import SAMPLE_RATE, Wave
+from server.speech.buffer import WaveBuffer
 from server.speech.level import FAINT, audible, rms
 from server.speech.resample import Resampler, resampler_for
 from server.speech.vad import STEP, SpeechDetector, VadModel, _Hearing
@@ -34,6 +35,33 @@ def test_resampling_by_blocks_equals_the_whole_file(rate: int) -> None:
         ours = np.concatenate([*parts, resampler.flush()])
         assert len(ours) == len(expected)
         assert np.abs(ours - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("rate", [11025, 22050, 44100])
+def test_resampling_takes_only_the_samples_each_output_uses(rate: int) -> None:
+    """Le filtre plein ferait lire à chaque sortie tout ce que lit le pas entier."""
+    resampler = Resampler(rate)
+    resampler.push(np.zeros(rate, np.float32))
+    read = sum(kernel.size for _, kernel in resampler._bands)
+    assert read < 0.25 * (2 * resampler._width + resampler._from) * resampler._to
+
+
+def test_what_a_buffer_keeps_is_not_copied_at_each_block() -> None:
+    buffer, random = WaveBuffer(), np.random.default_rng(6)
+    wave = random.standard_normal(30 * SAMPLE_RATE).astype(np.float32)
+    places, received, dropped = set(), 0, 0
+    for index in range(3000):
+        size = int(random.integers(0, 640))
+        buffer.append(wave[received : received + size])
+        received = min(len(wave), received + size)
+        places.add(buffer._place.__array_interface__["data"][0])
+        if index % 500 == 499:
+            dropped = max(dropped, received - int(random.integers(0, 200_000)))
+            buffer.drop(dropped)
+        assert len(buffer) == received - buffer.origin
+        low = int(random.integers(buffer.origin, received + 1))
+        assert np.array_equal(buffer.between(low, received), wave[low:received])
+    assert received == len(wave) and len(places) < 10
 
 
 @pytest.mark.parametrize("rate", [22051, 191999])
@@ -142,7 +170,7 @@ def test_ordinary_speech_is_heard_bit_for_bit_as_it_is(name: str, gain: float) -
     wave = wave[: len(wave) // STEP * STEP]
     plain = _Hearing(MODEL).run(wave.reshape(-1, STEP))
     heard = SpeechDetector(MODEL).push(wave)
-    first = int(np.argmax((plain >= 0.5) & (np.array([rms(step) for step in wave.reshape(-1, STEP)]) >= FAINT)))
+    first = int(np.argmax((plain >= 0.5) & (rms(wave.reshape(-1, STEP)) >= FAINT)))
     assert first < 60
     assert (heard[first:] == plain[first:]).all()
     assert audible(speech) is speech

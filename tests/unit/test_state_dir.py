@@ -17,7 +17,7 @@ from server.control.record import database
 from server.control.record.journal import Journal
 from server.control.record.operations import Operation, OperationKind
 from server.control.record.schema import JOURNAL
-from server.control.record.state_dir import StateDir, StateRefused
+from server.control.record.state_dir import PID_FILE, StateDir, StateRefused
 from server.control.weights.cache import WeightsRefused, check_folder
 from tests.support.rights import open_folder, unprivileged
 
@@ -66,9 +66,9 @@ async def test_everything_is_closed_to_others(tmp_path: Path) -> None:
             await journal.page(1)
             modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
             await journal.aclose()
-    assert state.warnings == []
+    assert state.warnings == [] and not (folder / PID_FILE).exists()
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert modes == dict.fromkeys((".lock", JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm"), 0o600)
+    assert modes == dict.fromkeys((".lock", PID_FILE, JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm"), 0o600)
 
 
 async def test_the_journal_is_moved_over_once(tmp_path: Path) -> None:

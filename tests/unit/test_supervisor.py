@@ -13,10 +13,11 @@ import psutil
 import pytest
 
 from server.supervisor.client import SupervisorClient, SupervisorError
+from server.supervisor.log_file import LogFile
 from server.supervisor.oom import OomCount
-from server.supervisor.process import Command
+from server.supervisor.process import Child, Command
 from server.supervisor.run_dir import RunDir, RunDirError, remove_stale
-from server.supervisor.socket import SupervisorSocket
+from server.supervisor.socket import ReloadRefused, SupervisorSocket
 from server.supervisor.supervisor import RestartPolicy, Supervisor
 from tests.support.waiting import until
 
@@ -33,6 +34,7 @@ class Rig:
     client: SupervisorClient
     logs: Path
     abandoned: list[str]
+    door: SupervisorSocket
 
 
 def python(code: str) -> list[str]:
@@ -49,7 +51,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     door = SupervisorSocket(supervisor, tmp_path / "s.sock", env)
     await door.start()
     client = await SupervisorClient.connect(tmp_path / "s.sock")
-    yield Rig(supervisor, client, tmp_path, abandoned)
+    yield Rig(supervisor, client, tmp_path, abandoned, door)
     await client.aclose()
     for name in [*supervisor.names("worker"), *supervisor.names("fixed")]:
         await supervisor.stop(name, 0.0)
@@ -196,3 +198,74 @@ async def test_a_child_killed_for_want_of_memory_is_known(rig: Rig, tmp_path: Pa
     end = await anext(events)
     assert (end["event"], end["exit_code"], end["asked"]) == ("exited", -9, asked)
     assert end["out_of_memory"] is not asked
+
+
+async def test_a_reload_answers_once_done_or_says_why_not(rig: Rig) -> None:
+    with pytest.raises(SupervisorError, match="ne se recharge pas"):
+        await rig.client.reload()
+    refused = [True]
+
+    async def reload() -> dict[str, object]:
+        if refused.pop():
+            raise ReloadRefused("essai.env, ligne 2 : MAX_N")
+        return {"changed": True, "fronts": 2, "dashboard": False}
+
+    rig.door.on_reload = reload
+    with pytest.raises(SupervisorError, match="ligne 2 : MAX_N"):
+        await rig.client.reload()
+    refused.append(False)
+    assert (await rig.client.reload())["fronts"] == 2
+
+
+async def test_a_kept_child_is_replaced_at_once_by_another_command(rig: Rig) -> None:
+    rig.supervisor.keep(Command("control", tuple(python(STUBBORN)), dict(os.environ)))
+    await until(
+        lambda: "sourd" in (rig.logs / "control.log").read_text() if (rig.logs / "control.log").exists() else False
+    )
+    [before] = rig.supervisor.list()
+    await rig.supervisor.replace(Command("control", tuple(python(*SLEEP)), dict(os.environ)))
+    await until(lambda: "debout" in (rig.logs / "control.log").read_text())
+    [after] = rig.supervisor.list()
+    assert after["pid"] != before["pid"] and not psutil.pid_exists(before["pid"])
+    assert (after["restarts"], after["broken"]) == (0, False)
+
+
+async def test_workers_to_come_get_the_new_environment_without_its_secrets(rig: Rig) -> None:
+    rig.door.renew({"PATH": os.environ["PATH"], "OPENAI_KEYS": "secret", "AUTRE": "neuf"})
+    code = "import os; print('vu', os.environ.get('AUTRE'), os.environ.get('OPENAI_KEYS'), flush=True)"
+    await rig.client.spawn("m-0", python(code), {}, {})
+    await until(lambda: (rig.logs / "m-0.log").exists() and "vu neuf None" in (rig.logs / "m-0.log").read_text())
+
+
+SPEAKER = """
+import os, time
+os.write(1, "".join(f"ligne é {n}\\n" for n in range(3000)).encode())
+os.write(1, b"coup")
+time.sleep(0.05)
+os.write(1, b"ee en deux\\nlongue " + b"x" * 200_000 + b"\\nsans fin")
+"""
+
+
+async def test_what_a_child_says_is_written_whole_and_by_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[str] = []
+    write = LogFile.write
+
+    def counted(log: LogFile, lines: str) -> None:
+        writes.append(lines)
+        write(log, lines)
+
+    monkeypatch.setattr(LogFile, "write", counted)
+    read, end = os.pipe()
+    try:
+        command = Command("bavard", tuple(python(SPEAKER)), {"PATH": os.environ["PATH"]})
+        assert await (await Child.start(command, read, tmp_path / "bavard.log")).wait() == 0
+    finally:
+        os.close(read)
+        os.close(end)
+    text = (tmp_path / "bavard.log").read_text(encoding="utf-8")
+    assert text.splitlines()[:3001] == [*(f"ligne é {n}" for n in range(3000)), "coupee en deux"]
+    # Une ligne trop longue pour attendre sa fin est coupée ; rien n'en manque.
+    assert "".join(text.splitlines()[3001:]) == "longue " + "x" * 200_000 + "sans fin"
+    assert text.endswith("\n") and len(writes) < 300

@@ -109,7 +109,7 @@ test("un échec dit son motif, son message et que faire, et se recommence", asyn
   open();
   await person.click(await screen.findByTestId("operation-open"));
   const facts = await screen.findByTestId("operation-facts");
-  expect(facts.textContent).toContain("GPU_BUSY : Le GPU 0 est tenu par canary-0.");
+  expect(facts.textContent).toContain("Le GPU 0 est tenu par canary-0. (GPU_BUSY)");
   expect(facts.textContent).toContain("Choisissez d'autres GPU");
   expect(facts.textContent).toContain("1 min 15 s");
   await person.click(screen.getByTestId("operation-retry"));
@@ -139,7 +139,7 @@ test("une opération en cours s'annule, après confirmation", async () => {
   const person = userEvent.setup();
   open();
   const row = await screen.findByTestId("operation-running");
-  expect(row.textContent).toContain("copie · 5,0 Mo sur 10 Mo");
+  expect(row.textContent).toContain("copie · 4,8 Mio sur 9,5 Mio");
   expect(within(row).getByRole("progressbar").getAttribute("aria-valuenow")).toBe("50");
   await person.click(screen.getByTestId("action-cancel-qwen"));
   expect(asked.cancelled).toEqual([]);

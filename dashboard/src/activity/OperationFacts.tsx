@@ -4,6 +4,7 @@ import { bytes, memory } from "../format";
 import { PHASES } from "../fr";
 import type { Operation, PhaseDuration } from "../gen/passerelle/v1/operation_pb";
 import { remedyOf } from "../models/remedies";
+import { french } from "../typography";
 import { instant, lastedSeconds, lasting } from "./progress";
 import { T } from "./texts";
 
@@ -44,7 +45,7 @@ function factsOf(operation: Operation): [string, string][] {
   const lasted = lastedSeconds(operation);
   const { phase, completedBytes, totalBytes } = progress ?? {};
   const facts: [string, string | undefined | false][] = [
-    [T.facts.error, error && `${error.reason} : ${error.message}`],
+    [T.facts.error, error && `${french(error.message)} (${error.reason})`],
     [T.facts.remedy, error && remedyOf(error.reason)],
     [T.facts.started, startedAt && instant(startedAt)],
     [T.facts.finished, finishedAt && instant(finishedAt)],

@@ -14,6 +14,7 @@ import { OPERATIONS } from "../fr";
 import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { useVerb } from "../models/useVerb";
 import { Icon } from "../shell/Icon";
+import { french } from "../typography";
 import { KindIcon } from "./KindIcon";
 import { OperationFacts } from "./OperationFacts";
 import { instant, lastedSeconds, lasting } from "./progress";
@@ -49,6 +50,8 @@ export function OperationRow({ operation }: { operation: Operation }) {
         aria-controls={`operation-${id}-facts`}
         expandIcon={<Icon path={mdiChevronDown} />}
         data-testid="operation-open"
+        // Sans quoi un message d'une ligne élargit la page.
+        sx={{ "& .MuiAccordionSummary-content": { minWidth: 0 } }}
       >
         <Stack direction="row" spacing={1.5} sx={{ alignItems: "center", minWidth: 0, width: "100%", pr: 1 }}>
           <KindIcon kind={kind} fontSize="small" color={state === OperationState.FAILED ? "error" : "action"} />
@@ -60,9 +63,14 @@ export function OperationRow({ operation }: { operation: Operation }) {
               component="span"
               variant="body2"
               color="textSecondary"
+              noWrap
               sx={{ display: "block", fontVariantNumeric: "tabular-nums" }}
             >
-              {[finishedAt && instant(finishedAt), lasted !== undefined && T.lasted(lasting(lasted)), error?.reason]
+              {[
+                finishedAt && instant(finishedAt),
+                lasted !== undefined && T.lasted(lasting(lasted)),
+                error && french(error.message),
+              ]
                 .filter(Boolean)
                 .join(" · ")}
             </Typography>

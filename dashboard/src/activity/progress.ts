@@ -1,6 +1,7 @@
 import { type Timestamp, timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
 import { seconds } from "../format";
 import type { Operation } from "../gen/passerelle/v1/operation_pb";
+import { french } from "../typography";
 
 /** Secondes d'une opération finie ; `undefined` tant qu'elle dure. */
 export function lastedSeconds({ startedAt, finishedAt }: Operation): number | undefined {
@@ -10,7 +11,7 @@ export function lastedSeconds({ startedAt, finishedAt }: Operation): number | un
 
 /** Durée courte, au dixième sous dix secondes. */
 export function lasting(value: number): string {
-  return value < 9.95 ? `${value.toFixed(1).replace(".", ",")} s` : seconds(value);
+  return value < 9.95 ? french(`${value.toFixed(1).replace(".", ",")} s`) : seconds(value);
 }
 
 const DAY = new Intl.DateTimeFormat("fr-FR", { day: "numeric", month: "short", year: "numeric" });

@@ -1,13 +1,14 @@
 // Les textes d'« Activité » et de la bande d'opérations.
 import { type Operation, OperationKind, OperationState } from "../gen/passerelle/v1/operation_pb";
+import { typeset } from "../typography";
 
-const ENDS: Record<OperationState, string> = {
+const ENDS: Record<OperationState, string> = typeset({
   [OperationState.UNSPECIFIED]: "état inconnu",
   [OperationState.RUNNING]: "en cours",
   [OperationState.SUCCEEDED]: "terminé",
   [OperationState.FAILED]: "échec",
   [OperationState.CANCELLED]: "annulé",
-};
+});
 const AGREEING = new Set([OperationState.SUCCEEDED, OperationState.CANCELLED]);
 const FEMININE = new Set([OperationKind.RESTART, OperationKind.UNSPECIFIED]);
 
@@ -17,24 +18,24 @@ export function endOf({ kind, state }: Operation): string {
 }
 
 /** Genres qu'on peut chercher, et leur nom dans l'adresse. */
-export const KINDS: [string, OperationKind][] = [
+export const KINDS: [string, OperationKind][] = typeset([
   ["telechargement", OperationKind.DOWNLOAD],
   ["chargement", OperationKind.LOAD],
   ["dechargement", OperationKind.UNLOAD],
   ["relance", OperationKind.RESTART],
   ["endormissement", OperationKind.SLEEP],
   ["reveil", OperationKind.WAKE],
-];
+]);
 
 /** États qu'on peut chercher, et leur nom dans l'adresse. */
-export const STATES: [string, OperationState, string][] = [
+export const STATES: [string, OperationState, string][] = typeset([
   ["en-cours", OperationState.RUNNING, "En cours"],
   ["echec", OperationState.FAILED, "En échec"],
   ["reussie", OperationState.SUCCEEDED, "Réussies"],
   ["annulee", OperationState.CANCELLED, "Annulées"],
-];
+]);
 
-export const T = {
+export const T = typeset({
   title: "Activité",
   filters: "Filtres",
   model: "Modèle",
@@ -71,4 +72,4 @@ export const T = {
     error: "Motif",
     remedy: "Que faire",
   },
-} as const;
+} as const);

@@ -1,14 +1,20 @@
 // Tous les clients gRPC-Web ; l'accueil n'a besoin que d'admin.ts, et ne lit pas les autres contrats.
 import { createClient, type Transport } from "@connectrpc/connect";
 import { ChatService } from "../gen/passerelle/v1/chat_pb";
+import { DiarizeService } from "../gen/passerelle/v1/diarize_pb";
+import { TranscribeService } from "../gen/passerelle/v1/transcribe_pb";
 import { admin, connectAdminTo, web } from "./admin";
 
 let chat = createClient(ChatService, web);
+let transcribe = createClient(TranscribeService, web);
+let diarize = createClient(DiarizeService, web);
 
-export { admin, chat };
+export { admin, chat, diarize, transcribe };
 
 /** Remplace le transport des clients : les essais y mettent un serveur à eux. */
 export function connectTo(transport: Transport): void {
   connectAdminTo(transport);
   chat = createClient(ChatService, transport);
+  transcribe = createClient(TranscribeService, transport);
+  diarize = createClient(DiarizeService, transport);
 }

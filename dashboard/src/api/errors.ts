@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { T } from "../fr";
+import { french } from "../typography";
 
 /** Début de la seconde ligne d'un refus (server/english.py) : pour des bibliothèques, pas pour qui lit la page. */
 const ENGLISH = /\n(This model's|Rate limit|You didn't|Incorrect API|The model `|'response_format'|Invalid schema).*$/;
@@ -11,9 +12,9 @@ export class ShownError extends Error {
   }
 }
 
-/** Message du serveur, sans sa phrase anglaise. */
+/** Message du serveur, composé, sans sa phrase anglaise. */
 export function frenchOf(message: string): string {
-  return message.replace(ENGLISH, "");
+  return french(message.replace(ENGLISH, ""));
 }
 
 /** Échec d'un appel HTTP qui a répondu : le message du serveur s'il en a écrit un. */

@@ -4,6 +4,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { configure, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
+import { ShownError } from "../api/errors";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { Capability, ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind } from "../gen/passerelle/v1/operation_pb";
@@ -56,13 +57,13 @@ function serving({ features = { canary: CANARY, pyannote: PYANNOTE }, state = Mo
 }
 
 /** La page, sa session, et l'envoi que l'essai mène. */
-function desk(server: Server = {}, duration = 8) {
-  const sent: { request: AudioRequest; on: (step: Step) => void; end: () => void }[] = [];
+function desk(server: Server = {}, duration = 8, search = "") {
+  const sent: { request: AudioRequest; on: (step: Step) => void; end: () => void; fail: (why: string) => void }[] = [];
   const session = new AudioSession({
     send: (request, _file, signal, on) =>
       new Promise((resolve, reject) => {
         signal.addEventListener("abort", () => reject(new DOMException("annulé", "AbortError")));
-        sent.push({ request, on, end: resolve });
+        sent.push({ request, on, end: resolve, fail: (why) => reject(new ShownError(why)) });
       }),
     durationOf: async () => duration,
     readWave: async (_file, _duration, on) => on({ state: "absent", why: "long" }),
@@ -75,7 +76,7 @@ function desk(server: Server = {}, duration = 8) {
       </AudioProvider>
     </StatusProvider>
   );
-  const { unmount } = show(page, serving(server));
+  const { unmount } = show(page, serving(server), "/", search);
   const last = () => {
     const call = sent.at(-1);
     if (!call) throw new Error("rien n'est parti");
@@ -215,6 +216,31 @@ test("on annule, et le refus du serveur se lit", async () => {
   expect(last().request.path).toBe("/api/audio/transcribe");
 });
 
+test("un travail se suit, échoue et finit à côté du bouton qui l'a lancé", async () => {
+  const { person, last } = desk();
+  const beside = async (name: string) => within(await screen.findByTestId("action-bar")).findByTestId(name);
+  expect((await beside("audio-blocked")).textContent).toBe("Choisissez d'abord un fichier.");
+  await choose(person);
+  await person.click(await beside("audio-run"));
+  const bars = async () =>
+    within(await beside("audio-progress"))
+      .getAllByRole("progressbar")
+      .map((bar) => bar.getAttribute("aria-label"));
+  expect(await bars()).toEqual(["Envoi"]);
+  last().on({ type: "sent", bytes: 10, total: 10 });
+  last().on({ type: "progress", stage: "decoding", completed_ratio: 1 });
+  await waitFor(async () => expect(await bars()).toEqual(["Le serveur achève le travail"]));
+  last().on({ type: "progress", stage: "recognition", completed_ratio: 0.5 });
+  await waitFor(async () => expect(await bars()).toEqual(["Reconnaissance"]));
+  last().fail("Le modèle est tombé.");
+  expect((await beside("audio-failure")).textContent).toBe("Le modèle est tombé.");
+  await person.click(await beside("audio-run"));
+  expect(screen.queryByTestId("audio-failure")).toBeNull();
+  last().on({ type: "result", result: { id: "r", duration: 8, segments: [] }, json: "{}" });
+  last().end();
+  expect((await beside("audio-done")).textContent).toContain("Terminé : 0 passage.");
+});
+
 test("la requête montrée est celle du travail montré ; la prochaine se regarde à part", async () => {
   const { person, last } = desk();
   await choose(person);
@@ -312,4 +338,12 @@ test("le chargement d'un modèle se suit", async () => {
   expect(shown.textContent).toBe("Chargement : ouverture du modèle");
   // Les octets d'un téléchargement fini ne disent rien d'un chargement.
   expect(within(shown).getByRole("progressbar").getAttribute("aria-valuenow")).toBeNull();
+});
+
+test.each([
+  ["canary", "transcribe"],
+  ["pyannote", "diarize"],
+])("« Essayer » %s ouvre la page sur ce qu'il fait", async (key, task) => {
+  const { session } = desk({}, 8, `modele=${key}`);
+  await waitFor(() => expect(session.snapshot().task).toBe(task));
 });

@@ -1,5 +1,5 @@
 import { RequestSnippets } from "../snippets/RequestSnippets";
-import { thisServer } from "../snippets/server";
+import { thisServer } from "../snippets/sketch";
 import { useKeyed } from "../status/useKeyed";
 import { Section } from "./form/Section";
 import type { AudioRequest } from "./job/request";

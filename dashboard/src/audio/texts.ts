@@ -1,16 +1,18 @@
 // Les textes de la page « Fichier audio ».
+
+import { typeset } from "../typography";
 import type { Task } from "./job/request";
 
 /** Étapes d'un travail sur de l'audio ; une étape inconnue se montre telle quelle. */
-export const STAGES: Record<string, string> = {
+export const STAGES: Record<string, string> = typeset({
   decoding: "Décodage",
   recognition: "Reconnaissance",
   segmentation: "Recherche des tours",
   embeddings: "Reconnaissance des voix",
   merging: "Fusion",
-};
+});
 
-export const TASKS: Record<Task, { label: string; run: string; does: string }> = {
+export const TASKS: Record<Task, { label: string; run: string; does: string }> = typeset({
   transcribe: { label: "Transcrire", run: "Transcrire", does: "Le texte, segment par segment." },
   speakers: {
     label: "Transcrire avec locuteurs",
@@ -18,7 +20,7 @@ export const TASKS: Record<Task, { label: string; run: string; does: string }> =
     does: "Le texte, et qui dit chaque phrase.",
   },
   diarize: { label: "Diariser", run: "Diariser", does: "Qui parle, et quand, sans le texte." },
-};
+});
 
 const LANGUAGE_NAMES = new Intl.DisplayNames(["fr"], { type: "language" });
 
@@ -27,7 +29,7 @@ export function languageName(code: string): string {
   return LANGUAGE_NAMES.of(code) ?? code;
 }
 
-export const T = {
+export const T = typeset({
   noModel: "Ce serveur n'a ni modèle de transcription ni modèle de diarisation.",
   file: "Fichier",
   choose: "Choisir un fichier",
@@ -62,9 +64,12 @@ export const T = {
   willDownload: "Ses poids sont à télécharger : la demande échouera tant qu'ils manquent.",
   toModels: "Aller à la page Modèles",
   cancel: "Annuler",
+  noFile: "Choisissez d'abord un fichier.",
+  seeResult: "Voir",
   sending: "Envoi",
   sentOf: (sent: string, total: string) => `${sent} sur ${total}`,
   waiting: "Le serveur a tout reçu ; il attend le modèle.",
+  finishing: "Le serveur achève le travail",
   cancelled: "Travail annulé.",
   interrupted: "La réponse s'est interrompue ; réessayez.",
   uploadBroken: "La connexion s'est fermée pendant l'envoi ; vérifiez que le serveur tourne, puis réessayez.",
@@ -109,6 +114,8 @@ export const T = {
   requestHelp: "Exactement ce que cette page envoie, à écrire soi-même.",
   refusals: {
     empty: "Fichier refusé : il est vide.",
+    kind: (what: string) => `Fichier refusé : ce n'est pas de l'audio connu, on y voit ${what}.`,
+    unknown: "un contenu inconnu",
     size: (size: string, most: string) => `Fichier refusé : ${size}, plus que la limite de ${most} (max_upload_bytes).`,
     duration: (duration: string, most: string) =>
       `Fichier refusé : ${duration}, plus que la limite de ${most} (max_duration).`,
@@ -117,4 +124,4 @@ export const T = {
     order: (max: string, min: string) => `min_speakers : au plus max_speakers, ${max}, est attendu (reçu : ${min}).`,
     prompt: (most: number, length: number) => `prompt : ${most} caractères au plus (reçu : ${length}).`,
   },
-} as const;
+} as const);

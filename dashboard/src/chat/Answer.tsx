@@ -4,10 +4,9 @@ import { memo, useDeferredValue, useRef } from "react";
 import { Icon } from "../shell/Icon";
 import { CopyButton } from "../snippets/CopyButton";
 import { formatted } from "./formatted";
-import { summary } from "./measures";
 import { RequestPanel } from "./RequestPanel";
 import { T } from "./texts";
-import type { Turn } from "./turns";
+import { summary, type Turn, unfold } from "./turns";
 import { Waiting } from "./Waiting";
 
 interface Props {
@@ -23,7 +22,8 @@ interface Props {
 export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }: Props) {
   const shown = useRef<HTMLDivElement>(null);
   // Un long texte se met en forme quand le navigateur en a le temps : la saisie passe devant.
-  const text = useDeferredValue(turn.answer);
+  const { answer, thought, thinking } = unfold(useDeferredValue(turn.answer), turn.end !== undefined);
+  const reasoning = [turn.reasoning, thought].filter(Boolean).join("\n\n");
   return (
     <Stack spacing={0.5} sx={{ minWidth: 0 }}>
       <Typography variant="caption" color="textSecondary" sx={{ px: 1.5 }}>
@@ -38,15 +38,21 @@ export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }
           maxWidth: "min(100%, 80ch)",
           minWidth: 0,
           alignSelf: "flex-start",
+          // Une formule peut dessiner loin d'elle : jamais hors de sa réponse.
+          contain: "paint",
         }}
       >
-        {turn.reasoning && <Reasoning text={turn.reasoning} />}
+        {reasoning && <Reasoning text={reasoning} busy={!turn.end && (thinking || !answer)} />}
         <Box ref={shown} lang={lang} data-testid="chat-answer" sx={{ overflowWrap: "anywhere" }}>
-          {text && <formatted.view text={text} />}
+          {answer && <formatted.view text={answer} done={turn.end !== undefined} />}
         </Box>
         {!turn.end && !turn.answer && !turn.reasoning && <Waiting model={turn.ask.model} />}
         {turn.failure && (
-          <Alert severity="error" data-testid="chat-failure" sx={{ mt: turn.answer ? 1 : 0 }}>
+          <Alert
+            severity={turn.unloaded ? "info" : "error"}
+            data-testid="chat-failure"
+            sx={{ mt: turn.answer ? 1 : 0 }}
+          >
             {turn.failure}
           </Alert>
         )}
@@ -63,9 +69,7 @@ export const Answer = memo(function Answer({ turn, name, lang, onAgain, onEdit }
       )}
       {turn.end && (
         <RequestPanel ask={turn.ask}>
-          {turn.answer && (
-            <CopyButton compact text={turn.answer} label={T.copyAnswer} shown={shown} testId="chat-copy" />
-          )}
+          {answer && <CopyButton compact text={answer} label={T.copyAnswer} shown={shown} testId="chat-copy" />}
           {onAgain && (
             <Action label={T.again} help={T.againHelp} icon={mdiRefresh} testId="chat-again" onClick={onAgain} />
           )}
@@ -101,11 +105,11 @@ function Action({ label, help, icon, testId, onClick }: ActionProps) {
   );
 }
 
-function Reasoning({ text }: { text: string }) {
+function Reasoning({ text, busy }: { text: string; busy: boolean }) {
   return (
     <Box component="details" sx={{ mb: 1, color: "text.secondary" }} data-testid="chat-reasoning">
       <Box component="summary" sx={{ cursor: "pointer" }}>
-        {T.reasoning}
+        {busy ? T.reasoningNow : T.reasoning}
       </Box>
       <Box
         sx={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere", pl: 2, borderLeft: 2, borderColor: "divider", mt: 1 }}

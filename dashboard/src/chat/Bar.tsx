@@ -1,7 +1,13 @@
-import { mdiDownload, mdiMessagePlusOutline, mdiTuneVariant } from "@mdi/js";
-import { Box, Button, type ButtonProps, Stack, Typography } from "@mui/material";
+import { mdiDownload, mdiHistory, mdiMessagePlusOutline, mdiTuneVariant } from "@mdi/js";
+import { Box, Button, type ButtonProps, Menu, MenuItem, Stack, Typography } from "@mui/material";
+import { useState } from "react";
+import { DialogFrame } from "../shell/DialogFrame";
 import { Icon } from "../shell/Icon";
+import { later } from "../shell/later";
+import { FORMS, type Form } from "./exported";
 import { T } from "./texts";
+
+const keptDialog = later(async () => (await import("./KeptDialog")).KeptDialog);
 
 interface Props {
   name: string;
@@ -9,13 +15,14 @@ interface Props {
   streaming: boolean;
   /** Vrai si les réglages sont ouverts ; absent s'ils sont toujours à côté. */
   adjusting: boolean | undefined;
-  onExport: () => void;
+  onExport: (form: Form) => void;
   onRestart: () => void;
   onAdjust: () => void;
 }
 
 /** Titre de la conversation, et ce qu'on peut faire d'elle. */
 export function Bar({ name, started, streaming, adjusting, onExport, onRestart, onAdjust }: Props) {
+  const [listed, setListed] = useState(false);
   return (
     <Stack
       direction="row"
@@ -31,15 +38,18 @@ export function Bar({ name, started, streaming, adjusting, onExport, onRestart, 
           {name}
         </Typography>
       </Box>
-      {started && (
-        <Gesture
-          label={T.exportJson}
-          icon={mdiDownload}
-          title={T.exportHelp}
-          disabled={streaming}
-          data-testid="chat-export"
-          onClick={onExport}
-        />
+      {started && <Export disabled={streaming} onExport={onExport} />}
+      <Gesture
+        label={T.keptWords.title}
+        icon={mdiHistory}
+        aria-haspopup="dialog"
+        data-testid="chat-kept-list"
+        onClick={() => setListed(true)}
+      />
+      {listed && (
+        <DialogFrame onClose={() => setListed(false)}>
+          <keptDialog.view onClose={() => setListed(false)} />
+        </DialogFrame>
       )}
       {started && (
         <Gesture
@@ -60,6 +70,37 @@ export function Bar({ name, started, streaming, adjusting, onExport, onRestart, 
         />
       )}
     </Stack>
+  );
+}
+
+/** Deux formes : à relire, ou à rejouer. */
+function Export({ disabled, onExport }: { disabled: boolean; onExport: (form: Form) => void }) {
+  const [anchor, setAnchor] = useState<HTMLElement | null>(null);
+  return (
+    <>
+      <Gesture
+        label={T.export}
+        icon={mdiDownload}
+        disabled={disabled}
+        aria-haspopup="menu"
+        data-testid="chat-export"
+        onClick={(event) => setAnchor(event.currentTarget)}
+      />
+      <Menu anchorEl={anchor} open={anchor !== null} onClose={() => setAnchor(null)}>
+        {FORMS.map((form) => (
+          <MenuItem
+            key={form}
+            data-testid={`chat-export-${form}`}
+            onClick={() => {
+              setAnchor(null);
+              onExport(form);
+            }}
+          >
+            {T.exports[form]}
+          </MenuItem>
+        ))}
+      </Menu>
+    </>
   );
 }
 

@@ -1,32 +1,21 @@
 import { Box, Collapse, Paper, Stack, useMediaQuery } from "@mui/material";
 import { useState } from "react";
-import type { Limits } from "../gen/passerelle/v1/limits_pb";
-import type { Model } from "../gen/passerelle/v1/model_pb";
 import { save } from "../shell/save";
 import { useDrop } from "../shell/useDrop";
 import { Bar, TITLE_ID } from "./Bar";
-import { useChat } from "./ChatProvider";
 import { Composer } from "./Composer";
-import { exported } from "./exported";
+import { exportOf } from "./exported";
 import { Log } from "./Log";
+import { type Found, useQuestion } from "./question";
 import { SettingsPanel } from "./SettingsPanel";
 import { Suggestions } from "./Suggestions";
-import type { Bounds } from "./settings";
-import { T } from "./texts";
-import { useQuestion } from "./useQuestion";
-
-interface Props {
-  models: Model[];
-  model: Model;
-  limits: Limits | undefined;
-  bounds: Bounds;
-  seesImages: boolean;
-}
+import { clearDraft, setSettings, stop, useTalk } from "./talk";
 
 /** Conversation : les échanges, la question en cours, les réglages. */
-export function Chat({ models, model, limits, bounds, seesImages }: Props) {
-  const kept = useChat();
-  const question = useQuestion({ model: model.key, limits, bounds, seesImages });
+export function Chat(found: Found) {
+  const { models, model, chosen, bounds, seesImages } = found;
+  const { rows, streaming, draft } = useTalk();
+  const question = useQuestion(found);
   const [adjusting, setAdjusting] = useState(false);
   const over = useDrop((files) => void question.attach(files));
   const wide = useMediaQuery("(min-width: 1200px)");
@@ -39,7 +28,8 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
       bounds={bounds}
       models={models}
       model={model.key}
-      onChange={kept.setSettings}
+      versus={chosen[1]?.key ?? ""}
+      onChange={setSettings}
     />
   );
 
@@ -59,10 +49,10 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
         }}
       >
         <Bar
-          name={names.get(model.key) ?? model.key}
-          started={kept.turns.length > 0}
-          streaming={kept.streaming}
-          onExport={() => save(T.exportName, "application/json", exported(kept.turns, new Date()))}
+          name={chosen.map(({ key }) => names.get(key)).join(" · ")}
+          started={rows.length > 0}
+          streaming={streaming}
+          onExport={(form) => save(...exportOf(form, rows, new Date(), (key) => names.get(key) ?? key))}
           onRestart={question.restart}
           adjusting={wide ? undefined : adjusting}
           onAdjust={() => setAdjusting(!adjusting)}
@@ -73,12 +63,12 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
           </Collapse>
         )}
         <Stack sx={{ px: { xs: 2, sm: 3 }, py: 1, flexGrow: 1, minHeight: 160 }}>
-          {kept.turns.length > 0 ? (
+          {rows.length > 0 ? (
             <Log
-              turns={kept.turns}
+              rows={rows}
               name={(key) => names.get(key) ?? key}
               lang={english ? "en" : undefined}
-              streaming={kept.streaming}
+              streaming={streaming}
               onAgain={question.again}
               onEdit={question.edit}
             />
@@ -93,17 +83,17 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
         </Stack>
         <Box sx={FOOT}>
           <Composer
-            draft={kept.draft}
+            draft={draft}
             english={english}
             seesImages={seesImages}
-            streaming={kept.streaming}
+            streaming={streaming}
             trouble={question.trouble}
             blocked={question.blocked}
             onChange={question.write}
             onAttach={(files) => void question.attach(files)}
             onSend={question.send}
-            onStop={kept.stop}
-            onCancel={kept.clearDraft}
+            onStop={stop}
+            onCancel={clearDraft}
           />
         </Box>
       </Paper>
@@ -117,10 +107,10 @@ export function Chat({ models, model, limits, bounds, seesImages }: Props) {
 }
 
 const OVER = { outline: 2, outlineColor: "primary.main", outlineStyle: "dashed" } as const;
-// La question reste sous les yeux, au-dessus du menu d'un téléphone.
+// La question reste sous les yeux, au-dessus du menu d'un téléphone, qui la recouvre d'un rien : aucun jour entre eux.
 const FOOT = {
   position: "sticky",
-  bottom: { xs: 60, md: 0 },
+  bottom: { xs: 44, md: 0 },
   zIndex: 1,
   px: { xs: 2, sm: 3 },
   py: 2,

@@ -1,12 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { fireEvent, screen, waitFor } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ChatRole } from "../gen/passerelle/v1/chat_pb";
 import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind, OperationSchema } from "../gen/passerelle/v1/operation_pb";
+import { refusal } from "../testing/refusal";
+import { keep } from "./kept";
+import { defaultsFor } from "./question";
 import { hello, input, QWEN, serve, until } from "./serve";
+import { setSettings } from "./talk";
 
 async function ask(person: UserEvent, text: string) {
   await person.type(await input(), `${text}{Enter}`);
@@ -43,7 +47,7 @@ test("la réponse vient au fil de l'eau, puis dit ce qu'elle a coûté", async (
   expect(screen.queryByTestId("chat-end")).toBeNull();
   more.open();
   const end = await screen.findByTestId("chat-end");
-  expect(end.textContent).toMatch(/premier mot en .*3 lus, 2 jetons écrits.*fin : stop/);
+  expect(end.textContent).toMatch(/premier mot en .*3 lus, 2 jetons écrits.*fin : réponse entière/);
   await waitFor(() => expect(answers()).toEqual(["BonBonjour."]));
   expect(asked[0]?.request).toMatchObject({ model: "qwen", options: { maxTokens: 1024 } });
 });
@@ -129,6 +133,26 @@ test("une erreur en cours de réponse montre le message du serveur, et ce qui é
   expect(screen.getByTestId("chat-end").textContent).toContain("Réponse interrompue");
 });
 
+test("un modèle déchargé exprès en pleine réponse le dit, sans proposer de le recharger", async () => {
+  const person = userEvent.setup();
+  serve({
+    answer: async function* () {
+      yield { deltas: [{ content: "Il était" }] };
+      throw refusal(
+        Code.Unavailable,
+        "MODEL_UNLOADED",
+        "Le modèle a été déchargé ; la requête, refaite, le rechargerait.",
+      );
+    },
+  });
+  await ask(person, "Raconte");
+  expect((await screen.findByTestId("chat-failure")).textContent).toBe(
+    "Le modèle a été déchargé : la réponse s'arrête là.",
+  );
+  await screen.findByTestId("chat-edit");
+  expect(screen.queryByTestId("chat-again")).toBeNull();
+});
+
 test("un modèle absent se charge sous les yeux de la personne", async () => {
   const person = userEvent.setup();
   const operation = create(OperationSchema, { kind: OperationKind.LOAD, progress: { phase: "opening" } });
@@ -158,6 +182,45 @@ test("refaire repose la question, modifier la remplace", async () => {
   await waitFor(() => expect(asked).toHaveLength(3));
   expect(asked[2]?.request?.messages.map(({ content }) => content[0]?.part.value)).toEqual(["un bis"]);
   expect(screen.getAllByTestId("chat-question").map((one) => one.textContent)).toEqual(["un bis"]);
+});
+
+test("deux modèles répondent côte à côte, chacun à la suite de ce qui précède ; un arrêt les arrête tous deux", async () => {
+  const person = userEvent.setup();
+  let cancelled = 0;
+  const { asked } = serve({
+    models: [QWEN, { ...QWEN, key: "smol", displayName: "Smol" }],
+    answer: async function* ({ request }, { signal }) {
+      yield { deltas: [{ content: `${request?.model} ${request?.messages.length}` }] };
+      if (request?.messages.length === 1) return;
+      await until(signal);
+      cancelled += 1;
+    },
+  });
+  await ask(person, "un");
+  await waitFor(() => expect(answers()).toEqual(["qwen 1"]));
+  act(() => setSettings({ ...defaultsFor({}), versus: "smol" }));
+  await ask(person, "deux");
+  await waitFor(() => expect(answers()).toEqual(["qwen 1", "qwen 3", "smol 3"]));
+  const said = asked.slice(1).map(({ request }) => request?.messages.map(({ content }) => content[0]?.part.value));
+  expect(said).toEqual([
+    ["un", "qwen 1", "deux"],
+    ["un", "qwen 1", "deux"],
+  ]);
+  expect(screen.getAllByTestId("chat-question")).toHaveLength(2);
+  fireEvent.keyDown(document.body, { key: "Escape" });
+  await waitFor(() => expect(cancelled).toBe(2));
+  await waitFor(() => expect(screen.getAllByTestId("chat-end")).toHaveLength(3));
+});
+
+test("un navigateur qui ne peut pas garder la conversation le dit, et elle reste à l'écran", async () => {
+  const person = userEvent.setup();
+  // jsdom n'a pas d'IndexedDB.
+  keep(true);
+  onTestFinished(() => void keep(false));
+  serve();
+  await ask(person, "Salut");
+  expect((await screen.findByTestId("chat-trouble")).textContent).toContain("refuse de garder");
+  await waitFor(() => expect(answers()).toEqual(["Bonjour."]));
 });
 
 test("changer de page n'arrête rien et ne perd rien", async () => {
@@ -234,4 +297,20 @@ test("la requête montrée est celle qui est partie, même si les réglages ont 
   expect(code).toContain(`${location.origin}/v1/chat/completions`);
   expect(code).toContain('"content": "Salut"');
   expect(code).not.toContain("42");
+});
+
+test("« Essayer » ouvre la page sur son modèle, même après un autre choix", async () => {
+  const person = userEvent.setup();
+  const { asked } = serve({ models: [QWEN, { ...QWEN, key: "smol", displayName: "Smol" }], search: "modele=smol" });
+  await ask(person, "un");
+  await waitFor(() => expect(asked.map(({ request }) => request?.model)).toEqual(["smol"]));
+  await screen.findByTestId("chat-end");
+  act(() => setSettings({ ...defaultsFor({}), model: "qwen" }));
+  await ask(person, "deux");
+  await waitFor(() => expect(asked.map(({ request }) => request?.model)).toEqual(["smol", "qwen"]));
+  // Revenir par la carte demande de nouveau le premier.
+  await person.click(screen.getByText("autre page"));
+  await person.click(screen.getByText("autre page"));
+  await ask(person, "trois");
+  await waitFor(() => expect(asked.map(({ request }) => request?.model)).toEqual(["smol", "qwen", "smol"]));
 });

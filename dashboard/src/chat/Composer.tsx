@@ -2,7 +2,7 @@ import { Alert, Button, Stack, TextField, Typography } from "@mui/material";
 import { type ClipboardEvent, type FormEvent, type KeyboardEvent, useEffect, useRef } from "react";
 import { single } from "../shell/single";
 import { Attach, Attached } from "./Attached";
-import type { Draft } from "./ChatProvider";
+import type { Draft } from "./talk";
 import { T } from "./texts";
 
 interface Props {

@@ -1,15 +1,15 @@
-import { Stack } from "@mui/material";
+import { Box, Stack } from "@mui/material";
 import { useEffect, useRef } from "react";
 import { Spoken } from "../shell/Spoken";
 import { Answer } from "./Answer";
 import { Question } from "./Question";
 import { T } from "./texts";
-import type { Turn } from "./turns";
+import type { Row } from "./turns";
 
 const NEAR_END_PX = 80;
 
 interface Props {
-  turns: Turn[];
+  rows: Row[];
   name: (model: string) => string;
   lang: string | undefined;
   streaming: boolean;
@@ -18,35 +18,49 @@ interface Props {
 }
 
 /** Les échanges ; la page suit la fin tant qu'on ne remonte pas lire plus haut. */
-export function Log({ turns, name, lang, streaming, onAgain, onEdit }: Props) {
-  const last = turns.at(-1);
-  const end = useFollow(last?.id);
+export function Log({ rows, name, lang, streaming, onAgain, onEdit }: Props) {
+  const last = rows.at(-1);
+  const end = useFollow(last?.[0]?.id);
   return (
     // Sans annonce par mot : la réponse entière est dite une fois, à sa fin.
     <Stack role="log" aria-live="off" aria-label={T.log} aria-busy={streaming} spacing={3}>
-      {turns.map((turn) => {
-        const free = turn === last && !streaming;
+      {rows.map((row) => {
+        const [first] = row;
+        const free = row === last && !streaming;
+        // Un modèle déchargé exprès n'est pas à recharger d'ici.
+        const again = free && !row.some(({ unloaded }) => unloaded);
         return (
-          <Stack key={turn.id} ref={turn === last ? end : undefined} spacing={1.5}>
-            <Question turn={turn} lang={lang} />
-            <Answer
-              turn={turn}
-              name={name(turn.ask.model)}
-              lang={lang}
-              onAgain={free ? onAgain : undefined}
-              onEdit={free ? onEdit : undefined}
-            />
-          </Stack>
+          first && (
+            <Stack key={first.id} ref={row === last ? end : undefined} spacing={1.5}>
+              <Question turn={first} lang={lang} />
+              <Box sx={row.length > 1 ? SIDE_BY_SIDE : undefined}>
+                {row.map((turn) => (
+                  <Answer
+                    key={turn.ask.model}
+                    turn={turn}
+                    name={name(turn.ask.model)}
+                    lang={lang}
+                    onAgain={again && turn === first ? onAgain : undefined}
+                    onEdit={free && turn === first ? onEdit : undefined}
+                  />
+                ))}
+              </Box>
+            </Stack>
+          )
         );
       })}
-      <Spoken>{last && said(last, name(last.ask.model))}</Spoken>
+      <Spoken>{last && said(last, streaming, name)}</Spoken>
     </Stack>
   );
 }
 
-function said(turn: Turn, name: string): string {
-  if (!turn.end) return T.answering;
-  return T.answered(name, [turn.answer, turn.failure ?? ""].filter(Boolean).join(" "));
+const SIDE_BY_SIDE = { display: "grid", gap: 2, gridTemplateColumns: { xs: "1fr", md: "repeat(2, minmax(0, 1fr))" } };
+
+function said(row: Row, streaming: boolean, name: (model: string) => string): string {
+  if (streaming) return T.answering;
+  return row
+    .map(({ ask, answer, failure }) => T.answered(name(ask.model), [answer, failure].filter(Boolean).join(" ")))
+    .join(" ");
 }
 
 /** Garde à l'écran la fin du dernier échange, quand elle y est déjà ; `last` est son numéro. Rend où l'attacher. */

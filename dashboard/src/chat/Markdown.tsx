@@ -1,19 +1,61 @@
 import { Box, Link } from "@mui/material";
-import { type ComponentProps, memo, useRef } from "react";
+import { Component, type ComponentProps, memo, type ReactNode, useMemo, useRef } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 import { MONOSPACE } from "../shell/monospace";
 import { CopyButton } from "../snippets/CopyButton";
+import { blocksOf, codeOf, DISPLAYED, formulasAsCode, INLINE, targetsOf, tooHard } from "./blocks";
+import { coloured, formula, Plain, type Source, useShown } from "./formatted";
+import { PAINT } from "./paint";
 import { T } from "./texts";
 
-/** Une réponse en Markdown, relue quand elle change seulement. Le HTML y reste du texte, et rien n'y est demandé au réseau. */
-export const Markdown = memo(function Markdown({ text }: { text: string }) {
+/** Une réponse en Markdown, relue par blocs quand ils changent. Le HTML y reste du texte, et rien n'y est demandé au réseau. */
+export const Markdown = memo(function Markdown({ text, done }: { text: string; done: boolean }) {
+  const blocks = blocksOf(text);
+  const targets = targetsOf(text);
   return (
     <Box sx={STYLE}>
-      <ReactMarkdown remarkPlugins={[remarkGfm]} components={PARTS}>
-        {text}
-      </ReactMarkdown>
+      {blocks.map((block, rank) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: un bloc ne change jamais de rang
+        <Readable key={rank} text={block}>
+          <Block text={block} targets={targets} done={done || rank < blocks.length - 1} />
+        </Readable>
+      ))}
     </Box>
+  );
+});
+
+/** Un bloc que sa mise en forme fait échouer (mille citations emboîtées…) reste du texte. */
+class Readable extends Component<{ text: string; children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError() {
+    return { failed: true };
+  }
+
+  override render() {
+    return this.state.failed ? <Plain text={this.props.text} done /> : this.props.children;
+  }
+}
+
+const Block = memo(function Block({ text, targets, done }: { text: string; targets: string; done: boolean }) {
+  const shown = useShown(text, done);
+  const source = useMemo(() => codeOf(text), [text]);
+  if (source) return <Code {...source} done={done} />;
+  if (tooHard(text)) return <Plain text={text} done />;
+  return (
+    <>
+      <Formatted text={text.slice(0, shown)} targets={text.includes("[") ? targets : ""} />
+      {shown < text.length && <Plain text={text.slice(shown)} done={done} />}
+    </>
+  );
+});
+
+const Formatted = memo(function Formatted({ text, targets }: { text: string; targets: string }) {
+  return (
+    <ReactMarkdown remarkPlugins={[remarkGfm]} components={PARTS}>
+      {`${formulasAsCode(text)}\n\n${targets}`}
+    </ReactMarkdown>
   );
 });
 
@@ -27,7 +69,13 @@ const PARTS: Components = {
   a: ({ href, children }) => <Outside href={href}>{children}</Outside>,
   img: ({ src, alt }) => <Outside href={typeof src === "string" ? src : undefined}>{alt || T.image("")}</Outside>,
   input: ({ checked }) => <span>{checked ? "☑" : "☐"}</span>,
-  pre: Code,
+  code: ({ children, node }) => {
+    const text = textOf(node);
+    const displayed = text.startsWith(DISPLAYED);
+    if (!displayed && !text.startsWith(INLINE)) return <code>{children}</code>;
+    return <formula.view tex={text.slice(1)} displayed={displayed} />;
+  },
+  pre: ({ node }) => <Code language={languageOf(node)} code={textOf(node)} done />,
   table: ({ children }) => (
     // Il défile : le clavier doit pouvoir y entrer.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: une zone qui défile se parcourt au clavier
@@ -45,21 +93,27 @@ function Outside({ href, children }: ComponentProps<"a">) {
   );
 }
 
-type Node = { type: string; value?: string; children?: Node[] };
-
-function Code({ children, node }: ComponentProps<"pre"> & { node?: Node | undefined }) {
+function Code({ language, code, done }: Source) {
   const shown = useRef<HTMLPreElement>(null);
   return (
     <Box sx={{ position: "relative" }}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: une zone qui défile se parcourt au clavier */}
       <pre ref={shown} tabIndex={0}>
-        {children}
+        <code>{language ? <coloured.view language={language} code={code} done={done} /> : code}</code>
       </pre>
       <Box sx={COPY}>
-        <CopyButton compact text={textOf(node)} label={T.copyCode} shown={shown} testId="chat-copy-code" />
+        <CopyButton compact text={code} label={T.copyCode} shown={shown} testId="chat-copy-code" />
       </Box>
     </Box>
   );
+}
+
+type Node = { value?: string; properties?: Record<string, unknown>; children?: Node[] };
+
+/** Le langage que dit un bloc de code, dans une liste ou une citation. */
+function languageOf(node: Node | undefined): string {
+  const names = node?.children?.[0]?.properties?.className;
+  return /language-(\S+)/.exec(String(names ?? ""))?.[1]?.toLowerCase() ?? "";
 }
 
 function textOf(node: Node | undefined): string {
@@ -94,6 +148,7 @@ const STYLE = {
   },
   "& pre": { m: 0, my: 1, p: 1.5, pr: 6, borderRadius: 1, overflow: "auto", bgcolor: "action.hover" },
   "& pre code": { bgcolor: "transparent", px: 0, overflowWrap: "normal" },
+  ...PAINT,
   "& .wide": { overflowX: "auto", my: 1 },
   "& table": { borderCollapse: "collapse" },
   "& th, & td": { border: 1, borderColor: "divider", px: 1, py: 0.5, textAlign: "start" },

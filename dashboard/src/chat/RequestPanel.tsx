@@ -1,18 +1,26 @@
 import { mdiCodeBraces } from "@mdi/js";
-import { Box, Button, Collapse, Stack, Typography } from "@mui/material";
-import { type ReactNode, useId, useMemo, useState } from "react";
+import { Box, Button, Stack, Typography } from "@mui/material";
+import { type ReactNode, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Icon } from "../shell/Icon";
 import { Snippets } from "../snippets/Snippets";
-import { thisServer } from "../snippets/server";
+import { thisServer } from "../snippets/sketch";
 import { useKeyed } from "../status/useKeyed";
 import { type Ask, imagesOf } from "./ask";
 import { snippetsOf } from "./snippets";
 import { T } from "./texts";
 
+/** Ce que la question en cours couvre du bas de l'écran. */
+const COMPOSER_PX = 128;
+
 /** « La requête » : ce que la page a envoyé, dans d'autres langages ; `children` sont les autres actions de la ligne. */
 export function RequestPanel({ ask, children }: { ask: Ask; children: ReactNode }) {
   const id = useId();
   const [open, setOpen] = useState(false);
+  const panel = useRef<HTMLDivElement>(null);
+  // Avant l'affichage : ouverte sous la question en cours, elle ne se verrait pas.
+  useLayoutEffect(() => {
+    if (open) panel.current?.scrollIntoView({ block: "nearest" });
+  }, [open]);
   return (
     <Box sx={{ minWidth: 0 }}>
       <Stack
@@ -35,9 +43,11 @@ export function RequestPanel({ ask, children }: { ask: Ask; children: ReactNode 
           {T.request}
         </Button>
       </Stack>
-      <Collapse in={open} id={id} unmountOnExit sx={{ mt: open ? 1 : 0 }}>
-        <Written ask={ask} />
-      </Collapse>
+      {open && (
+        <Box ref={panel} id={id} sx={{ mt: 1, scrollMarginBottom: COMPOSER_PX }}>
+          <Written ask={ask} />
+        </Box>
+      )}
     </Box>
   );
 }

@@ -1,6 +1,6 @@
 import { Box, Button, MenuItem, Stack, TextField, Typography } from "@mui/material";
 import type { Model } from "../gen/passerelle/v1/model_pb";
-import type { Bounds, Problems, Settings } from "./settings";
+import type { Bounds, Problems, Settings } from "./question";
 import { T } from "./texts";
 
 interface Props {
@@ -9,12 +9,13 @@ interface Props {
   bounds: Bounds;
   models: Model[];
   model: string;
+  versus: string;
   /** `undefined` remet les valeurs de départ. */
   onChange: (settings: Settings | undefined) => void;
 }
 
 /** Réglages de la prochaine requête ; chacun dit sa limite, et ce qui ne va pas. */
-export function SettingsPanel({ settings, problems, bounds, models, model, onChange }: Props) {
+export function SettingsPanel({ settings, problems, bounds, models, model, versus, onChange }: Props) {
   const field = (name: keyof Settings, label: string, help: string) => ({
     label,
     size: "small" as const,
@@ -45,6 +46,18 @@ export function SettingsPanel({ settings, problems, bounds, models, model, onCha
           ))}
         </TextField>
       )}
+      {models.length > 1 && (
+        <TextField {...field("versus", words.versus, "")} select value={versus} slotProps={VERSUS_SLOTS}>
+          <MenuItem value="">{words.none}</MenuItem>
+          {models
+            .filter(({ key }) => key !== model)
+            .map(({ key, displayName }) => (
+              <MenuItem key={key} value={key}>
+                {displayName || key}
+              </MenuItem>
+            ))}
+        </TextField>
+      )}
       <TextField {...field("system", words.system, "")} multiline minRows={2} maxRows={8} />
       <Box sx={{ display: "grid", gap: 2, gridTemplateColumns: { xs: "1fr", sm: "1fr 1fr" } }}>
         <TextField {...field("temperature", words.temperature, words.between(0, 2))} />
@@ -71,5 +84,9 @@ const INPUT_MODES: Partial<Record<keyof Settings, "decimal" | "numeric">> = {
   temperature: "decimal",
   topP: "decimal",
   maxTokens: "numeric",
+};
+const VERSUS_SLOTS = {
+  inputLabel: { shrink: true },
+  select: { displayEmpty: true, SelectDisplayProps: { "data-testid": "chat-setting-versus" } as object },
 };
 const MODEL_SLOTS = { select: { SelectDisplayProps: { "data-testid": "chat-setting-model" } as object } };

@@ -1,5 +1,6 @@
 import { Chip, Stack, Typography } from "@mui/material";
 import { ModelState } from "../gen/passerelle/v1/model_pb";
+import { keeping } from "./kept";
 import { T } from "./texts";
 
 interface Props {
@@ -37,7 +38,7 @@ export function Suggestions({ state, english, disabled, onChoose }: Props) {
         ))}
       </Stack>
       <Typography variant="caption" color="textSecondary">
-        {T.notKept}
+        {keeping() ? T.kept : T.notKept}
       </Typography>
     </Stack>
   );

@@ -10,7 +10,7 @@ import { Capability, type ModelSchema, ModelState } from "../gen/passerelle/v1/m
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
 import { ChatPage } from "./ChatPage";
-import { ChatProvider } from "./ChatProvider";
+import { restart, setSettings, stop } from "./talk";
 
 type Reply = MessageInitShape<typeof StreamChatResponseSchema>;
 type Answer = (request: StreamChatRequest, context: HandlerContext) => AsyncGenerator<Reply>;
@@ -26,10 +26,16 @@ interface Served {
   models?: MessageInitShape<typeof ModelSchema>[];
   features?: string[];
   answer?: Answer;
+  /** Ce que l'adresse demande. */
+  search?: string;
 }
 
 /** Ouvre la page ; rend les requêtes que le serveur reçoit, et de quoi changer de page. */
-export function serve({ models = [QWEN], features = [], answer = hello }: Served = {}) {
+export function serve({ models = [QWEN], features = [], answer = hello, search = "" }: Served = {}) {
+  // L'essai d'avant a laissé sa conversation.
+  stop();
+  restart();
+  setSettings(undefined);
   const asked: StreamChatRequest[] = [];
   const routes = (router: ConnectRouter) => {
     router.rpc(AdminService.method.watchStatus, async function* (_request, { signal }) {
@@ -49,11 +55,11 @@ export function serve({ models = [QWEN], features = [], answer = hello }: Served
   };
   show(
     <StatusProvider>
-      <ChatProvider>
-        <Pages />
-      </ChatProvider>
+      <Pages />
     </StatusProvider>,
     routes,
+    "/",
+    search,
   );
   return { asked };
 }

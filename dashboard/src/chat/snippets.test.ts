@@ -44,7 +44,7 @@ const asks = [
 ] as const;
 
 test.each(asks)("curl envoie exactement %s", async (_name, ask) => {
-  const { curl } = snippetsOf(ask, { base, keyed: true });
+  const { curl = "" } = snippetsOf(ask, { base, keyed: true });
   await run("bash", ["-c", curl], { cwd: folder, env: { ...process.env, PASSERELLE_KEY: "cle-a" } });
   const { body, headers } = seen.at(-1) ?? {};
   expect(body).toEqual(JSON.parse(JSON.stringify(openAiBody(ask))));
@@ -52,7 +52,7 @@ test.each(asks)("curl envoie exactement %s", async (_name, ask) => {
 });
 
 test.each(asks)("Node envoie exactement %s", async (_name, ask) => {
-  const { node } = snippetsOf(ask, { base, keyed: true });
+  const { node = "" } = snippetsOf(ask, { base, keyed: true });
   await writeFile(join(folder, "extrait.mjs"), node);
   const env = { ...process.env, PASSERELLE_KEY: "cle-a" };
   const { stdout } = await run(process.execPath, ["extrait.mjs"], { cwd: folder, env });

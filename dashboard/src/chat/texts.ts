@@ -1,18 +1,41 @@
 // Les textes de la conversation.
 import { bytes } from "../format";
+import { typeset } from "../typography";
 
 const decimal = new Intl.NumberFormat("fr-FR", { maximumFractionDigits: 2 });
 const one = new Intl.NumberFormat("fr-FR", { maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat("fr-FR");
 
-export const T = {
+/** Comment un moteur dit avoir fini ; une raison inconnue se montre telle quelle. */
+const FINISHES: Record<string, string> = {
+  stop: "réponse entière",
+  length: "longueur maximale",
+  tool_calls: "appel d'outil",
+  function_call: "appel de fonction",
+  content_filter: "contenu filtré",
+  abort: "arrêt",
+  error: "panne du moteur",
+};
+
+export const T = typeset({
   title: "Conversation",
   log: "Messages",
   restart: "Nouvelle conversation",
-  exportJson: "Exporter",
-  exportHelp: "Exporter la conversation en JSON",
-  exportName: "conversation.json",
+  export: "Exporter",
+  exports: { markdown: "En Markdown, à relire", json: "En JSON, avec réglages et mesures" },
+  exportName: "conversation",
   notKept: "Rien n'est enregistré : recharger la page efface la conversation.",
+  kept: "Gardée dans ce navigateur, jamais sur le serveur.",
+  keptWords: {
+    title: "Conversations",
+    keep: "Garder mes conversations dans ce navigateur",
+    help: (count: number, size: number) =>
+      `Jamais sur le serveur. Au plus ${count} conversations et ${bytes(size)} : les plus anciennes sont effacées. Ne plus garder n'efface pas celles qui sont là.`,
+    refused: "Ce navigateur refuse de garder des conversations (navigation privée, ou place pleine).",
+    forget: (title: string) => `Effacer « ${title} »`,
+    forgetAll: "Tout effacer",
+    close: "Fermer",
+  },
   noModel: "Ce serveur n'a pas de modèle de conversation.",
   ready: "Choisissez un exemple, ou écrivez.",
   readyEnglish: "Choisissez un exemple, ou écrivez en anglais.",
@@ -44,10 +67,12 @@ export const T = {
   requestOf: "Exactement ce que la page a envoyé.",
   requestFiles: (names: string) => `Se lance là où est ${names}.`,
   reasoning: "Raisonnement",
+  reasoningNow: "Raisonnement en cours…",
   stopped: "Réponse arrêtée.",
   truncated: "Réponse coupée : longueur maximale atteinte.",
   interrupted: "Réponse interrompue.",
-  finish: (reason: string) => `fin : ${reason}`,
+  unloaded: "Le modèle a été déchargé : la réponse s'arrête là.",
+  finish: (reason: string) => `fin : ${FINISHES[reason] ?? reason}`,
   firstToken: (seconds: number) => `premier mot en ${decimal.format(seconds)} s`,
   rate: (value: number) => `${one.format(value)} jetons/s`,
   usage: (read: number, written: number) =>
@@ -68,6 +93,8 @@ export const T = {
     title: "Réglages",
     reset: "Valeurs par défaut",
     model: "Modèle",
+    versus: "Comparer à",
+    none: "Aucun autre",
     system: "Consigne du système",
     temperature: "Température",
     topP: "top_p",
@@ -96,4 +123,4 @@ export const T = {
     "Écris un court poème sur la mer.",
     "Explique simplement ce qu'est une passerelle.",
   ],
-} as const;
+} as const);

@@ -92,3 +92,28 @@ test("la clé, l'exemple, ce que sait faire un modèle et les limites se lisent"
   expect(card).toContain("rare");
   expect(screen.getByText("Réponses par requête, au plus").closest("tr")?.textContent).toContain("16");
 });
+
+test("les familles se replient, et une recherche ne garde que ce qui porte ses mots, sans accents ni ordre", async () => {
+  const person = userEvent.setup();
+  open(false);
+  await screen.findAllByTestId("endpoint");
+  const [openAi, probes] = screen
+    .getAllByTestId("endpoint-family")
+    .map((one) => within(one).getByRole("button", { expanded: one === screen.getAllByTestId("endpoint-family")[0] }));
+  expect(openAi?.textContent).toContain("1 route");
+  await person.click(probes as HTMLElement);
+  expect(probes?.getAttribute("aria-expanded")).toBe("true");
+
+  await person.type(screen.getByTestId("endpoint-search"), "SONDE healthz");
+  expect(urls()).toEqual(["http://gpu.example:8000/healthz", "http://localhost:8000/healthz"]);
+  expect(screen.queryByTestId("features-qwen")).toBeNull();
+  expect(screen.queryAllByTestId("limit")).toEqual([]);
+
+  await person.clear(screen.getByTestId("endpoint-search"));
+  await person.type(screen.getByTestId("endpoint-search"), "reponses requete");
+  expect(screen.queryAllByTestId("endpoint")).toEqual([]);
+  expect(screen.getAllByTestId("limit").map((row) => row.textContent)).toEqual([expect.stringContaining("16")]);
+
+  await person.type(screen.getByTestId("endpoint-search"), " zzz");
+  expect(screen.getByTestId("endpoint-none").textContent).toContain("zzz");
+});

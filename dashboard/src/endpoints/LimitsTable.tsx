@@ -3,8 +3,12 @@ import type { Limits } from "../gen/passerelle/v1/limits_pb";
 import { LIMITS } from "./limits";
 import { T } from "./texts";
 
-/** Toutes les limites que rencontre un client. */
-export function LimitsTable({ limits }: { limits: Limits }) {
+/** Toutes les limites que rencontre un client, ou celles qu'une recherche garde. */
+export function LimitsTable({ limits, found }: { limits: Limits; found: (...texts: string[]) => boolean }) {
+  const families = LIMITS.map(
+    ([family, rows]) => [family, rows.filter(([label]) => found(T.limits, family, label))] as const,
+  ).filter(([, rows]) => rows.length > 0);
+  if (families.length === 0) return null;
   return (
     <Box component="section" aria-labelledby="limits-title">
       <Typography id="limits-title" variant="h2">
@@ -14,7 +18,7 @@ export function LimitsTable({ limits }: { limits: Limits }) {
         {T.limitsHelp}
       </Typography>
       <Box sx={{ columns: { xs: 1, lg: 2 }, columnGap: 2 }}>
-        {LIMITS.map(([family, rows]) => (
+        {families.map(([family, rows]) => (
           <Paper key={family} variant="outlined" sx={{ breakInside: "avoid", mb: 2, overflow: "hidden" }}>
             <Table size="small">
               <TableHead>

@@ -25,7 +25,11 @@ export function RouteRow({ route, models, keys }: Props) {
   const [first] = route.addresses;
   const typed = route.method.startsWith("gRPC");
   return (
-    <Box sx={{ px: { xs: 2, sm: 3 }, py: 1.5 }} data-testid="endpoint">
+    <Box
+      sx={{ px: { xs: 2, sm: 3 }, py: { xs: 1, sm: 0.5 } }}
+      data-testid="endpoint"
+      data-route={`${route.method} ${route.path}`}
+    >
       <Stack direction="row" spacing={1} sx={{ alignItems: { xs: "flex-start", sm: "center" } }}>
         <Box
           sx={{

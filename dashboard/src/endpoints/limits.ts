@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { bytes, seconds } from "../format";
 import type { Limits } from "../gen/passerelle/v1/limits_pb";
+import { typeset } from "../typography";
 
 type Value = string | undefined;
 type Row = [string, (limits: Limits) => Value];
@@ -19,7 +20,7 @@ function time(value: Duration | undefined): Value {
 }
 
 /** Limites que rencontre un client, famille par famille : ce qu'elles bornent, et leur valeur. */
-export const LIMITS: [string, Row[]][] = [
+export const LIMITS: [string, Row[]][] = typeset([
   [
     "Partout",
     [
@@ -100,4 +101,4 @@ export const LIMITS: [string, Row[]][] = [
       ["Phrase avant sa coupe, au plus", ({ audio }) => time(audio?.maxUtterance)],
     ],
   ],
-];
+]);

@@ -49,20 +49,30 @@ function compile(programs: string[]) {
   execFileSync("python3", ["-c", reader], { input: JSON.stringify(programs), stdio: "pipe" });
 }
 
+test("essayer le retrait des poids n'efface rien", () => {
+  const { curl } = samplesOf(route("POST", "/api/admin/models/{model}/remove"), at, false, MODELS);
+  expect(curl).toMatch(/"dry_run": ?true/);
+});
+
 test("chaque route HTTP a un curl qu'un shell comprend, clé comprise", () => {
   expect(PATHS.length).toBeGreaterThan(12);
   for (const [method, path] of PATHS) {
     for (const keyed of [false, true]) {
       const { curl = "", python, node } = samplesOf(route(method, path), at, keyed, MODELS);
-      const words = execFileSync("sh", ["-c", `curl() { for word; do printf '%s\\n' "$word"; done; }\n${curl}`], {
+      const stub = `curl() { for word; do printf '%s\\n' "$word"; done; case " $* " in *" @- "*) tr -d '\\n';; esac; }`;
+      const words = execFileSync("sh", ["-c", `${stub}\n${curl}`], {
         encoding: "utf8",
-        env: { PASSERELLE_KEY: "secrète" },
+        env: { ...process.env, PASSERELLE_KEY: "secrète" },
       }).split("\n");
-      expect(words[0]).toMatch(/^http:\/\/gpu\.example:8000\/[^{}]*$/);
+      expect(words.filter((word) => /^http:\/\/gpu\.example:8000\/[^{}]*$/.test(word))).toHaveLength(1);
       expect(words.includes("Authorization: Bearer secrète")).toBe(keyed);
-      const body = words[words.indexOf("-d") + 1];
-      if (words.includes("-d")) JSON.parse(body ?? "");
-      expect([python !== undefined, node !== undefined]).toEqual([path.startsWith("/v1/"), path.startsWith("/v1/")]);
+      const [body] = words.filter((word) => word.startsWith("{"));
+      expect(typeof (body && JSON.parse(body))).toBe(
+        method === "POST" && !curl.includes("-F") ? "object" : "undefined",
+      );
+      // L'administration et les sondes n'ont que curl.
+      const inference = /^\/v1\/|\/transcribe$|\/process$/.test(path);
+      expect([python !== undefined, node !== undefined]).toEqual([inference, inference]);
       expect(`${python}${node}`).not.toContain("secrète");
     }
   }
@@ -77,7 +87,7 @@ test("les exemples de Python et de Node se lisent, clé comprise", () => {
       if (node) expect(faults(node)).toEqual([]);
     }
   }
-  expect(programs.length).toBe(12);
+  expect(programs.length).toBe(16);
   compile(programs);
 });
 
@@ -113,11 +123,39 @@ test("chaque service a son exemple", () => {
       const { grpc } = samplesOf(route("gRPC", `/${service}`), at, keyed, MODELS);
       expect(grpc, service).toContain('grpc.insecure_channel("gpu.example:8000")');
       programs.push(grpc ?? "");
-      const node = samplesOf(route("gRPC-Web", `/${service}`), at, keyed, MODELS).node ?? "";
-      expect(faults(node)).toEqual([]);
+      const { web } = samplesOf(route("gRPC-Web", `/${service}`), at, keyed, MODELS);
+      expect(web !== undefined).toBe(service.startsWith("passerelle."));
+      if (web === undefined) continue;
+      expect(faults(web)).toEqual([]);
+      // Il appelle, et montre ce qui revient.
+      expect(web).toMatch(/(await|of) client\.\w+\(/);
+      expect(web).toMatch(/console\.log\(|document\.body\.append\(/);
+      expect(web.includes("authorization")).toBe(keyed);
     }
   }
   compile(programs);
+});
+
+test.each([
+  [["en"], "Hello!", "Once upon a time"],
+  [["de", "fr"], "Bonjour !", "Il était une fois"],
+  [[], "Bonjour !", "Il était une fois"],
+  [["de"], "Hello!", "Once upon a time"],
+])("un modèle qui parle %j est interrogé dans sa langue, et sa réponse finit", (languages, hello, once) => {
+  const models = [create(ModelCapabilitiesSchema, { key: "petit", capability: Capability.CHAT, languages })];
+  for (const [method, path, text] of [
+    ["POST", "/v1/chat/completions", hello],
+    ["POST", "/v1/completions", once],
+    ["gRPC", "/passerelle.v1.ChatService", hello],
+    ["gRPC-Web", "/passerelle.v1.ChatService", hello],
+  ] as const) {
+    const found = Object.entries(samplesOf(route(method, path), at, false, models));
+    expect(found.length).toBeGreaterThan(0);
+    for (const [language, sample] of found) {
+      expect(sample, `${path} ${language}`).toContain(JSON.stringify(text));
+      expect(sample, `${path} ${language}`).toMatch(/max_?tokens"?[:=] ?64/i);
+    }
+  }
 });
 
 const endpoint = (host: string, group: EndpointGroup, path: string, key = KeyScope.NONE) =>

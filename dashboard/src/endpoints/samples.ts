@@ -1,143 +1,147 @@
 // Un exemple prêt à lancer pour chaque route ; aucun ne porte de clé.
-import { create } from "@bufbuild/protobuf";
+import { create, type DescMethod } from "@bufbuild/protobuf";
+import { DEFAULTS, requestFor, type Task } from "../audio/job/request";
+import { sketchFor } from "../audio/job/snippets";
+import { sketchOf as chatSketch } from "../chat/snippets";
+import { AdminService } from "../gen/passerelle/v1/admin_pb";
+import { DiarizeService } from "../gen/passerelle/v1/diarize_pb";
 import { type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
 import { Capability } from "../gen/passerelle/v1/model_pb";
+import { TranscribeService } from "../gen/passerelle/v1/transcribe_pb";
 import { configFor } from "../live/session/request";
-import { snippetsOf } from "../live/snippets";
+import { sketchOf as liveSketch } from "../live/snippets";
+import { channel } from "../snippets/grpc";
+import { LocalFile } from "../snippets/literals";
 import type { SnippetTexts } from "../snippets/Snippets";
-import { curlKey, nodeKey, pythonKey, type ServerAccess } from "../snippets/server";
-import { grpcSample, grpcWebSample, type Keys } from "./grpcSamples";
+import type { Http, Rpc, ServerAccess } from "../snippets/sketch";
+import { grpcWeb, written } from "../snippets/write";
 import type { Address, Route } from "./routes";
 
+/** Modèle de chaque capacité, qui sert d'exemple. */
+type Models = Record<"chat" | "transcribe" | "diarize", ModelCapabilities>;
+
 /** Exemples d'une route, sur un hôte. */
-export function samplesOf(route: Route, address: Address, keyed: boolean, models: ModelCapabilities[]): SnippetTexts {
+export function samplesOf(route: Route, address: Address, keyed: boolean, known: ModelCapabilities[]): SnippetTexts {
   const target = { base: address.base, keyed };
   const first = (capability: Capability) =>
-    models.find((one) => one.capability === capability) ?? create(ModelCapabilitiesSchema, { key: "modele" });
-  const named = (capability: Capability) => first(capability).key;
-  const keys = {
-    chat: named(Capability.CHAT),
-    transcribe: named(Capability.TRANSCRIBE),
-    diarize: named(Capability.DIARIZE),
+    known.find((one) => one.capability === capability) ?? create(ModelCapabilitiesSchema, { key: "modele" });
+  const models = {
+    chat: first(Capability.CHAT),
+    transcribe: first(Capability.TRANSCRIBE),
+    diarize: first(Capability.DIARIZE),
   };
-  if (route.method === "gRPC") return { grpc: grpcSample(route.path.slice(1), target, keys) };
-  if (route.method === "gRPC-Web") return { node: grpcWebSample(route.path.slice(1), target) };
-  if (route.method === "WebSocket") {
-    // Un flux s'envoie et se lit à la fois : curl ne sait pas le faire.
-    const { python, node } = snippetsOf(configFor(first(Capability.TRANSCRIBE), "", 0), target);
-    return { python, node };
+  const service = route.path.slice(1);
+  switch (route.method) {
+    case "gRPC": {
+      const rpc = CALLS[service]?.(models);
+      const grpc = rpc ? written({ rpc }, target).grpc : STANDARD[service]?.(target);
+      return grpc === undefined ? {} : { grpc };
+    }
+    case "gRPC-Web": {
+      const rpc = CALLS[service]?.(models);
+      if (!rpc) return {};
+      const { request, shown } = rpc;
+      const method = UNARY[service];
+      const whole = method && { method, request: { ...request, audio: new LocalFile(FILE) }, shown };
+      return { web: grpcWeb(whole ?? rpc, target) };
+    }
+    case "WebSocket":
+      // Un flux s'envoie et se lit à la fois : curl ne sait pas le faire.
+      return written({ socket: liveSketch(configFor(models.transcribe, "", 0)).socket }, target);
+    default:
+      return written({ http: httpOf(route, models) }, target);
   }
-  const url = `${target.base}${route.path.replace("{model}", keys.chat).replace("{operation_id}", "OPERATION")}`;
-  const found: SnippetTexts = { curl: curl(route, url, target, keys) };
-  const sdk = SDK[route.path]?.(keys);
-  if (sdk) {
-    found.python = python(sdk.python, target);
-    found.node = node(sdk.node, target);
-  }
-  return found;
 }
 
 const FILE = "reunion.wav";
+/** Assez pour une phrase : un petit modèle peut ne jamais finir de lui-même. */
+const MAX_TOKENS = 64;
+const HELLO: Record<string, string> = { fr: "Bonjour !", en: "Hello!" };
+const ONCE: Record<string, string> = { fr: "Il était une fois", en: "Once upon a time" };
 
-function curl({ method, path }: Route, url: string, target: ServerAccess, keys: Keys): string {
-  const lines = [`curl ${url}`];
-  const key = curlKey(target)
-    .replace(/ \\\n$/, "")
-    .trimStart();
-  if (key) lines.push(key);
-  const form = FORMS[path]?.(keys);
-  if (form) lines.push(`-F file=@${FILE}`, ...form);
-  else if (method === "POST") {
-    const body = JSON.stringify(BODIES[path]?.(keys) ?? {});
-    lines.push('-H "Content-Type: application/json"', `-d '${body}'`);
-  }
-  return `${lines.join(" \\\n  ")}\n`;
+/** La phrase d'une langue que le modèle annonce ; sans annonce, en français. */
+function said(phrases: Record<string, string>, { languages }: ModelCapabilities): string {
+  const code = languages.length === 0 ? "fr" : Object.keys(phrases).find((one) => languages.includes(one));
+  return phrases[code ?? "en"] ?? "";
 }
 
-const FORMS: Record<string, (keys: Keys) => string[]> = {
-  "/v1/audio/transcriptions": ({ transcribe }) => [`-F model=${transcribe}`],
-  "/v1/audio/translations": ({ transcribe }) => [`-F model=${transcribe}`],
-  "/api/audio/transcribe": ({ transcribe }) => [`-F model=${transcribe}`, "-F response_format=srt"],
-  "/api/diarization/process": ({ diarize }) => [`-F model=${diarize}`],
-};
-
-const QUESTION = [{ role: "user", content: "Bonjour !" }];
-
-const BODIES: Record<string, (keys: Keys) => unknown> = {
-  "/v1/chat/completions": ({ chat }) => ({ model: chat, messages: QUESTION }),
-  "/v1/completions": ({ chat }) => ({ model: chat, prompt: "Il était une fois", max_tokens: 64 }),
-};
-
-interface Sdk {
-  python: string;
-  node: string;
+function chatOf({ chat }: Models) {
+  const messages = [{ role: "user" as const, text: said(HELLO, chat) }];
+  return chatSketch({ model: chat.key, messages, options: { maxTokens: MAX_TOKENS } });
 }
 
-const SDK: Record<string, (keys: Keys) => Sdk> = {
-  "/v1/chat/completions": ({ chat }) => ({
-    python: `answer = client.chat.completions.create(
-    model="${chat}",
-    messages=[{"role": "user", "content": "Bonjour !"}],
-)
-print(answer.choices[0].message.content)
-`,
-    node: `const answer = await client.chat.completions.create({
-  model: "${chat}",
-  messages: [{ role: "user", content: "Bonjour !" }],
+function audioOf(task: Task, { transcribe, diarize }: Models) {
+  return sketchFor(requestFor(task, DEFAULTS, task === "diarize" ? diarize : transcribe, diarize), FILE);
+}
+
+const MODELS = { sdk: "models.list", args: {}, shown: { each: ["", "model"] as [string, string], values: ["id"] } };
+const speech = (resource: string, model: string) => ({
+  form: { model },
+  file: FILE,
+  sdk: `audio.${resource}.create`,
+  args: { model, file: new LocalFile(FILE) },
+  shown: { values: ["text"] },
 });
-console.log(answer.choices[0].message.content);
-`,
-  }),
+
+/** Ce qu'une route attend, et ce qu'on lit de sa réponse ; les autres n'ont que curl. */
+const ROUTES: Record<string, (models: Models) => Partial<Http>> = {
+  "/v1/chat/completions": (models) => chatOf(models).http,
   "/v1/completions": ({ chat }) => ({
-    python: `answer = client.completions.create(model="${chat}", prompt="Il était une fois", max_tokens=64)
-print(answer.choices[0].text)
-`,
-    node: `const answer = await client.completions.create({ model: "${chat}", prompt: "Il était une fois", max_tokens: 64 });
-console.log(answer.choices[0].text);
-`,
+    json: { model: chat.key, prompt: said(ONCE, chat), max_tokens: MAX_TOKENS },
+    sdk: "completions.create",
+    shown: { values: ["choices.0.text"] },
   }),
-  "/v1/models": () => ({
-    python: `for model in client.models.list():
-    print(model.id)
-`,
-    node: `for await (const model of client.models.list()) {
-  console.log(model.id);
-}
-`,
-  }),
-  "/v1/models/{model}": ({ chat }) => ({
-    python: `print(client.models.retrieve("${chat}"))
-`,
-    node: `console.log(await client.models.retrieve("${chat}"));
-`,
-  }),
-  "/v1/audio/transcriptions": ({ transcribe }) => audio("transcriptions", transcribe),
-  "/v1/audio/translations": ({ transcribe }) => audio("translations", transcribe),
+  "/v1/models": () => MODELS,
+  // Un exemple qu'on essaie ne doit rien effacer, ni demander qu'on décharge.
+  "/api/admin/models/{model}/remove": () => ({ json: { old_only: true, dry_run: true } }),
+  "/v1/models/{model}": ({ chat }) => ({ sdk: "models.retrieve", args: [chat.key], shown: { values: ["id"] } }),
+  "/v1/audio/transcriptions": ({ transcribe }) => speech("transcriptions", transcribe.key),
+  "/v1/audio/translations": ({ transcribe }) => speech("translations", transcribe.key),
+  "/api/audio/transcribe": (models) => audioOf("transcribe", models).http,
+  "/api/diarization/process": (models) => audioOf("diarize", models).http,
 };
 
-function audio(resource: string, model: string): Sdk {
-  return {
-    python: `with open("${FILE}", "rb") as file:
-    print(client.audio.${resource}.create(model="${model}", file=file).text)
-`,
-    node: `import { createReadStream } from "node:fs";
-
-const file = createReadStream("${FILE}");
-console.log((await client.audio.${resource}.create({ model: "${model}", file })).text);
-`,
-  };
+function httpOf({ method, path }: Route, models: Models): Http {
+  const place = path.replace("{model}", models.chat.key).replace("{operation_id}", "OPERATION");
+  const known = ROUTES[path]?.(models) ?? (method === "POST" ? { json: {} } : {});
+  return { ...known, method, path: place };
 }
 
-function python(call: string, target: ServerAccess): string {
-  return `${target.keyed ? "import os\n\n" : ""}from openai import OpenAI
+const CALLS: Record<string, (models: Models) => Rpc> = {
+  "passerelle.v1.ChatService": (models) => chatOf(models).rpc,
+  "passerelle.v1.TranscribeService": (models) => audioOf("transcribe", models).rpc,
+  "passerelle.v1.DiarizeService": (models) => audioOf("diarize", models).rpc,
+  "passerelle.v1.AdminService": () => ({
+    method: AdminService.method.listModels,
+    request: {},
+    shown: { each: ["models", "model"], values: ["key", "state"] },
+  }),
+};
 
-client = OpenAI(base_url="${target.base}/v1", api_key=${pythonKey(target)})
-${call}`;
-}
+/** Un navigateur n'envoie pas de flux : le fichier y part en un message. */
+const UNARY: Record<string, DescMethod> = {
+  "passerelle.v1.TranscribeService": TranscribeService.method.transcribe,
+  "passerelle.v1.DiarizeService": DiarizeService.method.diarize,
+};
 
-function node(call: string, target: ServerAccess): string {
-  return `import OpenAI from "openai";
+/** Services de gRPC lui-même, qui ne sont pas du contrat. */
+const STANDARD: Record<string, (target: ServerAccess) => string> = {
+  "grpc.health.v1.Health": (target) => `import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-const client = new OpenAI({ baseURL: "${target.base}/v1", apiKey: ${nodeKey(target)} });
-${call}`;
+with ${channel(target)} as channel:
+    answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    print(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+`,
+  "grpc.reflection.v1.ServerReflection": reflection,
+  "grpc.reflection.v1alpha.ServerReflection": reflection,
+};
+
+function reflection(target: ServerAccess): string {
+  return `import grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+with ${channel(target)} as channel:
+    print("\\n".join(ProtoReflectionDescriptorDatabase(channel).get_services()))
+`;
 }

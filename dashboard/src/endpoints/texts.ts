@@ -1,7 +1,8 @@
 // Les textes de « Points d'accès ».
 import { EndpointGroup, KeyScope } from "../gen/passerelle/v1/route_pb";
+import { typeset } from "../typography";
 
-export const GROUPS: Record<EndpointGroup, { title: string; help: string }> = {
+export const GROUPS: Record<EndpointGroup, { title: string; help: string }> = typeset({
   [EndpointGroup.UNSPECIFIED]: { title: "Autres", help: "" },
   [EndpointGroup.DASHBOARD]: { title: "Tableau de bord", help: "Cette page." },
   [EndpointGroup.OPENAI]: {
@@ -27,21 +28,21 @@ export const GROUPS: Record<EndpointGroup, { title: string; help: string }> = {
   [EndpointGroup.PROBES]: { title: "Sondes et mesures", help: "Pour un orchestrateur et pour Prometheus." },
   [EndpointGroup.ADMIN]: {
     title: "Administration",
-    help: "Lire l'état est libre ; agir sur les modèles demande une clé.",
+    help: "Lire l'état est libre ; agir sur les modèles demande la clé d'administration, si le serveur en a une.",
   },
-};
+});
 
-export const KEYS: Record<KeyScope, string> = {
+export const KEYS: Record<KeyScope, string> = typeset({
   [KeyScope.UNSPECIFIED]: "clé inconnue",
   [KeyScope.NONE]: "sans clé",
   [KeyScope.INFERENCE]: "clé d'inférence",
   [KeyScope.ADMIN]: "clé d'administration",
   [KeyScope.LOCAL_OR_ADMIN]: "locale, ou clé d'administration",
   [KeyScope.ADMIN_TO_CHANGE]: "clé d'administration pour agir",
-};
+});
 
 /** Ce qu'un modèle sait faire, en clair ; une capacité inconnue se montre telle quelle. */
-export const FEATURES: Record<string, string> = {
+export const FEATURES: Record<string, string> = typeset({
   echo: "répète l'invite",
   embeddings: "empreintes des voix",
   exclusive_turns: "tours sans recouvrement",
@@ -67,14 +68,17 @@ export const FEATURES: Record<string, string> = {
   tools: "outils",
   translate: "traduction",
   word_timestamps: "instants des mots",
-};
+});
 
-export const T = {
+export const T = typeset({
   title: "Points d'accès",
   host: "Hôte",
   allHosts: "Tous les hôtes",
   elsewhere: (here: string) =>
     `Vous êtes sur ${here}, que le serveur n'annonce pas. Ajoutez cet hôte à ADVERTISED_HOSTS pour le voir ici.`,
+  search: "Chercher une route, une limite",
+  noMatch: (query: string) => `Rien ne porte « ${query} ».`,
+  routes: (count: number) => (count > 1 ? `${count} routes` : "1 route"),
   loading: "Lecture des points d'accès…",
   copyUrl: (name: string) => `Copier l'adresse : ${name}`,
   localOnly: "depuis le serveur seulement",
@@ -94,4 +98,4 @@ export const T = {
     none: "Ce serveur n'exige aucune clé.",
     some: "Une clé se présente dans « Authorization: Bearer <clé> », « x-api-key » ou « api-key » ; celle d'administration ouvre tout. Les exemples la lisent dans PASSERELLE_KEY.",
   },
-} as const;
+} as const);

@@ -187,6 +187,33 @@ test("le texte vient en gris, puis pour de bon, avec sa latence ; arrêter rend 
   expect(screen.getByTestId("live-empty").textContent).toBe(T.hint);
 });
 
+test("un serveur en retard se dit, au lieu d'attendre une parole déjà dite", async () => {
+  const rig = new Rig();
+  await started(rig);
+  expect(rig.config.progress).toBe(true);
+  const second = 2 * 48000;
+  const said = () => [screen.getByTestId("live-phase").textContent, screen.getByTestId("live-empty").textContent];
+  rig.hear(8 * second);
+  // Le flux ne s'ouvre pas encore : c'est une autre attente, qui se dit déjà.
+  expect(said()).toEqual([T.connecting, T.hint]);
+  rig.tell({ ready: { id: "r1", model: "canary" } });
+  expect(said()).toEqual([`${T.listening} ; ${T.late(8)}`, T.lateWords(8)]);
+  rig.tell({ progress: { offset: "4.900s" } });
+  expect(said()).toEqual([T.listening, T.waitingWords]);
+  rig.tell({ speechStart: { offset: "4.500s" } });
+  expect(said()).toEqual([T.listening, T.hearing]);
+  rig.hear(2 * second);
+  expect(said()).toEqual([`${T.listening} ; ${T.late(5)}`, T.lateWords(5)]);
+  rig.tell({ final: { index: 0, text: "Oui.", startOffset: "4.500s", endOffset: "9s" } });
+  expect(screen.getByTestId("live-phase").textContent).toBe(T.listening);
+  rig.hear(6 * second);
+  fireEvent.click(screen.getByTestId("live-stop"));
+  // Arrêté, on sait encore ce qui reste à venir.
+  await waitFor(() => expect(screen.getByTestId("live-phase").textContent).toBe(`${T.closing} ; ${T.late(7)}`));
+  act(() => rig.server.closed(undefined));
+  expect(screen.queryByTestId("live-phase")).toBeNull();
+});
+
 test("un refus du serveur ferme le microphone et se lit", async () => {
   const rig = new Rig();
   await started(rig);

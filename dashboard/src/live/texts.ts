@@ -1,5 +1,7 @@
 // Les textes de la page « Micro ».
-export const T = {
+import { typeset } from "../typography";
+
+export const T = typeset({
   title: "Micro",
   control: "Microphone",
   noModel: "Ce serveur n'a pas de modèle de transcription.",
@@ -20,6 +22,10 @@ export const T = {
   hint: "Ce que vous dites s'écrit ici : en gris tant que la phrase n'est pas finie, puis pour de bon.",
   nothing: "Aucune parole n'a été reconnue.",
   waitingWords: "En attente de parole…",
+  hearing: "Parole entendue : le texte vient…",
+  late: (seconds: number) => `le serveur a ${seconds} s de retard`,
+  isLate: "le serveur est en retard",
+  lateWords: (seconds: number) => `Le serveur a ${seconds} s de retard : le texte viendra, rien n'est perdu.`,
   newest: "Dernières phrases",
   facts: { elapsed: "Durée", latency: "Latence", language: "Langue", model: "Modèle" },
   latencyHelp: "Temps entre la fin de la dernière phrase et son texte final, silence de fin de phrase compris.",
@@ -55,4 +61,4 @@ export const T = {
     lost: "La connexion s'est fermée avant la fin ; le texte affiché s'arrête là.",
     unexpected: "Le serveur a envoyé un message que cette page ne comprend pas ; rechargez-la.",
   },
-} as const;
+} as const);

@@ -1,13 +1,14 @@
 import { mdiAlertOutline } from "@mdi/js";
 import { Alert, Box, Card, Chip, Stack, Typography } from "@mui/material";
+import type { ComponentProps } from "react";
 import { memory } from "../format";
 import type { Gpu } from "../gen/passerelle/v1/machine_pb";
 import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
-import { gpuSeries } from "../status/samples";
+import { type GpuMeasure, gpuSeries } from "../status/samples";
 import { Metric } from "./Metric";
 import { StackBar } from "./StackBar";
-import { gpuParts } from "./stacks";
+import { gpuParts, isTakenElsewhere } from "./stacks";
 import { T } from "./texts";
 import { celsius, percentage, watts } from "./units";
 
@@ -17,7 +18,6 @@ const POWER_SCALE_W = 300;
 /** Un GPU : ce qui l'occupe, ce qui le tient, sa chaleur, ses courbes. */
 export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
   const title = `gpu-title-${gpu.index}`;
-  const known = (value: number, format: (value: number) => string) => (value > 0 ? format(value) : T.unknown);
   return (
     <Card
       component="article"
@@ -66,41 +66,30 @@ export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
         />
       </Box>
       <Box sx={{ display: "grid", gap: 1.5, gridTemplateColumns: "repeat(2, minmax(0, 1fr))", mt: "auto" }}>
-        <Metric
-          label={T.use}
-          value={percentage(gpu.utilizationPercent)}
-          testid={`gpu-${gpu.index}-use`}
-          series={gpuSeries(gpu, "use")}
-          format={percentage}
-          high={100}
-        />
-        <Metric
-          label={T.memory}
-          value={percentage((100 * gpu.usedBytes) / (gpu.totalBytes || 1))}
-          series={gpuSeries(gpu, "memory")}
-          format={memory}
-          high={gpu.totalBytes}
-        />
-        <Metric
-          label={T.temperature}
-          value={known(gpu.temperatureCelsius, celsius)}
-          testid={`gpu-${gpu.index}-temperature`}
-          series={gpuSeries(gpu, "temperature")}
-          format={celsius}
-          low={20}
-          high={100}
-        />
-        <Metric
-          label={T.power}
-          value={known(gpu.powerWatts, watts)}
-          testid={`gpu-${gpu.index}-power`}
-          series={gpuSeries(gpu, "power")}
-          format={watts}
-          least={POWER_SCALE_W}
-        />
+        {metricsOf(gpu).map((one) => (
+          <Metric key={one.series} {...one} />
+        ))}
       </Box>
     </Card>
   );
+}
+
+/** Ses quatre mesures ; NVML rend zéro pour ce qu'il ne sait pas lire. */
+function metricsOf(gpu: Gpu): ComponentProps<typeof Metric>[] {
+  const { index, utilizationPercent: use, usedBytes, totalBytes, temperatureCelsius: heat, powerWatts: power } = gpu;
+  const metric = (name: GpuMeasure) => ({
+    label: T[name],
+    testid: `gpu-${index}-${name}`,
+    series: gpuSeries(gpu, name),
+  });
+  const percent = percentage((100 * usedBytes) / (totalBytes || 1));
+  const [warm, drawn] = [heat > 0 ? celsius(heat) : T.unknown, power > 0 ? watts(power) : T.unknown];
+  return [
+    { ...metric("use"), value: percentage(use), format: percentage, high: 100 },
+    { ...metric("memory"), value: percent, format: memory, high: totalBytes, testid: `gpu-${index}-share` },
+    { ...metric("temperature"), value: warm, format: celsius, low: 20, high: 100 },
+    { ...metric("power"), value: drawn, format: watts, least: POWER_SCALE_W },
+  ];
 }
 
 /** Le GPU tel que la machine le nomme : sa position, en titre, ne vaut que pour ce serveur. */
@@ -123,5 +112,6 @@ function Holder({ gpu }: { gpu: Gpu }) {
       <Chip size="small" color="warning" variant="outlined" icon={<Icon path={mdiAlertOutline} />} label={T.dirty} />
     );
   const held = gpu.leases.length;
-  return <Chip size="small" variant="outlined" label={held > 0 ? T.heldBy(held) : T.freeGpu} />;
+  const label = held > 0 ? T.heldBy(held) : isTakenElsewhere(gpu) ? T.foreignGpu : T.freeGpu;
+  return <Chip size="small" variant="outlined" label={label} data-testid={`gpu-${gpu.index}-holder`} />;
 }

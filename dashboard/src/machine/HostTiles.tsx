@@ -1,5 +1,5 @@
 import { Box, Card, Typography } from "@mui/material";
-import { bytes, memory } from "../format";
+import { memory } from "../format";
 import type { Host } from "../gen/passerelle/v1/machine_pb";
 import type { Model } from "../gen/passerelle/v1/model_pb";
 import { hostSeries } from "../status/samples";
@@ -30,7 +30,7 @@ export function HostTiles({ host, models, named = true }: { host: Host; models: 
       </Card>
       <Card variant="outlined" data-testid="host-memory" sx={look}>
         <Metric
-          label={T.ram}
+          label={T.memoryName}
           value={T.of(memory(host.memoryUsedBytes), memory(host.memoryTotalBytes))}
           series={hostSeries("memory")}
           format={memory}
@@ -38,28 +38,28 @@ export function HostTiles({ host, models, named = true }: { host: Host; models: 
         />
         <StackBar
           parts={ramParts(host, models)}
-          label={T.ram}
+          label={T.memoryName}
           format={memory}
           models={models}
-          foreign={T.system}
+          names={T.ram}
           named={named}
           testid="host-memory-stack"
         />
       </Card>
       <Card variant="outlined" data-testid="host-disk" sx={look}>
         <Metric
-          label={T.disk}
-          value={T.of(bytes(disk), bytes(host.cacheDiskTotalBytes))}
+          label={T.diskName}
+          value={T.of(memory(disk), memory(host.cacheDiskTotalBytes))}
           series={hostSeries("disk")}
-          format={bytes}
+          format={memory}
           high={host.cacheDiskTotalBytes}
         />
         <StackBar
           parts={diskParts(host)}
-          label={T.disk}
-          format={bytes}
+          label={T.diskName}
+          format={memory}
           models={models}
-          foreign={T.otherFiles}
+          names={T.disk}
           named={named}
           testid="host-disk-stack"
         />

@@ -140,13 +140,22 @@ test("l'hôte, le cache et les processus ont leurs chiffres", async () => {
   });
   expect((await screen.findByTestId("machine-uptime")).textContent).toBe("En marche depuis 1 h 02 min");
   expect(screen.getByTestId("host-cpu-use").textContent).toBe("37 %");
-  expect(screen.getByTestId("cache-qwen").textContent).toContain("en cache5,0 Go");
-  expect(screen.getByTestId("cache-canary").textContent).toContain("1,0 Go sur 4,0 Go");
+  expect(screen.getByTestId("cache-qwen").textContent).toContain("en cache4,7 Gio");
+  expect(screen.getByTestId("cache-canary").textContent).toContain("953,7 Mio sur 3,7 Gio");
   expect(screen.getByTestId("cache-pyannote").textContent).toContain("à télécharger");
   expect(screen.getByTestId("cache-whisper").textContent).toBe("whisperà téléchargerconnue au téléchargement");
-  expect(screen.getByTestId("cache-parakeet").textContent).toBe("parakeet1,0 Goconnue au téléchargement");
+  expect(screen.getByTestId("cache-parakeet").textContent).toBe("parakeet953,7 Mioconnue au téléchargement");
   expect(screen.getByTestId("process-envoy").textContent).toBe("envoyen marche123");
   expect(screen.getByTestId("process-qwen-0").textContent).toContain("trop de chutes");
+});
+
+test("un GPU qu'un autre programme occupe n'est pas libre", async () => {
+  const alone = { ...gpu(1), leases: [], processes: [], usedBytes: 0, freeBytes: 140 * GIB };
+  const foreign = { ...alone, index: 2, uuid: "GPU-2", usedBytes: 30 * GIB, foreignBytes: 30 * GIB };
+  showMachine(<MachinePage />, { host: HOST, gpus: [gpu(0), alone, foreign] });
+  await screen.findByTestId("gpu-0");
+  const holders = [0, 1, 2].map((index) => screen.getByTestId(`gpu-${index}-holder`).textContent);
+  expect(holders).toEqual(["1 exemplaire", "Libre", "Autres programmes"]);
 });
 
 test("le résumé tient seize GPU, chacun lisible sans couleur", async () => {

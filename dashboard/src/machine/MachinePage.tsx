@@ -5,12 +5,12 @@ import { seconds } from "../format";
 import type { Status } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
 import { StatusSkeleton } from "../status/StatusSkeleton";
-import { CacheTable } from "./CacheTable";
 import { GpuTile } from "./GpuTile";
 import { HostTiles } from "./HostTiles";
 import { Legend } from "./Legend";
 import { NoGpu } from "./NoGpu";
-import { ProcessTable } from "./ProcessTable";
+import { RowTable } from "./RowTable";
+import { cacheRows, processRows } from "./rows";
 import { T } from "./texts";
 
 /** La machine entière : GPU, hôte, cache, processus. */
@@ -42,12 +42,24 @@ export function MachinePage() {
       >
         <Section id="machine-cache" title={T.cache}>
           <Card variant="outlined">
-            <CacheTable models={models} labelledBy="machine-cache" />
+            <RowTable
+              labelledBy="machine-cache"
+              testid="cache"
+              head={[T.model, T.files, T.size]}
+              rows={cacheRows(models)}
+              figures={1}
+            />
           </Card>
         </Section>
         <Section id="machine-processes" title={T.processes}>
           <Card variant="outlined">
-            <ProcessTable processes={processes} labelledBy="machine-processes" />
+            <RowTable
+              labelledBy="machine-processes"
+              testid="process"
+              head={[T.process, T.processState, T.pid, T.restarts]}
+              rows={processRows(processes)}
+              figures={2}
+            />
           </Card>
         </Section>
       </Box>

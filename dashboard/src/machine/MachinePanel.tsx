@@ -68,7 +68,7 @@ function Line({ gpu, models }: { gpu: Gpu; models: Model[] }) {
           {gpu.physicalIndex !== gpu.index && ` · ${T.physical(gpu.physicalIndex)}`}
         </Typography>
         <Typography variant="body2" color="textSecondary" noWrap sx={{ fontVariantNumeric: "tabular-nums" }}>
-          {percentage(gpu.utilizationPercent)} · {memory(gpu.freeBytes)} {T.free}
+          {percentage(gpu.utilizationPercent)} · {memory(gpu.freeBytes)} {T.parts.free}
         </Typography>
       </Stack>
       <StackBar parts={gpuParts(gpu)} label={T.gpu(gpu.index)} format={memory} models={models} />

@@ -1,7 +1,7 @@
 import { Box, Stack, type Theme, Typography } from "@mui/material";
 import type { Model } from "../gen/passerelle/v1/model_pb";
 import { paint, tintOf } from "./colors";
-import { modelOf, type Part } from "./stacks";
+import { type Kind, modelOf, type Part } from "./stacks";
 import { T } from "./texts";
 
 export interface StackBarProps {
@@ -9,17 +9,19 @@ export interface StackBarProps {
   label: string;
   format: (bytes: number) => string;
   models: readonly Model[];
-  /** Nom de ce qui n'est pas à nous. */
-  foreign?: string;
-  /** Nomme chaque part sous la barre. */
-  named?: boolean;
+  /** Autres noms que ceux de `T.parts`. */
+  names?: Partial<Record<Kind, string>>;
+  /** Nomme chaque part sous la barre : toutes, ou seulement ce qui est pris. */
+  named?: boolean | "taken";
+  /** Taille qu'un trait marque, si les parts la dépassent. */
+  capacity?: number;
   testid?: string;
 }
 
-/** Une mémoire empilée par exemplaire ; chaque part est aussi écrite. */
-export function StackBar({ parts, label, format, models, foreign = T.foreign, named, testid }: StackBarProps) {
+/** Une mémoire empilée part après part ; chacune est aussi écrite. */
+export function StackBar({ parts, label, format, models, names, named, capacity, testid }: StackBarProps) {
   const total = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const written = (part: Part) => `${nameOf(part, foreign)} ${format(part.bytes)}`;
+  const written = (part: Part) => `${nameOf(part, { ...T.parts, ...names })} ${format(part.bytes)}`;
   return (
     <Box sx={{ minWidth: 0 }}>
       <Stack
@@ -27,7 +29,7 @@ export function StackBar({ parts, label, format, models, foreign = T.foreign, na
         role="img"
         aria-label={T.stack(label, parts.map(written).join(", "))}
         data-testid={testid}
-        sx={{ height: 10, gap: "2px", borderRadius: 1, overflow: "hidden" }}
+        sx={{ position: "relative", height: 10, gap: "2px", borderRadius: 1, overflow: "hidden" }}
       >
         {parts.map((part) => (
           // La largeur change sans cesse : en classe CSS, chaque valeur resterait en mémoire.
@@ -38,6 +40,12 @@ export function StackBar({ parts, label, format, models, foreign = T.foreign, na
             sx={[fill(part, models), { minWidth: part.kind === "free" ? 0 : 2 }]}
           />
         ))}
+        {capacity !== undefined && total > capacity && (
+          <Box
+            style={{ left: `${(100 * capacity) / total}%` }}
+            sx={{ position: "absolute", height: "100%", width: 3, bgcolor: "error.main" }}
+          />
+        )}
       </Stack>
       {named && (
         <Stack
@@ -45,19 +53,24 @@ export function StackBar({ parts, label, format, models, foreign = T.foreign, na
           component="ul"
           sx={{ flexWrap: "wrap", columnGap: 1.5, m: 0, mt: 0.75, p: 0, listStyle: "none" }}
         >
-          {parts.map((part) => (
-            <Stack
-              key={keyOf(part)}
-              component="li"
-              direction="row"
-              sx={{ alignItems: "center", gap: 0.75, minWidth: 0 }}
-            >
-              <Box aria-hidden sx={[{ width: 10, height: 10, borderRadius: 0.5, flexShrink: 0 }, fill(part, models)]} />
-              <Typography variant="caption" color="textSecondary" noWrap sx={{ fontVariantNumeric: "tabular-nums" }}>
-                {written(part)}
-              </Typography>
-            </Stack>
-          ))}
+          {parts
+            .filter(({ kind }) => named === true || kind !== "free")
+            .map((part) => (
+              <Stack
+                key={keyOf(part)}
+                component="li"
+                direction="row"
+                sx={{ alignItems: "center", gap: 0.75, minWidth: 0 }}
+              >
+                <Box
+                  aria-hidden
+                  sx={[{ width: 10, height: 10, borderRadius: 0.5, flexShrink: 0 }, fill(part, models)]}
+                />
+                <Typography variant="caption" color="textSecondary" noWrap sx={{ fontVariantNumeric: "tabular-nums" }}>
+                  {written(part)}
+                </Typography>
+              </Stack>
+            ))}
         </Stack>
       )}
     </Box>
@@ -68,21 +81,10 @@ function keyOf({ kind, replica }: Part): string {
   return `${kind}/${replica ?? ""}`;
 }
 
-function nameOf({ kind, replica = "" }: Part, foreign: string): string {
-  switch (kind) {
-    case "model":
-      return replica;
-    case "reserved":
-      return T.reserved(replica);
-    case "foreign":
-      return foreign;
-    case "unexplained":
-      return T.unexplained;
-    case "weights":
-      return T.weights;
-    case "free":
-      return T.free;
-  }
+function nameOf({ kind, replica = "", alone }: Part, names: Record<Kind, string>): string {
+  if (kind === "model" || kind === "reserved")
+    return [replica, names[kind], alone && T.alone].filter(Boolean).join(", ");
+  return names[kind];
 }
 
 /** Couleur ou hachures d'une part : les hachures disent, sans couleur, ce qui n'est pas tenu par un modèle. */
@@ -97,6 +99,10 @@ function fill({ kind, replica = "" }: Part, models: readonly Model[]) {
         return { ...tint(theme), bgcolor: "currentColor" };
       case "weights":
         return { bgcolor: "primary.main" };
+      case "working":
+        return { bgcolor: "info.main" };
+      case "reserve":
+        return { bgcolor: "secondary.main" };
       case "reserved":
         return { ...tint(theme), backgroundImage: hatched("currentColor", 2) };
       case "foreign":

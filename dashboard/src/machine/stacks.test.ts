@@ -2,7 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { GpuSchema, HostSchema } from "../gen/passerelle/v1/machine_pb";
 import { ModelSchema } from "../gen/passerelle/v1/model_pb";
-import { diskParts, gpuParts, modelOf, type Part, ramParts } from "./stacks";
+import { GpuVerdictSchema } from "../gen/passerelle/v1/model_verbs_pb";
+import { GIB, gpuOf, verdictOf } from "../testing/gpuServer";
+import { diskParts, gpuParts, isTakenElsewhere, modelOf, needParts, type Part, ramParts } from "./stacks";
 
 function brief(parts: Part[]): [string, number][] {
   return parts.map(({ kind, replica, bytes }) => [replica ? `${kind} ${replica}` : kind, bytes]);
@@ -87,4 +89,30 @@ test("la mémoire vive et le disque s'empilent de même", () => {
 
 test("le modèle d'un exemplaire se lit dans son nom", () => {
   expect(modelOf("whisper-large-3")).toBe("whisper-large");
+});
+
+test("un bail sans partage se dit", () => {
+  const gpu = gpuOf(0, { usedBytes: 8, leases: [{ replica: "qwen-0", reservedBytes: 8, exclusive: true }] });
+  expect(gpuParts(gpu)[0]).toEqual({ kind: "model", replica: "qwen-0", bytes: 8, alone: true });
+});
+
+test("un verdict s'empile sur ce qui est déjà pris ; une part nulle ne se montre pas", () => {
+  const verdict = verdictOf(0, { weightsBytes: 0, availableBytes: 130 * GIB });
+  expect(brief(needParts(create(GpuVerdictSchema, verdict)))).toEqual([
+    ["foreign", 10 * GIB],
+    ["working", 66 * GIB],
+    ["reserve", 2 * GIB],
+    ["free", 4 * GIB],
+  ]);
+});
+
+test.each([
+  ["rien", {}, false],
+  ["le pilote seul", { foreignBytes: 4 * 1024 ** 2 }, false],
+  ["un programme que NVML ne nomme pas", { foreignBytes: 30 * GIB }, true],
+  ["un programme nommé", { foreignBytes: 4096, processes: [{ pid: 7, replica: "", usedBytes: 4096 }] }, true],
+  ["un programme dont la mémoire n'est pas dite", { processes: [{ pid: 7, replica: "" }] }, true],
+  ["un des nôtres", { processes: [{ pid: 7, replica: "qwen-0", usedBytes: GIB }] }, false],
+])("un GPU où tourne %s", (_, changes, taken) => {
+  expect(isTakenElsewhere(gpuOf(0, changes))).toBe(taken);
 });

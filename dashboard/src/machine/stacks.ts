@@ -1,16 +1,22 @@
 import type { Gpu, Host } from "../gen/passerelle/v1/machine_pb";
 import type { Model } from "../gen/passerelle/v1/model_pb";
+import type { GpuVerdict } from "../gen/passerelle/v1/model_verbs_pb";
 
 /**
- * Part d'une mémoire : `model` tenue par un exemplaire, `reserved` promise à lui et pas encore prise, `foreign` tenue
- * par d'autres que nous, `unexplained` prise par on ne sait qui, `weights` des poids sur
- * le disque, `free` libre.
+ * Genre d'une part : `model` tenue par un exemplaire, `reserved` promise à lui et pas encore prise, `foreign` tenue par
+ * d'autres, `unexplained` prise par on ne sait qui, `weights`, `working` et `reserve` de ce qu'un modèle demande, `free`
+ * libre.
  */
+export type Kind = "model" | "reserved" | "foreign" | "unexplained" | "weights" | "working" | "reserve" | "free";
+
+/** Part d'une mémoire. */
 export interface Part {
-  kind: "model" | "reserved" | "foreign" | "unexplained" | "weights" | "free";
+  kind: Kind;
   bytes: number;
   /** Exemplaire, pour `model` et `reserved`. */
   replica?: string;
+  /** Vrai s'il refuse tout voisin. */
+  alone?: boolean;
 }
 
 /** Clé du modèle d'un exemplaire (`qwen-0` : `qwen`). */
@@ -29,7 +35,7 @@ export function gpuParts(gpu: Gpu): Part[] {
   let free = Math.max(0, gpu.totalBytes - gpu.usedBytes);
   const parts: Part[] = [];
   for (const replica of ours) {
-    const lease = gpu.leases.find((one) => one.replica === replica)?.reservedBytes ?? 0;
+    const { reservedBytes: lease = 0, exclusive = false } = gpu.leases.find((one) => one.replica === replica) ?? {};
     let bytes = held.get(replica);
     if (bytes === undefined) {
       // NVML ne nomme pas nos processus : ce qui est pris sans être à d'autres l'est par ceux qui ont un bail.
@@ -38,7 +44,8 @@ export function gpuParts(gpu: Gpu): Part[] {
     }
     const reserved = Math.min(free, Math.max(0, lease - bytes));
     free -= reserved;
-    parts.push({ kind: "model", replica, bytes }, { kind: "reserved", replica, bytes: reserved });
+    const whose = exclusive ? { replica, alone: true } : { replica };
+    parts.push({ kind: "model", bytes, ...whose }, { kind: "reserved", bytes: reserved, ...whose });
   }
   parts.push(
     { kind: "foreign", bytes: foreign },
@@ -46,6 +53,27 @@ export function gpuParts(gpu: Gpu): Part[] {
     { kind: "free", bytes: free },
   );
   return parts.filter((part) => part.bytes > 0);
+}
+
+/** Ce qu'un verdict demande à un GPU, sur ce que d'autres y tiennent déjà. */
+export function needParts(verdict: GpuVerdict): Part[] {
+  const { totalBytes, availableBytes, neededBytes } = verdict;
+  const parts: Part[] = [
+    { kind: "foreign", bytes: totalBytes - availableBytes },
+    { kind: "weights", bytes: verdict.weightsBytes },
+    { kind: "working", bytes: verdict.workingBytes },
+    { kind: "reserve", bytes: verdict.reserveBytes },
+    { kind: "free", bytes: availableBytes - neededBytes },
+  ];
+  return parts.filter((part) => part.bytes > 0);
+}
+
+/** Ce qu'un pilote garde pour lui d'un GPU au repos, au plus : le moindre contexte CUDA en prend davantage. */
+const DRIVER_BYTES = 128 * 1024 ** 2;
+
+/** Vrai si un autre programme tient de la mémoire de ce GPU, que NVML le nomme ou non. */
+export function isTakenElsewhere({ foreignBytes, processes }: Gpu): boolean {
+  return foreignBytes > DRIVER_BYTES || processes.some(({ replica }) => replica === "");
 }
 
 /** Ce que tiennent les programmes nommés : sur un GPU sali, le serveur compte aussi pour étranger ce qu'un départ a laissé. */

@@ -1,5 +1,7 @@
+import { typeset } from "../typography";
+
 /** Textes de la machine. */
-export const T = {
+export const T = typeset({
   title: "Machine",
   more: "Tout voir",
   uptime: (time: string) => `En marche depuis ${time}`,
@@ -23,19 +25,26 @@ export const T = {
   temperature: "Température",
   power: "Puissance",
   cpu: "Processeur",
-  ram: "Mémoire vive",
-  disk: "Disque du cache",
+  memoryName: "Mémoire vive",
+  diskName: "Disque du cache",
   cores: (count: number) => `${count} ${count > 1 ? "cœurs" : "cœur"}`,
-  free: "libre",
   freeGpu: "Libre",
+  foreignGpu: "Autres programmes",
   heldBy: (count: number) => `${count} ${count > 1 ? "exemplaires" : "exemplaire"}`,
   dirty: "Sali",
-  reserved: (name: string) => `${name}, réservé`,
-  foreign: "autres programmes",
-  unexplained: "non attribué",
-  system: "autres programmes et système",
-  weights: "poids des modèles",
-  otherFiles: "autres fichiers",
+  parts: {
+    model: "",
+    reserved: "réservé",
+    foreign: "autres programmes",
+    unexplained: "non attribué",
+    weights: "poids",
+    working: "cache KV et activations",
+    reserve: "réserve",
+    free: "libre",
+  },
+  alone: "sans partage",
+  ram: { foreign: "autres programmes et système" },
+  disk: { weights: "poids des modèles", foreign: "autres fichiers" },
   of: (used: string, total: string) => `${used} sur ${total}`,
   unknown: "non mesuré",
   curve: (what: string, time: string, low: string, high: string, now: string) =>
@@ -57,4 +66,4 @@ export const T = {
   running: "en marche",
   stopped: "arrêté",
   broken: "arrêté : trop de chutes",
-} as const;
+} as const);

@@ -2,7 +2,7 @@ import { Button, type ButtonProps } from "@mui/material";
 import type { Model } from "../gen/passerelle/v1/model_pb";
 import { Icon } from "../shell/Icon";
 
-interface Props extends Pick<ButtonProps, "disabled" | "onClick"> {
+interface Props extends Pick<ButtonProps, "aria-haspopup" | "disabled" | "href" | "onClick"> {
   model: Model;
   /** Nom anglais du geste, pour les essais. */
   name: string;

@@ -3,6 +3,7 @@ import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import type { ErrorDetail } from "../gen/passerelle/v1/operation_pb";
 import { MONOSPACE } from "../shell/monospace";
+import { french } from "../typography";
 import { isPartial } from "./DownloadAction";
 import { remedyOf } from "./remedies";
 import { T } from "./texts";
@@ -45,7 +46,7 @@ export function LastError({ model, error, now, busy, call }: Props) {
       </AlertTitle>
       <Reason reason={error.reason} />
       <Typography variant="body2" sx={{ overflowWrap: "anywhere" }}>
-        {error.message}
+        {french(error.message)}
       </Typography>
       <Remedy reason={error.reason} />
       {retry && (
@@ -76,7 +77,7 @@ export function PastError({ model, error, now }: Pick<Props, "model" | "error" |
       title={error.occurredAt && instant(error.occurredAt)}
       sx={{ overflowWrap: "anywhere" }}
     >
-      {T.error.past(since)} <Reason reason={error.reason} /> {error.message}
+      {T.error.past(since)} <Reason reason={error.reason} /> {french(error.message)}
     </Typography>
   );
 }

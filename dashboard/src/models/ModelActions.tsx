@@ -1,11 +1,11 @@
 import { Stack, Typography } from "@mui/material";
-import { bytes, memory } from "../format";
+import { memory } from "../format";
 import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { LoadAction } from "../placement/LoadAction";
-import { TuneAction } from "../placement/TuneAction";
 import { DownloadAction, isPartial } from "./DownloadAction";
 import { freedBy } from "./memory";
 import { SleepAction } from "./SleepAction";
+import { TryAction } from "./TryAction";
 import { T } from "./texts";
 import { UnloadAction } from "./UnloadAction";
 import type { Call } from "./useVerb";
@@ -40,10 +40,10 @@ export function ModelActions({ model, busy, sleeps, call }: Props) {
         spacing={0.5}
         sx={{ flexWrap: "wrap", px: 2, py: 1.5, borderTop: 1, borderColor: "divider" }}
       >
+        <TryAction model={model} />
         <DownloadAction model={model} idle={idle} call={call} />
-        <LoadAction model={model} busy={busy} call={call} />
+        <LoadAction model={model} idle={idle} call={call} />
         <UnloadAction model={model} idle={idle} call={call} />
-        <TuneAction model={model} idle={idle} />
         <SleepAction model={model} idle={idle} sleeps={sleeps} call={call} />
       </Stack>
     </>
@@ -53,7 +53,7 @@ export function ModelActions({ model, busy, sleeps, call }: Props) {
 /** Ce que le geste possible rapporterait, ou ce qui est déjà fait. */
 function helpOf(model: Model): string | undefined {
   if (model.operation) return undefined;
-  if (isPartial(model) && model.totalBytes > 0) return T.onDisk(bytes(model.cachedBytes), bytes(model.totalBytes));
+  if (isPartial(model) && model.totalBytes > 0) return T.onDisk(memory(model.cachedBytes), memory(model.totalBytes));
   const freed = model.state === ModelState.READY || model.state === ModelState.ASLEEP ? freedBy(model) : undefined;
   if (!freed) return undefined;
   return freed.gpu ? T.frees.gpu(memory(freed.bytes)) : T.frees.ram(memory(freed.bytes));

@@ -2,11 +2,12 @@ import { Code } from "@connectrpc/connect";
 import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { AdminService } from "../gen/passerelle/v1/admin_pb";
-import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
+import { Capability, type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind } from "../gen/passerelle/v1/operation_pb";
 import { refusal } from "../testing/refusal";
 import { show } from "../testing/render";
 import { ModelCard } from "./ModelCard";
+import { colorAt } from "./StateRail";
 import { modelOf, NOW, replicaOf } from "./testing";
 
 const asked: string[] = [];
@@ -39,19 +40,51 @@ async function press(name: string) {
 }
 
 test.each([
-  [ModelState.UNAVAILABLE, "À télécharger"],
+  [ModelState.UNAVAILABLE, "Dépôt"],
   [ModelState.DOWNLOADING, "Téléchargement"],
   [ModelState.CACHED, "Téléchargé"],
   [ModelState.LOADING, "Chargement"],
   [ModelState.UNLOADING, "Déchargement"],
   [ModelState.READY, "Prêt"],
   [ModelState.ASLEEP, "Endormi"],
-])("l'état %i se voit sur le chemin et sur la pastille", (state, label) => {
+])("l'état %i se voit sur le chemin", (state, label) => {
   card(modelOf({ state }));
   const rail = screen.getByRole("list", { name: /Vie du modèle/ });
   expect(rail.querySelector('[aria-current="step"]')?.textContent).toBe(label);
   expect(rail.querySelectorAll("li")).toHaveLength(4);
   expect(screen.getByTestId("model-state-qwen").textContent).toBe(label);
+});
+
+test("une étape faite garde sa couleur : seule celle en cours attend", () => {
+  const colors = (state: ModelState) => [0, 1, 2, 3].map((index) => colorAt(state, index));
+  for (const state of [ModelState.LOADING, ModelState.UNLOADING])
+    expect(colors(state)).toEqual(["primary.main", "primary.main", "warning.main", ""]);
+  expect(colors(ModelState.DOWNLOADING)).toEqual(["primary.main", "", "", ""]);
+  expect(colors(ModelState.READY)).toEqual(Array(4).fill("success.main"));
+});
+
+test("ce qui est à télécharger, et qu'un modèle est de démonstration, se disent une fois", () => {
+  const state = ModelState.UNAVAILABLE;
+  card(modelOf({ state, artifactsCached: false, cachedBytes: 0, demonstration: true, notice: "Anglais seulement." }));
+  // Ni le bouton, qui est un geste, ni ce qu'un lecteur d'écran entend de l'état.
+  const said = [...screen.getByTestId("model-card-qwen").querySelectorAll("li, dd, .MuiChip-label, p")].map(
+    (one) => one.textContent ?? "",
+  );
+  expect(said.filter((text) => /télécharg[ée]\w*r?\b|téléchargement/i.test(text) && text !== "Téléchargé")).toEqual([
+    "Téléchargement requis",
+  ]);
+  expect(said.filter((text) => /démonstration/i.test(text))).toEqual(["Démonstration"]);
+});
+
+test.each([
+  [Capability.CHAT, "#/essayer/conversation?modele=qwen"],
+  [Capability.TRANSCRIBE, "#/essayer/audio?modele=qwen"],
+  [Capability.DIARIZE, "#/essayer/audio?modele=qwen"],
+])("un modèle prêt de capacité %i s'essaie", (capability, href) => {
+  const { rerender } = card(modelOf({ capability }));
+  expect(screen.getByRole("link", { name: "Essayer Qwen" }).getAttribute("href")).toBe(href);
+  rerender(<ModelCard model={modelOf({ capability, state: ModelState.CACHED })} now={NOW} sleeps={false} />);
+  expect(screen.queryByTestId("action-try-qwen")).toBeNull();
 });
 
 test("le badge suit les fichiers, que l'état change ou non", () => {
@@ -64,7 +97,7 @@ test("le badge suit les fichiers, que l'état change ou non", () => {
 
 test("un téléchargement interrompu se reprend, et dit ce qui est déjà là", async () => {
   card(modelOf({ state: ModelState.UNAVAILABLE, artifactsCached: false, cachedBytes: 12_000_000 }));
-  expect(screen.getByTestId("action-help-qwen").textContent).toBe("12 Mo sur 98 Mo déjà sur le disque");
+  expect(screen.getByTestId("action-help-qwen").textContent).toBe("11,4 Mio sur 93,5 Mio déjà sur le disque");
   expect(button("action-download-qwen").textContent).toBe("Reprendre");
   expect([button("action-load-qwen").disabled, button("action-unload-qwen").disabled]).toEqual([true, true]);
   await press("action-download-qwen");

@@ -53,7 +53,7 @@ export function ModelCard({ model, now, sleeps }: Props) {
           </Box>
           <LogButton model={model} />
         </Stack>
-        <StateRail state={model.state} name={name} />
+        <StateRail model={model} />
         <ModelBadges model={model} now={now} />
         {model.notice && (
           <Typography variant="body2" color="textSecondary">

@@ -1,5 +1,5 @@
 import { Box, Typography } from "@mui/material";
-import { bytes } from "../format";
+import { memory } from "../format";
 import type { Model } from "../gen/passerelle/v1/model_pb";
 import { T } from "./texts";
 
@@ -25,7 +25,7 @@ export function ModelFacts({ model }: { model: Model }) {
 
 function factsOf(model: Model): [string, string][] {
   const { source, engine } = model;
-  const facts: [string, string][] = [[T.facts.size, size(model)]];
+  const facts: [string, string][] = [[T.facts.size, sizeOf(model)]];
   if (source?.repository) {
     const name = source.kind === "package" ? T.facts.package(source.repository) : source.repository;
     const commit = source.commit && T.facts.commit(source.commit.slice(0, SHORT_COMMIT));
@@ -37,11 +37,8 @@ function factsOf(model: Model): [string, string][] {
   return facts;
 }
 
-function size({ artifactsCached, cachedBytes, totalBytes, operation }: Model): string {
-  if (artifactsCached) return bytes(cachedBytes);
-  if (totalBytes === 0) return T.facts.sizeUnknown;
-  // L'avancement de l'opération, plus frais que la lecture du disque, se lit déjà plus haut.
-  if (operation) return bytes(totalBytes);
-  if (cachedBytes > 0) return T.facts.sizePartial(bytes(cachedBytes), bytes(totalBytes));
-  return T.facts.sizeMissing(bytes(totalBytes));
+/** Taille des poids, là ou à venir : le badge dit s'ils y sont, et ce qui est déjà copié se lit près du bouton. */
+export function sizeOf({ artifactsCached, cachedBytes, totalBytes }: Model): string {
+  const size = artifactsCached ? cachedBytes : totalBytes;
+  return size > 0 ? memory(size) : T.facts.sizeUnknown;
 }

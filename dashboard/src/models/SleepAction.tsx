@@ -1,10 +1,9 @@
 import { mdiAlarm, mdiSleep } from "@mdi/js";
-import { Typography } from "@mui/material";
 import { useState } from "react";
 import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { ActionButton } from "./ActionButton";
-import { ConfirmDialog } from "./ConfirmDialog";
+import { InterruptDialog } from "./InterruptDialog";
 import { requestsOf } from "./requests";
 import { T } from "./texts";
 import type { Call } from "./useVerb";
@@ -34,8 +33,8 @@ export function SleepAction({ model, idle, sleeps, call }: Props) {
     );
   }
   if (!sleeps || model.state !== ModelState.READY) return null;
-  const { running, waiting } = requestsOf(model);
-  const busy = running + waiting > 0;
+  const counts = requestsOf(model);
+  const busy = counts.running + counts.waiting > 0;
   const sleep = () => void call(() => admin.sleepModel({ model: model.key }));
   const label = busy ? T.interrupt.drainSleep : T.interrupt.sleep;
   return (
@@ -48,18 +47,14 @@ export function SleepAction({ model, idle, sleeps, call }: Props) {
         disabled={!idle}
         onClick={() => (busy ? setAsking(true) : sleep())}
       />
-      <ConfirmDialog
+      <InterruptDialog
         open={asking && idle}
         onClose={() => setAsking(false)}
         title={T.interrupt.sleepTitle(model.displayName || model.key)}
-        keep={T.interrupt.keep}
+        counts={counts}
+        help={T.interrupt.sleepHelp}
         choices={[{ label, testId: "confirm-drain", onChoose: sleep }]}
-      >
-        <Typography sx={{ fontWeight: 600 }} gutterBottom data-testid="confirm-busy">
-          {busy ? T.interrupt.busy(running, waiting) : T.interrupt.free}
-        </Typography>
-        {busy && <Typography color="textSecondary">{T.interrupt.sleepHelp}</Typography>}
-      </ConfirmDialog>
+      />
     </>
   );
 }

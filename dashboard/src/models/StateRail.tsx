@@ -1,5 +1,5 @@
 import { Box, Typography } from "@mui/material";
-import { ModelState } from "../gen/passerelle/v1/model_pb";
+import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { T } from "./texts";
 
 /** Rang de l'étape de chaque état. */
@@ -16,12 +16,12 @@ const RANKS: Record<ModelState, number> = {
 const MOVING = new Set([ModelState.DOWNLOADING, ModelState.LOADING, ModelState.UNLOADING]);
 
 /** Où en est le modèle, de son dépôt à sa première inférence. */
-export function StateRail({ state, name }: { state: ModelState; name: string }) {
+export function StateRail({ model: { key, state, displayName } }: { model: Model }) {
   const rank = RANKS[state];
   return (
     <Box
       component="ol"
-      aria-label={`${T.life} : ${name}`}
+      aria-label={`${T.life} : ${displayName || key}`}
       sx={{ display: "flex", listStyle: "none", p: 0, m: 0, mx: -1 }}
     >
       {stationsOf(state).map((label, index) => (
@@ -29,10 +29,9 @@ export function StateRail({ state, name }: { state: ModelState; name: string }) 
           key={label}
           label={label}
           first={index === 0}
-          reached={index <= rank}
-          here={index === rank}
+          here={index === rank ? key : undefined}
           moving={index === rank && MOVING.has(state)}
-          color={colorOf(state)}
+          color={colorAt(state, index)}
         />
       ))}
     </Box>
@@ -49,21 +48,25 @@ function stationsOf(state: ModelState): string[] {
   ];
 }
 
-function colorOf(state: ModelState): string {
+/** Couleur d'une étape ; vide si le modèle n'y est pas encore. Seule l'étape en cours a celle d'une attente. */
+export function colorAt(state: ModelState, index: number): string {
+  if (index > RANKS[state]) return "";
   if (state === ModelState.READY) return "success.main";
-  return state === ModelState.LOADING || state === ModelState.UNLOADING ? "warning.main" : "primary.main";
+  const waiting = state === ModelState.LOADING || state === ModelState.UNLOADING;
+  return waiting && index === RANKS[state] ? "warning.main" : "primary.main";
 }
 
 interface StationProps {
   label: string;
   first: boolean;
-  reached: boolean;
-  here: boolean;
+  /** Clé du modèle, s'il en est là. */
+  here: string | undefined;
   moving: boolean;
+  /** Vide : pas encore atteinte. */
   color: string;
 }
 
-function Station({ label, first, reached, here, moving, color }: StationProps) {
+function Station({ label, first, here, moving, color }: StationProps) {
   return (
     <Box
       component="li"
@@ -83,7 +86,7 @@ function Station({ label, first, reached, here, moving, color }: StationProps) {
               left: "calc(-50% + 10px)",
               right: "calc(50% + 10px)",
               borderRadius: 1,
-              bgcolor: reached ? color : "divider",
+              bgcolor: color || "divider",
             },
       }}
     >
@@ -95,8 +98,8 @@ function Station({ label, first, reached, here, moving, color }: StationProps) {
           mb: 0.5,
           borderRadius: "50%",
           border: 2,
-          borderColor: reached ? color : "divider",
-          bgcolor: reached ? color : "transparent",
+          borderColor: color || "divider",
+          bgcolor: color || "transparent",
           outline: here ? "4px solid color-mix(in srgb, currentColor 22%, transparent)" : "none",
           color,
           animation: moving ? "passerelle-pulse 1.4s ease-in-out infinite" : "none",
@@ -107,6 +110,7 @@ function Station({ label, first, reached, here, moving, color }: StationProps) {
       <Typography
         variant="caption"
         component="span"
+        data-testid={here && `model-state-${here}`}
         sx={{
           display: "block",
           lineHeight: 1.25,

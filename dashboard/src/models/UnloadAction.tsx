@@ -1,11 +1,10 @@
 import { mdiEject } from "@mdi/js";
-import { Typography } from "@mui/material";
 import { useEffect, useState } from "react";
 import { admin } from "../api/admin";
 import { errorInfo } from "../api/errorInfo";
 import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import { ActionButton } from "./ActionButton";
-import { ConfirmDialog } from "./ConfirmDialog";
+import { InterruptDialog } from "./InterruptDialog";
 import { type Requests, requestsOf } from "./requests";
 import { T } from "./texts";
 import type { Call } from "./useVerb";
@@ -23,8 +22,8 @@ export function UnloadAction({ model, idle, call }: Props) {
   const [told, setTold] = useState<Pick<Requests, "running" | "waiting">>();
   // biome-ignore lint/correctness/useExhaustiveDependencies: chaque état reçu est un autre objet.
   useEffect(() => setTold(undefined), [model]);
-  const { running, waiting } = told ?? requestsOf(model);
-  const busy = running + waiting > 0;
+  const counts = told ?? requestsOf(model);
+  const busy = counts.running + counts.waiting > 0;
   const possible = idle && (model.state === ModelState.READY || model.state === ModelState.ASLEEP);
   const unload = (force: boolean) => void call(() => admin.unloadModel({ model: model.key, force }));
   // Une requête a pu arriver depuis le dernier état : sans question posée, le serveur n'interrompt personne.
@@ -57,18 +56,14 @@ export function UnloadAction({ model, idle, call }: Props) {
         disabled={!possible}
         onClick={() => (busy ? setAsking(true) : unloadIdle())}
       />
-      <ConfirmDialog
+      <InterruptDialog
         open={asking && possible}
         onClose={() => setAsking(false)}
         title={T.interrupt.unloadTitle(model.displayName || model.key)}
-        keep={T.interrupt.keep}
+        counts={counts}
+        help={T.interrupt.unloadHelp}
         choices={busy ? [force, drain] : [plain]}
-      >
-        <Typography sx={{ fontWeight: 600 }} gutterBottom data-testid="confirm-busy">
-          {busy ? T.interrupt.busy(running, waiting) : T.interrupt.free}
-        </Typography>
-        {busy && <Typography color="textSecondary">{T.interrupt.unloadHelp}</Typography>}
-      </ConfirmDialog>
+      />
     </>
   );
 }

@@ -1,9 +1,10 @@
 // Que faire de chaque motif d'erreur qu'un modèle peut montrer ; docs/depannage.md en dit plus.
 import type { ErrorReason } from "../gen/passerelle/v1/error_reason_pb";
+import { typeset } from "../typography";
 
 type Reason = Exclude<keyof typeof ErrorReason, "UNSPECIFIED">;
 
-const REMEDIES: Partial<Record<Reason, string>> = {
+const REMEDIES: Partial<Record<Reason, string>> = typeset({
   INVALID_REQUEST: "Corrigez le champ que le message nomme, puis recommencez.",
   UNSUPPORTED_OPTION: "Retirez cette option, ou prenez un moteur qui l'a.",
   MISSING_API_KEY: "Donnez une clé d'administration en haut de la page, puis recommencez.",
@@ -45,7 +46,7 @@ const REMEDIES: Partial<Record<Reason, string>> = {
   OPERATION_CANCELLED: "Relancez-la ; un téléchargement reprend où il en était.",
   DEADLINE_EXCEEDED: "Réessayez ; si cela se répète, le serveur est trop chargé.",
   INTERNAL: "Cherchez rpc_crashed dans logs/control.log, et signalez ce qui s'y trouve.",
-};
+});
 
 const UNKNOWN = "Lisez le message et le journal, corrigez la cause, puis recommencez.";
 

@@ -1,12 +1,15 @@
 // Les textes de la page des modèles.
+import { typeset } from "../typography";
 
-export const T = {
+export const T = typeset({
   title: "Modèles",
-  loading: "Les modèles arrivent…",
   none: "Ce profil ne déclare aucun modèle.",
+  search: "Chercher un modèle",
+  notFound: (wanted: string) => `Aucun modèle ne répond à « ${wanted} ».`,
+  group: (capability: string, count: number) => `${capability} (${count})`,
   life: "Vie du modèle",
   stations: {
-    missing: "À télécharger",
+    missing: "Dépôt",
     downloading: "Téléchargement",
     cached: "Téléchargé",
     loading: "Chargement",
@@ -23,6 +26,7 @@ export const T = {
   },
   since: (time: string) => `depuis ${time}`,
   actions: {
+    try: "Essayer",
     download: "Télécharger",
     resume: "Reprendre",
     load: "Charger",
@@ -40,8 +44,6 @@ export const T = {
   },
   facts: {
     size: "Taille",
-    sizeMissing: (size: string) => `${size} à télécharger`,
-    sizePartial: (done: string, total: string) => `${done} sur ${total}`,
     sizeUnknown: "connue au téléchargement",
     engine: "Moteur",
     origin: "Origine",
@@ -129,4 +131,4 @@ export const T = {
     copy: "Copier les lignes montrées",
     lines: "Lignes du journal",
   },
-} as const;
+} as const);

@@ -1,12 +1,14 @@
 import { useState } from "react";
 import { type Refusal, refusalOf } from "../api/refusal";
+import { useServer } from "../status/StatusProvider";
 
 export type Call = (verb: () => Promise<unknown>) => Promise<void>;
 
-/** Un appel à la fois ; `failure` porte le dernier refus, en français. */
+/** Un appel à la fois, aucun tant que le lien est perdu ; `failure` porte le dernier refus, en français. */
 export function useVerb() {
   const [failure, setFailure] = useState<Refusal>();
   const [busy, setBusy] = useState(false);
+  const { link } = useServer();
 
   async function call(verb: () => Promise<unknown>) {
     setFailure(undefined);
@@ -20,5 +22,5 @@ export function useVerb() {
     }
   }
 
-  return { call, busy, failure, forget: () => setFailure(undefined) };
+  return { call, busy: busy || link === "lost", failure, forget: () => setFailure(undefined) };
 }

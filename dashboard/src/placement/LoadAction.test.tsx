@@ -8,7 +8,6 @@ import { GIB, GpuServer, gpuOf, modelOf, verdictOf } from "../testing/gpuServer"
 import { refusal } from "../testing/refusal";
 import { show } from "../testing/render";
 import { LoadAction } from "./LoadAction";
-import { TuneAction } from "./TuneAction";
 
 // Une machine chargée rend une suite de gestes lente, non fausse.
 vi.setConfig({ testTimeout: 40_000 });
@@ -20,12 +19,7 @@ const user = userEvent.setup({ pointerEventsCheck: PointerEventsCheckLevel.Never
 function Card() {
   const model = useServer().status?.models[0];
   if (!model) return null;
-  return (
-    <>
-      <LoadAction model={model} busy={false} call={async (verb) => void (await verb())} />
-      <TuneAction model={model} idle={model.operation === undefined} />
-    </>
-  );
+  return <LoadAction model={model} idle={!model.operation} call={async (verb) => void (await verb())} />;
 }
 
 async function card(changes: Partial<GpuServer> = {}) {
@@ -62,17 +56,21 @@ test("sur le processeur, le chargement part d'un geste, et les options sont à c
   expect(screen.queryByTestId("placement-gpus")).toBeNull();
 });
 
-test("le menu reste ouvert pendant qu'on coche, et le verdict y suit", async () => {
+/** La case d'un GPU. */
+const box = (gpu: number) => within(screen.getByTestId(`placement-gpu-${gpu}`)).getByRole<HTMLInputElement>("checkbox");
+
+test("les cases se déplient dans la boîte, et le verdict, à côté, les suit", async () => {
   const server = await opened();
   expect(server.loads).toHaveLength(0);
   await says("placement-gpus", "GPU 0");
   await user.click(screen.getByTestId("placement-gpus"));
   await user.click(screen.getByTestId("placement-gpu-3"));
   await user.click(screen.getByTestId("placement-gpu-5"));
-  await says("placement-menu-summary", "Tient : 3 exemplaires de 1 GPU, sur les GPU 0, 3 et 5.");
-  expect(screen.getByTestId("placement-gpu-5").getAttribute("aria-checked")).toBe("true");
+  await says("placement-verdict", "Tient : 3 exemplaires de 1 GPU, sur les GPU 0, 3 et 5.");
+  expect(box(5).checked).toBe(true);
+  // Rien ne flotte au-dessus du verdict : les cases sont du dialogue.
+  expect(screen.getByTestId("placement-dialog").contains(screen.getByTestId("placement-gpu-menu"))).toBe(true);
   expect(server.checks.at(-1)?.gpus).toEqual([0, 3, 5]);
-  await user.click(screen.getByTestId("placement-menu-done"));
   await user.click(start());
   await waitFor(() => expect(screen.queryByTestId("placement-dialog")).toBeNull());
   expect(server.loads).toHaveLength(1);
@@ -84,14 +82,14 @@ test("chaque ligne du menu dit qui tient le GPU, et ce qui cloche", async () => 
   const lease = { replica: "qwen-0", reservedBytes: 20 * GIB };
   await opened({
     gpus: [
-      gpuOf(0, { availableBytes: 20 * GIB, foreignBytes: 100 * GIB, leases: [lease] }),
+      gpuOf(0, { availableBytes: 20 * GIB, usedBytes: 100 * GIB, foreignBytes: 100 * GIB, leases: [lease] }),
       gpuOf(1, { dirty: true, dirtyReason: "GPU 1 : 512 Mio restent." }),
     ],
   });
   await user.click(screen.getByTestId("placement-gpus"));
   expect(text("placement-gpu-0")).toContain("20,0 Gio disponibles sur 140,0 Gio");
-  expect(text("placement-gpu-0")).toContain("qwen-0 : 20,0 Gio");
-  expect(text("placement-gpu-0")).toContain("autres programmes : 100,0 Gio");
+  expect(text("placement-gpu-0")).toContain("qwen-0, réservé 20,0 Gio");
+  expect(text("placement-gpu-0")).toContain("autres programmes 100,0 Gio");
   expect(text("placement-gpu-1")).toContain("512 Mio restent");
 });
 
@@ -110,7 +108,7 @@ test("un refus dit ses chiffres, et ne se lance pas", async () => {
   await says("placement-verdict", "Ne tient pas sur le GPU 0.");
   expect(text("placement-reason")).toBe(reason);
   expect(text("placement-seat-0")).toContain("demande 126,0 Gio, 10,0 Gio disponibles");
-  expect(text("placement-seat-0")).toContain("déjà pris : 130,0 Gio");
+  expect(text("placement-seat-0")).toContain("déjà pris 130,0 Gio");
   expect(text("placement-dialog")).toContain("ne suffirait pas");
   expect(start().disabled).toBe(true);
   expect(server.loads).toHaveLength(0);
@@ -153,10 +151,9 @@ test("sans GPU coché, rien ne se lance, et le choix du serveur revient d'un ges
   await says("placement-gpus", "GPU 0");
   await user.click(screen.getByTestId("placement-gpus"));
   await user.click(screen.getByTestId("placement-gpu-0"));
-  expect(text("placement-menu-summary")).toBe("Demande à corriger.");
+  expect(text("placement-verdict")).toBe("Demande à corriger.");
   expect(text("placement-gpus-help")).toContain("Cochez un GPU");
   expect(start().disabled).toBe(true);
-  await user.click(screen.getByTestId("placement-menu-done"));
   await user.click(screen.getByTestId("placement-gpus-reset"));
   await says("placement-gpus", "GPU 0");
   await waitFor(() => expect(start().disabled).toBe(false));
@@ -184,7 +181,8 @@ test("une option a la saisie de son genre, et le refus s'écrit dessous", async 
   const server = await opened({
     models: [
       modelOf({
-        loadOptions: ["share", "eager", "extra"],
+        loadOptions: ["share", "eager", "cache", "extra"],
+        loadSwitches: ["cache"],
         loadOptionDefaults: { share: 0.9, eager: false },
         options: { share: 0.7 },
       }),
@@ -208,11 +206,14 @@ test("une option a la saisie de son genre, et le refus s'écrit dessous", async 
   expect(text("placement-verdict")).toBe("Demande à corriger.");
   expect(start().disabled).toBe(true);
   fireEvent.change(share, { target: { value: "0,5" } });
-  await user.click(within(screen.getByTestId("placement-option-eager")).getByRole("switch"));
+  for (const name of ["eager", "cache"])
+    await user.click(within(screen.getByTestId(`placement-option-${name}`)).getByRole("switch"));
   fireEvent.change(screen.getByTestId("placement-option-extra"), { target: { value: "[32, 64]" } });
   await waitFor(() => expect(start().disabled).toBe(false));
   await user.click(start());
-  await waitFor(() => expect(server.loads[0]?.options).toEqual({ share: 0.5, eager: true, extra: [32, 64] }));
+  await waitFor(() =>
+    expect(server.loads[0]?.options).toEqual({ share: 0.5, eager: true, cache: true, extra: [32, 64] }),
+  );
 });
 
 test("le choix retenu par le serveur se retrouve, et le refus d'un temps s'écrit dessous", async () => {
@@ -245,7 +246,6 @@ test("un modèle chargé se redimensionne, sans changer d'options", async () => 
   await user.click(screen.getByTestId("placement-gpus"));
   await user.click(screen.getByTestId("placement-gpu-0"));
   await says("placement-gpus", /^GPU 4$/);
-  await user.click(screen.getByTestId("placement-menu-done"));
   await waitFor(() => expect(start().disabled).toBe(false));
   await user.click(start());
   await waitFor(() => expect(server.loads[0]?.gpus).toEqual([4]));

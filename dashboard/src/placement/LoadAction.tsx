@@ -1,44 +1,64 @@
-import { mdiPlayCircleOutline } from "@mdi/js";
-import { Button } from "@mui/material";
+import { mdiPlayCircleOutline, mdiTune } from "@mdi/js";
 import { useState } from "react";
 import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
-import { Icon } from "../shell/Icon";
+import { ActionButton } from "../models/ActionButton";
+import type { Call } from "../models/useVerb";
+import { DialogFrame } from "../shell/DialogFrame";
 import { useServer } from "../status/StatusProvider";
-import { LatePlacement } from "./LatePlacement";
+import { placementDialog } from "./LatePlacement";
+import { isLoaded } from "./order";
 import { P } from "./texts";
 
 interface Props {
   model: Model;
-  busy: boolean;
-  call: (verb: () => Promise<unknown>) => Promise<void>;
+  /** Vrai si aucune opération ni aucun appel n'est en cours. */
+  idle: boolean;
+  call: Call;
 }
 
-/** Charge un modèle : d'un geste sur le processeur, par le choix des GPU sinon. */
-export function LoadAction({ model, busy, call }: Props) {
+/** Charge un modèle : d'un geste sur le processeur, par le choix des GPU sinon ; chargé, change ses exemplaires. */
+export function LoadAction({ model, idle, call }: Props) {
   const { status } = useServer();
   const [open, setOpen] = useState(false);
-  const { key, state, operation } = model;
+  const { key, state } = model;
   const gpus = status?.gpus ?? [];
-  const idle = operation === undefined && !busy;
   const loadable = state === ModelState.CACHED;
   const choosing = model.gpusPerReplica > 0 && gpus.length > 0;
-  const name = model.displayName || key;
+  const loaded = isLoaded(model);
   return (
     <>
-      <Button
-        size="small"
-        startIcon={<Icon path={mdiPlayCircleOutline} />}
-        variant={loadable ? "contained" : "text"}
+      <ActionButton
+        model={model}
+        name="load"
+        label={P.load}
+        icon={mdiPlayCircleOutline}
+        main={loadable}
         disabled={!idle || !loadable}
-        aria-label={`${P.load} ${name}`}
         aria-haspopup={choosing ? "dialog" : undefined}
-        data-testid={`action-load-${key}`}
         onClick={() => (choosing ? setOpen(true) : void call(() => admin.loadModel({ model: key })))}
-      >
-        {P.load}
-      </Button>
-      {open && <LatePlacement model={model} onClose={() => setOpen(false)} />}
+      />
+      {(loaded || (loadable && !choosing)) && (
+        <ActionButton
+          model={model}
+          name={loaded ? "resize" : "options"}
+          label={loaded ? P.resize : P.options.open}
+          icon={mdiTune}
+          disabled={!idle}
+          aria-haspopup="dialog"
+          onClick={() => setOpen(true)}
+        />
+      )}
+      {open && (
+        <DialogFrame onClose={() => setOpen(false)}>
+          <placementDialog.view
+            model={model}
+            models={status?.models ?? [model]}
+            gpus={gpus}
+            onClose={() => setOpen(false)}
+          />
+        </DialogFrame>
+      )}
     </>
   );
 }

@@ -40,12 +40,20 @@ interface FieldProps {
 
 function OptionField({ option: { name, kind, fallback }, text, fault, onChange }: FieldProps) {
   const said = typeof fallback === "boolean" ? (fallback ? P.options.on : P.options.off) : written(fallback);
-  const help = fault ?? (fallback !== undefined ? P.options.fallback(said) : P.options.json);
+  const unknown = kind === "boolean" ? P.options.engine : P.options.json;
+  const help = fault ?? (fallback !== undefined ? P.options.fallback(said) : text ? "" : unknown);
   if (kind === "boolean") {
     return (
       <Box>
         <FormControlLabel
-          control={<Switch checked={text === "true"} onChange={(_, on) => onChange(String(on))} />}
+          control={
+            <Switch
+              checked={text === "true"}
+              // Ni vrai ni faux tant que personne n'y a touché : la valeur est celle du moteur.
+              sx={{ opacity: text ? 1 : 0.5 }}
+              onChange={(_, on) => onChange(String(on))}
+            />
+          }
           label={<Typography variant="body2">{breakable(name)}</Typography>}
           sx={{ mr: 0 }}
           data-testid={`placement-option-${name}`}

@@ -51,7 +51,17 @@ export function PlacementDialog({ model, models, gpus, onClose }: Props) {
       <DialogContent dividers data-testid="placement-dialog">
         <Box sx={AREAS}>
           <WhereSection model={model} models={models} gpus={gpus} placement={placement} />
-          <Stack spacing={2} sx={{ gridColumn: { md: 2 }, gridRow: { md: "1 / span 2" } }}>
+          <Stack
+            spacing={2}
+            // Le verdict reste sous les yeux pendant qu'on parcourt la colonne qui le commande.
+            sx={{
+              gridColumn: { md: 2 },
+              gridRow: { md: "1 / span 2" },
+              position: { md: "sticky" },
+              top: 0,
+              alignSelf: "start",
+            }}
+          >
             <VerdictPanel
               title={loaded ? P.verdict.titleLoaded : P.verdict.title}
               verdict={verdict}

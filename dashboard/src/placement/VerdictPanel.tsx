@@ -2,10 +2,10 @@ import { mdiCheckCircleOutline, mdiCloseCircleOutline } from "@mdi/js";
 import { Alert, Box, LinearProgress, Stack, Typography } from "@mui/material";
 import { memory } from "../format";
 import type { GpuVerdict } from "../gen/passerelle/v1/model_verbs_pb";
+import { StackBar } from "../machine/StackBar";
+import { needParts } from "../machine/stacks";
 import { Icon } from "../shell/Icon";
 import { hasPlace } from "./fields";
-import { MemoryBar } from "./MemoryBar";
-import { needsOf } from "./memory";
 import { P } from "./texts";
 import type { Verdict } from "./useVerdict";
 
@@ -54,7 +54,15 @@ function Seat({ verdict }: { verdict: GpuVerdict }) {
       <Typography variant="body2" color="textSecondary" sx={{ mb: 0.5, fontVariantNumeric: "tabular-nums" }}>
         {P.verdict.needs(memory(neededBytes), memory(availableBytes))}
       </Typography>
-      <MemoryBar shares={needsOf(verdict)} total={totalBytes} />
+      <StackBar
+        parts={needParts(verdict)}
+        label={P.verdict.seat(index, replica)}
+        format={memory}
+        models={[]}
+        names={P.verdict.parts}
+        named="taken"
+        capacity={totalBytes}
+      />
       {reason && (
         <Typography variant="body2" sx={{ mt: 0.5 }} data-testid="placement-reason">
           {reason}

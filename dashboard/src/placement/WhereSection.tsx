@@ -15,7 +15,7 @@ interface Props {
 
 /** Sur quels GPU, et en combien d'exemplaires. */
 export function WhereSection({ model, models, gpus, placement }: Props) {
-  const { draft, change, faults, foreseen, summary } = placement;
+  const { draft, change, faults, foreseen } = placement;
   const replicas = foreseen?.replicas ?? model.selectedReplicas;
   const layout = P.replicas.layout(replicas, foreseen?.gpusPerReplica ?? model.gpusPerReplica);
   return (
@@ -32,7 +32,6 @@ export function WhereSection({ model, models, gpus, placement }: Props) {
             own={draft.gpus !== undefined}
             help={draft.gpus ? P.gpu.chosen : isLoaded(model) ? P.gpu.held : P.gpu.retained}
             verdicts={foreseen?.gpus ?? []}
-            summary={summary}
             error={faults.gpus}
             // Autant d'exemplaires que les GPU cochés en logent : le serveur les compte.
             onChange={(chosen) => change({ gpus: chosen, replicas: undefined })}

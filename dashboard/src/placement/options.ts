@@ -9,16 +9,16 @@ export interface EngineOption {
   value: JsonValue | undefined;
   /** Valeur du profil. */
   fallback: JsonValue | undefined;
-  /** Genre de saisie : celui de la valeur, JSON si elle est inconnue ou composée. */
+  /** Genre de saisie : celui de la valeur, ou que le serveur connaît ; JSON si elle est inconnue ou composée. */
   kind: "number" | "boolean" | "text" | "json";
 }
 
 /** Options d'un modèle, dans l'ordre du profil. */
-export function optionsOf({ loadOptions, options, loadOptionDefaults }: Model): EngineOption[] {
+export function optionsOf({ loadOptions, loadSwitches, options, loadOptionDefaults }: Model): EngineOption[] {
   return loadOptions.map((name) => {
     const fallback = loadOptionDefaults?.[name];
     const value = options?.[name] ?? fallback;
-    return { name, value, fallback, kind: kindOf(value) };
+    return { name, value, fallback, kind: loadSwitches.includes(name) ? "boolean" : kindOf(value) };
   });
 }
 

@@ -1,18 +1,20 @@
 // Les textes du choix de placement.
+import { typeset } from "../typography";
+
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count > 1 ? many : one}`;
 const listed = (items: readonly (string | number)[]) =>
   items.length > 1 ? `${items.slice(0, -1).join(", ")} et ${items.at(-1)}` : items.join("");
 
-export const P = {
+export const P = typeset({
   load: "Charger",
   resize: "Redimensionner",
   options: {
     open: "Options…",
-    of: "Options de chargement de",
     title: "Options du moteur",
     frozen: "Pour changer les options du moteur, déchargez d'abord le modèle.",
     fallback: (value: string) => `Profil : ${value}.`,
     json: 'En JSON : 32, true, "texte"… Vide : valeur du moteur.',
+    engine: "Valeur du moteur, tant qu'on n'y touche pas.",
     notNumber: (text: string) => `« ${text} » n'est pas un nombre.`,
     notJson: "Ce n'est pas du JSON : un nombre, true, false, ou un texte entre guillemets.",
     on: "activé",
@@ -31,18 +33,13 @@ export const P = {
     name: (index: number) => `GPU ${index}`,
     names: (indexes: readonly number[]) => `GPU ${listed(indexes)}`,
     none: "Aucun GPU choisi",
-    retained: "Choix retenu par le serveur, ou ses GPU les plus libres.",
+    retained: "GPU retenus, ou les plus libres si la place y manque.",
     held: "GPU tenus, et ceux que le serveur prendrait en plus.",
     chosen: "Votre choix ; le serveur le retiendra au chargement.",
     empty: "Cochez un GPU au moins, ou revenez au choix du serveur.",
     reset: "Revenir au choix du serveur",
-    available: (size: string) => `${size} disponibles`,
-    total: (size: string) => `sur ${size}`,
-    share: (label: string, size: string) => `${label} : ${size}`,
+    available: (size: string, total: string) => `${size} disponibles sur ${total}`,
     free: "Personne ne le tient.",
-    foreign: "autres programmes",
-    alone: (replica: string) => `${replica} (sans partage)`,
-    done: "Terminé",
   },
   replicas: {
     label: "Exemplaires",
@@ -81,10 +78,7 @@ export const P = {
     here: "Tient",
     seat: (gpu: number, replica: string) => `GPU ${gpu} · ${replica}`,
     needs: (need: string, available: string) => `demande ${need}, ${available} disponibles`,
-    taken: "déjà pris",
-    weights: "poids",
-    working: "cache KV et activations",
-    reserve: "réserve",
+    parts: { foreign: "déjà pris" },
   },
   leaving: {
     title: (replicas: readonly string[]) =>
@@ -100,4 +94,4 @@ export const P = {
     idle: (name: string, size: string) => (size ? `${name} est inactif et rendrait ${size}.` : `${name} est inactif.`),
     hopeless: "Décharger les modèles inactifs et non épinglés ne suffirait pas.",
   },
-} as const;
+} as const);

@@ -32,7 +32,7 @@ export function usePlacement(model: Model, gpus: Gpu[], onStarted: () => void) {
   const evictions = response && !response.fits ? response.evictions : [];
   // Un accord vaut pour les modèles qu'il nommait, et pour eux seuls.
   const makeRoom = evictions.length > 0 && agreed === evictions.join();
-  const ready = fresh && (response?.fits || makeRoom) && !model.operation && !sending;
+  const ready = fresh && (response?.fits || makeRoom) && !model.operation && !sending && link !== "lost";
 
   function change(changes: Partial<Draft>) {
     setDraft((before) => ({ ...before, ...changes }));

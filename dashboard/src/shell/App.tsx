@@ -1,7 +1,6 @@
 import { Router } from "wouter";
 import { RecentProvider } from "../activity/RecentProvider";
 import { AudioProvider } from "../audio/job/AudioProvider";
-import { ChatProvider } from "../chat/ChatProvider";
 import { LiveProvider } from "../live/session/LiveProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { AccessProvider } from "./AccessProvider";
@@ -15,13 +14,11 @@ export function App() {
       <AccessProvider>
         <Router hook={useHashPath} searchHook={useHashSearch}>
           <RecentProvider>
-            <ChatProvider>
-              <AudioProvider>
-                <LiveProvider>
-                  <Shell />
-                </LiveProvider>
-              </AudioProvider>
-            </ChatProvider>
+            <AudioProvider>
+              <LiveProvider>
+                <Shell />
+              </LiveProvider>
+            </AudioProvider>
           </RecentProvider>
         </Router>
       </AccessProvider>

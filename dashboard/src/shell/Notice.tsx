@@ -1,4 +1,5 @@
 import { Alert } from "@mui/material";
+import { french } from "../typography";
 import { T } from "./texts";
 
 /** Un serveur sans clé le dit, sur toutes les pages. */
@@ -21,7 +22,7 @@ export function Notice({ profile }: { profile: string | undefined }) {
       data-testid="notice"
       sx={{ py: 0.25, bgcolor: "background.paper", borderColor: "divider", color: "text.primary" }}
     >
-      {profile}
+      {french(profile)}
     </Alert>
   );
 }

@@ -107,3 +107,18 @@ test("changer les filtres d'une page n'y touche pas", async () => {
   await waitFor(() => expect(location.hash).toContain("echec"));
   expect(scrolled).not.toHaveBeenCalled();
 });
+
+test("une adresse inconnue le dit, garde son adresse, et ramène à l'accueil", async () => {
+  const person = userEvent.setup();
+  open();
+  await goes("Modèles");
+  act(() => {
+    location.hash = "/nulle-part?x=1";
+  });
+  expect((await screen.findByTestId("page-unknown")).textContent).toContain("« /nulle-part »");
+  expect(document.title).toContain("aucune page");
+  expect(location.hash).toBe("#/nulle-part?x=1");
+  await person.click(screen.getByTestId("page-home"));
+  await goes("Modèles");
+  expect(screen.queryByTestId("page-unknown")).toBeNull();
+});

@@ -1,6 +1,6 @@
 import { Box, Stack } from "@mui/material";
 import { useEffect } from "react";
-import { Redirect, Route, Switch, useLocation } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import { T } from "../fr";
 import { useServer } from "../status/StatusProvider";
 import { ErrorBoundary } from "./ErrorBoundary";
@@ -12,16 +12,18 @@ import { Notice, OpenNotice } from "./Notice";
 import { PageFrame } from "./PageFrame";
 import { PAGES, PARTS } from "./pages";
 import { MAIN_ID } from "./SkipLink";
+import { T as TEXTS } from "./texts";
+import { UnknownPage } from "./UnknownPage";
 import { useArrival } from "./useArrival";
 
 /** En-tête, menu, et la page que dit l'adresse. */
 export function Shell() {
   const { status } = useServer();
   const [path] = useLocation();
-  const page = PAGES.find((one) => one.path === path);
+  const label = PAGES.find((one) => one.path === path)?.label ?? TEXTS.unknown.title;
   useEffect(() => {
-    document.title = page ? `${page.label} · ${T.title}` : T.title;
-  }, [page]);
+    document.title = `${label} · ${T.title}`;
+  }, [label]);
   useArrival(path);
   usePreload(PARTS, status !== undefined);
   return (
@@ -33,7 +35,7 @@ export function Shell() {
           component="main"
           id={MAIN_ID}
           tabIndex={-1}
-          aria-label={page?.label}
+          aria-label={label}
           spacing={3}
           // La marge du haut est la place de la bande d'opérations.
           sx={{ flexGrow: 1, minWidth: 0, px: { xs: 2, md: 3 }, pt: GUTTER, pb: { xs: 10, md: 4 }, outline: "none" }}
@@ -50,7 +52,7 @@ export function Shell() {
                 </Route>
               ))}
               <Route>
-                <Redirect to="/" replace />
+                <UnknownPage path={path} />
               </Route>
             </Switch>
           </ErrorBoundary>

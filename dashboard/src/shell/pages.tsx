@@ -12,6 +12,7 @@ import { formatted } from "../chat/formatted";
 import { logDialog } from "../models/logs/LogButton";
 import { ModelsPage } from "../models/ModelsPage";
 import { placementDialog } from "../placement/LatePlacement";
+import { french } from "../typography";
 import { keyDialog } from "./KeyButton";
 import { later } from "./later";
 
@@ -43,7 +44,7 @@ export const PAGES: Page[] = [
   { path: "/essayer/conversation", label: "Conversation", icon: mdiChatOutline, ...chat, trial: true },
   { path: "/essayer/audio", label: "Fichier audio", icon: mdiAccountVoice, ...audio, trial: true },
   { path: "/essayer/micro", label: "Micro", icon: mdiMicrophoneOutline, ...live, trial: true },
-  { path: "/acces", label: "Points d'accès", short: "Accès", icon: mdiConnection, ...endpoints },
+  { path: "/acces", label: french("Points d'accès"), short: "Accès", icon: mdiConnection, ...endpoints },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
 

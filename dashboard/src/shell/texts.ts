@@ -1,5 +1,7 @@
 // Les textes de l'en-tête, du menu et de la clé.
-export const T = {
+import { typeset } from "../typography";
+
+export const T = typeset({
   subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
   profile: (name: string) => `profil ${name}`,
   version: (number: string) => `version ${number}`,
@@ -48,6 +50,11 @@ export const T = {
       accepted: "Clé acceptée",
     },
   },
+  unknown: {
+    title: "Cette adresse ne mène à aucune page",
+    advice: (path: string) => `Le tableau de bord n'a rien à « ${path} » : le lien est ancien, ou mal recopié.`,
+    home: "Aller aux modèles",
+  },
   missing: {
     title: "Une partie du tableau de bord n'a pas pu être lue",
     advice:
@@ -60,4 +67,4 @@ export const T = {
     detail: "Détail",
     reload: "Recharger la page",
   },
-} as const;
+} as const);

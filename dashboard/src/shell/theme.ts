@@ -1,5 +1,5 @@
-import inter from "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2";
 import { createTheme } from "@mui/material";
+import { MONOSPACE } from "./monospace";
 
 /** Où l'apparence choisie est retenue ; `index.html` la lit avant tout affichage. */
 export const MODE_KEY = "passerelle.mode";
@@ -39,12 +39,9 @@ export const theme = createTheme({
   components: {
     MuiCssBaseline: {
       styleOverrides: (theme) => ({
-        "@font-face": {
-          fontFamily: "Inter Variable",
-          fontDisplay: "swap",
-          fontWeight: "100 900",
-          src: `url(${inter}) format("woff2-variations")`,
-        },
+        // Ce que MUI n'habille pas garderait sinon la police de ce poste.
+        "button, input, select, textarea, option": { font: "inherit" },
+        "code, kbd, pre, samp": { fontFamily: MONOSPACE },
         "@media (prefers-reduced-motion: reduce)": {
           // Une durée infime suffirait à animer chaque élément, et une couleur héritée mettrait une image par niveau.
           "*, *::before, *::after": { transition: "none !important", scrollBehavior: "auto !important" },

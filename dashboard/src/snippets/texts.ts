@@ -1,12 +1,15 @@
 // Les textes des extraits et de la copie.
-export const LANGUAGES = {
+import { typeset } from "../typography";
+
+export const LANGUAGES = typeset({
   curl: "curl",
   python: "Python",
   node: "Node",
   grpc: "gRPC",
-} as const;
+  web: "Navigateur",
+} as const);
 
-export const T = {
+export const T = typeset({
   languages: "Langage de l'extrait",
   code: (language: string) => `Extrait ${language}`,
   copy: "Copier",
@@ -18,4 +21,4 @@ export const T = {
   sentHelp: "La requête envoyée.",
   nextHelp: "La prochaine requête, avec ces réglages.",
   failed: "La copie a échoué : sélectionnez le texte",
-} as const;
+} as const);

@@ -3,7 +3,6 @@ import { useEffect, useState } from "react";
 import { Age } from "./Age";
 import { useServer } from "./StatusProvider";
 import { T } from "./texts";
-import { useReasons } from "./useReasons";
 
 /** Une attente plus courte ne se dit pas : la page clignoterait à chaque retour sur l'onglet. */
 const PATIENCE_MS = 400;
@@ -26,10 +25,9 @@ export function LinkAlert() {
 }
 
 function Message() {
-  const { status, link, receivedAt, retry } = useServer();
+  const { status, link, receivedAt, reasons, retry } = useServer();
   const lost = link === "lost";
-  const reasons = useReasons(lost);
-  const said = reasons.length > 0 ? reasons : status ? [] : T.advice;
+  const said = reasons.said.length > 0 ? reasons.said : status ? [] : T.advice;
   return (
     <Alert
       role="presentation"

@@ -1,9 +1,13 @@
+import { typeset } from "../typography";
+
 /** Textes du suivi de l'état. */
-export const T = {
+export const T = typeset({
   connecting: "Connexion au serveur…",
   resuming: "Mise à jour de l'état…",
-  lost: "Connexion au serveur perdue. La page la reprend toute seule.",
+  lost: "Connexion au serveur perdue : agir sur les modèles attend son retour. La page la reprend toute seule.",
   unreachable: "Le serveur ne répond pas. La page réessaie toute seule.",
+  /** Ce que dit un bouton qui ne mènerait nulle part. */
+  away: "Le serveur ne répond pas : cela attend son retour.",
   advice: [
     "Vérifiez que Passerelle tourne sur le serveur\u00a0: «\u00a0./run_docker.sh\u00a0», «\u00a0make run\u00a0», ou son journal.",
     "Vérifiez que cette adresse est la bonne, et que le réseau ou le VPN passe.",
@@ -11,4 +15,4 @@ export const T = {
   age: (time: string) => `État d'il y a ${time}.`,
   retry: "Réessayer",
   waiting: "En attente de l'état du serveur",
-} as const;
+} as const);

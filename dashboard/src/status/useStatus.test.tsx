@@ -5,15 +5,26 @@ import { act, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, expect, test, vi } from "vitest";
 import { AdminService, WatchStatusResponseSchema } from "../gen/passerelle/v1/admin_pb";
+import { useVerb } from "../models/useVerb";
 import { show } from "../testing/render";
 import { turn } from "../testing/visibility";
 import { LinkAlert } from "./LinkAlert";
-import { StatusProvider, useServer } from "./StatusProvider";
+import { StatusProvider, useAway, useServer } from "./StatusProvider";
 
 function Version() {
   const { status, history } = useServer();
   const points = history.pieces("host/cpu").map((piece) => piece.length);
   return <p data-testid="seen">{status ? `${status.version} ${points.join(" ")}` : "rien"}</p>;
+}
+
+/** Un geste sur un modèle, et ce qui empêche de converser. */
+function Acts() {
+  return (
+    <>
+      <button type="button" data-testid="verb" disabled={useVerb().busy} />
+      <p data-testid="away">{useAway()}</p>
+    </>
+  );
 }
 
 /**
@@ -57,6 +68,7 @@ function showPage(routes: (router: ConnectRouter) => void, probe = () => new Res
     <StatusProvider>
       <LinkAlert />
       <Version />
+      <Acts />
     </StatusProvider>,
     routes,
   );
@@ -169,4 +181,27 @@ test("un serveur injoignable dès l'ouverture se dit, avec quoi faire", async ()
   expect(message.textContent).toContain("Le serveur ne répond pas");
   expect(message.textContent).toContain("make run");
   expect(screen.getByTestId("seen").textContent).toBe("rien");
+});
+
+test.each([
+  [
+    "le plan de contrôle seul, on converse encore",
+    Response.json({ reasons: ["Le plan de contrôle ne répond pas."] }),
+    "",
+  ],
+  ["le serveur entier, plus rien ne part", new Response("", { status: 503 }), "Le serveur ne répond pas"],
+])("perdre %s", async (_name, probe, away) => {
+  const { seen, routes, cut } = server();
+  showPage(routes, () => probe.clone());
+  await waitFor(() => expect(link()).toBe("connected"));
+  const verb = screen.getByTestId<HTMLButtonElement>("verb");
+  expect([verb.disabled, screen.getByTestId("away").textContent]).toEqual([false, ""]);
+  seen.up = false;
+  act(() => void cut());
+  expect((await screen.findByTestId("link-lost")).textContent).toContain("attend son retour");
+  await waitFor(() => expect(screen.getByTestId("away").textContent).toContain(away));
+  expect([verb.disabled, screen.getByTestId("away").textContent !== ""]).toEqual([true, away !== ""]);
+  seen.up = true;
+  await userEvent.click(screen.getByTestId("link-retry"));
+  await waitFor(() => expect([verb.disabled, screen.getByTestId("away").textContent]).toEqual([false, ""]));
 });

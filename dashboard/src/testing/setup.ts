@@ -5,12 +5,14 @@ afterEach(cleanup);
 // Une machine chargée est lente, non fautive.
 configure({ asyncUtilTimeout: 10_000 });
 
-// jsdom ne met rien en page : aucune hauteur n'y change jamais.
+// jsdom ne met rien en page : aucune hauteur n'y change jamais, et rien ne défile.
 globalThis.ResizeObserver ??= class {
   observe() {}
   unobserve() {}
   disconnect() {}
 };
+
+Element.prototype.scrollIntoView ??= () => {};
 
 // jsdom ne sait lire un fichier que par FileReader.
 Blob.prototype.arrayBuffer ??= function (this: Blob) {

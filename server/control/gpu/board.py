@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 from server.control.gpu.leases import Leases
 from server.control.gpu.probe import GpuProbe, GpuReading
+from server.control.gpu.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class GpuBoard:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     settings: BoardSettings = field(default_factory=BoardSettings)
     leases: Leases = field(default_factory=Leases)
+    turns: Turns = field(default_factory=Turns)
     readings: dict[int, GpuReading] = field(default_factory=dict)
     floors: dict[int, Floor] = field(default_factory=dict)
     stains: dict[int, Stain] = field(default_factory=dict)

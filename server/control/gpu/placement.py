@@ -102,10 +102,10 @@ def plan(board: GpuBoard, demand: Demand, *, without: Collection[str] = ()) -> P
     seats, verdicts = [], []
     for rank, index in enumerate(demand.indexes):
         name, gpus = f"{spec.key}-{index}", chosen[rank * per : (rank + 1) * per]
-        needs = {gpu: need_on(spec, demand.weights_bytes, board.readings[gpu].total_bytes) for gpu in gpus}
-        lease = Lease(name, {gpu: need.total for gpu, need in needs.items()}, spec.exclusive)
+        judged = [_judge(board, demand, name, gpu, without) for gpu in gpus]
+        lease = Lease(name, {verdict.gpu: verdict.need.total for verdict in judged}, spec.exclusive)
         seats.append(Seat(name, gpus, lease))
-        verdicts += [_judge(board, spec, name, gpu, needs[gpu], without) for gpu in gpus]
+        verdicts += judged
     return Plan(tuple(seats), tuple(verdicts))
 
 
@@ -124,7 +124,10 @@ def check_count(gpus: Sequence[int], replicas: int, per: int) -> None:
 
 
 def _choose(board: GpuBoard, demand: Demand, count: int, without: Collection[str]) -> tuple[int, ...]:
-    """GPU demandés, sinon retenus, sinon les plus libres ; ceux d'un même exemplaire se suivent."""
+    """GPU demandés ; sinon les retenus s'ils ont la place, complétés des plus libres qui l'ont.
+
+    Si la place manque partout, les retenus, dont le refus est celui qu'on attend. Ceux d'un même exemplaire se suivent.
+    """
     free = [gpu for gpu in demand.asked if gpu not in demand.kept]
     if demand.asked:
         gone = [gpu for gpu in free if gpu not in board.readings]
@@ -132,27 +135,28 @@ def _choose(board: GpuBoard, demand: Demand, count: int, without: Collection[str
             raise NoGpuVisible(f"Le GPU {gone[0]} n'est plus visible.", metadata={"gpu": str(gone[0])})
         check_count(free, len(demand.indexes), count // len(demand.indexes))
         return tuple(free)
-    preferred = tuple(gpu for gpu in demand.preferred if gpu in board.readings and gpu not in demand.kept)
-    if len(preferred) == count:
-        return preferred
-
-    def rank(gpu: int) -> tuple[bool, bool, int, int]:
-        shared = bool(board.leases.on(gpu, without=without))
-        return gpu in board.stains, shared, -board.available_bytes(gpu, without=without), gpu
-
-    candidates = sorted((gpu for gpu in board.readings if gpu not in demand.kept), key=rank)
+    candidates = [gpu for gpu in board.readings if gpu not in demand.kept]
     if len(candidates) < count:
         raise InvalidRequest(
             f"replicas : il faut {count} GPU de plus pour « {demand.spec.key} », il n'en reste que {len(candidates)}.",
             metadata={"field": "replicas", "limit": str(len(candidates)), "value": str(count)},
         )
-    return tuple(sorted(candidates[:count]))
+    full = {gpu for gpu in candidates if _judge(board, demand, "", gpu, without).error is not None}
+    preferred = tuple(gpu for gpu in demand.preferred if gpu in candidates)
+    if len(preferred) == count and (full.isdisjoint(preferred) or len(candidates) - len(full) < count):
+        return preferred
+
+    def rank(gpu: int) -> tuple[bool, bool, bool, bool, int, int]:
+        shared = bool(board.leases.on(gpu, without=without))
+        available = board.available_bytes(gpu, without=without)
+        return gpu in full, gpu in board.stains, gpu not in preferred, shared, -available, gpu
+
+    return tuple(sorted(sorted(candidates, key=rank)[:count]))
 
 
-def _judge(
-    board: GpuBoard, spec: ModelSpec, replica: str, gpu: int, need: Need, without: Collection[str]
-) -> GpuVerdict:
-    reading = board.readings[gpu]
+def _judge(board: GpuBoard, demand: Demand, replica: str, gpu: int, without: Collection[str]) -> GpuVerdict:
+    spec, reading = demand.spec, board.readings[gpu]
+    need = need_on(spec, demand.weights_bytes, reading.total_bytes)
     leases = board.leases.on(gpu, without={*without, replica})
     holders = tuple(lease.replica for lease in leases)
     available = board.available_bytes(gpu, without={*without, replica})

@@ -1,8 +1,11 @@
 """La place à faire, quand un chargement le demande : les modèles les moins récemment employés partent, et eux seuls."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from server.control.life.choices import LoadOrder
+from server.control.gpu.board import GpuBoard
+from server.control.gpu.placement import Plan, plan
+from server.control.life.choices import LoadOrder, Move
 from server.control.life.model import ManagedModel
 
 
@@ -33,5 +36,25 @@ def victims(model: ManagedModel, order: LoadOrder, others: Iterable[ManagedModel
     return chosen
 
 
+def foreseen(
+    model: ManagedModel, order: LoadOrder, others: Iterable[ManagedModel], board: GpuBoard
+) -> tuple[Move, Plan, Sequence[ManagedModel]]:
+    """Ce qu'un ordre ferait, s'il tient, et qui devrait partir pour cela ; le refus porte alors sur la place à faire.
+
+    Raises:
+        PasserelleError: celles de `ManagedModel.foresee`.
+    """
+    move, found = model.foresee(order)
+    if found.error is None or not (room := victims(model, order, others)):
+        return move, found, []
+    _, freed = model.foresee(order, without=_names(room))
+    there = tuple(gpu for seat in freed.seats for gpu in seat.gpus)
+    return move, plan(board, replace(move.demand, asked=there)), room
+
+
 def _fits(model: ManagedModel, order: LoadOrder, gone: Iterable[ManagedModel]) -> bool:
-    return model.foresee(order, without=[one.id for other in gone for one in other.replicas])[1].error is None
+    return model.foresee(order, without=_names(gone))[1].error is None
+
+
+def _names(gone: Iterable[ManagedModel]) -> list[str]:
+    return [one.id for other in gone for one in other.replicas]

@@ -10,6 +10,7 @@ from typing import Any
 from server.control.gpu.lessor import Lessor, Tenancy
 from server.control.gpu.placement import Plan, plan
 from server.control.gpu.release import Freed
+from server.control.gpu.turns import PROCESSOR, Turn
 from server.control.life.choices import Choices, LoadOrder, Move, again, follow
 from server.control.life.crew import Crew
 from server.control.life.exits import Exit
@@ -21,6 +22,7 @@ from server.control.life.setbacks import Setbacks
 from server.control.life.state import ModelState, ModelTools, deduced
 from server.control.life.usage import Usage, check_idle
 from server.control.life.work import Work
+from server.control.record.desired import DESIRED, RETURN, Desired, Return
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.cache import Artifacts
 from server.domain import ModelSpec
@@ -43,6 +45,8 @@ class ManagedModel:
         self.spec = spec
         self.artifacts = Artifacts()
         self.choices = Choices.of(spec)
+        self.desired: Desired | None = None
+        """Ce que l'exploitant en veut chargé ; `None` s'il ne veut rien."""
         self.created_at = self.state_since = time.time()
         self.load_seconds: float | None = None
         """Durée du dernier chargement réussi, téléchargement exclu ; `None` s'il n'y en a pas eu."""
@@ -54,6 +58,8 @@ class ManagedModel:
         self._recovery = Recovery(spec.key, self._lessor, tools.replicas, self._setbacks)
         self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle, tools.clock)
         self._order = _NOTHING
+        self._seats: tuple[tuple[int, ...], ...] = ()
+        self._wanted_by: Operation | None = None
         self._shown = ("", "")
 
     @property
@@ -143,10 +149,12 @@ class ManagedModel:
         move = follow(self.spec, self.artifacts, self.choices, order, self.replicas)
         return move, plan(board, move.demand, without=without)
 
-    def load(self, order: LoadOrder = _NOTHING, room: "Sequence[ManagedModel]" = ()) -> Operation:
+    def load(
+        self, order: LoadOrder = _NOTHING, room: "Sequence[ManagedModel]" = (), *, returning: bool = False
+    ) -> Operation:
         """Charge le modèle, change ses exemplaires s'il l'est, ou le réveille ; sans effet si l'ordre est déjà suivi.
 
-        `room` nomme les modèles à décharger d'abord.
+        `room` nomme les modèles à décharger d'abord ; `returning`, pour un démarrage, ne change aucun choix.
 
         Raises:
             PasserelleError: celles de `foresee` et de `Plan.check`.
@@ -162,15 +170,46 @@ class ManagedModel:
         without = [one.id for other in room for one in other.replicas]
         move, found = self.foresee(order, without=without, complete=bool(self.replicas) or self.artifacts.complete)
         found.check()
-        move.choices.save(self.spec.key, self._tools.journal, self.choices)
-        self.choices = move.choices
+        if not returning:
+            move.choices.save(self.spec.key, self._tools.journal, self.choices)
+            self.choices = move.choices
+        staying = [(one.index, one.gpus) for one in self.replicas if one not in move.leaving]
+        self._seats = tuple(gpus for _, gpus in sorted(staying + [(one.index, one.gpus) for one in found.seats]))
         if self.replicas and not found.seats and not move.leaving:
             self._changed()
             return self._work.nothing_to_do(OperationKind.LOAD)
         self._setbacks.forgive_falls()
         self._order = order
         held = self._lessor.reserve(() if room else found.seats)
-        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, held, room))
+        alone = PROCESSOR if returning else None
+        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, held, room, alone))
+
+    def bring_back(self) -> Operation:
+        """Charge ce qui est voulu, où c'était, sans changer un choix ; ce que dit le profil, si rien n'est voulu.
+
+        Raises:
+            PasserelleError: celles de `load`.
+        """
+        order = _NOTHING
+        if self.desired is not None:
+            gpus = self.desired.gpus if self.spec.requires_gpu else ()
+            order = LoadOrder(gpus=gpus, replicas=len(self.desired.seats))
+        return self.load(order, returning=True)
+
+    def want(self, operation: Operation) -> None:
+        """Retient que l'exploitant veut le modèle chargé, comme cette opération le laissera."""
+        self._wanted_by = operation
+        self._desire(Desired(self._seats))
+
+    def want_present(self) -> None:
+        """Retient que l'exploitant veut ce qui est prêt, éveillé, et rien de plus."""
+        self._wanted_by, self._seats = None, tuple(one.gpus for one in self.replicas)
+        self._desire(Desired(self._seats) if self.replicas else None)
+
+    def forget(self) -> None:
+        """Retient que l'exploitant ne veut plus rien de ce modèle."""
+        self._wanted_by = None
+        self._desire(None)
 
     def unload(self, *, force: bool = False, only_if_idle: bool = False, why: str = "sur demande") -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
@@ -194,6 +233,20 @@ class ManagedModel:
         previous = self._work.supersede()
         parting = self._unloaded(why)
         return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force, parting))
+
+    def check_unused(self) -> None:
+        """Refuse si ses poids servent : chargé, ou en cours d'opération.
+
+        Raises:
+            InvalidState: c'est le cas.
+        """
+        if self.operation is not None:
+            raise self._work.busy(self.operation)
+        if self.replicas:
+            raise InvalidState(
+                f"« {self.spec.key} » est chargé, et ses poids servent : déchargez-le d'abord.",
+                metadata={"model": self.spec.key},
+            )
 
     def sleep(self, level: int = 1) -> Operation:
         """Endort le modèle : la mémoire des GPU est rendue, les processus restent ; sans effet s'il dort.
@@ -235,11 +288,19 @@ class ManagedModel:
         """Annule l'opération en cours et attend qu'elle soit défaite.
 
         Raises:
+            InvalidState: celles de `check_cancel`.
+        """
+        self.check_cancel(operation)
+        await self._work.cancel(operation)
+
+    def check_cancel(self, operation: Operation) -> None:
+        """Vérifie qu'une opération peut être annulée.
+
+        Raises:
             InvalidState: ni un déchargement ni un réveil ne s'annulent.
         """
         if operation.kind in (OperationKind.UNLOAD, OperationKind.WAKE):
             raise InvalidState("Un déchargement ou un réveil ne s'annule pas ; demandez l'inverse ensuite.")
-        await self._work.cancel(operation)
 
     async def ensure(self, timeout: float) -> None:
         """Attend que le modèle soit prêt, en le chargeant ou en le réveillant au besoin.
@@ -254,7 +315,11 @@ class ManagedModel:
                     if self.operation is None:
                         self._setbacks.check_retry()
                         await self._tools.gpus.refresh()
-                    operation = self.operation or self.load()
+                    operation = self.operation
+                    if operation is None:
+                        operation = self.load()
+                        if self.spec.restore_lazy:
+                            self.want(operation)
                     if operation.kind in (OperationKind.UNLOAD, OperationKind.SLEEP):
                         await operation.done.wait()
                     else:
@@ -287,13 +352,15 @@ class ManagedModel:
     async def reattach(self, processes: Sequence[Mapping[str, Any]]) -> None:
         """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche, et leurs baux."""
         held = self._lessor.found(processes)
+        self._seats = tuple(seat.gpus for seat in sorted(held.seats, key=lambda seat: seat.index))
         if await self._crew.reattach(processes):
             self.usage.touch()
             self._changed()
             return
 
         async def wait(operation: Operation) -> None:
-            async with held:
+            async with self._tools.gpus.turns.turn() as turn, held:
+                await self._take_turn(turn, held, self._phase_of(operation))
                 await self._crew.wait_for(processes, self._phase_of(operation))
             self.usage.touch()
 
@@ -384,9 +451,16 @@ class ManagedModel:
         self.choices = choices
         return self.wake()
 
-    async def _load(self, operation: Operation, move: Move, held: Tenancy, room: "Sequence[ManagedModel]") -> None:
+    async def _load(
+        self,
+        operation: Operation,
+        move: Move,
+        held: Tenancy,
+        room: "Sequence[ManagedModel]",
+        alone: int | None,
+    ) -> None:
         show, demand = self._phase_of(operation), move.demand
-        async with held:
+        async with self._tools.gpus.turns.turn() as turn, held:
             again = bool(room)
             if not self.artifacts.complete and demand.indexes:
                 await self._download(operation)
@@ -399,6 +473,7 @@ class ManagedModel:
             if again:
                 await self._tools.gpus.refresh()
                 held.move(demand)
+            await self._take_turn(turn, held, show, alone)
             await self._open(demand.spec, held, show)
         self.usage.touch()
         if move.leaving:
@@ -409,15 +484,39 @@ class ManagedModel:
                 retry_after=_RETRY_SECONDS,
             )
             await self._close(operation, move.leaving, self._tools.stop_grace + _STOP_MARGIN, retired)
+        self._opened(operation)
 
     async def _restart(self, operation: Operation, fallen: Sequence[Replica], delay: float) -> None:
         show = self._phase_of(operation)
-        async with self._lessor.again({one.id: one.gpus for one in fallen}) as held:
+        held = self._lessor.again({one.id: one.gpus for one in fallen})
+        async with self._tools.gpus.turns.turn() as turn, held:
             show("backoff")
             await self._tools.sleep(delay)
             await held.clear()
+            await self._take_turn(turn, held, show)
             await self._open(self.choices.spec(self.spec), held, show)
         self.usage.touch()
+        self._opened(operation)
+
+    async def _take_turn(
+        self, turn: Turn, held: Tenancy, show: Callable[[str], None], alone: int | None = None
+    ) -> None:
+        """Attend que plus aucun moteur ne s'ouvre sur les GPU de ces places ; sans GPU, sur `alone` s'il est donné."""
+        gpus = [gpu for seat in held.seats for gpu in seat.gpus] or ([] if alone is None else [alone])
+        await turn.take(gpus, lambda: show("queued"))
+
+    def _opened(self, operation: Operation) -> None:
+        """Retient où sont les exemplaires, si c'est pour l'exploitant qu'ils se sont ouverts."""
+        self._tools.journal.choose(f"{RETURN}{self.spec.key}", None)
+        if operation is self._wanted_by and self.desired is not None:
+            self._seats = tuple(one.gpus for one in self.replicas)
+            self._desire(replace(self.desired, seats=self._seats))
+
+    def _desire(self, desired: Desired | None) -> None:
+        journal, key = self._tools.journal, self.spec.key
+        self.desired = desired
+        journal.choose(f"{DESIRED}{key}", desired.kept() if desired is not None else None)
+        self._changed()
 
     async def _open(self, spec: ModelSpec, held: Tenancy, show: Callable[[str], None]) -> None:
         began = None if self.replicas else self._tools.clock()
@@ -438,6 +537,8 @@ class ManagedModel:
         # Les fronts n'ont plus cette route : rien de neuf n'arrive pendant le vidage.
         show("stopping" if force else "draining")
         grace = 0.0 if force else self._tools.stop_grace + _STOP_MARGIN
+        # Un plan de contrôle relancé ne le rappelle pas ; un serveur relancé, s'il est encore voulu.
+        self._tools.journal.choose(f"{RETURN}{self.spec.key}", Return(self._tools.life, resting=True).kept())
         await self._close(operation, list(self.replicas), grace, parting)
 
     async def _close(
@@ -450,6 +551,8 @@ class ManagedModel:
     async def _sleep(self, operation: Operation, level: int) -> None:
         spec = self.choices.spec(self.spec)
         _note(operation, await self._crew.sleep(spec, level, self._tools.stop_grace, self._phase_of(operation)))
+        if operation is self._wanted_by and self.desired is not None:
+            self._desire(replace(self.desired, asleep=level))
 
     async def _wake(self, operation: Operation, held: Tenancy) -> None:
         async with held:

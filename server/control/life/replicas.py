@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from server.control.life.exits import Exit
-from server.domain import ModelSpec
+from server.domain import ModelSpec, worker_digest
 from server.errors import ModelLoadFailed, PasserelleError, WorkerLost
 from server.events import Tail, event_of, last_line
 from server.link.client import LinkClient
@@ -107,7 +107,7 @@ class ReplicaHost:
                 self._command(spec, index),
                 # Les numéros sont ceux de NVML : l'ordre du bus PCI, que CUDA ne suit que si on le lui dit.
                 {**_OFFLINE, "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible},
-                {"key": spec.key, "gpus": list(gpus), **meta},
+                {"key": spec.key, "gpus": list(gpus), "digest": worker_digest(spec), **meta},
             )
             self._pids[name] = pid
             return await self._ready(name, pid, gpus, exited, on_phase)

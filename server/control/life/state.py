@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from server.control.gpu.board import GpuBoard
 from server.control.life.crew import Crew
@@ -49,6 +50,14 @@ class ModelTools:
     """Horloge monotone, en secondes."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     limits: Limits = field(default_factory=Limits)
+    cache_dir: Path = field(default_factory=Path)
+    """Dossier des poids."""
+    life: str = ""
+    """Ce qui distingue cette vie du serveur des autres ; un plan de contrôle relancé est de la même."""
+    restore_attempts: int = 3
+    """Essais de ramener un modèle voulu, au démarrage."""
+    restore_pause: float = 10.0
+    """Secondes avant le deuxième essai, doublées à chacun."""
 
 
 def deduced(operation: Operation | None, crew: Crew, *, complete: bool) -> ModelState:

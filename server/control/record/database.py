@@ -58,8 +58,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         # Le WAL partage de la mémoire entre les processus d'une machine : en réseau, il peut abîmer la base.
         mode = "DELETE" if network_type(path.resolve()) else "WAL"
-        [mode] = connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
-        connection.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'FULL'}")
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        # Ce qu'un verbe a demandé survit à une coupure de courant : chaque écriture va jusqu'au disque.
+        connection.execute("PRAGMA synchronous = FULL")
         # Une page abîmée passe l'ouverture, et ferait tomber le plan de contrôle à chacun de ses démarrages.
         [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":

@@ -145,9 +145,16 @@ class Journal:
         return {name: json.loads(value) for name, value in rows}
 
     def choose(self, name: str, value: Any) -> None:
-        """Retient un choix, sans attendre."""
+        """Retient un choix, ou l'oublie (`None`), sans attendre."""
+        if value is None:
+            self._later(lambda db: db.execute("DELETE FROM choices WHERE name = ?", (name,)))
+            return
         row = (name, json.dumps(value))
         self._later(lambda db: db.execute("INSERT OR REPLACE INTO choices VALUES (?, ?)", row))
+
+    async def settled(self) -> None:
+        """Attend que tout ce qui a été confié au journal soit sur le disque."""
+        await self._call(lambda: None)
 
     @property
     def _db(self) -> sqlite3.Connection:

@@ -18,6 +18,9 @@ from server.control.record.trouble import JournalUnavailable, explained, is_corr
 
 VARIABLE = "PASSERELLE_STATE_DIR"
 
+PID_FILE = "passerelle.pid"
+"""Processus du serveur qui tient le dossier ; retiré quand il le rend."""
+
 _LOCK = ".lock"
 _PRIVATE = 0o700
 
@@ -38,6 +41,7 @@ class StateDir:
         self.warnings: list[str] = []
         """Ce que l'exploitant doit savoir."""
         self._folder = folder
+        self._told = False
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
             self._close_to_others()
@@ -65,6 +69,7 @@ class StateDir:
         except BaseException:
             self.close()
             raise
+        self._tell_pid()
         if kind := network_type(folder.resolve()):
             self.warnings.append(
                 f"{VARIABLE} : « {folder} » est sur un disque en réseau ({kind}) ; le journal s'y passe de WAL, plus "
@@ -73,6 +78,8 @@ class StateDir:
 
     def close(self) -> None:
         """Rend le dossier."""
+        if self._told:
+            (self._folder / PID_FILE).unlink(missing_ok=True)
         os.close(self._lock)
 
     def __enter__(self) -> Self:
@@ -82,6 +89,18 @@ class StateDir:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _tell_pid(self) -> None:
+        partial = self._folder / f"{PID_FILE}.partial"
+        try:
+            partial.write_text(f"{os.getpid()}\n")
+            partial.chmod(0o600)
+            partial.replace(self._folder / PID_FILE)
+        except OSError as error:
+            # Un disque plein n'empêche pas de servir.
+            self.warnings.append(f"{VARIABLE} : {PID_FILE} n'a pas pu être écrit ({error.strerror}).")
+            return
+        self._told = True
 
     def _close_to_others(self) -> None:
         mode = self._folder.stat().st_mode & 0o777

@@ -19,7 +19,7 @@ from passerelle.v1 import (
 
 from server import __version__
 from server.control.gpu.needs import gpus_per_replica
-from server.control.life.eviction import victims
+from server.control.life.eviction import foreseen
 from server.control.models import Models
 from server.control.record.journal import Journal
 from server.control.record.log_tail import tail
@@ -27,6 +27,7 @@ from server.control.record.operations import Failure, Operation
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
 from server.control.services.messages import (
+    RECOGNITION,
     duration,
     timestamp,
     to_capability,
@@ -35,6 +36,7 @@ from server.control.services.messages import (
     to_limits,
     to_model,
     to_operation,
+    to_removal,
 )
 from server.control.services.orders import to_order
 from server.domain import Capability, Limits
@@ -107,6 +109,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             profile=self._models.profile.name,
             version=__version__,
             limits=to_limits(self._facts.limits, self._facts.stop_grace),
+            recognition=RECOGNITION,
             models=[
                 limits_pb2.ModelCapabilities(
                     key=model.spec.key,
@@ -133,14 +136,14 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     ) -> model_verbs_pb2.DownloadModelResponse:
         """Télécharge et vérifie."""
         operation = self._models.get(request.model).download()
-        return model_verbs_pb2.DownloadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.DownloadModelResponse(operation=await self._answer(operation, request.wait))
 
     async def LoadModel(
         self, request: model_verbs_pb2.LoadModelRequest, _context: Any
     ) -> model_verbs_pb2.LoadModelResponse:
         """Charge, change le nombre d'exemplaires, ou réveille."""
         operation = await self._models.load(request.model, to_order(request, self._facts.limits))
-        return model_verbs_pb2.LoadModelResponse(operation=await _answer(operation, request.wait))
+        return model_verbs_pb2.LoadModelResponse(operation=await self._answer(operation, request.wait))
 
     async def CheckLoad(
         self, request: model_verbs_pb2.CheckLoadRequest, _context: Any
@@ -148,8 +151,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Verdict d'un chargement, sans rien lancer."""
         model, order = self._models.get(request.model), to_order(request, self._facts.limits)
         await self._models.gpus.refresh()
-        move, plan = model.foresee(order)
-        room = victims(model, order, self._models) if plan.error is not None else []
+        move, plan, room = foreseen(model, order, self._models, self._models.gpus)
         return model_verbs_pb2.CheckLoadResponse(
             fits=plan.error is None,
             error=to_failure(Failure.of(plan.error)) if plan.error is not None else None,
@@ -166,30 +168,35 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Endort."""
         if request.level > _MAX_SLEEP_LEVEL:
             raise _out_of_range("level", str(request.level), f"1 ou {_MAX_SLEEP_LEVEL}")
-        operation = self._models.get(request.model).sleep(request.level or 1)
-        return model_verbs_pb2.SleepModelResponse(operation=await _answer(operation, request.wait))
+        operation = await self._models.sleep(request.model, request.level or 1)
+        return model_verbs_pb2.SleepModelResponse(operation=await self._answer(operation, request.wait))
 
     async def WakeModel(
         self, request: model_verbs_pb2.WakeModelRequest, _context: Any
     ) -> model_verbs_pb2.WakeModelResponse:
         """Réveille."""
-        model = self._models.get(request.model)
-        await self._models.gpus.refresh()
-        return model_verbs_pb2.WakeModelResponse(operation=await _answer(model.wake(), request.wait))
+        operation = await self._models.wake(request.model)
+        return model_verbs_pb2.WakeModelResponse(operation=await self._answer(operation, request.wait))
 
     async def UnloadModel(
         self, request: model_verbs_pb2.UnloadModelRequest, _context: Any
     ) -> model_verbs_pb2.UnloadModelResponse:
         """Décharge."""
-        operation = self._models.get(request.model).unload(force=request.force, only_if_idle=request.only_if_idle)
-        return model_verbs_pb2.UnloadModelResponse(operation=await _answer(operation, request.wait))
+        operation = await self._models.unload(request.model, force=request.force, only_if_idle=request.only_if_idle)
+        return model_verbs_pb2.UnloadModelResponse(operation=await self._answer(operation, request.wait))
+
+    async def RemoveWeights(
+        self, request: model_verbs_pb2.RemoveWeightsRequest, _context: Any
+    ) -> model_verbs_pb2.RemoveWeightsResponse:
+        """Retire des poids du disque."""
+        found = await self._models.remove(request.model, old_only=request.old_only, dry_run=request.dry_run)
+        return to_removal(found)
 
     async def CancelOperation(
         self, request: operation_pb2.CancelOperationRequest, _context: Any
     ) -> operation_pb2.CancelOperationResponse:
         """Annule une opération en cours et attend qu'elle soit défaite."""
-        model, operation = self._models.running(request.operation_id)
-        await model.cancel(operation)
+        operation = await self._models.cancel(request.operation_id)
         return operation_pb2.CancelOperationResponse(operation=to_operation(operation))
 
     async def ListOperations(
@@ -233,6 +240,13 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             return name
         return self._models.get(name).spec.key
 
+    async def _answer(self, operation: Operation, wait: bool) -> operation_pb2.Operation:
+        if wait:
+            await operation.result()
+            # Une fin annoncée est dans le journal : qui l'y cherche l'y trouve.
+            await self._journal.settled()
+        return to_operation(operation)
+
     def _status(self) -> admin_pb2.Status:
         models, facts = list(self._models), self._facts
         profile = self._models.profile
@@ -254,12 +268,6 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             ],
             started_at=timestamp(facts.started_at),
         )
-
-
-async def _answer(operation: Operation, wait: bool) -> operation_pb2.Operation:
-    if wait:
-        await operation.result()
-    return to_operation(operation)
 
 
 def _page_size(asked: int, default: int, maximum: int) -> int:

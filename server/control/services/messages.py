@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.control.v1 import control_pb2
-from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, operation_pb2
+from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server import domain
 from server.control.gpu.board import GpuBoard
@@ -17,6 +17,21 @@ from server.control.life.replicas import Replica
 from server.control.life.state import ModelState
 from server.control.machine import MachineSample, resident_bytes
 from server.control.record.operations import Failure, Operation
+from server.control.weights.removal import Revision
+from server.speech import signatures
+
+RECOGNITION = limits_pb2.FileRecognition(
+    containers=[pattern.decode() for pattern, _ in signatures.CONTAINERS],
+    foreign=[
+        limits_pb2.ForeignFile(pattern=f"[\\0 \\t\\r\\n]*(?:{pattern.decode()})", label=label)
+        for pattern, label in signatures.FOREIGN
+    ],
+    frames=signatures.FRAMES.decode(),
+    searched_bytes=signatures.SEARCHED,
+    raw_extensions=signatures.RAW_EXTENSIONS,
+    raw_types=signatures.RAW_TYPES,
+)
+"""À quoi un fichier se reconnaît, tel que le serveur l'annonce."""
 
 
 def timestamp(seconds: float) -> Timestamp:
@@ -38,6 +53,17 @@ def to_failure(failure: Failure | None) -> operation_pb2.ErrorDetail | None:
     if failure is None:
         return None
     return operation_pb2.ErrorDetail(reason=failure.reason, message=failure.message, occurred_at=timestamp(failure.at))
+
+
+def to_removal(found: Sequence[Revision]) -> model_verbs_pb2.RemoveWeightsResponse:
+    """Révisions retirées, ou qui le seraient."""
+    return model_verbs_pb2.RemoveWeightsResponse(
+        revisions=[
+            model_verbs_pb2.RemovedRevision(revision=one.name, freed_bytes=one.bytes, current=one.current)
+            for one in found
+        ],
+        freed_bytes=sum(one.bytes for one in found),
+    )
 
 
 def to_operation(operation: Operation) -> operation_pb2.Operation:
@@ -120,6 +146,7 @@ def to_model(model: ManagedModel, board: GpuBoard) -> model_pb2.Model:
         gpus_per_replica=gpus_per_replica(choices.spec(spec)),
         options=_struct(choices.options) if choices.options else None,
         load_options=spec.load_options,
+        load_switches=spec.load_switches,
         memory=_memory(model, board),
         load_option_defaults=_struct({name: spec.options[name] for name in spec.load_options if name in spec.options}),
     )
@@ -165,7 +192,7 @@ def to_route(model: ManagedModel) -> control_pb2.ModelRoute:
         aliases=model.spec.aliases,
         capability=to_capability(model.spec.capability),
         state=to_state(model.state),
-        workers=[control_pb2.WorkerRoute(id=replica.id, sockets=[str(replica.socket)]) for replica in awake],
+        workers=[control_pb2.WorkerRoute(id=replica.id, socket=str(replica.socket)) for replica in awake],
         created_seconds=round(model.created_at),
         owned_by=model.spec.owned_by,
         features=model.features,

@@ -1,7 +1,7 @@
 """ProbeService : la disponibilité, vue d'Envoy jusqu'aux modèles, et les mesures."""
 
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -18,19 +18,27 @@ class ProbeService(probe_pb2_grpc.ProbeServiceServicer):
     """Sondes HTTP du plan de contrôle."""
 
     def __init__(
-        self, reasons: Callable[[], Awaitable[list[str]]], metrics: Callable[[], Awaitable[bytes]], guard: Guard
+        self,
+        reasons: Callable[[], Awaitable[list[str]]],
+        metrics: Callable[[], Awaitable[bytes]],
+        guard: Guard,
+        notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`reasons` rend ce qui manque pour servir ; vide : tout est prêt."""
+        """`reasons` rend ce qui manque pour servir ; vide : tout est prêt. `notices` : à savoir quand même."""
         self._reasons = reasons
         self._metrics = metrics
         self._guard = guard
+        self._notices = notices
 
     async def CheckReadiness(self, _request: Any, context: Any) -> AsyncIterator[bytes]:
         """200 si le serveur peut servir, 503 et les raisons sinon."""
         reasons = await self._reasons()
         if reasons:
             await context.send_initial_metadata((("x-http-status", "503"), ("retry-after", "1")))
-        yield encode_body(orjson.dumps({"ready": not reasons, "reasons": reasons}), JSON)
+        found: dict[str, Any] = {"ready": not reasons, "reasons": reasons}
+        if notices := list(self._notices()):
+            found["notices"] = notices
+        yield encode_body(orjson.dumps(found), JSON)
 
     async def GetMetrics(self, _request: Any, context: Any) -> AsyncIterator[bytes]:
         """Mesures de tous les processus ; adresses locales, ou clé d'administration."""

@@ -1,4 +1,4 @@
-"""Le fil qui possède un modèle : NeMo, pyannote et torch n'y sont appelés que de lui, un appel à la fois."""
+"""Les fils d'un moteur : celui qui possède un modèle, seul à l'appeler, et ceux qui l'entourent."""
 
 import asyncio
 import logging
@@ -13,20 +13,16 @@ logger = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 
-class OwnerThread:
-    """Un seul fil, dont les échecs sont ceux d'un moteur."""
+class EngineThreads:
+    """Des fils dont les échecs sont ceux d'un moteur."""
 
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
-
-    async def load(self, function: Callable[[], _Result]) -> _Result:
-        """Appelle `function` dans le fil, et laisse passer ses erreurs."""
-        return await asyncio.wrap_future(self._pool.submit(function))
+    def __init__(self, name: str, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def call(
         self, function: Callable[..., _Result], *arguments: Any, on_cancel: Callable[[], None] | None = None
     ) -> _Result:
-        """Mène un lot dans le fil.
+        """Mène un lot dans un de ces fils.
 
         Annulé avant son tour, il n'est jamais mené ; pendant, `on_cancel` le prévient, et la place n'est rendue qu'une
         fois le fil libre.
@@ -49,6 +45,21 @@ class OwnerThread:
     def close(self) -> None:
         """Abandonne ce qui attend ; peut être appelée deux fois."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class OwnerThread(EngineThreads):
+    """Un seul fil : NeMo, pyannote et torch n'y sont appelés que de lui, un appel à la fois."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, 1)
+
+    async def load(self, function: Callable[[], _Result]) -> _Result:
+        """Appelle `function` dans le fil, et laisse passer ses erreurs."""
+        return await asyncio.wrap_future(self._pool.submit(function))
+
+    def submit(self, function: Callable[[], None]) -> None:
+        """Fait appeler `function` dans le fil, à son tour."""
+        self._pool.submit(function)
 
 
 def _guarded(function: Callable[..., _Result], *arguments: Any) -> _Result:

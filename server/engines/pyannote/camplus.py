@@ -22,11 +22,19 @@ _MIN_FRAMES = 20
 
 def create_engine(spec: EngineSpec) -> PipelineEngine:
     """Fabrique du moteur."""
-    return PipelineEngine(spec, _load)
+    settings = CamPlusSettings()
+
+    def load(spec: EngineSpec, on_phase: OnPhase) -> Any:
+        nonlocal settings
+        settings = read_options(CamPlusSettings, spec.options)
+        return load_pipeline(spec, settings, on_phase)
+
+    return PipelineEngine(
+        spec, load, parallel=lambda: settings.parallel, sizes=lambda: (settings.batch_size, settings.batch_size)
+    )
 
 
-def _load(spec: EngineSpec, on_phase: OnPhase) -> Any:
-    settings = read_options(CamPlusSettings, spec.options)
+def load_pipeline(spec: EngineSpec, settings: CamPlusSettings, on_phase: OnPhase) -> Any:
     quiet_pyannote()
     on_phase(LoadPhase.IMPORTING)
     import torch
@@ -89,18 +97,27 @@ def _embedding(folder: Path) -> Any:
             return _DIMENSION
 
         def forward(self, waveforms: Any, weights: Any = None) -> Any:  # type: ignore[override]
-            out = torch.full((len(waveforms), _DIMENSION), float("nan"))
+            """Empreintes (n, d), ou (n, locuteurs, d) si `weights` (n, locuteurs, trames) dit qui parle."""
+            if weights is not None and weights.dim() == 2:
+                return self(waveforms, weights[:, None])[:, 0]
+            shape = (len(waveforms),) if weights is None else weights.shape[:2]
+            out = torch.full((*shape, _DIMENSION), float("nan"))
             for index, waveform in enumerate(waveforms):
                 features = kaldi.fbank(waveform, num_mel_bins=80, sample_frequency=SAMPLE_RATE, dither=0.0)
-                if weights is not None:
-                    mask = torch.nn.functional.interpolate(
-                        weights[index][None, None].float(), size=features.shape[0], mode="nearest"
-                    )
-                    features = features[mask[0, 0] > 0.5]
-                if features.shape[0] < _MIN_FRAMES:
+                if weights is None:
+                    out[index] = self._voice(features)
                     continue
-                with torch.inference_mode():
-                    out[index] = self.net((features - features.mean(0, keepdim=True))[None])[0]
+                masks = torch.nn.functional.interpolate(
+                    weights[index][None].float(), size=features.shape[0], mode="nearest"
+                )
+                for speaker, mask in enumerate(masks[0]):
+                    out[index, speaker] = self._voice(features[mask > 0.5])
             return out
+
+        def _voice(self, features: Any) -> Any:
+            if features.shape[0] < _MIN_FRAMES:
+                return torch.full((_DIMENSION,), float("nan"))
+            with torch.inference_mode():
+                return self.net((features - features.mean(0, keepdim=True))[None])[0]
 
     return CampPlusEmbedding()

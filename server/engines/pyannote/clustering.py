@@ -11,12 +11,12 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from server.engines.pyannote.leaving import Cancelled, abandoned
 from server.engines.pyannote.linkage_child import SHORT_OF_MEMORY
 from server.engines.pyannote.options import ClusteringSettings
 from server.errors import EngineFailed
@@ -29,17 +29,11 @@ _LOOK_SECONDS = 0.05
 _MIB = 1 << 20
 
 
-class Cancelled(Exception):
-    """Requête abandonnée."""
-
-
 class BoundedLinkage:
     """Remplaçant de `scipy.cluster.hierarchy.linkage`, qui rend le même dendrogramme."""
 
     def __init__(self, bounds: ClusteringSettings) -> None:
         self._bounds = bounds
-        self.stop = threading.Event()
-        """Annulation de l'onde en cours ; à poser avant chacune."""
 
     def __call__(self, vectors: Any, method: str = "single", metric: str = "euclidean") -> Any:
         """Dendrogramme.
@@ -70,12 +64,13 @@ class BoundedLinkage:
             return np.frombuffer(received.read(), np.float64).reshape(-1, 4).copy()
 
     def _run(self, command: list[str], sent: Any, received: Any) -> int:
+        stop = abandoned()
         kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
         with subprocess.Popen(
             command, stdin=sent, stdout=received, env={**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         ) as process:
             while True:
-                if self.stop.is_set():
+                if stop.is_set():
                     process.kill()
                     raise Cancelled
                 try:
@@ -98,7 +93,7 @@ class BoundedLinkage:
 
 
 def bound_clustering(pipeline: Any, bounds: ClusteringSettings) -> None:
-    """Borne le regroupement d'un pipeline déjà réglé ; `linkage_of` donne de quoi l'annuler."""
+    """Borne le regroupement d'un pipeline déjà réglé."""
     from pyannote.audio.pipelines import clustering
 
     kind: Any = type(pipeline.clustering)
@@ -109,7 +104,7 @@ def bound_clustering(pipeline: Any, bounds: ClusteringSettings) -> None:
         bounded_linkage = BoundedLinkage(bounds)
 
         def __call__(self, *arguments: Any, **named: Any) -> Any:
-            # pyannote prend ce nom dans son module ; un processus n'a qu'un fil qui s'en sert.
+            # pyannote prend ce nom dans son module ; un processus n'a qu'un pipeline.
             clustering.linkage = self.bounded_linkage  # type: ignore[attr-defined]
             return super().__call__(*arguments, **named)
 
@@ -119,12 +114,6 @@ def bound_clustering(pipeline: Any, bounds: ClusteringSettings) -> None:
             return tuple(part[kept] for part in found)
 
     pipeline.clustering.__class__ = Bounded
-
-
-def linkage_of(pipeline: Any) -> BoundedLinkage:
-    """Ce qui construit les dendrogrammes d'un pipeline borné."""
-    found: BoundedLinkage = pipeline.clustering.bounded_linkage
-    return found
 
 
 def spread(count: int, most: int) -> Any:

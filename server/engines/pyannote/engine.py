@@ -23,7 +23,7 @@ from server.errors import ModelLoadFailed
 
 _GIB = 1 << 30
 _EMBEDDING_ITEM = _GIB // 5
-"""Mémoire d'une onde de 10 s dans un lot d'empreintes (ResNet34), mesurée par excès."""
+"""Mémoire d'une fenêtre de 10 s dans un lot d'empreintes (ResNet34), mesurée par excès."""
 _SEGMENTATION_ITEM = _GIB // 16
 _SHARE = 0.5
 """Part de la mémoire libre qu'un lot peut prendre : un autre modèle peut partager ce GPU."""
@@ -33,7 +33,7 @@ _ON_CPU = 8
 
 @dataclass(slots=True)
 class PyannoteLoader:
-    """Bâtit le pipeline, puis règle ses lots avant chaque onde."""
+    """Bâtit le pipeline, puis dit la taille de ses lots."""
 
     spec: EngineSpec
     settings: PyannoteSettings = field(default_factory=PyannoteSettings)
@@ -60,11 +60,12 @@ class PyannoteLoader:
             on_phase(LoadPhase.MOVING_TO_GPU)
         pipeline.to(torch.device(spec.device))
         require_on_device(parts_of(pipeline), spec.device)
-        self.set_batches(pipeline)
+        # Ce qu'une onde demande à la fois ; un lot, lui, suit la mémoire libre.
+        pipeline.segmentation_batch_size, pipeline.embedding_batch_size = self.sizes()
         return pipeline
 
-    def set_batches(self, pipeline: Any) -> None:
-        """Règle les lots du pipeline sur la mémoire libre."""
+    def sizes(self) -> tuple[int, int]:
+        """Fenêtres d'un lot de segmentation et d'un lot d'empreintes, selon la mémoire libre à cet instant."""
         segmentation = embedding = _ON_CPU
         if self.spec.device == CUDA:
             import torch
@@ -73,14 +74,13 @@ class PyannoteLoader:
             # Ce que torch garde en réserve est libre aussi, pour lui.
             free += torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
             segmentation, embedding = batch_sizes(free)
-        pipeline.segmentation_batch_size = self.settings.segmentation_batch_size or segmentation
-        pipeline.embedding_batch_size = self.settings.embedding_batch_size or embedding
+        return self.settings.segmentation_batch_size or segmentation, self.settings.embedding_batch_size or embedding
 
 
 def create_engine(spec: EngineSpec) -> PipelineEngine:
     """Fabrique du moteur."""
     loader = PyannoteLoader(spec)
-    return PipelineEngine(spec, loader.load, parallel=lambda: loader.settings.parallel, prepare=loader.set_batches)
+    return PipelineEngine(spec, loader.load, parallel=lambda: loader.settings.parallel, sizes=loader.sizes)
 
 
 def batch_sizes(free: int) -> tuple[int, int]:

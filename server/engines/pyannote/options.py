@@ -22,7 +22,7 @@ class PyannoteSettings(ClusteringSettings):
     segmentation_batch_size: int | None = field(default=None, metadata={"minimum": 1})
     """Fenêtres de segmentation par lot ; absent : selon la mémoire libre."""
     embedding_batch_size: int | None = field(default=None, metadata={"minimum": 1})
-    """Empreintes par lot ; absent : selon la mémoire libre."""
+    """Fenêtres dont les empreintes sont calculées par lot ; absent : selon la mémoire libre."""
     segmentation_step: float = field(default=0.0, metadata={"maximum": 1})
     """Pas de la fenêtre glissante, en part de sa durée ; 0 : celui du pipeline."""
     clustering_threshold: float = 0.0
@@ -30,7 +30,7 @@ class PyannoteSettings(ClusteringSettings):
     trust_checkpoint: bool = False
     """Vrai : lit les fichiers de poids tels quels ; ils peuvent alors tout exécuter."""
     parallel: int = field(default=4, metadata={"minimum": 1})
-    """Fichiers menés de front : les autres se décodent pendant que l'un est analysé."""
+    """Fichiers menés de front : leurs fenêtres se joignent dans les mêmes lots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ class CamPlusSettings(ClusteringSettings):
     """Options du moteur `pyannote-camplus`."""
 
     batch_size: int = field(default=8, metadata={"minimum": 1})
-    """Fenêtres de segmentation, et empreintes, par lot."""
+    """Fenêtres par lot, de segmentation comme d'empreintes."""
+    parallel: int = field(default=1, metadata={"minimum": 1})
+    """Fichiers menés de front : leurs fenêtres se joignent dans les mêmes lots."""
     segmentation_step: float = field(default=0.25, metadata={"above": 0, "maximum": 1})
     """Pas de la fenêtre glissante, en part de sa durée."""
     clustering_threshold: float = 0.7

@@ -1,7 +1,7 @@
 """Un pipeline de diarisation de pyannote.audio et son fil, communs au profil embarque et au profil dgx.
 
-La télémétrie de pyannote est coupée avant tout import. Les appels ne sont pas sûrs entre fils : un seul fil possède le
-pipeline, et les ondes attendent leur tour.
+La télémétrie de pyannote est coupée avant tout import. Les modèles ne sont pas sûrs entre fils : un seul les possède et
+les calcule ; chaque onde menée de front a le sien, et ses fenêtres se joignent à celles des autres (`sharing.py`).
 """
 
 import os
@@ -15,8 +15,10 @@ from server.engines.base import EngineSpec, OnPhase, unheard
 from server.engines.base_audio import SAMPLE_RATE, Diarization, DiarizationOptions, Turn, Wave
 from server.engines.common.faults import is_memory_error
 from server.engines.common.openmp import calm_openmp
-from server.engines.common.owner import OwnerThread
-from server.engines.pyannote.clustering import Cancelled, linkage_of
+from server.engines.common.owner import EngineThreads, OwnerThread
+from server.engines.pyannote.batches import SharedBatches
+from server.engines.pyannote.leaving import Cancelled, stopped_by
+from server.engines.pyannote.sharing import share
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
 _MIN_SECONDS = 0.1
@@ -34,22 +36,24 @@ class PipelineEngine:
         spec: EngineSpec,
         load: Loader,
         *,
-        parallel: Callable[[], int] = lambda: 1,
-        prepare: Callable[[Any], None] | None = None,
+        parallel: Callable[[], int],
+        sizes: Callable[[], tuple[int, int]],
     ) -> None:
         """Rien n'est chargé ici.
 
         Args:
             load: bâtit le pipeline.
-            parallel: ondes admises de front ; le pipeline n'en mène qu'une, les autres se décodent en l'attendant.
-            prepare: appelée sur le pipeline avant chaque onde.
+            parallel: ondes menées de front, une fois le pipeline bâti.
+            sizes: fenêtres d'un lot de segmentation et d'un lot d'empreintes, au plus, à cet instant.
         """
         self._spec = spec
         self._load = load
         self._parallel = parallel
-        self._prepare = prepare
+        self._sizes = sizes
         self._pipeline: Any = None
         self._owner = OwnerThread("pyannote")
+        self._batches: SharedBatches | None = None
+        self._waves: EngineThreads | None = None
 
     @property
     def features(self) -> frozenset[str]:
@@ -61,12 +65,13 @@ class PipelineEngine:
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         try:
-            self._pipeline = await self._owner.load(lambda: self._load(self._spec, on_phase))
+            self._pipeline = await self._owner.load(lambda: self._shared(on_phase))
         except PasserelleError:
             raise
         except Exception as error:
             short = "la mémoire ne suffit pas : " if is_memory_error(error) else ""
             raise ModelLoadFailed(f"pyannote.audio n'a pas pu lire les poids : {short}{error}") from error
+        self._waves = EngineThreads("pyannote-onde", self._parallel())
 
     async def warm_up(self) -> None:
         noise = (np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE) * 0.01).astype(np.float32)
@@ -77,17 +82,26 @@ class PipelineEngine:
 
     async def close(self) -> None:
         self._pipeline = None
+        if self._batches is not None:
+            self._batches.close()
         self._owner.close()
+        if self._waves is not None:
+            self._waves.close()
 
     async def diarize(
         self, wave: Wave, options: DiarizationOptions, on_progress: Callable[[str, float], None]
     ) -> Diarization:
-        if self._pipeline is None:
+        if self._pipeline is None or self._waves is None:
             raise EngineFailed("Le moteur est fermé.")
         if len(wave) < _MIN_SECONDS * SAMPLE_RATE:
             return Diarization((), ())
         stop = threading.Event()
-        return await self._owner.call(self._run, self._pipeline, wave, options, on_progress, stop, on_cancel=stop.set)
+        return await self._waves.call(self._run, self._pipeline, wave, options, on_progress, stop, on_cancel=stop.set)
+
+    def _shared(self, on_phase: OnPhase) -> Any:
+        pipeline = self._load(self._spec, on_phase)
+        self._batches = share(pipeline, self._owner.submit, self._sizes)
+        return pipeline
 
     def _run(
         self,
@@ -106,24 +120,22 @@ class PipelineEngine:
                 # Le dernier lot compte ses places, même vides.
                 on_progress(name, min(1.0, float(completed / total)))
 
-        linkage_of(pipeline).stop = stop
-        if self._prepare is not None:
-            self._prepare(pipeline)
         # Une onde projetée depuis un fichier reste hors de la mémoire du processus.
         source = wave if wave.flags.writeable else np.array(wave)
         file = {"waveform": torch.from_numpy(source)[None], "sample_rate": SAMPLE_RATE, "uri": "audio"}
         try:
-            output = pipeline(
-                file,
-                num_speakers=options.num_speakers,
-                min_speakers=options.min_speakers,
-                max_speakers=options.max_speakers,
-                hook=hook,
-            )
+            with stopped_by(stop):
+                output = pipeline(
+                    file,
+                    num_speakers=options.num_speakers,
+                    min_speakers=options.min_speakers,
+                    max_speakers=options.max_speakers,
+                    hook=hook,
+                )
         except Cancelled:
             # Personne n'attend plus ce résultat.
             return Diarization((), ())
-        return _diarization(output, len(wave) / SAMPLE_RATE, embeddings=options.embeddings)
+        return diarization_of(output, len(wave) / SAMPLE_RATE, embeddings=options.embeddings)
 
 
 def quiet_pyannote() -> None:
@@ -139,7 +151,8 @@ def quiet_pyannote() -> None:
     warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"numpy\..*")
 
 
-def _diarization(output: Any, end: float, *, embeddings: bool) -> Diarization:
+def diarization_of(output: Any, end: float, *, embeddings: bool) -> Diarization:
+    """Ce que rend un pipeline, pour une onde qui finit à `end` secondes."""
     vectors: dict[str, tuple[float, ...]] = {}
     if embeddings and output.speaker_embeddings is not None:
         labels = output.speaker_diarization.labels()
@@ -147,11 +160,12 @@ def _diarization(output: Any, end: float, *, embeddings: bool) -> Diarization:
             if np.isfinite(vector).all():
                 vectors[label] = tuple(float(x) for x in vector)
     return Diarization(
-        _turns(output.speaker_diarization, end), _turns(output.exclusive_speaker_diarization, end), vectors
+        turns_of(output.speaker_diarization, end), turns_of(output.exclusive_speaker_diarization, end), vectors
     )
 
 
-def _turns(annotation: Any, end: float) -> tuple[Turn, ...]:
+def turns_of(annotation: Any, end: float) -> tuple[Turn, ...]:
+    """Tours d'une annotation de pyannote, dans une onde qui finit à `end` secondes."""
     turns = [
         Turn(str(label), max(0.0, float(turn.start)), min(end, float(turn.end)))
         for turn, _track, label in annotation.itertracks(yield_label=True)

@@ -59,6 +59,46 @@ REFUSED = {
 """Options de vLLM qu'un profil ne règle pas, et pourquoi."""
 
 
+_SWITCH_PREFIXES = ("enable_", "disable_", "enforce_", "trust_", "use_", "skip_")
+_SWITCHES = frozenset(
+    {
+        "aggregate_engine_logging",
+        "allow_deprecated_quantization",
+        "async_scheduling",
+        "cudagraph_metrics",
+        "data_parallel_external_lb",
+        "data_parallel_hybrid_lb",
+        "data_parallel_multi_port_external_lb",
+        "dcp_q_replicate",
+        "exclude_tools_when_tool_choice_none",
+        "fail_on_environ_validation",
+        "fully_sharded_loras",
+        "interleave_mm_strings",
+        "jit_monitor_verbose",
+        "kv_cache_metrics",
+        "kv_sharing_fast_prefill",
+        "language_model_only",
+        "long_prefill_token_threshold_adaptive",
+        "mm_device_do_normalize",
+        "mm_encoder_only",
+        "numa_bind",
+        "ray_workers_use_nsight",
+        "return_sampling_mask",
+        "return_tokens_as_token_ids",
+        "scheduler_reserve_full_isl",
+        "sleep_mode_offload_cudagraph",
+        "specialize_active_lora",
+        "swa_bounded_replay",
+        "tokens_only",
+    }
+)
+
+
+def is_switch(name: str) -> bool:
+    """Vrai pour une option qui est vraie ou fausse, d'après son nom ; l'essai le compare à l'analyseur de vLLM."""
+    return name.startswith(_SWITCH_PREFIXES) or name in _SWITCHES
+
+
 def check_reserved(where: str, options: Mapping[str, Any]) -> None:
     """Refuse les options que Passerelle donne elle-même, ou ne laisse pas régler.
 

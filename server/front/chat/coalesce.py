@@ -9,7 +9,6 @@ reprend ce qu'un moteur à l'arrêt laisserait attendre.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
 from server.front.chat.window import Window
@@ -23,18 +22,11 @@ _STALLED_WINDOWS = 1.0
 class Held(Protocol):
     """Réponse dont le réveil peut être retenu."""
 
-    @property
-    def done(self) -> bool:
-        """Vrai quand plus rien ne suit."""
-
     def hold(self, until: float) -> None:
         """Retient le prochain réveil jusqu'à cet instant, sauf fin ou échec."""
 
     def release(self) -> None:
         """Réveille la lecture en attente s'il y a quelque chose à lire."""
-
-    def __aiter__(self) -> AsyncIterator[list[bytes]]:
-        """Lots de trames."""
 
 
 class Coalescer:
@@ -44,18 +36,17 @@ class Coalescer:
         self._window = window
         self._held: dict[Held, float] = {}
 
-    async def flushes(self, call: Held) -> AsyncGenerator[list[bytes], None]:
-        """Lots à écrire, un par message."""
-        try:
-            async for items in call:
-                window = self._window.seconds
-                if window and not call.done:
-                    until = time.monotonic() + window
-                    call.hold(until)
-                    self._held[call] = until + _STALLED_WINDOWS * window
-                yield items
-        finally:
-            self._held.pop(call, None)
+    def hold(self, call: Held) -> None:
+        """Retient la suite d'une réponse dont un lot vient d'être lu ; sans fenêtre, elle n'attend rien."""
+        window = self._window.seconds
+        if window:
+            until = time.monotonic() + window
+            call.hold(until)
+            self._held[call] = until + _STALLED_WINDOWS * window
+
+    def forget(self, call: Held) -> None:
+        """Oublie une réponse finie ou abandonnée."""
+        self._held.pop(call, None)
 
     async def sweep(self) -> None:
         """Mesure la fenêtre et reprend les flux dont les trames attendent trop, jusqu'à l'annulation."""

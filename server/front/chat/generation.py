@@ -7,7 +7,6 @@ ses jetons.
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, aclosing
 
 from passerelle.worker.v1 import link_pb2
 
@@ -17,7 +16,7 @@ from server.errors import EngineFailed
 from server.front.chat.coalesce import Coalescer
 from server.front.chat.request import OpenAiRequest
 from server.front.metrics import FrontMetrics
-from server.front.routing.call import WorkerCalls
+from server.front.routing.call import WorkerCall, WorkerCalls
 from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
 from server.link.client import LinkCall
@@ -60,7 +59,7 @@ class Generation:
         route, payload = await self._check(request)
         async with self._open(request, payload, route, timeout, started) as call:
             parts = [item async for items in call for item in items]
-        self._metrics.first_output.labels(route.key).observe(time.monotonic() - started)
+        self._metrics.first(route.key, time.monotonic() - started)
         if len(parts) != 1:
             raise EngineFailed(f"Le moteur a rendu {len(parts)} réponses au lieu d'une.")
         return parts[0]
@@ -89,21 +88,25 @@ class Generation:
             except BaseException:
                 _abandon(waiting)
                 raise
+        key, coalescer = route.key, self._coalescer
         frames = flushes = 0
+        call: LinkCall | None = None
+        # Une seule boucle de l'exemplaire au message : chaque générateur de plus coûterait à chaque trame.
         try:
-            async with (
-                self._open(request, payload, route, timeout, started, reserved) as call,
-                aclosing(self._coalescer.flushes(call)) as batches,
-            ):
-                async for items in batches:
+            async with self._open(request, payload, route, timeout, started, reserved) as call:
+                async for items in call:
+                    done = call.done
+                    if not done:
+                        coalescer.hold(call)
                     if not flushes:
-                        self._metrics.first_output.labels(route.key).observe(time.monotonic() - started)
+                        self._metrics.first(key, time.monotonic() - started)
                     frames += len(items)
                     flushes += 1
-                    yield b"".join(items), call.done
+                    yield items[0] if len(items) == 1 else b"".join(items), done
         finally:
-            self._metrics.frames.labels(route.key).inc(frames)
-            self._metrics.flushes.labels(route.key).inc(flushes)
+            if call is not None:
+                coalescer.forget(call)
+            self._metrics.streamed(key, frames, flushes)
 
     async def _check(self, request: OpenAiRequest) -> tuple[ModelRoute, bytes]:
         """Route du modèle, et ce que son moteur recevra : tout refus précède le chargement."""
@@ -119,7 +122,7 @@ class Generation:
         timeout: float | None,
         started: float,
         reserved: Reservation | None = None,
-    ) -> AbstractAsyncContextManager[LinkCall]:
+    ) -> WorkerCall:
         return self._calls.open(
             route,
             _KINDS[request.kind],

@@ -1,8 +1,9 @@
 """Appeler un exemplaire : le chemin commun de la conversation, des fichiers et du direct."""
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
 
 from passerelle.worker.v1 import link_pb2
 
@@ -21,24 +22,18 @@ class WorkerCalls:
         self._router = router
         self._metrics = metrics
 
-    @asynccontextmanager
-    async def open(
+    def open(
         self,
         route: ModelRoute,
         kind: "link_pb2.RequestKind",
         payload: bytes | Callable[[ModelRoute], bytes],
         *,
         label: str,
-        stream: bool,
         started: float,
         timeout: float | None,
         reserved: Reservation | None = None,
-        spool_name: str = "",
-        whole_buffer: bool = False,
-        weight: int = 1,
-        parts: int = 1,
-        token: tuple[int, str] = (0, ""),
-    ) -> AsyncIterator[LinkCall]:
+        **options: Any,
+    ) -> "WorkerCall":
         """Réponse d'un exemplaire, à lire dans le bloc ; en sortir avant sa fin l'abandonne et rend l'exemplaire.
 
         Args:
@@ -46,30 +41,68 @@ class WorkerCalls:
             label: nom de cette sorte de requête dans les mesures.
             started: instant (`time.monotonic`) d'où court `timeout`.
             reserved: exemplaire déjà réservé, rendu lui aussi à la sortie ; sinon, on l'attend.
-            weight: places du moteur que prend chaque partie.
-            parts: textes de départ d'une complétion.
-            token: plus grand jeton que la requête nomme par son numéro, et son champ.
+            options: ce que `LinkClient.submit` prend de plus.
 
         Raises:
             PasserelleError: de l'attente (`Router.wait`), de la liaison ou du moteur.
         """
-        reserved = reserved or self._router.take(route) or await self._router.wait(route, timeout)
+        return WorkerCall(self._router, self._metrics, route, kind, payload, label, started, timeout, reserved, options)
+
+
+class WorkerCall:
+    """Appel d'un exemplaire, de sa réservation à sa fin ; une classe, car un générateur coûterait à chaque requête."""
+
+    def __init__(
+        self,
+        router: Router,
+        metrics: FrontMetrics,
+        route: ModelRoute,
+        kind: "link_pb2.RequestKind",
+        payload: bytes | Callable[[ModelRoute], bytes],
+        label: str,
+        started: float,
+        timeout: float | None,
+        reserved: Reservation | None,
+        options: dict[str, Any],
+    ) -> None:
+        self._router, self._metrics = router, metrics
+        self._route, self._kind, self._payload = route, kind, payload
+        self._label, self._started, self._timeout = label, started, timeout
+        self._reserved, self._options = reserved, options
+        self._call: LinkCall | None = None
+
+    async def __aenter__(self) -> LinkCall:
+        reserved = self._reserved or self._router.take(self._route)
+        if reserved is None:
+            reserved = await self._router.wait(self._route, self._timeout)
+        self._reserved = reserved
+        self._metrics.started(self._route.key)
         try:
-            with self._metrics.measured(route.key, label):
-                remaining = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
-                async with reserved.link.submit(
-                    kind,
-                    payload if isinstance(payload, bytes) else payload(reserved.route),
-                    stream=stream,
-                    request_id=request_id.get(),
-                    timeout=remaining,
-                    spool_name=spool_name,
-                    whole_buffer=whole_buffer,
-                    caller=caller.get(),
-                    weight=weight,
-                    parts=parts,
-                    token=token,
-                ) as call:
-                    yield call
-        finally:
-            reserved.release()
+            remaining = None
+            if self._timeout is not None:
+                remaining = max(0.001, self._timeout - (time.monotonic() - self._started))
+            payload = self._payload
+            self._call = reserved.link.submit(
+                self._kind,
+                payload if isinstance(payload, bytes) else payload(reserved.route),
+                request_id=request_id.get(),
+                timeout=remaining,
+                caller=caller.get(),
+                **self._options,
+            )
+        except BaseException as error:
+            self._end(error)
+            raise
+        return self._call
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._call is not None:
+            self._call.cancel()
+        self._metrics.finished(self._route.key, self._label, error)
+        assert self._reserved is not None
+        self._reserved.release()

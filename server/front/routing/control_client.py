@@ -94,7 +94,7 @@ def to_route(model: control_pb2.ModelRoute) -> ModelRoute | None:
         aliases=tuple(model.aliases),
         capability=capability,
         ready=model.state == model_pb2.MODEL_STATE_READY and bool(model.workers),
-        sockets=tuple(path for worker in model.workers for path in worker.sockets),
+        sockets=tuple(worker.socket for worker in model.workers),
         created=int(model.created_seconds),
         owned_by=model.owned_by,
         features=frozenset(model.features),

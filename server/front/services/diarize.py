@@ -11,6 +11,7 @@ from server.front.audio.analysis import SpeechAnalysis, diarization_of
 from server.front.audio.options import check_diarize
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_chunks, receive_message
+from server.front.audio.written import diarization_forms
 from server.rpc.deadline import time_left
 
 Context = Any
@@ -44,3 +45,9 @@ class DiarizeService(diarize_pb2_grpc.DiarizeServiceServicer):
             async with aclosing(self._analysis.diarize(config, file.name, timeout, stream=True)) as events:
                 async for event in events:
                     yield event
+
+    async def WriteDiarization(
+        self, request: diarize_pb2.WriteDiarizationRequest, _context: Context
+    ) -> diarize_pb2.WriteDiarizationResponse:
+        """Écrit une diarisation sous ses autres formes."""
+        return diarize_pb2.WriteDiarizationResponse(forms=await diarization_forms(request))

@@ -11,7 +11,7 @@ from passerelle.v1 import rest_pb2, rest_pb2_grpc
 from server.domain import Capability, Limits
 from server.engines.base import ChatKind
 from server.front.chat.generation import Generation
-from server.front.chat.request import OpenAiRequest, parse
+from server.front.chat.request import parse
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
 from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
@@ -102,16 +102,9 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
             return
         # Un flux dit qu'il charge : le client reçoit, et ne renonce pas.
         patience.set(None)
-        async with aclosing(self._events(checked, timeout, context)) as messages:
-            async for message in messages:
-                yield message
-
-    async def _events(
-        self, request: OpenAiRequest, timeout: float | None, context: Context
-    ) -> AsyncGenerator[bytes, None]:
         content_type = EVENT_STREAM
         ended = False
-        async with aclosing(self._generation.stream(request, timeout, notice=LOADING)) as frames:
+        async with aclosing(self._generation.stream(checked, timeout, notice=LOADING)) as frames:
             async for frame, last in frames:
                 if content_type:
                     await context.send_initial_metadata(EVENT_HEADERS)

@@ -12,6 +12,7 @@ from server.front.audio.live import LiveAnalysis
 from server.front.audio.options import check_transcribe
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_chunks, receive_message
+from server.front.audio.written import transcript_forms
 from server.rpc.deadline import time_left
 
 Context = Any
@@ -48,6 +49,12 @@ class TranscribeService(transcribe_pb2_grpc.TranscribeServiceServicer):
             async with aclosing(self._analysis.transcribe(config, file.name, timeout, stream=True)) as events:
                 async for event in events:
                     yield event
+
+    async def WriteTranscript(
+        self, request: transcribe_pb2.WriteTranscriptRequest, _context: Context
+    ) -> transcribe_pb2.WriteTranscriptResponse:
+        """Écrit une transcription sous ses autres formes."""
+        return transcribe_pb2.WriteTranscriptResponse(forms=await transcript_forms(request))
 
     async def StreamTranscribe(
         self, requests: AsyncIterator[transcribe_pb2.StreamTranscribeRequest], context: Context

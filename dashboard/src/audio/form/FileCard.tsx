@@ -68,7 +68,6 @@ export function FileCard({ desk: { session, state, limits, fileProblem } }: { de
             ref={input}
             type="file"
             hidden
-            accept="audio/*,video/webm,video/mp4"
             data-testid="audio-file"
             disabled={busy}
             onChange={({ currentTarget }) => {

@@ -1,8 +1,8 @@
-import { Alert, Box, Link, Stack, TextField, Typography } from "@mui/material";
+import { Alert, Box, Link, Stack, Typography } from "@mui/material";
 import { Link as RouteLink } from "wouter";
-import { ModelState } from "../../gen/passerelle/v1/model_pb";
-import type { Choice, Desk } from "../job/useDesk";
+import { type Model, ModelState } from "../../gen/passerelle/v1/model_pb";
 import { T } from "../texts";
+import { Choice } from "./Choice";
 import { ModelChip, ModelOperation } from "./ModelState";
 
 const HINTS: Partial<Record<ModelState, string>> = {
@@ -12,42 +12,35 @@ const HINTS: Partial<Record<ModelState, string>> = {
 };
 
 interface Props {
-  choice: Choice;
-  name: "transcriber" | "diarizer";
-  desk: Desk;
+  label: string;
+  models: Model[];
+  model: Model | undefined;
+  disabled: boolean;
+  /** Absent : ce modèle ne se choisit pas. */
+  onChoose?: ((key: string) => void) | undefined;
+  testId: string;
 }
 
 /** Le modèle qui servira, son état en direct, et le choix s'il y en a plusieurs. */
-export function ModelLine({ choice: { models, model }, name, desk: { session, state } }: Props) {
+export function ModelLine({ label, models, model, disabled, onChoose, testId }: Props) {
   if (!model) return null;
-  const { operation, lastError } = model;
-  const hint = HINTS[model.state];
-  // Une transcription avec locuteurs emploie le modèle de diarisation du profil.
-  const chosen = models.length > 1 && !(name === "diarizer" && state.task === "speakers");
+  const { operation, lastError, state } = model;
+  const hint = HINTS[state];
   return (
-    <Box data-testid={`audio-${name}`}>
+    <Box data-testid={testId}>
       <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
-        {chosen ? (
-          <TextField
-            select
-            fullWidth
-            size="small"
-            label={T[name]}
+        {onChoose && models.length > 1 ? (
+          <Choice
+            label={label}
             value={model.key}
-            disabled={state.job?.state === "running"}
-            onChange={(event) => session.setOptions({ [name]: event.target.value })}
-            slotProps={{ select: { native: true } }}
-          >
-            {models.map(({ key, displayName }) => (
-              <option key={key} value={key}>
-                {displayName || key}
-              </option>
-            ))}
-          </TextField>
+            options={models.map(({ key, displayName }) => [key, displayName || key])}
+            disabled={disabled}
+            onChoose={onChoose}
+          />
         ) : (
           <Box sx={{ minWidth: 0, flexGrow: 1 }}>
             <Typography variant="caption" color="textSecondary">
-              {T[name]}
+              {label}
             </Typography>
             <Typography variant="body2" sx={{ overflowWrap: "anywhere" }}>
               {model.displayName || model.key}
@@ -66,7 +59,7 @@ export function ModelLine({ choice: { models, model }, name, desk: { session, st
         hint && (
           <Typography variant="body2" color="textSecondary" sx={{ mt: 0.5 }}>
             {hint}{" "}
-            {model.state === ModelState.UNAVAILABLE && (
+            {state === ModelState.UNAVAILABLE && (
               <Link component={RouteLink} href="/">
                 {T.toModels}
               </Link>

@@ -1,14 +1,29 @@
 import { Paper, Stack, Typography } from "@mui/material";
 import { type ReactNode, useId } from "react";
 
+interface Props {
+  /** Où l'on peut être mené. */
+  id?: string;
+  title: string;
+  side?: ReactNode;
+  children: ReactNode;
+}
+
 /** Une carte de la page, avec son titre. */
-export function Section({ title, side, children }: { title: string; side?: ReactNode; children: ReactNode }) {
-  const id = useId();
+export function Section({ id, title, side, children }: Props) {
+  const heading = useId();
   return (
-    <Paper variant="outlined" component="section" aria-labelledby={id} sx={{ p: { xs: 2, sm: 3 }, minWidth: 0 }}>
+    <Paper
+      id={id}
+      variant="outlined"
+      component="section"
+      aria-labelledby={heading}
+      // L'en-tête reste à l'écran : on n'arrive pas dessous.
+      sx={{ p: { xs: 2, sm: 3 }, minWidth: 0, scrollMarginTop: 96 }}
+    >
       <Stack spacing={2}>
         <Stack direction="row" spacing={1} sx={{ alignItems: "center", justifyContent: "space-between" }}>
-          <Typography id={id} variant="h2">
+          <Typography id={heading} variant="h2">
             {title}
           </Typography>
           {side}

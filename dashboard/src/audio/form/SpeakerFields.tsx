@@ -2,6 +2,7 @@ import { FormControlLabel, Stack, Switch, TextField, Typography } from "@mui/mat
 import type { Options } from "../job/request";
 import type { Desk } from "../job/useDesk";
 import { T } from "../texts";
+import { Choice } from "./Choice";
 
 const FIELDS = { exact: "num_speakers", min: "min_speakers", max: "max_speakers" } as const;
 
@@ -32,21 +33,13 @@ export function SpeakerFields({ desk: { session, state, task, diarizer, limits, 
   return (
     <>
       {countings.length > 1 && (
-        <TextField
-          select
-          fullWidth
-          size="small"
+        <Choice
           label={T.counting}
           value={options.counting}
-          onChange={(event) => session.setOptions({ counting: event.target.value as Options["counting"] })}
-          slotProps={{ select: { native: true }, htmlInput: { "data-testid": "audio-counting" } }}
-        >
-          {countings.map((one) => (
-            <option key={one} value={one}>
-              {T.countings[one]}
-            </option>
-          ))}
-        </TextField>
+          options={countings.map((one) => [one, T.countings[one]])}
+          onChoose={(counting) => session.setOptions({ counting: counting as Options["counting"] })}
+          testId="audio-counting"
+        />
       )}
       {options.counting !== "auto" && (
         <div>

@@ -1,32 +1,29 @@
-import { mdiClose, mdiPlay } from "@mdi/js";
-import {
-  Box,
-  Button,
-  FormControl,
-  FormControlLabel,
-  FormLabel,
-  Radio,
-  RadioGroup,
-  Stack,
-  Typography,
-} from "@mui/material";
+import { Box, FormControl, FormControlLabel, FormLabel, Radio, RadioGroup, Stack, Typography } from "@mui/material";
 import { useId } from "react";
-import { Icon } from "../../shell/Icon";
-import { single } from "../../shell/single";
 import type { Task } from "../job/request";
-import type { Desk } from "../job/useDesk";
+import type { Choice, Desk } from "../job/useDesk";
 import { T, TASKS } from "../texts";
 import { ModelLine } from "./ModelLine";
+import { RunBar } from "./RunBar";
 import { Section } from "./Section";
 import { SpeakerFields } from "./SpeakerFields";
 import { TextFields } from "./TextFields";
 
 /** Ce que l'on demande, par quel modèle, avec quels réglages. */
 export function TaskCard({ desk }: { desk: Desk }) {
-  const { session, state, tasks, task, request, fileProblem, problems, transcriber, diarizer } = desk;
+  const { session, state, tasks, task, transcriber, diarizer } = desk;
   const id = useId();
   const busy = state.job?.state === "running";
-  const ready = state.source && request && !fileProblem && Object.keys(problems).length === 0;
+  const line = (name: "transcriber" | "diarizer", { models, model }: Choice, chosen = true) => (
+    <ModelLine
+      label={T[name]}
+      models={models}
+      model={model}
+      disabled={busy}
+      onChoose={chosen ? (key) => session.setOptions({ [name]: key }) : undefined}
+      testId={`audio-${name}`}
+    />
+  );
   if (!task) return null;
   return (
     <Section title={T.options}>
@@ -67,37 +64,16 @@ export function TaskCard({ desk }: { desk: Desk }) {
           ))}
         </RadioGroup>
       </FormControl>
-      {task !== "diarize" && <ModelLine choice={transcriber} name="transcriber" desk={desk} />}
-      {task !== "transcribe" && <ModelLine choice={diarizer} name="diarizer" desk={desk} />}
+      {task !== "diarize" && line("transcriber", transcriber)}
+      {/* Une transcription avec locuteurs emploie le modèle de diarisation du profil. */}
+      {task !== "transcribe" && line("diarizer", diarizer, task === "diarize")}
       <Box component="fieldset" disabled={busy} sx={{ border: 0, m: 0, p: 0, pt: 0.5, minWidth: 0 }}>
         <Stack spacing={2}>
           {task !== "diarize" && <TextFields desk={desk} />}
           {task !== "transcribe" && <SpeakerFields desk={desk} />}
         </Stack>
       </Box>
-      {busy ? (
-        <Button
-          size="large"
-          variant="outlined"
-          color="inherit"
-          startIcon={<Icon path={mdiClose} />}
-          onClick={single(session.cancel)}
-          data-testid="audio-cancel"
-        >
-          {T.cancel}
-        </Button>
-      ) : (
-        <Button
-          size="large"
-          variant="contained"
-          startIcon={<Icon path={mdiPlay} />}
-          disabled={!ready}
-          onClick={single(() => request && void session.start(request))}
-          data-testid="audio-run"
-        >
-          {TASKS[task].run}
-        </Button>
-      )}
+      <RunBar desk={desk} />
     </Section>
   );
 }

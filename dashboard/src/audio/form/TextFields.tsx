@@ -1,16 +1,15 @@
 import { FormControlLabel, Switch, TextField } from "@mui/material";
 import type { Options } from "../job/request";
 import type { Desk } from "../job/useDesk";
-import { languageName, T } from "../texts";
+import { T } from "../texts";
+import { LanguageChoice } from "./Choice";
 
 /** Réglages d'une transcription ; chacun seulement si le modèle l'annonce. */
 export function TextFields({ desk: { session, state, transcriber, limits, problems } }: { desk: Desk }) {
   const { capabilities } = transcriber;
   if (!capabilities) return null;
   const { options } = state;
-  const { languages, features } = capabilities;
-  const has = (feature: string) => features.includes(feature);
-  const known = languages.map((code) => [code, languageName(code)] as const);
+  const has = (feature: string) => capabilities.features.includes(feature);
   const toggle = (name: "translate" | "words" | "punctuation") => (
     <FormControlLabel
       control={<Switch size="small" checked={options[name]} />}
@@ -22,30 +21,12 @@ export function TextFields({ desk: { session, state, transcriber, limits, proble
   );
   return (
     <>
-      {languages.length > 0 && (
-        <TextField
-          select
-          fullWidth
-          size="small"
-          label={T.language}
-          value={languages.includes(options.language) ? options.language : ""}
-          onChange={(event) => session.setOptions({ language: event.target.value })}
-          slotProps={{
-            select: { native: true },
-            inputLabel: { shrink: true },
-            htmlInput: { "data-testid": "audio-language" },
-          }}
-        >
-          <option value="">{has("language_detection") ? T.detect : T.modelLanguage}</option>
-          {known
-            .toSorted(([, a], [, b]) => a.localeCompare(b, "fr"))
-            .map(([code, name]) => (
-              <option key={code} value={code}>
-                {name}
-              </option>
-            ))}
-        </TextField>
-      )}
+      <LanguageChoice
+        capabilities={capabilities}
+        value={options.language}
+        onChoose={(language) => session.setOptions({ language })}
+        testId="audio-language"
+      />
       {has("translate") && toggle("translate")}
       {has("word_timestamps") && toggle("words")}
       {has("punctuation") && toggle("punctuation")}

@@ -1,6 +1,5 @@
 import type { AudioResult } from "../job/events";
-import { rttm } from "./rttm";
-import { srt, vtt } from "./subtitles";
+import { written } from "./written";
 
 /** Un fichier à télécharger. */
 export interface Download {
@@ -8,7 +7,7 @@ export interface Download {
   label: string;
   type: string;
   /** Texte du fichier ; `json` est la réponse, telle que le serveur l'a écrite. */
-  write: (result: AudioResult, json: string) => string;
+  write: (result: AudioResult, json: string) => string | Promise<string>;
 }
 
 const JSON_FILE: Download = {
@@ -18,19 +17,22 @@ const JSON_FILE: Download = {
   write: (_result, json) => json,
 };
 
-/** Fichiers d'une transcription. */
-export const TRANSCRIPT_FILES: Download[] = [
-  { extension: "srt", label: "SRT", type: "application/x-subrip", write: srt },
-  { extension: "vtt", label: "VTT", type: "text/vtt", write: vtt },
-  { extension: "txt", label: "Texte", type: "text/plain", write: (result) => `${result.text ?? ""}\n` },
-  JSON_FILE,
-];
+/** Fichiers d'un résultat. */
+export function filesOf(result: AudioResult): Download[] {
+  return result.turns
+    ? [asked("rttm", "RTTM", "text/plain"), JSON_FILE]
+    : [
+        asked("srt", "SRT", "application/x-subrip"),
+        asked("vtt", "VTT", "text/vtt"),
+        { extension: "txt", label: "Texte", type: "text/plain", write: ({ text }) => `${text ?? ""}\n` },
+        JSON_FILE,
+      ];
+}
 
-/** Fichiers d'une diarisation. */
-export const TURN_FILES: Download[] = [
-  { extension: "rttm", label: "RTTM", type: "text/plain", write: rttm },
-  JSON_FILE,
-];
+/** Fichier que le serveur écrit. */
+function asked(extension: "srt" | "vtt" | "rttm", label: string, type: string): Download {
+  return { extension, label, type, write: (result) => written(result, extension) };
+}
 
 /** Nom du fichier téléchargé : celui de l'audio, sans son extension. */
 export function nameFor(audio: string, { extension }: Download): string {

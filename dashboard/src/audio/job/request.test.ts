@@ -1,7 +1,8 @@
-import { create } from "@bufbuild/protobuf";
+import { readFileSync } from "node:fs";
+import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
-import { AudioLimitsSchema } from "../../gen/passerelle/v1/limits_pb";
+import { AudioLimitsSchema, FileRecognitionSchema } from "../../gen/passerelle/v1/limits_pb";
 import { fieldRefusals, fileRefusal } from "./limits";
 import { DEFAULTS, type Options, requestFor, type Task } from "./request";
 
@@ -59,13 +60,36 @@ test("une option que le modèle n'annonce pas ne part pas", () => {
 });
 
 test("un fichier trop lourd, trop long ou vide est refusé avec sa limite", () => {
-  expect(fileRefusal(1_000_000, 3600, LIMITS)).toBeUndefined();
-  expect(fileRefusal(500, undefined, LIMITS)).toBeUndefined();
-  expect(fileRefusal(2_000_000, 1, LIMITS)).toBe(
-    "Fichier refusé : 2,0 Mo, plus que la limite de 1,0 Mo (max_upload_bytes).",
+  const refusal = (size: number, duration?: number) =>
+    fileRefusal({ file: { name: "a.wav", type: "", size }, ...(duration !== undefined && { duration }) }, LIMITS);
+  expect(refusal(1_000_000, 3600)).toBeUndefined();
+  expect(refusal(500)).toBeUndefined();
+  expect(refusal(2_000_000, 1)).toBe("Fichier refusé : 2,0 Mo, plus que la limite de 1,0 Mo (max_upload_bytes).");
+  expect(refusal(500, 7200)).toContain("plus que la limite de 1 h 00 min (max_duration)");
+  expect(refusal(0)).toContain("vide");
+});
+
+// Règles et cas viennent du serveur (tests/unit/test_file_recognition.py), qui vérifie qu'il les refuserait aussi.
+const FILES = JSON.parse(readFileSync("../tests/data/dashboard_files.json", "utf8")) as {
+  recognition: JsonValue;
+  cases: { name: string; type: string; head: string; refused: boolean }[];
+};
+const recognition = fromJson(FileRecognitionSchema, FILES.recognition);
+
+test.each(FILES.cases)("$name ($type) : refusé avant tout envoi, $refused", ({ name, type, head, refused }) => {
+  const file = { name, type, size: atob(head).length };
+  const found = fileRefusal({ file, head: atob(head) }, LIMITS, recognition);
+  expect(found?.startsWith("Fichier refusé : ce n'est pas de l'audio connu, on y voit un") ?? false).toBe(refused);
+});
+
+test("un contenu inconnu dont on n'a pas lu assez, ou rien, n'est pas refusé", () => {
+  const file = { name: "notes.txt", type: "text/plain", size: 1_000_000 };
+  for (const head of [undefined, "", "Ceci est un texte."]) {
+    expect(fileRefusal({ file, ...(head !== undefined && { head }) }, LIMITS, recognition)).toBeUndefined();
+  }
+  expect(fileRefusal({ file, head: "a".repeat(recognition.searchedBytes) }, LIMITS, recognition)).toContain(
+    "un contenu inconnu",
   );
-  expect(fileRefusal(500, 7200, LIMITS)).toContain("plus que la limite de 1 h 00 min (max_duration)");
-  expect(fileRefusal(0, undefined, LIMITS)).toContain("vide");
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import { accessKey } from "../../api/accessKey";
 import { httpFailure, messageOf, ShownError } from "../../api/errors";
+import { underway } from "../../shell/underway";
 import { T } from "../texts";
 import { type AudioEvent, EventReader } from "./events";
 import type { AudioRequest } from "./request";
@@ -12,7 +13,8 @@ export type Send = (request: AudioRequest, file: File, signal: AbortSignal, on: 
 
 /** Envoie par XMLHttpRequest : `fetch` ne dit pas ce qui est déjà parti. Abandonner ferme la connexion, donc le travail. */
 export const send: Send = (request, file, signal, on) => {
-  return new Promise((resolve, reject) => {
+  const end = underway();
+  return new Promise<void>((resolve, reject) => {
     const call = new XMLHttpRequest();
     const events = new EventReader();
     let read = 0;
@@ -65,7 +67,7 @@ export const send: Send = (request, file, signal, on) => {
     const key = accessKey();
     if (key) call.setRequestHeader("authorization", `Bearer ${key}`);
     call.send(formOf(request, file));
-  });
+  }).finally(end);
 };
 
 function formOf({ fields }: AudioRequest, file: File): FormData {

@@ -3,6 +3,7 @@ import type { Wave } from "../wave/read";
 import { after, type Job } from "./job";
 import { type AudioRequest, DEFAULTS, type Options, type Task } from "./request";
 import type { Send } from "./send";
+import { Store } from "./store";
 
 /** Fichier choisi. */
 export interface Source {
@@ -11,6 +12,8 @@ export interface Source {
   url: string;
   /** Secondes ; absente tant que le navigateur ne l'a pas lue, ou s'il ne sait pas. */
   duration?: number;
+  /** Premiers octets, un caractère chacun ; absents tant qu'ils ne sont pas lus. */
+  head?: string;
   wave: Wave;
 }
 
@@ -32,27 +35,37 @@ export interface Tools {
   now: () => number;
 }
 
-/** Un fichier, ses réglages, son travail : au-dessus des pages, rien ne s'arrête quand on en change. */
-export class AudioSession {
-  private state: State = { task: "transcribe", options: DEFAULTS, names: {} };
-  private readonly listeners = new Set<() => void>();
+const HEAD_BYTES = 64 * 1024;
+
+/** Premiers octets d'un fichier, un caractère chacun ; vide s'il ne se lit plus. */
+async function headOf(file: File): Promise<string> {
+  const bytes = await file
+    .slice(0, HEAD_BYTES)
+    .arrayBuffer()
+    .catch(() => new ArrayBuffer(0));
+  return Array.from(new Uint8Array(bytes), (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** Un fichier, ses réglages, son travail. */
+export class AudioSession extends Store<State> {
   private running: AbortController | undefined;
   private reading: AbortController | undefined;
 
-  constructor(private readonly tools: Tools) {}
+  constructor(private readonly tools: Tools) {
+    super({ task: "transcribe", options: DEFAULTS, names: {} });
+  }
 
-  readonly subscribe = (listener: () => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+  readonly setTask = (task: Task) => this.update({ task });
+
+  /** Prend une tâche et ce qu'elle emploie. */
+  readonly tryOut = (task: Task, options: Partial<Options>) => {
+    this.setTask(task);
+    this.setOptions(options);
   };
 
-  readonly snapshot = () => this.state;
+  readonly setOptions = (options: Partial<Options>) => this.update({ options: { ...this.state.options, ...options } });
 
-  readonly setTask = (task: Task) => this.set({ task });
-
-  readonly setOptions = (options: Partial<Options>) => this.set({ options: { ...this.state.options, ...options } });
-
-  readonly rename = (speaker: string, name: string) => this.set({ names: { ...this.state.names, [speaker]: name } });
+  readonly rename = (speaker: string, name: string) => this.update({ names: { ...this.state.names, [speaker]: name } });
 
   /** Prend un fichier, lit sa durée puis son onde ; oublie le résultat du précédent. */
   readonly choose = async (file: File) => {
@@ -60,10 +73,10 @@ export class AudioSession {
     const reading = new AbortController();
     this.reading = reading;
     const url = URL.createObjectURL(file);
-    this.set({ source: { file, url, wave: { state: "reading", ratio: 0 } } });
-    const duration = await this.tools.durationOf(url);
+    this.update({ source: { file, url, wave: { state: "reading", ratio: 0 } } });
+    const [head, duration] = await Promise.all([headOf(file), this.tools.durationOf(url)]);
     if (reading.signal.aborted) return;
-    this.patch({ ...(duration !== undefined && { duration }) });
+    this.patch({ head, ...(duration !== undefined && { duration }) });
     await this.tools.readWave(file, duration, (wave) => this.patch({ wave }), reading.signal);
   };
 
@@ -85,7 +98,7 @@ export class AudioSession {
     this.running = stop;
     const began = this.tools.now();
     const { size } = source.file;
-    this.set({ job: { request, state: "running", sent: 0, total: size, stages: [], segments: [] }, names: {} });
+    this.update({ job: { request, state: "running", sent: 0, total: size, stages: [], segments: [] }, names: {} });
     let end: Partial<Job> = { state: "done" };
     try {
       await this.tools.send(request, source.file, stop.signal, (step) => {
@@ -105,19 +118,10 @@ export class AudioSession {
 
   private change(how: (job: Job) => Partial<Job>) {
     const { job } = this.state;
-    if (job) this.set({ job: { ...job, ...how(job) } });
+    if (job) this.update({ job: { ...job, ...how(job) } });
   }
 
   private patch(source: Partial<Source>) {
-    if (this.state.source) this.set({ source: { ...this.state.source, ...source } });
-  }
-
-  private set(change: Partial<State>) {
-    this.replace({ ...this.state, ...change });
-  }
-
-  private replace(state: State) {
-    this.state = state;
-    for (const listener of this.listeners) listener();
+    if (this.state.source) this.update({ source: { ...this.state.source, ...source } });
   }
 }

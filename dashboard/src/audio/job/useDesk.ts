@@ -1,7 +1,10 @@
+import { useEffect } from "react";
 import type { Limits, ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import { Capability, type Model } from "../../gen/passerelle/v1/model_pb";
+import { useAsked } from "../../shell/useAsked";
 import { useServer } from "../../status/StatusProvider";
 import { useCapabilities } from "../../status/useCapabilities";
+import { T } from "../texts";
 import { fieldRefusals, fileRefusal } from "./limits";
 import { type AudioRequest, type Options, requestFor, type Task } from "./request";
 import { useAudio } from "./useAudio";
@@ -19,6 +22,12 @@ export function useDesk() {
   const models = useServer().status?.models;
   const { known, failure } = useCapabilities();
   const { source, options } = state;
+  const asked = useAsked();
+  const capability = models?.find(({ key }) => key === asked)?.capability;
+  useEffect(() => {
+    if (capability === Capability.TRANSCRIBE) session.tryOut("transcribe", { transcriber: asked });
+    if (capability === Capability.DIARIZE) session.tryOut("diarize", { diarizer: asked });
+  }, [session, asked, capability]);
   const choice = (capability: Capability, wanted: string): Choice => {
     const able = models?.filter((one) => one.capability === capability) ?? [];
     const model = able.find(({ key }) => key === wanted) ?? able[0];
@@ -32,6 +41,8 @@ export function useDesk() {
   const limits: Limits | undefined = known?.limits;
   const request = task && requestOf(task, options, transcriber, diarizer);
   const audio = limits?.audio;
+  const fileProblem = source && audio && fileRefusal(source, audio, known?.recognition);
+  const problems = request && audio ? fieldRefusals(request, audio) : {};
   return {
     session,
     state,
@@ -43,8 +54,10 @@ export function useDesk() {
     diarizer,
     limits: audio,
     request,
-    fileProblem: source && audio && fileRefusal(source.file.size, source.duration, audio),
-    problems: request && audio ? fieldRefusals(request, audio) : {},
+    fileProblem,
+    problems,
+    /** Pourquoi rien ne se lance encore. */
+    blocked: source ? (fileProblem ?? Object.values(problems)[0]) : T.noFile,
   };
 }
 

@@ -1,31 +1,57 @@
 import { mdiDownload } from "@mdi/js";
-import { Button, Stack } from "@mui/material";
+import { Alert, Button, Stack } from "@mui/material";
+import { useState } from "react";
+import { messageOf } from "../../api/errors";
 import { Icon } from "../../shell/Icon";
 import { save } from "../../shell/save";
 import { CopyButton } from "../../snippets/CopyButton";
-import { nameFor, TRANSCRIPT_FILES, TURN_FILES } from "../formats/files";
+import { type Download, filesOf, nameFor } from "../formats/files";
 import type { AudioResult } from "../job/events";
 import { T } from "../texts";
 
-/** Les fichiers que le serveur rendrait du même résultat, et le texte à copier. */
-export function Downloads({ audio, result, json }: { audio: string; result: AudioResult; json: string }) {
-  const files = result.turns ? TURN_FILES : TRANSCRIPT_FILES;
+interface Props {
+  /** Nom de l'audio. */
+  audio: string;
+  result: AudioResult;
+  /** Réponse, telle que le serveur l'a écrite. */
+  json: string;
+  page: "audio" | "live";
+}
+
+/** Les fichiers que le serveur écrit de ce résultat, et le texte à copier. */
+export function Downloads({ audio, result, json, page }: Props) {
+  const [failure, setFailure] = useState<string>();
+  async function take(file: Download) {
+    setFailure(undefined);
+    try {
+      save(nameFor(audio, file), file.type, await file.write(result, json));
+    } catch (error) {
+      setFailure(messageOf(error));
+    }
+  }
   return (
-    <Stack direction="row" spacing={1} useFlexGap sx={{ flexWrap: "wrap" }}>
-      {files.map((file) => (
-        <Button
-          key={file.extension}
-          size="small"
-          variant="outlined"
-          startIcon={<Icon path={mdiDownload} />}
-          aria-label={T.download(file.label)}
-          onClick={() => save(nameFor(audio, file), file.type, file.write(result, json))}
-          data-testid={`audio-download-${file.extension}`}
-        >
-          {file.label}
-        </Button>
-      ))}
-      {result.text && <CopyButton text={result.text} label={T.copyText} testId="audio-copy" />}
-    </Stack>
+    <>
+      <Stack direction="row" spacing={1} useFlexGap sx={{ flexWrap: "wrap" }} data-testid={`${page}-downloads`}>
+        {filesOf(result).map((file) => (
+          <Button
+            key={file.extension}
+            size="small"
+            variant="outlined"
+            startIcon={<Icon path={mdiDownload} />}
+            aria-label={T.download(file.label)}
+            onClick={() => void take(file)}
+            data-testid={`${page}-download-${file.extension}`}
+          >
+            {file.label}
+          </Button>
+        ))}
+        {result.text && <CopyButton text={result.text} label={T.copyText} testId={`${page}-copy`} />}
+      </Stack>
+      {failure && (
+        <Alert severity="error" data-testid={`${page}-download-failure`}>
+          {failure}
+        </Alert>
+      )}
+    </>
   );
 }

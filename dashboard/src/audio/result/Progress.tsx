@@ -3,19 +3,22 @@ import { bytes } from "../../format";
 import type { Job } from "../job/job";
 import { STAGES, T } from "../texts";
 
-/** L'envoi, puis chaque étape que le serveur annonce. */
+/** L'envoi, puis les étapes que le serveur mène ; une étape finie ne tient plus de place. */
 export function Progress({ job: { sent, total, stages } }: { job: Job }) {
   const uploaded = sent >= total;
-  const send = T.sentOf(bytes(sent), bytes(total));
+  const under = stages.filter(({ ratio }) => ratio !== 1);
   return (
     <Stack spacing={1} data-testid="audio-progress">
-      <Bar label={T.sending} detail={send} ratio={total ? sent / total : 0} />
+      {!uploaded && (
+        <Bar label={T.sending} detail={T.sentOf(bytes(sent), bytes(total))} ratio={total ? sent / total : 0} />
+      )}
       {uploaded && stages.length === 0 && (
         <Typography variant="body2" color="textSecondary">
           {T.waiting}
         </Typography>
       )}
-      {stages.map(({ name, ratio }) => (
+      {stages.length > 0 && under.length === 0 && <Bar label={T.finishing} ratio={undefined} />}
+      {under.map(({ name, ratio }) => (
         <Bar key={name} label={STAGES[name] ?? name} ratio={ratio} />
       ))}
     </Stack>

@@ -1,6 +1,5 @@
 import { Alert, Typography } from "@mui/material";
 import { useMemo, useState } from "react";
-import { Spoken } from "../../shell/Spoken";
 import { Section } from "../form/Section";
 import type { Source } from "../job/session";
 import type { Desk } from "../job/useDesk";
@@ -12,8 +11,10 @@ import { T } from "../texts";
 import { Downloads } from "./Downloads";
 import { Facts } from "./Facts";
 import { lanesOf, type Passage, passagesOf } from "./lanes";
-import { Progress } from "./Progress";
 import { WaveNote } from "./WaveNote";
+
+/** Où aller voir un résultat. */
+export const RESULT_ID = "resultat";
 
 /** Ce que l'on entend, ce que le serveur en dit à mesure, et ce que l'on emporte. */
 export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
@@ -35,20 +36,9 @@ export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
   const renamed = Object.values(names).some(Boolean);
 
   return (
-    <Section title={job ? T.result : T.player}>
+    <Section id={RESULT_ID} title={job ? T.result : T.player}>
       {/* biome-ignore lint/a11y/useMediaCaption: le texte est ce que cette page calcule. */}
       <audio ref={player.attach} src={source.url} preload="metadata" data-testid="audio-player" />
-      {job?.state === "running" && <Progress job={job} />}
-      {job?.state === "cancelled" && (
-        <Alert severity="info" data-testid="audio-cancelled">
-          {T.cancelled}
-        </Alert>
-      )}
-      {job?.failure && (
-        <Alert severity="error" data-testid="audio-failure">
-          {job.failure}
-        </Alert>
-      )}
       {failed && (
         <Alert severity="info" data-testid="audio-unplayable">
           {T.unplayable}
@@ -77,13 +67,12 @@ export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
         />
       )}
       {result && <Facts result={result} elapsed={job.elapsed} />}
-      {result && job.json && <Downloads audio={source.file.name} result={result} json={job.json} />}
+      {result && job.json && <Downloads audio={source.file.name} result={result} json={job.json} page="audio" />}
       {renamed && (
         <Typography variant="caption" color="textSecondary">
           {T.labelsKept}
         </Typography>
       )}
-      <Spoken>{job?.state === "done" && T.done(passages.length)}</Spoken>
     </Section>
   );
 }

@@ -1,3 +1,4 @@
+import { Store } from "../../audio/job/store";
 import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import type { StreamTranscribeConfig, StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 import type { Chunk } from "../capture/chunker";
@@ -25,6 +26,8 @@ export interface State {
   until: number | undefined;
   /** Secondes entre la fin de la dernière phrase et son texte. */
   latency: number | undefined;
+  /** Secondes de son que le texte ne suit pas encore ; 0 tant que ce n'est pas un retard. */
+  late: number;
 }
 
 /** Le navigateur, ou ce qui en tient lieu dans un essai. */
@@ -40,6 +43,8 @@ const CHUNK_MS = 100;
 const TRIES = 5;
 /** Secondes de silence gardées, plus que le serveur n'en a de retard : un flux repris n'a pas à les réentendre. */
 const KEPT_SILENCE = 90;
+/** Secondes de son que le serveur n'a pas suivies, à partir desquelles il est en retard : un texte met une seconde ou deux. */
+const LATE_S = 5;
 const IDLE = {
   phase: "idle",
   sent: undefined,
@@ -47,6 +52,8 @@ const IDLE = {
   failure: undefined,
   since: undefined,
   until: undefined,
+  latency: undefined,
+  late: 0,
 } as const;
 
 /** Le microphone ouvert, et les flux qui se suivent s'ils sont coupés. */
@@ -59,26 +66,21 @@ interface Run {
   /** Secondes, et phrases, qui précèdent le flux en cours. */
   before: number;
   phrases: number;
+  /** Secondes que le texte suit. */
+  followed: number;
   /** Ce qui a coupé le flux précédent, tant que le suivant n'est pas ouvert. */
   cause: string | undefined;
 }
 
 /** Un flux à la fois : le microphone, le WebSocket, et ce que la page en montre. */
-export class LiveSession {
+export class LiveSession extends Store<State> {
   /** Amplitude du dernier morceau, entre 0 et 1 ; elle change trop souvent pour être un état. */
   level = 0;
-  private state: State = { ...IDLE, options: { device: "", model: "", language: "" }, latency: undefined };
-  private readonly listeners = new Set<() => void>();
   private run: Run | undefined;
 
-  constructor(private readonly tools: Tools) {}
-
-  readonly snapshot = (): State => this.state;
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  constructor(private readonly tools: Tools) {
+    super({ ...IDLE, options: { device: "", model: "", language: "" } });
+  }
 
   readonly now = (): number => this.tools.now();
 
@@ -87,16 +89,16 @@ export class LiveSession {
   };
 
   readonly clear = (): void => {
-    if (!this.run) this.update({ ...IDLE, latency: undefined });
+    if (!this.run) this.update(IDLE);
   };
 
   /** Ouvre le microphone, puis le flux. */
   readonly start = async (capabilities: ModelCapabilities, rates: Rates): Promise<void> => {
     if (this.run) return;
-    const run: Run = { rate: 0, tape: new Tape(), tries: TRIES, before: 0, phrases: 0, cause: undefined };
+    const run: Run = { rate: 0, tape: new Tape(), tries: TRIES, before: 0, phrases: 0, followed: 0, cause: undefined };
     this.run = run;
     const { device, language } = this.state.options;
-    this.update({ ...IDLE, phase: "asking", latency: undefined });
+    this.update({ ...IDLE, phase: "asking" });
     const mine = () => this.run === run;
     try {
       const microphone = await this.tools.microphone(device, rates, {
@@ -104,6 +106,7 @@ export class LiveSession {
           if (!mine()) return;
           this.hear(chunk);
           run.tape.push(chunk.pcm);
+          this.measure(run);
           if (!this.state.transcript.speaking) run.tape.forget(run.tape.end - KEPT_SILENCE * run.rate);
           if (run.socket && !run.socket.send(chunk.pcm)) this.abandon(T.problems.slow);
         },
@@ -148,10 +151,13 @@ export class LiveSession {
 
   /** Ouvre un flux, qui entend d'abord ce qui est gardé. */
   private connect(run: Run, config: StreamTranscribeConfig): void {
-    run.socket = this.tools.socket(config, {
-      event: (event) => this.run === run && this.tell(event, run),
-      closed: (failure, resume) => this.run === run && this.end(run, failure, resume),
-    });
+    run.socket = this.tools.socket(
+      { ...config, progress: true },
+      {
+        event: (event) => this.run === run && this.tell(event, run),
+        closed: (failure, resume) => this.run === run && this.end(run, failure, resume),
+      },
+    );
     for (const pcm of run.tape.chunks) run.socket.send(pcm);
   }
 
@@ -172,6 +178,15 @@ export class LiveSession {
     run.phrases = (finals.at(-1)?.index ?? -1) + 1;
     this.update({ transcript: { ...transcript, finals, partial: "", speaking: false } });
     this.connect(run, { ...sent, resumeSample: BigInt(run.tape.first) });
+  }
+
+  /** Compare ce qui a été entendu à ce que le texte suit ; avant `ready`, c'est le flux qui s'ouvre. */
+  private measure({ tape, rate, followed }: Run): void {
+    const { phase } = this.state;
+    if (phase !== "listening" && phase !== "closing") return;
+    const behind = Math.floor(tape.end / rate - followed);
+    const late = behind < LATE_S ? 0 : behind;
+    if (late !== this.state.late) this.update({ late });
   }
 
   private hear({ peak }: Chunk): void {
@@ -199,7 +214,10 @@ export class LiveSession {
     if (kind === "final" && since !== undefined) {
       change.latency = Math.max(0, (this.tools.now() - since) / 1000 - secondsOf(value.endOffset));
     }
+    if (kind === "progress") run.followed = secondsOf(value.offset);
+    if (kind === "final") run.followed = Math.max(run.followed, secondsOf(value.endOffset));
     this.update(change);
+    this.measure(run);
   }
 
   private abandon(failure: string): void {
@@ -214,14 +232,10 @@ export class LiveSession {
     const { transcript } = this.state;
     this.update({
       phase: "done",
+      late: 0,
       until: this.state.until ?? this.tools.now(),
       failure: this.state.failure ?? failure,
       transcript: { ...transcript, partial: "", speaking: false },
     });
-  }
-
-  private update(change: Partial<State>): void {
-    this.state = { ...this.state, ...change };
-    for (const listener of this.listeners) listener();
   }
 }

@@ -7,6 +7,7 @@ import {
   type StreamTranscribeResponse,
   StreamTranscribeResponseSchema,
 } from "../../gen/passerelle/v1/transcribe_pb";
+import { underway } from "../../shell/underway";
 import { T } from "../texts";
 
 /** Ce que le flux rend. */
@@ -39,6 +40,7 @@ const RESUMED = ["SHUTTING_DOWN", "WORKER_LOST"];
 export function openSocket(config: StreamTranscribeConfig, key: string, listener: SocketListener): LiveSocket {
   const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/transcribe`);
   socket.binaryType = "arraybuffer";
+  const end = underway();
   const early: (ArrayBuffer | string)[] = [];
   let [opened, finished] = [false, false];
   let failure: string | undefined;
@@ -66,6 +68,7 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
     }
   };
   socket.onclose = () => {
+    end();
     const broken = opened ? T.problems.lost : T.problems.unreachable;
     listener.closed(failure ?? (finished ? undefined : broken), ...(resume === undefined ? [] : [resume]));
   };

@@ -1,7 +1,7 @@
 import { Section } from "../../audio/form/Section";
 import type { StreamTranscribeConfig } from "../../gen/passerelle/v1/transcribe_pb";
 import { RequestSnippets } from "../../snippets/RequestSnippets";
-import { thisServer } from "../../snippets/server";
+import { thisServer } from "../../snippets/sketch";
 import { useKeyed } from "../../status/useKeyed";
 import { configFor } from "../session/request";
 import { snippetsOf } from "../snippets";

@@ -1,7 +1,7 @@
 import { mdiChevronDown } from "@mdi/js";
 import { Box, Button, Collapse, LinearProgress, Stack, Typography } from "@mui/material";
 import { useState } from "react";
-import { bytes, percent } from "../../format";
+import { memory, percent } from "../../format";
 import type { FileProgress } from "../../gen/passerelle/v1/operation_pb";
 import { Icon } from "../../shell/Icon";
 import { T } from "../texts";
@@ -44,7 +44,7 @@ export function FileList({ files, model }: { files: FileProgress[]; model: strin
 
 function File({ file: { name, completedBytes, totalBytes } }: { file: FileProgress }) {
   const done = totalBytes === 0 ? 100 : (percent(completedBytes, totalBytes) ?? 0);
-  const count = T.progress.bytes(bytes(completedBytes), bytes(totalBytes));
+  const count = T.progress.bytes(memory(completedBytes), memory(totalBytes));
   return (
     <Box component="li" data-testid="progress-file">
       <Stack direction="row" spacing={1} sx={{ justifyContent: "space-between" }}>

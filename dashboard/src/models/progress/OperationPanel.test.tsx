@@ -35,14 +35,16 @@ test("un téléchargement se lit en octets, débit et temps, à l'œil comme à 
   show(panel(OperationKind.DOWNLOAD, DOWNLOADING));
   expect(bar().getAttribute("aria-valuenow")).toBe("25");
   expect(bar().getAttribute("aria-valuetext")).toBe(
-    "Téléchargement : copie, 25 %, 25 Mo sur 98 Mo, 3,0 Mo/s, reste 24 s",
+    "Téléchargement : copie, 25 %, 23,4 Mio sur 93,5 Mio, 2,9 Mio/s, reste 24 s",
   );
-  expect(screen.getByTestId("progress-details-qwen").textContent).toBe("25 Mo sur 98 Mo · 3,0 Mo/s · reste 24 s");
+  expect(screen.getByTestId("progress-details-qwen").textContent).toBe(
+    "23,4 Mio sur 93,5 Mio · 2,9 Mio/s · reste 24 s",
+  );
   expect(current()).toEqual(["copie"]);
   expect(screen.queryAllByTestId("progress-file")).toHaveLength(0);
   fireEvent.click(screen.getByTestId("progress-files-qwen"));
   const files = screen.getAllByTestId("progress-file").map((file) => file.textContent);
-  expect(files).toEqual(["a/poids.gguf25 Mo sur 98 Mo", "config.json2 o sur 2 o", "vide.txt0 o sur 0 o"]);
+  expect(files).toEqual(["a/poids.gguf23,4 Mio sur 93,5 Mio", "config.json2 o sur 2 o", "vide.txt0 o sur 0 o"]);
   const values = ["a/poids.gguf", "config.json", "vide.txt"].map((name) =>
     screen.getByRole("progressbar", { name }).getAttribute("aria-valuenow"),
   );

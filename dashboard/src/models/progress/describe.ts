@@ -1,5 +1,5 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { bytes, percent, seconds } from "../../format";
+import { memory, percent, seconds } from "../../format";
 import { OPERATIONS, PHASES } from "../../fr";
 import type { FileProgress, Operation } from "../../gen/passerelle/v1/operation_pb";
 import { T } from "../texts";
@@ -35,8 +35,8 @@ export function describe({ kind, progress }: Operation): Description {
     done,
     share: done === undefined ? "" : T.progress.percent(Math.floor(done)),
     details: [
-      counted ? T.progress.bytes(bytes(completedBytes), bytes(totalBytes)) : "",
-      phase === "downloading" && bytesPerSecond ? T.progress.rate(bytes(bytesPerSecond)) : "",
+      counted ? T.progress.bytes(memory(completedBytes), memory(totalBytes)) : "",
+      phase === "downloading" && bytesPerSecond ? T.progress.rate(memory(bytesPerSecond)) : "",
       phase === "downloading" && remaining ? T.progress.remaining(seconds(durationMs(remaining) / 1000)) : "",
     ].filter(Boolean),
     files: copying ? files : [],

@@ -7,7 +7,7 @@ const OPEN = ["spawning", "opening", "warming_up"];
 const WHOLE = [...DOWNLOAD, ...OPEN];
 
 /** Étapes qui ne précèdent l'ouverture que s'il le faut. */
-const OCCASIONAL = ["making_room", "checking"];
+const OCCASIONAL = ["making_room", "queued", "checking"];
 
 /** Ce qui vient après la dernière étape d'un chargement, quand des exemplaires s'en vont. */
 const LEAVING = ["draining", "stopping"];
@@ -35,7 +35,7 @@ function steps(kind: OperationKind, phase: string): string[] {
     case OperationKind.LOAD:
       return OCCASIONAL.includes(phase) ? [...DOWNLOAD, phase, ...OPEN] : [...WHOLE];
     case OperationKind.RESTART:
-      return phase === "checking" ? ["backoff", phase, ...OPEN] : ["backoff", ...OPEN];
+      return OCCASIONAL.includes(phase) ? ["backoff", phase, ...OPEN] : ["backoff", ...OPEN];
     case OperationKind.UNLOAD:
       return [...LEAVING];
     default:

@@ -102,6 +102,11 @@ class AdminServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.FromString,
                 _registered_method=True)
+        self.RemoveWeights = channel.unary_unary(
+                '/passerelle.v1.AdminService/RemoveWeights',
+                request_serializer=passerelle_dot_v1_dot_model__verbs__pb2.RemoveWeightsRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.RemoveWeightsResponse.FromString,
+                _registered_method=True)
         self.CancelOperation = channel.unary_unary(
                 '/passerelle.v1.AdminService/CancelOperation',
                 request_serializer=passerelle_dot_v1_dot_operation__pb2.CancelOperationRequest.SerializeToString,
@@ -234,6 +239,17 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveWeights(self, request, context):
+        """Retire du disque les poids d'un modèle, et ses anciennes révisions.
+
+        Répond une fois la place rendue ; `dry_run` dit seulement ce qui serait retiré. Sans effet s'il n'y a rien à retirer.
+        Renvoie NOT_FOUND (MODEL_NOT_FOUND), FAILED_PRECONDITION (INVALID_STATE) si le modèle est chargé ou en cours
+        d'opération, ou si ses poids ne peuvent qu'être lus.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelOperation(self, request, context):
         """Annule une opération en cours.
 
@@ -315,6 +331,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.WakeModel,
                     request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.SerializeToString,
+            ),
+            'RemoveWeights': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveWeights,
+                    request_deserializer=passerelle_dot_v1_dot_model__verbs__pb2.RemoveWeightsRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_model__verbs__pb2.RemoveWeightsResponse.SerializeToString,
             ),
             'CancelOperation': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOperation,
@@ -655,6 +676,33 @@ class AdminService(object):
             '/passerelle.v1.AdminService/WakeModel',
             passerelle_dot_v1_dot_model__verbs__pb2.WakeModelRequest.SerializeToString,
             passerelle_dot_v1_dot_model__verbs__pb2.WakeModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/RemoveWeights',
+            passerelle_dot_v1_dot_model__verbs__pb2.RemoveWeightsRequest.SerializeToString,
+            passerelle_dot_v1_dot_model__verbs__pb2.RemoveWeightsResponse.FromString,
             options,
             channel_credentials,
             insecure,

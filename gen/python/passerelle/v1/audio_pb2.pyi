@@ -171,3 +171,13 @@ class AudioProgress(_message.Message):
     completed_ratio: float
     processed_duration: _duration_pb2.Duration
     def __init__(self, stage: _Optional[str] = ..., completed_ratio: _Optional[float] = ..., processed_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class WrittenForm(_message.Message):
+    __slots__ = ("format", "content_type", "text")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    format: str
+    content_type: str
+    text: str
+    def __init__(self, format: _Optional[str] = ..., content_type: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...

@@ -79,6 +79,20 @@ class DiarizeResponse(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[_audio_pb2.AudioWarning]
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., turns: _Optional[_Iterable[_Union[SpeakerTurn, _Mapping]]] = ..., exclusive_turns: _Optional[_Iterable[_Union[SpeakerTurn, _Mapping]]] = ..., speakers: _Optional[_Iterable[_Union[SpeakerSummary, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., source: _Optional[_Union[_audio_pb2.AudioSource, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_audio_pb2.AudioWarning, _Mapping]]] = ...) -> None: ...
 
+class WriteDiarizationRequest(_message.Message):
+    __slots__ = ("diarization", "formats")
+    DIARIZATION_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    diarization: DiarizeResponse
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, diarization: _Optional[_Union[DiarizeResponse, _Mapping]] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WriteDiarizationResponse(_message.Message):
+    __slots__ = ("forms",)
+    FORMS_FIELD_NUMBER: _ClassVar[int]
+    forms: _containers.RepeatedCompositeFieldContainer[_audio_pb2.WrittenForm]
+    def __init__(self, forms: _Optional[_Iterable[_Union[_audio_pb2.WrittenForm, _Mapping]]] = ...) -> None: ...
+
 class UploadDiarizeRequest(_message.Message):
     __slots__ = ("config", "chunk")
     CONFIG_FIELD_NUMBER: _ClassVar[int]

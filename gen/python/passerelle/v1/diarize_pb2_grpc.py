@@ -47,6 +47,11 @@ class DiarizeServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_diarize__pb2.UploadDiarizeRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_diarize__pb2.UploadDiarizeResponse.FromString,
                 _registered_method=True)
+        self.WriteDiarization = channel.unary_unary(
+                '/passerelle.v1.DiarizeService/WriteDiarization',
+                request_serializer=passerelle_dot_v1_dot_diarize__pb2.WriteDiarizationRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_diarize__pb2.WriteDiarizationResponse.FromString,
+                _registered_method=True)
 
 
 class DiarizeServiceServicer(object):
@@ -75,6 +80,15 @@ class DiarizeServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WriteDiarization(self, request, context):
+        """Écrit une diarisation sous ses autres formes, sans nouvelle inférence.
+
+        Renvoie INVALID_ARGUMENT (INVALID_REQUEST) pour une forme inconnue.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DiarizeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -87,6 +101,11 @@ def add_DiarizeServiceServicer_to_server(servicer, server):
                     servicer.UploadDiarize,
                     request_deserializer=passerelle_dot_v1_dot_diarize__pb2.UploadDiarizeRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_diarize__pb2.UploadDiarizeResponse.SerializeToString,
+            ),
+            'WriteDiarization': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteDiarization,
+                    request_deserializer=passerelle_dot_v1_dot_diarize__pb2.WriteDiarizationRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_diarize__pb2.WriteDiarizationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -146,6 +165,33 @@ class DiarizeService(object):
             '/passerelle.v1.DiarizeService/UploadDiarize',
             passerelle_dot_v1_dot_diarize__pb2.UploadDiarizeRequest.SerializeToString,
             passerelle_dot_v1_dot_diarize__pb2.UploadDiarizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteDiarization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.DiarizeService/WriteDiarization',
+            passerelle_dot_v1_dot_diarize__pb2.WriteDiarizationRequest.SerializeToString,
+            passerelle_dot_v1_dot_diarize__pb2.WriteDiarizationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -16,18 +16,20 @@ class GetCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCapabilitiesResponse(_message.Message):
-    __slots__ = ("profile", "version", "limits", "models", "endpoints")
+    __slots__ = ("profile", "version", "limits", "models", "endpoints", "recognition")
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    RECOGNITION_FIELD_NUMBER: _ClassVar[int]
     profile: str
     version: str
     limits: Limits
     models: _containers.RepeatedCompositeFieldContainer[ModelCapabilities]
     endpoints: _containers.RepeatedCompositeFieldContainer[_route_pb2.Endpoint]
-    def __init__(self, profile: _Optional[str] = ..., version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelCapabilities, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[_route_pb2.Endpoint, _Mapping]]] = ...) -> None: ...
+    recognition: FileRecognition
+    def __init__(self, profile: _Optional[str] = ..., version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., models: _Optional[_Iterable[_Union[ModelCapabilities, _Mapping]]] = ..., endpoints: _Optional[_Iterable[_Union[_route_pb2.Endpoint, _Mapping]]] = ..., recognition: _Optional[_Union[FileRecognition, _Mapping]] = ...) -> None: ...
 
 class ModelCapabilities(_message.Message):
     __slots__ = ("key", "aliases", "capability", "features", "languages", "context_tokens", "load_wait", "extra_fields", "refused_fields", "ignored_fields")
@@ -176,3 +178,27 @@ class AudioLimits(_message.Message):
     spare_live_streams: int
     max_separate_channels: int
     def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ..., max_web_sockets_per_address: _Optional[int] = ..., spare_live_streams: _Optional[int] = ..., max_separate_channels: _Optional[int] = ...) -> None: ...
+
+class FileRecognition(_message.Message):
+    __slots__ = ("containers", "foreign", "frames", "searched_bytes", "raw_extensions", "raw_types")
+    CONTAINERS_FIELD_NUMBER: _ClassVar[int]
+    FOREIGN_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    SEARCHED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RAW_EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
+    RAW_TYPES_FIELD_NUMBER: _ClassVar[int]
+    containers: _containers.RepeatedScalarFieldContainer[str]
+    foreign: _containers.RepeatedCompositeFieldContainer[ForeignFile]
+    frames: str
+    searched_bytes: int
+    raw_extensions: _containers.RepeatedScalarFieldContainer[str]
+    raw_types: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, containers: _Optional[_Iterable[str]] = ..., foreign: _Optional[_Iterable[_Union[ForeignFile, _Mapping]]] = ..., frames: _Optional[str] = ..., searched_bytes: _Optional[int] = ..., raw_extensions: _Optional[_Iterable[str]] = ..., raw_types: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ForeignFile(_message.Message):
+    __slots__ = ("pattern", "label")
+    PATTERN_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    pattern: str
+    label: str
+    def __init__(self, pattern: _Optional[str] = ..., label: _Optional[str] = ...) -> None: ...

@@ -156,3 +156,31 @@ class UnloadModelResponse(_message.Message):
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     operation: _operation_pb2.Operation
     def __init__(self, operation: _Optional[_Union[_operation_pb2.Operation, _Mapping]] = ...) -> None: ...
+
+class RemoveWeightsRequest(_message.Message):
+    __slots__ = ("model", "old_only", "dry_run")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    OLD_ONLY_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    old_only: bool
+    dry_run: bool
+    def __init__(self, model: _Optional[str] = ..., old_only: bool = ..., dry_run: bool = ...) -> None: ...
+
+class RemoveWeightsResponse(_message.Message):
+    __slots__ = ("revisions", "freed_bytes")
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    revisions: _containers.RepeatedCompositeFieldContainer[RemovedRevision]
+    freed_bytes: float
+    def __init__(self, revisions: _Optional[_Iterable[_Union[RemovedRevision, _Mapping]]] = ..., freed_bytes: _Optional[float] = ...) -> None: ...
+
+class RemovedRevision(_message.Message):
+    __slots__ = ("revision", "freed_bytes", "current")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    revision: str
+    freed_bytes: float
+    current: bool
+    def __init__(self, revision: _Optional[str] = ..., freed_bytes: _Optional[float] = ..., current: bool = ...) -> None: ...

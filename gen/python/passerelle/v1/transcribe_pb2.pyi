@@ -84,6 +84,20 @@ class TranscribeResponse(_message.Message):
     warnings: _containers.RepeatedCompositeFieldContainer[_audio_pb2.AudioWarning]
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ..., language_assumed: bool = ..., source: _Optional[_Union[_audio_pb2.AudioSource, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_audio_pb2.AudioWarning, _Mapping]]] = ...) -> None: ...
 
+class WriteTranscriptRequest(_message.Message):
+    __slots__ = ("transcript", "formats")
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    transcript: TranscribeResponse
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, transcript: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class WriteTranscriptResponse(_message.Message):
+    __slots__ = ("forms",)
+    FORMS_FIELD_NUMBER: _ClassVar[int]
+    forms: _containers.RepeatedCompositeFieldContainer[_audio_pb2.WrittenForm]
+    def __init__(self, forms: _Optional[_Iterable[_Union[_audio_pb2.WrittenForm, _Mapping]]] = ...) -> None: ...
+
 class UploadTranscribeRequest(_message.Message):
     __slots__ = ("config", "chunk")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
@@ -103,18 +117,20 @@ class UploadTranscribeResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_audio_pb2.AudioProgress, _Mapping]] = ..., segment: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., result: _Optional[_Union[TranscribeResponse, _Mapping]] = ...) -> None: ...
 
 class StreamTranscribeConfig(_message.Message):
-    __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance", "resume_sample")
+    __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance", "resume_sample", "progress")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     INTERIM_RESULTS_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_SILENCE_FIELD_NUMBER: _ClassVar[int]
     MAX_UTTERANCE_FIELD_NUMBER: _ClassVar[int]
     RESUME_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     config: TranscribeConfig
     interim_results: bool
     endpoint_silence: _duration_pb2.Duration
     max_utterance: _duration_pb2.Duration
     resume_sample: int
-    def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., interim_results: bool = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., resume_sample: _Optional[int] = ...) -> None: ...
+    progress: bool
+    def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., interim_results: bool = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., resume_sample: _Optional[int] = ..., progress: bool = ...) -> None: ...
 
 class StreamTranscribeRequest(_message.Message):
     __slots__ = ("config", "audio")
@@ -125,20 +141,22 @@ class StreamTranscribeRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[StreamTranscribeConfig, _Mapping]] = ..., audio: _Optional[bytes] = ...) -> None: ...
 
 class StreamTranscribeResponse(_message.Message):
-    __slots__ = ("ready", "speech_start", "speech_end", "partial", "final", "summary")
+    __slots__ = ("ready", "speech_start", "speech_end", "partial", "final", "summary", "progress")
     READY_FIELD_NUMBER: _ClassVar[int]
     SPEECH_START_FIELD_NUMBER: _ClassVar[int]
     SPEECH_END_FIELD_NUMBER: _ClassVar[int]
     PARTIAL_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     ready: StreamReady
     speech_start: SpeechBoundary
     speech_end: SpeechBoundary
     partial: PartialTranscript
     final: _audio_pb2.Segment
     summary: StreamSummary
-    def __init__(self, ready: _Optional[_Union[StreamReady, _Mapping]] = ..., speech_start: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., speech_end: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., partial: _Optional[_Union[PartialTranscript, _Mapping]] = ..., final: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., summary: _Optional[_Union[StreamSummary, _Mapping]] = ...) -> None: ...
+    progress: StreamProgress
+    def __init__(self, ready: _Optional[_Union[StreamReady, _Mapping]] = ..., speech_start: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., speech_end: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., partial: _Optional[_Union[PartialTranscript, _Mapping]] = ..., final: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., summary: _Optional[_Union[StreamSummary, _Mapping]] = ..., progress: _Optional[_Union[StreamProgress, _Mapping]] = ...) -> None: ...
 
 class StreamReady(_message.Message):
     __slots__ = ("id", "model")
@@ -165,6 +183,12 @@ class PartialTranscript(_message.Message):
     kept_length: int
     text: str
     def __init__(self, utterance_index: _Optional[int] = ..., kept_length: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+
+class StreamProgress(_message.Message):
+    __slots__ = ("offset",)
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    offset: _duration_pb2.Duration
+    def __init__(self, offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StreamSummary(_message.Message):
     __slots__ = ("text", "language", "coverage", "language_assumed", "resume_sample")

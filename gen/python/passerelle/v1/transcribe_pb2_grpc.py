@@ -48,6 +48,11 @@ class TranscribeServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_transcribe__pb2.UploadTranscribeRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_transcribe__pb2.UploadTranscribeResponse.FromString,
                 _registered_method=True)
+        self.WriteTranscript = channel.unary_unary(
+                '/passerelle.v1.TranscribeService/WriteTranscript',
+                request_serializer=passerelle_dot_v1_dot_transcribe__pb2.WriteTranscriptRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_transcribe__pb2.WriteTranscriptResponse.FromString,
+                _registered_method=True)
         self.StreamTranscribe = channel.stream_stream(
                 '/passerelle.v1.TranscribeService/StreamTranscribe',
                 request_serializer=passerelle_dot_v1_dot_transcribe__pb2.StreamTranscribeRequest.SerializeToString,
@@ -82,6 +87,15 @@ class TranscribeServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WriteTranscript(self, request, context):
+        """Écrit une transcription sous ses autres formes, sans nouvelle inférence.
+
+        Renvoie INVALID_ARGUMENT (INVALID_REQUEST) pour une forme inconnue, ou que cette transcription n'a pas.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StreamTranscribe(self, request_iterator, context):
         """Transcrit de l'audio en direct.
 
@@ -108,6 +122,11 @@ def add_TranscribeServiceServicer_to_server(servicer, server):
                     servicer.UploadTranscribe,
                     request_deserializer=passerelle_dot_v1_dot_transcribe__pb2.UploadTranscribeRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_transcribe__pb2.UploadTranscribeResponse.SerializeToString,
+            ),
+            'WriteTranscript': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteTranscript,
+                    request_deserializer=passerelle_dot_v1_dot_transcribe__pb2.WriteTranscriptRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_transcribe__pb2.WriteTranscriptResponse.SerializeToString,
             ),
             'StreamTranscribe': grpc.stream_stream_rpc_method_handler(
                     servicer.StreamTranscribe,
@@ -173,6 +192,33 @@ class TranscribeService(object):
             '/passerelle.v1.TranscribeService/UploadTranscribe',
             passerelle_dot_v1_dot_transcribe__pb2.UploadTranscribeRequest.SerializeToString,
             passerelle_dot_v1_dot_transcribe__pb2.UploadTranscribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteTranscript(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.TranscribeService/WriteTranscript',
+            passerelle_dot_v1_dot_transcribe__pb2.WriteTranscriptRequest.SerializeToString,
+            passerelle_dot_v1_dot_transcribe__pb2.WriteTranscriptResponse.FromString,
             options,
             channel_credentials,
             insecure,

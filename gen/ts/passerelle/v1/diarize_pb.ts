@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { AudioCoverage, AudioFormat, AudioProgress, AudioSource, AudioWarning } from "./audio_pb";
+import type { AudioCoverage, AudioFormat, AudioProgress, AudioSource, AudioWarning, WrittenForm } from "./audio_pb";
 import { file_passerelle_v1_audio } from "./audio_pb";
 import { file_passerelle_v1_route } from "./route_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/diarize.proto.
  */
 export const file_passerelle_v1_diarize: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXNzZXJlbGxlL3YxL2RpYXJpemUucHJvdG8SDXBhc3NlcmVsbGUudjEi/AEKDURpYXJpemVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIZCgxudW1fc3BlYWtlcnMYAyABKA1IAIgBARIZCgxtaW5fc3BlYWtlcnMYBCABKA1IAYgBARIZCgxtYXhfc3BlYWtlcnMYBSABKA1IAogBARIXCgplbWJlZGRpbmdzGAYgASgISAOIAQFCDwoNX251bV9zcGVha2Vyc0IPCg1fbWluX3NwZWFrZXJzQg8KDV9tYXhfc3BlYWtlcnNCDQoLX2VtYmVkZGluZ3MiTQoORGlhcml6ZVJlcXVlc3QSLAoGY29uZmlnGAEgASgLMhwucGFzc2VyZWxsZS52MS5EaWFyaXplQ29uZmlnEg0KBWF1ZGlvGAIgASgMIoQBCgtTcGVha2VyVHVybhIVCg1zcGVha2VyX2xhYmVsGAEgASgJEi8KDHN0YXJ0X29mZnNldBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgplbmRfb2Zmc2V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoIBCg5TcGVha2VyU3VtbWFyeRIVCg1zcGVha2VyX2xhYmVsGAEgASgJEjIKD3NwZWVjaF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgp0dXJuX2NvdW50GAMgASgNEhEKCWVtYmVkZGluZxgEIAMoAiL1AgoPRGlhcml6ZVJlc3BvbnNlEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEikKBXR1cm5zGAMgAygLMhoucGFzc2VyZWxsZS52MS5TcGVha2VyVHVybhIzCg9leGNsdXNpdmVfdHVybnMYBCADKAsyGi5wYXNzZXJlbGxlLnYxLlNwZWFrZXJUdXJuEi8KCHNwZWFrZXJzGAUgAygLMh0ucGFzc2VyZWxsZS52MS5TcGVha2VyU3VtbWFyeRIrCghkdXJhdGlvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCghjb3ZlcmFnZRgHIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Db3ZlcmFnZRIqCgZzb3VyY2UYFCABKAsyGi5wYXNzZXJlbGxlLnYxLkF1ZGlvU291cmNlEi0KCHdhcm5pbmdzGBUgAygLMhsucGFzc2VyZWxsZS52MS5BdWRpb1dhcm5pbmciYgoUVXBsb2FkRGlhcml6ZVJlcXVlc3QSLgoGY29uZmlnGAEgASgLMhwucGFzc2VyZWxsZS52MS5EaWFyaXplQ29uZmlnSAASDwoFY2h1bmsYAiABKAxIAEIJCgdwYXlsb2FkIoQBChVVcGxvYWREaWFyaXplUmVzcG9uc2USMAoIcHJvZ3Jlc3MYASABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvUHJvZ3Jlc3NIABIwCgZyZXN1bHQYAiABKAsyHi5wYXNzZXJlbGxlLnYxLkRpYXJpemVSZXNwb25zZUgAQgcKBWV2ZW50MtsBCg5EaWFyaXplU2VydmljZRJQCgdEaWFyaXplEh0ucGFzc2VyZWxsZS52MS5EaWFyaXplUmVxdWVzdBoeLnBhc3NlcmVsbGUudjEuRGlhcml6ZVJlc3BvbnNlIgaKtRgCCAUSZgoNVXBsb2FkRGlhcml6ZRIjLnBhc3NlcmVsbGUudjEuVXBsb2FkRGlhcml6ZVJlcXVlc3QaJC5wYXNzZXJlbGxlLnYxLlVwbG9hZERpYXJpemVSZXNwb25zZSIGirUYAggFKAEwARoPirUYC0RpYXJpc2F0aW9uYgZwcm90bzM", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_route]);
+  fileDesc("ChtwYXNzZXJlbGxlL3YxL2RpYXJpemUucHJvdG8SDXBhc3NlcmVsbGUudjEi/AEKDURpYXJpemVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIZCgxudW1fc3BlYWtlcnMYAyABKA1IAIgBARIZCgxtaW5fc3BlYWtlcnMYBCABKA1IAYgBARIZCgxtYXhfc3BlYWtlcnMYBSABKA1IAogBARIXCgplbWJlZGRpbmdzGAYgASgISAOIAQFCDwoNX251bV9zcGVha2Vyc0IPCg1fbWluX3NwZWFrZXJzQg8KDV9tYXhfc3BlYWtlcnNCDQoLX2VtYmVkZGluZ3MiTQoORGlhcml6ZVJlcXVlc3QSLAoGY29uZmlnGAEgASgLMhwucGFzc2VyZWxsZS52MS5EaWFyaXplQ29uZmlnEg0KBWF1ZGlvGAIgASgMIoQBCgtTcGVha2VyVHVybhIVCg1zcGVha2VyX2xhYmVsGAEgASgJEi8KDHN0YXJ0X29mZnNldBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhItCgplbmRfb2Zmc2V0GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoIBCg5TcGVha2VyU3VtbWFyeRIVCg1zcGVha2VyX2xhYmVsGAEgASgJEjIKD3NwZWVjaF9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgp0dXJuX2NvdW50GAMgASgNEhEKCWVtYmVkZGluZxgEIAMoAiL1AgoPRGlhcml6ZVJlc3BvbnNlEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEikKBXR1cm5zGAMgAygLMhoucGFzc2VyZWxsZS52MS5TcGVha2VyVHVybhIzCg9leGNsdXNpdmVfdHVybnMYBCADKAsyGi5wYXNzZXJlbGxlLnYxLlNwZWFrZXJUdXJuEi8KCHNwZWFrZXJzGAUgAygLMh0ucGFzc2VyZWxsZS52MS5TcGVha2VyU3VtbWFyeRIrCghkdXJhdGlvbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCghjb3ZlcmFnZRgHIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Db3ZlcmFnZRIqCgZzb3VyY2UYFCABKAsyGi5wYXNzZXJlbGxlLnYxLkF1ZGlvU291cmNlEi0KCHdhcm5pbmdzGBUgAygLMhsucGFzc2VyZWxsZS52MS5BdWRpb1dhcm5pbmciXwoXV3JpdGVEaWFyaXphdGlvblJlcXVlc3QSMwoLZGlhcml6YXRpb24YASABKAsyHi5wYXNzZXJlbGxlLnYxLkRpYXJpemVSZXNwb25zZRIPCgdmb3JtYXRzGAIgAygJIkUKGFdyaXRlRGlhcml6YXRpb25SZXNwb25zZRIpCgVmb3JtcxgBIAMoCzIaLnBhc3NlcmVsbGUudjEuV3JpdHRlbkZvcm0iYgoUVXBsb2FkRGlhcml6ZVJlcXVlc3QSLgoGY29uZmlnGAEgASgLMhwucGFzc2VyZWxsZS52MS5EaWFyaXplQ29uZmlnSAASDwoFY2h1bmsYAiABKAxIAEIJCgdwYXlsb2FkIoQBChVVcGxvYWREaWFyaXplUmVzcG9uc2USMAoIcHJvZ3Jlc3MYASABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvUHJvZ3Jlc3NIABIwCgZyZXN1bHQYAiABKAsyHi5wYXNzZXJlbGxlLnYxLkRpYXJpemVSZXNwb25zZUgAQgcKBWV2ZW50MsgCCg5EaWFyaXplU2VydmljZRJQCgdEaWFyaXplEh0ucGFzc2VyZWxsZS52MS5EaWFyaXplUmVxdWVzdBoeLnBhc3NlcmVsbGUudjEuRGlhcml6ZVJlc3BvbnNlIgaKtRgCCAUSZgoNVXBsb2FkRGlhcml6ZRIjLnBhc3NlcmVsbGUudjEuVXBsb2FkRGlhcml6ZVJlcXVlc3QaJC5wYXNzZXJlbGxlLnYxLlVwbG9hZERpYXJpemVSZXNwb25zZSIGirUYAggFKAEwARJrChBXcml0ZURpYXJpemF0aW9uEiYucGFzc2VyZWxsZS52MS5Xcml0ZURpYXJpemF0aW9uUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuV3JpdGVEaWFyaXphdGlvblJlc3BvbnNlIgaKtRgCCAUaD4q1GAtEaWFyaXNhdGlvbmIGcHJvdG8z", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_route]);
 
 /**
  * Réglages d'une diarisation.
@@ -260,6 +260,57 @@ export const DiarizeResponseSchema: GenMessage<DiarizeResponse> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_diarize, 4);
 
 /**
+ * Demande des formes d'une diarisation.
+ *
+ * @generated from message passerelle.v1.WriteDiarizationRequest
+ */
+export type WriteDiarizationRequest = Message<"passerelle.v1.WriteDiarizationRequest"> & {
+  /**
+   * Diarisation.
+   *
+   * @generated from field: passerelle.v1.DiarizeResponse diarization = 1;
+   */
+  diarization?: DiarizeResponse | undefined;
+
+  /**
+   * Formes : `json` (celui de `/api`), `rttm`.
+   *
+   * Par défaut : toutes.
+   *
+   * @generated from field: repeated string formats = 2;
+   */
+  formats: string[];
+};
+
+/**
+ * Describes the message passerelle.v1.WriteDiarizationRequest.
+ * Use `create(WriteDiarizationRequestSchema)` to create a new message.
+ */
+export const WriteDiarizationRequestSchema: GenMessage<WriteDiarizationRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_diarize, 5);
+
+/**
+ * Formes d'une diarisation.
+ *
+ * @generated from message passerelle.v1.WriteDiarizationResponse
+ */
+export type WriteDiarizationResponse = Message<"passerelle.v1.WriteDiarizationResponse"> & {
+  /**
+   * Dans l'ordre demandé.
+   *
+   * @generated from field: repeated passerelle.v1.WrittenForm forms = 1;
+   */
+  forms: WrittenForm[];
+};
+
+/**
+ * Describes the message passerelle.v1.WriteDiarizationResponse.
+ * Use `create(WriteDiarizationResponseSchema)` to create a new message.
+ */
+export const WriteDiarizationResponseSchema: GenMessage<WriteDiarizationResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_diarize, 6);
+
+/**
  * Message d'un envoi de fichier par morceaux.
  *
  * @generated from message passerelle.v1.UploadDiarizeRequest
@@ -294,7 +345,7 @@ export type UploadDiarizeRequest = Message<"passerelle.v1.UploadDiarizeRequest">
  * Use `create(UploadDiarizeRequestSchema)` to create a new message.
  */
 export const UploadDiarizeRequestSchema: GenMessage<UploadDiarizeRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_diarize, 5);
+  messageDesc(file_passerelle_v1_diarize, 7);
 
 /**
  * Avancement ou résultat d'un envoi de fichier.
@@ -331,7 +382,7 @@ export type UploadDiarizeResponse = Message<"passerelle.v1.UploadDiarizeResponse
  * Use `create(UploadDiarizeResponseSchema)` to create a new message.
  */
 export const UploadDiarizeResponseSchema: GenMessage<UploadDiarizeResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_diarize, 6);
+  messageDesc(file_passerelle_v1_diarize, 8);
 
 /**
  * Diarisation : qui parle, et quand.
@@ -366,6 +417,18 @@ export const DiarizeService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof UploadDiarizeRequestSchema;
     output: typeof UploadDiarizeResponseSchema;
+  },
+  /**
+   * Écrit une diarisation sous ses autres formes, sans nouvelle inférence.
+   *
+   * Renvoie INVALID_ARGUMENT (INVALID_REQUEST) pour une forme inconnue.
+   *
+   * @generated from rpc passerelle.v1.DiarizeService.WriteDiarization
+   */
+  writeDiarization: {
+    methodKind: "unary";
+    input: typeof WriteDiarizationRequestSchema;
+    output: typeof WriteDiarizationResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_passerelle_v1_diarize, 0);

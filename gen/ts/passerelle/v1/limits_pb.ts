@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/limits.proto.
  */
 export const file_passerelle_v1_limits: GenFile = /*@__PURE__*/
-  fileDesc("ChpwYXNzZXJlbGxlL3YxL2xpbWl0cy5wcm90bxINcGFzc2VyZWxsZS52MSIYChZHZXRDYXBhYmlsaXRpZXNSZXF1ZXN0IsABChdHZXRDYXBhYmlsaXRpZXNSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJQoGbGltaXRzGAMgASgLMhUucGFzc2VyZWxsZS52MS5MaW1pdHMSMAoGbW9kZWxzGAQgAygLMiAucGFzc2VyZWxsZS52MS5Nb2RlbENhcGFiaWxpdGllcxIqCgllbmRwb2ludHMYBSADKAsyFy5wYXNzZXJlbGxlLnYxLkVuZHBvaW50IpECChFNb2RlbENhcGFiaWxpdGllcxILCgNrZXkYASABKAkSDwoHYWxpYXNlcxgCIAMoCRItCgpjYXBhYmlsaXR5GAMgASgOMhkucGFzc2VyZWxsZS52MS5DYXBhYmlsaXR5EhAKCGZlYXR1cmVzGAQgAygJEhEKCWxhbmd1YWdlcxgFIAMoCRIWCg5jb250ZXh0X3Rva2VucxgGIAEoDRIsCglsb2FkX3dhaXQYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFAoMZXh0cmFfZmllbGRzGAcgAygJEhYKDnJlZnVzZWRfZmllbGRzGAggAygJEhYKDmlnbm9yZWRfZmllbGRzGAkgAygJItgECgZMaW1pdHMSJwoEY2hhdBgBIAEoCzIZLnBhc3NlcmVsbGUudjEuQ2hhdExpbWl0cxIpCgVhdWRpbxgCIAEoCzIaLnBhc3NlcmVsbGUudjEuQXVkaW9MaW1pdHMSGwoTbWF4X2pzb25fYm9keV9ieXRlcxgDIAEoARIsCglsb2FkX3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNgoTbWF4X3N0cmVhbV9kdXJhdGlvbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxtYXhfcmVwbGljYXMYBiABKA0SMgoPbWF4X2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCnN0b3BfZ3JhY2UYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHgoWbWF4X2NvbmN1cnJlbnRfc3RyZWFtcxgJIAEoDRIiChptYXhfb3Blbl9jYWxsc19wZXJfYWRkcmVzcxgKIAEoDRIdChVtYXhfY2FsbHNfcGVyX2FkZHJlc3MYCyABKA0SHAoUbWF4X2FkbWluX2JvZHlfYnl0ZXMYDCABKA0SMwoQbWF4X2JvZHlfc2lsZW5jZRgNIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIWCg5tYXhfanNvbl9kZXB0aBgOIAEoDRIwCg1tYXhfbG9hZF93YWl0GBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIpEECgpDaGF0TGltaXRzEhQKDG1heF9tZXNzYWdlcxgBIAEoDRISCgptYXhfdG9rZW5zGAIgASgNEg0KBW1heF9uGAMgASgNEhAKCG1heF9zdG9wGAQgASgNEhgKEG1heF90b3BfbG9ncHJvYnMYBSABKA0SEgoKbWF4X2ltYWdlcxgGIAEoDRIZChFtYXhfZ3JhbW1hcl9ieXRlcxgHIAEoDRIXCg9tYXhfdG9vbHNfYnl0ZXMYCCABKA0SGQoRbWF4X2dyYW1tYXJfZGVwdGgYCSABKA0SHwoXbWF4X2dyYW1tYXJfcmVwZXRpdGlvbnMYCiABKA0SGwoTbWF4X2dyYW1tYXJfY2hvaWNlcxgLIAEoDRIZChFtYXhfZ3JhbW1hcl9ub2RlcxgMIAEoDRIWCg5tYXhfbG9naXRfYmlhcxgNIAEoDRI6ChdtYXhfZ3JhbW1hcl9jb21waWxhdGlvbhgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIgChhtYXhfZ3JhbW1hcl9tZW1vcnlfYnl0ZXMYDyABKAESFwoPbWF4X2ltYWdlX2J5dGVzGBAgASgNEhgKEG1heF9pbWFnZV9waXhlbHMYESABKA0SGAoQbWF4X2ltYWdlX2ZyYW1lcxgSIAEoDRIfChdtYXhfY29tcGxldGlvbl9sb2dwcm9icxgTIAEoDSLABgoLQXVkaW9MaW1pdHMSGAoQbWF4X3VwbG9hZF9ieXRlcxgBIAEoARIZChFtYXhfbWVzc2FnZV9ieXRlcxgCIAEoARIvCgxtYXhfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoVbWluX3NhbXBsZV9yYXRlX2hlcnR6GAQgASgNEh0KFW1heF9zYW1wbGVfcmF0ZV9oZXJ0ehgFIAEoDRIUCgxtYXhfY2hhbm5lbHMYBiABKA0SNQoSbWF4X3N0cmVhbV9zaWxlbmNlGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhkKEW1heF9kZWNvZGVkX2J5dGVzGAggASgBEhQKDG1heF9zcGVha2VycxgJIAEoDRIdChVtYXhfcHJvbXB0X2NoYXJhY3RlcnMYCiABKA0SGAoQbWF4X2xpdmVfc3RyZWFtcxgLIAEoDRIzChBlbmRwb2ludF9zaWxlbmNlGAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1pbl9lbmRwb2ludF9zaWxlbmNlGA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjcKFG1heF9lbmRwb2ludF9zaWxlbmNlGA4gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXV0dGVyYW5jZRgPIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCg1taW5fdXR0ZXJhbmNlGBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFwoPbWF4X3dlYl9zb2NrZXRzGBIgASgNEiQKHG1heF93ZWJfc29ja2V0X21lc3NhZ2VfYnl0ZXMYEyABKA0SIwobbWF4X3dlYl9zb2NrZXRzX3Blcl9hZGRyZXNzGBQgASgNEhoKEnNwYXJlX2xpdmVfc3RyZWFtcxgVIAEoDRIdChVtYXhfc2VwYXJhdGVfY2hhbm5lbHMYKCABKA1iBnByb3RvMw", [file_google_protobuf_duration, file_passerelle_v1_model, file_passerelle_v1_route]);
+  fileDesc("ChpwYXNzZXJlbGxlL3YxL2xpbWl0cy5wcm90bxINcGFzc2VyZWxsZS52MSIYChZHZXRDYXBhYmlsaXRpZXNSZXF1ZXN0IvUBChdHZXRDYXBhYmlsaXRpZXNSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSJQoGbGltaXRzGAMgASgLMhUucGFzc2VyZWxsZS52MS5MaW1pdHMSMAoGbW9kZWxzGAQgAygLMiAucGFzc2VyZWxsZS52MS5Nb2RlbENhcGFiaWxpdGllcxIqCgllbmRwb2ludHMYBSADKAsyFy5wYXNzZXJlbGxlLnYxLkVuZHBvaW50EjMKC3JlY29nbml0aW9uGAYgASgLMh4ucGFzc2VyZWxsZS52MS5GaWxlUmVjb2duaXRpb24ikQIKEU1vZGVsQ2FwYWJpbGl0aWVzEgsKA2tleRgBIAEoCRIPCgdhbGlhc2VzGAIgAygJEi0KCmNhcGFiaWxpdHkYAyABKA4yGS5wYXNzZXJlbGxlLnYxLkNhcGFiaWxpdHkSEAoIZmVhdHVyZXMYBCADKAkSEQoJbGFuZ3VhZ2VzGAUgAygJEhYKDmNvbnRleHRfdG9rZW5zGAYgASgNEiwKCWxvYWRfd2FpdBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIUCgxleHRyYV9maWVsZHMYByADKAkSFgoOcmVmdXNlZF9maWVsZHMYCCADKAkSFgoOaWdub3JlZF9maWVsZHMYCSADKAki2AQKBkxpbWl0cxInCgRjaGF0GAEgASgLMhkucGFzc2VyZWxsZS52MS5DaGF0TGltaXRzEikKBWF1ZGlvGAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0xpbWl0cxIbChNtYXhfanNvbl9ib2R5X2J5dGVzGAMgASgBEiwKCWxvYWRfd2FpdBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI2ChNtYXhfc3RyZWFtX2R1cmF0aW9uGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhQKDG1heF9yZXBsaWNhcxgGIAEoDRIyCg9tYXhfaWRsZV91bmxvYWQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKc3RvcF9ncmFjZRgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIeChZtYXhfY29uY3VycmVudF9zdHJlYW1zGAkgASgNEiIKGm1heF9vcGVuX2NhbGxzX3Blcl9hZGRyZXNzGAogASgNEh0KFW1heF9jYWxsc19wZXJfYWRkcmVzcxgLIAEoDRIcChRtYXhfYWRtaW5fYm9keV9ieXRlcxgMIAEoDRIzChBtYXhfYm9keV9zaWxlbmNlGA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhYKDm1heF9qc29uX2RlcHRoGA4gASgNEjAKDW1heF9sb2FkX3dhaXQYFCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ikQQKCkNoYXRMaW1pdHMSFAoMbWF4X21lc3NhZ2VzGAEgASgNEhIKCm1heF90b2tlbnMYAiABKA0SDQoFbWF4X24YAyABKA0SEAoIbWF4X3N0b3AYBCABKA0SGAoQbWF4X3RvcF9sb2dwcm9icxgFIAEoDRISCgptYXhfaW1hZ2VzGAYgASgNEhkKEW1heF9ncmFtbWFyX2J5dGVzGAcgASgNEhcKD21heF90b29sc19ieXRlcxgIIAEoDRIZChFtYXhfZ3JhbW1hcl9kZXB0aBgJIAEoDRIfChdtYXhfZ3JhbW1hcl9yZXBldGl0aW9ucxgKIAEoDRIbChNtYXhfZ3JhbW1hcl9jaG9pY2VzGAsgASgNEhkKEW1heF9ncmFtbWFyX25vZGVzGAwgASgNEhYKDm1heF9sb2dpdF9iaWFzGA0gASgNEjoKF21heF9ncmFtbWFyX2NvbXBpbGF0aW9uGA4gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiAKGG1heF9ncmFtbWFyX21lbW9yeV9ieXRlcxgPIAEoARIXCg9tYXhfaW1hZ2VfYnl0ZXMYECABKA0SGAoQbWF4X2ltYWdlX3BpeGVscxgRIAEoDRIYChBtYXhfaW1hZ2VfZnJhbWVzGBIgASgNEh8KF21heF9jb21wbGV0aW9uX2xvZ3Byb2JzGBMgASgNIsAGCgtBdWRpb0xpbWl0cxIYChBtYXhfdXBsb2FkX2J5dGVzGAEgASgBEhkKEW1heF9tZXNzYWdlX2J5dGVzGAIgASgBEi8KDG1heF9kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIdChVtaW5fc2FtcGxlX3JhdGVfaGVydHoYBCABKA0SHQoVbWF4X3NhbXBsZV9yYXRlX2hlcnR6GAUgASgNEhQKDG1heF9jaGFubmVscxgGIAEoDRI1ChJtYXhfc3RyZWFtX3NpbGVuY2UYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGQoRbWF4X2RlY29kZWRfYnl0ZXMYCCABKAESFAoMbWF4X3NwZWFrZXJzGAkgASgNEh0KFW1heF9wcm9tcHRfY2hhcmFjdGVycxgKIAEoDRIYChBtYXhfbGl2ZV9zdHJlYW1zGAsgASgNEjMKEGVuZHBvaW50X3NpbGVuY2UYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWluX2VuZHBvaW50X3NpbGVuY2UYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SNwoUbWF4X2VuZHBvaW50X3NpbGVuY2UYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJdXR0ZXJhbmNlGA8gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1pbl91dHRlcmFuY2UYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWF4X3V0dGVyYW5jZRgRIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIXCg9tYXhfd2ViX3NvY2tldHMYEiABKA0SJAocbWF4X3dlYl9zb2NrZXRfbWVzc2FnZV9ieXRlcxgTIAEoDRIjChttYXhfd2ViX3NvY2tldHNfcGVyX2FkZHJlc3MYFCABKA0SGgoSc3BhcmVfbGl2ZV9zdHJlYW1zGBUgASgNEh0KFW1heF9zZXBhcmF0ZV9jaGFubmVscxgoIAEoDSKlAQoPRmlsZVJlY29nbml0aW9uEhIKCmNvbnRhaW5lcnMYASADKAkSKwoHZm9yZWlnbhgCIAMoCzIaLnBhc3NlcmVsbGUudjEuRm9yZWlnbkZpbGUSDgoGZnJhbWVzGAMgASgJEhYKDnNlYXJjaGVkX2J5dGVzGAQgASgNEhYKDnJhd19leHRlbnNpb25zGAUgAygJEhEKCXJhd190eXBlcxgGIAMoCSItCgtGb3JlaWduRmlsZRIPCgdwYXR0ZXJuGAEgASgJEg0KBWxhYmVsGAIgASgJYgZwcm90bzM", [file_google_protobuf_duration, file_passerelle_v1_model, file_passerelle_v1_route]);
 
 /**
  * Demande des capacités.
@@ -73,6 +73,13 @@ export type GetCapabilitiesResponse = Message<"passerelle.v1.GetCapabilitiesResp
    * @generated from field: repeated passerelle.v1.Endpoint endpoints = 5;
    */
   endpoints: Endpoint[];
+
+  /**
+   * À quoi un fichier d'audio se reconnaît.
+   *
+   * @generated from field: passerelle.v1.FileRecognition recognition = 6;
+   */
+  recognition?: FileRecognition | undefined;
 };
 
 /**
@@ -599,4 +606,92 @@ export type AudioLimits = Message<"passerelle.v1.AudioLimits"> & {
  */
 export const AudioLimitsSchema: GenMessage<AudioLimits> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_limits, 5);
+
+/**
+ * Ce que le serveur lit d'un fichier avant de le décoder : un client sait ainsi, sans l'envoyer, qu'il serait refusé.
+ *
+ * Les motifs sont des expressions régulières ancrées au début, sur des octets lus en Latin-1 ; `.` y vaut tout octet. Une
+ * étiquette ID3 en tête se passe. Dans l'ordre : un conteneur est accepté ; ce qui n'est pas de l'audio est refusé ; un
+ * flux de trames, ou des échantillons annoncés par leur extension ou leur type, sont à essayer ; le reste est refusé.
+ *
+ * @generated from message passerelle.v1.FileRecognition
+ */
+export type FileRecognition = Message<"passerelle.v1.FileRecognition"> & {
+  /**
+   * Débuts des conteneurs.
+   *
+   * @generated from field: repeated string containers = 1;
+   */
+  containers: string[];
+
+  /**
+   * Débuts de ce qui n'est pas de l'audio.
+   *
+   * @generated from field: repeated passerelle.v1.ForeignFile foreign = 2;
+   */
+  foreign: ForeignFile[];
+
+  /**
+   * Ce que porte toujours, n'importe où dans ses `searched_bytes` premiers octets, un flux de trames.
+   *
+   * @generated from field: string frames = 3;
+   */
+  frames: string;
+
+  /**
+   * Octets où le chercher.
+   *
+   * @generated from field: uint32 searched_bytes = 4;
+   */
+  searchedBytes: number;
+
+  /**
+   * Extensions d'échantillons sans en-tête, sans leur point.
+   *
+   * @generated from field: repeated string raw_extensions = 5;
+   */
+  rawExtensions: string[];
+
+  /**
+   * Leurs types, après `audio/` ou `audio/x-`.
+   *
+   * @generated from field: repeated string raw_types = 6;
+   */
+  rawTypes: string[];
+};
+
+/**
+ * Describes the message passerelle.v1.FileRecognition.
+ * Use `create(FileRecognitionSchema)` to create a new message.
+ */
+export const FileRecognitionSchema: GenMessage<FileRecognition> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_limits, 6);
+
+/**
+ * Fichier qui n'est pas de l'audio.
+ *
+ * @generated from message passerelle.v1.ForeignFile
+ */
+export type ForeignFile = Message<"passerelle.v1.ForeignFile"> & {
+  /**
+   * Motif de son début.
+   *
+   * @generated from field: string pattern = 1;
+   */
+  pattern: string;
+
+  /**
+   * Ce que c'est, en français.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+};
+
+/**
+ * Describes the message passerelle.v1.ForeignFile.
+ * Use `create(ForeignFileSchema)` to create a new message.
+ */
+export const ForeignFileSchema: GenMessage<ForeignFile> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_limits, 7);
 

@@ -14,7 +14,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/model_verbs.proto.
  */
 export const file_passerelle_v1_model_verbs: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wYXNzZXJlbGxlL3YxL21vZGVsX3ZlcmJzLnByb3RvEg1wYXNzZXJlbGxlLnYxIjMKFERvd25sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiRAoVRG93bmxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIu4BChBMb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SDAoEd2FpdBgDIAEoCBIVCghyZXBsaWNhcxgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnBpbm5lZBgGIAEoCEgBiAEBEi4KC2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCW1ha2Vfcm9vbRgIIAEoCEILCglfcmVwbGljYXNCCQoHX3Bpbm5lZCJAChFMb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJ9ChBDaGVja0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SFQoIcmVwbGljYXMYAyABKA1IAIgBARIoCgdvcHRpb25zGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEILCglfcmVwbGljYXMixQEKEUNoZWNrTG9hZFJlc3BvbnNlEgwKBGZpdHMYASABKAgSKQoFZXJyb3IYAiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEicKBGdwdXMYAyADKAsyGS5wYXNzZXJlbGxlLnYxLkdwdVZlcmRpY3QSEQoJZXZpY3Rpb25zGAQgAygJEhAKCHJlcGxpY2FzGAUgASgNEhgKEGdwdXNfcGVyX3JlcGxpY2EYBiABKA0SDwoHbGVhdmluZxgHIAMoCSL4AQoKR3B1VmVyZGljdBINCgVpbmRleBgBIAEoDRIPCgdyZXBsaWNhGAIgASgJEgwKBGZpdHMYAyABKAgSDgoGcmVhc29uGAQgASgJEhMKC3RvdGFsX2J5dGVzGAUgASgBEhIKCmZyZWVfYnl0ZXMYBiABKAESFwoPYXZhaWxhYmxlX2J5dGVzGAcgASgBEhQKDG5lZWRlZF9ieXRlcxgIIAEoARIVCg13ZWlnaHRzX2J5dGVzGAkgASgBEhUKDXdvcmtpbmdfYnl0ZXMYCiABKAESFQoNcmVzZXJ2ZV9ieXRlcxgLIAEoARIPCgdob2xkZXJzGAwgAygJIj8KEVNsZWVwTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgSDQoFbGV2ZWwYAyABKA0iQQoSU2xlZXBNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIi8KEFdha2VNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCCJAChFXYWtlTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJWChJVbmxvYWRNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCBINCgVmb3JjZRgDIAEoCBIUCgxvbmx5X2lmX2lkbGUYBCABKAgiQgoTVW5sb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_passerelle_v1_operation]);
+  fileDesc("Ch9wYXNzZXJlbGxlL3YxL21vZGVsX3ZlcmJzLnByb3RvEg1wYXNzZXJlbGxlLnYxIjMKFERvd25sb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgiRAoVRG93bmxvYWRNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIu4BChBMb2FkTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SDAoEd2FpdBgDIAEoCBIVCghyZXBsaWNhcxgEIAEoDUgAiAEBEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhMKBnBpbm5lZBgGIAEoCEgBiAEBEi4KC2lkbGVfdW5sb2FkGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhEKCW1ha2Vfcm9vbRgIIAEoCEILCglfcmVwbGljYXNCCQoHX3Bpbm5lZCJAChFMb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJ9ChBDaGVja0xvYWRSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBGdwdXMYAiADKA0SFQoIcmVwbGljYXMYAyABKA1IAIgBARIoCgdvcHRpb25zGAQgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEILCglfcmVwbGljYXMixQEKEUNoZWNrTG9hZFJlc3BvbnNlEgwKBGZpdHMYASABKAgSKQoFZXJyb3IYAiABKAsyGi5wYXNzZXJlbGxlLnYxLkVycm9yRGV0YWlsEicKBGdwdXMYAyADKAsyGS5wYXNzZXJlbGxlLnYxLkdwdVZlcmRpY3QSEQoJZXZpY3Rpb25zGAQgAygJEhAKCHJlcGxpY2FzGAUgASgNEhgKEGdwdXNfcGVyX3JlcGxpY2EYBiABKA0SDwoHbGVhdmluZxgHIAMoCSL4AQoKR3B1VmVyZGljdBINCgVpbmRleBgBIAEoDRIPCgdyZXBsaWNhGAIgASgJEgwKBGZpdHMYAyABKAgSDgoGcmVhc29uGAQgASgJEhMKC3RvdGFsX2J5dGVzGAUgASgBEhIKCmZyZWVfYnl0ZXMYBiABKAESFwoPYXZhaWxhYmxlX2J5dGVzGAcgASgBEhQKDG5lZWRlZF9ieXRlcxgIIAEoARIVCg13ZWlnaHRzX2J5dGVzGAkgASgBEhUKDXdvcmtpbmdfYnl0ZXMYCiABKAESFQoNcmVzZXJ2ZV9ieXRlcxgLIAEoARIPCgdob2xkZXJzGAwgAygJIj8KEVNsZWVwTW9kZWxSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEgwKBHdhaXQYAiABKAgSDQoFbGV2ZWwYAyABKA0iQQoSU2xlZXBNb2RlbFJlc3BvbnNlEisKCW9wZXJhdGlvbhgBIAEoCzIYLnBhc3NlcmVsbGUudjEuT3BlcmF0aW9uIi8KEFdha2VNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCCJAChFXYWtlTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJWChJVbmxvYWRNb2RlbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSDAoEd2FpdBgCIAEoCBINCgVmb3JjZRgDIAEoCBIUCgxvbmx5X2lmX2lkbGUYBCABKAgiQgoTVW5sb2FkTW9kZWxSZXNwb25zZRIrCglvcGVyYXRpb24YASABKAsyGC5wYXNzZXJlbGxlLnYxLk9wZXJhdGlvbiJIChRSZW1vdmVXZWlnaHRzUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIQCghvbGRfb25seRgCIAEoCBIPCgdkcnlfcnVuGAMgASgIIl8KFVJlbW92ZVdlaWdodHNSZXNwb25zZRIxCglyZXZpc2lvbnMYASADKAsyHi5wYXNzZXJlbGxlLnYxLlJlbW92ZWRSZXZpc2lvbhITCgtmcmVlZF9ieXRlcxgCIAEoASJJCg9SZW1vdmVkUmV2aXNpb24SEAoIcmV2aXNpb24YASABKAkSEwoLZnJlZWRfYnl0ZXMYAiABKAESDwoHY3VycmVudBgDIAEoCGIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_passerelle_v1_operation]);
 
 /**
  * Demande de téléchargement.
@@ -79,7 +79,7 @@ export type LoadModelRequest = Message<"passerelle.v1.LoadModelRequest"> & {
   model: string;
 
   /**
-   * Numéros des GPU à employer ; vide : le choix retenu, sinon celui du profil.
+   * Numéros des GPU à employer ; vide : le choix retenu, sinon celui du profil, sinon les plus libres, selon la place.
    *
    * @generated from field: repeated uint32 gpus = 2;
    */
@@ -174,7 +174,7 @@ export type CheckLoadRequest = Message<"passerelle.v1.CheckLoadRequest"> & {
   model: string;
 
   /**
-   * Numéros des GPU ; vide : le choix retenu, sinon les plus libres.
+   * Numéros des GPU ; vide : le choix retenu, sinon celui du profil, sinon les plus libres, selon la place.
    *
    * @generated from field: repeated uint32 gpus = 2;
    */
@@ -534,4 +534,102 @@ export type UnloadModelResponse = Message<"passerelle.v1.UnloadModelResponse"> &
  */
 export const UnloadModelResponseSchema: GenMessage<UnloadModelResponse> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_model_verbs, 12);
+
+/**
+ * Demande de retrait.
+ *
+ * @generated from message passerelle.v1.RemoveWeightsRequest
+ */
+export type RemoveWeightsRequest = Message<"passerelle.v1.RemoveWeightsRequest"> & {
+  /**
+   * Clé du modèle.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Seulement les révisions qui ne sont pas celle du profil ; permis d'un modèle chargé.
+   *
+   * @generated from field: bool old_only = 2;
+   */
+  oldOnly: boolean;
+
+  /**
+   * Dit ce qui serait retiré, sans rien retirer.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message passerelle.v1.RemoveWeightsRequest.
+ * Use `create(RemoveWeightsRequestSchema)` to create a new message.
+ */
+export const RemoveWeightsRequestSchema: GenMessage<RemoveWeightsRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_model_verbs, 13);
+
+/**
+ * Retrait.
+ *
+ * @generated from message passerelle.v1.RemoveWeightsResponse
+ */
+export type RemoveWeightsResponse = Message<"passerelle.v1.RemoveWeightsResponse"> & {
+  /**
+   * Révisions retirées, celle du profil d'abord.
+   *
+   * @generated from field: repeated passerelle.v1.RemovedRevision revisions = 1;
+   */
+  revisions: RemovedRevision[];
+
+  /**
+   * Place rendue, en octets.
+   *
+   * @generated from field: double freed_bytes = 2;
+   */
+  freedBytes: number;
+};
+
+/**
+ * Describes the message passerelle.v1.RemoveWeightsResponse.
+ * Use `create(RemoveWeightsResponseSchema)` to create a new message.
+ */
+export const RemoveWeightsResponseSchema: GenMessage<RemoveWeightsResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_model_verbs, 14);
+
+/**
+ * Révision retirée du disque.
+ *
+ * @generated from message passerelle.v1.RemovedRevision
+ */
+export type RemovedRevision = Message<"passerelle.v1.RemovedRevision"> & {
+  /**
+   * Révision.
+   *
+   * @generated from field: string revision = 1;
+   */
+  revision: string;
+
+  /**
+   * Place rendue, en octets ; ce qu'un autre cache tient aussi n'en est pas.
+   *
+   * @generated from field: double freed_bytes = 2;
+   */
+  freedBytes: number;
+
+  /**
+   * C'est celle du profil.
+   *
+   * @generated from field: bool current = 3;
+   */
+  current: boolean;
+};
+
+/**
+ * Describes the message passerelle.v1.RemovedRevision.
+ * Use `create(RemovedRevisionSchema)` to create a new message.
+ */
+export const RemovedRevisionSchema: GenMessage<RemovedRevision> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_model_verbs, 15);
 

@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { AudioChannels, AudioCoverage, AudioFormat, AudioProgress, AudioSource, AudioWarning, Segment } from "./audio_pb";
+import type { AudioChannels, AudioCoverage, AudioFormat, AudioProgress, AudioSource, AudioWarning, Segment, WrittenForm } from "./audio_pb";
 import { file_passerelle_v1_audio } from "./audio_pb";
 import type { DiarizeConfig, SpeakerSummary } from "./diarize_pb";
 import { file_passerelle_v1_diarize } from "./diarize_pb";
@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/transcribe.proto.
  */
 export const file_passerelle_v1_transcribe: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEi9AMKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBEi4KCGNoYW5uZWxzGBQgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0NoYW5uZWxzQgsKCV9sYW5ndWFnZUISChBfdGFyZ2V0X2xhbmd1YWdlQhIKEF93b3JkX3RpbWVzdGFtcHNCDgoMX3B1bmN0dWF0aW9uQgkKB19wcm9tcHRCDgoMX3RlbXBlcmF0dXJlQg4KDF9kaWFyaXphdGlvbiJTChFUcmFuc2NyaWJlUmVxdWVzdBIvCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWcSDQoFYXVkaW8YAiABKAwiuAMKElRyYW5zY3JpYmVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghsYW5ndWFnZRgDIAEoCRIhChRsYW5ndWFnZV9wcm9iYWJpbGl0eRgEIAEoAUgAiAEBEgwKBHRleHQYBSABKAkSKAoIc2VnbWVudHMYBiADKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnQSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoIY292ZXJhZ2UYCCABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvQ292ZXJhZ2USLwoIc3BlYWtlcnMYCSADKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWFrZXJTdW1tYXJ5EhgKEGxhbmd1YWdlX2Fzc3VtZWQYDiABKAgSKgoGc291cmNlGBQgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb1NvdXJjZRItCgh3YXJuaW5ncxgVIAMoCzIbLnBhc3NlcmVsbGUudjEuQXVkaW9XYXJuaW5nQhcKFV9sYW5ndWFnZV9wcm9iYWJpbGl0eSJoChdVcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBIxCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQitQEKGFVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEikKB3NlZ21lbnQYAiABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIzCgZyZXN1bHQYAyABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZUgAQgcKBWV2ZW50IvkBChZTdHJlYW1UcmFuc2NyaWJlQ29uZmlnEi8KBmNvbmZpZxgBIAEoCzIfLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZUNvbmZpZxIcCg9pbnRlcmltX3Jlc3VsdHMYAiABKAhIAIgBARIzChBlbmRwb2ludF9zaWxlbmNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNcmVzdW1lX3NhbXBsZRgIIAEoBEISChBfaW50ZXJpbV9yZXN1bHRzIm4KF1N0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0EjcKBmNvbmZpZxgBIAEoCzIlLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZUNvbmZpZ0gAEg8KBWF1ZGlvGAIgASgMSABCCQoHcGF5bG9hZCLLAgoYU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlEisKBXJlYWR5GAEgASgLMhoucGFzc2VyZWxsZS52MS5TdHJlYW1SZWFkeUgAEjUKDHNwZWVjaF9zdGFydBgCIAEoCzIdLnBhc3NlcmVsbGUudjEuU3BlZWNoQm91bmRhcnlIABIzCgpzcGVlY2hfZW5kGAMgASgLMh0ucGFzc2VyZWxsZS52MS5TcGVlY2hCb3VuZGFyeUgAEjMKB3BhcnRpYWwYBCABKAsyIC5wYXNzZXJlbGxlLnYxLlBhcnRpYWxUcmFuc2NyaXB0SAASJwoFZmluYWwYBSABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIvCgdzdW1tYXJ5GAYgASgLMhwucGFzc2VyZWxsZS52MS5TdHJlYW1TdW1tYXJ5SABCBwoFZXZlbnQiKAoLU3RyZWFtUmVhZHkSCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkiVAoOU3BlZWNoQm91bmRhcnkSKQoGb2Zmc2V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhcKD3V0dGVyYW5jZV9pbmRleBgCIAEoDSJPChFQYXJ0aWFsVHJhbnNjcmlwdBIXCg91dHRlcmFuY2VfaW5kZXgYASABKA0SEwoLa2VwdF9sZW5ndGgYAiABKA0SDAoEdGV4dBgDIAEoCSKQAQoNU3RyZWFtU3VtbWFyeRIMCgR0ZXh0GAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEi4KCGNvdmVyYWdlGAMgASgLMhwucGFzc2VyZWxsZS52MS5BdWRpb0NvdmVyYWdlEhgKEGxhbmd1YWdlX2Fzc3VtZWQYCCABKAgSFQoNcmVzdW1lX3NhbXBsZRgJIAEoBCpwCg5UcmFuc2NyaWJlVGFzaxIfChtUUkFOU0NSSUJFX1RBU0tfVU5TUEVDSUZJRUQQABIeChpUUkFOU0NSSUJFX1RBU0tfVFJBTlNDUklCRRABEh0KGVRSQU5TQ1JJQkVfVEFTS19UUkFOU0xBVEUQAjLjAgoRVHJhbnNjcmliZVNlcnZpY2USWQoKVHJhbnNjcmliZRIgLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZVJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZSIGirUYAggEEm8KEFVwbG9hZFRyYW5zY3JpYmUSJi5wYXNzZXJlbGxlLnYxLlVwbG9hZFRyYW5zY3JpYmVSZXF1ZXN0GicucGFzc2VyZWxsZS52MS5VcGxvYWRUcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBCgBMAESbwoQU3RyZWFtVHJhbnNjcmliZRImLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZVJlcXVlc3QaJy5wYXNzZXJlbGxlLnYxLlN0cmVhbVRyYW5zY3JpYmVSZXNwb25zZSIGirUYAggEKAEwARoRirUYDVRyYW5zY3JpcHRpb25iBnByb3RvMw", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route]);
+  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEi9AMKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBEi4KCGNoYW5uZWxzGBQgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0NoYW5uZWxzQgsKCV9sYW5ndWFnZUISChBfdGFyZ2V0X2xhbmd1YWdlQhIKEF93b3JkX3RpbWVzdGFtcHNCDgoMX3B1bmN0dWF0aW9uQgkKB19wcm9tcHRCDgoMX3RlbXBlcmF0dXJlQg4KDF9kaWFyaXphdGlvbiJTChFUcmFuc2NyaWJlUmVxdWVzdBIvCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWcSDQoFYXVkaW8YAiABKAwiuAMKElRyYW5zY3JpYmVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghsYW5ndWFnZRgDIAEoCRIhChRsYW5ndWFnZV9wcm9iYWJpbGl0eRgEIAEoAUgAiAEBEgwKBHRleHQYBSABKAkSKAoIc2VnbWVudHMYBiADKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnQSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoIY292ZXJhZ2UYCCABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvQ292ZXJhZ2USLwoIc3BlYWtlcnMYCSADKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWFrZXJTdW1tYXJ5EhgKEGxhbmd1YWdlX2Fzc3VtZWQYDiABKAgSKgoGc291cmNlGBQgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb1NvdXJjZRItCgh3YXJuaW5ncxgVIAMoCzIbLnBhc3NlcmVsbGUudjEuQXVkaW9XYXJuaW5nQhcKFV9sYW5ndWFnZV9wcm9iYWJpbGl0eSJgChZXcml0ZVRyYW5zY3JpcHRSZXF1ZXN0EjUKCnRyYW5zY3JpcHQYASABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZRIPCgdmb3JtYXRzGAIgAygJIkQKF1dyaXRlVHJhbnNjcmlwdFJlc3BvbnNlEikKBWZvcm1zGAEgAygLMhoucGFzc2VyZWxsZS52MS5Xcml0dGVuRm9ybSJoChdVcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBIxCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQitQEKGFVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEikKB3NlZ21lbnQYAiABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIzCgZyZXN1bHQYAyABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZUgAQgcKBWV2ZW50IosCChZTdHJlYW1UcmFuc2NyaWJlQ29uZmlnEi8KBmNvbmZpZxgBIAEoCzIfLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZUNvbmZpZxIcCg9pbnRlcmltX3Jlc3VsdHMYAiABKAhIAIgBARIzChBlbmRwb2ludF9zaWxlbmNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNcmVzdW1lX3NhbXBsZRgIIAEoBBIQCghwcm9ncmVzcxgJIAEoCEISChBfaW50ZXJpbV9yZXN1bHRzIm4KF1N0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0EjcKBmNvbmZpZxgBIAEoCzIlLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZUNvbmZpZ0gAEg8KBWF1ZGlvGAIgASgMSABCCQoHcGF5bG9hZCL+AgoYU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlEisKBXJlYWR5GAEgASgLMhoucGFzc2VyZWxsZS52MS5TdHJlYW1SZWFkeUgAEjUKDHNwZWVjaF9zdGFydBgCIAEoCzIdLnBhc3NlcmVsbGUudjEuU3BlZWNoQm91bmRhcnlIABIzCgpzcGVlY2hfZW5kGAMgASgLMh0ucGFzc2VyZWxsZS52MS5TcGVlY2hCb3VuZGFyeUgAEjMKB3BhcnRpYWwYBCABKAsyIC5wYXNzZXJlbGxlLnYxLlBhcnRpYWxUcmFuc2NyaXB0SAASJwoFZmluYWwYBSABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIvCgdzdW1tYXJ5GAYgASgLMhwucGFzc2VyZWxsZS52MS5TdHJlYW1TdW1tYXJ5SAASMQoIcHJvZ3Jlc3MYByABKAsyHS5wYXNzZXJlbGxlLnYxLlN0cmVhbVByb2dyZXNzSABCBwoFZXZlbnQiKAoLU3RyZWFtUmVhZHkSCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkiVAoOU3BlZWNoQm91bmRhcnkSKQoGb2Zmc2V0GAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhcKD3V0dGVyYW5jZV9pbmRleBgCIAEoDSJPChFQYXJ0aWFsVHJhbnNjcmlwdBIXCg91dHRlcmFuY2VfaW5kZXgYASABKA0SEwoLa2VwdF9sZW5ndGgYAiABKA0SDAoEdGV4dBgDIAEoCSI7Cg5TdHJlYW1Qcm9ncmVzcxIpCgZvZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24ikAEKDVN0cmVhbVN1bW1hcnkSDAoEdGV4dBgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCRIuCghjb3ZlcmFnZRgDIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Db3ZlcmFnZRIYChBsYW5ndWFnZV9hc3N1bWVkGAggASgIEhUKDXJlc3VtZV9zYW1wbGUYCSABKAQqcAoOVHJhbnNjcmliZVRhc2sSHwobVFJBTlNDUklCRV9UQVNLX1VOU1BFQ0lGSUVEEAASHgoaVFJBTlNDUklCRV9UQVNLX1RSQU5TQ1JJQkUQARIdChlUUkFOU0NSSUJFX1RBU0tfVFJBTlNMQVRFEAIyzQMKEVRyYW5zY3JpYmVTZXJ2aWNlElkKClRyYW5zY3JpYmUSIC5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBBJvChBVcGxvYWRUcmFuc2NyaWJlEiYucGFzc2VyZWxsZS52MS5VcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuVXBsb2FkVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQoATABEmgKD1dyaXRlVHJhbnNjcmlwdBIlLnBhc3NlcmVsbGUudjEuV3JpdGVUcmFuc2NyaXB0UmVxdWVzdBomLnBhc3NlcmVsbGUudjEuV3JpdGVUcmFuc2NyaXB0UmVzcG9uc2UiBoq1GAIIBBJvChBTdHJlYW1UcmFuc2NyaWJlEiYucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQoATABGhGKtRgNVHJhbnNjcmlwdGlvbmIGcHJvdG8z", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route]);
 
 /**
  * Réglages d'une transcription.
@@ -250,6 +250,57 @@ export const TranscribeResponseSchema: GenMessage<TranscribeResponse> = /*@__PUR
   messageDesc(file_passerelle_v1_transcribe, 2);
 
 /**
+ * Demande des formes d'une transcription.
+ *
+ * @generated from message passerelle.v1.WriteTranscriptRequest
+ */
+export type WriteTranscriptRequest = Message<"passerelle.v1.WriteTranscriptRequest"> & {
+  /**
+   * Transcription, rendue d'un fichier ou réunie des phrases d'un direct.
+   *
+   * @generated from field: passerelle.v1.TranscribeResponse transcript = 1;
+   */
+  transcript?: TranscribeResponse | undefined;
+
+  /**
+   * Formes : `json` (celui de `/api`), `text`, `srt`, `vtt`, `verbose_json` ; et, s'il y a des locuteurs, `diarized_json` et `rttm`.
+   *
+   * Par défaut : toutes.
+   *
+   * @generated from field: repeated string formats = 2;
+   */
+  formats: string[];
+};
+
+/**
+ * Describes the message passerelle.v1.WriteTranscriptRequest.
+ * Use `create(WriteTranscriptRequestSchema)` to create a new message.
+ */
+export const WriteTranscriptRequestSchema: GenMessage<WriteTranscriptRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_transcribe, 3);
+
+/**
+ * Formes d'une transcription.
+ *
+ * @generated from message passerelle.v1.WriteTranscriptResponse
+ */
+export type WriteTranscriptResponse = Message<"passerelle.v1.WriteTranscriptResponse"> & {
+  /**
+   * Dans l'ordre demandé.
+   *
+   * @generated from field: repeated passerelle.v1.WrittenForm forms = 1;
+   */
+  forms: WrittenForm[];
+};
+
+/**
+ * Describes the message passerelle.v1.WriteTranscriptResponse.
+ * Use `create(WriteTranscriptResponseSchema)` to create a new message.
+ */
+export const WriteTranscriptResponseSchema: GenMessage<WriteTranscriptResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_transcribe, 4);
+
+/**
  * Message d'un envoi de fichier par morceaux.
  *
  * @generated from message passerelle.v1.UploadTranscribeRequest
@@ -284,7 +335,7 @@ export type UploadTranscribeRequest = Message<"passerelle.v1.UploadTranscribeReq
  * Use `create(UploadTranscribeRequestSchema)` to create a new message.
  */
 export const UploadTranscribeRequestSchema: GenMessage<UploadTranscribeRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 3);
+  messageDesc(file_passerelle_v1_transcribe, 5);
 
 /**
  * Avancement ou résultat d'un envoi de fichier.
@@ -329,7 +380,7 @@ export type UploadTranscribeResponse = Message<"passerelle.v1.UploadTranscribeRe
  * Use `create(UploadTranscribeResponseSchema)` to create a new message.
  */
 export const UploadTranscribeResponseSchema: GenMessage<UploadTranscribeResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 4);
+  messageDesc(file_passerelle_v1_transcribe, 6);
 
 /**
  * Réglages d'une transcription en direct.
@@ -380,6 +431,15 @@ export type StreamTranscribeConfig = Message<"passerelle.v1.StreamTranscribeConf
    * @generated from field: uint64 resume_sample = 8;
    */
   resumeSample: bigint;
+
+  /**
+   * Envoie aussi des `StreamProgress`.
+   *
+   * Par défaut : non.
+   *
+   * @generated from field: bool progress = 9;
+   */
+  progress: boolean;
 };
 
 /**
@@ -387,7 +447,7 @@ export type StreamTranscribeConfig = Message<"passerelle.v1.StreamTranscribeConf
  * Use `create(StreamTranscribeConfigSchema)` to create a new message.
  */
 export const StreamTranscribeConfigSchema: GenMessage<StreamTranscribeConfig> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 5);
+  messageDesc(file_passerelle_v1_transcribe, 7);
 
 /**
  * Message d'un flux en direct.
@@ -424,7 +484,7 @@ export type StreamTranscribeRequest = Message<"passerelle.v1.StreamTranscribeReq
  * Use `create(StreamTranscribeRequestSchema)` to create a new message.
  */
 export const StreamTranscribeRequestSchema: GenMessage<StreamTranscribeRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 6);
+  messageDesc(file_passerelle_v1_transcribe, 8);
 
 /**
  * Événement d'un flux en direct.
@@ -485,6 +545,14 @@ export type StreamTranscribeResponse = Message<"passerelle.v1.StreamTranscribeRe
      */
     value: StreamSummary;
     case: "summary";
+  } | {
+    /**
+     * Jusqu'où le texte suit ; seulement si la configuration le demande.
+     *
+     * @generated from field: passerelle.v1.StreamProgress progress = 7;
+     */
+    value: StreamProgress;
+    case: "progress";
   } | { case: undefined; value?: undefined };
 };
 
@@ -493,7 +561,7 @@ export type StreamTranscribeResponse = Message<"passerelle.v1.StreamTranscribeRe
  * Use `create(StreamTranscribeResponseSchema)` to create a new message.
  */
 export const StreamTranscribeResponseSchema: GenMessage<StreamTranscribeResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 7);
+  messageDesc(file_passerelle_v1_transcribe, 9);
 
 /**
  * Le serveur est prêt.
@@ -521,7 +589,7 @@ export type StreamReady = Message<"passerelle.v1.StreamReady"> & {
  * Use `create(StreamReadySchema)` to create a new message.
  */
 export const StreamReadySchema: GenMessage<StreamReady> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 8);
+  messageDesc(file_passerelle_v1_transcribe, 10);
 
 /**
  * Borne d'une prise de parole.
@@ -549,7 +617,7 @@ export type SpeechBoundary = Message<"passerelle.v1.SpeechBoundary"> & {
  * Use `create(SpeechBoundarySchema)` to create a new message.
  */
 export const SpeechBoundarySchema: GenMessage<SpeechBoundary> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 9);
+  messageDesc(file_passerelle_v1_transcribe, 11);
 
 /**
  * Texte provisoire : remplace la fin du précédent, ne répète pas ce qui est stable.
@@ -587,7 +655,30 @@ export type PartialTranscript = Message<"passerelle.v1.PartialTranscript"> & {
  * Use `create(PartialTranscriptSchema)` to create a new message.
  */
 export const PartialTranscriptSchema: GenMessage<PartialTranscript> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 10);
+  messageDesc(file_passerelle_v1_transcribe, 12);
+
+/**
+ * Jusqu'où le texte suit : l'audio envoyé au-delà attend d'être lu, analysé ou transcrit.
+ *
+ * Au plus un par seconde d'audio ; un client qui sait ce qu'il a envoyé en tire le retard du serveur.
+ *
+ * @generated from message passerelle.v1.StreamProgress
+ */
+export type StreamProgress = Message<"passerelle.v1.StreamProgress"> & {
+  /**
+   * Instant, depuis le début du flux ; il ne recule jamais.
+   *
+   * @generated from field: google.protobuf.Duration offset = 1;
+   */
+  offset?: Duration | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.StreamProgress.
+ * Use `create(StreamProgressSchema)` to create a new message.
+ */
+export const StreamProgressSchema: GenMessage<StreamProgress> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_transcribe, 13);
 
 /**
  * Bilan d'un flux en direct.
@@ -640,7 +731,7 @@ export type StreamSummary = Message<"passerelle.v1.StreamSummary"> & {
  * Use `create(StreamSummarySchema)` to create a new message.
  */
 export const StreamSummarySchema: GenMessage<StreamSummary> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 11);
+  messageDesc(file_passerelle_v1_transcribe, 14);
 
 /**
  * Tâche demandée au moteur.
@@ -710,6 +801,18 @@ export const TranscribeService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof UploadTranscribeRequestSchema;
     output: typeof UploadTranscribeResponseSchema;
+  },
+  /**
+   * Écrit une transcription sous ses autres formes, sans nouvelle inférence.
+   *
+   * Renvoie INVALID_ARGUMENT (INVALID_REQUEST) pour une forme inconnue, ou que cette transcription n'a pas.
+   *
+   * @generated from rpc passerelle.v1.TranscribeService.WriteTranscript
+   */
+  writeTranscript: {
+    methodKind: "unary";
+    input: typeof WriteTranscriptRequestSchema;
+    output: typeof WriteTranscriptResponseSchema;
   },
   /**
    * Transcrit de l'audio en direct.

@@ -49,12 +49,12 @@ class ModelRoute(_message.Message):
     def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., state: _Optional[_Union[_model_pb2.ModelState, str]] = ..., workers: _Optional[_Iterable[_Union[WorkerRoute, _Mapping]]] = ..., created_seconds: _Optional[float] = ..., owned_by: _Optional[str] = ..., features: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., engine: _Optional[str] = ...) -> None: ...
 
 class WorkerRoute(_message.Message):
-    __slots__ = ("id", "sockets")
+    __slots__ = ("id", "socket")
     ID_FIELD_NUMBER: _ClassVar[int]
-    SOCKETS_FIELD_NUMBER: _ClassVar[int]
+    SOCKET_FIELD_NUMBER: _ClassVar[int]
     id: str
-    sockets: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., sockets: _Optional[_Iterable[str]] = ...) -> None: ...
+    socket: str
+    def __init__(self, id: _Optional[str] = ..., socket: _Optional[str] = ...) -> None: ...
 
 class EnsureLoadedRequest(_message.Message):
     __slots__ = ("model", "timeout")

@@ -1,0 +1,114 @@
+"""Retirer des poids du disque : ceux d'un modèle, ou ses seules anciennes révisions."""
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.control.weights.cache import download_lock
+from server.domain import ModelSpec
+from server.errors import InvalidState
+
+_ASIDE = ".retrait-"
+"""Début du nom d'une révision qu'on retire : le renommage la rend inutilisable d'un coup, effacer peut durer."""
+_HUB = ("models--", "datasets--", "spaces--")
+"""Dossiers d'un cache du hub, qui peut être le même que celui des poids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Révision d'un modèle sur le disque."""
+
+    folder: Path
+    bytes: int
+    """Octets que son retrait libère ; ce qu'un autre cache tient aussi n'en est pas."""
+    current: bool
+    """C'est celle du profil."""
+
+    @property
+    def name(self) -> str:
+        """Révision, telle que le profil la nomme."""
+        return self.folder.name.removeprefix(_ASIDE)
+
+
+def revisions(cache_dir: Path, spec: ModelSpec, *, old_only: bool = False) -> list[Revision]:
+    """Révisions d'un modèle que le disque tient, celle du profil d'abord ; un retrait interrompu en est une."""
+    found = []
+    try:
+        folders = [Path(one.path) for one in os.scandir(cache_dir / spec.key) if one.is_dir()]
+    except OSError:
+        return []
+    for folder in folders:
+        current = folder.name == spec.source.revision
+        hidden = folder.name.startswith(".") and not folder.name.startswith(_ASIDE)
+        if not hidden and not folder.name.startswith(_HUB) and not (current and old_only):
+            found.append(Revision(folder, _freed(folder), current))
+    return sorted(found, key=lambda one: (not one.current, one.folder.name))
+
+
+def set_aside(key: str, found: Sequence[Revision]) -> list[Path]:
+    """Rend ces révisions inutilisables, d'un renommage chacune ; rend les dossiers à effacer.
+
+    Raises:
+        InvalidState: poids qu'on ne peut que lire, ou dont un téléchargement est en cours.
+    """
+    aside = []
+    for one in found:
+        target = one.folder.with_name(f"{_ASIDE}{one.name}")
+        try:
+            with _locked(key, one.folder.with_name(one.name)):
+                if one.folder != target and target.exists():
+                    shutil.rmtree(target)
+                one.folder.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            raise InvalidState(
+                f"Les poids de « {key} » ne peuvent qu'être lus ici ({one.folder}) : retirez-les d'où ils sont écrits.",
+                metadata={"model": key, "revision": one.name},
+            ) from error
+        aside.append(target)
+    return aside
+
+
+def erase(folders: Sequence[Path]) -> None:
+    """Efface ce qui a été mis de côté ; un lien n'emporte pas ce qu'il désigne."""
+    for folder in folders:
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _locked(key: str, folder: Path) -> Iterator[None]:
+    lock = os.open(download_lock(folder), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise InvalidState(
+            f"Un téléchargement de « {key} » ({folder.name}) est en cours ; attendez-le ou annulez-le.",
+            metadata={"model": key, "revision": folder.name},
+            retry_after=2.0,
+        ) from error
+    finally:
+        os.close(lock)
+
+
+def _freed(folder: Path) -> int:
+    if folder.is_symlink():
+        return 0
+    total = 0
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            try:
+                status = (Path(parent) / name).lstat()
+            except OSError:
+                continue
+            total += status.st_size if status.st_nlink == 1 else 0
+    return total
