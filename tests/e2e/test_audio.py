@@ -310,7 +310,7 @@ def unchanged(product: Product, before: dict[str, float]) -> None:
     """Vérifie que ni la mémoire ni la réserve n'ont grossi."""
     for name, size in memory(product).items():
         assert size < before[name] + 48, f"{name} : {before[name]:.0f} → {size:.0f} Mio"
-    wait_until(lambda: not list((product.run_dir / "spool").iterdir()), 10, "réserve vide")
+    wait_until(lambda: not list((product.run_dir / "spool").iterdir()), 60, "réserve vide")
 
 
 def test_bad_files_leave_nothing(product: Product, http: httpx.Client, reference: str) -> None:

@@ -105,6 +105,6 @@ async def test_cancelling_frees_the_engine_and_the_spool(product: Product, chann
             break
     call.cancel()
     spool = product.run_dir / "spool"
-    wait_until(lambda: not list(spool.iterdir()), 20, "réserve vide")
+    wait_until(lambda: not list(spool.iterdir()), 60, "réserve vide")
     again = await stub.Diarize(diarize_pb2.DiarizeRequest(audio=DIALOGUE), timeout=120)
     assert len(again.speakers) == 2

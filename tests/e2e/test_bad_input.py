@@ -159,9 +159,9 @@ def test_a_vanished_client_frees_its_place_at_once(product: Product, stream: boo
     def running() -> int:
         return int(product.model()["replicas"][0]["running_requests"])
 
-    wait_until(lambda: running() == 0, 20, "modèle au repos")
+    wait_until(lambda: running() == 0, 60, "modèle au repos")
     raw = _raw_request(product, stream)
-    wait_until(lambda: running() == 1, 30, "requête admise")
+    wait_until(lambda: running() == 1, 60, "requête admise")
     raw.close()
     # Bien avant la fin d'elle-même d'une réponse de 3 000 jetons.
     wait_until(lambda: running() == 0, 12, "place rendue")

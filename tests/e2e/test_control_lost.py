@@ -37,7 +37,7 @@ def test_inference_outlives_a_control_plane_that_keeps_dying(tmp_path: Path) -> 
         journal.rename(aside)
         journal.mkdir()
         strike(product, "control", signal.SIGKILL)
-        wait_until(lambda: readiness(product)[0] == 503, 30, "/readyz le dit")
+        wait_until(lambda: readiness(product)[0] == 503, 60, "/readyz le dit")
         wait_until(lambda: spaced_out(product), 60, "relancé de loin en loin")
         assert product.process.poll() is None and chats(product)
         code, [reason] = readiness(product)

@@ -39,7 +39,7 @@ def seen(product: Product, chromium: str, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_nothing_of_what_was_sent_stays_on_the_server(product: Product, seen: Path) -> None:
-    wait_until(lambda: not list((product.run_dir / "spool").iterdir()), 20, "réserve vide")
+    wait_until(lambda: not list((product.run_dir / "spool").iterdir()), 60, "réserve vide")
 
 
 def test_a_downloaded_transcript_is_what_the_server_writes(product: Product, seen: Path) -> None:

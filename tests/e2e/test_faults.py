@@ -107,7 +107,7 @@ def test_nothing_is_left_behind(rig: Rig) -> None:
     assert not [o for o in left if o.reason], describe(left)
     assert sockets(product) == rig.sockets
     assert list((product.run_dir / "spool").iterdir()) == []
-    wait_until(lambda: len(product.processes()) == rig.processes, 20, "processus comme au départ")
+    wait_until(lambda: len(product.processes()) == rig.processes, 60, "processus comme au départ")
     assert rig.front.num_fds() <= rig.front_fds + 16
     assert rig.front.memory_info().rss <= rig.front_memory + 64 * 1024 * 1024
 
@@ -121,7 +121,7 @@ def test_streams_in_flight_reach_their_end_at_ctrl_c(rig: Rig) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(story) for _ in range(3)]
-        wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 3, 20, "trois flux en cours")
+        wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 3, 60, "trois flux en cours")
         product.process.send_signal(signal.SIGINT)
         for answer in answers:
             assert sse_events(answer.result())[-1] == "[DONE]", answer.result()[-300:]

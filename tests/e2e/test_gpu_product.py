@@ -46,7 +46,7 @@ def running(folder: Path) -> Iterator[GpuProduct]:
 def rig(running: GpuProduct) -> GpuProduct:
     """Le produit, sa machine remise à neuf."""
     running.machine.become(NINE)
-    wait_until(lambda: not [g for g in running.product.status()["gpus"] if g.get("foreign_bytes")], 20, "machine neuve")
+    wait_until(lambda: not [g for g in running.product.status()["gpus"] if g.get("foreign_bytes")], 60, "machine neuve")
     return running
 
 
@@ -64,17 +64,17 @@ def test_only_the_gpus_that_were_given_exist(rig: GpuProduct) -> None:
 
 def test_a_measure_changes_live(rig: GpuProduct) -> None:
     rig.machine.change(2, foreign={4_000_001: 130 * GIB})
-    wait_until(lambda: rig.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
+    wait_until(lambda: rig.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 60, "part des autres vue")
     first = rig.product.status()["gpus"][0]
     assert (first["name"], first["free_bytes"]) == ("NVIDIA H200", 140 * GIB)
     rig.machine.change(0, utilization_percent=87.0, temperature_celsius=64.0, power_watts=512.0)
-    wait_until(lambda: rig.product.status()["gpus"][0]["utilization_percent"] == 87, 20, "occupation vue")
+    wait_until(lambda: rig.product.status()["gpus"][0]["utilization_percent"] == 87, 60, "occupation vue")
     assert rig.product.status()["gpus"][0]["power_watts"] == 512
 
 
 def test_a_verdict_has_its_figures(rig: GpuProduct) -> None:
     rig.machine.change(2, foreign={4_000_001: 130 * GIB})
-    wait_until(lambda: rig.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 20, "part des autres vue")
+    wait_until(lambda: rig.product.status()["gpus"][1].get("foreign_bytes") == 130 * GIB, 60, "part des autres vue")
     accepted = rig.product.admin("preflight", gpus=[0]).json()
     assert accepted["fits"] and accepted["gpus"][0]["weights_bytes"] == 58 * GIB
     refused = rig.product.admin("preflight", gpus=[1]).json()
@@ -86,7 +86,7 @@ def test_a_model_holds_its_gpu_then_gives_it_back(rig: GpuProduct) -> None:
     product = rig.product
     response = product.admin("load", "petit", gpus=[1], wait=True)
     assert response.status_code == 200, response.text
-    wait_until(lambda: product.status()["gpus"][1]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
+    wait_until(lambda: product.status()["gpus"][1]["used_bytes"] == 3 * GIB, 60, "mémoire tenue")
     gpu = product.status()["gpus"][1]
     [lease], [process] = gpu["leases"], gpu["processes"]
     seen = psutil.Process(process["pid"]).environ()
@@ -109,7 +109,7 @@ def test_memory_left_behind_soils_the_gpu(rig: GpuProduct) -> None:
     assert product.admin("unload", "petit", wait=True).json()["error"]["reason"] == "GPU_DIRTY"
     assert "1024 Mio restent" in product.status()["gpus"][0]["dirty_reason"]
     rig.machine.change(0, unexplained_bytes=0)
-    wait_until(lambda: not product.status()["gpus"][0].get("dirty"), 20, "GPU propre")
+    wait_until(lambda: not product.status()["gpus"][0].get("dirty"), 60, "GPU propre")
 
 
 def test_a_person_watches_eight_gpus(rig: GpuProduct, chromium: str) -> None:
@@ -117,7 +117,7 @@ def test_a_person_watches_eight_gpus(rig: GpuProduct, chromium: str) -> None:
     rig.machine.change(1, foreign={4_000_001: 30 * GIB})
     response = rig.product.admin("load", "petit", gpus=[0], wait=True)
     assert response.status_code == 200, response.text
-    wait_until(lambda: rig.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 20, "mémoire tenue")
+    wait_until(lambda: rig.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 60, "mémoire tenue")
     a_measure_does_not_wait_for_the_period(rig)
     walk("page_machine.mjs", rig.product, chromium, str(rig.machine.path))
     assert rig.product.admin("unload", "petit", wait=True).status_code == 200

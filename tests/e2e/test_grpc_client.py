@@ -99,7 +99,7 @@ async def test_cancelling_stops_the_engine(product: Product, channel: grpc.aio.C
     request.options.extra["ignore_eos"] = True
     call = stub.StreamChat(chat_pb2.StreamChatRequest(request=request))
     await call.read()
-    wait_until(lambda: product.model()["replicas"][0]["running_requests"] >= 1, 30, "requête vue en cours")
+    wait_until(lambda: product.model()["replicas"][0]["running_requests"] >= 1, 60, "requête vue en cours")
     call.cancel()
     wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 0, 12, "moteur arrêté")
 

@@ -188,12 +188,12 @@ def test_a_model_comes_from_the_hub(tmp_path: Path) -> None:
 
             # `auto_download` : la première requête rapporte ce qui manque, et seulement cela, charge, puis répond.
             next(product.cache_dir.rglob("config.json")).unlink()
-            wait_until(lambda: watcher.states["qwen"][-1] == "UNAVAILABLE", 30, "badge retourné")
+            wait_until(lambda: watcher.states["qwen"][-1] == "UNAVAILABLE", 60, "badge retourné")
             assert "Paris" in answer(product)
-            wait_until(lambda: watcher.states["qwen"][-1] == "READY", 30, "modèle prêt")
+            wait_until(lambda: watcher.states["qwen"][-1] == "READY", 60, "modèle prêt")
             assert [len(hub.transfers[name]) for name in (FILE, "config.json")] == [3, 2]
 
-            wait_until(lambda: watcher.states["copie"] == ["UNAVAILABLE", "CACHED"], 30, "copie reconnue")
+            wait_until(lambda: watcher.states["copie"] == ["UNAVAILABLE", "CACHED"], 60, "copie reconnue")
             assert product.model("copie")["source"]["commit"] == copied
             logs = "".join(path.read_text(errors="replace") for path in (product.run_dir / "logs").glob("*.log"))
             assert "download_resumed" in logs and "artifacts_adopted" in logs

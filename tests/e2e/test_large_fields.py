@@ -117,7 +117,7 @@ class Watched:
         self._threads = [threading.Thread(target=self._follow, args=(i,)) for i in range(2)]
         for thread in self._threads:
             thread.start()
-        wait_until(lambda: min(self.received) > 0, 20, "les deux flux parlent")
+        wait_until(lambda: min(self.received) > 0, 60, "les deux flux parlent")
 
     def _follow(self, index: int) -> None:
         try:
@@ -130,7 +130,7 @@ class Watched:
     def close(self) -> None:
         """Vérifie que les flux vivent encore, et que l'état parle toujours, puis les rend."""
         before = self.received[0]
-        wait_until(lambda: self.ends != [] or self.received[0] > before, 20, "un état de plus")
+        wait_until(lambda: self.ends != [] or self.received[0] > before, 60, "un état de plus")
         assert not self.ends and all(call.is_active() for call in self._calls)
         for call in self._calls:
             call.cancel()

@@ -253,7 +253,7 @@ def test_a_full_queue_is_said_at_once_with_retry_after(guarded: Product, guarded
         results = list(pool.map(lambda _: long(), range(8)))
     assert "refusée" in results
     assert any(result != "refusée" for result in results)
-    wait_until(lambda: guarded.model()["replicas"][0]["running_requests"] == 0, 10, "places rendues")
+    wait_until(lambda: guarded.model()["replicas"][0]["running_requests"] == 0, 60, "places rendues")
 
 
 def test_a_body_over_the_limit_is_413(guarded: Product) -> None:

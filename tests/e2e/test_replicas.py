@@ -99,7 +99,7 @@ def test_a_killed_replica_takes_only_its_own_requests(product: Product) -> None:
         wait_until(lambda: replica("qwen-1").get("running_requests", 0) >= 1, 60, "requête sur l'exemplaire")
         psutil.Process(victim["pid"]).kill()
         killed = time.monotonic()
-        wait_until(lambda: any(one.reason for one in list(load.record)), 30, "requête perdue")
+        wait_until(lambda: any(one.reason for one in list(load.record)), 60, "requête perdue")
         load.wait_success(60)
         wait_until(lambda: replica("qwen-1").get("pid", victim["pid"]) != victim["pid"], 60, "exemplaire relancé")
     wait_until(lambda: not product.model().get("operation"), 60, "relance finie")

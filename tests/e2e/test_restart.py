@@ -213,7 +213,7 @@ def forget(product: Product) -> None:
     """Retire les fichiers de `qwen` derrière le produit, qui le voit."""
     for file in product.cache_dir.rglob("*.gguf"):
         file.unlink()
-    wait_until(lambda: product.model()["state"] == "MODEL_STATE_UNAVAILABLE", 20, "badge retourné")
+    wait_until(lambda: product.model()["state"] == "MODEL_STATE_UNAVAILABLE", 60, "badge retourné")
 
 
 def sent(found: dict[str, Any]) -> chat_pb2.ChatRequest:

@@ -53,13 +53,13 @@ def test_an_unload_nobody_confirmed_interrupts_nobody(product: Product) -> None:
     long = BODY | {"max_tokens": 400, "ignore_eos": True}
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(httpx.post, f"{product.base_url}/v1/chat/completions", json=long, timeout=120, verify=SSL)
-        wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 1, 20, "requête en cours")
+        wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 1, 60, "requête en cours")
         refused = product.admin("unload", only_if_idle=True)
         assert refused.status_code == 409, refused.text
         error = refused.json()["error"]
         assert error["reason"] == "INVALID_STATE" and "1 en cours" in error["message"], error
         assert product.model()["state"] == "MODEL_STATE_READY"
         assert answer.result().json()["usage"]["completion_tokens"] == 400
-    wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 0, 20, "plus de requête")
+    wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 0, 60, "plus de requête")
     done = product.admin("unload", only_if_idle=True, wait=True)
     assert done.status_code == 200 and product.model()["state"] == "MODEL_STATE_CACHED", done.text
