@@ -1,6 +1,6 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Box, Typography } from "@mui/material";
-import { bytes, memory } from "../format";
+import { memory } from "../format";
 import { PHASES } from "../fr";
 import type { Operation, PhaseDuration } from "../gen/passerelle/v1/operation_pb";
 import { remedyOf } from "../models/remedies";
@@ -55,7 +55,7 @@ function factsOf(operation: Operation): [string, string][] {
     [
       T.facts.bytes,
       completedBytes !== undefined && totalBytes
-        ? T.facts.bytesOf(bytes(completedBytes), bytes(totalBytes))
+        ? T.facts.bytesOf(memory(completedBytes), memory(totalBytes))
         : undefined,
     ],
     [T.facts.freed, freedBytes !== undefined && memory(freedBytes)],

@@ -5,6 +5,7 @@ import type { GpuVerdict } from "../gen/passerelle/v1/model_verbs_pb";
 import { StackBar } from "../machine/StackBar";
 import { needParts } from "../machine/stacks";
 import { Icon } from "../shell/Icon";
+import { french } from "../typography";
 import { hasPlace } from "./fields";
 import { P } from "./texts";
 import type { Verdict } from "./useVerdict";
@@ -15,7 +16,7 @@ export function VerdictPanel({ title, verdict, summary }: { title: string; verdi
   const known = response !== undefined || refusal !== undefined;
   // Chaque place dit son refus ; ne l'écrire ici que si aucune ne le dit.
   const unsaid = response?.gpus.every((one) => one.fits) ? response.error?.message : undefined;
-  const message = unsaid ?? (refusal && !hasPlace(refusal.field) ? refusal.message : "");
+  const message = unsaid !== undefined ? french(unsaid) : refusal && !hasPlace(refusal.field) ? refusal.message : "";
   return (
     <Box component="section" aria-labelledby="placement-verdict-title">
       <Typography id="placement-verdict-title" variant="h3" sx={{ mb: 1 }}>
