@@ -24,6 +24,8 @@ SCRIPTS = (".ci/run", "build_docker.sh", "run_docker.sh", "passerelle")
 
 WORKERS = "3"
 """Essais à la fois : ils attendent plus qu'ils ne calculent, et la page a sa file à côté."""
+WALKS = ("test_dashboard*.py", "test_gpu_product.py", "test_restart.py")
+"""Essais de bout en bout qui ont leur propre produit, et ce qu'une personne fait de la page dans Chromium."""
 
 
 @dataclass(frozen=True)
@@ -194,10 +196,16 @@ def quick() -> None:
 
 
 def everything() -> None:
-    """Tout ce que le produit promet ; de bout en bout, il attend plus qu'il ne calcule, et le reste se joue à côté."""
+    """Tout ce que le produit promet ; de bout en bout, il attend plus qu'il ne calcule, et le reste se joue à côté.
+
+    Les parcours de la page suivent les essais rapides : aucune file ne finit longtemps après l'autre.
+    """
     ensure_chromium()
-    product = replace(tests("bout en bout", "tests/e2e"), live=True)
-    Lanes().play(lanes("tests/unit", "tests/contract", "tests/rpc") | {"produit": [product]})
+    walks = [str(file) for one in WALKS for file in sorted((ROOT / "tests" / "e2e").glob(one))]
+    queues = lanes("tests/unit", "tests/contract", "tests/rpc")
+    queues["Python"].append(tests("parcours de la page", *walks))
+    product = tests("bout en bout", "tests/e2e", *(f"--ignore={walk}" for walk in walks))
+    Lanes().play(queues | {"produit": [replace(product, live=True)]})
 
 
 def peers() -> None:
