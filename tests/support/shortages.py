@@ -1,35 +1,31 @@
 """Un manque véritable : plus un descripteur pour ce processus, ou pour un autre."""
 
-import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 
+_STANDARD = 3
+"""Entrée, sorties : rien ne s'ouvre au-delà, et ce qui l'est déjà le reste."""
+
 
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """Ce processus ne peut plus rien ouvrir, le temps du bloc."""
+    """Ce processus ne peut plus rien ouvrir, le temps du bloc, même ce qu'un ramasse-miettes referme entre-temps."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    held = [os.open(os.devnull, os.O_RDONLY)]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(held[0], *map(int, os.listdir("/proc/self/fd"))) + 1, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_STANDARD, hard))
     try:
-        with suppress(OSError):
-            while True:
-                held.append(os.dup(held[0]))
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for descriptor in held:
-            os.close(descriptor)
 
 
 @contextmanager
 def starved(process: psutil.Process) -> Iterator[None]:
     """Ce processus-là ne peut plus rien ouvrir ; ce qu'il tient déjà lui reste."""
     before = process.rlimit(psutil.RLIMIT_NOFILE)
-    process.rlimit(psutil.RLIMIT_NOFILE, (3, before[1]))
+    process.rlimit(psutil.RLIMIT_NOFILE, (_STANDARD, before[1]))
     try:
         yield
     finally:
