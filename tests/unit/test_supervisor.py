@@ -143,10 +143,11 @@ async def test_any_other_process_is_retried_with_long_pauses_and_forgiven_once_i
         return found
 
     await until(lambda: bool(entry()["broken"]))
-    began, restarts = asyncio.get_running_loop().time(), entry()["restarts"]
-    assert restarts == 2 and entry()["state"] == "backoff"
-    await until(lambda: entry()["restarts"] == 5)
-    assert asyncio.get_running_loop().time() - began >= 0.9
+    # Vu plus ou moins tard, il a pu être relancé encore ; trois relances de plus sont séparées de deux pauses au moins.
+    began, restarts = asyncio.get_running_loop().time(), int(str(entry()["restarts"]))
+    assert restarts >= 2
+    await until(lambda: int(str(entry()["restarts"])) >= restarts + 3)
+    assert asyncio.get_running_loop().time() - began >= 0.6
     repaired.touch()
     await until(lambda: bool(entry()["pid"]) and not entry()["broken"])
     assert rig.abandoned == []
