@@ -12,7 +12,7 @@ from server.control.life.model import ManagedModel
 from server.control.life.restoring import Restorer
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, MachineSample
-from server.control.record.desired import DESIRED, Desired
+from server.control.record.desired import DESIRED, UNREADABLE, Desired
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.discovery import Adoption
@@ -54,6 +54,8 @@ class Models:
         self.restorer = Restorer(tools)
         self.strangers: list[str] = []
         """Modèles voulus que le profil n'a plus."""
+        self.unread: list[str] = []
+        """Modèles dont ce qui est retenu ne se comprend pas."""
         self._tools = tools
         self._supervisor = supervisor
         self._machine = machine
@@ -220,8 +222,12 @@ class Models:
         journal = self._tools.journal
         choices = await journal.choices()
         for key, model in self._models.items():
-            model.choices = model.choices.restored(model.spec, choices)
-            model.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
+            try:
+                model.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
+                model.choices = model.choices.restored(model.spec, choices)
+            except UNREADABLE as error:
+                logger.error("choices_not_understood", extra={"model": key, "error": repr(error)})
+                self.unread.append(key)
             model.load_seconds = await journal.load_seconds(key)
         desired = [name.removeprefix(DESIRED) for name, kept in choices.items() if name.startswith(DESIRED) and kept]
         self.strangers = [key for key in desired if key not in self._models]
@@ -252,7 +258,13 @@ class Models:
             for key, failure in self.restorer.given_up.items()
             if not self._here(key)
         ]
-        return gone + lost
+        unread = [
+            f"Ce que le journal retient de « {key} » est d'une autre version de Passerelle et ne se comprend pas : "
+            "rechargez-le."
+            for key in self.unread
+            if not self._here(key)
+        ]
+        return gone + unread + lost
 
     def _here(self, key: str) -> bool:
         return self._models[key].state in (ModelState.READY, ModelState.ASLEEP)
