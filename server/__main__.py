@@ -230,6 +230,7 @@ def _control(config: Config, run_dir: Path) -> int:
     from server.engines.chat_tables import announced
     from server.rpc.routes import endpoints
     from server.settings.advertise import announced as announced_addresses
+    from server.settings.build import commit_of
     from server.settings.environments import interpreter
 
     settings = ControlSettings(
@@ -255,6 +256,7 @@ def _control(config: Config, run_dir: Path) -> int:
         allowed_origins=config.allowed_origins,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
+        build=config.build or commit_of(ROOT),
         fields=announced,
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),

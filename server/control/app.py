@@ -87,6 +87,8 @@ class ControlSettings:
     """Admet les messages gRPC compressés."""
     gpus: BoardSettings = field(default_factory=BoardSettings)
     """Réglages des baux et de la preuve de mémoire rendue."""
+    build: str = ""
+    """Commit dont ce serveur est fait ; vide s'il n'est pas connu."""
     fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
     """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
@@ -159,6 +161,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         started_at=started_at,
         guard=guard,
         stop_grace=settings.stop_grace,
+        build=settings.build,
         fields=settings.fields,
     )
     gauge = Gauge(

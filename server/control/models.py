@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
@@ -54,6 +55,8 @@ class Models:
         self.restorer = Restorer(tools)
         self.strangers: list[str] = []
         """Modèles voulus que le profil n'a plus."""
+        self.stopping_at: float | None = None
+        """Instant, en secondes depuis 1970, où l'exploitant a demandé l'arrêt du serveur."""
         self.unread: list[str] = []
         """Modèles dont ce qui est retenu ne se comprend pas."""
         self._tools = tools
@@ -200,7 +203,7 @@ class Models:
         kept = await self.restore()
         found = await self._reattach()
         await self._resume(found)
-        self._tasks += [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
+        self._tasks += [asyncio.create_task(self.follow(events)), asyncio.create_task(self._tick_forever())]
         if load_all:
             self.wanted = tuple(self._models)
         self.restorer.start(self, kept, load_all=load_all)
@@ -312,8 +315,12 @@ class Models:
                 )
             journal.save(operation)
 
-    async def _follow(self, events: AsyncIterator[Mapping[str, Any]]) -> None:
+    async def follow(self, events: AsyncIterator[Mapping[str, Any]]) -> None:
+        """Suit ce que le superviseur dit : les fins d'exemplaires, et son propre arrêt."""
         async for event in events:
+            if event["event"] == "stopping":
+                self.stopping_at = time.time()
+                self.changes.notify()
             if event["event"] != "exited":
                 continue
             self._on_exit(event["pid"])

@@ -202,6 +202,7 @@ class _Product:
             supervisor.kill_all()
             return
         self._stopping.set()
+        supervisor.publish({"event": "stopping"})
         grace = self._settings.stop_grace
         _say(f"Arrêt : les requêtes en cours ont {grace:g} s pour finir ; un second Ctrl-C coupe tout.")
 
