@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -279,6 +280,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
     import uvloop
 
     from server.front.main import FrontSettings, run
+    from server.lifetime import away_seconds
     from server.settings.build import commit_of
 
     settings = FrontSettings(
@@ -296,6 +298,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         max_frame_bytes=_frame_bytes(config),
         drain_delay=config.drain_seconds,
         stop_grace=config.stop_grace,
+        away_seconds=partial(away_seconds, run_dir),
     )
     uvloop.run(run(settings))
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
@@ -30,6 +31,7 @@ from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
 from server.domain import Limits, ModelSpec, Profile
+from server.lifetime import away_seconds
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
@@ -202,6 +204,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             max_message_bytes=4 * 1024 * 1024,
             drain_delay=0.0,
             stop_grace=1.0,
+            away_seconds=partial(away_seconds, run_dir),
             compression=settings.grpc_compression,
         ),
         ServiceInterceptor(guard, rpc_metrics, limits=settings.limits),
