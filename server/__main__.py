@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,6 +231,7 @@ def _control(config: Config, run_dir: Path) -> int:
     from server.engines.chat_tables import announced
     from server.rpc.routes import endpoints
     from server.settings.advertise import announced as announced_addresses
+    from server.settings.build import commit_of
     from server.settings.environments import interpreter
 
     settings = ControlSettings(
@@ -255,6 +257,7 @@ def _control(config: Config, run_dir: Path) -> int:
         allowed_origins=config.allowed_origins,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
+        build=config.build or commit_of(ROOT),
         fields=announced,
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
@@ -277,6 +280,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
     import uvloop
 
     from server.front.main import FrontSettings, run
+    from server.lifetime import away_seconds
     from server.settings.build import commit_of
 
     settings = FrontSettings(
@@ -294,6 +298,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         max_frame_bytes=_frame_bytes(config),
         drain_delay=config.drain_seconds,
         stop_grace=config.stop_grace,
+        away_seconds=partial(away_seconds, run_dir),
     )
     uvloop.run(run(settings))
 

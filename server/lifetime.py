@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 PARENT_FD_VARIABLE = "PASSERELLE_PARENT_FD"
 """Variable qui porte le numéro du descripteur hérité : un tube dont le superviseur tient l'autre extrémité."""
@@ -15,6 +16,17 @@ BEAT_FD_VARIABLE = "PASSERELLE_BEAT_FD"
 
 BEAT_SECONDS = 0.5
 """Période des battements."""
+
+STOPPING = "stopping"
+"""Fichier du dossier des prises, une fois l'arrêt du serveur demandé : les secondes qu'il avait mises à être prêt."""
+
+
+def away_seconds(run_dir: Path) -> float:
+    """Secondes avant de revenir, dites à qui l'arrêt d'un processus coupe ; plus d'une si tout le serveur s'arrête."""
+    try:
+        return float((run_dir / STOPPING).read_text())
+    except (OSError, ValueError):
+        return 1.0
 
 
 def stop_signals() -> asyncio.Event:

@@ -50,7 +50,10 @@ def status(session: Session) -> None:
     if session.as_json:
         show.message(found)
         return
-    click.echo(f"Passerelle {found.version}, profil {found.profile} · {session.server.address}")
+    build = f" ({found.build[:7]})" if found.build else ""
+    click.echo(f"Passerelle {found.version}{build}, profil {found.profile} · {session.server.address}")
+    if found.HasField("stopping_at"):
+        click.echo("Il s'arrête, à la demande de l'exploitant : les requêtes en cours finissent.")
     if found.profile_notice:
         click.echo(found.profile_notice)
     if not found.api_key_required:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
@@ -30,6 +31,7 @@ from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
 from server.domain import Limits, ModelSpec, Profile
+from server.lifetime import away_seconds
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
@@ -87,6 +89,8 @@ class ControlSettings:
     """Admet les messages gRPC compressés."""
     gpus: BoardSettings = field(default_factory=BoardSettings)
     """Réglages des baux et de la preuve de mémoire rendue."""
+    build: str = ""
+    """Commit dont ce serveur est fait ; vide s'il n'est pas connu."""
     fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
     """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
@@ -159,6 +163,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         started_at=started_at,
         guard=guard,
         stop_grace=settings.stop_grace,
+        build=settings.build,
         fields=settings.fields,
     )
     gauge = Gauge(
@@ -199,6 +204,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             max_message_bytes=4 * 1024 * 1024,
             drain_delay=0.0,
             stop_grace=1.0,
+            away_seconds=partial(away_seconds, run_dir),
             compression=settings.grpc_compression,
         ),
         ServiceInterceptor(guard, rpc_metrics, limits=settings.limits),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from server.control.life.model import ManagedModel
 from server.control.life.restoring import Restorer
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, MachineSample
-from server.control.record.desired import DESIRED, Desired
+from server.control.record.desired import DESIRED, UNREADABLE, Desired
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.discovery import Adoption
@@ -54,6 +55,10 @@ class Models:
         self.restorer = Restorer(tools)
         self.strangers: list[str] = []
         """Modèles voulus que le profil n'a plus."""
+        self.stopping_at: float | None = None
+        """Instant, en secondes depuis 1970, où l'exploitant a demandé l'arrêt du serveur."""
+        self.unread: list[str] = []
+        """Modèles dont ce qui est retenu ne se comprend pas."""
         self._tools = tools
         self._supervisor = supervisor
         self._machine = machine
@@ -198,7 +203,7 @@ class Models:
         kept = await self.restore()
         found = await self._reattach()
         await self._resume(found)
-        self._tasks += [asyncio.create_task(self._follow(events)), asyncio.create_task(self._tick_forever())]
+        self._tasks += [asyncio.create_task(self.follow(events)), asyncio.create_task(self._tick_forever())]
         if load_all:
             self.wanted = tuple(self._models)
         self.restorer.start(self, kept, load_all=load_all)
@@ -220,8 +225,12 @@ class Models:
         journal = self._tools.journal
         choices = await journal.choices()
         for key, model in self._models.items():
-            model.choices = model.choices.restored(model.spec, choices)
-            model.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
+            try:
+                model.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
+                model.choices = model.choices.restored(model.spec, choices)
+            except UNREADABLE as error:
+                logger.error("choices_not_understood", extra={"model": key, "error": repr(error)})
+                self.unread.append(key)
             model.load_seconds = await journal.load_seconds(key)
         desired = [name.removeprefix(DESIRED) for name, kept in choices.items() if name.startswith(DESIRED) and kept]
         self.strangers = [key for key in desired if key not in self._models]
@@ -252,7 +261,13 @@ class Models:
             for key, failure in self.restorer.given_up.items()
             if not self._here(key)
         ]
-        return gone + lost
+        unread = [
+            f"Ce que le journal retient de « {key} » est d'une autre version de Passerelle et ne se comprend pas : "
+            "rechargez-le."
+            for key in self.unread
+            if not self._here(key)
+        ]
+        return gone + unread + lost
 
     def _here(self, key: str) -> bool:
         return self._models[key].state in (ModelState.READY, ModelState.ASLEEP)
@@ -300,8 +315,12 @@ class Models:
                 )
             journal.save(operation)
 
-    async def _follow(self, events: AsyncIterator[Mapping[str, Any]]) -> None:
+    async def follow(self, events: AsyncIterator[Mapping[str, Any]]) -> None:
+        """Suit ce que le superviseur dit : les fins d'exemplaires, et son propre arrêt."""
         async for event in events:
+            if event["event"] == "stopping":
+                self.stopping_at = time.time()
+                self.changes.notify()
             if event["event"] != "exited":
                 continue
             self._on_exit(event["pid"])

@@ -76,6 +76,8 @@ class FrontSettings:
     """Secondes entre « ne sert plus » et l'arrêt."""
     stop_grace: float = 30.0
     """Secondes laissées aux requêtes en cours à l'arrêt."""
+    away_seconds: Callable[[], float] = lambda: 1.0
+    """Secondes avant un nouvel essai, dites à qui l'arrêt coupe."""
 
 
 @asynccontextmanager
@@ -129,6 +131,7 @@ async def serving(
             health=SERVICES,
             drain_delay=settings.drain_delay,
             stop_grace=settings.stop_grace,
+            away_seconds=settings.away_seconds,
             compression=settings.grpc_compression,
         ),
         ServiceInterceptor(guard, rpc_metrics, limits=limits),
@@ -138,8 +141,9 @@ async def serving(
         ProbeService(channel, settings.control_log, settings.build), server.server
     )
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
+    live = LiveAnalysis(router, calls, limits, server.ending, settings.away_seconds)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
-        TranscribeService(analysis, LiveAnalysis(router, calls, limits, server.ending), spool, limits), server.server
+        TranscribeService(analysis, live, spool, limits), server.server
     )
     diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
     background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,8 @@ class RpcSettings:
     """Secondes entre « ne sert plus » et l'arrêt, pour que le répartiteur s'en aperçoive."""
     stop_grace: float = 30.0
     """Secondes laissées aux appels en cours."""
+    away_seconds: Callable[[], float] = lambda: 1.0
+    """Secondes avant un nouvel essai, dites à qui l'arrêt coupe."""
     compression: bool = False
     """Admet les messages compressés (gzip) ; sinon un appel qui annonce un `grpc-encoding` reçoit UNIMPLEMENTED."""
 
@@ -106,7 +108,10 @@ class RpcServer:
         loop.call_later(grace * _ENDING_SHARE, self.ending.set)
         if not await self._idle(grace * _LAST_SHARE):
             self._interceptor.end_calls(
-                ShuttingDown("Le serveur s'arrête avant la fin de cette requête ; refaites-la.", retry_after=1.0)
+                ShuttingDown(
+                    "Le serveur s'arrête avant la fin de cette requête ; refaites-la.",
+                    retry_after=self._settings.away_seconds(),
+                )
             )
             await self._idle(end - loop.time())
         # Le dernier appel fini, gRPC fermerait aussitôt la connexion : un pair qui écrit alors (crédit, PING) reçoit

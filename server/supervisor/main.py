@@ -7,17 +7,20 @@ import errno
 import functools
 import http.client
 import logging
+import math
 import os
 import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from server.events import last_line
+from server.lifetime import STOPPING
 from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, probe, render
 from server.supervisor.process import Command
 from server.supervisor.rolling import RollingRestart
@@ -37,6 +40,8 @@ OPEN_FILES = 65536
 """Fichiers ouverts par processus : deux fois les connexions qu'Envoy admet."""
 _SHORT_GRACE = 10.0
 _LISTENING_SECONDS = 60.0
+_LONGEST_AWAY = 60.0
+"""Secondes d'absence annoncées au plus : les SDK d'OpenAI n'obéissent pas au-delà."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,8 @@ class _Product:
         self._reloads: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._code = 0
+        self._born = time.monotonic()
+        self._opening: float | None = None
         self._had_terminal = _has_terminal()
         self._certificates = TlsKeeper(settings.tls, run_dir) if settings.tls else None
 
@@ -202,6 +209,10 @@ class _Product:
             supervisor.kill_all()
             return
         self._stopping.set()
+        supervisor.publish({"event": "stopping"})
+        taken = time.monotonic() - self._born if self._opening is None else self._opening
+        with contextlib.suppress(OSError):
+            (self._run_dir / STOPPING).write_text(str(math.ceil(min(taken, _LONGEST_AWAY))))
         grace = self._settings.stop_grace
         _say(f"Arrêt : les requêtes en cours ont {grace:g} s pour finir ; un second Ctrl-C coupe tout.")
 
@@ -296,6 +307,7 @@ class _Product:
     async def _announce(self) -> None:
         while not await asyncio.to_thread(_ready, self._envoy.local_socket):
             await asyncio.sleep(0.2)
+        self._opening = time.monotonic() - self._born
         print(f"Passerelle est prête : {' '.join(self._settings.public_urls)}", flush=True)
         print(f"Journaux : {self._run_dir / 'logs'}", flush=True)
         for warning in self._settings.warnings:

@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 Kind = Literal["fixed", "worker"]
 State = Literal["running", "stopped", "backoff"]
 Event = dict[str, Any]
-"""`{"event": "started" | "exited", "name", "pid", …}`, tel qu'il part vers le plan de contrôle."""
+"""`{"event": "started" | "exited", "name", "pid", …}`, ou `{"event": "stopping"}` quand l'exploitant demande l'arrêt,
+tel qu'il part vers le plan de contrôle."""
 
 _EVENTS_KEPT = 1024
 _OPENING_SECONDS = 60.0
@@ -173,6 +174,13 @@ class Supervisor:
             for name, entry in self._entries.items()
         ]
 
+    def publish(self, event: Event) -> None:
+        """Dit un événement à tous ceux qui écoutent."""
+        for queue in self._listeners:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(event)
+
     @contextlib.contextmanager
     def listening(self) -> "Iterator[asyncio.Queue[Event]]":
         """File des événements à venir, le temps du bloc."""
@@ -225,7 +233,7 @@ class Supervisor:
         name = entry.command.name
         child = await Child.start(entry.command, self._parent_fd, self._logs / f"{name}.log", forward=self._forward)
         entry.child, entry.state, entry.frozen = child, "running", False
-        self._publish({"event": "started", "name": name, "pid": child.pid})
+        self.publish({"event": "started", "name": name, "pid": child.pid})
         return child
 
     async def _follow(self, entry: _Entry, child: Child) -> None:
@@ -243,7 +251,7 @@ class Supervisor:
         (logger.info if entry.asked else logger.error)("process_exited", extra={"child": name, "pid": child.pid, **end})
         if entry.kind == "worker" and self._entries.get(name) is entry:
             del self._entries[name]
-        self._publish({"event": "exited", "name": name, "pid": child.pid, **end})
+        self.publish({"event": "exited", "name": name, "pid": child.pid, **end})
 
     async def _guard(self, entry: _Entry, child: Child) -> None:
         if entry.kind == "fixed":
@@ -255,9 +263,3 @@ class Supervisor:
         )
         entry.frozen = True
         child.kill()
-
-    def _publish(self, event: Event) -> None:
-        for queue in self._listeners:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(event)

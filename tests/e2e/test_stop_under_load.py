@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -18,6 +18,7 @@ import jiwer
 import numpy as np
 import psutil
 import pytest
+from grpc_status import rpc_status
 from passerelle.v1 import (
     admin_pb2,
     admin_pb2_grpc,
@@ -27,6 +28,8 @@ from passerelle.v1 import (
     transcribe_pb2_grpc,
 )
 
+from server.errors import PasserelleError
+from server.rpc.status import from_status
 from tests.support import audio_files
 from tests.support.audio_files import DATA
 from tests.support.load import KINDS, SPEECH, Load, describe, grpc_reason, live_config
@@ -101,7 +104,9 @@ def test_sigterm_ends_every_accepted_stream(running: Product) -> None:
     assert watched == "SHUTTING_DOWN"
     # Le direct a rendu tout ce qu'il avait entendu, bilan compris, avant de dire pourquoi il s'arrête.
     assert heard[-1].HasField("summary") and any(response.HasField("final") for response in heard)
-    assert live_end == "SHUTTING_DOWN", crashes
+    assert live_end is not None and live_end.reason == "SHUTTING_DOWN", (live_end, crashes)
+    # Revenir au bout de ce que ce serveur avait mis à être prêt, non d'une relance de front.
+    assert live_end.retry_after is not None and live_end.retry_after > 1
     assert running.process.wait(60) == 0
     assert not running.run_dir.exists()
     _, alive = psutil.wait_procs(children, timeout=10)
@@ -188,7 +193,7 @@ async def _watch(channel: grpc.aio.Channel) -> str:
     return ""
 
 
-def _live(product: Product) -> tuple[list[Response], str]:
+def _live(product: Product) -> tuple[list[Response], PasserelleError | None]:
     """Un direct sans fin ; client synchrone, car celui d'asyncio perd le statut d'un flux clos pendant une écriture."""
 
     def speak() -> Iterator[transcribe_pb2.StreamTranscribeRequest]:
@@ -208,5 +213,7 @@ def _live(product: Product) -> tuple[list[Response], str]:
             for response in stub.StreamTranscribe(speak(), timeout=180):
                 heard.append(response)
         except grpc.RpcError as error:
-            return heard, grpc_reason(cast(grpc.aio.AioRpcError, error))
-    return heard, ""
+            print(error, file=sys.stderr)
+            status = rpc_status.from_call(error)
+            return heard, from_status(status) if status is not None else None
+    return heard, None

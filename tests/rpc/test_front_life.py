@@ -21,7 +21,7 @@ from server.link.client import LinkClient
 from server.rpc.metrics import expose
 from tests.fakes.control import FakeControl, model_route, serving_control
 from tests.rpc.test_front_chat import reason, refused
-from tests.support.front_rig import MAX_FRAME, WORDS, Rig, answer, body, front, other_routes, sse, typed
+from tests.support.front_rig import AWAY, MAX_FRAME, WORDS, Rig, answer, body, front, other_routes, sse, typed
 from tests.support.waiting import PATIENCE, soon, until
 
 TEXT = "".join(WORDS)
@@ -513,6 +513,7 @@ async def test_what_the_grace_does_not_suffice_to_end_is_ended_by_an_error(tmp_p
             assert sse(result[3])[-1]["error"]["code"] == "shutting_down"
         elif way.startswith("rest"):
             assert (result[0], json.loads(result[3])["error"]["code"]) == (503, "shutting_down")
+            assert float(result[1]["retry-after"]) == AWAY
         else:
             assert reason(result)[0] == "SHUTTING_DOWN"
         await until(lambda: rig.engine.abandoned == 1, "requête abandonnée")

@@ -27,7 +27,7 @@ from server.worker.spooled import SpeechTools
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
-from tests.support.front_rig import MAX_FRAME, Rig, front
+from tests.support.front_rig import AWAY, MAX_FRAME, Rig, front
 from tests.support.waiting import PATIENCE, soon, until
 
 Request = transcribe_pb2.StreamTranscribeRequest
@@ -428,7 +428,7 @@ async def test_a_front_that_stops_closes_its_streams(tmp_path: Path) -> None:
         live.rig.server.ending.set()
         events, error = await read(call)
         assert kinds(events)[-2:] == ["final", "summary"]
-        assert error is not None and error.reason == "SHUTTING_DOWN" and error.retry_after
+        assert error is not None and (error.reason, error.retry_after) == ("SHUTTING_DOWN", AWAY)
         assert await call.code() is grpc.StatusCode.UNAVAILABLE
 
 

@@ -24,6 +24,8 @@ from tests.support.waiting import PATIENCE
 WORDS = ("Bon", "jour", ", ça", " va", " ?")
 FEATURES = ("tools", "logprobs", "json_schema", "images")
 MAX_FRAME = 8 * 1024 * 1024
+AWAY = 7.0
+"""Secondes avant de revenir, dites à qui l'arrêt coupe."""
 
 
 class ScriptedEngine:
@@ -212,6 +214,7 @@ async def front(
             max_frame_bytes=MAX_FRAME,
             drain_delay=0.0,
             stop_grace=stop_grace,
+            away_seconds=lambda: AWAY,
         )
         rig.server = await stack.enter_async_context(serving(settings, rig.registry))
         channel = grpc.aio.insecure_channel(

@@ -1,6 +1,7 @@
 """Ce que l'administration dit des GPU : état, baux, étrangers, salissures, verdict."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.support.waiting import PATIENCE
 
 def service_of(rig: Rig) -> AdminService:
     return AdminService(
-        rig.models, rig.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ()), 12.5)
+        rig.models, rig.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ()), 12.5, "7515820")
     )
 
 
@@ -46,6 +47,19 @@ async def test_a_refused_list_is_why_the_server_is_not_ready(rig: Rig, tmp_path:
     without.gpus.reason = rig.gpus.reason
     assert without.models.gpu_refusal() == []
     await without.journal.aclose()
+
+
+async def test_a_stop_that_was_asked_for_is_told_at_once(rig: Rig) -> None:
+    async def events() -> AsyncIterator[dict[str, str]]:
+        yield {"event": "started", "name": "a-0"}
+        yield {"event": "stopping"}
+
+    watch: Any = service_of(rig).WatchStatus(admin_pb2.WatchStatusRequest(interval=Duration(seconds=60)), None)
+    status = (await anext(watch)).status
+    assert not status.HasField("stopping_at") and status.build == "7515820"
+    await rig.models.follow(events())
+    async with asyncio.timeout(PATIENCE):
+        assert (await anext(watch)).status.stopping_at.seconds > 0
 
 
 async def test_the_status_shows_who_holds_what(rig: Rig) -> None:

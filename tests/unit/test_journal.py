@@ -11,7 +11,6 @@ import pytest
 
 from server.cli.checks import run_checks
 from server.cli.findings import Level
-from server.control.record import schema
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes
 from server.control.record.schema import JournalTooNew, check_version
@@ -214,23 +213,6 @@ async def test_last_weeks_journal_goes_forward_and_comes_back(tmp_path: Path) ->
 def dump(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as db:
         return list(db.iterdump())
-
-
-async def test_an_interrupted_upgrade_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "journal.sqlite"
-    await (await opened(path)).aclose()
-
-    def broken(db: sqlite3.Connection) -> None:
-        db.execute("DROP TABLE choices")
-        raise RuntimeError
-
-    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, broken))
-    with pytest.raises(RuntimeError):
-        await opened(path)
-    monkeypatch.undo()
-    journal = await opened(path)
-    assert await journal.choices() == {} and version_of(path) == 1
-    await journal.aclose()
 
 
 async def test_choices(tmp_path: Path) -> None:

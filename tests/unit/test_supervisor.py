@@ -76,6 +76,8 @@ async def test_a_worker_lives_and_stops(rig: Rig) -> None:
     assert (await anext(events))["event"] == "started"
     end = {"exit_code": -15, "asked": True, "frozen": False, "out_of_memory": False}
     assert await anext(events) == {"event": "exited", "name": "m-0", "pid": pid, **end}
+    rig.supervisor.publish({"event": "stopping"})
+    assert await anext(events) == {"event": "stopping"}
 
 
 async def test_a_worker_stopped_before_its_birth_does_not_outlive_it(rig: Rig) -> None:

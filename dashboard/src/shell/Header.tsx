@@ -3,6 +3,8 @@ import { OperationStrip } from "../activity/OperationStrip";
 import { T as ALL } from "../fr";
 import { LinkAlert } from "../status/LinkAlert";
 import { useServer } from "../status/StatusProvider";
+import { UpdateAlert } from "../status/UpdateAlert";
+import { versionOf } from "../status/useUpdate";
 import { KeyButton } from "./KeyButton";
 import { PAGE_WIDTH, SIDE_WIDTH } from "./layout";
 import { SchemeMenu } from "./SchemeMenu";
@@ -18,7 +20,7 @@ const BESIDE = { width: "100%", maxWidth: PAGE_WIDTH, mx: "auto", pl: { md: `${S
 export function Header() {
   const { status, config } = useServer();
   const profile = status?.profile ?? config?.profile;
-  const version = status?.version ?? config?.version;
+  const version = (status && versionOf(status)) ?? config?.version;
   const keyRequired = status ? status.apiKeyRequired || status.adminKeyRequired : (config?.api_key_required ?? false);
   return (
     <AppBar
@@ -56,6 +58,7 @@ export function Header() {
         <OperationStrip />
         <Box sx={BESIDE}>
           <LinkAlert />
+          <UpdateAlert />
         </Box>
       </Box>
     </AppBar>

@@ -3,15 +3,16 @@ import { useEffect, useState } from "react";
 import { Age } from "./Age";
 import { useServer } from "./StatusProvider";
 import { T } from "./texts";
+import type { Link } from "./useStatus";
 
 /** Une attente plus courte ne se dit pas : la page clignoterait à chaque retour sur l'onglet. */
 const PATIENCE_MS = 400;
 
 /** Dit que l'état n'est pas, ou plus, à jour, son âge et quoi faire ; rien quand tout va bien. */
 export function LinkAlert() {
-  const { link } = useServer();
+  const { link, status } = useServer();
   const patient = useElapsed(link, PATIENCE_MS);
-  const shown = link === "lost" || (link !== "connected" && patient);
+  const shown = link === "lost" || (link !== "connected" && patient) || status?.stoppingAt !== undefined;
   return (
     <Box
       role="status"
@@ -27,12 +28,15 @@ export function LinkAlert() {
 function Message() {
   const { status, link, receivedAt, reasons, retry } = useServer();
   const lost = link === "lost";
-  const said = reasons.said.length > 0 ? reasons.said : status ? [] : T.advice;
+  const asked = status?.stoppingAt !== undefined;
+  // Un arrêt demandé n'a pas d'autre raison à dire.
+  const said = asked ? [] : reasons.said.length > 0 ? reasons.said : status ? [] : T.advice;
   return (
     <Alert
       role="presentation"
-      severity={lost ? "warning" : "info"}
+      severity={lost && !asked ? "warning" : "info"}
       data-testid={`link-${link}`}
+      data-asked={asked}
       sx={{
         mx: { xs: 1, md: 3 },
         mt: 0.75,
@@ -51,7 +55,8 @@ function Message() {
         )
       }
     >
-      {headline(lost, status !== undefined)} {receivedAt !== undefined && <Age since={receivedAt} />}
+      {asked ? askedHeadline(link) : headline(lost, status !== undefined)}{" "}
+      {receivedAt !== undefined && link !== "connected" && <Age since={receivedAt} />}
       {lost && said.length > 0 && (
         <Box component="ul" sx={{ m: 0, mt: 0.5, pl: 2.5 }}>
           {said.map((line) => (
@@ -78,6 +83,10 @@ function Message() {
 function headline(lost: boolean, known: boolean): string {
   if (lost) return known ? T.lost : T.unreachable;
   return known ? T.resuming : T.connecting;
+}
+
+function askedHeadline(link: Link): string {
+  return link === "connected" ? T.stopping : T.restarting;
 }
 
 /** Vrai quand `value` n'a pas changé depuis `delay` millisecondes, sous les yeux de la personne. */

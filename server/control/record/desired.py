@@ -18,6 +18,9 @@ from server.control.record.trouble import JournalUnavailable, explained
 DESIRED, RETURN = "desired/", "return/"
 """Débuts des noms, parmi les choix du journal, de ce qui est voulu d'un modèle et d'où en est son retour."""
 
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
+"""Ce que lève la lecture d'un choix qu'une autre version de Passerelle a écrit autrement."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:
@@ -41,10 +44,17 @@ class Desired:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> "Desired | None":
-        """Ce que `kept` a écrit ; `None` si le modèle n'est plus voulu."""
+        """Ce que `kept` a écrit, ou une autre version de Passerelle ; `None` si le modèle n'est plus voulu.
+
+        Raises:
+            Exception: l'une de `UNREADABLE`, si cela ne se comprend pas.
+        """
         if not kept:
             return None
-        return cls(tuple(tuple(seat) for seat in kept["seats"]), int(kept["asleep"]), float(kept["at"]))
+        if not isinstance(kept["seats"], list):
+            raise TypeError(f"seats : {kept['seats']}")
+        seats = tuple(tuple(int(gpu) for gpu in seat) for seat in kept["seats"])
+        return cls(seats, int(kept.get("asleep", 0)), float(kept.get("at", 0.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +78,16 @@ class Return:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> "Return":
-        """Ce que `kept` a écrit."""
+        """Ce que `kept` a écrit ; ce qu'une autre version de Passerelle a écrit autrement est à refaire."""
         if not kept:
             return cls()
-        failure = kept["failure"]
-        return cls(**{**kept, "failure": Failure(**failure) if failure else None})
+        try:
+            failed = kept["failure"]
+            failure = Failure(str(failed["reason"]), str(failed["message"]), float(failed["at"])) if failed else None
+            flags = bool(kept["broken_off"]), bool(kept["resting"])
+            return cls(str(kept["life"]), int(kept["tries"]), *flags, failure)
+        except UNREADABLE:
+            return cls()
 
     def at(self, life: str) -> "Return":
         """Ce qui en vaut encore dans cette vie."""

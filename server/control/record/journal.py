@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from server.control.record.database import open_database
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
+from server.control.record.schema import MIGRATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -103,9 +104,13 @@ class Journal:
     ) -> tuple[list[Operation], int]:
         """Opérations de la plus récente à la plus ancienne, et la place où reprendre (0 : c'est fini).
 
-        Un filtre vide laisse tout passer.
+        Un filtre vide laisse tout passer, sauf ce qu'une version plus récente de Passerelle est seule à connaître.
         """
-        wanted = (("model", [model] if model else []), ("kind", list(kinds)), ("state", list(states)))
+        wanted = (
+            ("model", [model] if model else []),
+            ("kind", list(kinds) or list(OperationKind)),
+            ("state", list(states) or list(OperationState)),
+        )
         filters = "".join(f" AND {name} IN ({', '.join('?' * len(values))})" for name, values in wanted if values)
         query = f"SELECT {_COLUMNS} FROM operations WHERE seq < ?{filters} ORDER BY seq DESC LIMIT ?"
         row = (before or 2**62, *(str(value) for _, values in wanted for value in values), size + 1)
@@ -119,8 +124,14 @@ class Journal:
 
     async def running(self) -> list[Operation]:
         """Opérations qu'un arrêt a laissées en cours, de la plus ancienne à la plus récente."""
-        query = f"SELECT {_COLUMNS} FROM operations WHERE state = 'RUNNING' ORDER BY seq"
-        return [_operation(row) for row in await self._call(lambda: self._db.execute(query).fetchall())]
+        found = await self._call(
+            lambda: self._db.execute(
+                f"SELECT {_COLUMNS} FROM operations WHERE state = 'RUNNING' "
+                f"AND kind IN ({', '.join('?' * len(OperationKind))}) ORDER BY seq",
+                list(OperationKind),
+            ).fetchall()
+        )
+        return [_operation(row) for row in found]
 
     def transition(self, at: float, model: str, state: str, phase: str, operation: str) -> None:
         """Écrit un changement d'état, sans attendre ; les plus anciens s'en vont."""
@@ -150,7 +161,7 @@ class Journal:
             self._later(lambda db: db.execute("DELETE FROM choices WHERE name = ?", (name,)))
             return
         row = (name, json.dumps(value))
-        self._later(lambda db: db.execute("INSERT OR REPLACE INTO choices VALUES (?, ?)", row))
+        self._later(lambda db: db.execute("INSERT OR REPLACE INTO choices (name, value) VALUES (?, ?)", row))
 
     async def settled(self) -> None:
         """Attend que tout ce qui a été confié au journal soit sur le disque."""
@@ -162,7 +173,7 @@ class Journal:
         return self._connection
 
     def _open(self) -> None:
-        self._connection = open_database(self._path)
+        self._connection = open_database(self._path, MIGRATIONS)
 
     def _close(self) -> None:
         if self._connection is not None:

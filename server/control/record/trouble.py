@@ -27,6 +27,11 @@ def is_corrupt(error: sqlite3.Error) -> bool:
     return isinstance(error, JournalDamaged) or _code(error) in _CORRUPT
 
 
+def is_outside(error: sqlite3.Error) -> bool:
+    """Vrai si ce qui entoure la base est en cause, et non elle ni ce qui en est fait."""
+    return _code(error) in _CAUSES
+
+
 def explained(error: OSError | sqlite3.Error) -> str:
     """Cause, pour une personne, et les mots du système."""
     if isinstance(error, OSError):

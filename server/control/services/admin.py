@@ -60,6 +60,8 @@ class AdminFacts:
     started_at: float
     guard: Guard
     stop_grace: float
+    build: str = ""
+    """Commit dont ce serveur est fait ; vide s'il n'est pas connu."""
     fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
     """Sort des champs d'une conversation chez un moteur, sous leurs noms de `ModelCapabilities`."""
 
@@ -267,6 +269,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
                 for process in self._models.processes
             ],
             started_at=timestamp(facts.started_at),
+            build=facts.build,
+            stopping_at=timestamp(stopping) if (stopping := self._models.stopping_at) is not None else None,
         )
 
 

@@ -41,11 +41,20 @@ _MAX_RESUME_SECONDS = 31_557_600_000
 class LiveAnalysis:
     """Transcriptions en direct."""
 
-    def __init__(self, router: Router, calls: WorkerCalls, limits: Limits, ending: asyncio.Event) -> None:
+    def __init__(
+        self,
+        router: Router,
+        calls: WorkerCalls,
+        limits: Limits,
+        ending: asyncio.Event,
+        away_seconds: Callable[[], float],
+    ) -> None:
+        """`ending` : ce front s'arrête ; `away_seconds` : quand revenir, dit à qui il coupe."""
         self._router = router
         self._calls = calls
         self._limits = limits
         self._ending = ending
+        self._away_seconds = away_seconds
 
     async def transcribe(
         self, requests: AsyncIterator[Request], timeout: float | None
@@ -154,7 +163,7 @@ class LiveAnalysis:
             if self._ending.is_set():
                 raise ShuttingDown(
                     "Le serveur s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite.",
-                    retry_after=1.0,
+                    retry_after=self._away_seconds(),
                 ) from None
             if late >= end:
                 raise DeadlineExceeded(

@@ -42,7 +42,7 @@ class WatchStatusResponse(_message.Message):
     def __init__(self, status: _Optional[_Union[Status, _Mapping]] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class Status(_message.Message):
-    __slots__ = ("observed_at", "profile", "profile_notice", "version", "models", "gpus", "host", "api_key_required", "admin_key_required", "processes", "started_at")
+    __slots__ = ("observed_at", "profile", "profile_notice", "version", "models", "gpus", "host", "api_key_required", "admin_key_required", "processes", "started_at", "build", "stopping_at")
     OBSERVED_AT_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     PROFILE_NOTICE_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,8 @@ class Status(_message.Message):
     ADMIN_KEY_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    BUILD_FIELD_NUMBER: _ClassVar[int]
+    STOPPING_AT_FIELD_NUMBER: _ClassVar[int]
     observed_at: _timestamp_pb2.Timestamp
     profile: str
     profile_notice: str
@@ -65,7 +67,9 @@ class Status(_message.Message):
     admin_key_required: bool
     processes: _containers.RepeatedCompositeFieldContainer[_machine_pb2.ServerProcess]
     started_at: _timestamp_pb2.Timestamp
-    def __init__(self, observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., profile: _Optional[str] = ..., profile_notice: _Optional[str] = ..., version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[_model_pb2.Model, _Mapping]]] = ..., gpus: _Optional[_Iterable[_Union[_machine_pb2.Gpu, _Mapping]]] = ..., host: _Optional[_Union[_machine_pb2.Host, _Mapping]] = ..., api_key_required: bool = ..., admin_key_required: bool = ..., processes: _Optional[_Iterable[_Union[_machine_pb2.ServerProcess, _Mapping]]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    build: str
+    stopping_at: _timestamp_pb2.Timestamp
+    def __init__(self, observed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., profile: _Optional[str] = ..., profile_notice: _Optional[str] = ..., version: _Optional[str] = ..., models: _Optional[_Iterable[_Union[_model_pb2.Model, _Mapping]]] = ..., gpus: _Optional[_Iterable[_Union[_machine_pb2.Gpu, _Mapping]]] = ..., host: _Optional[_Union[_machine_pb2.Host, _Mapping]] = ..., api_key_required: bool = ..., admin_key_required: bool = ..., processes: _Optional[_Iterable[_Union[_machine_pb2.ServerProcess, _Mapping]]] = ..., started_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., build: _Optional[str] = ..., stopping_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GetAccessRequest(_message.Message):
     __slots__ = ()
