@@ -57,12 +57,18 @@ class LocalServer:
 
 def local_server(environ: Mapping[str, str] = os.environ) -> LocalServer | None:
     """Le serveur de cette machine, s'il y en a un seul à nous ; `HOST_PORT` en choisit un parmi plusieurs."""
+    found = local_servers(environ)
+    return found[0] if len(found) == 1 else None
+
+
+def local_servers(environ: Mapping[str, str] = os.environ) -> list[LocalServer]:
+    """Nos serveurs de cette machine, ou celui de `HOST_PORT`."""
     base = Path(environ.get("PASSERELLE_RUN_BASE", "").strip() or tempfile.gettempdir())
     sockets = [path for path in base.glob("passerelle-*/envoy-local.sock") if _is_ours(path) and _answers(path)]
     found = [LocalServer(path.parent, _listener(path.with_name("supervisor.sock"))) for path in sockets]
     if wanted := _port(environ):
         found = [one for one in found if one.port == wanted]
-    return found[0] if len(found) == 1 else None
+    return found
 
 
 def _port(environ: Mapping[str, str]) -> str:

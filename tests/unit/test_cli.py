@@ -19,10 +19,11 @@ from passerelle.v1 import operation_pb2
 
 from server.cli import admin, show
 from server.cli.app import cli
-from server.cli.checks import Machine, run_checks
+from server.cli.checks import run_checks
 from server.cli.connection import CommandError, ServerAccess, find_server
 from server.cli.findings import Finding, Level
 from server.cli.local import LocalServer, local_server
+from server.cli.machine_checks import Machine
 from server.control.gpu.allowed import GpuDevice
 from server.control.weights.cache import write_manifest
 from tests.support.certificates import Authority
