@@ -91,7 +91,7 @@ def _configuration(config: Config, running: LocalServer | None) -> Finding:
     shown = f"profil {config.profile.name}{changed}"
     if running is None:
         return Finding("configuration", Level.OK, shown)
-    served = Path(running.environ.get("PASSERELLE_PROFILE", "").strip() or "dgx").stem
+    served = Path(running.settled.get("PASSERELLE_PROFILE", "").strip() or "dgx").stem
     which = "celui du" if served == config.profile.name else f"et non {served}, celui du"
     return Finding("configuration", Level.OK, f"{shown}, {which} serveur en marche (processus {running.pid})")
 
