@@ -107,7 +107,9 @@ def _serve() -> int:
     try:
         warnings = check_folder(config.cache_dir)
         with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER) as state:
-            return _supervise(installed, [*warnings, *state.warnings])
+            return _supervise(_installed() if state.brought else installed, [*warnings, *state.warnings])
+    except ConfigError as error:
+        return _refused(error)
     except (StateRefused, WeightsRefused) as error:
         print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
         return 2

@@ -19,10 +19,10 @@ from server.cli.fronts import ask_reload, reload_words
 from server.cli.local import LocalServer, local_servers
 from server.cli.machine_checks import read_machine
 from server.cli.model_checks import preflight
-from server.domain import worker_digest
+from server.domain import ADDED_MODELS, worker_digest
 from server.errors import InvalidRequest, InvalidState
 from server.settings import overlay
-from server.settings.config import ADDED_MODELS, ADDED_MODELS_COPY, Config, load_config
+from server.settings.config import ADDED_MODELS_COPY, Config, load_config
 from server.settings.profile import ConfigError, overlay_bytes
 from server.tables import FieldRefused
 
@@ -94,6 +94,9 @@ def change(
 ) -> dict[str, Any]:
     """Change le fichier, seul à le faire, et le fait relire ; refusé, il redevient ce qu'il était."""
     with contextlib.nullcontext() if dry_run else overlay.only_writer(site.path):
+        if site.running is None and not dry_run:
+            with _state(site):
+                pass  # un dossier neuf reçoit ce que l'ancien tenait, modèles ajoutés compris
         before = overlay_bytes(site.path)
         draft = overlay.Draft(str(site.path), before)
         edit(draft)
@@ -139,9 +142,7 @@ def _judge(session: Session, findings: Sequence[Finding], *, force: bool) -> Non
 def _take(site: Site, before: bytes, after: bytes) -> dict[str, Any] | None:
     """Écrit, et fait relire au serveur qui tourne ; sans serveur, le dossier d'état est tenu le temps d'écrire."""
     if site.running is None:
-        from server.__main__ import state_held
-
-        with state_held(site.config):
+        with _state(site):
             overlay.write(site.path, after)
         return None
     overlay.write(site.path, after)
@@ -152,6 +153,12 @@ def _take(site: Site, before: bytes, after: bytes) -> dict[str, Any] | None:
         raise CommandError(
             f"{error.message} (les modèles sont restés ce qu'ils étaient)", reason=error.reason
         ) from error
+
+
+def _state(site: Site) -> contextlib.AbstractContextManager[None]:
+    from server.__main__ import state_held
+
+    return state_held(site.config)
 
 
 def _access(site: Site) -> ServerAccess:

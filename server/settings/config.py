@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import Limits, Profile, PublicAddress
+from server.domain import ADDED_MODELS, Limits, Profile, PublicAddress
 from server.json_depth import DEEPEST
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.file import Settled, settle
@@ -26,10 +26,8 @@ DEFAULT_PROFILE = "dgx"
 """Profil, quand `PASSERELLE_PROFILE` n'en dit pas d'autre."""
 STATE_FOLDER = ".passerelle"
 """Dossier d'état dans celui des poids, quand `PASSERELLE_STATE_DIR` n'en dit pas d'autre."""
-ADDED_MODELS = "models.toml"
-"""Fichier des modèles ajoutés au profil, dans le dossier d'état."""
 ADDED_MODELS_COPY = "PASSERELLE_ADDED_MODELS"
-"""Variable qui nomme, pour un enfant, la copie vérifiée de ce fichier."""
+"""Variable qui nomme, pour un enfant, la copie vérifiée du fichier des modèles ajoutés."""
 
 _MAY_BE_SMALL = (
     "coalesce_ms",

@@ -354,6 +354,30 @@ def test_what_is_refused_can_be_removed(env: dict[str, str], added: Path) -> Non
     assert [key for key, _ in served(env)] == ["qwen", "autre", "bon"]
 
 
+@pytest.mark.parametrize("by", ["serve", "add"])
+def test_a_new_state_folder_takes_them_along(env: dict[str, str], by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ils y vont avec le journal, et sont servis dès ce démarrage."""
+    former = {name: value for name, value in env.items() if name != "PASSERELLE_STATE_DIR"}
+    assert run(former, *given("ancien"))[0] == 0
+    monkeypatch.delenv("PASSERELLE_STATE_DIR", raising=False)
+    if by == "add":
+        assert run(env, *given("neuf"))[0] == 0
+        assert [key for key, _ in served(env)] == ["qwen", "autre", "ancien", "neuf"]
+    else:
+        started: list[str] = []
+
+        def supervise(installed: Any, _warnings: list[str]) -> int:
+            started.extend(one.key for one in installed.config.profile.models)
+            return 0
+
+        monkeypatch.setattr("server.__main__._supervise", supervise)
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        assert main(["serve"]) == 0
+        assert started == ["qwen", "autre", "ancien"]
+    assert [key for key, _ in served(former)] == ["qwen", "autre"]
+
+
 def test_the_state_of_another_server_is_not_written(env: dict[str, str]) -> None:
     folder = Path(env["PASSERELLE_STATE_DIR"])
     with StateDir(folder, folder):
