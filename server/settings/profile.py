@@ -21,6 +21,10 @@ _PATH_PART = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
 """Clé d'un modèle, partie du nom d'un dépôt ou d'une révision : ce qui devient un nom de fichier ou de dossier."""
 
 
+_PROCESSES = ("front",)
+"""Ce qu'une clé ne peut pas être : ses exemplaires, `<clé>-<numéro>`, prendraient le nom d'autres processus."""
+
+
 def profile_path(name: str) -> Path:
     """Fichier d'un profil livré, ou celui que `name` désigne."""
     return Path(name) if name.endswith(".toml") else PROFILES_DIR / f"{name}.toml"
@@ -208,6 +212,8 @@ def _check_names(where: str, model: ModelSpec) -> None:
     """La clé nomme le dossier des poids, les prises et les journaux ; un nom vide ne désigne rien."""
     if not _PATH_PART.fullmatch(model.key):
         raise refusal(f"{where}.key", "un nom fait de lettres sans accent, de chiffres, de _ . et -", model.key)
+    if model.key in _PROCESSES:
+        raise FieldRefused(f"{where}.key", f"« {model.key} » nomme déjà un processus du serveur", value=model.key)
     if not all(model.aliases):
         raise refusal(f"{where}.aliases", "une liste de textes, aucun vide,", list(model.aliases))
 
@@ -215,6 +221,11 @@ def _check_names(where: str, model: ModelSpec) -> None:
 def _check_source(where: str, source: ModelSource) -> None:
     """Ce qu'un type ne dit pas : ce qui va avec chaque sorte de source."""
     if source.kind == "package":
+        if not _inside(source.revision):
+            raise refusal(f"{where}.revision", "un nom de dossier", source.revision)
+        for index, file in enumerate(source.files):
+            if not file.name or Path(file.name).is_absolute() or ".." in Path(file.name).parts:
+                raise refusal(f"{where}.files[{index}].name", "un chemin dans le dossier du modèle", file.name)
         if not source.files:
             raise refusal(f"{where}.files", "une liste d'au moins un fichier, pour une source « package »,", [])
         for name in ("include", "exclude", "extra"):
@@ -228,11 +239,14 @@ def _check_source(where: str, source: ModelSource) -> None:
         _check_hub(f"{where}.extra[{index}]", one)
 
 
+def _inside(path: str) -> bool:
+    return all(_PATH_PART.fullmatch(part) for part in path.split("/"))
+
+
 def _check_hub(where: str, entry: ModelSource | HubRepository) -> None:
     """Le dépôt et la révision deviennent des chemins : rien n'y sort du cache."""
     for name, value, most in (("repository", entry.repository, 2), ("revision", entry.revision, None)):
-        parts = value.split("/")
-        if not all(_PATH_PART.fullmatch(part) for part in parts) or (most is not None and len(parts) > most):
+        if not _inside(value) or (most is not None and value.count("/") >= most):
             raise refusal(f"{where}.{name}", "un nom du hub", value)
     for name, patterns in (("include", entry.include), ("exclude", entry.exclude)):
         if not all(patterns):
