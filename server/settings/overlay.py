@@ -11,10 +11,11 @@ from typing import Any
 
 import tomlkit
 from filelock import FileLock
+from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 
 from server.settings.profile import read_toml
-from server.tables import refusal
+from server.tables import ConfigError, refusal
 
 
 class Draft:
@@ -32,7 +33,10 @@ class Draft:
             raise refusal(f"{where}.models", "une liste de tables", models)
         if not isinstance(removed, list):
             raise refusal(f"{where}.removed", "une liste de textes", removed)
-        self._document = tomlkit.parse(content.decode("utf-8"))
+        try:
+            self._document = tomlkit.parse(content.decode("utf-8"))
+        except TOMLKitError as error:
+            raise ConfigError(f"{where} : TOML illisible ({error}).") from error
         self.removed: list[Any] = list(removed)
         if not isinstance(self._document.get("models"), AoT):
             self._document.pop("models", None)
