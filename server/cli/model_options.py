@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from server.domain import Capability, ModelSpec
-from server.settings.profile import check_model, read_toml
+from server.settings.profile import check_model, check_twice, read_toml
 from server.tables import FieldRefused, read_table, refusal
 
 _SIMPLE = (str, bool, int, float, list, dict)
@@ -97,8 +97,8 @@ def blocks(path: Path, key: str | None) -> list[dict[str, Any]]:
     found = read_toml(path.name, content).get("models", [])
     if not isinstance(found, list):
         raise refusal(f"{path.name}.models", "une liste de tables", found)
-    for index, one in enumerate(found):
-        checked(f"{path.name}.models[{index}]", one)
+    specs = tuple(checked(f"{path.name}.models[{index}]", one) for index, one in enumerate(found))
+    check_twice(path.name, specs)
     kept = [one for one in found if key is None or one["key"] == key]
     if not kept:
         expected = f"un modèle de clé « {key} »" if key else "au moins un modèle ([[models]])"

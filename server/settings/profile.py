@@ -94,7 +94,7 @@ class Layers:
         models = found.profile.models
         if not models:
             raise ConfigError(f"{path} : removed ne laisse aucun modèle à {self.path.name}.")
-        _check_twice(f"{path}, avec {self.path.name}", models)
+        check_twice(f"{path}, avec {self.path.name}", models)
         return found
 
 
@@ -168,7 +168,7 @@ def _checked(file: str, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
     """
     for index, model in enumerate(models):
         check_model(f"{file}.models[{index}]", model)
-    _check_twice(file, models)
+    check_twice(file, models)
     return tuple(map(_with_switches, models))
 
 
@@ -188,7 +188,12 @@ def check_model(where: str, model: ModelSpec) -> None:
         choice(f"{where}.load_switches", switch, model.load_options)
 
 
-def _check_twice(where: str, models: tuple[ModelSpec, ...]) -> None:
+def check_twice(where: str, models: tuple[ModelSpec, ...]) -> None:
+    """Juge que chaque clé ou alias n'y sert qu'une fois.
+
+    Raises:
+        ConfigError: l'un sert deux fois.
+    """
     names = [n for m in models for n in (m.key, *m.aliases)]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:

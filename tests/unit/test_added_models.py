@@ -318,6 +318,8 @@ def test_a_file_of_models(env: dict[str, str], tmp_path: Path) -> None:
     assert [key for key, _ in served(env)] == ["qwen", "autre", "a", "b", "c"]
     more.write_text(model("d") + model("e", "replicas = 0"), encoding="utf-8")
     assert "plus.toml.models[1].replicas : un entier" in run(env, "add", "--from", str(more))[2]
+    more.write_text(model("d") + model("d", "replicas = 2"), encoding="utf-8")
+    assert "plus.toml : clé ou alias employé deux fois : d" in run(env, "add", "--from", str(more))[2]
     more.write_text("models = 1\n", encoding="utf-8")
     assert "plus.toml.models : une liste de tables" in run(env, "add", "--from", str(more))[2]
     more.write_text("", encoding="utf-8")
