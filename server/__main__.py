@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from server.domain import ModelSpec
 from server.french import speak_french
-from server.settings.config import DEFAULT_PROFILE, Config, load_config, load_settled
+from server.settings.config import ADDED_MODELS_COPY, Config, load_config, load_settled
 from server.settings.file import VARIABLE as SETTINGS_FILE
 from server.settings.file import settle
-from server.settings.profile import PROFILES_DIR, ConfigError, profile_path
+from server.settings.profile import PROFILES_DIR, ConfigError
 
 if TYPE_CHECKING:
     from server.supervisor.main import Reloaded
@@ -107,7 +108,9 @@ def _serve() -> int:
     try:
         warnings = check_folder(config.cache_dir)
         with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER) as state:
-            return _supervise(installed, [*warnings, *state.warnings])
+            return _supervise(_installed() if state.brought else installed, [*warnings, *state.warnings])
+    except ConfigError as error:
+        return _refused(error)
     except (StateRefused, WeightsRefused) as error:
         print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
         return 2
@@ -119,8 +122,8 @@ class _Installed:
 
     config: Config
     environ: dict[str, str]
-    profile: tuple[str, bytes] | None
-    """Nom et contenu du fichier de profil de l'exploitant : ses enfants n'en lisent que cette copie."""
+    files: dict[str, tuple[str, bytes]]
+    """Fichiers des modèles, nom et contenu, par variable : les enfants n'en lisent que cette copie."""
 
 
 def _installed() -> _Installed:
@@ -131,11 +134,14 @@ def _installed() -> _Installed:
     """
     settled = settle(os.environ)
     config = load_settled(settled)
-    path = profile_path(settled.values.get("PASSERELLE_PROFILE", "").strip() or DEFAULT_PROFILE)
+    layers = config.layers
+    files = {} if layers.path.parent == PROFILES_DIR else {"PASSERELLE_PROFILE": (layers.path.name, layers.content)}
+    # Vide aussi : sans copie, un enfant lirait le fichier que l'exploitant est en train de changer.
+    files[ADDED_MODELS_COPY] = (layers.overlay_path.name, layers.overlay_content)
     paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
     environ = {**settled.values, "PYTHONPATH": paths}
     environ.pop(SETTINGS_FILE, None)
-    return _Installed(config, environ, None if path.parent == PROFILES_DIR else (path.name, path.read_bytes()))
+    return _Installed(config, environ, files)
 
 
 def _supervise(installed: _Installed, warnings: list[str]) -> int:
@@ -156,7 +162,7 @@ def _supervise(installed: _Installed, warnings: list[str]) -> int:
         SupervisorSettings(
             command=(sys.executable, "-m", "server"),
             environ=installed.environ,
-            profile=installed.profile,
+            files=installed.files,
             reload=_reloader(installed),
             envoy=EnvoySettings(
                 run_dir=config.run_base,
@@ -210,12 +216,12 @@ def _reloader(installed: _Installed) -> Callable[[], "Reloaded | None"]:
             wanted = change(current.config, found.config)
         except (ConfigError, OSError) as error:
             raise ReloadRefused(str(error)) from error
-        if (found.environ, found.profile) == (current.environ, current.profile):
+        if (found.environ, found.files) == (current.environ, current.files):
             return None
         current = found
         return Reloaded(
             found.environ,
-            found.profile,
+            found.files,
             fronts=wanted.fronts,
             dashboard=wanted.dashboard,
             warnings=found.config.unknown,
@@ -411,11 +417,9 @@ def remove_weights(key: str, *, old_only: bool, dry_run: bool) -> Any:
         ConfigError: configuration refusée, ou dossier d'état tenu par un serveur.
         PasserelleError: modèle inconnu, poids qu'on ne peut que lire ou qui se téléchargent.
     """
-    from server.control.record.state_dir import StateDir, StateRefused
     from server.control.services.messages import to_removal
     from server.control.weights.removal import erase, revisions, set_aside
     from server.errors import ModelNotFound
-    from server.settings.config import STATE_FOLDER
 
     config = load_config()
     spec = config.profile.model(key)
@@ -427,12 +431,27 @@ def remove_weights(key: str, *, old_only: bool, dry_run: bool) -> Any:
         )
     found = revisions(config.cache_dir, spec, old_only=old_only)
     if found and not dry_run:
-        try:
-            with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER):
-                erase(set_aside(spec.key, found))
-        except StateRefused as error:
-            raise ConfigError(str(error)) from error
+        with state_held(config):
+            erase(set_aside(spec.key, found))
     return to_removal(found)
+
+
+@contextmanager
+def state_held(config: Config) -> Iterator[None]:
+    """Tient le dossier d'état le temps du bloc : aucun serveur ne s'en sert.
+
+    Raises:
+        ConfigError: dossier tenu par un serveur, ou qui ne peut pas servir.
+    """
+    from server.control.record.state_dir import StateDir, StateRefused
+    from server.settings.config import STATE_FOLDER
+
+    try:
+        held = StateDir(config.state_dir, config.cache_dir / STATE_FOLDER)
+    except StateRefused as error:
+        raise ConfigError(str(error)) from error
+    with held:
+        yield
 
 
 def _frame_bytes(config: Config) -> int:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Literal
 
+ADDED_MODELS = "models.toml"
+"""Fichier des modèles ajoutés au profil, dans le dossier d'état."""
+
 
 class Capability(StrEnum):
     """Ce qu'un modèle sait faire."""

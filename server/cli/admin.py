@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import grpc
@@ -13,6 +13,8 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc, machine_pb2, model_pb2, mod
 from server.cli import show
 from server.cli.connection import CommandError, ServerAccess
 from server.cli.models import model_keys
+
+T = TypeVar("T")
 
 _POLL_SECONDS = 0.3
 _RECENT = 50
@@ -129,24 +131,38 @@ def unload(session: Session, model: str, force: bool) -> None:
 
 def _operate(session: Session, ask: Callable[..., Any]) -> None:
     """Demande une opération, la suit et en dit l'issue."""
-    with session.server.channel() as channel:
+    operation = followed(session.server, ask, quiet=session.as_json)
+    if session.as_json:
+        show.message(operation)
+    check_succeeded(operation)
+    if not session.as_json:
+        seconds = (operation.finished_at.ToNanoseconds() - operation.started_at.ToNanoseconds()) / 1e9
+        click.echo(f"{operation.model} : fait en {seconds:.1f} s".replace(".", ","))
+
+
+def followed(access: ServerAccess, ask: Callable[..., Any], *, quiet: bool) -> operation_pb2.Operation:
+    """Demande une opération, et la suit jusqu'à sa fin."""
+    with access.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
-        operation = ask(stub, metadata=session.server.metadata(admin=True), timeout=30).operation
+        operation = ask(stub, metadata=access.metadata(admin=True), timeout=30).operation
         try:
-            operation = _follow(stub, operation, quiet=session.as_json)
+            return _follow(stub, operation, quiet=quiet)
         except KeyboardInterrupt:
             raise CommandError(
                 f"l'opération {operation.id} continue ; « passerelle cancel {operation.model} » l'annule."
             ) from None
-    if session.as_json:
-        show.message(operation)
+
+
+def check_succeeded(operation: operation_pb2.Operation) -> None:
+    """Vérifie l'issue d'une opération finie.
+
+    Raises:
+        CommandError: elle n'a pas réussi.
+    """
     if operation.state != operation_pb2.OPERATION_STATE_SUCCEEDED:
         name = operation_pb2.OperationState.Name(operation.state).removeprefix("OPERATION_STATE_")
         error = operation.error
         raise CommandError(error.message or show.end(name), reason=error.reason or name)
-    if not session.as_json:
-        seconds = (operation.finished_at.ToNanoseconds() - operation.started_at.ToNanoseconds()) / 1e9
-        click.echo(f"{operation.model} : fait en {seconds:.1f} s".replace(".", ","))
 
 
 def _follow(stub: Any, operation: operation_pb2.Operation, *, quiet: bool) -> operation_pb2.Operation:
@@ -178,12 +194,17 @@ def _follow(stub: Any, operation: operation_pb2.Operation, *, quiet: bool) -> op
 
 
 def _recent(stub: Any, request: operation_pb2.ListOperationsRequest) -> Sequence[operation_pb2.Operation]:
-    """Dernières opérations ; un plan de contrôle qui se relance est attendu, l'opération lui survit."""
+    """Dernières opérations ; elles survivent à un plan de contrôle qui se relance."""
+    found: Sequence[operation_pb2.Operation] = patient(lambda: stub.ListOperations(request, timeout=30)).operations
+    return found
+
+
+def patient(ask: Callable[[], T]) -> T:
+    """Répète une lecture le temps qu'un plan de contrôle se relance."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            found: Sequence[operation_pb2.Operation] = stub.ListOperations(request, timeout=30).operations
-            return found
+            return ask()
         except grpc.RpcError as error:
             call: Any = error
             if call.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > deadline:

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, fronts, inference, live, removal
+from server.cli import admin, doctor, fronts, inference, live, model_verbs, removal
 from server.cli.connection import CommandError, find_server
 
 
@@ -24,8 +24,8 @@ class _Group(click.Group):
             raise
 
 
-_HERE = ("restart-fronts", "reload")
-"""Verbes du superviseur de cette machine."""
+_HERE = ("restart-fronts", "reload", "models")
+"""Verbes du serveur de cette machine."""
 _ALONE = ("serve", "doctor", "completion", *_HERE)
 """Verbes qui n'appellent aucune adresse."""
 
@@ -100,12 +100,19 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
     ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
 
 
-for verb in (
-    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove),
-    *(doctor.doctor, fronts.restart_fronts, fronts.reload),
-):
-    # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
+def _add_json(verb: click.Command) -> None:
+    """Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même."""
     verb.params.append(
         click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")
     )
+    if isinstance(verb, click.Group):
+        for inner in verb.commands.values():
+            _add_json(inner)
+
+
+for verb in (
+    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove),
+    *(doctor.doctor, fronts.restart_fronts, fronts.reload, model_verbs.models),
+):
+    _add_json(verb)
     cli.add_command(verb)

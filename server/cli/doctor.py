@@ -9,10 +9,8 @@ import click
 
 from server.cli.admin import Session
 from server.cli.checks import run_checks
-from server.cli.findings import Finding, Level
+from server.cli.findings import Level, write
 from server.cli.local import local_server
-
-_MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAILURE: ("✗", "red")}
 
 
 @click.command(help="Vérifie cette machine : pilote, GPU, environnements, jeton, port, disque, Envoy, versions.")
@@ -29,13 +27,6 @@ def doctor(session: Session, deep: bool) -> None:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
         for finding in findings:
-            _show(finding)
+            write(finding)
     if any(finding.level is Level.FAILURE for finding in findings):
         raise click.exceptions.Exit(1)
-
-
-def _show(finding: Finding) -> None:
-    mark, color = _MARKS[finding.level]
-    click.echo(f"{click.style(mark, fg=color)} {finding.name} : {finding.found}")
-    if finding.advice:
-        click.echo(f"    → {finding.advice}")

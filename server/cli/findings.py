@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import click
+
 
 class Level(StrEnum):
     """Gravité."""
@@ -20,3 +22,14 @@ class Finding:
     level: Level
     found: str
     advice: str = ""
+
+
+_MARKS = {Level.OK: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.FAILURE: ("✗", "red")}
+
+
+def write(finding: Finding) -> None:
+    """Écrit une ligne, et ce qu'il faut faire."""
+    mark, color = _MARKS[finding.level]
+    click.echo(f"{click.style(mark, fg=color)} {finding.name} : {finding.found}")
+    if finding.advice:
+        click.echo(f"    → {finding.advice}")

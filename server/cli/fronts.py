@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -39,16 +39,27 @@ def restart_fronts(session: Session) -> None:
 @click.pass_obj
 def reload(session: Session) -> None:
     """Attend que ce qui a changé soit en place."""
-    running = _running("reload")
+    done = ask_reload(_running("reload"))
+    click.echo(json.dumps(done) if session.as_json else reload_words(done))
+
+
+def ask_reload(running: LocalServer) -> dict[str, Any]:
+    """Fait relire ses réglages au serveur ; rend ce qui a changé, une fois en place.
+
+    Raises:
+        CommandError: ils sont refusés, et rien n'a changé ; ou le superviseur ne répond plus.
+    """
     done: dict[str, Any] = _ask(running, lambda client: client.reload())
-    if session.as_json:
-        click.echo(json.dumps({name: done[name] for name in ("changed", "fronts", "dashboard")}))
-    elif not done["changed"]:
-        click.echo("réglages relus : rien n'a changé")
-    else:
-        fronts = done["fronts"]
-        said = f" ; {fronts} front{'s' * (fronts > 1)} remplacé{'s' * (fronts > 1)}" if fronts else ""
-        click.echo(f"réglages relus, plan de contrôle relancé{said}")
+    return {name: done[name] for name in ("changed", "fronts", "dashboard")}
+
+
+def reload_words(done: Mapping[str, Any]) -> str:
+    """Ce qu'un rechargement a fait, en une ligne."""
+    if not done["changed"]:
+        return "réglages relus : rien n'a changé"
+    fronts = done["fronts"]
+    said = f" ; {fronts} front{'s' * (fronts > 1)} remplacé{'s' * (fronts > 1)}" if fronts else ""
+    return f"réglages relus, plan de contrôle relancé{said}"
 
 
 def _running(verb: str) -> LocalServer:

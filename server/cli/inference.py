@@ -127,6 +127,8 @@ def transcribe(
     upload = transcribe_pb2.UploadTranscribeRequest
     with session.server.channel() as channel:
         config.model = chosen(channel, model, model_pb2.CAPABILITY_TRANSCRIBE)
+        if speakers:
+            config.diarization.model = chosen(channel, None, model_pb2.CAPABILITY_DIARIZE)
         events = transcribe_pb2_grpc.TranscribeServiceStub(channel).UploadTranscribe(
             _upload(upload(config=config), upload, file), metadata=session.server.metadata()
         )

@@ -1,5 +1,6 @@
 """Le serveur de cette machine : sa prise, son processus, et l'environnement qu'il a reçu."""
 
+import contextlib
 import os
 import socket
 import stat
@@ -9,7 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.settings.file import settle
+from server.tables import ConfigError
+
 _PORTS = ("PASSERELLE_PORT", "HOST_PORT")
+_CHILDREN = ("control.sock", "dashboard.sock")
+"""Prises des enfants qui reçoivent toutes les variables ; l'un peut être en train d'être relancé."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -35,16 +41,18 @@ class LocalServer:
     @property
     def environ(self) -> dict[str, str]:
         """Environnement reçu à son démarrage ; vide s'il ne se lit pas."""
-        try:
-            pairs = Path(f"/proc/{self.pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            return {}
-        return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
+        return _environ(self.pid)
+
+    @property
+    def settled(self) -> dict[str, str]:
+        """Variables en vigueur, fichier de réglages compris : celles qu'ont reçues ses enfants, sinon les siennes."""
+        children = (_listener(self.folder / name) for name in _CHILDREN)
+        return next((found for pid in children if pid and (found := _environ(pid))), self.environ)
 
     @property
     def port(self) -> str:
         """Port qu'il écoute."""
-        return _port(self.environ) or "8000"
+        return _port(self.settled) or "8000"
 
     @property
     def directory(self) -> Path | None:
@@ -57,12 +65,29 @@ class LocalServer:
 
 def local_server(environ: Mapping[str, str] = os.environ) -> LocalServer | None:
     """Le serveur de cette machine, s'il y en a un seul à nous ; `HOST_PORT` en choisit un parmi plusieurs."""
+    found = local_servers(environ)
+    return found[0] if len(found) == 1 else None
+
+
+def local_servers(environ: Mapping[str, str] = os.environ) -> list[LocalServer]:
+    """Nos serveurs de cette machine, ou celui de `HOST_PORT`, que l'environnement ou le fichier de réglages donne."""
+    # Un fichier faux est dit par qui le lit pour de bon : le serveur, `doctor`.
+    with contextlib.suppress(ConfigError):
+        environ = settle(environ).values
     base = Path(environ.get("PASSERELLE_RUN_BASE", "").strip() or tempfile.gettempdir())
     sockets = [path for path in base.glob("passerelle-*/envoy-local.sock") if _is_ours(path) and _answers(path)]
     found = [LocalServer(path.parent, _listener(path.with_name("supervisor.sock"))) for path in sockets]
     if wanted := _port(environ):
         found = [one for one in found if one.port == wanted]
-    return found[0] if len(found) == 1 else None
+    return found
+
+
+def _environ(pid: int) -> dict[str, str]:
+    try:
+        pairs = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return {}
+    return dict(os.fsdecode(pair).split("=", 1) for pair in pairs if b"=" in pair)
 
 
 def _port(environ: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from server.cli.findings import Finding, Level
@@ -16,8 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def weights_checks(config: Config, environ: Mapping[str, str], *, deep: bool) -> Iterator[Finding]:
-    """Une ligne par modèle ; `deep` relit chaque fichier, ce qui prend le temps de lire les poids."""
+def weights_checks(
+    config: Config, environ: Mapping[str, str], *, deep: bool = False, keys: Collection[str] | None = None
+) -> Iterator[Finding]:
+    """Une ligne par modèle, ou par modèle de `keys` ; `deep` relit chaque fichier : le temps de lire les poids."""
     command = [sys.executable, "-m", "server", "verify", *(["--deep"] if deep else [])]
     env = {**environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])}
     try:
@@ -28,9 +30,20 @@ def weights_checks(config: Config, environ: Mapping[str, str], *, deep: bool) ->
         return
     for spec, one in zip(config.profile.models, found, strict=True):
         name = f"poids de {spec.key}"
+        if keys is not None and spec.key not in keys:
+            continue
         if one["changed"]:
             advice = f"Retirez ces fichiers de {config.cache_dir}, puis « passerelle download {spec.key} »."
             yield Finding(name, Level.FAILURE, f"abîmés : {', '.join(one['changed'])}", advice)
+            continue
+        absent = [
+            part for file in spec.source.files for part in file.parts if not (config.weights_dir / part).is_file()
+        ]
+        if absent and not one["complete"]:
+            found_out = (
+                f"à télécharger, mais {', '.join(absent)} manque dans PASSERELLE_WEIGHTS_DIR ({config.weights_dir})"
+            )
+            yield Finding(name, Level.FAILURE, found_out, "Installez ces paquets (make setup), ou corrigez le chemin.")
             continue
         shown = "entiers" if one["complete"] else "à télécharger"
         shown += ", empreintes vérifiées" if deep and one["complete"] else ""

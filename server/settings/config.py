@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import Limits, Profile, PublicAddress
+from server.domain import ADDED_MODELS, Limits, Profile, PublicAddress
 from server.json_depth import DEEPEST
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.file import Settled, settle
-from server.settings.profile import ConfigError, load_profile
+from server.settings.profile import ConfigError, Layers, read_layers
 from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -26,6 +26,8 @@ DEFAULT_PROFILE = "dgx"
 """Profil, quand `PASSERELLE_PROFILE` n'en dit pas d'autre."""
 STATE_FOLDER = ".passerelle"
 """Dossier d'état dans celui des poids, quand `PASSERELLE_STATE_DIR` n'en dit pas d'autre."""
+ADDED_MODELS_COPY = "PASSERELLE_ADDED_MODELS"
+"""Variable qui nomme, pour un enfant, la copie vérifiée du fichier des modèles ajoutés."""
 
 _MAY_BE_SMALL = (
     "coalesce_ms",
@@ -53,6 +55,8 @@ class Config:
 
     profile: Profile
     """Modèles servis."""
+    layers: Layers
+    """D'où ils viennent."""
     limits: Limits
     """Limites en vigueur."""
     bind: str
@@ -170,18 +174,23 @@ def load_settled(settled: Settled) -> Config:
 
 def _load(environ: Mapping[str, str]) -> Config:
     env = _Env(environ)
-    profile = load_profile(env.text("PASSERELLE_PROFILE", DEFAULT_PROFILE))
+    cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
+    state_dir = env.path("PASSERELLE_STATE_DIR") or cache_dir / STATE_FOLDER
+    layers = read_layers(
+        env.text("PASSERELLE_PROFILE", DEFAULT_PROFILE), env.path(ADDED_MODELS_COPY) or state_dir / ADDED_MODELS
+    )
+    profile = layers.profile
     host_port = env.integer("HOST_PORT", 8000, 1, 65535)
     port = env.integer("PASSERELLE_PORT", host_port, 1, 65535)
     host_bind = env.text("HOST_BIND_ADDRESS", "127.0.0.1" if profile.name == "embarque" else "0.0.0.0")
     bind = bind_address("PASSERELLE_BIND", env.text("PASSERELLE_BIND", bind_address("HOST_BIND_ADDRESS", host_bind)))
     advertised_port = host_port if "HOST_PORT" in environ else port
     tls = _tls(env)
-    cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
     config = Config(
         profile=profile,
+        layers=layers,
         limits=_limits(env),
         bind=bind,
         port=port,
@@ -200,7 +209,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         download_streams=env.integer("PASSERELLE_DOWNLOAD_STREAMS", 4, 1, 64),
         download_attempts=env.integer("PASSERELLE_DOWNLOAD_ATTEMPTS", 5, 1, 100),
         cache_dir=cache_dir,
-        state_dir=env.path("PASSERELLE_STATE_DIR") or cache_dir / STATE_FOLDER,
+        state_dir=state_dir,
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
         envs_dir=Path(env.text("PASSERELLE_ENVS_DIR", str(PACKAGE_DIR.parent / ".envs"))).expanduser().absolute(),
         lazy_load=env.boolean("LAZY_LOAD_MODELS", True),

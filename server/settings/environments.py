@@ -15,6 +15,21 @@ from server.errors import EngineUnavailable
 _FAMILIES = {"vllm": "vllm", "canary": "nemo", "pyannote": "pyannote"}
 """Environnement de chaque moteur de production."""
 
+_LIBRARIES = {
+    "vllm": "vllm",
+    "canary": "nemo",
+    "pyannote": "pyannote.audio",
+    "llamacpp": "xllamacpp",
+    "whisper": "faster_whisper",
+    "pyannote-camplus": "pyannote.audio",
+}
+"""Bibliothèque de chaque moteur livré."""
+
+
+def library(engine: str) -> str:
+    """Module qu'un moteur importe à son ouverture : le sien, s'il est à l'exploitant."""
+    return _LIBRARIES.get(engine) or engine.partition(":")[0]
+
 
 def interpreter(spec: ModelSpec, envs_dir: Path) -> str:
     """Interpréteur d'un exemplaire : celui du profil, sinon celui de l'environnement de son moteur.

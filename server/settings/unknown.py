@@ -11,7 +11,7 @@ ELSEWHERE = frozenset(
         *("PASSERELLE_ADDRESS", "PASSERELLE_API_KEY", "PASSERELLE_KEY", "PASSERELLE_CUDA"),
         *("PASSERELLE_IMAGE", "PASSERELLE_UID", "PASSERELLE_GID"),
         # Ce que le superviseur donne à ses enfants.
-        *("PASSERELLE_RUN_DIR", "PASSERELLE_PARENT_FD", "PASSERELLE_BEAT_FD"),
+        *("PASSERELLE_RUN_DIR", "PASSERELLE_ADDED_MODELS", "PASSERELLE_PARENT_FD", "PASSERELLE_BEAT_FD"),
     }
 )
 """Variables de Passerelle que la configuration du serveur ne lit pas."""

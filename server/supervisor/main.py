@@ -50,8 +50,8 @@ class Reloaded:
 
     environ: Mapping[str, str]
     """Environnement des enfants."""
-    profile: tuple[str, bytes] | None
-    """Fichier de profil de l'exploitant, nom et contenu."""
+    files: Mapping[str, tuple[str, bytes]]
+    """Fichiers des modèles, comme dans `SupervisorSettings`."""
     fronts: bool
     """Vrai si les fronts en tiennent quelque chose qui a changé."""
     dashboard: bool
@@ -81,8 +81,8 @@ class SupervisorSettings:
     """Secondes avant chaque relance d'un processus tombé trop souvent, dont les autres se passent."""
     public_urls: tuple[str, ...]
     """Adresses à annoncer."""
-    profile: tuple[str, bytes] | None = None
-    """Fichier de profil de l'exploitant, nom et contenu ; `None` : un profil livré."""
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Fichiers dont les enfants lisent une copie, nom et contenu, par la variable qui la leur nomme."""
     reload: Callable[[], Reloaded | None] | None = None
     """Relit les réglages ; rend `None` si rien n'a changé, lève `ReloadRefused` s'ils ne conviennent pas."""
     warnings: tuple[str, ...] = field(default=())
@@ -138,8 +138,8 @@ class _Product:
         self._settings = settings
         self._run_dir = run_dir
         self._envoy = dataclasses.replace(settings.envoy, run_dir=run_dir)
-        self._profiles = 0
-        self._env = self._environ(settings.environ, settings.profile)
+        self._copies = 0
+        self._env = self._environ(settings.environ, settings.files)
         self._reloading = asyncio.Lock()
         self._reloads: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -245,7 +245,7 @@ class _Product:
             found = await asyncio.to_thread(self._settings.reload)
             if found is None:
                 return {"changed": False, "fronts": 0, "dashboard": False}
-            self._env = self._environ(found.environ, found.profile)
+            self._env = self._environ(found.environ, found.files)
             door.renew(self._env)
             rolling.renew(self._env)
             logger.warning("settings_reloaded", extra={"fronts": found.fronts, "dashboard": found.dashboard})
@@ -259,21 +259,20 @@ class _Product:
             replaced = await rolling.ask_anew() if found.fronts else 0
             return {"changed": True, "fronts": replaced, "dashboard": found.dashboard}
 
-    def _environ(self, given: Mapping[str, str], profile: tuple[str, bytes] | None) -> dict[str, str]:
-        """Environnement des enfants ; le profil y est la copie qui a été vérifiée, non le fichier qu'on modifie."""
+    def _environ(self, given: Mapping[str, str], files: Mapping[str, tuple[str, bytes]]) -> dict[str, str]:
+        """Environnement des enfants ; les modèles y sont la copie qui a été vérifiée, non le fichier qu'on modifie."""
         environ = {
             **given,
             "PASSERELLE_RUN_DIR": str(self._run_dir),
             "PROMETHEUS_MULTIPROC_DIR": str(self._run_dir / "metrics"),
             "PYTHONUNBUFFERED": "1",
         }
-        if profile is not None:
-            name, content = profile
-            self._profiles += 1
-            copy = self._run_dir / f"profile-{self._profiles}" / name
-            copy.parent.mkdir(mode=0o700)
+        self._copies += 1
+        for variable, (name, content) in files.items():
+            copy = self._run_dir / f"models-{self._copies}" / variable / name
+            copy.parent.mkdir(mode=0o700, parents=True)
             copy.write_bytes(content)
-            environ["PASSERELLE_PROFILE"] = str(copy)
+            environ[variable] = str(copy)
         return environ
 
     def _commands(self) -> list[Command]:

@@ -1,6 +1,7 @@
 """Les réglages et le profil relus : ce qui n'a pas changé continue de servir, un fichier faux ne change rien."""
 
 import dataclasses
+import json
 import os
 import re
 import signal
@@ -13,9 +14,11 @@ import httpx
 import psutil
 import pytest
 
+from server.settings.profile import PROFILES_DIR
 from tests.e2e.conftest import TIGHT_PROFILE
 from tests.support.product import ROOT, Product, running_product, sse_events, wait_until
 
+RECORDING = ROOT / "tests" / "data" / "en" / "austen-0880.wav"
 SETTINGS = """# Réglages d'essai.
 OPENAI_KEYS=cle-a
 ADMIN_KEYS="cle-admin"
@@ -33,6 +36,17 @@ def profile(**contexts: int) -> str:
     return 'notice = "Essai."\n' + models
 
 
+def recognisers(*keys: str) -> str:
+    """Le modèle de reconnaissance livré, une fois par clé, chacun sous son alias."""
+    text = (PROFILES_DIR / "embarque.toml").read_text(encoding="utf-8")
+    start = text.index('[[models]]\nkey = "canary"')
+    block = text[start : text.index("\n[[models]]\n", start)]
+    models = [block.replace('key = "canary"', f'key = "{key}"') for key in keys]
+    return "\n".join(
+        re.sub("aliases = .*", f'aliases = ["autre-{key}"]', one) for key, one in zip(keys, models, strict=True)
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Rig:
     """Le produit, et les deux fichiers qu'on y change."""
@@ -42,13 +56,17 @@ class Rig:
     profile: Path
 
     def reload(self) -> subprocess.CompletedProcess[str]:
-        """La commande, telle qu'on la tape."""
+        """Le rechargement."""
+        return self.types("reload")
+
+    def types(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Une commande, telle qu'on la tape."""
         env = {
             "PATH": os.environ["PATH"],
             "PASSERELLE_RUN_BASE": str(self.product.run_dir.parent),
             "HOST_PORT": str(self.product.port),
         }
-        command = [str(ROOT / "passerelle"), "reload"]
+        command = [str(ROOT / "passerelle"), *words]
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=200, check=False)
 
     def pids(self, role: str) -> set[int]:
@@ -80,6 +98,25 @@ class Rig:
         }
         with self.product.http(timeout=200) as client:
             return client.post("/v1/chat/completions", json=body)
+
+    def hears(self, key: str) -> str:
+        """Ce qu'un modèle entend d'une phrase."""
+        with self.product.http(timeout=120) as client:
+            files = {"file": RECORDING.read_bytes()}
+            said = client.post("/v1/audio/transcriptions", data={"model": key, "language": "en"}, files=files)
+        text: str = said.json().get("text", said.text)
+        return text.lower()
+
+    def announced(self) -> dict[str, str]:
+        """Noms que `/v1/models` annonce, et la clé que chacun désigne."""
+        with self.product.http() as client:
+            return {one["id"]: one["root"] for one in client.get("/v1/models").json()["data"]}
+
+    def counted(self, *keys: str) -> list[int]:
+        """Requêtes finies de chaque modèle, d'après `/metrics`."""
+        text = httpx.get(f"{self.product.base_url}/metrics", timeout=30).text
+        found = re.findall(r'passerelle_generations_total{.*model="(\w+)",status="OK"} (\d+)', text)
+        return [int(dict(found).get(key, 0)) for key in keys]
 
     def says_hello(self, key: str = "garde", api_key: str = "cle-a", **fields: object) -> int:
         """Statut d'une requête brève."""
@@ -163,6 +200,43 @@ def test_models_are_added_changed_and_removed_while_another_serves(rig: Rig) -> 
     assert shown == {"garde": 512, "change": 256, "neuf": 512}
     wait_until(lambda: not rig.pids("part"), 60, "le modèle retiré est parti")
     assert rig.says_hello("part") == 404 and rig.says_hello("neuf") == 200
+
+
+def test_models_are_added_and_removed_by_the_command_line(rig: Rig, tmp_path: Path) -> None:
+    kept, written, good = rig.worker("garde"), rig.profile.read_bytes(), rig.settings.read_text(encoding="utf-8")
+    overlay = rig.product.cache_dir / ".passerelle" / "models.toml"
+    chat, speech = tmp_path / "texte.toml", tmp_path / "parole.toml"
+    chat.write_text(profile(second=384).replace("aliases = []", 'aliases = ["gpt-a-nous"]'), encoding="utf-8")
+    chat.write_text(chat.read_text(encoding="utf-8").split("\n", 1)[1], encoding="utf-8")
+    speech.write_text(recognisers("oreille", "ouie"), encoding="utf-8")
+    # Ce que le rechargement refuse n'est pas écrit : un redémarrage ne le prendrait pas non plus.
+    rig.settings.write_text(good + "PASSERELLE_FRONTS=2\n", encoding="utf-8")
+    refused = rig.types("models", "add", "--from", str(chat))
+    assert refused.returncode == 1 and "PASSERELLE_FRONTS : ne change qu'à un redémarrage" in refused.stderr
+    assert "restés ce qu'ils étaient" in refused.stderr and not overlay.exists()
+    rig.settings.write_text(good, encoding="utf-8")
+    # Deux terminaux à la fois : aucun ne perd ce que l'autre ajoute.
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda path: rig.types("models", "add", "--from", str(path)), (chat, speech)))
+    assert [one.returncode for one in done] == [0, 0], done
+    wanted = {"second": "second", "gpt-a-nous": "second", "oreille": "oreille", "autre-ouie": "ouie"}
+    wait_until(lambda: rig.announced().items() >= wanted.items(), 60, "les modèles ajoutés sont annoncés")
+    assert rig.says_hello("gpt-a-nous") == rig.says_hello("neuf") == 200
+    for name in ("oreille", "autre-ouie"):
+        assert "young man" in rig.hears(name)
+    wait_until(lambda: rig.counted("second", "oreille", "ouie", "autre-ouie") == [1, 1, 1, 0], 30, "comptés par clé")
+    listed = json.loads(rig.types("models", "--json").stdout)
+    assert {one["key"]: one["origin"] for one in listed}.items() >= {"garde": "profile", "second": "added"}.items()
+    # Ce qui sert ne part pas sans qu'on le dise ; ce qui part ne revient pas.
+    busy = rig.types("models", "remove", "second", "--json")
+    assert busy.returncode == 1 and json.loads(busy.stderr)["error"]["reason"] == "INVALID_STATE"
+    assert rig.says_hello("second") == 200
+    gone = rig.types("models", "remove", "second", "--unload")
+    assert gone.returncode == 0, gone
+    wait_until(lambda: not rig.announced().keys() & {"second", "gpt-a-nous"}, 60, "il n'est plus annoncé")
+    assert rig.says_hello("second") == 404
+    assert rig.worker("garde") == kept and rig.profile.read_bytes() == written
+    assert "second" not in httpx.get(f"{rig.product.base_url}/readyz", timeout=10).text
 
 
 def test_keys_and_limits_are_taken_while_a_model_serves(rig: Rig) -> None:

@@ -20,12 +20,14 @@ async def intact(_spec: ModelSpec, _rereading: Callable[[], None]) -> None:
 
 
 class FakeReplicas:
-    """Chaque exemplaire attend `gate`, puis s'ouvre en prenant sa mémoire, ou lève `error`."""
+    """Chaque exemplaire attend `gate`, puis s'ouvre en prenant sa mémoire, ou lève `error` ; il attend `leave` pour partir."""
 
     def __init__(self, gpus: FakeGpus | None = None) -> None:
         self.gpus = gpus or FakeGpus(0)
         self.gate = asyncio.Event()
         self.gate.set()
+        self.leave = asyncio.Event()
+        self.leave.set()
         self.error: PasserelleError | None = None
         self.nap_error: PasserelleError | None = None
         self.wake_error: PasserelleError | None = None
@@ -74,6 +76,7 @@ class FakeReplicas:
 
     async def stop(self, names: Sequence[str], grace: float) -> None:
         """Note l'arrêt et rend la mémoire."""
+        await self.leave.wait()
         self.stopped += [(name, grace) for name in names]
         for name in names:
             self.crash(name)
@@ -133,6 +136,8 @@ class FakeDownloads:
     def __init__(self, done: Callable[[], None]) -> None:
         self.gate = asyncio.Event()
         self.gate.set()
+        self.leave = asyncio.Event()
+        self.leave.set()
         self.error: PasserelleError | None = None
         self.calls = 0
         self._done = done

@@ -195,6 +195,29 @@ async def with_speakers(folder: Path, asked: list[link_pb2.Submit], **changed: A
         yield rig
 
 
+async def test_one_of_several_speaker_models_is_named(tmp_path: Path) -> None:
+    asked: list[link_pb2.Submit] = []
+    async with with_speakers(tmp_path, asked) as rig:
+        kinds = {"canary": model_pb2.CAPABILITY_TRANSCRIBE, "pyannote": model_pb2.CAPABILITY_DIARIZE}
+        kinds["autre"] = model_pb2.CAPABILITY_DIARIZE
+        features = tuple(sorted(FakeTranscribeEngine.features))
+        rig.control.publish(
+            *(
+                model_route(key, tmp_path / f"{key}-0.sock", capability=kind, features=features)
+                for key, kind in kinds.items()
+            )
+        )
+        while (found := await send(rig, file_of(SPEECH), diarize=True))[0] == 200:
+            await asyncio.sleep(0.005)
+        code, data = found
+        assert code == 400 and b"diarization_model" in data and b"pyannote, autre" in data, data
+        asked.clear()
+        code, data = await send(rig, file_of(SPEECH), diarize=True, diarization_model="canary")
+        assert code == 400 and not asked, data
+        code, data = await send(rig, file_of(SPEECH), diarize=True, diarization_model="pyannote")
+        assert code == 200 and len(asked) == 1, data
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_speakers_are_found_on_the_wave_decoded_once(tmp_path: Path, stream: bool) -> None:
     asked: list[link_pb2.Submit] = []

@@ -99,6 +99,7 @@ def test_words_are_asked_of_the_engine_when_a_form_needs_them() -> None:
     assert openai(**words).config.word_timestamps
     assert openai(response_format="diarized_json").config.HasField("diarization")
     assert openai(diarize="true", num_speakers="2").config.diarization.num_speakers == 2
+    assert openai(diarize="true", diarization_model="autre").config.diarization.model == "autre"
     translation = audio_options.openai_translation({"model": ["m"]}, LIMITS)
     assert translation.config.task == transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE
 
@@ -148,6 +149,7 @@ def test_words_nobody_asked_for_are_only_taken_from_a_model_that_dates_them() ->
         ({"known_speaker_references[1]": "data:"}, UnsupportedOption, "known_speaker_references[1]"),
         ({"prompt": "x" * 5000}, InvalidRequest, "prompt"),
         ({"num_speakers": "2"}, InvalidRequest, "diarize"),
+        ({"diarization_model": "autre"}, InvalidRequest, "diarize"),
         ({"diarize": "true", "num_speakers": "0"}, InvalidRequest, "num_speakers"),
         ({"diarize": "true", "num_speakers": "33"}, InvalidRequest, "num_speakers"),
         ({"diarize": "true", "num_speakers": "2", "max_speakers": "3"}, InvalidRequest, "max_speakers"),

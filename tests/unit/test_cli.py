@@ -19,10 +19,11 @@ from passerelle.v1 import operation_pb2
 
 from server.cli import admin, show
 from server.cli.app import cli
-from server.cli.checks import Machine, run_checks
+from server.cli.checks import run_checks
 from server.cli.connection import CommandError, ServerAccess, find_server
 from server.cli.findings import Finding, Level
 from server.cli.local import LocalServer, local_server
+from server.cli.machine_checks import Machine
 from server.control.gpu.allowed import GpuDevice
 from server.control.weights.cache import write_manifest
 from tests.support.certificates import Authority
@@ -146,6 +147,45 @@ def test_one_server_of_this_machine_is_told_from_another(base: Path) -> None:
         assert find_server("", "", environ={**here, "HOST_PORT": "8703"}).address == "127.0.0.1:8703"
         assert one.environ["HOST_PORT"] == "8701" and one.directory == base
     assert LocalServer(base, one.pid).environ == {}
+
+
+def test_the_settings_file_is_read_as_by_the_server(base: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "passerelle.env"
+    settings.write_text(
+        f"HOST_PORT=8701\nPASSERELLE_RUN_BASE={base}\nOPENAI_KEYS=a,b\nADMIN_KEYS='c'\n", encoding="utf-8"
+    )
+    named = {"PASSERELLE_SETTINGS_FILE": str(settings)}
+    with serving(base, HOST_PORT="8701") as one, serving(base, HOST_PORT="8702") as two:
+        assert local_server(named) == one and local_server({**named, "HOST_PORT": "8702"}) == two
+        found = find_server("", "", environ=named)
+        assert found == ServerAccess(f"unix:{one.envoy}", api_key="a", admin_key="c")
+        assert find_server("", "", environ={**named, "ADMIN_KEYS": "d"}).admin_key == "d"
+        assert find_server("gpu:9", "", environ=named).admin_key == "c"
+        # Celui qui est mal écrit n'empêche de trouver que ce qu'il aurait dit.
+        settings.write_text("HOST_PORT\n", encoding="utf-8")
+        assert local_server({**named, "PASSERELLE_RUN_BASE": str(base), "HOST_PORT": "8701"}) == one
+        with pytest.raises(CommandError, match="ligne 1 : « NOM=valeur » est attendu"):
+            find_server("", "", environ=named)
+    assert (
+        find_server("", "", environ={**NO_SERVER, **written(settings, "HOST_PORT=9000\n")}).address == "127.0.0.1:9000"
+    )
+
+
+def written(path: Path, text: str) -> dict[str, str]:
+    path.write_text(text, encoding="utf-8")
+    return {"PASSERELLE_SETTINGS_FILE": str(path)}
+
+
+def test_a_server_whose_port_is_in_its_file_is_known_by_its_children(base: Path) -> None:
+    here = {"PASSERELLE_RUN_BASE": str(base)}
+    with serving(base, PASSERELLE_SETTINGS_FILE="absent.env") as one, serving(base, HOST_PORT="8702") as two:
+        # Les enfants reçoivent les variables réunies ; ils ne relisent pas le fichier.
+        command = [sys.executable, "-c", LISTENING, str(one.folder / "control.sock")]
+        with subprocess.Popen(command, env={"HOST_PORT": "8701"}, stdout=subprocess.PIPE) as child:
+            assert child.stdout and child.stdout.readline() == b"debout\n"
+            assert local_server({**here, "HOST_PORT": "8701"}) == one
+            assert local_server({**here, "HOST_PORT": "8702"}) == two
+            child.kill()
 
 
 def test_the_diagnosis_is_that_of_the_running_server(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

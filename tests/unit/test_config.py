@@ -239,6 +239,7 @@ def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: 
             "key = '../a'",
             "models[0].key : un nom fait de lettres sans accent, de chiffres, de _ . et - est attendu, reçu : ",
         ),
+        ("key = 'front'", "models[0].key : « front » nomme déjà un processus du serveur"),
         ("key = ''", "models[0].key : un nom fait de lettres sans accent,"),
         ("aliases = ['b', '']", "models[0].aliases : une liste de textes, aucun vide, est attendue, reçu : ['b', '']"),
         ("engine = 'vlm'", "models[0].engine : « vlm » inconnu (attendu : canary, llamacpp,"),
@@ -309,6 +310,14 @@ def test_a_hub_source_names_its_files_and_other_repositories(tmp_path: Path) -> 
             "source.exclude : une liste de motifs, aucun vide,",
         ),
         ("kind='package'\nrepository='p'\nrevision='1'", "source.files : une liste d'au moins un fichier"),
+        ("kind='package'\nrepository='p'\nrevision='../1'", "source.revision : un nom de dossier est attendu"),
+        *(
+            (
+                f"kind='package'\nrepository='p'\nrevision='1'\nfiles=[{{name='{name}',parts=['p'],sha256='0'}}]",
+                "source.files[0].name : un chemin dans le dossier du modèle est attendu",
+            )
+            for name in ("", "/etc/x", "../x", "a/../../x")
+        ),
         (
             "kind='hub'\nrepository='a/b'\nrevision='v'\nfiles=[{name='n',parts=['p'],sha256='0'}]",
             "source.files : ce champ ne va qu'avec une source « package »",

@@ -164,7 +164,7 @@ def test_damaged_content_types(rng: Random) -> None:
 NAMES = (
     *("model", "language", "temperature", "prompt", "response_format", "timestamp_granularities[]", "stream", "task"),
     *("chunking_strategy", "diarize", "num_speakers", "min_speakers", "max_speakers", "encoding", "sample_rate_hertz"),
-    *("channel_count", "punctuation", "target_language", "word_timestamps", "inconnu", "é" * 80),
+    *("channel_count", "punctuation", "target_language", "word_timestamps", "diarization_model", "inconnu", "é" * 80),
 )
 VALUES = st.sampled_from(
     [

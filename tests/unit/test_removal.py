@@ -110,9 +110,11 @@ async def test_a_loaded_model_keeps_its_weights(rig: Rig, tmp_path: Path) -> Non
         await remove()
     assert (await remove(old_only=True)).freed_bytes == 2 * KIB
     assert not (poids / "a" / "0").exists() and (poids / "a" / "1").is_dir()
+    rig.replicas.leave.clear()
     leaving = rig.model().unload()
     with pytest.raises(InvalidState, match="déjà en cours d'opération"):
         await remove()
+    rig.replicas.leave.set()
     await leaving.result()
     assert (await remove()).freed_bytes == KIB and not list((poids / "a").glob("[!.]*"))
     assert list((await remove()).revisions) == []

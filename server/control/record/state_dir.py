@@ -15,6 +15,7 @@ from typing import Self
 from server.control.record.database import network_type, open_database
 from server.control.record.schema import JOURNAL, MIGRATIONS, JournalTooNew
 from server.control.record.trouble import JournalUnavailable, explained, is_corrupt
+from server.domain import ADDED_MODELS
 
 VARIABLE = "PASSERELLE_STATE_DIR"
 
@@ -33,13 +34,15 @@ class StateDir:
     """Dossier d'état tenu par ce serveur, tant qu'il vit : son verrou tombe avec le processus."""
 
     def __init__(self, folder: Path, former: Path) -> None:
-        """Prend le dossier, y amène le journal que `former` tenait, et vérifie que ce journal s'ouvre.
+        """Prend le dossier, y amène ce que `former` tenait (journal, ajouts), et vérifie que le journal s'ouvre.
 
         Raises:
             StateRefused: dossier inaccessible, tenu par un autre serveur, ou journal qui ne peut pas servir.
         """
         self.warnings: list[str] = []
         """Ce que l'exploitant doit savoir."""
+        self.brought = False
+        """Vrai si les modèles que l'exploitant avait ajoutés viennent d'être amenés ici."""
         self._folder = folder
         self._told = False
         try:
@@ -115,11 +118,25 @@ class StateDir:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _move(former / JOURNAL, self._folder / JOURNAL)
+            self._bring_models(former)
             self.warnings.append(f"le journal de « {former} » est désormais dans « {self._folder} ».")
         except BlockingIOError:
             self.warnings.append(f"le journal de « {former} » y reste : il est à {_holder(lock)}.")
         finally:
             os.close(lock)
+
+    def _bring_models(self, former: Path) -> None:
+        source, target = former / ADDED_MODELS, self._folder / ADDED_MODELS
+        if not source.is_file() or target.exists():
+            return
+        partial = target.with_name(f"{target.name}.partial")
+        try:
+            shutil.copyfile(source, partial)
+            partial.replace(target)
+            source.unlink()
+        except OSError as error:
+            raise StateRefused(f"{VARIABLE} : « {source} » n'a pas pu être déplacé ({error.strerror}).") from error
+        self.brought = True
 
     def _hold(self) -> None:
         try:

@@ -113,7 +113,8 @@ class SpeechAnalysis:
     ) -> AsyncGenerator[TranscribeEvent, None]:
         # Un modèle inconnu se dit avant que l'autre ne travaille pour rien.
         await self._router.route_for(config.model, Capability.TRANSCRIBE)
-        await self._router.route_for(config.diarization.model, Capability.DIARIZE)
+        # Le nom du champ de REST ; en gRPC, `diarization.model`.
+        await self._router.route_for(config.diarization.model, Capability.DIARIZE, field="diarization_model")
         speakers = _copy(config.diarization)
         speakers.audio_format.CopyFrom(_WAVE)
         progress: asyncio.Queue[TranscribeEvent | None] = asyncio.Queue()

@@ -72,10 +72,11 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
         )
     diarize = _diarized(form, shape, config)
     speakers = _speakers(form)
+    speakers.model = form.text("diarization_model")
     if diarize:
         config.diarization.CopyFrom(speakers)
     elif speakers.ByteSize():
-        raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
+        raise refusal("diarize", "un nombre de locuteurs, ou leur modèle, suppose diarize=true", "false")
     form.refuse_others("/v1/audio/transcriptions")
     words = "word" in granularities
     config.word_timestamps = words or diarize or shape in SUBTITLES
@@ -123,10 +124,11 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
     stream = form.boolean("stream")
     diarize = _diarized(form, shape, config)
     speakers = _speakers(form)
+    speakers.model = form.text("diarization_model")
     if diarize:
         config.diarization.CopyFrom(speakers)
     elif speakers.ByteSize():
-        raise refusal("diarize", "un nombre de locuteurs suppose diarize=true", "false")
+        raise refusal("diarize", "un nombre de locuteurs, ou leur modèle, suppose diarize=true", "false")
     words = form.boolean("word_timestamps")
     form.refuse_others("/api/audio/transcribe")
     config.word_timestamps = words or diarize or shape in SUBTITLES

@@ -113,8 +113,10 @@ class Router:
             )
         return route
 
-    async def route_for(self, name: str, capability: Capability) -> ModelRoute:
+    async def route_for(self, name: str, capability: Capability, *, field: str = "model") -> ModelRoute:
         """Route de ce nom, de la capacité voulue ; sans nom, le seul modèle de cette capacité.
+
+        `field` est le champ où la requête dit ce nom.
 
         Raises:
             ModelNotFound: nom inconnu, ou aucun modèle de cette capacité.
@@ -122,7 +124,7 @@ class Router:
             InvalidRequest: aucun nom, et plusieurs modèles ; le message les nomme.
         """
         if not name:
-            return await self._only(capability)
+            return await self._only(capability, field)
         route = await self.find(name)
         if route.capability is not capability:
             raise WrongCapability(
@@ -200,17 +202,15 @@ class Router:
             retry_after=5.0,
         )
 
-    async def _only(self, capability: Capability) -> ModelRoute:
+    async def _only(self, capability: Capability, field: str) -> ModelRoute:
         routes = [r for r in await self.routes() if r.capability is capability]
         if not routes:
-            raise ModelNotFound(
-                f"Aucun modèle de ce serveur ne sert {_NAMES[capability]}.", metadata={"field": "model"}
-            )
+            raise ModelNotFound(f"Aucun modèle de ce serveur ne sert {_NAMES[capability]}.", metadata={"field": field})
         if len(routes) > 1:
             available = ", ".join(r.key for r in routes)
             raise InvalidRequest(
-                f"model : plusieurs modèles servent {_NAMES[capability]} ; choisissez : {available}.",
-                metadata={"field": "model", "available": available},
+                f"{field} : plusieurs modèles servent {_NAMES[capability]} ; choisissez : {available}.",
+                metadata={"field": field, "available": available},
             )
         return routes[0]
 

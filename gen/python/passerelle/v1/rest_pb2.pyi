@@ -23,7 +23,7 @@ class CheckHealthRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class TranscribeAudioRequest(_message.Message):
-    __slots__ = ("body", "model", "language", "response_format", "diarize", "num_speakers", "min_speakers", "max_speakers", "word_timestamps", "sample_rate_hertz", "encoding", "channel_count", "stream", "task", "prompt", "temperature", "target_language", "punctuation", "channels")
+    __slots__ = ("body", "model", "language", "response_format", "diarize", "num_speakers", "min_speakers", "max_speakers", "word_timestamps", "sample_rate_hertz", "encoding", "channel_count", "stream", "task", "prompt", "temperature", "target_language", "punctuation", "channels", "diarization_model")
     BODY_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class TranscribeAudioRequest(_message.Message):
     TARGET_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     PUNCTUATION_FIELD_NUMBER: _ClassVar[int]
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    DIARIZATION_MODEL_FIELD_NUMBER: _ClassVar[int]
     body: _httpbody_pb2.HttpBody
     model: str
     language: str
@@ -62,7 +63,8 @@ class TranscribeAudioRequest(_message.Message):
     target_language: str
     punctuation: bool
     channels: str
-    def __init__(self, body: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping]] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., response_format: _Optional[str] = ..., diarize: bool = ..., num_speakers: _Optional[int] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., word_timestamps: bool = ..., sample_rate_hertz: _Optional[int] = ..., encoding: _Optional[str] = ..., channel_count: _Optional[int] = ..., stream: bool = ..., task: _Optional[str] = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., target_language: _Optional[str] = ..., punctuation: bool = ..., channels: _Optional[str] = ...) -> None: ...
+    diarization_model: str
+    def __init__(self, body: _Optional[_Union[_httpbody_pb2.HttpBody, _Mapping]] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., response_format: _Optional[str] = ..., diarize: bool = ..., num_speakers: _Optional[int] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., word_timestamps: bool = ..., sample_rate_hertz: _Optional[int] = ..., encoding: _Optional[str] = ..., channel_count: _Optional[int] = ..., stream: bool = ..., task: _Optional[str] = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., target_language: _Optional[str] = ..., punctuation: bool = ..., channels: _Optional[str] = ..., diarization_model: _Optional[str] = ...) -> None: ...
 
 class ProcessDiarizationRequest(_message.Message):
     __slots__ = ("body", "model", "response_format", "num_speakers", "min_speakers", "max_speakers", "embeddings", "sample_rate_hertz", "encoding", "channel_count", "stream")
