@@ -92,7 +92,7 @@ class Models:
         async with self.restorer.aside(model, order):
             room = victims(model, order, self) if order.make_room and model.operation is None else []
             operation = model.load(order, room)
-            model.want(operation)
+            model.wanted.by(operation)
         await self._tools.journal.settled()
         return operation
 
@@ -106,7 +106,7 @@ class Models:
         model = self.get(name)
         operation = model.unload(force=force, only_if_idle=only_if_idle)
         self.wanted = tuple(key for key in self.wanted if key != model.spec.key)
-        model.forget()
+        model.wanted.gone()
         return await self._decided(model, operation)
 
     async def sleep(self, name: str, level: int) -> Operation:
@@ -118,7 +118,7 @@ class Models:
         """
         model = self.get(name)
         operation = model.sleep(level)
-        model.want(operation)
+        model.wanted.by(operation)
         return await self._decided(model, operation)
 
     async def wake(self, name: str) -> Operation:
@@ -131,7 +131,7 @@ class Models:
         model = self.get(name)
         await self.gpus.refresh()
         operation = model.wake()
-        model.want(operation)
+        model.wanted.by(operation)
         return await self._decided(model, operation)
 
     async def cancel(self, operation_id: str) -> Operation:
@@ -144,7 +144,7 @@ class Models:
         model, operation = self.running(operation_id)
         model.check_cancel(operation)
         if operation.kind is not OperationKind.DOWNLOAD:
-            model.want_present()
+            model.wanted.as_is(model.replicas)
         self.restorer.drop(model)
         await model.cancel(operation)
         await self._tools.journal.settled()
@@ -221,7 +221,7 @@ class Models:
         choices = await journal.choices()
         for key, model in self._models.items():
             model.choices = model.choices.restored(model.spec, choices)
-            model.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
+            model.wanted.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
             model.load_seconds = await journal.load_seconds(key)
         desired = [name.removeprefix(DESIRED) for name, kept in choices.items() if name.startswith(DESIRED) and kept]
         self.strangers = [key for key in desired if key not in self._models]
@@ -292,7 +292,9 @@ class Models:
             if operation.model in found and operation.kind is OperationKind.LOAD:
                 operation.finish(OperationState.SUCCEEDED)
             else:
-                returns = operation.kind is OperationKind.LOAD and model is not None and model.desired is not None
+                returns = (
+                    operation.kind is OperationKind.LOAD and model is not None and model.wanted.desired is not None
+                )
                 after = "le modèle revient de lui-même" if returns else "relancez-la"
                 operation.finish(
                     OperationState.FAILED,
