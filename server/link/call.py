@@ -62,6 +62,12 @@ class LinkCall:
         items, self._items, self._size = self._items, [], 0
         return items
 
+    async def ended(self) -> None:
+        """Attend la fin d'une réponse vide ; en être interrompu l'abandonne."""
+        async with self:
+            async for _ in self:
+                pass
+
     async def send(self, data: bytes) -> None:
         """Envoie la suite du flux d'entrée, en attendant que l'exemplaire ait de la place.
 

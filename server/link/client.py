@@ -162,9 +162,7 @@ class LinkClient:
         call = self._open_call(self._max_frame_bytes)
         sleep = link_pb2.Sleep(id=self._next_id, level=level, grace_seconds=grace)
         self._connection.send(link_pb2.Frame(sleep=sleep))
-        async with call:
-            async for _ in call:
-                pass
+        await call.ended()
 
     async def wake(self) -> None:
         """Réveille le moteur ; sans effet s'il ne dort pas.
@@ -175,9 +173,7 @@ class LinkClient:
         """
         call = self._open_call(self._max_frame_bytes)
         self._connection.send(link_pb2.Frame(wake=link_pb2.Wake(id=self._next_id)))
-        async with call:
-            async for _ in call:
-                pass
+        await call.ended()
 
     async def parting(self, error: PasserelleError, *, now: bool) -> None:
         """Dit à l'exemplaire, qui va s'arrêter, ce que ses requêtes interrompues recevront ; `now` les interrompt.
@@ -188,9 +184,7 @@ class LinkClient:
         call = self._open_call(self._max_frame_bytes)
         parting = link_pb2.Parting(id=self._next_id, failure=to_failure(0, error), now=now)
         self._connection.send(link_pb2.Frame(parting=parting))
-        async with call:
-            async for _ in call:
-                pass
+        await call.ended()
 
     def _open_call(self, buffer_bytes: int) -> LinkCall:
         if self.closed:
