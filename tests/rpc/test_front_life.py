@@ -280,7 +280,7 @@ async def test_a_stream_that_says_it_loads_waits_beyond_the_delay_of_its_sdk(tmp
 
 
 async def test_waiting_loads_are_bounded(tmp_path: Path) -> None:
-    async with front(tmp_path, workers=0, limits=Limits(max_pending_loads=2, load_wait_seconds=5)) as rig:
+    async with front(tmp_path, workers=0, limits=Limits(max_pending_loads=2, load_wait_seconds=PATIENCE)) as rig:
         rig.control.loader = _never
         waiting = [asyncio.create_task(consume(calls(rig)["typed"]())) for _ in range(2)]
         await until(lambda: rig.control.loading == 2, "deux demandes")
@@ -426,7 +426,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("busy")
 async def test_frames_are_merged_within_the_window_and_the_end_is_not_delayed(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=Limits(coalesce_ms=10_000)) as rig:
+    async with front(tmp_path, limits=Limits(coalesce_ms=60_000)) as rig:
         rig.engine.words = tuple(f"mot{i} " for i in range(40))
         rig.engine.step = await paced(0.002)
         call = rig.rest.CreateChatCompletion(body(stream=True))
