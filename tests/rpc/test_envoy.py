@@ -9,10 +9,7 @@ import pytest
 from websockets.sync.client import connect
 
 from server.rpc.caller import address_label
-from tests.support.gateway import (
-    ORIGIN,
-    Gateway,
-)
+from tests.support.gateway import ORIGIN, Gateway
 from tests.support.tls import SSL
 
 CHAT = "/v1/chat/completions"

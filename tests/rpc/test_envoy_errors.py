@@ -13,14 +13,7 @@ from passerelle.v1 import chat_pb2, chat_pb2_grpc
 
 from server.errors import all_errors
 from server.rpc.status import api_body, codes, openai_body
-from tests.support.gateway import (
-    MAX_ADMIN,
-    MAX_JSON,
-    MAX_UPLOAD,
-    Gateway,
-    gateway,
-    sample_error,
-)
+from tests.support.gateway import MAX_ADMIN, MAX_JSON, MAX_UPLOAD, Gateway, gateway, sample_error
 from tests.support.waiting import PATIENCE
 
 CHAT = "/v1/chat/completions"

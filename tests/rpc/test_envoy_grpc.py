@@ -14,12 +14,7 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc, chat_pb2, chat_pb2_grpc, mo
 from server.rpc import interceptors
 from server.rpc.status import from_rpc_error
 from tests.support.compressed import bomb, peak_under, send, status_of
-from tests.support.gateway import (
-    MAX_UPLOAD,
-    ORIGIN,
-    Gateway,
-    gateway,
-)
+from tests.support.gateway import MAX_UPLOAD, ORIGIN, Gateway, gateway
 from tests.support.waiting import PATIENCE
 
 CHAT = "/v1/chat/completions"
