@@ -1,49 +1,36 @@
-"""La ligne de commande, et le seul endroit qui compose : il lit la configuration et en fait les réglages de chacun.
+"""La ligne de commande des processus : elle lit le rôle, puis le joue (`server/roles/`).
 
 `python -m server serve` lance le produit ; les autres rôles sont ceux de ses processus.
 """
 
 import argparse
-import asyncio
 import json
-import logging
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
-from server.domain import ModelSpec
 from server.french import speak_french
-from server.settings.config import ADDED_MODELS_COPY, Config, load_config, load_settled
-from server.settings.file import VARIABLE as SETTINGS_FILE
-from server.settings.file import settle
-from server.settings.profile import PROFILES_DIR, ConfigError
-
-if TYPE_CHECKING:
-    from server.supervisor.main import Reloaded
-
-ROOT = Path(__file__).resolve().parents[1]
-MAX_FRAME_BYTES = 80 * 1024 * 1024
-"""Octets d'une trame de la liaison, au moins."""
+from server.roles.shared import refused
+from server.settings.config import load_config
+from server.settings.profile import ConfigError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Joue un rôle ; rend le code de sortie."""
     options = _parser().parse_args(arguments)
     if options.role == "serve":
-        return _serve()
+        from server.roles.serve import serve
+
+        return serve()
     try:
         config = load_config()
     except ConfigError as error:
-        return _refused(error)
-    if options.role == "download":
-        return _download(config, options.key, found_only=options.found_only)
-    if options.role == "verify":
-        return _verify(config, deep=options.deep)
+        return refused(error)
+    if options.role in ("download", "verify"):
+        from server.roles import weights
+
+        if options.role == "download":
+            return weights.download(config, options.key, found_only=options.found_only)
+        return weights.verify(config, deep=options.deep)
     from server.rpc.logs import configure_logging
 
     name = options.role
@@ -57,13 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     match options.role:
         case "control":
-            return _control(config, config.run_dir)
+            from server.roles.control import control
+
+            return control(config, config.run_dir)
         case "front":
-            _front(config, config.run_dir, options.index)
+            from server.roles.front import front
+
+            front(config, config.run_dir, options.index)
         case "dashboard":
-            _dashboard(config, config.run_dir)
+            from server.roles.dashboard import dashboard
+
+            dashboard(config, config.run_dir)
         case "worker":
-            return _worker(config, config.run_dir, options.key, options.replica, options.options)
+            from server.roles.worker import worker
+
+            return worker(config, config.run_dir, options.key, options.replica, options.options)
     return 0
 
 
@@ -86,376 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     download.add_argument("--key", required=True)
     download.add_argument("--found-only", action="store_true", help="vérifie ce qui est déjà là, sans télécharger")
     return parser
-
-
-def _refused(error: ConfigError) -> int:
-    print(f"Configuration refusée : {error}", file=sys.stderr)
-    return 2
-
-
-def _serve() -> int:
-    from server.control.record.state_dir import StateDir, StateRefused
-    from server.control.weights.cache import WeightsRefused, check_folder
-    from server.rpc.logs import configure_logging
-    from server.settings.config import STATE_FOLDER
-
-    try:
-        installed = _installed()
-    except ConfigError as error:
-        return _refused(error)
-    config = installed.config
-    configure_logging("supervisor", level="WARNING")
-    try:
-        warnings = check_folder(config.cache_dir)
-        with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER) as state:
-            return _supervise(_installed() if state.brought else installed, [*warnings, *state.warnings])
-    except ConfigError as error:
-        return _refused(error)
-    except (StateRefused, WeightsRefused) as error:
-        print(f"Passerelle ne démarre pas : {error}", file=sys.stderr)
-        return 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Installed:
-    """Configuration en vigueur, et ce que les enfants en reçoivent."""
-
-    config: Config
-    environ: dict[str, str]
-    files: dict[str, tuple[str, bytes]]
-    """Fichiers des modèles, nom et contenu, par variable : les enfants n'en lisent que cette copie."""
-
-
-def _installed() -> _Installed:
-    """Lit l'environnement, le fichier de réglages et le profil.
-
-    Raises:
-        ConfigError: l'un d'eux est refusé.
-    """
-    settled = settle(os.environ)
-    config = load_settled(settled)
-    layers = config.layers
-    files = {} if layers.path.parent == PROFILES_DIR else {"PASSERELLE_PROFILE": (layers.path.name, layers.content)}
-    # Vide aussi : sans copie, un enfant lirait le fichier que l'exploitant est en train de changer.
-    files[ADDED_MODELS_COPY] = (layers.overlay_path.name, layers.overlay_content)
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "gen" / "python")])
-    environ = {**settled.values, "PYTHONPATH": paths}
-    environ.pop(SETTINGS_FILE, None)
-    return _Installed(config, environ, files)
-
-
-def _supervise(installed: _Installed, warnings: list[str]) -> int:
-    from server.settings.advertise import announced, answered_hosts
-    from server.supervisor.envoy import EnvoySettings
-    from server.supervisor.main import SupervisorSettings, run
-    from server.supervisor.tls import TlsFiles
-
-    descriptor = ROOT / "gen" / "envoy.binpb"
-    config = installed.config
-    warnings.extend(config.unknown)
-    if not config.openai_keys:
-        who = "toute cette machine" if config.local else "tout le réseau"
-        warnings.append(
-            f"aucune clé (OPENAI_KEYS) et une écoute sur {config.bind} : {who} peut se servir de ce serveur."
-        )
-    return run(
-        SupervisorSettings(
-            command=(sys.executable, "-m", "server"),
-            environ=installed.environ,
-            files=installed.files,
-            reload=_reloader(installed),
-            envoy=EnvoySettings(
-                run_dir=config.run_base,
-                bind=config.bind,
-                port=config.port,
-                fronts=config.fronts,
-                concurrency=config.envoy_concurrency,
-                descriptor=descriptor,
-                max_json_body_bytes=config.limits.max_json_body_bytes,
-                max_admin_body_bytes=config.limits.max_admin_body_bytes,
-                max_upload_bytes=config.limits.max_upload_bytes,
-                max_stream_duration_seconds=config.limits.max_stream_duration_seconds,
-                max_body_silence_seconds=config.limits.max_body_silence_seconds,
-                max_envoy_heap_bytes=config.limits.max_envoy_heap_bytes,
-                max_concurrent_streams=config.limits.max_concurrent_streams,
-                max_total_open_calls=config.limits.max_total_open_calls,
-                trusted_hops=config.trusted_hops,
-                allowed_origins=config.allowed_origins,
-                answered_hosts=answered_hosts(config),
-                grpc_compression=config.grpc_compression,
-                tls=config.tls_cert is not None,
-                client_certificates=config.tls_client_ca is not None,
-            ),
-            run_base=config.run_base,
-            stop_grace=config.stop_grace,
-            drain_seconds=config.drain_seconds,
-            watchdog_seconds=config.watchdog_seconds,
-            restart_pause=config.restart_pause,
-            public_urls=tuple(address.url("/") for address in announced(config)),
-            warnings=tuple(warnings),
-            tls=TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca)
-            if config.tls_cert and config.tls_key
-            else None,
-            log_forward=config.log_forward,
-        )
-    )
-
-
-def _reloader(installed: _Installed) -> Callable[[], "Reloaded | None"]:
-    """Ce que relire les réglages demande au superviseur ; `None` quand rien n'a changé."""
-    from server.settings.changes import change
-    from server.supervisor.main import Reloaded
-    from server.supervisor.socket import ReloadRefused
-
-    current = installed
-
-    def reload() -> Reloaded | None:
-        nonlocal current
-        try:
-            found = _installed()
-            wanted = change(current.config, found.config)
-        except (ConfigError, OSError) as error:
-            raise ReloadRefused(str(error)) from error
-        if (found.environ, found.files) == (current.environ, current.files):
-            return None
-        current = found
-        return Reloaded(
-            found.environ,
-            found.files,
-            fronts=wanted.fronts,
-            dashboard=wanted.dashboard,
-            warnings=found.config.unknown,
-        )
-
-    return reload
-
-
-def _control(config: Config, run_dir: Path) -> int:
-    from server.control.gpu.board import MIB, BoardSettings
-    from server.control.main import ControlSettings, run
-    from server.control.record.schema import JOURNAL
-    from server.engines.chat_tables import announced
-    from server.rpc.routes import endpoints
-    from server.settings.advertise import announced as announced_addresses
-    from server.settings.build import commit_of
-    from server.settings.environments import interpreter
-
-    settings = ControlSettings(
-        run_dir=run_dir,
-        profile=config.profile,
-        limits=config.limits,
-        cache_dir=config.cache_dir,
-        state_path=config.state_dir / JOURNAL,
-        weights_dir=config.weights_dir,
-        hub_caches=config.hub_caches,
-        endpoints=endpoints(announced_addresses(config)),
-        worker_command=lambda spec, replica: (
-            *(interpreter(spec, config.envs_dir), "-m", "server", "worker"),
-            *("--key", spec.key, "--replica", str(replica), *_changed_options(config, spec)),
-        ),
-        download_command=(sys.executable, "-m", "server", "download", "--key"),
-        environ=dict(os.environ),
-        load_all=not config.lazy_load,
-        restore_attempts=config.restore_attempts,
-        restore_pause=config.restore_pause,
-        openai_keys=config.openai_keys,
-        admin_keys=config.admin_keys,
-        allowed_origins=config.allowed_origins,
-        grpc_compression=config.grpc_compression,
-        max_frame_bytes=_frame_bytes(config),
-        build=config.build or commit_of(ROOT),
-        fields=announced,
-        stop_grace=config.stop_grace,
-        gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
-        gpu_lists=config.gpu_lists,
-    )
-    # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
-    # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.
-    return asyncio.run(run(settings))
-
-
-def _changed_options(config: Config, spec: ModelSpec) -> list[str]:
-    """Arguments qui disent à un exemplaire les options changées depuis le profil."""
-    known = config.profile.model(spec.key)
-    before = known.options if known is not None else {}
-    changed = {name: value for name, value in spec.options.items() if before.get(name) != value}
-    return ["--options", json.dumps(changed)] if changed else []
-
-
-def _front(config: Config, run_dir: Path, index: int) -> None:
-    import uvloop
-
-    from server.front.main import FrontSettings, run
-    from server.lifetime import away_seconds
-    from server.settings.build import commit_of
-
-    settings = FrontSettings(
-        name=f"front-{index}",
-        address=f"unix:{run_dir / f'front-{index}.sock'}",
-        control_address=f"unix:{run_dir / 'control.sock'}",
-        limits=config.limits,
-        spool_dir=run_dir / "spool",
-        control_log=run_dir / "logs" / "control.log",
-        build=config.build or commit_of(ROOT),
-        openai_keys=config.openai_keys,
-        admin_keys=config.admin_keys,
-        allowed_origins=config.allowed_origins,
-        grpc_compression=config.grpc_compression,
-        max_frame_bytes=_frame_bytes(config),
-        drain_delay=config.drain_seconds,
-        stop_grace=config.stop_grace,
-        away_seconds=partial(away_seconds, run_dir),
-    )
-    uvloop.run(run(settings))
-
-
-def _dashboard(config: Config, run_dir: Path) -> None:
-    from server import __version__
-    from server.web.main import WebSettings, run
-
-    settings = WebSettings(
-        socket_path=run_dir / "dashboard.sock",
-        dist_dir=ROOT / "dashboard" / "dist",
-        config={
-            "profile": config.profile.name,
-            "notice": config.profile.notice,
-            "version": __version__,
-            "api_key_required": bool(config.openai_keys),
-        },
-        stop_grace=config.stop_grace,
-        grpc_address=f"unix:{run_dir / 'envoy-local.sock'}",
-        limits=config.limits,
-        openai_keys=config.openai_keys,
-        admin_keys=config.admin_keys,
-        allowed_origins=config.allowed_origins,
-    )
-    asyncio.run(run(settings))
-
-
-def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapping[str, Any]) -> int:
-    import uvloop
-
-    from server.control.weights.cache import model_dir
-    from server.engines.base import EngineSpec, TrialBounds
-    from server.engines.registry import engine_factory
-    from server.settings.environments import activate
-    from server.worker.main import WorkerSettings, run
-
-    spec = config.profile.model(key)
-    if spec is None:
-        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
-        return 2
-    activate()
-    name = f"{key}-{replica}"
-    settings = WorkerSettings(
-        worker_id=name,
-        engine=engine_factory(spec.engine),
-        spec=EngineSpec(
-            model_key=key,
-            model_dir=model_dir(config.cache_dir, spec),
-            options={**spec.options, **changed},
-            threads=config.threads,
-            device="cuda" if spec.requires_gpu else "cpu",
-            trials=TrialBounds(config.limits.max_grammar_seconds, config.limits.max_grammar_memory_bytes),
-        ),
-        socket_path=run_dir / f"{name}.sock",
-        status_path=run_dir / f"{name}.status.jsonl",
-        max_waiting=spec.max_waiting,
-        max_frame_bytes=_frame_bytes(config),
-        stop_grace=config.stop_grace,
-        spool_dir=run_dir / "spool",
-        limits=config.limits,
-        freeze_heap=True,
-    )
-    code = uvloop.run(run(settings))
-    # Défaire torch et vLLM prend à l'interpréteur jusqu'à des dizaines de secondes, la mémoire du GPU toujours prise ;
-    # tout est fermé, et la fin du processus rend le reste.
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _download(config: Config, key: str, *, found_only: bool) -> int:
-    from server.control.weights.download_process import run
-    from server.control.weights.fetching import DownloadSettings
-    from server.rpc.logs import configure_logging
-
-    configure_logging(f"download-{key}")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # ses lignes portent des adresses signées
-    spec = config.profile.model(key)
-    if spec is None:
-        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
-        return 2
-    return run(
-        DownloadSettings(
-            spec=spec,
-            cache_dir=config.cache_dir,
-            weights_dir=config.weights_dir,
-            endpoint=config.hf_endpoint,
-            token=config.hf_token,
-            hub_caches=config.hub_caches,
-            streams=config.download_streams,
-            attempts=config.download_attempts,
-            found_only=found_only,
-        )
-    )
-
-
-def _verify(config: Config, *, deep: bool) -> int:
-    from server.control.weights.verify import survey
-
-    for spec in config.profile.models:
-        print(json.dumps(survey(config.cache_dir, spec, deep=deep)), flush=True)
-    return 0
-
-
-def remove_weights(key: str, *, old_only: bool, dry_run: bool) -> Any:
-    """Retire des poids sans serveur ; le dossier d'état, tenu le temps du retrait, dit qu'aucun ne s'en sert.
-
-    Raises:
-        ConfigError: configuration refusée, ou dossier d'état tenu par un serveur.
-        PasserelleError: modèle inconnu, poids qu'on ne peut que lire ou qui se téléchargent.
-    """
-    from server.control.services.messages import to_removal
-    from server.control.weights.removal import erase, revisions, set_aside
-    from server.errors import ModelNotFound
-
-    config = load_config()
-    spec = config.profile.model(key)
-    if spec is None:
-        known = ", ".join(model.key for model in config.profile.models)
-        raise ModelNotFound(
-            f"Le modèle « {key} » n'est pas dans le profil {config.profile.name} ({known}) ; aucun serveur ne répond.",
-            metadata={"field": "model", "value": key},
-        )
-    found = revisions(config.cache_dir, spec, old_only=old_only)
-    if found and not dry_run:
-        with state_held(config):
-            erase(set_aside(spec.key, found))
-    return to_removal(found)
-
-
-@contextmanager
-def state_held(config: Config) -> Iterator[None]:
-    """Tient le dossier d'état le temps du bloc : aucun serveur ne s'en sert.
-
-    Raises:
-        ConfigError: dossier tenu par un serveur, ou qui ne peut pas servir.
-    """
-    from server.control.record.state_dir import StateDir, StateRefused
-    from server.settings.config import STATE_FOLDER
-
-    try:
-        held = StateDir(config.state_dir, config.cache_dir / STATE_FOLDER)
-    except StateRefused as error:
-        raise ConfigError(str(error)) from error
-    with held:
-        yield
-
-
-def _frame_bytes(config: Config) -> int:
-    return max(MAX_FRAME_BYTES, config.limits.max_json_body_bytes + 1024 * 1024)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def _take(site: Site, before: bytes, after: bytes) -> dict[str, Any] | None:
 
 
 def _state(site: Site) -> contextlib.AbstractContextManager[None]:
-    from server.__main__ import state_held
+    from server.roles.weights import state_held
 
     return state_held(site.config)
 

@@ -80,7 +80,7 @@ def _remover(session: Session) -> Callable[[Request], Response]:
 
 
 def _here(request: Request) -> Response:
-    from server.__main__ import remove_weights
+    from server.roles.weights import remove_weights
 
     try:
         found: Response = remove_weights(request.model, old_only=request.old_only, dry_run=request.dry_run)

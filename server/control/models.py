@@ -97,7 +97,7 @@ class Models:
         async with self.restorer.aside(model, order):
             room = victims(model, order, self) if order.make_room and model.operation is None else []
             operation = model.load(order, room)
-            model.want(operation)
+            model.wanted.by(operation)
         await self._tools.journal.settled()
         return operation
 
@@ -111,7 +111,7 @@ class Models:
         model = self.get(name)
         operation = model.unload(force=force, only_if_idle=only_if_idle)
         self.wanted = tuple(key for key in self.wanted if key != model.spec.key)
-        model.forget()
+        model.wanted.gone()
         return await self._decided(model, operation)
 
     async def sleep(self, name: str, level: int) -> Operation:
@@ -123,7 +123,7 @@ class Models:
         """
         model = self.get(name)
         operation = model.sleep(level)
-        model.want(operation)
+        model.wanted.by(operation)
         return await self._decided(model, operation)
 
     async def wake(self, name: str) -> Operation:
@@ -136,7 +136,7 @@ class Models:
         model = self.get(name)
         await self.gpus.refresh()
         operation = model.wake()
-        model.want(operation)
+        model.wanted.by(operation)
         return await self._decided(model, operation)
 
     async def cancel(self, operation_id: str) -> Operation:
@@ -149,7 +149,7 @@ class Models:
         model, operation = self.running(operation_id)
         model.check_cancel(operation)
         if operation.kind is not OperationKind.DOWNLOAD:
-            model.want_present()
+            model.wanted.as_is(model.replicas)
         self.restorer.drop(model)
         await model.cancel(operation)
         await self._tools.journal.settled()
@@ -226,7 +226,7 @@ class Models:
         choices = await journal.choices()
         for key, model in self._models.items():
             try:
-                model.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
+                model.wanted.desired = Desired.of(choices.get(f"{DESIRED}{key}"))
                 model.choices = model.choices.restored(model.spec, choices)
             except UNREADABLE as error:
                 logger.error("choices_not_understood", extra={"model": key, "error": repr(error)})
@@ -307,7 +307,9 @@ class Models:
             if operation.model in found and operation.kind is OperationKind.LOAD:
                 operation.finish(OperationState.SUCCEEDED)
             else:
-                returns = operation.kind is OperationKind.LOAD and model is not None and model.desired is not None
+                returns = (
+                    operation.kind is OperationKind.LOAD and model is not None and model.wanted.desired is not None
+                )
                 after = "le modèle revient de lui-même" if returns else "relancez-la"
                 operation.finish(
                     OperationState.FAILED,

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from passerelle.worker.v1 import link_pb2
 
 from server.errors import PasserelleError, error_for
+from server.varint import varint
 
 logger = logging.getLogger(__name__)
 
@@ -127,16 +128,6 @@ class FrameConnection(asyncio.Protocol):
 
     def _too_long(self, length: int) -> None:
         self.abort(f"trame de {length} octets, au-delà de la limite de {self._max_frame_bytes}")
-
-
-def varint(value: int) -> bytes:
-    """Entier à la façon de protobuf."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def to_failure(request_id: int, error: PasserelleError) -> link_pb2.Failure:

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from server.errors import PasserelleError
 from server.rpc.status import api_body, codes, openai_body, retry_after_header
+from server.varint import varint
 
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
@@ -32,8 +33,8 @@ def encode_body(data: bytes, content_type: str = "") -> bytes:
     head = b""
     if content_type:
         kind = content_type.encode()
-        head = _CONTENT_TYPE_TAG + _varint(len(kind)) + kind
-    return head + _DATA_TAG + _varint(len(data)) + data
+        head = _CONTENT_TYPE_TAG + varint(len(kind)) + kind
+    return head + _DATA_TAG + varint(len(data)) + data
 
 
 def serialize(message: Any) -> bytes:
@@ -71,12 +72,3 @@ def error_event(error: PasserelleError, family: Family) -> bytes:
 def error_json(error: PasserelleError, family: Family) -> bytes:
     """Corps JSON de l'erreur dans la forme de sa famille."""
     return openai_body(error) if family is Family.OPENAI else api_body(error)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

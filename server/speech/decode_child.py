@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 
 import av
 
-from server.speech.decode_run import Refusal, decode, write
+from server.speech.decode_open import Refusal
+from server.speech.decode_run import decode, write
 
 MESSAGE_BYTES = 65536
 BORN = b"p"

@@ -12,30 +12,18 @@ from typing import Any, BinaryIO
 
 import av
 import av.error
-import av.stream
 import numpy as np
 
 from server.speech.decode_account import Told, warnings
 from server.speech.decode_mix import Mixer
+from server.speech.decode_open import Refusal, check_stream, recognised, track, unreadable
 from server.speech.decode_sizes import Sized, sized
-from server.speech.decode_sniff import container, foreign, names
 from server.speech.decode_tail import SILENT_BYTES
 from server.speech.decode_view import View
 
 BLOCK_SECONDS = 2.0
 _HOLE_SECONDS = 0.05
 _GAP_SECONDS = 0.2
-_BARE = {"g722": 16000}
-"""Fréquence des codages sans en-tête annoncés par un type ou une extension, quand ce n'est pas 8 kHz."""
-_DEAF = av.stream.Disposition.hearing_impaired | av.stream.Disposition.visual_impaired
-
-
-class Refusal(Exception):
-    """Refus à rendre au client."""
-
-    def __init__(self, reason: str, message: str, **metadata: object) -> None:
-        super().__init__(message)
-        self.body = {"reason": reason, "message": message, "metadata": {k: str(v) for k, v in metadata.items()}}
 
 
 def write(out: BinaryIO, kind: bytes, data: bytes) -> None:
@@ -55,83 +43,18 @@ def decode(source: BinaryIO, job: dict[str, Any], out: BinaryIO) -> None:
     if not size:
         raise Refusal("INVALID_AUDIO", "Le fichier audio est vide.", field="file", value=0)
     whole = View(source, [(0, size)])
-    name, options, start, skipped = _recognised(whole, job)
+    name, options, start, skipped = recognised(whole, job)
     read = Sized(whole) if options else sized(source, start, size)
     try:
         opened = av.open(read.view, "r", format=name, options=options)
     except (av.error.FFmpegError, ValueError) as error:
-        raise _unreadable(name, error) from error
+        raise unreadable(name, error) from error
     with opened:
-        stream, rank, count = _track(opened)
+        stream, rank, count = track(opened)
         run = _Run(opened, stream, read, job, out)
         run.source |= {"container": name, "track": rank, "tracks": count}
         run.skipped = skipped
         run.all()
-
-
-def _recognised(view: View, job: dict[str, Any]) -> tuple[str, dict[str, str], int, int]:
-    """Démultiplexeur, ses options s'il n'y a pas d'en-tête, premier octet, et octets passés sans les comprendre."""
-    raw, rate, channels = job["raw_format"], job["raw_rate"], job["raw_channels"]
-    if not raw:
-        name, start, skipped = container(view)
-        # Le type ou l'extension annoncés ne servent que si l'en-tête ne dit rien : du bruit a des airs de trames.
-        if name and not (skipped and job["assumed_format"]):
-            return name, {}, start, skipped
-        what = foreign(view)
-        raw, rate, channels = job["assumed_format"], 8000, 1
-        if what or not raw:
-            raise Refusal(
-                "INVALID_AUDIO",
-                f"Ce fichier n'est pas de l'audio connu : on y voit {what or 'un contenu inconnu'} (acceptés : "
-                f"{', '.join(names())} ; ou des échantillons bruts, avec encoding et sample_rate_hertz).",
-                field="file",
-                value=view.at(0, 8).hex(),
-            )
-        rate = _BARE.get(raw, rate)
-    check_stream(rate, channels, job)
-    return raw, {"sample_rate": str(rate), "ch_layout": f"{channels}c"}, 0, 0
-
-
-def _track(opened: Any) -> tuple[Any, int, int]:
-    """Piste à décoder, son rang parmi celles de son, et leur nombre : celle par défaut, sinon la première."""
-    tracks = [stream for stream in opened.streams if stream.type == "audio"]
-    if not tracks:
-        raise Refusal("INVALID_AUDIO", "Le fichier ne contient aucune piste audio.", field="file")
-
-    def merit(stream: Any) -> tuple[bool, bool]:
-        return not stream.disposition & _DEAF, bool(stream.disposition & av.stream.Disposition.default)
-
-    stream = max(tracks, key=merit)
-    if stream.codec_context is None:
-        raise Refusal("INVALID_AUDIO", "La piste audio a un codage que ce serveur ne sait pas lire.", field="file")
-    return stream, tracks.index(stream), len(tracks)
-
-
-def _unreadable(name: str, error: Exception) -> Refusal:
-    detail = getattr(error, "strerror", None) or str(error)
-    return Refusal("INVALID_AUDIO", f"Le fichier ({name}) est illisible ou tronqué.", field="file", detail=detail)
-
-
-def check_stream(rate: int, channels: int, job: dict[str, Any]) -> None:
-    """Refuse une fréquence ou des canaux hors limites."""
-    low, high = job["min_sample_rate_hertz"], job["max_sample_rate_hertz"]
-    if not low <= rate <= high:
-        limit = low if rate < low else high
-        raise Refusal(
-            "AUDIO_LIMIT_EXCEEDED",
-            f"sample_rate_hertz : la fréquence de {rate} Hz est hors des limites ({low} à {high} Hz).",
-            field="sample_rate_hertz",
-            limit=limit,
-            value=rate,
-        )
-    if not 1 <= channels <= job["max_channels"]:
-        raise Refusal(
-            "AUDIO_LIMIT_EXCEEDED",
-            f"channel_count : {channels} canaux, hors des limites (1 à {job['max_channels']}).",
-            field="channel_count",
-            limit=job["max_channels"],
-            value=channels,
-        )
 
 
 class _Run:
@@ -184,7 +107,7 @@ class _Run:
                 self._frame(frame)
         if not self._frames:
             if self._failure is not None:
-                raise _unreadable(self._opened.format.name, self._failure)
+                raise unreadable(self._opened.format.name, self._failure)
             raise Refusal("INVALID_AUDIO", "Le fichier ne contient aucun échantillon audio.", field="file", value=0)
         if self._resampler is not None:
             for frame in self._resampler.resample(None):

@@ -114,8 +114,10 @@ class Child:
 
     def terminate(self) -> None:
         """Demande l'arrêt ordonné."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+        # Pas `Process.terminate` : il regarde d'abord si l'enfant est mort, et prendrait sa fin à celui qui l'attend.
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """Tue tout le groupe."""

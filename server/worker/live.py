@@ -5,31 +5,25 @@ final est déjà là. Un flux plus rapide que le moteur n'est plus lu tant que s
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
-import numpy as np
 from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow, TranscribeEngine
-from server.errors import AudioLimitExceeded, InvalidAudio, InvalidRequest, PasserelleError
+from server.errors import InvalidRequest, PasserelleError
 from server.link.inputs import RequestInput
 from server.speech.level import audible
-from server.speech.pcm import PcmReader
-from server.speech.resample import resampler_for
 from server.speech.utterances import Event, SpeechEnded, SpeechStarted, Utterance, UtteranceCutter
 from server.speech.vad import SpeechDetector
 from server.worker.batcher import Rank, Ticket, WindowBatcher
+from server.worker.live_audio import LiveAudio
 from server.worker.live_resume import Resume
 from server.worker.live_text import Followed, LiveTranscript, ShownText, boundary, speech_in, text_of
 from server.worker.spooled import SpeechTools, prove_analysed, raw_format
 from server.worker.transcription import options_of
 
-_BLOCK_SECONDS = 0.02
-"""Audio réuni avant d'être analysé : un client peut envoyer deux octets à la fois."""
-_SLICE_SECONDS = 1.0
-"""Audio analysé d'un trait, au plus : un client rapide laisse les fils aux autres. Au-delà, il est en avance."""
 _DRAFT_STEP = int(0.3 * SAMPLE_RATE)
 """Audio nouveau avant un autre texte provisoire."""
 _FIRST_DRAFT = int(0.5 * SAMPLE_RATE)
@@ -97,34 +91,24 @@ class _Session:
         if raw is None:
             raise InvalidRequest("audio_format.encoding : obligatoire.", metadata={"field": "audio_format.encoding"})
         self._options = options
-        self._tools = tools
         self._batcher = batcher
         self._caller = caller
         self._interim = config.interim_results if config.HasField("interim_results") else True
         self._followed = Followed(config.progress)
-        self._pcm = PcmReader(raw)
-        self._resampler = resampler_for(raw.sample_rate)
-        self._block_bytes = round(raw.sample_rate * _BLOCK_SECONDS) * self._pcm.frame_bytes
-        self._slice_bytes = round(raw.sample_rate * _SLICE_SECONDS) * self._pcm.frame_bytes
-        self._rate = raw.sample_rate
         self.resume = Resume(config.resume_sample, raw.sample_rate)
         """Place de ce flux dans l'audio du client."""
-        self._max_frames = int(limits.max_audio_seconds * raw.sample_rate)
-        self._max_seconds = limits.max_audio_seconds
-        self._frames = 0
         self._cutter = UtteranceCutter(
             SpeechDetector(tools.vad),
             endpoint_silence=_seconds(config, "endpoint_silence", limits.endpoint_silence_seconds),
             max_utterance=min(_seconds(config, "max_utterance", limits.utterance_seconds), engine.max_window_seconds),
         )
+        self._audio = LiveAudio(raw, self._cutter, self.resume, tools.pool, limits.max_audio_seconds)
         self._finals: asyncio.Queue[_Draft | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(engine.max_batch + 1)
         self._unfinished = 0
         self._draft: _Draft | None = None
         self._late: _Draft | None = None
         self._drafting: _Draft | None = None
-        self._ahead = False
-        self._analysing = False
         self._shown = ShownText()
         self._transcript = LiveTranscript(options.language)
         self.output: asyncio.Queue[transcribe_pb2.StreamTranscribeResponse | None] = asyncio.Queue()
@@ -160,70 +144,10 @@ class _Session:
                 final.ticket.cancel()
 
     async def _read(self, inputs: RequestInput) -> PasserelleError | None:
-        """Analyse tout le flux ; rend le refus à dire après le bilan, s'il y en a un."""
-        refusal: PasserelleError | None = None
-        pending = bytearray()
         try:
-            while refusal is None and (data := await inputs.read()):
-                pending += data
-                while refusal is None and len(pending) >= self._block_bytes:
-                    block = bytes(pending[: self._slice_bytes])
-                    del pending[: len(block)]
-                    # Le brouillon d'un audio en avance serait périmé avant d'être lu.
-                    self._ahead = len(pending) + inputs.waiting > self._slice_bytes
-                    refusal = await self._analyse(block)
-            if refusal is None and pending:
-                refusal = await self._analyse(bytes(pending))
-            await self._handle(await self._in_pool(self._last_events))
-            if refusal is None and self._pcm.rest:
-                refusal = InvalidAudio(
-                    f"audio : le flux s'est fini au milieu d'un échantillon ({self._pcm.rest} octets sur "
-                    f"{self._pcm.frame_bytes}).",
-                    metadata={
-                        "field": "audio",
-                        "limit": str(self._pcm.frame_bytes),
-                        "value": str(self._pcm.rest),
-                    },
-                )
-            return refusal
+            return await self._audio.read(inputs, self._handle)
         finally:
             self._finals.put_nowait(None)
-
-    async def _analyse(self, data: bytes) -> PasserelleError | None:
-        refusal: PasserelleError | None = None
-        wave = self._pcm.push(data)
-        finite = np.isfinite(wave)
-        if not finite.all():
-            wave = wave[: int(np.argmin(finite))]
-            at = (self._frames + len(wave)) / self._rate
-            refusal = InvalidAudio(
-                f"audio : un échantillon n'est pas un nombre fini, à {at:.3f} s ; ce qui précède est complet.",
-                metadata={"field": "audio", "value": f"{at:.3f}"},
-            )
-        room = self._max_frames - self._frames
-        if len(wave) > room:
-            seconds = (self._frames + len(wave)) / self._rate
-            wave = wave[:room]
-            refusal = AudioLimitExceeded(
-                f"audio : le flux dépasse la durée permise, {self._max_seconds:g} s ; ouvrez-en un autre.",
-                metadata={"field": "audio", "limit": f"{self._max_seconds:g}", "value": f"{seconds:.3f}"},
-            )
-        self._frames += len(wave)
-        await self._handle(await self._in_pool(lambda: self._cutter.push(self._resampler.push(wave))))
-        return refusal
-
-    async def _in_pool(self, work: Callable[[], list[Event]]) -> list[Event]:
-        # Pendant ce temps la découpe change dans un autre fil : aucun brouillon ne la lit.
-        self._analysing = True
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._tools.pool, work)
-        finally:
-            self._analysing = False
-
-    def _last_events(self) -> list[Event]:
-        events = self._cutter.push(self._resampler.flush())
-        self.resume.end(self._cutter.unfinished)
-        return [*events, *self._cutter.flush()]
 
     async def _handle(self, events: list[Event]) -> None:
         for event in events:
@@ -269,8 +193,9 @@ class _Session:
     def _draft_if_useful(self) -> None:
         """Confie la phrase en cours au moteur, si rien de ce flux n'y est déjà."""
         if (
-            self._analysing
-            or self._ahead
+            self._audio.analysing
+            # Le brouillon d'un audio en avance serait périmé avant d'être lu.
+            or self._audio.ahead
             or self._unfinished
             # Fini, un brouillon se montre d'abord : remplacé avant, son texte serait perdu.
             or self._drafting is not None
@@ -329,7 +254,7 @@ class _Session:
             self._tell_progress()
 
     def _summary(self) -> transcribe_pb2.StreamSummary:
-        seconds = self._frames / self._rate
+        seconds = self._audio.seconds
         prove_analysed(self._cutter.received, self._cutter.analysed, seconds)
         summary = self._transcript.summary(seconds=seconds, speech=self._cutter.speech)
         summary.resume_sample = self.resume.sample()

@@ -1,6 +1,5 @@
 """Un client qui n'a que les souches générées, à travers Envoy."""
 
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -108,11 +107,9 @@ async def test_a_deadline_is_honoured(product: Product, channel: grpc.aio.Channe
     stub = chat_pb2_grpc.ChatServiceStub(channel)
     request = question("Tell a very long story.", max_tokens=3000)
     request.options.extra["ignore_eos"] = True
-    begin = time.monotonic()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Chat(request, timeout=0.7)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert time.monotonic() - begin < 12
     wait_until(lambda: product.model()["replicas"][0]["running_requests"] == 0, 12, "moteur arrêté")
 
 

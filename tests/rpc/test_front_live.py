@@ -27,6 +27,7 @@ from server.worker.spooled import SpeechTools
 from tests.fakes.control import model_route
 from tests.fakes.engines import FakeTranscribeEngine, SteppedTranscribeEngine
 from tests.support import audio_files
+from tests.support.clock import LONG, Clock
 from tests.support.front_rig import AWAY, MAX_FRAME, Rig, front
 from tests.support.waiting import PATIENCE, soon, until
 
@@ -70,7 +71,7 @@ async def live_front(
     folder: Path, *, limits: Limits | None = None, engine: FakeTranscribeEngine | None = None, ready: bool = True
 ) -> AsyncIterator[Live]:
     """Démarre le tout ; sans `ready`, aucun exemplaire n'est annoncé."""
-    limits = limits or Limits(load_wait_seconds=5.0)
+    limits = limits or Limits(load_wait_seconds=PATIENCE)
     engine = engine or FakeTranscribeEngine()
     with ThreadPoolExecutor(2) as pool:
         async with front(folder, workers=0, limits=limits) as rig:
@@ -106,6 +107,14 @@ async def read(call: Any) -> tuple[list[Response], PasserelleError | None]:
         assert found is not None, error
         return events, found
     return events, None
+
+
+async def read_until(call: Any, kind: str) -> list[Response]:
+    """Ce que rend un flux, jusqu'à ce genre d'événement."""
+    events: list[Response] = []
+    while kind not in kinds(events):
+        events.append(await soon(call.read()))
+    return events
 
 
 def kinds(events: list[Response]) -> list[str | None]:
@@ -252,33 +261,35 @@ async def test_one_stream_too_many_is_refused_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_silent_client_is_heard_then_told(tmp_path: Path) -> None:
-    async with live_front(tmp_path, limits=Limits(max_stream_silence_seconds=4.0)) as live:
-        call = live.stub.StreamTranscribe()
+    async with live_front(tmp_path, limits=Limits(max_stream_silence_seconds=LONG)) as live:
+        clock, call = Clock(), live.stub.StreamTranscribe()
         await call.write(config())
-        started = asyncio.get_running_loop().time()
         await call.write(Request(audio=SPOKEN[: -RATE * 2]))
+        begun = await read_until(call, "speech_start")
+        clock.advance()
         events, error = await read(call)
-        assert asyncio.get_running_loop().time() - started >= 4.0
+        events = begun + events
         assert kinds(events)[-2:] == ["final", "summary"]
         assert error is not None and error.reason == "DEADLINE_EXCEEDED"
         assert await call.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         resume = str(events[-1].summary.resume_sample)
         assert error.metadata == {
-            "field": "max_stream_silence", "limit": "4", "value": "4", "resume_sample": resume
-        } and "4 s" in error.message  # fmt: skip
+            "field": "max_stream_silence", "limit": "600", "value": "600", "resume_sample": resume
+        } and "600 s" in error.message  # fmt: skip
         await until(lambda: live.running == 0, "place rendue")
 
 
 async def test_a_client_that_speaks_now_and_then_is_not_cut(tmp_path: Path) -> None:
-    async with live_front(tmp_path, limits=Limits(max_stream_silence_seconds=6.0)) as live:
-        call = live.stub.StreamTranscribe()
-        await call.write(config())
-        for _ in range(14):
-            await asyncio.sleep(0.5)
-            await call.write(Request(audio=bytes(64)))
+    async with live_front(tmp_path, limits=Limits(max_stream_silence_seconds=LONG)) as live:
+        clock, call = Clock(), live.stub.StreamTranscribe()
+        await call.write(config(progress=True))
+        for _ in range(3):
+            clock.advance(0.7 * LONG)
+            await call.write(Request(audio=bytes(2 * RATE * 2)))
+            await read_until(call, "progress")
         await call.done_writing()
         events, error = await read(call)
-        assert error is None and kinds(events) == ["ready", "summary"]
+        assert error is None and kinds(events)[-1] == "summary"
 
 
 async def test_a_client_without_configuration_is_told(tmp_path: Path) -> None:
@@ -313,17 +324,23 @@ async def test_a_slowed_client_is_not_a_silent_one(tmp_path: Path) -> None:
         assert error is None and kinds(events).count("final") == 60
 
 
+SHORT_LIVED = Limits(max_stream_duration_seconds=LONG, max_stream_silence_seconds=2 * LONG)
+
+
 async def test_a_stream_is_closed_before_its_longest_duration(tmp_path: Path) -> None:
-    async with live_front(tmp_path, limits=Limits(max_stream_duration_seconds=4.0)) as live:
-        call = live.stub.StreamTranscribe()
+    async with live_front(tmp_path, limits=SHORT_LIVED) as live:
+        clock, call = Clock(), live.stub.StreamTranscribe()
         await call.write(config())
         await call.write(Request(audio=SPOKEN[: -RATE * 2]))
+        begun = await read_until(call, "speech_start")
+        clock.advance()
         events, error = await read(call)
+        events = begun + events
         assert kinds(events)[-2:] == ["final", "summary"]
         assert error is not None and error.reason == "DEADLINE_EXCEEDED"
         (final,), resume = [e.final for e in events if e.HasField("final")], events[-1].summary.resume_sample
         assert error.metadata == {
-            "field": "max_stream_duration", "limit": "4", "value": "4", "resume_sample": str(resume)
+            "field": "max_stream_duration", "limit": "600", "value": "600", "resume_sample": str(resume)
         }  # fmt: skip
         # La durée a coupé la phrase : un autre flux la reprend à son début.
         assert final.cut and 0 < resume <= final.start_offset.ToMicroseconds() * RATE // 1_000_000
@@ -336,7 +353,7 @@ def flood(address: str) -> tuple[list[Response], PasserelleError | None]:
     with grpc.insecure_channel(address, options=(("grpc.default_authority", "localhost"),)) as channel:
         stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(channel)
         try:
-            for event in stub.StreamTranscribe(chain([config(interim_results=False)], repeat(AUDIO)), timeout=30):
+            for event in stub.StreamTranscribe(chain([config(interim_results=False)], repeat(AUDIO)), timeout=3 * LONG):
                 events.append(event)
         except grpc.RpcError as error:
             return events, from_rpc_error(cast(grpc.aio.AioRpcError, error))
@@ -345,9 +362,11 @@ def flood(address: str) -> tuple[list[Response], PasserelleError | None]:
 
 async def test_the_longest_duration_also_ends_a_slowed_stream(tmp_path: Path) -> None:
     engine = SteppedTranscribeEngine()
-    async with live_front(tmp_path, limits=Limits(max_stream_duration_seconds=1.0), engine=engine) as live:
+    async with live_front(tmp_path, limits=SHORT_LIVED, engine=engine) as live:
+        clock = Clock()
         flooding = asyncio.create_task(asyncio.to_thread(flood, f"unix:{tmp_path / 'front-0.sock'}"))
         await until(lambda: bool(live.host._inputs), "flux ouvert")
+        clock.advance()
         await until(lambda: all(i._ended for i in live.host._inputs.values()), "flux clos par le front")
         engine.allow(10_000)
         events, error = await flooding

@@ -18,6 +18,7 @@ from server.domain import Capability, MemorySpec, ModelSource, ModelSpec, Profil
 from server.link.client import WorkerLoad
 from tests.fakes.gpus import GIB, FakeClock, FakeGpus, board_of
 from tests.fakes.replicas import FakeDownloads, FakeReplicas, intact
+from tests.support.waiting import PATIENCE
 
 
 def spec(key: str, **changes: Any) -> ModelSpec:
@@ -75,7 +76,7 @@ class Rig:
 
     async def returned(self) -> None:
         """Attend que plus rien ne revienne."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while self.models.restorer.pending:
                 await self.journal.settled()
 

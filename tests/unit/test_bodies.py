@@ -11,18 +11,29 @@ from google.protobuf import descriptor_pb2
 
 from server.domain import Limits
 from server.errors import DeadlineExceeded, PayloadTooLarge, QueueFull
-from server.rpc.bodies import Bodies
+from server.rpc.bodies import Bodies, paced
 from server.rpc.contract import METHODS, WHOLE_BODIES
+from tests.support.clock import LONG, Clock
 
 GEN = Path(__file__).resolve().parents[2] / "gen"
 
 
-async def pieces(*data: bytes, pause: float = 0.0, silent: bool = False) -> AsyncIterator[HttpBody]:
+async def pieces(*data: bytes, silent: bool = False) -> AsyncIterator[HttpBody]:
     """Morceaux d'un corps ; `silent` : sa fin ne vient jamais."""
     for index, part in enumerate(data):
-        await asyncio.sleep(pause)
         yield HttpBody(content_type="application/json" if not index else "", data=part)
     if silent:
+        await asyncio.Event().wait()
+
+
+async def slowly(clock: Clock, *data: bytes, silent: bool = False) -> AsyncIterator[HttpBody]:
+    """Les mêmes, chacun bien après le précédent, mais avant le silence admis ; à la fin de `silent`, il est passé."""
+    async for piece in pieces(*data):
+        clock.advance(0.7 * LONG)
+        await asyncio.sleep(0)
+        yield piece
+    if silent:
+        clock.advance()
         await asyncio.Event().wait()
 
 
@@ -60,11 +71,21 @@ async def test_bodies_share_a_bounded_place() -> None:
 
 
 async def test_a_silence_ends_it_and_slowness_does_not() -> None:
-    found = bodies(max_body_silence_seconds=0.2)
-    assert (await found.whole(pieces(*[b"a"] * 4, pause=0.1))).data == b"aaaa"
+    clock, found = Clock(), bodies(max_body_silence_seconds=LONG)
+    assert (await found.whole(slowly(clock, b"a", b"b", b"c"))).data == b"abc"
     with pytest.raises(DeadlineExceeded) as caught:
-        await found.whole(pieces(b"a", silent=True))
+        await found.whole(slowly(clock, b"a", silent=True))
     assert caught.value.metadata["field"] == "max_body_silence"
+
+
+async def test_the_time_of_who_reads_is_no_silence() -> None:
+    clock, limits, read = Clock(), Limits(max_body_silence_seconds=LONG), []
+    async for piece in paced(slowly(clock, b"a", b"b", b"c"), limits):
+        read.append(piece.data)
+        clock.advance()
+    assert read == [b"a", b"b", b"c"]
+    with pytest.raises(DeadlineExceeded):
+        [piece async for piece in paced(slowly(clock, b"a", silent=True), limits)]
 
 
 def test_envoy_passes_in_pieces_what_is_joined_here() -> None:

@@ -4,12 +4,15 @@ import asyncio
 import json
 import os
 import sys
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from server.control.record.operations import Progress
+from server.control.weights import downloads
 from server.control.weights.downloads import Downloader
 from server.errors import DownloadFailed, HubUnreachable
 from tests.support.children import NewChildren
@@ -37,12 +40,12 @@ async def test_progress_of_a_large_repository_is_read(tmp_path: Path) -> None:
     assert seen == [10] and len(progress.files) == 2000 and progress.commit == "c"
 
 
-async def test_the_rate_gives_the_time_left(tmp_path: Path) -> None:
-    progress = Progress()
-    later = f'time.sleep(1.5); print({json.dumps(json.dumps(event(500)))}); print(\'{{"event": "done"}}\')'
-    await downloader(tmp_path, event(200), then=later).fetch("m", progress, lambda: None)
-    assert progress.rate is not None and 0 < progress.rate <= 600
-    assert progress.remaining == pytest.approx(500 / progress.rate)
+async def test_the_rate_gives_the_time_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, progress = count(), Progress()
+    monkeypatch.setattr(downloads, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    await downloader(tmp_path, event(200), event(500), {"event": "done"}).fetch("m", progress, lambda: None)
+    assert progress.rate == 300
+    assert progress.remaining == pytest.approx(500 / 300)
 
 
 async def test_a_failure_keeps_its_reason(tmp_path: Path) -> None:

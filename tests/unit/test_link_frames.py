@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from passerelle.worker.v1 import link_pb2
 
-from server.link.framing import FrameConnection, varint
+from server.link.framing import FrameConnection
+from server.varint import varint
 
 
 class Transport:

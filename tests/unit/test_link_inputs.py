@@ -9,7 +9,8 @@ import pytest
 from passerelle.worker.v1 import link_pb2
 
 from server.errors import InvalidRequest, PasserelleError, WorkerLost
-from server.link.client import LinkCall, LinkClient
+from server.link.call import LinkCall
+from server.link.client import LinkClient
 from server.link.framing import INPUT_WINDOW_BYTES
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink, LinkServer

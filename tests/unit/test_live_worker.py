@@ -110,7 +110,7 @@ async def test_a_late_engine_is_seen_in_the_progress_and_in_its_end(pool: Thread
         # Ce qui est analysé après la phrase qui attend n'est pas suivi.
         assert offsets(live)[-1] < first + 1 < third
         engine.allow(1000)
-        await asyncio.wait_for(sending, 20)
+        await soon(sending)
         await live.finish()
     live.check()
     assert offsets(live)[-1] > third

@@ -18,6 +18,7 @@ from server.engines.pyannote.leaving import Cancelled, stopped_by
 from server.engines.pyannote.options import ClusteringSettings
 from server.errors import EngineFailed
 from tests.support import tiny_pyannote
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -126,7 +127,7 @@ def test_a_cancelled_clustering_leaves_no_child(tmp_path: Path) -> None:
         assert thread.is_alive()
         time.sleep(0.01)
     stop.set()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert [type(error) for error in ended] == [Cancelled]
     assert not children(me)

@@ -11,7 +11,8 @@ from passerelle.worker.v1 import link_pb2
 
 from server.engines.base import EngineSpec
 from server.errors import EngineFailed, InvalidState, ShuttingDown, UnsupportedOption
-from server.link.client import LinkCall, LinkClient
+from server.link.call import LinkCall
+from server.link.client import LinkClient
 from server.link.server import LinkServer
 from server.worker.host import WorkerHost
 from tests.fakes.engines import FakeChatEngine, SleepyChatEngine

@@ -14,7 +14,7 @@ from server.supervisor.process import Command
 from server.supervisor.rolling import RollingRestart
 from server.supervisor.socket import SupervisorSocket
 from server.supervisor.supervisor import Supervisor
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -50,7 +50,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         Command(name, (sys.executable, "-c", SLEEP), dict(os.environ), socket=tmp_path / f"{name}.sock")
         for name in names
     ]
-    rolling = RollingRestart(supervisor, commands, tmp_path / "admin.sock", 5.0, ready_seconds=3.0)
+    rolling = RollingRestart(supervisor, commands, tmp_path / "admin.sock", 5.0, ready_seconds=PATIENCE)
     found = Rig(supervisor, rolling, tmp_path)
     admin = await asyncio.start_unix_server(found.answer, str(tmp_path / "admin.sock"))
     rolling.start()
@@ -74,7 +74,6 @@ async def test_each_front_waits_for_its_replacement(rig: Rig) -> None:
 
 
 async def test_who_asks_by_the_socket_learns_the_end(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
-    rig.rolling._ready_seconds = 60.0
     door = SupervisorSocket(rig.supervisor, rig.folder / "s.sock", {}, rig.rolling)
     await door.start()
     gone, stays = [await SupervisorClient.connect(rig.folder / "s.sock") for _ in range(2)]
@@ -97,6 +96,7 @@ async def test_who_asks_by_the_socket_learns_the_end(rig: Rig, caplog: pytest.Lo
 
 async def test_a_replacement_that_never_serves_changes_nothing(rig: Rig) -> None:
     before = {entry["name"]: entry["pid"] for entry in rig.supervisor.list()}
+    rig.rolling._ready_seconds = 0.5
     rig.rolling.ask()
     await until(lambda: "front-2" in rig.running())
     await until(lambda: "front-2" not in {entry["name"] for entry in rig.supervisor.list()})

@@ -17,6 +17,7 @@ from google.api.httpbody_pb2 import HttpBody
 from server.rpc import logs
 from server.rpc.http_body import encode_body
 from server.rpc.logs import JsonFormatter, configure_logging, log_call, request_id
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGGER = logging.getLogger("server.essai")
@@ -107,7 +108,7 @@ async def test_call_lines_are_written_together_and_complete(monkeypatch: pytest.
         for number in range(50):
             log_call(LOGGER, "rpc_finished", code="OK", number=number)
         assert not written.getvalue()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not written.getvalue():
                 await asyncio.sleep(0)
     assert written.writes == 1

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from server.supervisor.process import Child, Command
 from server.supervisor.run_dir import RunDir, RunDirError, remove_stale
 from server.supervisor.socket import ReloadRefused, SupervisorSocket
 from server.supervisor.supervisor import RestartPolicy, Supervisor
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until, wait_until
 
 SLEEP = ("import time; print('debout', flush=True); time.sleep(60)",)
 STUBBORN = (
@@ -70,7 +71,7 @@ async def test_a_worker_lives_and_stops(rig: Rig) -> None:
     with pytest.raises(SupervisorError, match="déjà en marche"):
         await rig.client.spawn("m-0", python(*SLEEP), {}, {})
     await until(lambda: "debout" in (rig.logs / "m-0.log").read_text())
-    assert await rig.client.stop("m-0", 5) == -15
+    assert await rig.client.stop("m-0", PATIENCE) == -15
     assert not psutil.pid_exists(pid)
     assert await rig.client.list() == []
     assert (await anext(events))["event"] == "started"
@@ -137,7 +138,7 @@ async def test_a_vital_process_comes_back_then_is_given_up(rig: Rig) -> None:
 
 async def test_any_other_process_is_retried_with_long_pauses_and_forgiven_once_it_holds(rig: Rig) -> None:
     repaired = rig.logs / "réparé"
-    code = f"import os, sys, time; os.path.exists({str(repaired)!r}) and time.sleep(60); sys.exit(1)"
+    code = f"import os, sys, time\nif os.path.exists({str(repaired)!r}):\n print('tient', flush=True)\n time.sleep(600)\nsys.exit(1)"
     rig.supervisor.keep(Command("control", tuple(python(code)), dict(os.environ)))
 
     def entry() -> dict[str, object]:
@@ -151,9 +152,9 @@ async def test_any_other_process_is_retried_with_long_pauses_and_forgiven_once_i
     await until(lambda: int(str(entry()["restarts"])) >= restarts + 3)
     assert asyncio.get_running_loop().time() - began >= 0.6
     repaired.touch()
-    await until(lambda: bool(entry()["pid"]) and not entry()["broken"])
-    assert rig.abandoned == []
-    assert await rig.supervisor.stop("control", 5) == -15
+    await until(lambda: "tient" in (rig.logs / "control.log").read_text())
+    assert not entry()["broken"] and rig.abandoned == []
+    assert await rig.supervisor.stop("control", PATIENCE) == -15
 
 
 async def test_a_killed_fixed_process_is_replaced(rig: Rig) -> None:
@@ -162,7 +163,35 @@ async def test_a_killed_fixed_process_is_replaced(rig: Rig) -> None:
     first = rig.supervisor.list()[0]["pid"]
     os.kill(first, 9)
     await until(lambda: rig.supervisor.list()[0]["pid"] not in (0, first))
-    assert await rig.supervisor.stop("pilier", 5) == -15
+    assert await rig.supervisor.stop("pilier", PATIENCE) == -15
+
+
+async def test_a_stop_that_crosses_a_death_does_not_lose_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mort, mais personne ne l'a encore vu : ce que fait souvent un arrêt sur une machine chargée."""
+    seen, waitpid = threading.Event(), os.waitpid
+
+    def late(pid: int, options: int) -> tuple[int, int]:
+        seen.wait()
+        return waitpid(pid, options)
+
+    monkeypatch.setattr(os, "waitpid", late)
+    read, end = os.pipe()
+    try:
+        go = tmp_path / "fin"
+        code = f"import os, sys, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.005)\nsys.exit(7)"
+        child = await Child.start(Command("x", tuple(python(code)), dict(os.environ)), read, tmp_path / "x.log")
+        go.touch()
+        process = psutil.Process(child.pid)
+        wait_until(lambda: process.status() == psutil.STATUS_ZOMBIE, "la mort de l'enfant")
+        child.terminate()
+        seen.set()
+        assert await child.wait() == 7
+    finally:
+        seen.set()
+        os.close(read)
+        os.close(end)
 
 
 def test_run_dirs_are_private_and_the_dead_ones_go(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from server.rpc import tally
 from server.rpc.metrics import SECONDS
 from server.rpc.tally import Tallies
+from tests.support.waiting import PATIENCE
 
 NAMES = ("qwen", "canary", "pyannote")
 
@@ -58,7 +59,7 @@ async def test_they_are_poured_by_themselves(monkeypatch: pytest.MonkeyPatch) ->
     count = Tallies(CollectorRegistry()).count(metric)
     for expected in (1.0, 2.0):
         count.add("qwen")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while values(registry).get('appels_total{nom="qwen"}') != expected:
                 await asyncio.sleep(0)
 

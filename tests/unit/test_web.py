@@ -19,6 +19,7 @@ import pytest
 from server.web.app import NONCE, create_app
 from tests.support.shortages import no_descriptors
 from tests.support.tls import SSL
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = 'console.log("page");\n' * 200
@@ -151,14 +152,14 @@ def served(dist: Path, *, parent: int | None = None) -> Iterator[tuple[subproces
             pass_fds=() if parent is None else (parent,),
         )
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE
             while not _answers(path):
                 assert process.poll() is None and time.monotonic() < deadline, "la prise ne répond pas"
                 time.sleep(0.02)
             yield process, path
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 def _answers(path: Path) -> bool:

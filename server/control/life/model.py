@@ -1,52 +1,49 @@
-"""Un modèle et sa vie : le seul endroit où ses verbes sont menés."""
+"""Un modèle et sa vie : le seul endroit où ses verbes commencent."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from server.control.gpu.lessor import Lessor, Tenancy
+from server.control.gpu.lessor import Lessor
 from server.control.gpu.placement import Plan, plan
-from server.control.gpu.release import Freed
-from server.control.gpu.turns import PROCESSOR, Turn
+from server.control.gpu.turns import PROCESSOR
 from server.control.life.choices import Choices, LoadOrder, Move, again, follow
 from server.control.life.crew import Crew
 from server.control.life.exits import Exit
 from server.control.life.forecast import load_wait, not_ready
 from server.control.life.loadable import check_loadable
 from server.control.life.recovery import Recovery
+from server.control.life.refusals import asleep, in_use, not_loaded, unloaded
 from server.control.life.replicas import Replica
 from server.control.life.setbacks import Setbacks
 from server.control.life.state import ModelState, ModelTools, deduced
+from server.control.life.steps import Steps
 from server.control.life.usage import Usage, check_idle
+from server.control.life.wanted import Wanted
 from server.control.life.work import Work
-from server.control.record.desired import DESIRED, RETURN, Desired, Return
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.cache import Artifacts
 from server.domain import ModelSpec
-from server.errors import InvalidState, ModelUnloaded, OperationCancelled, PasserelleError, ShuttingDown
+from server.errors import InvalidState, OperationCancelled
 
 logger = logging.getLogger(__name__)
 
-_STOP_MARGIN = 5.0
-_RETRY_SECONDS = 1.0
 _NOTHING = LoadOrder()
 
 
 class ManagedModel:
-    """Modèle du profil : ce qu'on en sait, ses verbes, et ce que chacun fait.
+    """Modèle du profil : ce qu'on en sait, et ses verbes, dont les étapes sont dans `Steps`.
 
-    Chaque changement passe par `_changed`, qui le montre et le journalise : un seul endroit le voit.
+    Chaque changement passe par `changed`, qui le montre et le journalise : un seul endroit le voit.
     """
 
     def __init__(self, spec: ModelSpec, tools: ModelTools) -> None:
         self.spec = spec
         self.artifacts = Artifacts()
         self.choices = Choices.of(spec)
-        self.desired: Desired | None = None
-        """Ce que l'exploitant en veut chargé ; `None` s'il ne veut rien."""
+        self.wanted = Wanted(spec.key, tools.journal, tools.life, self.changed)
         self.created_at = self.state_since = time.time()
         self.load_seconds: float | None = None
         """Durée du dernier chargement réussi, téléchargement exclu ; `None` s'il n'y en a pas eu."""
@@ -54,12 +51,11 @@ class ManagedModel:
         self._tools = tools
         self._setbacks = Setbacks(tools.clock)
         self._lessor = Lessor(tools.gpus, tools.replicas.stop)
-        self._crew = Crew(tools.replicas, self._lessor, self._changed)
+        self._crew = Crew(tools.replicas, self._lessor, self.changed)
         self._recovery = Recovery(spec.key, self._lessor, tools.replicas, self._setbacks)
-        self._work = Work(spec.key, tools.journal, self._changed, self._ended, self._idle, tools.clock)
+        self._work = Work(spec.key, tools.journal, self.changed, self._ended, self._idle, tools.clock)
+        self._steps = Steps(self, tools, self._lessor, self._crew, self._recovery)
         self._order = _NOTHING
-        self._seats: tuple[tuple[int, ...], ...] = ()
-        self._wanted_by: Operation | None = None
         self._shown = ("", "")
 
     @property
@@ -117,8 +113,22 @@ class ManagedModel:
         changed = artifacts != self.artifacts
         self.artifacts = artifacts
         if changed:
-            self._changed()
+            self.changed()
         return changed
+
+    def changed(self) -> None:
+        """Montre et journalise l'état, s'il a changé ; réveille ceux qui regardent."""
+        operation = self.operation
+        state, phase = self.state, operation.progress.phase if operation is not None else ""
+        if operation is not None and operation.times.enter(phase):
+            self._tools.journal.save(operation)
+        if (state, phase) != self._shown:
+            now = time.time()
+            if state != self._shown[0]:
+                self.state_since = now
+            self._shown = (state, phase)
+            self._tools.journal.transition(now, self.spec.key, state, phase, operation.id if operation else "")
+        self._tools.changes.notify()
 
     def download(self, operation_id: str = "") -> Operation:
         """Télécharge les poids ; sans effet s'ils sont là.
@@ -129,7 +139,7 @@ class ManagedModel:
         if self.artifacts.complete:
             return self._work.nothing_to_do(OperationKind.DOWNLOAD)
         return self._work.joined(OperationKind.DOWNLOAD) or self._work.begin(
-            OperationKind.DOWNLOAD, self._download, operation_id
+            OperationKind.DOWNLOAD, self._steps.download, operation_id
         )
 
     def foresee(self, order: LoadOrder, *, without: Collection[str] = (), complete: bool = True) -> tuple[Move, Plan]:
@@ -174,15 +184,17 @@ class ManagedModel:
             move.choices.save(self.spec.key, self._tools.journal, self.choices)
             self.choices = move.choices
         staying = [(one.index, one.gpus) for one in self.replicas if one not in move.leaving]
-        self._seats = tuple(gpus for _, gpus in sorted(staying + [(one.index, one.gpus) for one in found.seats]))
+        self.wanted.seats = tuple(gpus for _, gpus in sorted(staying + [(one.index, one.gpus) for one in found.seats]))
         if self.replicas and not found.seats and not move.leaving:
-            self._changed()
+            self.changed()
             return self._work.nothing_to_do(OperationKind.LOAD)
         self._setbacks.forgive_falls()
         self._order = order
         held = self._lessor.reserve(() if room else found.seats)
         alone = PROCESSOR if returning else None
-        return self._work.begin(OperationKind.LOAD, lambda operation: self._load(operation, move, held, room, alone))
+        return self._work.begin(
+            OperationKind.LOAD, lambda operation: self._steps.load(operation, move, held, room, alone)
+        )
 
     def bring_back(self) -> Operation:
         """Charge ce qui est voulu, où c'était, sans changer un choix ; ce que dit le profil, si rien n'est voulu.
@@ -190,26 +202,10 @@ class ManagedModel:
         Raises:
             PasserelleError: celles de `load`.
         """
-        order = _NOTHING
-        if self.desired is not None:
-            gpus = self.desired.gpus if self.spec.requires_gpu else ()
-            order = LoadOrder(gpus=gpus, replicas=len(self.desired.seats))
+        order, desired = _NOTHING, self.wanted.desired
+        if desired is not None:
+            order = LoadOrder(gpus=desired.gpus if self.spec.requires_gpu else (), replicas=len(desired.seats))
         return self.load(order, returning=True)
-
-    def want(self, operation: Operation) -> None:
-        """Retient que l'exploitant veut le modèle chargé, comme cette opération le laissera."""
-        self._wanted_by = operation
-        self._desire(Desired(self._seats))
-
-    def want_present(self) -> None:
-        """Retient que l'exploitant veut ce qui est prêt, éveillé, et rien de plus."""
-        self._wanted_by, self._seats = None, tuple(one.gpus for one in self.replicas)
-        self._desire(Desired(self._seats) if self.replicas else None)
-
-    def forget(self) -> None:
-        """Retient que l'exploitant ne veut plus rien de ce modèle."""
-        self._wanted_by = None
-        self._desire(None)
 
     def unload(self, *, force: bool = False, only_if_idle: bool = False, why: str = "sur demande") -> Operation:
         """Décharge le modèle, et annule son chargement s'il a lieu ; sans effet s'il n'est pas chargé.
@@ -231,8 +227,10 @@ class ManagedModel:
                 raise self._work.busy(operation)
             check_idle(self.spec.key, self.replicas)
         previous = self._work.supersede()
-        parting = self._unloaded(why)
-        return self._work.begin(OperationKind.UNLOAD, lambda current: self._unload(current, previous, force, parting))
+        parting = unloaded(self.spec.key, why)
+        return self._work.begin(
+            OperationKind.UNLOAD, lambda current: self._steps.unload(current, previous, force, parting)
+        )
 
     def check_unused(self) -> None:
         """Refuse si ses poids servent : chargé, ou en cours d'opération.
@@ -243,10 +241,7 @@ class ManagedModel:
         if self.operation is not None:
             raise self._work.busy(self.operation)
         if self.replicas:
-            raise InvalidState(
-                f"« {self.spec.key} » est chargé, et ses poids servent : déchargez-le d'abord.",
-                metadata={"model": self.spec.key},
-            )
+            raise in_use(self.spec.key)
 
     def sleep(self, level: int = 1) -> Operation:
         """Endort le modèle : la mémoire des GPU est rendue, les processus restent ; sans effet s'il dort.
@@ -260,8 +255,8 @@ class ManagedModel:
         if self._crew.resting:
             return self._work.nothing_to_do(OperationKind.SLEEP)
         if not self.replicas:
-            raise InvalidState(f"« {self.spec.key} » n'est pas chargé.", metadata={"model": self.spec.key})
-        return self._work.begin(OperationKind.SLEEP, lambda operation: self._sleep(operation, level))
+            raise not_loaded(self.spec.key)
+        return self._work.begin(OperationKind.SLEEP, lambda operation: self._steps.sleep(operation, level))
 
     def wake(self) -> Operation:
         """Réveille le modèle, si ses GPU ont encore la place ; sans effet s'il ne dort pas.
@@ -274,7 +269,7 @@ class ManagedModel:
         if joined is not None:
             return joined
         if not self.replicas:
-            raise InvalidState(f"« {self.spec.key} » n'est pas chargé.", metadata={"model": self.spec.key})
+            raise not_loaded(self.spec.key)
         if not self._crew.resting:
             return self._work.nothing_to_do(OperationKind.WAKE)
         board = self._tools.gpus
@@ -282,7 +277,7 @@ class ManagedModel:
         for found in plans:
             found.check()
         held = self._lessor.reserve([seat for found in plans for seat in found.seats])
-        return self._work.begin(OperationKind.WAKE, lambda operation: self._wake(operation, held))
+        return self._work.begin(OperationKind.WAKE, lambda operation: self._steps.wake(operation, held))
 
     async def cancel(self, operation: Operation) -> None:
         """Annule l'opération en cours et attend qu'elle soit défaite.
@@ -319,7 +314,7 @@ class ManagedModel:
                     if operation is None:
                         operation = self.load()
                         if self.spec.restore_lazy:
-                            self.want(operation)
+                            self.wanted.by(operation)
                     if operation.kind in (OperationKind.UNLOAD, OperationKind.SLEEP):
                         await operation.done.wait()
                     else:
@@ -339,32 +334,18 @@ class ManagedModel:
             await operation.result()
         except OperationCancelled:
             if self.operation is not None and self.operation.kind is OperationKind.UNLOAD:
-                raise self._unloaded("pendant son chargement") from None
+                raise unloaded(self.spec.key, "pendant son chargement") from None
             raise
-
-    def _unloaded(self, why: str) -> ModelUnloaded:
-        return ModelUnloaded(
-            f"Le modèle « {self.spec.key} » a été déchargé {why} ; la requête, refaite, le rechargerait.",
-            metadata={"model": self.spec.key},
-            retry_after=_RETRY_SECONDS,
-        )
 
     async def reattach(self, processes: Sequence[Mapping[str, Any]]) -> None:
         """Reprend les exemplaires qu'un redémarrage du plan de contrôle a laissés en marche, et leurs baux."""
         held = self._lessor.found(processes)
-        self._seats = tuple(seat.gpus for seat in sorted(held.seats, key=lambda seat: seat.index))
+        self.wanted.seats = tuple(seat.gpus for seat in sorted(held.seats, key=lambda seat: seat.index))
         if await self._crew.reattach(processes):
             self.usage.touch()
-            self._changed()
+            self.changed()
             return
-
-        async def wait(operation: Operation) -> None:
-            async with self._tools.gpus.turns.turn() as turn, held:
-                await self._take_turn(turn, held, self._phase_of(operation))
-                await self._crew.wait_for(processes, self._phase_of(operation))
-            self.usage.touch()
-
-        self._work.begin(OperationKind.LOAD, wait)
+        self._work.begin(OperationKind.LOAD, lambda operation: self._steps.rejoin(operation, processes, held))
 
     async def replica_exited(self, name: str, end: Exit, *, asked: bool) -> None:
         """Retire un exemplaire disparu, et le relance s'il n'a pas été arrêté exprès."""
@@ -372,7 +353,7 @@ class ManagedModel:
         if lost is None:
             return
         self._crew.lose(lost)
-        self._changed()
+        self.changed()
         await lost.link.aclose()
         if asked:
             self._recovery.forget([lost])
@@ -380,7 +361,7 @@ class ManagedModel:
         self._recovery.fell(lost, end)
         if self.operation is None:
             self._idle()
-        self._changed()
+        self.changed()
 
     def watch(self) -> None:
         """Suit l'usage : réveille un modèle qu'on attend, décharge celui que personne n'emploie plus."""
@@ -399,20 +380,6 @@ class ManagedModel:
         await self._work.aclose()
         await self._lessor.aclose()
         await self._crew.aclose()
-
-    def _changed(self) -> None:
-        """Montre et journalise l'état, s'il a changé ; réveille ceux qui regardent."""
-        operation = self.operation
-        state, phase = self.state, operation.progress.phase if operation is not None else ""
-        if operation is not None and operation.times.enter(phase):
-            self._tools.journal.save(operation)
-        if (state, phase) != self._shown:
-            now = time.time()
-            if state != self._shown[0]:
-                self.state_since = now
-            self._shown = (state, phase)
-            self._tools.journal.transition(now, self.spec.key, state, phase, operation.id if operation else "")
-        self._tools.changes.notify()
 
     async def _ended(self, kind: OperationKind, state: OperationState, failure: Failure | None) -> None:
         if state is not OperationState.CANCELLED:
@@ -433,140 +400,12 @@ class ManagedModel:
         """Relance les exemplaires tombés, une fois l'opération en cours finie."""
         due = self._recovery.due()
         if due is not None:
-            self._work.begin(OperationKind.RESTART, lambda operation: self._restart(operation, *due))
-
-    async def _download(self, operation: Operation) -> None:
-        operation.progress.phase = "resolving"
-        await self._tools.downloads.fetch(self.spec.key, operation.progress, self._changed)
+            self._work.begin(OperationKind.RESTART, lambda operation: self._steps.restart(operation, *due))
 
     def _load_asleep(self, order: LoadOrder) -> Operation:
         if order.gpus or order.options or order.replicas not in (None, len(self.replicas)):
-            raise InvalidState(
-                f"« {self.spec.key} » dort : réveillez-le, ou déchargez-le, avant de changer ses GPU, ses exemplaires "
-                "ou ses options.",
-                metadata={"model": self.spec.key},
-            )
+            raise asleep(self.spec.key)
         choices = self.choices.ordered(self.spec, order)
         choices.save(self.spec.key, self._tools.journal, self.choices)
         self.choices = choices
         return self.wake()
-
-    async def _load(
-        self,
-        operation: Operation,
-        move: Move,
-        held: Tenancy,
-        room: "Sequence[ManagedModel]",
-        alone: int | None,
-    ) -> None:
-        show, demand = self._phase_of(operation), move.demand
-        async with self._tools.gpus.turns.turn() as turn, held:
-            again = bool(room)
-            if not self.artifacts.complete and demand.indexes:
-                await self._download(operation)
-                self.look(await asyncio.to_thread(self._tools.inspect, self.spec))
-                demand, again = replace(demand, weights_bytes=self.artifacts.total_bytes), True
-            for other in room:
-                show("making_room")
-                # Le temps d'un téléchargement, quelqu'un a pu s'en servir : seul un modèle inactif laisse sa place.
-                await other.unload(only_if_idle=True, why=f"pour faire place à « {self.spec.key} »").result()
-            if again:
-                await self._tools.gpus.refresh()
-                held.move(demand)
-            await self._take_turn(turn, held, show, alone)
-            await self._open(demand.spec, held, show)
-        self.usage.touch()
-        if move.leaving:
-            show("draining")
-            retired = ShuttingDown(
-                f"Un exemplaire de « {self.spec.key} » est retiré ; refaites la requête, un autre la servira.",
-                metadata={"model": self.spec.key},
-                retry_after=_RETRY_SECONDS,
-            )
-            await self._close(operation, move.leaving, self._tools.stop_grace + _STOP_MARGIN, retired)
-        self._opened(operation)
-
-    async def _restart(self, operation: Operation, fallen: Sequence[Replica], delay: float) -> None:
-        show = self._phase_of(operation)
-        held = self._lessor.again({one.id: one.gpus for one in fallen})
-        async with self._tools.gpus.turns.turn() as turn, held:
-            show("backoff")
-            await self._tools.sleep(delay)
-            await held.clear()
-            await self._take_turn(turn, held, show)
-            await self._open(self.choices.spec(self.spec), held, show)
-        self.usage.touch()
-        self._opened(operation)
-
-    async def _take_turn(
-        self, turn: Turn, held: Tenancy, show: Callable[[str], None], alone: int | None = None
-    ) -> None:
-        """Attend que plus aucun moteur ne s'ouvre sur les GPU de ces places ; sans GPU, sur `alone` s'il est donné."""
-        gpus = [gpu for seat in held.seats for gpu in seat.gpus] or ([] if alone is None else [alone])
-        await turn.take(gpus, lambda: show("queued"))
-
-    def _opened(self, operation: Operation) -> None:
-        """Retient où sont les exemplaires, si c'est pour l'exploitant qu'ils se sont ouverts."""
-        self._tools.journal.choose(f"{RETURN}{self.spec.key}", None)
-        if operation is self._wanted_by and self.desired is not None:
-            self._seats = tuple(one.gpus for one in self.replicas)
-            self._desire(replace(self.desired, seats=self._seats))
-
-    def _desire(self, desired: Desired | None) -> None:
-        journal, key = self._tools.journal, self.spec.key
-        self.desired = desired
-        journal.choose(f"{DESIRED}{key}", desired.kept() if desired is not None else None)
-        self._changed()
-
-    async def _open(self, spec: ModelSpec, held: Tenancy, show: Callable[[str], None]) -> None:
-        began = None if self.replicas else self._tools.clock()
-        await self._tools.verify(self.spec, lambda: show("checking"))
-        await self._crew.open(spec, held, show)
-        if began is not None and self.replicas:
-            self.load_seconds = self._tools.clock() - began
-
-    async def _unload(
-        self, operation: Operation, previous: "asyncio.Task[None] | None", force: bool, parting: PasserelleError
-    ) -> None:
-        show = self._phase_of(operation)
-        if previous is not None:
-            show("stopping")
-            previous.cancel()
-            await asyncio.wait({previous})
-        self._recovery.give_up()
-        # Les fronts n'ont plus cette route : rien de neuf n'arrive pendant le vidage.
-        show("stopping" if force else "draining")
-        grace = 0.0 if force else self._tools.stop_grace + _STOP_MARGIN
-        # Un plan de contrôle relancé ne le rappelle pas ; un serveur relancé, s'il est encore voulu.
-        self._tools.journal.choose(f"{RETURN}{self.spec.key}", Return(self._tools.life, resting=True).kept())
-        await self._close(operation, list(self.replicas), grace, parting)
-
-    async def _close(
-        self, operation: Operation, leaving: Sequence[Replica], grace: float, parting: PasserelleError
-    ) -> None:
-        freed = await self._crew.close(leaving, grace, parting)
-        _note(operation, freed)
-        freed.check()
-
-    async def _sleep(self, operation: Operation, level: int) -> None:
-        spec = self.choices.spec(self.spec)
-        _note(operation, await self._crew.sleep(spec, level, self._tools.stop_grace, self._phase_of(operation)))
-        if operation is self._wanted_by and self.desired is not None:
-            self._desire(replace(self.desired, asleep=level))
-
-    async def _wake(self, operation: Operation, held: Tenancy) -> None:
-        async with held:
-            self._phase_of(operation)("waking")
-            await self._crew.wake()
-        self.usage.touch()
-
-    def _phase_of(self, operation: Operation) -> Callable[[str], None]:
-        def show(phase: str) -> None:
-            operation.progress.phase = phase
-            self._changed()
-
-        return show
-
-
-def _note(operation: Operation, freed: Freed) -> None:
-    operation.freed_bytes, operation.elapsed = freed.bytes, freed.seconds

@@ -49,7 +49,9 @@ class Restorer:
     def start(self, models: Iterable[ManagedModel], kept: Mapping[str, Any], *, load_all: bool) -> None:
         """Commence le retour de tous ; `load_all` : de ceux que personne n'a demandés aussi."""
         wanted = [
-            model for model in models if load_all or model.desired is not None or model.spec.key in self._outdated
+            model
+            for model in models
+            if load_all or model.wanted.desired is not None or model.spec.key in self._outdated
         ]
         for model in sorted(wanted, key=_rank):
             key = model.spec.key
@@ -122,7 +124,7 @@ class Restorer:
         if key in self._outdated:
             await _leave(model)
             self._outdated.discard(key)
-            if model.desired is None:
+            if model.wanted.desired is None:
                 return
         while not _back(model):
             failure = await self._try(model) if model.operation is None else await _outcome(model.operation)
@@ -134,8 +136,8 @@ class Restorer:
             await self._tools.sleep(self._tools.restore_pause * 2 ** max(0, self._returns[key].tries - 1))
             await self._tools.gpus.refresh()
         self._keep(key, Return(self._tools.life))
-        if model.desired is not None and model.desired.asleep and model.state is ModelState.READY:
-            await _outcome(model.sleep(model.desired.asleep))
+        if model.wanted.desired is not None and model.wanted.desired.asleep and model.state is ModelState.READY:
+            await _outcome(model.sleep(model.wanted.desired.asleep))
 
     async def _try(self, model: ManagedModel) -> Failure | None:
         """Un essai ; rend son échec."""
@@ -171,14 +173,14 @@ class Restorer:
 
 def _rank(model: ManagedModel) -> tuple[bool, float]:
     """Les épinglés d'abord, puis le dernier demandé : c'est lui qui a pris la place des autres."""
-    return not model.choices.pinned, -model.desired.at if model.desired is not None else 0.0
+    return not model.choices.pinned, -model.wanted.desired.at if model.wanted.desired is not None else 0.0
 
 
 def _back(model: ManagedModel) -> bool:
     """Vrai si tout ce qui est voulu est là, endormi compris."""
     if model.operation is not None:
         return False
-    wanted = len(model.desired.seats) if model.desired is not None else 1
+    wanted = len(model.wanted.desired.seats) if model.wanted.desired is not None else 1
     return model.state is ModelState.ASLEEP or len(model.replicas) >= wanted
 
 

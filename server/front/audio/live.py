@@ -26,7 +26,7 @@ from server.front.audio.options import FIXED_RATES, check_transcribe
 from server.front.checks import check_range
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
-from server.link.client import LinkCall
+from server.link.call import LinkCall
 
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse

@@ -71,12 +71,6 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
             metadata={"field": "stream", "value": "true"},
         )
     diarize = _diarized(form, shape, config)
-    speakers = _speakers(form)
-    speakers.model = form.text("diarization_model")
-    if diarize:
-        config.diarization.CopyFrom(speakers)
-    elif speakers.ByteSize():
-        raise refusal("diarize", "un nombre de locuteurs, ou leur modèle, suppose diarize=true", "false")
     form.refuse_others("/v1/audio/transcriptions")
     words = "word" in granularities
     config.word_timestamps = words or diarize or shape in SUBTITLES
@@ -123,12 +117,6 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
     shape = ResponseFormat(form.choice("response_format", tuple(ResponseFormat)) or "json")
     stream = form.boolean("stream")
     diarize = _diarized(form, shape, config)
-    speakers = _speakers(form)
-    speakers.model = form.text("diarization_model")
-    if diarize:
-        config.diarization.CopyFrom(speakers)
-    elif speakers.ByteSize():
-        raise refusal("diarize", "un nombre de locuteurs, ou leur modèle, suppose diarize=true", "false")
     words = form.boolean("word_timestamps")
     form.refuse_others("/api/audio/transcribe")
     config.word_timestamps = words or diarize or shape in SUBTITLES
@@ -260,9 +248,16 @@ def _audio_format(form: FormFields, audio: audio_pb2.AudioFormat) -> None:
 
 
 def _diarized(form: FormFields, shape: ResponseFormat, config: transcribe_pb2.TranscribeConfig) -> bool:
-    """Vrai si les locuteurs sont à reconnaître ; des canaux à part en tiennent lieu."""
+    """Vrai si les locuteurs sont à reconnaître, ce qui est noté ; des canaux à part en tiennent lieu."""
     separate = config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE
-    return form.boolean("diarize") or (shape in SPOKEN and not separate)
+    diarize = form.boolean("diarize") or (shape in SPOKEN and not separate)
+    speakers = _speakers(form)
+    speakers.model = form.text("diarization_model")
+    if diarize:
+        config.diarization.CopyFrom(speakers)
+    elif speakers.ByteSize():
+        raise refusal("diarize", "un nombre de locuteurs, ou leur modèle, suppose diarize=true", "false")
+    return diarize
 
 
 def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:

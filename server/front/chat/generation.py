@@ -19,7 +19,7 @@ from server.front.metrics import FrontMetrics
 from server.front.routing.call import WorkerCall, WorkerCalls
 from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
-from server.link.client import LinkCall
+from server.link.call import LinkCall
 
 _KINDS = {
     ChatKind.CHAT: link_pb2.REQUEST_KIND_CHAT,

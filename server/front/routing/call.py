@@ -10,7 +10,7 @@ from passerelle.worker.v1 import link_pb2
 from server.front.metrics import FrontMetrics
 from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
-from server.link.client import LinkCall
+from server.link.call import LinkCall
 from server.rpc.caller import caller
 from server.rpc.logs import request_id
 

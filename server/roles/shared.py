@@ -1,0 +1,30 @@
+"""Ce que plusieurs rôles ont en commun."""
+
+import sys
+from pathlib import Path
+
+from server.domain import ModelSpec
+from server.settings.config import Config
+from server.settings.profile import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+_MAX_FRAME_BYTES = 80 * 1024 * 1024
+
+
+def frame_bytes(config: Config) -> int:
+    """Octets d'une trame de la liaison : assez pour la plus grande requête admise."""
+    return max(_MAX_FRAME_BYTES, config.limits.max_json_body_bytes + 1024 * 1024)
+
+
+def asked_model(config: Config, key: str) -> ModelSpec | None:
+    """Modèle que nomme `--key` ; `None`, et la raison dite, s'il n'est pas dans le profil."""
+    spec = config.profile.model(key)
+    if spec is None:
+        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
+    return spec
+
+
+def refused(error: ConfigError) -> int:
+    """Dit pourquoi la configuration est refusée ; rend le code de sortie."""
+    print(f"Configuration refusée : {error}", file=sys.stderr)
+    return 2

@@ -1,0 +1,90 @@
+"""Les rôles qui ne servent personne : télécharger, vérifier et retirer des poids."""
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from server.roles.shared import asked_model
+from server.settings.config import Config, load_config
+from server.settings.profile import ConfigError
+
+
+def download(config: Config, key: str, *, found_only: bool) -> int:
+    """Télécharge les poids d'un modèle, ou vérifie seulement ceux qui sont là ; rend le code de sortie."""
+    from server.control.weights.download_process import run
+    from server.control.weights.fetching import DownloadSettings
+    from server.rpc.logs import configure_logging
+
+    configure_logging(f"download-{key}")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # ses lignes portent des adresses signées
+    spec = asked_model(config, key)
+    if spec is None:
+        return 2
+    return run(
+        DownloadSettings(
+            spec=spec,
+            cache_dir=config.cache_dir,
+            weights_dir=config.weights_dir,
+            endpoint=config.hf_endpoint,
+            token=config.hf_token,
+            hub_caches=config.hub_caches,
+            streams=config.download_streams,
+            attempts=config.download_attempts,
+            found_only=found_only,
+        )
+    )
+
+
+def verify(config: Config, *, deep: bool) -> int:
+    """Écrit en JSON ce que le disque tient de chaque modèle du profil ; rend le code de sortie."""
+    from server.control.weights.verify import survey
+
+    for spec in config.profile.models:
+        print(json.dumps(survey(config.cache_dir, spec, deep=deep)), flush=True)
+    return 0
+
+
+def remove_weights(key: str, *, old_only: bool, dry_run: bool) -> Any:
+    """Retire des poids sans serveur ; le dossier d'état, tenu le temps du retrait, dit qu'aucun ne s'en sert.
+
+    Raises:
+        ConfigError: configuration refusée, ou dossier d'état tenu par un serveur.
+        PasserelleError: modèle inconnu, poids qu'on ne peut que lire ou qui se téléchargent.
+    """
+    from server.control.services.messages import to_removal
+    from server.control.weights.removal import erase, revisions, set_aside
+    from server.errors import ModelNotFound
+
+    config = load_config()
+    spec = config.profile.model(key)
+    if spec is None:
+        known = ", ".join(model.key for model in config.profile.models)
+        raise ModelNotFound(
+            f"Le modèle « {key} » n'est pas dans le profil {config.profile.name} ({known}) ; aucun serveur ne répond.",
+            metadata={"field": "model", "value": key},
+        )
+    found = revisions(config.cache_dir, spec, old_only=old_only)
+    if found and not dry_run:
+        with state_held(config):
+            erase(set_aside(spec.key, found))
+    return to_removal(found)
+
+
+@contextmanager
+def state_held(config: Config) -> Iterator[None]:
+    """Tient le dossier d'état le temps du bloc : aucun serveur ne s'en sert.
+
+    Raises:
+        ConfigError: dossier tenu par un serveur, ou qui ne peut pas servir.
+    """
+    from server.control.record.state_dir import StateDir, StateRefused
+    from server.settings.config import STATE_FOLDER
+
+    try:
+        held = StateDir(config.state_dir, config.cache_dir / STATE_FOLDER)
+    except StateRefused as error:
+        raise ConfigError(str(error)) from error
+    with held:
+        yield
