@@ -39,9 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         return _refused(error)
     if options.role == "download":
-        return _download(config, options.key, found_only=options.found_only)
+        return _download(config, options.key, found_only=options.found_only, recheck=options.recheck)
     if options.role == "verify":
         return _verify(config, deep=options.deep)
+    if options.role == "weights":
+        return _weights(config, options)
     from server.rpc.logs import configure_logging
 
     name = options.role
@@ -83,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     download = roles.add_parser("download", help="télécharge les poids d'un modèle du profil")
     download.add_argument("--key", required=True)
     download.add_argument("--found-only", action="store_true", help="vérifie ce qui est déjà là, sans télécharger")
+    download.add_argument("--recheck", action="store_true", help="relit aussi ce qui est déjà là")
+    weights = roles.add_parser("weights", help="exporte, importe ou relit les poids d'un modèle du profil")
+    weights.add_argument("action", choices=("export", "import", "verify"))
+    weights.add_argument("--key", required=True)
+    weights.add_argument("--folder", type=Path, help="dossier d'export")
+    weights.add_argument("--expect", action="append", default=[], help="empreinte de manifeste admise")
     return parser
 
 
@@ -325,15 +333,16 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
     import uvloop
 
     from server.control.weights.cache import model_dir
+    from server.control.weights.in_use import use
     from server.engines.base import EngineSpec, TrialBounds
     from server.engines.registry import engine_factory
     from server.settings.environments import activate
     from server.worker.main import WorkerSettings, run
 
-    spec = config.profile.model(key)
+    spec = _named(config, key)
     if spec is None:
-        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
         return 2
+    use(model_dir(config.cache_dir, spec))
     activate()
     name = f"{key}-{replica}"
     settings = WorkerSettings(
@@ -365,16 +374,15 @@ def _worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mapp
     os._exit(code)
 
 
-def _download(config: Config, key: str, *, found_only: bool) -> int:
+def _download(config: Config, key: str, *, found_only: bool, recheck: bool) -> int:
     from server.control.weights.download_process import run
     from server.control.weights.fetching import DownloadSettings
     from server.rpc.logs import configure_logging
 
     configure_logging(f"download-{key}")
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # ses lignes portent des adresses signées
-    spec = config.profile.model(key)
+    spec = _named(config, key)
     if spec is None:
-        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
         return 2
     return run(
         DownloadSettings(
@@ -387,8 +395,32 @@ def _download(config: Config, key: str, *, found_only: bool) -> int:
             streams=config.download_streams,
             attempts=config.download_attempts,
             found_only=found_only,
-        )
+        ),
+        recheck=recheck,
     )
+
+
+def _weights(config: Config, options: argparse.Namespace) -> int:
+    from server.control.weights.download_process import run_export, run_import, run_verify
+    from server.rpc.logs import configure_logging
+
+    configure_logging(f"{options.action}-{options.key}")
+    spec = _named(config, options.key)
+    if spec is None:
+        return 2
+    match options.action:
+        case "export":
+            return run_export(config.cache_dir, spec, options.folder)
+        case "import":
+            return run_import(config.cache_dir, spec, options.folder, options.expect)
+    return run_verify(config.cache_dir, spec, options.folder)
+
+
+def _named(config: Config, key: str) -> ModelSpec | None:
+    spec = config.profile.model(key)
+    if spec is None:
+        print(f"--key : le modèle « {key} » n'est pas dans le profil {config.profile.name}.", file=sys.stderr)
+    return spec
 
 
 def _verify(config: Config, *, deep: bool) -> int:

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, fronts, inference, live, removal
+from server.cli import admin, doctor, fronts, inference, live, removal, weights
 from server.cli.connection import CommandError, find_server
 
 
@@ -26,7 +26,7 @@ class _Group(click.Group):
 
 _HERE = ("restart-fronts", "reload")
 """Verbes du superviseur de cette machine."""
-_ALONE = ("serve", "doctor", "completion", *_HERE)
+_ALONE = ("serve", "doctor", "completion", "fetch", "weights", *_HERE)
 """Verbes qui n'appellent aucune adresse."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -100,12 +100,14 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
     ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
 
 
-for verb in (
-    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove),
-    *(doctor.doctor, fronts.restart_fronts, fronts.reload),
-):
+_VERBS = (
+    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, weights.fetch),
+    *(doctor.doctor, fronts.restart_fronts, fronts.reload, weights.weights),
+)
+for verb in {*_VERBS, *weights.weights.commands.values()}:
     # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
     verb.params.append(
         click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")
     )
+for verb in _VERBS:
     cli.add_command(verb)

@@ -28,9 +28,10 @@ def weights_checks(config: Config, environ: Mapping[str, str], *, deep: bool) ->
         return
     for spec, one in zip(config.profile.models, found, strict=True):
         name = f"poids de {spec.key}"
-        if one["changed"]:
-            advice = f"Retirez ces fichiers de {config.cache_dir}, puis « passerelle download {spec.key} »."
-            yield Finding(name, Level.FAILURE, f"abîmés : {', '.join(one['changed'])}", advice)
+        damaged = [*one["changed"], *one["missing"]]
+        if damaged:
+            advice = f"« passerelle fetch {spec.key} --recheck » ne reprend que ces fichiers."
+            yield Finding(name, Level.FAILURE, f"abîmés ou manquants : {', '.join(damaged)}", advice)
             continue
         shown = "entiers" if one["complete"] else "à télécharger"
         shown += ", empreintes vérifiées" if deep and one["complete"] else ""

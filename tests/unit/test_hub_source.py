@@ -127,7 +127,7 @@ def test_a_killed_process_goes_on_from_the_bytes_on_disk(hub: Hub, tmp_path: Pat
         assert (second.start, second.sent) == (size, len(BIG) - size)
     text = (tmp_path / "log").read_text()
     events = [json.loads(line) for line in text.splitlines() if '"event": "' in line]
-    assert events[-1] == {"event": "done"} and "hf_SECRET" not in text
+    assert (events[-1]["event"], events[-1]["bytes"]) == ("done", TOTAL) and "hf_SECRET" not in text
     # Ni télémétrie, ni route qu'un téléchargement n'appelle pas.
     assert all(path.startswith(("/api/models/org/", "/org/modele/resolve/")) for path in hub.requests)
     assert all("torch" not in agent and "passerelle/" in agent for agent in hub.agents)
