@@ -234,6 +234,7 @@ def _reloader(installed: _Installed) -> Callable[[], "Reloaded | None"]:
 def _control(config: Config, run_dir: Path) -> int:
     from server.control.gpu.board import MIB, BoardSettings
     from server.control.main import ControlSettings, run
+    from server.control.record.audit import AuditSettings
     from server.control.record.schema import JOURNAL
     from server.engines.chat_tables import announced
     from server.rpc.routes import endpoints
@@ -267,6 +268,12 @@ def _control(config: Config, run_dir: Path) -> int:
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
         gpu_lists=config.gpu_lists,
+        audit=AuditSettings(
+            config.state_dir,
+            config.audit_max_mib * 1024 * 1024,
+            config.audit_days,
+            (*config.openai_keys, *config.admin_keys, config.hf_token),
+        ),
     )
     # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
     # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.

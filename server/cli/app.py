@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, fronts, inference, live, removal, weights
+from server.cli import admin, audit, doctor, fronts, inference, live, removal, weights
 from server.cli.connection import CommandError, find_server
 
 
@@ -24,8 +24,8 @@ class _Group(click.Group):
             raise
 
 
-_HERE = ("restart-fronts", "reload")
-"""Verbes du superviseur de cette machine."""
+_HERE = ("restart-fronts", "reload", "audit")
+"""Verbes du serveur de cette machine."""
 _ALONE = ("serve", "doctor", "completion", "fetch", "weights", *_HERE)
 """Verbes qui n'appellent aucune adresse."""
 
@@ -102,7 +102,7 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
 
 _VERBS = (
     *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, weights.fetch),
-    *(doctor.doctor, fronts.restart_fronts, fronts.reload, weights.weights),
+    *(doctor.doctor, fronts.restart_fronts, fronts.reload, audit.audit, weights.weights),
 )
 for verb in {*_VERBS, *weights.weights.commands.values()}:
     # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
