@@ -83,7 +83,7 @@ class Steps:
         if event["event"] == "progress":
             self._progress(event)
         elif event["event"] == "phase":
-            self._say(f"{show.phase(event['phase'])} (un autre processus écrit ces poids)")
+            self._say(show.phase(event["phase"]))
 
     def close(self) -> None:
         """Referme la barre."""

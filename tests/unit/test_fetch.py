@@ -189,7 +189,10 @@ def test_a_fetch_waits_for_the_one_under_way(run: Command, hub: Hub, tmp_path: P
         try:
             wait_until(lambda: bool(hub.transfers), "téléchargement du serveur")
             with subprocess.Popen(arguments, env=env, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as waiting:
-                assert waiting.stderr is not None and b"un autre processus" in waiting.stderr.readline()
+                assert (
+                    waiting.stderr is not None
+                    and "attente d'un autre téléchargement".encode() in waiting.stderr.readline()
+                )
                 for one in slow:
                     one.bytes_per_second = 0
                 out, _ = process.communicate()

@@ -78,8 +78,10 @@ def test_cuts_and_failures_are_retried_without_fetching_twice(hub: Hub, tmp_path
     events = download(chosen)
     assert content(chosen) == FILES and hub.sent == TOTAL
     assert [one.start for one in hub.transfers["poids/a.bin"]] == [0, 1_000_000, 1_500_000, 1_600_000, 1_650_000]
-    counts = [event["completed"] for event in events]
+    counts = [event["completed"] for event in events if event["event"] == "progress"]
     assert counts == sorted(counts)
+    waits = [event["phase"] for event in events if event["event"] == "phase"]
+    assert len(waits) == 8 and set(waits) == {"retrying"}, "chaque attente se dit"
 
 
 def test_a_server_without_ranges_starts_over(hub: Hub, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def fetch(settings: DownloadSettings, report: Report) -> None:
         if inspect(settings.cache_dir, spec).complete:
             return  # un autre processus vient de finir
         folder.mkdir(exist_ok=True)
-        client = HubClient(settings)
+        client = HubClient(settings, report)
         listings = _listings(settings, client, folder)
         targets = _targets(spec.source.repositories, listings, folder)
         key_dir = settings.cache_dir / spec.key

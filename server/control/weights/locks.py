@@ -18,7 +18,7 @@ def writing(folder: Path, report: Report) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        report({"event": "phase", "phase": "queued"})
+        report({"event": "phase", "phase": "held"})
         lock.acquire()
     try:
         yield
