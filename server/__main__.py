@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from server.french import speak_french
 from server.roles.shared import refused
@@ -25,12 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = load_config()
     except ConfigError as error:
         return refused(error)
-    if options.role in ("download", "verify"):
+    if options.role in ("download", "verify", "weights"):
         from server.roles import weights
 
-        if options.role == "download":
-            return weights.download(config, options.key, found_only=options.found_only)
-        return weights.verify(config, deep=options.deep)
+        match options.role:
+            case "download":
+                return weights.download(config, options.key, found_only=options.found_only, recheck=options.recheck)
+            case "verify":
+                return weights.verify(config, deep=options.deep)
+        return weights.carry(config, options)
     from server.rpc.logs import configure_logging
 
     name = options.role
@@ -80,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     download = roles.add_parser("download", help="télécharge les poids d'un modèle du profil")
     download.add_argument("--key", required=True)
     download.add_argument("--found-only", action="store_true", help="vérifie ce qui est déjà là, sans télécharger")
+    download.add_argument("--recheck", action="store_true", help="relit aussi ce qui est déjà là")
+    weights = roles.add_parser("weights", help="exporte, importe ou relit les poids d'un modèle du profil")
+    weights.add_argument("action", choices=("export", "import", "verify"))
+    weights.add_argument("--key", required=True)
+    weights.add_argument("--folder", type=Path, help="dossier d'export")
+    weights.add_argument("--expect", action="append", default=[], help="empreinte de manifeste admise")
     return parser
 
 

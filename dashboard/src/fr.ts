@@ -33,7 +33,9 @@ export const CAPABILITIES: Record<Capability, string> = typeset({
 
 /** Étapes d'une opération ; une étape inconnue se montre telle quelle. */
 export const PHASES: Record<string, string> = typeset({
+  held: "attente d'un autre téléchargement",
   resolving: "préparation",
+  retrying: "attente du hub",
   downloading: "copie",
   verifying: "vérification",
   making_room: "place à faire",

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, fronts, inference, live, model_verbs, removal
+from server.cli import admin, audit, doctor, fronts, inference, live, model_verbs, removal, weights
 from server.cli.connection import CommandError, find_server
 
 
@@ -24,9 +24,9 @@ class _Group(click.Group):
             raise
 
 
-_HERE = ("restart-fronts", "reload", "models")
+_HERE = ("restart-fronts", "reload", "models", "audit")
 """Verbes du serveur de cette machine."""
-_ALONE = ("serve", "doctor", "completion", *_HERE)
+_ALONE = ("serve", "doctor", "completion", "fetch", "weights", *_HERE)
 """Verbes qui n'appellent aucune adresse."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -111,8 +111,8 @@ def _add_json(verb: click.Command) -> None:
 
 
 for verb in (
-    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove),
-    *(doctor.doctor, fronts.restart_fronts, fronts.reload, model_verbs.models),
+    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, weights.fetch),
+    *(doctor.doctor, fronts.restart_fronts, fronts.reload, model_verbs.models, audit.audit, weights.weights),
 ):
     _add_json(verb)
     cli.add_command(verb)

@@ -9,7 +9,9 @@ from google.protobuf.json_format import MessageToJson
 _UNITS = ("o", "Kio", "Mio", "Gio", "Tio")
 
 PHASES = {
+    "held": "attente d'un autre téléchargement",
     "resolving": "préparation",
+    "retrying": "attente du hub",
     "downloading": "copie",
     "verifying": "vérification",
     "making_room": "place à faire",

@@ -32,9 +32,10 @@ def weights_checks(
         name = f"poids de {spec.key}"
         if keys is not None and spec.key not in keys:
             continue
-        if one["changed"]:
-            advice = f"Retirez ces fichiers de {config.cache_dir}, puis « passerelle download {spec.key} »."
-            yield Finding(name, Level.FAILURE, f"abîmés : {', '.join(one['changed'])}", advice)
+        damaged = [*one["changed"], *one["missing"]]
+        if damaged:
+            advice = f"« passerelle fetch {spec.key} --recheck » ne reprend que ces fichiers."
+            yield Finding(name, Level.FAILURE, f"abîmés ou manquants : {', '.join(damaged)}", advice)
             continue
         absent = [
             part for file in spec.source.files for part in file.parts if not (config.weights_dir / part).is_file()

@@ -20,9 +20,11 @@ from server.control.life.replicas import ReplicaHost
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, process_tree
 from server.control.models import Models
+from server.control.record.audit import AuditLog, AuditSettings
 from server.control.record.journal import Journal
 from server.control.record.operations import Changes
 from server.control.services.admin import AdminFacts, AdminService
+from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.control.services.probe import ProbeService
 from server.control.services.routes import SERVICE, ControlService
 from server.control.weights.cache import Artifacts, inspect
@@ -32,6 +34,7 @@ from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
 from server.domain import Limits, ModelSpec, Profile
 from server.lifetime import away_seconds
+from server.rpc.audit import Auditor
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
@@ -95,6 +98,8 @@ class ControlSettings:
     """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
+    audit: AuditSettings = field(default_factory=lambda: AuditSettings(Path()))
+    """Réglages du registre."""
 
 
 @asynccontextmanager
@@ -106,6 +111,13 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     rpc_metrics = RpcMetrics(registry)
     journal = Journal(settings.state_path)
     await journal.open()
+    audit = AuditLog(settings.audit)
+    journal.on_end = lambda operation: audit.append(ended(operation))
+    keys = {"openai_keys": settings.openai_keys, "admin_keys": settings.admin_keys}
+    others = {"load_all": settings.load_all, "stop_grace": settings.stop_grace, "gpus": dict(settings.gpu_lists)}
+    await tell_settings(
+        settings.audit.folder, in_force(settings.profile, settings.limits, keys, **others), audit.append
+    )
     supervisor = await SupervisorClient.connect(run_dir / "supervisor.sock")
     machine = MachineProbe(settings.cache_dir)
     changes = Changes()
@@ -207,7 +219,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             away_seconds=partial(away_seconds, run_dir),
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits),
+        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits, audit=Auditor(audit.append, looker(models))),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
@@ -225,6 +237,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await models.aclose()
         await supervisor.aclose()
         await journal.aclose()
+        await audit.aclose()
         rpc_metrics.pour()
         logger.info("control_stopped")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from server.control.gpu.board import MIB, BoardSettings
 from server.control.main import ControlSettings, run
+from server.control.record.audit import AuditSettings
 from server.control.record.schema import JOURNAL
 from server.domain import ModelSpec
 from server.engines.chat_tables import announced
@@ -49,6 +50,12 @@ def control(config: Config, run_dir: Path) -> int:
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
         gpu_lists=config.gpu_lists,
+        audit=AuditSettings(
+            config.state_dir,
+            config.audit_max_mib * 1024 * 1024,
+            config.audit_days,
+            (*config.openai_keys, *config.admin_keys, config.hf_token),
+        ),
     )
     # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
     # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.

@@ -1,5 +1,6 @@
-"""Les rôles qui ne servent personne : télécharger, vérifier et retirer des poids."""
+"""Les rôles qui ne servent personne : télécharger, vérifier, porter et retirer des poids."""
 
+import argparse
 import json
 import logging
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from server.settings.config import Config, load_config
 from server.settings.profile import ConfigError
 
 
-def download(config: Config, key: str, *, found_only: bool) -> int:
+def download(config: Config, key: str, *, found_only: bool, recheck: bool) -> int:
     """Télécharge les poids d'un modèle, ou vérifie seulement ceux qui sont là ; rend le code de sortie."""
     from server.control.weights.download_process import run
     from server.control.weights.fetching import DownloadSettings
@@ -33,8 +34,26 @@ def download(config: Config, key: str, *, found_only: bool) -> int:
             streams=config.download_streams,
             attempts=config.download_attempts,
             found_only=found_only,
-        )
+        ),
+        recheck=recheck,
     )
+
+
+def carry(config: Config, options: argparse.Namespace) -> int:
+    """Exporte, importe ou relit les poids d'un modèle ; rend le code de sortie."""
+    from server.control.weights.download_process import run_export, run_import, run_verify
+    from server.rpc.logs import configure_logging
+
+    configure_logging(f"{options.action}-{options.key}")
+    spec = asked_model(config, options.key)
+    if spec is None:
+        return 2
+    match options.action:
+        case "export":
+            return run_export(config.cache_dir, spec, options.folder)
+        case "import":
+            return run_import(config.cache_dir, spec, options.folder, options.expect)
+    return run_verify(config.cache_dir, spec, options.folder)
 
 
 def verify(config: Config, *, deep: bool) -> int:

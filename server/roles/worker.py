@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 
 from server.control.weights.cache import model_dir
+from server.control.weights.in_use import use
 from server.engines.base import EngineSpec, TrialBounds
 from server.engines.registry import engine_factory
 from server.roles.shared import asked_model, frame_bytes
@@ -23,6 +24,7 @@ def worker(config: Config, run_dir: Path, key: str, replica: int, changed: Mappi
     spec = asked_model(config, key)
     if spec is None:
         return 2
+    use(model_dir(config.cache_dir, spec))
     activate()
     name = f"{key}-{replica}"
     settings = WorkerSettings(

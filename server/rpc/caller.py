@@ -49,6 +49,14 @@ def address_label(metadata: Mapping[str, str]) -> str:
     return f"a{found}" if found else ""
 
 
+def client_address(metadata: Mapping[str, str]) -> str:
+    """Adresse entière d'un client, telle qu'Envoy l'a calculée ; vide quand l'appel vient de la prise locale."""
+    for text in (metadata.get(ADDRESS_HEADER, ""), metadata.get(FORWARDED_HEADER, "").rpartition(",")[2].strip()):
+        if network(text):
+            return text
+    return ""
+
+
 def network(text: str) -> str:
     """Ce qui désigne un abonné dans une adresse ; vide si ce n'en est pas une."""
     if text[:1].isdigit() and ":" not in text:

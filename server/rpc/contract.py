@@ -64,6 +64,13 @@ POLICY: "Mapping[str, route_pb2.Scope]" = {
 }
 """Portée de chaque méthode."""
 
+AUDITED = frozenset(
+    path
+    for path, method in METHODS.items()
+    if options_of(method).scope == route_pb2.SCOPE_ADMIN and not options_of(method).read_only
+)
+"""Méthodes qui changent l'état du serveur : chaque appel a sa ligne dans le registre (`server/rpc/audit.py`)."""
+
 FAMILIES: Mapping[str, Family] = {
     path: Family.OPENAI if options_of(method).group == route_pb2.ENDPOINT_GROUP_OPENAI else Family.API
     for path, method in METHODS.items()

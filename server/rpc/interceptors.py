@@ -21,10 +21,11 @@ import grpc.aio
 from server.domain import Limits
 from server.errors import DeadlineExceeded, InternalError, PasserelleError, RouteNotFound
 from server.rpc.admission import Admission
+from server.rpc.audit import Auditor, Entry
 from server.rpc.auth import Guard, Metadata
 from server.rpc.bodies import Bodies
 from server.rpc.caller import announced_patience, caller, patience
-from server.rpc.contract import FAMILIES, PROBES, WHOLE_BODIES
+from server.rpc.contract import AUDITED, FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.deadline import margin
 from server.rpc.http_body import Family, error_event, error_headers, error_response, is_event_stream, serialize
 from server.rpc.logs import log_call, request_id
@@ -56,6 +57,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         *,
         limits: Limits | None = None,
         families: Mapping[str, Family] = FAMILIES,
+        audit: Auditor | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
@@ -64,6 +66,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self._bodies = Bodies(limits)
         self._metrics = metrics
         self._families = families
+        self.audit = audit
+        """Registre des appels qui changent l'état ; `None` dans un processus qui n'en mène pas."""
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
         self._calls: set[_Call] = set()
@@ -125,7 +129,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             call = _Call(self, method, context)
             with call:
                 try:
-                    response = await behavior(decode(request) if decode else request, context)
+                    message = call.about(decode(request) if decode else request)
+                    response = await behavior(message, context)
                 except asyncio.CancelledError:
                     if (interruption := call.interruption()) is None:
                         raise
@@ -133,7 +138,9 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                 except Exception as error:
                     await call.fail(error)
                 call.messages = 1
-                return response
+                call.response = response
+            await call.kept()
+            return response
 
         return handle
 
@@ -151,7 +158,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                 try:
                     if whole:
                         request = await self._bodies.whole(request)
-                    produced = behavior(decode(request) if decode else request, context)
+                    produced = behavior(call.about(decode(request) if decode else request), context)
                     if inspect.isawaitable(produced):
                         await produced
                     else:
@@ -162,6 +169,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                     await call.fail(interruption)
                 except Exception as error:
                     await call.fail(error)
+            await call.kept()
 
         return handle
 
@@ -211,6 +219,11 @@ class _Call:
         self._strike: asyncio.TimerHandle | None = None
         self.messages = 0
         self._events = False
+        self._audit = owner.audit if method in AUDITED else None
+        self._message: Any = None
+        self._begun: Entry | None = None
+        self._written: Awaitable[None] | None = None
+        self.response: Any = None
 
     def __enter__(self) -> "_Call":
         self._owner._metrics.started(self._method)
@@ -232,6 +245,20 @@ class _Call:
             )
         elapsed = self._owner._clock() - self._started
         self._owner._metrics.finished(self._method, self._code, elapsed)
+        if self._audit is not None:
+            self._written = self._audit.ended(
+                self._method,
+                self._context.invocation_metadata() or (),
+                self._begun,
+                self._message,
+                self.response,
+                {
+                    "outcome": self._code,
+                    "reason": self._reason,
+                    "request_id": self._id,
+                    "duration_ms": round(elapsed * 1000, 2),
+                },
+            )
         if self._method in PROBES:
             return
         log_call(
@@ -243,6 +270,17 @@ class _Call:
             duration_ms=round(elapsed * 1000, 2),
             messages=self.messages,
         )
+
+    def about(self, message: Any) -> Any:
+        """Retient, pour le registre, ce que l'appel demande et ce qu'il trouve ; rend le message."""
+        if self._audit is not None:
+            self._message, self._begun = message, self._audit.began(message)
+        return message
+
+    async def kept(self) -> None:
+        """Attend que la ligne du registre soit sur le disque : une réponse qui réussit la suit."""
+        if self._written is not None:
+            await self._written
 
     def end(self, error: PasserelleError) -> None:
         """Interrompt la méthode, et rend cette erreur à sa place."""

@@ -85,6 +85,10 @@ class Config:
     """Dossier des poids ; plusieurs serveurs peuvent le partager."""
     state_dir: Path
     """Dossier de ce que ce serveur seul retient."""
+    audit_max_mib: int
+    """Mio du registre des actes d'administration, tous fichiers compris."""
+    audit_days: float
+    """Jours gardés par le registre."""
     weights_dir: Path
     """Dossier des paquets de poids."""
     envs_dir: Path
@@ -210,6 +214,8 @@ def _load(environ: Mapping[str, str]) -> Config:
         download_attempts=env.integer("PASSERELLE_DOWNLOAD_ATTEMPTS", 5, 1, 100),
         cache_dir=cache_dir,
         state_dir=state_dir,
+        audit_max_mib=env.integer("PASSERELLE_AUDIT_MAX_MIB", 256, 1, 2**20),
+        audit_days=env.number("PASSERELLE_AUDIT_DAYS", 365.0, 1.0, 36_500.0),
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
         envs_dir=Path(env.text("PASSERELLE_ENVS_DIR", str(PACKAGE_DIR.parent / ".envs"))).expanduser().absolute(),
         lazy_load=env.boolean("LAZY_LOAD_MODELS", True),

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -53,6 +54,23 @@ def test_a_model_from_download_to_unload(product: Product) -> None:
     assert (operation["model"], operation["state"]) == ("qwen", "OPERATION_STATE_SUCCEEDED")
     status = json.loads(passerelle(product, "--json", "status").stdout)
     assert [m["state"] for m in status["models"] if m["key"] == "qwen"] == ["MODEL_STATE_CACHED"]
+    # Le registre, lu sur place, dit les trois demandes, leurs fins, et d'où elles venaient.
+    here = {"PASSERELLE_RUN_BASE": str(product.run_dir.parent), "HOST_PORT": str(product.port)}
+
+    def register() -> list[dict[str, Any]]:
+        read = CliRunner().invoke(cli, ["audit", "--tail", "0", "--json"], env=here)
+        return [json.loads(line) for line in read.stdout.splitlines()]
+
+    def of_it(*, asked: bool) -> list[dict[str, Any]]:
+        return [line for line in register() if line.get("operation") == operation["id"] and ("who" in line) is asked]
+
+    wait_until(lambda: bool(of_it(asked=False)), 60, "la fin de l'opération au registre")
+    [asked], [ended] = of_it(asked=True), of_it(asked=False)
+    assert (asked["action"], asked["outcome"], asked["before"]["state"]) == ("AdminService.UnloadModel", "OK", "READY")
+    assert asked["who"] == {"caller": "a127.0.0.1", "address": "127.0.0.1"} and ended["outcome"] == "SUCCEEDED"
+    assert {"AdminService.DownloadModel", "AdminService.LoadModel", "settings"} <= {
+        line["action"] for line in register()
+    }
 
 
 def test_a_load_is_cancelled(product: Product) -> None:

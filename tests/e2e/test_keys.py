@@ -134,5 +134,7 @@ def test_no_key_appears_in_status_or_logs(guarded: Product) -> None:
     ]
     texts += [f.read_text(errors="replace") for f in (guarded.run_dir / "logs").glob("*") if f.is_file()]
     texts.append(guarded.log.read_text(errors="replace"))
+    texts += [path.read_text(errors="replace") for path in (guarded.cache_dir / ".passerelle").glob("audit*")]
+    assert "openai_keys" in texts[-1] + texts[-2], "le registre et ses réglages y sont"
     for text in texts:
         assert "cle-a" not in text and "cle-admin" not in text

@@ -257,6 +257,10 @@ def test_keys_and_limits_are_taken_while_a_model_serves(rig: Rig) -> None:
         assert sse_events(story.result().text)[-1] == "[DONE]"
     assert rig.worker("garde") == kept and not rig.pids("front") & fronts
     assert rig.says_hello(api_key="cle-b") == 200 and rig.says_hello(n=3) != 400
+    register = (rig.product.cache_dir / ".passerelle" / "audit.jsonl").read_text(encoding="utf-8")
+    told = [line for line in map(json.loads, register.splitlines()) if line["action"] == "settings"][-1]
+    assert {"limits.max_n", "openai_keys"} <= set(told["after"]) and len(told["after"]["openai_keys"]) == 2
+    assert (told["before"]["limits.max_n"], told["after"]["limits.max_n"]) == (2, 3) and "cle-" not in register
     # Par le signal, la clé retirée ne vaut plus.
     rig.settings.write_text(text.replace("cle-a, ", ""), encoding="utf-8")
     rig.product.process.send_signal(signal.SIGHUP)

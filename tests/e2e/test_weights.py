@@ -28,6 +28,12 @@ def test_spoiled_weights_never_become_ready(tmp_path: Path) -> None:
         product.ensure_ready("qwen")
         refused = product.admin("remove")
         assert refused.json()["error"]["reason"] == "INVALID_STATE", refused.text
+        # Un autre serveur du même dossier, qui ne sait rien de celui-ci, ne les retire pas non plus.
+        apart = {"PASSERELLE_RUN_BASE": str(tmp_path / "ailleurs"), "PASSERELLE_STATE_DIR": str(tmp_path / "autre")}
+        env = {**os.environ, **apart, "MODEL_CACHE_DIR": str(product.cache_dir), "PASSERELLE_PROFILE": "embarque"}
+        command = [str(ROOT / "passerelle"), "remove", "qwen", "--yes"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 1 and "Un autre processus se sert des poids" in done.stderr, done.stderr
         assert product.admin("unload", wait=True).status_code == 200
         name = spoil(weights(product, "qwen"))
         refused = product.admin("load", wait=True)

@@ -434,7 +434,9 @@ def test_a_deep_look_names_the_files_that_changed(tmp_path: Path) -> None:
     env = {"PASSERELLE_PROFILE": "dgx", "MODEL_CACHE_DIR": str(tmp_path)}
     assert "poids de qwen" not in failed(checks(H200, **env))
     found = {one.name: one for one in run_checks(env, H200, deep=True)}["poids de qwen"]
-    assert found.level is Level.FAILURE and found.found == "abîmés : a.bin" and "download qwen" in found.advice
+    assert (
+        found.level is Level.FAILURE and found.found == "abîmés ou manquants : a.bin" and "fetch qwen" in found.advice
+    )
 
 
 def test_doctor_says_it_by_its_exit_code() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from server.cli.app import cli
 from tests.support.docker_stubs import ROOT, Play, Result, make_play
 
 RUN = "type=volume,source=passerelle-run,target=/run/passerelle"
@@ -524,3 +526,16 @@ def test_compose_does_what_the_script_does(play: Play) -> None:
     assert {"HUGGINGFACE_TOKEN", "OPENAI_KEYS", "ADMIN_KEYS"} <= set(service["environment"])
     # Il ne sait pas ne donner que certains GPU d'une variable : c'est le serveur qui s'y tient.
     assert {"CUDA_VISIBLE_DEVICES", "PASSERELLE_GPUS"} <= set(service["environment"])
+
+
+def test_the_weights_come_first_in_the_same_folders() -> None:
+    server = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["passerelle"]
+    services = yaml.safe_load((ROOT / "deploy" / "compose.fetch.yml").read_text())["services"]
+    first = services["weights"]
+    assert services["passerelle"] == {"depends_on": {"weights": {"condition": "service_completed_successfully"}}}
+    for name in ("image", "user", "read_only", "cap_drop", "security_opt"):
+        assert first[name] == server[name], name
+    assert first["volumes"] == server["volumes"][:1] and set(first["environment"]) <= set(server["environment"])
+    verb, *arguments = first["command"]
+    done = CliRunner().invoke(cli, [verb, *arguments, "--help"])
+    assert done.exit_code == 0 and f"cli {verb}" in done.stdout

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from server.control.record.operations import Progress
+from server.control.life.state import ModelState, deduced
+from server.control.record.operations import Operation, OperationKind, Progress
 from server.control.weights import downloads
 from server.control.weights.downloads import Downloader
 from server.errors import DownloadFailed, HubUnreachable
@@ -70,3 +71,15 @@ async def test_cancelling_stops_the_process_at_once(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not children[0].is_running()
+
+
+@pytest.mark.parametrize("phase", ["held", "retrying"])
+async def test_a_wait_is_shown_and_is_no_load_yet(tmp_path: Path, phase: str) -> None:
+    """Un chargement qui télécharge d'abord ne compte pas cette attente dans la durée de son ouverture."""
+    progress, seen = Progress(), []
+    source = downloader(tmp_path, {"event": "phase", "phase": phase}, event(10), {"event": "done"})
+    await source.fetch("m", progress, lambda: seen.append(progress.phase))
+    assert seen == [phase, "downloading"]
+    operation = Operation(OperationKind.LOAD, "m", progress=Progress(phase))
+    nobody: Any = SimpleNamespace(ready=[])
+    assert deduced(operation, nobody, complete=False) is ModelState.DOWNLOADING

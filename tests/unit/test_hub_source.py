@@ -78,8 +78,10 @@ def test_cuts_and_failures_are_retried_without_fetching_twice(hub: Hub, tmp_path
     events = download(chosen)
     assert content(chosen) == FILES and hub.sent == TOTAL
     assert [one.start for one in hub.transfers["poids/a.bin"]] == [0, 1_000_000, 1_500_000, 1_600_000, 1_650_000]
-    counts = [event["completed"] for event in events]
+    counts = [event["completed"] for event in events if event["event"] == "progress"]
     assert counts == sorted(counts)
+    waits = [event["phase"] for event in events if event["event"] == "phase"]
+    assert len(waits) == 8 and set(waits) == {"retrying"}, "chaque attente se dit"
 
 
 def test_a_server_without_ranges_starts_over(hub: Hub, tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_killed_process_goes_on_from_the_bytes_on_disk(hub: Hub, tmp_path: Pat
         assert (second.start, second.sent) == (size, len(BIG) - size)
     text = (tmp_path / "log").read_text()
     events = [json.loads(line) for line in text.splitlines() if '"event": "' in line]
-    assert events[-1] == {"event": "done"} and "hf_SECRET" not in text
+    assert (events[-1]["event"], events[-1]["bytes"]) == ("done", TOTAL) and "hf_SECRET" not in text
     # Ni télémétrie, ni route qu'un téléchargement n'appelle pas.
     assert all(path.startswith(("/api/models/org/", "/org/modele/resolve/")) for path in hub.requests)
     assert all("torch" not in agent and "passerelle/" in agent for agent in hub.agents)

@@ -14,6 +14,7 @@ from passerelle.v1 import model_verbs_pb2
 from server.cli.app import cli
 from server.control.record.state_dir import StateDir
 from server.control.weights.cache import download_lock
+from server.control.weights.in_use import use, used
 from server.control.weights.removal import erase, revisions, set_aside
 from server.errors import InvalidState, ModelNotFound
 from server.settings.profile import load_profile
@@ -75,6 +76,28 @@ def test_a_download_under_way_is_left_alone(tmp_path: Path) -> None:
     finally:
         os.close(lock)
     assert (folder / "sous").is_dir()
+
+
+def test_what_another_server_serves_is_kept(alone: Any, tmp_path: Path) -> None:
+    """Un serveur qui partage le dossier sans partager l'état : son exemplaire tient sa révision, fût-elle ancienne."""
+    with used(tmp_path / "qwen" / "ancienne"), used(tmp_path / "qwen" / "ancienne"):
+        refused = alone("qwen", "--yes")
+        assert (
+            refused.exit_code == 1 and "Un autre processus se sert des poids de « qwen » (ancienne)" in refused.stderr
+        )
+        assert (tmp_path / "qwen" / "ancienne" / "sous").is_dir()
+    assert alone("qwen", "--yes").exit_code == 0 and not (tmp_path / "qwen" / "ancienne").exists()
+
+
+def test_a_folder_one_may_only_read_is_held_where_it_was_once() -> None:
+    with open_folder() as shared:
+        held, never = weights(shared / "a" / "1"), weights(shared / "b" / "1")
+        with used(held):
+            pass
+        with unprivileged():
+            assert use(never) is None
+            with used(held), pytest.raises(InvalidState, match=r"ne peuvent qu.être lus|se sert des poids"):
+                set_aside("a", revisions(shared, spec("a")))
 
 
 def test_weights_one_may_only_read_are_kept() -> None:

@@ -159,7 +159,7 @@ async def test_a_cancelled_reading_stops(load: Load, monkeypatch: pytest.MonkeyP
     os.utime(weights(load.chosen))
     stopped, reading = threading.Event(), threading.Event()
 
-    def endless(_path: Path, _size: int, stop: threading.Event) -> str:
+    def endless(_path: Path, _size: int, stop: threading.Event, _read: object) -> str:
         reading.set()
         if stop.wait(30):
             stopped.set()
@@ -185,4 +185,4 @@ def test_a_deep_survey_sees_what_dates_hide(load: Load) -> None:
     assert survey(load.chosen.cache_dir, spec, deep=True)["changed"] == ["poids/a.bin"]
     shutil.rmtree(folder_of(load.chosen))
     gone = survey(load.chosen.cache_dir, replace(spec, key="m"), deep=True)
-    assert gone == {"key": "m", "complete": False, "commit": "", "changed": []}
+    assert gone == {"key": "m", "complete": False, "bytes": 0, "commit": "", "changed": [], "missing": []}

@@ -16,7 +16,7 @@ from server.control.weights.cache import Artifacts
 from server.control.weights.downloads import Downloader
 from server.domain import Limits, ModelSpec
 
-_DOWNLOAD_PHASES = ("resolving", "downloading", "verifying")
+_DOWNLOAD_PHASES = ("held", "resolving", "retrying", "downloading", "verifying")
 
 
 class ModelState(StrEnum):

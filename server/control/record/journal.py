@@ -53,6 +53,8 @@ class Journal:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._pending: set[asyncio.Future[Any]] = set()
         self._connection: sqlite3.Connection | None = None
+        self.on_end: Callable[[Operation], object] = lambda _operation: None
+        """Reçoit chaque opération finie."""
 
     async def open(self) -> None:
         """Ouvre la base ; une base abîmée, et elle seule, est mise de côté, et le dit.
@@ -92,6 +94,8 @@ class Journal:
             json.dumps(operation.times.seconds),
         )
         self._later(lambda db: db.execute(_SAVE, row))
+        if operation.state is not OperationState.RUNNING:
+            self.on_end(operation)
 
     async def page(
         self,

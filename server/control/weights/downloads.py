@@ -83,6 +83,9 @@ class Downloader:
                     progress.files = tuple(FileProgress(**file) for file in event["files"])
                     progress.rate = rate.update(event["completed"])
                     changed()
+                case "phase":
+                    progress.phase = event["phase"]
+                    changed()
                 case "done":
                     return
         code = await process.wait()

@@ -78,8 +78,8 @@ class ProgressReport:
             self._report({**event, "commit": self._commit, "files": files})
 
 
-def check_disk(folder: Path, missing: int) -> None:
-    """Vérifie que `missing` octets tiendront, avant d'en écrire un.
+def check_disk(folder: Path, missing: int, *, field: str = "MODEL_CACHE_DIR") -> None:
+    """Vérifie que `missing` octets tiendront, avant d'en écrire un ; `field` nomme le dossier.
 
     Raises:
         DiskFull: la place manque.
@@ -87,7 +87,7 @@ def check_disk(folder: Path, missing: int) -> None:
     needed, free = missing + SPARE_BYTES if missing else 0, shutil.disk_usage(folder).free
     if free < needed:
         raise DiskFull(
-            f"Il manque de la place dans MODEL_CACHE_DIR : {free} octets libres, {needed} nécessaires. "
+            f"Il manque de la place dans {field} : {free} octets libres, {needed} nécessaires. "
             "Libérez-en, ou changez de disque ; ce qui est déjà téléchargé est gardé.",
-            metadata={"field": "MODEL_CACHE_DIR", "limit": str(free), "value": str(needed)},
+            metadata={"field": field, "limit": str(free), "value": str(needed)},
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from json import JSONDecodeError
 from typing import TypeVar
 
-from server.control.weights.fetching import DownloadSettings
+from server.control.weights.fetching import DownloadSettings, Report
 from server.domain import HubRepository
 from server.errors import (
     DownloadFailed,
@@ -47,7 +47,8 @@ class Stopped(Exception):
 class HubClient:
     """Le client d'huggingface_hub, réglé, et nos essais."""
 
-    def __init__(self, settings: DownloadSettings) -> None:
+    def __init__(self, settings: DownloadSettings, report: Report) -> None:
+        """`report` reçoit l'annonce de chaque attente."""
         os.environ.update(_ENVIRONMENT)
         from huggingface_hub import HfApi
         from huggingface_hub.utils import build_hf_headers
@@ -65,6 +66,7 @@ class HubClient:
         self._attempts = settings.attempts
         self._retry_seconds = settings.retry_seconds
         self._has_token = bool(settings.token)
+        self._report = report
 
     def call(
         self,
@@ -113,6 +115,8 @@ class HubClient:
                         "wait_seconds": wait,
                     },
                 )
+                # Sans elle, un hub en panne ne se distingue pas d'un téléchargement lent.
+                self._report({"event": "phase", "phase": "retrying"})
                 if self.stopped.wait(wait):
                     raise Stopped from error
 

@@ -12,7 +12,7 @@ from server.control.weights.hub_client import HubClient
 from server.domain import HubRepository
 from server.errors import HubNotFound, HubUnreachable
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _TREE_VERSION = 1
 _SHA256_LENGTH = 64
@@ -57,7 +57,7 @@ class Listing:
                     f"include : « {pattern} » ne correspond à aucun fichier de {wanted.repository} @ {self.commit}.",
                     metadata={"field": "include", "value": pattern, "repository": wanted.repository},
                 )
-        kept = [file for file in matching(wanted.include, wanted.exclude) if _is_safe(file.path)]
+        kept = [file for file in matching(wanted.include, wanted.exclude) if is_safe(file.path)]
         if not kept:
             raise HubNotFound(f"Le dépôt {wanted.repository} @ {self.commit} n'a aucun fichier à prendre.")
         return Listing(self.commit, tuple(kept), self.exact)
@@ -84,7 +84,7 @@ def from_hub(client: HubClient, wanted: HubRepository, *, attempts: int | None =
         HubFile(one.rfilename, one.size or 0, (one.lfs.sha256 if one.lfs else one.blob_id) or "")
         for one in info.siblings or ()
     ]
-    if not _COMMIT.fullmatch(info.sha or "") or not all(_DIGEST.fullmatch(file.digest) for file in files):
+    if not COMMIT.fullmatch(info.sha or "") or not all(_DIGEST.fullmatch(file.digest) for file in files):
         raise HubUnreachable(f"{client.endpoint} ne donne ni commit ni empreintes pour {wanted.repository}.")
     return Listing(info.sha or "", tuple(files))
 
@@ -110,7 +110,7 @@ def repository_dir(cache: Path, repository: str) -> Path:
 
 
 def _commits(store: Path, revision: str) -> Iterator[str]:
-    if _COMMIT.fullmatch(revision):
+    if COMMIT.fullmatch(revision):
         yield revision
         return
     try:
@@ -160,7 +160,7 @@ def _shards(index: Path, root: Path) -> set[str]:
     return {(folder / shard).as_posix() for shard in named}
 
 
-def _is_safe(path: str) -> bool:
+def is_safe(path: str) -> bool:
     """Un dépôt ne choisit pas où ses fichiers sont écrits, ni n'écrit nos propres fichiers."""
     pure = PurePosixPath(path)
     reserved = path.startswith((".passerelle", ".cache/")) or path.endswith(".partial")

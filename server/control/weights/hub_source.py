@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from filelock import FileLock
-
-from server.control.weights.cache import PLAN, download_lock, inspect, model_dir, selection, write_manifest
+from server.control.weights.cache import PLAN, inspect, model_dir, selection, write_manifest
 from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
 from server.control.weights.hub_client import HubClient, Stopped
 from server.control.weights.hub_files import Target, check, link_found, transfer
 from server.control.weights.hub_listing import Listing, from_disk, from_hub
 from server.control.weights.hub_plan import read_plan, write_plan
+from server.control.weights.locks import writing
 from server.domain import HubRepository
 from server.errors import DownloadFailed, HubNotFound, HubUnreachable, IntegrityMismatch
 
@@ -34,11 +33,13 @@ def fetch(settings: DownloadSettings, report: Report) -> None:
     """
     spec = settings.spec
     folder = model_dir(settings.cache_dir, spec)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(download_lock(folder)):
+    if inspect(settings.cache_dir, spec).complete:
+        return  # fût-ce dans un dossier qu'on ne peut que lire
+    with writing(folder, report):
         if inspect(settings.cache_dir, spec).complete:
             return  # un autre processus vient de finir
-        client = HubClient(settings)
+        folder.mkdir(exist_ok=True)
+        client = HubClient(settings, report)
         listings = _listings(settings, client, folder)
         targets = _targets(spec.source.repositories, listings, folder)
         key_dir = settings.cache_dir / spec.key

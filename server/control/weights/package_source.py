@@ -9,10 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock
-
-from server.control.weights.cache import download_lock, model_dir, write_manifest
+from server.control.weights.cache import inspect, model_dir, write_manifest
 from server.control.weights.fetching import DownloadSettings, ProgressReport, Report, check_disk
+from server.control.weights.locks import writing
 from server.domain import ModelSpec, SourceFile
 from server.errors import DownloadFailed, IntegrityMismatch
 
@@ -37,8 +36,12 @@ def fetch(settings: DownloadSettings, report: Report) -> None:
     """
     spec = settings.spec
     folder = model_dir(settings.cache_dir, spec)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(download_lock(folder)):
+    if inspect(settings.cache_dir, spec).complete:
+        return  # rien n'est retiré sous un exemplaire qui l'ouvre
+    with writing(folder, report):
+        if inspect(settings.cache_dir, spec).complete:
+            return  # un autre processus vient de finir
+        folder.mkdir(exist_ok=True)
         sizes = {file.name: _size(file, settings.weights_dir) for file in spec.source.files}
         present = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
         check_disk(folder, max(0, sum(sizes.values()) - present))

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.control.weights.cache import download_lock
+from server.control.weights.in_use import unused
 from server.domain import ModelSpec
 from server.errors import InvalidState
 
 _ASIDE = ".retrait-"
 """Début du nom d'une révision qu'on retire : le renommage la rend inutilisable d'un coup, effacer peut durer."""
+IMPORTING = ".import-"
+"""Début du nom d'une révision qu'un import n'a pas encore vérifiée ; interrompu, il en laisse une à retirer."""
 _HUB = ("models--", "datasets--", "spaces--")
 """Dossiers d'un cache du hub, qui peut être le même que celui des poids."""
 
@@ -32,7 +35,7 @@ class Revision:
     @property
     def name(self) -> str:
         """Révision, telle que le profil la nomme."""
-        return self.folder.name.removeprefix(_ASIDE)
+        return self.folder.name.removeprefix(_ASIDE).removeprefix(IMPORTING)
 
 
 def revisions(cache_dir: Path, spec: ModelSpec, *, old_only: bool = False) -> list[Revision]:
@@ -44,7 +47,7 @@ def revisions(cache_dir: Path, spec: ModelSpec, *, old_only: bool = False) -> li
         return []
     for folder in folders:
         current = folder.name == spec.source.revision
-        hidden = folder.name.startswith(".") and not folder.name.startswith(_ASIDE)
+        hidden = folder.name.startswith(".") and not folder.name.startswith((_ASIDE, IMPORTING))
         if not hidden and not folder.name.startswith(_HUB) and not (current and old_only):
             found.append(Revision(folder, _freed(folder), current))
     return sorted(found, key=lambda one: (not one.current, one.folder.name))
@@ -54,13 +57,14 @@ def set_aside(key: str, found: Sequence[Revision]) -> list[Path]:
     """Rend ces révisions inutilisables, d'un renommage chacune ; rend les dossiers à effacer.
 
     Raises:
-        InvalidState: poids qu'on ne peut que lire, ou dont un téléchargement est en cours.
+        InvalidState: poids qu'on ne peut que lire, dont un téléchargement est en cours, ou dont un exemplaire se sert.
     """
     aside = []
     for one in found:
         target = one.folder.with_name(f"{_ASIDE}{one.name}")
         try:
-            with _locked(key, one.folder.with_name(one.name)):
+            named = one.folder.with_name(one.name)
+            with _locked(key, named), unused(key, named):
                 if one.folder != target and target.exists():
                     shutil.rmtree(target)
                 one.folder.rename(target)

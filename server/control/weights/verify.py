@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from server.control.weights.cache import MANIFEST, entries, inspect, model_dir, read_as, write_json
+from server.control.weights.fetching import ProgressReport, Report
 from server.control.weights.hub_plan import withdraw
 from server.domain import ModelSpec
 from server.errors import IntegrityMismatch
@@ -85,29 +86,59 @@ class Verifier:
         return known
 
 
-def survey(cache_dir: Path, spec: ModelSpec, *, deep: bool) -> dict[str, Any]:
+def survey(cache_dir: Path, spec: ModelSpec, *, deep: bool, report: Report = lambda _event: None) -> dict[str, Any]:
     """Ce que le disque tient d'un modèle ; `deep` relit chaque fichier, quelle que soit sa date."""
-    folder, found = model_dir(cache_dir, spec), inspect(cache_dir, spec)
-    changed = _changed(folder, _files(folder), threading.Event()) if deep and found.complete else []
-    return {"key": spec.key, "complete": found.complete, "commit": found.commit, "changed": changed}
+    folder, found, files = model_dir(cache_dir, spec), inspect(cache_dir, spec), _files(model_dir(cache_dir, spec))
+    missing = [name for name in files if not _stamp(folder / name)]
+    there = {name: entry for name, entry in files.items() if name not in missing}
+    changed = []
+    if deep and there:
+        progress = ProgressReport(report, {name: one["bytes"] for name, one in there.items()}, commit=found.commit)
+
+        def read(name: str, size: int) -> None:
+            progress.reach(name, size)
+            progress.send("verifying")
+
+        progress.send("verifying", force=True)
+        changed = _changed(folder, there, threading.Event(), read)
+        progress.send("verifying", force=True)
+    return {
+        "key": spec.key,
+        "complete": found.complete,
+        "bytes": found.cached_bytes,
+        "commit": found.commit,
+        "changed": changed,
+        "missing": missing,
+    }
 
 
-def _changed(folder: Path, files: Mapping[str, Mapping[str, Any]], stop: threading.Event) -> list[str]:
-    """Fichiers qui n'ont plus leur empreinte ; `stop` interrompt la lecture."""
+def _changed(
+    folder: Path,
+    files: Mapping[str, Mapping[str, Any]],
+    stop: threading.Event,
+    read: Callable[[str, int], None] = lambda _name, _size: None,
+) -> list[str]:
+    """Fichiers qui n'ont plus leur empreinte ; `stop` interrompt la lecture, `read` suit les octets de chacun."""
+
+    def digest_of(name: str) -> str:
+        return _digest(folder / name, files[name]["bytes"], stop, lambda size: read(name, size))
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        digests = pool.map(lambda name: _digest(folder / name, files[name]["bytes"], stop), files)
+        digests = pool.map(digest_of, files)
         return [name for name, digest in zip(files, digests, strict=True) if digest != files[name]["sha256"]]
 
 
-def _digest(path: Path, size: int, stop: threading.Event) -> str:
+def _digest(path: Path, size: int, stop: threading.Event, read: Callable[[int], None]) -> str:
     """SHA-256 d'un fichier ; vide s'il n'a pas cette taille, ou ne se lit pas."""
-    digest = hashlib.sha256()
+    digest, done = hashlib.sha256(), 0
     try:
         with path.open("rb") as source:
             if os.fstat(source.fileno()).st_size != size:
                 return ""
             while not stop.is_set() and (block := source.read(_BLOCK)):
                 digest.update(block)
+                done += len(block)
+                read(done)
     except OSError:
         return ""
     return digest.hexdigest()

@@ -23,3 +23,13 @@ test("une étape imprévue se montre quand même, et l'absence d'étape n'en mon
   expect(at(OperationKind.WAKE, "waking")).toEqual({ phases: ["waking"], current: 0 });
   expect(at(OperationKind.UNLOAD, "")).toEqual({ phases: ["draining", "stopping"], current: -1 });
 });
+
+test("une attente d'un téléchargement reste avant l'ouverture", () => {
+  for (const kind of [OperationKind.DOWNLOAD, OperationKind.LOAD]) {
+    for (const phase of ["held", "retrying"]) {
+      const { phases, current } = at(kind, phase);
+      expect(phases.slice(0, 4)).toEqual(["resolving", phase, "downloading", "verifying"]);
+      expect([phases[current], phases.at(-1)]).toEqual([phase, "warming_up"]);
+    }
+  }
+});

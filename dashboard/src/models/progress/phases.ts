@@ -6,6 +6,9 @@ const OPEN = ["spawning", "opening", "warming_up"];
 /** Du dépôt au modèle prêt : un téléchargement en fait la première moitié, un chargement la seconde. */
 const WHOLE = [...DOWNLOAD, ...OPEN];
 
+/** Attentes d'un téléchargement : un autre processus écrit ces poids, ou le hub ne répond pas. */
+const WAITS = ["held", "retrying"];
+
 /** Étapes qui ne précèdent l'ouverture que s'il le faut. */
 const OCCASIONAL = ["making_room", "queued", "checking"];
 
@@ -29,6 +32,8 @@ export function phasesOf({ kind, progress }: Operation): { phases: string[]; cur
 }
 
 function steps(kind: OperationKind, phase: string): string[] {
+  const loads = kind === OperationKind.DOWNLOAD || kind === OperationKind.LOAD;
+  if (loads && WAITS.includes(phase)) return ["resolving", phase, ...WHOLE.slice(1)];
   switch (kind) {
     case OperationKind.DOWNLOAD:
       return [...WHOLE];

@@ -25,21 +25,21 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/route.proto\x12\rpasserelle.v1\x1a google/protobuf/descriptor.proto\"\x84\x01\n\x0cRouteOptions\x12*\n\x05scope\x18\x01 \x01(\x0e\x32\x14.passerelle.v1.ScopeR\x05scope\x12\x32\n\x05group\x18\x02 \x01(\x0e\x32\x1c.passerelle.v1.EndpointGroupR\x05group\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\"\xe3\x01\n\x08\x45ndpoint\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n\x04host\x18\x03 \x01(\tR\x04host\x12\x12\n\x04port\x18\x04 \x01(\rR\x04port\x12\x12\n\x04path\x18\x05 \x01(\tR\x04path\x12\x10\n\x03url\x18\x06 \x01(\tR\x03url\x12\x32\n\x05group\x18\x07 \x01(\x0e\x32\x1c.passerelle.v1.EndpointGroupR\x05group\x12)\n\x03key\x18\x08 \x01(\x0e\x32\x17.passerelle.v1.KeyScopeR\x03key*\xb1\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_PUBLIC\x10\x01\x12\x10\n\x0cSCOPE_STATUS\x10\x02\x12\x0e\n\nSCOPE_CHAT\x10\x03\x12\x14\n\x10SCOPE_TRANSCRIBE\x10\x04\x12\x11\n\rSCOPE_DIARIZE\x10\x05\x12\x10\n\x0cSCOPE_MODELS\x10\x06\x12\x0f\n\x0bSCOPE_ADMIN\x10\x07\x12\x11\n\rSCOPE_METRICS\x10\x08*\x8c\x02\n\rEndpointGroup\x12\x1e\n\x1a\x45NDPOINT_GROUP_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45NDPOINT_GROUP_DASHBOARD\x10\x01\x12\x19\n\x15\x45NDPOINT_GROUP_OPENAI\x10\x02\x12\x18\n\x14\x45NDPOINT_GROUP_AUDIO\x10\x03\x12\x17\n\x13\x45NDPOINT_GROUP_GRPC\x10\x04\x12\x1b\n\x17\x45NDPOINT_GROUP_GRPC_WEB\x10\x05\x12\x19\n\x15\x45NDPOINT_GROUP_PROBES\x10\x06\x12\x18\n\x14\x45NDPOINT_GROUP_ADMIN\x10\x07\x12\x1d\n\x19\x45NDPOINT_GROUP_WEB_SOCKET\x10\x08*\xa4\x01\n\x08KeyScope\x12\x19\n\x15KEY_SCOPE_UNSPECIFIED\x10\x00\x12\x12\n\x0eKEY_SCOPE_NONE\x10\x01\x12\x17\n\x13KEY_SCOPE_INFERENCE\x10\x02\x12\x13\n\x0fKEY_SCOPE_ADMIN\x10\x03\x12\x1c\n\x18KEY_SCOPE_LOCAL_OR_ADMIN\x10\x04\x12\x1d\n\x19KEY_SCOPE_ADMIN_TO_CHANGE\x10\x05:S\n\x05route\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1b.passerelle.v1.RouteOptionsR\x05route:7\n\x05label\x12\x1f.google.protobuf.ServiceOptions\x18\xd1\x86\x03 \x01(\tR\x05labelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/route.proto\x12\rpasserelle.v1\x1a google/protobuf/descriptor.proto\"\xa1\x01\n\x0cRouteOptions\x12*\n\x05scope\x18\x01 \x01(\x0e\x32\x14.passerelle.v1.ScopeR\x05scope\x12\x32\n\x05group\x18\x02 \x01(\x0e\x32\x1c.passerelle.v1.EndpointGroupR\x05group\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\x12\x1b\n\tread_only\x18\x04 \x01(\x08R\x08readOnly\"\xe3\x01\n\x08\x45ndpoint\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n\x04host\x18\x03 \x01(\tR\x04host\x12\x12\n\x04port\x18\x04 \x01(\rR\x04port\x12\x12\n\x04path\x18\x05 \x01(\tR\x04path\x12\x10\n\x03url\x18\x06 \x01(\tR\x03url\x12\x32\n\x05group\x18\x07 \x01(\x0e\x32\x1c.passerelle.v1.EndpointGroupR\x05group\x12)\n\x03key\x18\x08 \x01(\x0e\x32\x17.passerelle.v1.KeyScopeR\x03key*\xb1\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSCOPE_PUBLIC\x10\x01\x12\x10\n\x0cSCOPE_STATUS\x10\x02\x12\x0e\n\nSCOPE_CHAT\x10\x03\x12\x14\n\x10SCOPE_TRANSCRIBE\x10\x04\x12\x11\n\rSCOPE_DIARIZE\x10\x05\x12\x10\n\x0cSCOPE_MODELS\x10\x06\x12\x0f\n\x0bSCOPE_ADMIN\x10\x07\x12\x11\n\rSCOPE_METRICS\x10\x08*\x8c\x02\n\rEndpointGroup\x12\x1e\n\x1a\x45NDPOINT_GROUP_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45NDPOINT_GROUP_DASHBOARD\x10\x01\x12\x19\n\x15\x45NDPOINT_GROUP_OPENAI\x10\x02\x12\x18\n\x14\x45NDPOINT_GROUP_AUDIO\x10\x03\x12\x17\n\x13\x45NDPOINT_GROUP_GRPC\x10\x04\x12\x1b\n\x17\x45NDPOINT_GROUP_GRPC_WEB\x10\x05\x12\x19\n\x15\x45NDPOINT_GROUP_PROBES\x10\x06\x12\x18\n\x14\x45NDPOINT_GROUP_ADMIN\x10\x07\x12\x1d\n\x19\x45NDPOINT_GROUP_WEB_SOCKET\x10\x08*\xa4\x01\n\x08KeyScope\x12\x19\n\x15KEY_SCOPE_UNSPECIFIED\x10\x00\x12\x12\n\x0eKEY_SCOPE_NONE\x10\x01\x12\x17\n\x13KEY_SCOPE_INFERENCE\x10\x02\x12\x13\n\x0fKEY_SCOPE_ADMIN\x10\x03\x12\x1c\n\x18KEY_SCOPE_LOCAL_OR_ADMIN\x10\x04\x12\x1d\n\x19KEY_SCOPE_ADMIN_TO_CHANGE\x10\x05:S\n\x05route\x12\x1e.google.protobuf.MethodOptions\x18\xd1\x86\x03 \x01(\x0b\x32\x1b.passerelle.v1.RouteOptionsR\x05route:7\n\x05label\x12\x1f.google.protobuf.ServiceOptions\x18\xd1\x86\x03 \x01(\tR\x05labelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'passerelle.v1.route_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SCOPE']._serialized_start=444
-  _globals['_SCOPE']._serialized_end=621
-  _globals['_ENDPOINTGROUP']._serialized_start=624
-  _globals['_ENDPOINTGROUP']._serialized_end=892
-  _globals['_KEYSCOPE']._serialized_start=895
-  _globals['_KEYSCOPE']._serialized_end=1059
+  _globals['_SCOPE']._serialized_start=473
+  _globals['_SCOPE']._serialized_end=650
+  _globals['_ENDPOINTGROUP']._serialized_start=653
+  _globals['_ENDPOINTGROUP']._serialized_end=921
+  _globals['_KEYSCOPE']._serialized_start=924
+  _globals['_KEYSCOPE']._serialized_end=1088
   _globals['_ROUTEOPTIONS']._serialized_start=79
-  _globals['_ROUTEOPTIONS']._serialized_end=211
-  _globals['_ENDPOINT']._serialized_start=214
-  _globals['_ENDPOINT']._serialized_end=441
+  _globals['_ROUTEOPTIONS']._serialized_end=240
+  _globals['_ENDPOINT']._serialized_start=243
+  _globals['_ENDPOINT']._serialized_end=470
 # @@protoc_insertion_point(module_scope)

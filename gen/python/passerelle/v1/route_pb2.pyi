@@ -68,14 +68,16 @@ LABEL_FIELD_NUMBER: _ClassVar[int]
 label: _descriptor.FieldDescriptor
 
 class RouteOptions(_message.Message):
-    __slots__ = ("scope", "group", "label")
+    __slots__ = ("scope", "group", "label", "read_only")
     SCOPE_FIELD_NUMBER: _ClassVar[int]
     GROUP_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    READ_ONLY_FIELD_NUMBER: _ClassVar[int]
     scope: Scope
     group: EndpointGroup
     label: str
-    def __init__(self, scope: _Optional[_Union[Scope, str]] = ..., group: _Optional[_Union[EndpointGroup, str]] = ..., label: _Optional[str] = ...) -> None: ...
+    read_only: bool
+    def __init__(self, scope: _Optional[_Union[Scope, str]] = ..., group: _Optional[_Union[EndpointGroup, str]] = ..., label: _Optional[str] = ..., read_only: bool = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("name", "method", "host", "port", "path", "url", "group", "key")

@@ -114,9 +114,10 @@ export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
  */
 export type OperationProgress = Message<"passerelle.v1.OperationProgress"> & {
   /**
-   * Étape : `resolving`, `downloading`, `verifying`, `making_room`, `backoff`, `queued` (un autre modèle s'ouvre sur les
-   * mêmes GPU), `checking`, `spawning`, `opening`, `warming_up`, `draining`, `stopping`, `waking` ; pendant l'ouverture, celles que le moteur sait voir : `importing`,
-   * `preparing`, `extracting`, `building`, `loading_weights`, `moving_to_gpu`, `profiling`, `compiling`,
+   * Étape : `held` (un autre processus écrit ces poids), `resolving`, `retrying` (le hub ne répond pas), `downloading`,
+   * `verifying`, `making_room`, `backoff`, `queued` (un autre modèle s'ouvre sur les mêmes GPU), `checking`, `spawning`,
+   * `opening`, `warming_up`, `draining`, `stopping`, `waking` ; pendant l'ouverture, celles que le moteur sait voir :
+   * `importing`, `preparing`, `extracting`, `building`, `loading_weights`, `moving_to_gpu`, `profiling`, `compiling`,
    * `allocating_cache`, `capturing_graphs`, `starting`. D'autres peuvent s'y ajouter.
    *
    * @generated from field: string phase = 1;

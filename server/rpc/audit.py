@@ -1,0 +1,80 @@
+"""Le registre vu des appels : qui a demandé quoi, d'où, ce qui était avant et après, et l'issue.
+
+L'intercepteur y passe chaque appel qui change l'état (`contract.AUDITED`), refus compris ; où une ligne est gardée ne
+le regarde pas.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from server.rpc.caller import caller, client_address
+
+Entry = dict[str, Any]
+LOCAL = "local"
+"""Adresse de qui appelle par la prise de cette machine."""
+_REFUSALS, _REFILL_SECONDS = 64, 10.0
+"""Refus écrits d'affilée, puis un par période : qui n'a pas de clé ne chasse pas les lignes de ceux qui en ont."""
+
+
+class Auditor:
+    """Fait une ligne de chaque appel."""
+
+    def __init__(
+        self,
+        write: Callable[[Entry], Awaitable[None]],
+        look: Callable[[Any], Mapping[str, Any] | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`write` garde une ligne, `look` dit l'état de ce qu'un message désigne."""
+        self._write = write
+        self._look = look
+        self._clock = clock
+        self._left, self._since = float(_REFUSALS), clock()
+        self._untold = 0
+
+    def began(self, message: Any) -> Entry:
+        """Ce que l'appel demande, et ce qu'il trouve."""
+        asked = MessageToDict(message, preserving_proto_field_name=True) if isinstance(message, Message) else {}
+        return {"request": asked, "before": self._look(message)}
+
+    def ended(
+        self,
+        method: str,
+        metadata: Iterable[tuple[str, str | bytes]],
+        begun: Entry | None,
+        message: Any,
+        response: Any,
+        outcome: Mapping[str, Any],
+    ) -> Awaitable[None] | None:
+        """Garde la ligne d'un appel fini ; `begun` manque quand il a été refusé avant d'être lu."""
+        if begun is None and not self._may_tell():
+            self._untold += 1
+            return None
+        values = {name: value for name, value in metadata if isinstance(value, str)}
+        entry: Entry = {
+            "action": ".".join(method.rsplit("/", 1)).rpartition("v1.")[2],
+            "who": {"caller": caller.get(), "address": client_address(values) or LOCAL},
+            **(begun or {}),
+        }
+        if begun is not None:
+            entry["after"] = self._look(message)
+        operation = getattr(response, "operation", None)
+        if operation is not None and operation.id:
+            entry["operation"] = operation.id
+        if self._untold:
+            entry["untold_refusals"], self._untold = self._untold, 0
+        return self._write({**entry, **outcome})
+
+    def _may_tell(self) -> bool:
+        now = self._clock()
+        self._left = min(float(_REFUSALS), self._left + (now - self._since) / _REFILL_SECONDS)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
