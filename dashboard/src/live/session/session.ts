@@ -1,13 +1,10 @@
-import { Store } from "../../audio/job/store";
 import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import type { StreamTranscribeConfig, StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
+import { Store } from "../../shell/kept";
 import type { Chunk } from "../capture/chunker";
-import type { Listener, Microphone, Rates } from "../capture/microphone";
-import { problemOf } from "../capture/problems";
+import { type Listener, type Microphone, problemOf, type Rates } from "../capture/microphone";
 import { T } from "../texts";
-import { configFor, type Options } from "./request";
-import type { LiveSocket, SocketListener } from "./socket";
-import { Tape } from "./tape";
+import { configFor, type LiveSocket, type Options, type SocketListener } from "./socket";
 import { after, EMPTY, secondsOf, type Transcript } from "./transcript";
 
 /** `asking` attend la personne, `connecting` le serveur, `closing` les dernières phrases. */
@@ -237,5 +234,41 @@ export class LiveSession extends Store<State> {
       failure: this.state.failure ?? failure,
       transcript: { ...transcript, partial: "", speaking: false },
     });
+  }
+}
+
+// Le son qu'aucune phrase finie n'a encore pris : un flux coupé se reprend de là.
+
+/** Morceaux d'échantillons de 16 bits, un canal, comptés depuis le début. */
+export class Tape {
+  /** Rang du premier échantillon gardé. */
+  first = 0;
+  private kept: ArrayBuffer[] = [];
+  private count = 0;
+
+  get chunks(): readonly ArrayBuffer[] {
+    return this.kept;
+  }
+
+  /** Rang du prochain échantillon. */
+  get end(): number {
+    return this.first + this.count;
+  }
+
+  push(pcm: ArrayBuffer): void {
+    this.kept.push(pcm);
+    this.count += pcm.byteLength / 2;
+  }
+
+  /** Oublie ce qui précède cet échantillon. */
+  forget(sample: number): void {
+    for (let head = this.kept[0]; head && this.first < sample; head = this.kept[0]) {
+      const size = head.byteLength / 2;
+      const gone = Math.min(size, sample - this.first);
+      if (gone === size) this.kept.shift();
+      else this.kept[0] = head.slice(2 * gone);
+      this.first += gone;
+      this.count -= gone;
+    }
   }
 }

@@ -3,8 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ModelCapabilitiesSchema } from "../../gen/passerelle/v1/limits_pb";
 import { T } from "../texts";
-import { configFor } from "./request";
-import { openSocket } from "./socket";
+import { configFor, openSocket } from "./socket";
 
 const CANARY = create(ModelCapabilitiesSchema, { key: "canary", languages: ["fr"], features: ["word_timestamps"] });
 

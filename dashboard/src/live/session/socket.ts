@@ -1,6 +1,7 @@
-// Le WebSocket de direct : ses messages sont ceux du contrat (docs/audio.md).
-import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { frenchOf } from "../../api/errors";
+import { AudioEncoding } from "../../gen/passerelle/v1/audio_pb";
+import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import {
   type StreamTranscribeConfig,
   StreamTranscribeConfigSchema,
@@ -10,12 +11,14 @@ import {
 import { underway } from "../../shell/underway";
 import { T } from "../texts";
 
+// Le WebSocket de direct : ses messages sont ceux du contrat (docs/audio.md).
+
 /** Ce que le flux rend. */
 export interface SocketListener {
   event(event: StreamTranscribeResponse): void;
   /**
    * Fermé ; `failure` dit pourquoi, s'il ne s'est pas fini de lui-même, et `resume` l'échantillon où un autre flux peut
-   * reprendre.
+   * reprendre .
    */
   closed(failure: string | undefined, resume?: number): void;
 }
@@ -92,4 +95,26 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
 /** La configuration, telle qu'elle voyage. */
 export function jsonOf(config: StreamTranscribeConfig): JsonObject {
   return toJson(StreamTranscribeConfigSchema, config, { useProtoFieldName: true }) as JsonObject;
+}
+
+/** Ce que la personne choisit. */
+export interface Options {
+  /** Identifiant du microphone ; vide : celui par défaut. */
+  device: string;
+  /** Clé du modèle ; vide : le premier qui transcrit. */
+  model: string;
+  /** Code de la langue ; vide : reconnue, ou celle du modèle. */
+  language: string;
+}
+
+/** Configuration d'un flux à cette fréquence, en hertz ; les mots ont leurs bornes si le modèle les donne. */
+export function configFor(capabilities: ModelCapabilities, language: string, rate: number): StreamTranscribeConfig {
+  return create(StreamTranscribeConfigSchema, {
+    config: {
+      model: capabilities.key,
+      audioFormat: { encoding: AudioEncoding.PCM_S16LE, sampleRateHertz: rate, channelCount: 1 },
+      ...(language && capabilities.languages.includes(language) && { language }),
+      ...(capabilities.features.includes("word_timestamps") && { wordTimestamps: true }),
+    },
+  });
 }
