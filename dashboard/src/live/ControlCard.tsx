@@ -22,11 +22,11 @@ const SAID: Partial<Record<Phase, string>> = {
 /** Le microphone : lequel, quelle langue, son niveau, et le bouton qui l'ouvre et le ferme. */
 export function ControlCard({ studio }: { studio: Studio }) {
   const { session, state, models, model, capabilities, rates, busy } = studio;
-  const { phase, options, failure, late } = state;
+  const { phase, options, failure, late, resuming } = state;
   const secure = canListen();
   const devices = useDevices(phase);
   const away = useAway();
-  const said = SAID[phase] ?? "";
+  const said = resuming ? T.resuming : (SAID[phase] ?? "");
   return (
     <Section title={T.control}>
       <ModelLine

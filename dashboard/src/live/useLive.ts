@@ -35,6 +35,7 @@ export function useLive() {
     microphone: openMicrophone,
     socket: (config, listener) => openSocket(config, accessKey(), listener),
     now: () => performance.now(),
+    later: (delay, action) => void setTimeout(action, delay),
   });
   return { session: kept.live, state: kept.live.useState() };
 }

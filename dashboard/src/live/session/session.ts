@@ -1,6 +1,7 @@
 import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import type { StreamTranscribeConfig, StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 import { Store } from "../../shell/kept";
+import { retryDelay } from "../../status/follow";
 import type { Chunk } from "../capture/chunker";
 import { type Listener, type Microphone, problemOf, type Rates } from "../capture/microphone";
 import { T } from "../texts";
@@ -25,6 +26,8 @@ export interface State {
   latency: number | undefined;
   /** Secondes de son que le texte ne suit pas encore ; 0 tant que ce n'est pas un retard. */
   late: number;
+  /** Vrai d'une coupure à la réouverture du flux : le microphone écoute, rien n'est perdu. */
+  resuming: boolean;
 }
 
 /** Le navigateur, ou ce qui en tient lieu dans un essai. */
@@ -33,11 +36,13 @@ export interface Tools {
   socket: (config: StreamTranscribeConfig, listener: SocketListener) => LiveSocket;
   /** Horloge, en millisecondes. */
   now: () => number;
+  /** Fait une chose plus tard, en millisecondes. */
+  later: (delay: number, action: () => void) => void;
 }
 
 const CHUNK_MS = 100;
 /** Flux coupés de suite, sans une phrase finie, avant de renoncer. */
-const TRIES = 5;
+const TRIES = 7;
 /** Secondes de silence gardées, plus que le serveur n'en a de retard : un flux repris n'a pas à les réentendre. */
 const KEPT_SILENCE = 90;
 /** Secondes de son que le serveur n'a pas suivies, à partir desquelles il est en retard : un texte met une seconde ou deux. */
@@ -51,6 +56,7 @@ const IDLE = {
   until: undefined,
   latency: undefined,
   late: 0,
+  resuming: false,
 } as const;
 
 /** Le microphone ouvert, et les flux qui se suivent s'ils sont coupés. */
@@ -133,6 +139,8 @@ export class LiveSession extends Store<State> {
       return;
     }
     if (!run.socket) {
+      // Entre deux flux : ce que le texte ne suit pas encore ne viendra plus.
+      if (run.microphone) return this.finish(run.cause ?? failure);
       this.run = undefined;
       this.update({ phase: "idle" });
       return;
@@ -152,29 +160,38 @@ export class LiveSession extends Store<State> {
       { ...config, progress: true },
       {
         event: (event) => this.run === run && this.tell(event, run),
-        closed: (failure, resume) => this.run === run && this.end(run, failure, resume),
+        closed: (...how) => this.run === run && this.end(run, ...how),
       },
     );
     for (const pcm of run.tape.chunks) run.socket.send(pcm);
   }
 
-  /** Un flux est fini : un autre le reprend si le serveur l'a coupé et que le microphone écoute encore. */
-  private end(run: Run, failure: string | undefined, resume: number | undefined): void {
+  /** Un flux est fini : un autre le reprend si le serveur l'a coupé, ou s'est tu, et que le microphone écoute encore. */
+  private end(run: Run, failure: string | undefined, resume?: number, broken = false): void {
     const { phase, sent, transcript } = this.state;
     const listening = phase === "connecting" || phase === "listening";
-    if (resume === undefined || !sent || !listening || run.tries === 0) {
-      this.finish(run.cause ?? failure);
+    // Rompu sans un mot, ou pas encore rouvert, il se reprend de ce qui est gardé ; jamais ouvert, il n'y a rien à reprendre.
+    const from = resume ?? (broken && transcript.id ? run.tape.first : undefined);
+    if (from === undefined || !sent || !listening || run.tries === 0) {
+      this.finish(broken ? (run.cause ?? failure) : failure);
       return;
     }
+    // Le premier essai n'attend pas : un autre exemplaire, un autre front sont peut-être là.
+    const delay = run.cause === undefined ? 0 : retryDelay(TRIES - run.tries);
     run.tries -= 1;
-    run.cause = failure;
-    run.tape.forget(resume);
+    run.cause ??= failure;
+    run.tape.forget(from);
     run.before = run.tape.first / run.rate;
     // Les phrases coupées commencent au point de reprise, ou après : le flux suivant les rend entières.
-    const finals = transcript.finals.filter(({ start }) => start < resume / run.rate);
+    const finals = transcript.finals.filter(({ start }) => start < from / run.rate);
     run.phrases = (finals.at(-1)?.index ?? -1) + 1;
-    this.update({ transcript: { ...transcript, finals, partial: "", speaking: false } });
-    this.connect(run, { ...sent, resumeSample: BigInt(run.tape.first) });
+    this.update({ transcript: { ...transcript, finals, partial: "", speaking: false }, resuming: true });
+    run.socket = undefined;
+    const again = () => {
+      if (this.run === run) this.connect(run, { ...sent, resumeSample: BigInt(run.tape.first) });
+    };
+    if (delay === 0) again();
+    else this.tools.later(delay, again);
   }
 
   /** Compare ce qui a été entendu à ce que le texte suit ; avant `ready`, c'est le flux qui s'ouvre. */
@@ -203,6 +220,7 @@ export class LiveSession extends Store<State> {
       if (last) transcript.finals.push({ ...last, index: run.phrases + value.index });
     }
     if (kind === "ready") run.cause = undefined;
+    if (kind === "ready") change.resuming = false;
     if (kind === "ready" && phase === "connecting") change.phase = "listening";
     if (kind === "final" && !value.cut) {
       run.tries = TRIES;
@@ -230,6 +248,7 @@ export class LiveSession extends Store<State> {
     this.update({
       phase: "done",
       late: 0,
+      resuming: false,
       until: this.state.until ?? this.tools.now(),
       failure: this.state.failure ?? failure,
       transcript: { ...transcript, partial: "", speaking: false },

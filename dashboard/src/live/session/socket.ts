@@ -18,9 +18,9 @@ export interface SocketListener {
   event(event: StreamTranscribeResponse): void;
   /**
    * Fermé ; `failure` dit pourquoi, s'il ne s'est pas fini de lui-même, et `resume` l'échantillon où un autre flux peut
-   * reprendre .
+   * reprendre ; `broken` est vrai si la connexion s'est rompue sans que le serveur n'en dise rien.
    */
-  closed(failure: string | undefined, resume?: number): void;
+  closed(failure: string | undefined, resume?: number, broken?: boolean): void;
 }
 
 /** Flux ouvert, ou en train de s'ouvrir. */
@@ -72,8 +72,8 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
   };
   socket.onclose = () => {
     end();
-    const broken = opened ? T.problems.lost : T.problems.unreachable;
-    listener.closed(failure ?? (finished ? undefined : broken), ...(resume === undefined ? [] : [resume]));
+    const broken = failure === undefined && !finished;
+    listener.closed(broken ? (opened ? T.problems.lost : T.problems.unreachable) : failure, resume, broken);
   };
   let waiting = 0;
   const pass = (message: ArrayBuffer | string) => {
