@@ -46,3 +46,15 @@ export function percent(done: number | undefined, total: number | undefined): nu
 function decimal(value: number, digits: number): string {
   return value.toFixed(digits).replace(".", ",");
 }
+
+export function percentage(value: number): string {
+  return `${Math.round(value)} %`;
+}
+
+export function celsius(value: number): string {
+  return `${Math.round(value)} °C`;
+}
+
+export function watts(value: number): string {
+  return `${Math.round(value)} W`;
+}

@@ -1,11 +1,12 @@
 import { mdiClose } from "@mdi/js";
-import { Alert, Box, IconButton, LinearProgress, Link as MuiLink, Typography } from "@mui/material";
+import { Alert, Box, Link as MuiLink, Typography } from "@mui/material";
+import type { ReactNode } from "react";
 import { useEffect } from "react";
 import { Link } from "wouter";
 import { OPERATIONS } from "../fr";
 import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
-import { describe } from "../models/progress/describe";
-import { Icon } from "../shell/Icon";
+import { describe } from "../models/progress/phases";
+import { Gauge, IconAct } from "../shell/kit";
 import { useServer } from "../status/StatusProvider";
 import { useRecent } from "./RecentProvider";
 import { endOf, T } from "./texts";
@@ -47,9 +48,14 @@ function Outcome({ operation, onClose }: { operation: Operation; onClose: () => 
       square
       data-testid="outcome"
       action={
-        <IconButton color="inherit" size="small" aria-label={T.dismiss} onClick={onClose} data-testid="outcome-close">
-          <Icon path={mdiClose} fontSize="small" />
-        </IconButton>
+        <IconAct
+          label={T.dismiss}
+          icon={mdiClose}
+          color="inherit"
+          size="small"
+          onClick={onClose}
+          testId="outcome-close"
+        />
       }
       sx={{
         ...OVER,
@@ -60,7 +66,7 @@ function Outcome({ operation, onClose }: { operation: Operation; onClose: () => 
         "& .MuiAlert-message": { minWidth: 0, overflow: "hidden", flexGrow: 1, py: 0.5 },
       }}
     >
-      <Line href="/activite">
+      <Line>
         {T.ended(OPERATIONS[kind], model, endOf(operation))}
         {error && ` ${error.message}`}
       </Line>
@@ -73,25 +79,18 @@ function Running({ operation, others }: { operation: Operation; others: number }
   const what = T.of(OPERATIONS[operation.kind], operation.model);
   return (
     <Box sx={{ ...OVER, bgcolor: "background.paper" }} data-testid="strip">
-      <LinearProgress
-        aria-label={what}
-        variant={done === undefined ? "indeterminate" : "determinate"}
-        value={done ?? 0}
-        sx={{ height: 3 }}
-      />
+      <Gauge label={what} done={done} height={3} />
       <Box sx={{ px: { xs: 2, md: 3 }, py: 0.5 }}>
-        <Line href="/activite">
-          {[what, stage, ...details, others ? T.others(others) : ""].filter(Boolean).join(" · ")}
-        </Line>
+        <Line>{[what, stage, ...details, others ? T.others(others) : ""].filter(Boolean).join(" · ")}</Line>
       </Box>
     </Box>
   );
 }
 
-function Line({ href, children }: { href: string; children: React.ReactNode }) {
+function Line({ children }: { children: ReactNode }) {
   return (
-    <MuiLink component={Link} href={href} color="inherit" underline="hover" title={T.see} data-testid="strip-link">
-      <Typography component="span" variant="body2" noWrap sx={{ display: "block", fontVariantNumeric: "tabular-nums" }}>
+    <MuiLink component={Link} href="/activite" color="inherit" underline="hover" title={T.see} data-testid="strip-link">
+      <Typography component="span" variant="body2" noWrap sx={{ display: "block" }}>
         {children}
       </Typography>
     </MuiLink>

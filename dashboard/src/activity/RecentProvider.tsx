@@ -4,8 +4,7 @@ import { admin } from "../api/admin";
 import { recall, retain } from "../api/storage";
 import { type Operation, OperationState } from "../gen/passerelle/v1/operation_pb";
 import { useServer } from "../status/StatusProvider";
-import { endedSince, failuresSince } from "./ended";
-import { operationsMark } from "./mark";
+import { endedSince, failuresSince, operationsMark } from "./operations";
 
 const SEEN_KEY = "passerelle.activity-seen";
 const RECENT = 50;

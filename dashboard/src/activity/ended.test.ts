@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { OperationSchema, OperationState } from "../gen/passerelle/v1/operation_pb";
-import { endedSince, failuresSince } from "./ended";
+import { endedSince, failuresSince } from "./operations";
 
 const { RUNNING, SUCCEEDED, FAILED } = OperationState;
 const operation = (id: string, state: OperationState, seconds = 0n) =>

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { type ModelSchema, ModelState } from "../gen/passerelle/v1/model_pb";
-import { operationsMark } from "./mark";
+import { operationsMark } from "./operations";
 
 const mark = (model: MessageInitShape<typeof ModelSchema>) =>
   operationsMark(create(StatusSchema, { models: [{ key: "qwen", ...model }] }));

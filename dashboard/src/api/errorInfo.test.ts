@@ -2,7 +2,7 @@ import { Code, ConnectError, createClient, createRouterTransport } from "@connec
 import { expect, test } from "vitest";
 import { AdminService } from "../gen/passerelle/v1/admin_pb";
 import { refusal } from "../testing/refusal";
-import { errorInfo } from "./errorInfo";
+import { errorInfo } from "./errors";
 
 test("un refus venu du réseau dit son motif et son champ", async () => {
   const transport = createRouterTransport(({ rpc }) => {

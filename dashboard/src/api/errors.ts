@@ -1,3 +1,4 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { T } from "../fr";
 import { french } from "../typography";
@@ -50,4 +51,52 @@ export function messageOf(error: unknown): string {
     default:
       return T.errors.unexpected(Code[found.code]);
   }
+}
+
+/** Ce qu'un refus porte de stable : son motif, et ce qui le précise (`field`, `limit`, `value`…). */
+export interface ErrorInfo {
+  reason: string;
+  metadata: Record<string, string>;
+}
+
+/** `google.rpc.ErrorInfo` d'un refus ; `undefined` s'il n'en porte pas. */
+export function errorInfo(error: unknown): ErrorInfo | undefined {
+  for (const detail of ConnectError.from(error).details) {
+    if ("type" in detail && detail.type === "google.rpc.ErrorInfo") return decode(detail.value);
+  }
+  return undefined;
+}
+
+// Son descripteur n'est pas produit pour la page : le joindre pèserait plus que lire ses deux champs utiles.
+function decode(bytes: Uint8Array): ErrorInfo {
+  const found: ErrorInfo = { reason: "", metadata: {} };
+  for (const [field, reader] of fields(bytes)) {
+    if (field === 1) found.reason = reader.string();
+    else if (field === 3) {
+      const entry = new Map<number, string>();
+      for (const [part, inner] of fields(reader.bytes())) entry.set(part, inner.string());
+      found.metadata[entry.get(1) ?? ""] = entry.get(2) ?? "";
+    } else reader.bytes();
+  }
+  return found;
+}
+
+/** Champs d'un message qui n'a que des chaînes et des messages. */
+function* fields(bytes: Uint8Array): Generator<[number, BinaryReader]> {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) yield [reader.tag()[0], reader];
+}
+
+/** Ce qu'une page dit d'un appel refusé. */
+export interface Refusal {
+  message: string;
+  /** Motif du contrat ; vide si le serveur n'en a pas donné. */
+  reason: string;
+  /** Champ fautif, tel que le contrat le nomme (`gpus`, `options.max_model_len`) ; vide s'il n'y en a pas. */
+  field: string;
+}
+
+export function refusalOf(error: unknown): Refusal {
+  const info = errorInfo(error);
+  return { message: messageOf(error), reason: info?.reason ?? "", field: info?.metadata.field ?? "" };
 }

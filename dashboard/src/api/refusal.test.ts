@@ -2,7 +2,7 @@ import { Code, createClient, createRouterTransport } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { AdminService } from "../gen/passerelle/v1/admin_pb";
 import { refusal } from "../testing/refusal";
-import { refusalOf } from "./refusal";
+import { refusalOf } from "./errors";
 
 test("un refus du serveur a son message, son motif et son champ", async () => {
   const transport = createRouterTransport(({ rpc }) => {

@@ -8,13 +8,12 @@ import { ShownError } from "../api/errors";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { Capability, ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind } from "../gen/passerelle/v1/operation_pb";
+import { KeptProvider } from "../shell/kept";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
 import { AudioPage } from "./AudioPage";
-import { AudioProvider } from "./job/AudioProvider";
-import type { AudioResult } from "./job/events";
 import type { AudioRequest } from "./job/request";
-import type { Step } from "./job/send";
+import type { AudioResult, Step } from "./job/send";
 import { AudioSession } from "./job/session";
 
 const CANARY = ["word_timestamps", "translate", "language_detection", "prompt"];
@@ -71,9 +70,9 @@ function desk(server: Server = {}, duration = 8, search = "") {
   });
   const page = (
     <StatusProvider>
-      <AudioProvider session={session}>
+      <KeptProvider audio={session}>
         <AudioPage />
-      </AudioProvider>
+      </KeptProvider>
     </StatusProvider>
   );
   const { unmount } = show(page, serving(server), "/", search);
@@ -212,7 +211,7 @@ test("on annule, et le refus du serveur se lit", async () => {
   await person.click(await screen.findByTestId("audio-run"));
   await person.click(await screen.findByTestId("audio-cancel"));
   await screen.findByTestId("audio-cancelled");
-  expect(session.snapshot().job?.state).toBe("cancelled");
+  expect(session.state.job?.state).toBe("cancelled");
   expect(last().request.path).toBe("/api/audio/transcribe");
 });
 
@@ -272,7 +271,7 @@ test("un double-clic lance sans annuler, annule sans relancer ; une touche annul
   const { person, session, last } = desk();
   await choose(person);
   await person.dblClick(await screen.findByTestId("audio-run"));
-  expect(session.snapshot().job?.state).toBe("running");
+  expect(session.state.job?.state).toBe("running");
   (await screen.findByTestId("audio-cancel")).focus();
   await person.keyboard("{Enter}");
   await screen.findByTestId("audio-cancelled");
@@ -345,5 +344,5 @@ test.each([
   ["pyannote", "diarize"],
 ])("« Essayer » %s ouvre la page sur ce qu'il fait", async (key, task) => {
   const { session } = desk({}, 8, `modele=${key}`);
-  await waitFor(() => expect(session.snapshot().task).toBe(task));
+  await waitFor(() => expect(session.state.task).toBe(task));
 });

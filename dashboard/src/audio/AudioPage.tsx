@@ -1,8 +1,9 @@
-import { Alert, Box, Stack } from "@mui/material";
+import { Alert } from "@mui/material";
 import { FileCard } from "./form/FileCard";
+import { Bench, RequestCard } from "./form/parts";
 import { TaskCard } from "./form/TaskCard";
+import { snippetsFor } from "./job/snippets";
 import { useDesk } from "./job/useDesk";
-import { RequestCard } from "./RequestCard";
 import { ResultCard } from "./result/ResultCard";
 import { T } from "./texts";
 
@@ -14,23 +15,27 @@ export function AudioPage() {
   if (!ready) return null;
   if (!task) return <Alert severity="info">{T.noModel}</Alert>;
   return (
-    <Box
-      data-testid="audio-desk"
-      sx={{
-        display: "grid",
-        gap: 3,
-        gridTemplateColumns: { xs: "minmax(0, 1fr)", lg: "minmax(0, 5fr) minmax(0, 8fr)" },
-      }}
-    >
-      <Stack spacing={3} sx={{ minWidth: 0 }}>
-        {failure && <Alert severity="error">{failure}</Alert>}
-        <FileCard desk={desk} />
-        <TaskCard desk={desk} />
-      </Stack>
-      <Stack spacing={3} sx={{ minWidth: 0 }}>
-        {source && <ResultCard key={source.url} desk={desk} source={source} />}
-        <RequestCard sent={job?.request} next={request} file={source?.file.name ?? "audio.wav"} />
-      </Stack>
-    </Box>
+    <Bench
+      testId="audio-desk"
+      failure={failure}
+      asked={
+        <>
+          <FileCard desk={desk} />
+          <TaskCard desk={desk} />
+        </>
+      }
+      given={
+        <>
+          {source && <ResultCard key={source.url} desk={desk} source={source} />}
+          <RequestCard
+            sent={job?.request}
+            next={request}
+            write={(one, server) => snippetsFor(one, source?.file.name ?? "audio.wav", server)}
+            help={T.requestHelp}
+            testId="audio-snippets"
+          />
+        </>
+      }
+    />
   );
 }

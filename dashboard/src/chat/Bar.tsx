@@ -1,11 +1,10 @@
 import { mdiDownload, mdiHistory, mdiMessagePlusOutline, mdiTuneVariant } from "@mdi/js";
 import { Box, Button, type ButtonProps, Menu, MenuItem, Stack, Typography } from "@mui/material";
 import { useState } from "react";
-import { DialogFrame } from "../shell/DialogFrame";
-import { Icon } from "../shell/Icon";
-import { later } from "../shell/later";
-import { FORMS, type Form } from "./exported";
+import { Hint, Icon } from "../shell/kit";
+import { DialogFrame, later } from "../shell/later";
 import { T } from "./texts";
+import { FORMS, type Form } from "./turns";
 
 const keptDialog = later(async () => (await import("./KeptDialog")).KeptDialog);
 
@@ -34,9 +33,9 @@ export function Bar({ name, started, streaming, adjusting, onExport, onRestart, 
         <Typography id={TITLE_ID} variant="h2">
           {T.title}
         </Typography>
-        <Typography variant="caption" color="textSecondary" component="p" sx={{ overflowWrap: "anywhere" }}>
+        <Hint component="p" sx={{ overflowWrap: "anywhere" }}>
           {name}
-        </Typography>
+        </Hint>
       </Box>
       {started && <Export disabled={streaming} onExport={onExport} />}
       <Gesture

@@ -1,37 +1,32 @@
-import { Box, Collapse, Paper, Stack, useMediaQuery } from "@mui/material";
-import { useState } from "react";
+import { Alert, Box, Chip, Collapse, Paper, Stack, Typography, useMediaQuery } from "@mui/material";
+import { useEffect, useState } from "react";
+import { ModelState } from "../gen/passerelle/v1/model_pb";
+import { Hint } from "../shell/kit";
 import { save } from "../shell/save";
+import { useAsked } from "../shell/useAsked";
 import { useDrop } from "../shell/useDrop";
+import { useServer } from "../status/StatusProvider";
 import { Bar, TITLE_ID } from "./Bar";
 import { Composer } from "./Composer";
-import { exportOf } from "./exported";
 import { Log } from "./Log";
-import { type Found, useQuestion } from "./question";
+import { type Found, useModel, useQuestion } from "./question";
 import { SettingsPanel } from "./SettingsPanel";
-import { Suggestions } from "./Suggestions";
-import { clearDraft, setSettings, stop, useTalk } from "./talk";
+import { choose, keeping, useTalk } from "./talk";
+import { T } from "./texts";
+import { exportOf } from "./turns";
 
 /** Conversation : les échanges, la question en cours, les réglages. */
 export function Chat(found: Found) {
-  const { models, model, chosen, bounds, seesImages } = found;
-  const { rows, streaming, draft } = useTalk();
+  const { models, model, chosen, seesImages } = found;
+  const { rows, streaming } = useTalk();
   const question = useQuestion(found);
   const [adjusting, setAdjusting] = useState(false);
   const over = useDrop((files) => void question.attach(files));
   const wide = useMediaQuery("(min-width: 1200px)");
   const english = model.languages.length === 1 && model.languages[0] === "en";
   const names = new Map(models.map(({ key, displayName }) => [key, displayName || key]));
-  const settings = (
-    <SettingsPanel
-      settings={question.settings}
-      problems={question.problems}
-      bounds={bounds}
-      models={models}
-      model={model.key}
-      versus={chosen[1]?.key ?? ""}
-      onChange={setSettings}
-    />
-  );
+  const nameOf = (key: string) => names.get(key) ?? key;
+  const settings = <SettingsPanel found={found} settings={question.settings} problems={question.problems} />;
 
   return (
     <Stack direction="row" spacing={3} sx={{ alignItems: "flex-start", flexGrow: 1, minWidth: 0 }}>
@@ -49,10 +44,10 @@ export function Chat(found: Found) {
         }}
       >
         <Bar
-          name={chosen.map(({ key }) => names.get(key)).join(" · ")}
+          name={chosen.map(({ key }) => nameOf(key)).join(" · ")}
           started={rows.length > 0}
           streaming={streaming}
-          onExport={(form) => save(...exportOf(form, rows, new Date(), (key) => names.get(key) ?? key))}
+          onExport={(form) => save(...exportOf(form, rows, new Date(), nameOf))}
           onRestart={question.restart}
           adjusting={wide ? undefined : adjusting}
           onAdjust={() => setAdjusting(!adjusting)}
@@ -66,7 +61,7 @@ export function Chat(found: Found) {
           {rows.length > 0 ? (
             <Log
               rows={rows}
-              name={(key) => names.get(key) ?? key}
+              name={nameOf}
               lang={english ? "en" : undefined}
               streaming={streaming}
               onAgain={question.again}
@@ -82,19 +77,7 @@ export function Chat(found: Found) {
           )}
         </Stack>
         <Box sx={FOOT}>
-          <Composer
-            draft={draft}
-            english={english}
-            seesImages={seesImages}
-            streaming={streaming}
-            trouble={question.trouble}
-            blocked={question.blocked}
-            onChange={question.write}
-            onAttach={(files) => void question.attach(files)}
-            onSend={question.send}
-            onStop={stop}
-            onCancel={clearDraft}
-          />
+          <Composer question={question} english={english} seesImages={seesImages} />
         </Box>
       </Paper>
       {wide && (
@@ -119,3 +102,56 @@ const FOOT = {
   borderColor: "divider",
   borderRadius: "0 0 12px 12px",
 } as const;
+
+/** Essayer la conversation. */
+export function ChatPage() {
+  const { status } = useServer();
+  const { settings } = useTalk();
+  const asked = useAsked();
+  useEffect(() => {
+    if (asked) choose(asked);
+  }, [asked]);
+  const found = useModel({ model: settings?.model || asked, versus: settings?.versus ?? "" });
+  if (found.model) return <Chat {...found} model={found.model} />;
+  // Sans état du serveur, l'avis de connexion dit déjà tout.
+  return status ? <Alert severity="info">{T.noModel}</Alert> : null;
+}
+
+interface Props {
+  state: ModelState;
+  english: boolean;
+  disabled: boolean;
+  onChoose: (prompt: string) => void;
+}
+
+/** Trois questions toutes faites, dans une langue que le modèle comprend. */
+export function Suggestions({ state, english, disabled, onChoose }: Props) {
+  const caution = { [ModelState.READY]: "", [ModelState.UNAVAILABLE]: T.absent }[state as number] ?? T.notReady;
+  return (
+    <Stack spacing={2} sx={{ py: { xs: 1, sm: 4 }, my: "auto", alignItems: "center", textAlign: "center" }}>
+      <Typography color="textSecondary" sx={{ maxWidth: "60ch", textWrap: "balance" }}>
+        {[english ? T.readyEnglish : T.ready, caution].filter(Boolean).join(" ")}
+      </Typography>
+      <Stack
+        direction="row"
+        spacing={1}
+        useFlexGap
+        sx={{ flexWrap: "wrap", justifyContent: "center" }}
+        lang={english ? "en" : "fr"}
+      >
+        {(english ? T.promptsEnglish : T.promptsFrench).map((prompt) => (
+          <Chip
+            key={prompt}
+            label={prompt}
+            variant="outlined"
+            color="primary"
+            disabled={disabled}
+            data-testid="chat-prompt"
+            onClick={() => onChoose(prompt)}
+          />
+        ))}
+      </Stack>
+      <Hint>{keeping() ? T.kept : T.notKept}</Hint>
+    </Stack>
+  );
+}

@@ -7,10 +7,9 @@ import { ChatRole } from "../gen/passerelle/v1/chat_pb";
 import { ModelState } from "../gen/passerelle/v1/model_pb";
 import { OperationKind, OperationSchema } from "../gen/passerelle/v1/operation_pb";
 import { refusal } from "../testing/refusal";
-import { keep } from "./kept";
 import { defaultsFor } from "./question";
 import { hello, input, QWEN, serve, until } from "./serve";
-import { setSettings } from "./talk";
+import { keep, setSettings } from "./talk";
 
 async function ask(person: UserEvent, text: string) {
   await person.type(await input(), `${text}{Enter}`);

@@ -3,9 +3,8 @@ import { fireEvent, screen, waitFor } from "@testing-library/react";
 import { beforeEach, expect, test } from "vitest";
 import { show } from "../testing/render";
 import { KeptDialog } from "./KeptDialog";
-import { forgetAll, keep, keeping, keptOnes, MOST, read, write } from "./kept";
 import { PNG, turn } from "./samples";
-import { open, restart } from "./talk";
+import { forgetAll, keep, keeping, keptOnes, MOST, open, read, restart, write } from "./talk";
 
 beforeEach(async () => {
   keep(false);

@@ -1,7 +1,5 @@
 import { mdiDeleteOutline } from "@mdi/js";
 import {
-  Alert,
-  Button,
   Dialog,
   DialogActions,
   DialogContent,
@@ -13,12 +11,10 @@ import {
   ListItemButton,
   ListItemText,
   Switch,
-  Typography,
 } from "@mui/material";
 import { useCallback, useEffect, useState } from "react";
-import { Icon } from "../shell/Icon";
-import { forget, forgetAll, type Kept, keep, keeping, keptOnes, MOST, read } from "./kept";
-import { keepNow, open, useTalk } from "./talk";
+import { Act, Icon, Note, Told } from "../shell/kit";
+import { forget, forgetAll, type Kept, keep, keeping, keepNow, keptOnes, MOST, open, read, useTalk } from "./talk";
 import { T } from "./texts";
 
 const when = new Intl.DateTimeFormat("fr-FR", { dateStyle: "medium", timeStyle: "short" });
@@ -61,14 +57,10 @@ export function KeptDialog({ onClose }: { onClose: () => void }) {
             />
           }
         />
-        <Typography variant="body2" color="textSecondary" component="p" sx={{ mt: 1 }}>
+        <Note component="p" sx={{ mt: 1 }}>
           {words.help(MOST.conversations, MOST.bytes)}
-        </Typography>
-        {trouble && (
-          <Alert severity="warning" sx={{ mt: 2 }}>
-            {trouble}
-          </Alert>
-        )}
+        </Note>
+        <Told severity="warning" sx={{ mt: 2 }} text={trouble} />
         <List aria-label={words.title}>
           {kept.map(({ id, title, at }) => (
             <ListItem
@@ -102,13 +94,15 @@ export function KeptDialog({ onClose }: { onClose: () => void }) {
       </DialogContent>
       <DialogActions>
         {kept.length > 0 && (
-          <Button color="error" data-testid="chat-forget-all" onClick={() => void act(forgetAll)}>
-            {words.forgetAll}
-          </Button>
+          <Act
+            label={words.forgetAll}
+            size="medium"
+            color="error"
+            testId="chat-forget-all"
+            onClick={() => void act(forgetAll)}
+          />
         )}
-        <Button onClick={onClose} data-testid="chat-kept-close">
-          {words.close}
-        </Button>
+        <Act label={words.close} size="medium" onClick={onClose} testId="chat-kept-close" />
       </DialogActions>
     </Dialog>
   );

@@ -1,8 +1,7 @@
 import { Box, Stack } from "@mui/material";
 import { useEffect, useRef } from "react";
-import { Spoken } from "../shell/Spoken";
-import { Answer } from "./Answer";
-import { Question } from "./Question";
+import { Spoken } from "../shell/kit";
+import { Answer, Question } from "./Answer";
 import { T } from "./texts";
 import type { Row } from "./turns";
 

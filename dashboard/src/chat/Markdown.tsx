@@ -2,11 +2,10 @@ import { Box, Link } from "@mui/material";
 import { Component, type ComponentProps, memo, type ReactNode, useMemo, useRef } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
-import { MONOSPACE } from "../shell/monospace";
+import { MONOSPACE } from "../shell/kit";
 import { CopyButton } from "../snippets/CopyButton";
 import { blocksOf, codeOf, DISPLAYED, formulasAsCode, INLINE, targetsOf, tooHard } from "./blocks";
 import { coloured, formula, Plain, type Source, useShown } from "./formatted";
-import { PAINT } from "./paint";
 import { T } from "./texts";
 
 /** Une réponse en Markdown, relue par blocs quand ils changent. Le HTML y reste du texte, et rien n'y est demandé au réseau. */
@@ -128,6 +127,47 @@ const COPY = {
   bgcolor: "background.paper",
   opacity: 0.92,
 } as const;
+
+// Couleurs du code, lisibles (4,5 pour 1) sur le fond d'une réponse, en clair comme en sombre.
+
+const LIGHT = {
+  word: "#7a1fa2",
+  text: "#1b6e3c",
+  number: "#9a3d00",
+  name: "#0b4f9c",
+  quiet: "#5b6170",
+  gone: "#a31515",
+};
+const DARK = {
+  word: "#d7a8ff",
+  text: "#9fdcae",
+  number: "#ffb98a",
+  name: "#9ccbff",
+  quiet: "#aab0c0",
+  gone: "#ff9c9c",
+};
+
+const names = (list: string) =>
+  list
+    .split(" ")
+    .map((name) => `& .hljs-${name}`)
+    .join(", ");
+
+const painted = (colors: typeof LIGHT) => ({
+  [names("keyword selector-tag literal section doctag built_in type")]: { color: colors.word },
+  [names("string regexp addition symbol char template-tag")]: { color: colors.text },
+  [names("number attr attribute variable template-variable bullet link")]: { color: colors.number },
+  [names("title name selector-id selector-class property params meta")]: { color: colors.name },
+  [names("comment quote")]: { color: colors.quiet, fontStyle: "italic" },
+  [names("deletion")]: { color: colors.gone },
+});
+
+export const PAINT = {
+  ...painted(LIGHT),
+  '[data-scheme="dark"] &': painted(DARK),
+  "& .hljs-emphasis": { fontStyle: "italic" },
+  "& .hljs-strong": { fontWeight: 700 },
+};
 
 const STYLE = {
   overflowWrap: "anywhere",

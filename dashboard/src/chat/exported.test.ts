@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { exported, markdownOf } from "./exported";
 import { turn } from "./samples";
+import { exported, markdownOf } from "./turns";
 
 test("l'export porte la conversation au schéma d'OpenAI, et chaque échange avec ce qu'il a coûté", () => {
   const failed = turn({ id: 1, question: "c", answer: "", end: "failed", failure: "File pleine.", finishReason: "" });

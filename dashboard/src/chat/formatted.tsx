@@ -1,6 +1,6 @@
 import { Box } from "@mui/material";
 import { useState } from "react";
-import { laterOr } from "../shell/laterOr";
+import { laterOr } from "../shell/later";
 
 export interface Source {
   /** Tel que la réponse le nomme ; vide : inconnu. */

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { LimitsSchema } from "../gen/passerelle/v1/limits_pb";
-import { readImages, tooMuch } from "./images";
+import { readImages, tooMuch } from "./ask";
 import { PNG } from "./samples";
 
 const limits = create(LimitsSchema, { chat: { maxImages: 2 }, maxJsonBodyBytes: 1000 });

@@ -1,13 +1,12 @@
-// La question en cours : le modèle et les réglages qui l'attendent, ce qui l'empêche de partir, les façons de l'envoyer.
 import { useState } from "react";
 import { Capability, type Model } from "../gen/passerelle/v1/model_pb";
-import { useAway, useServer } from "../status/StatusProvider";
-import { useCapabilities } from "../status/useCapabilities";
-import type { Image, Options } from "./ask";
-import { readImages, tooMuch } from "./images";
+import { useAway, useCapabilities, useServer } from "../status/StatusProvider";
+import { type Image, type Options, readImages, tooMuch } from "./ask";
 import { addImages, changeDraft, clearDraft, type Draft, restart, send, useTalk } from "./talk";
 import { T } from "./texts";
 import { columnOf, messagesFor, type Row } from "./turns";
+
+// La question en cours : le modèle et les réglages qui l'attendent, ce qui l'empêche de partir, les façons de l'envoyer.
 
 /** Les réglages tels qu'ils sont tapés ; vide : le moteur choisit. */
 export interface Settings {
@@ -111,6 +110,8 @@ export function useModel(wanted: Pick<Settings, "model" | "versus"> | undefined)
 
 /** Un modèle est choisi. */
 export type Found = ReturnType<typeof useModel> & { model: Model };
+
+export type Question = ReturnType<typeof useQuestion>;
 
 /** La question en cours : ce qu'on y joint, ce qui l'empêche de partir, et les façons de l'envoyer. */
 export function useQuestion({ chosen, limits, bounds, seesImages }: Found) {

@@ -9,7 +9,7 @@ import { GetCapabilitiesResponseSchema } from "../gen/passerelle/v1/limits_pb";
 import { Capability, type ModelSchema, ModelState } from "../gen/passerelle/v1/model_pb";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
-import { ChatPage } from "./ChatPage";
+import { ChatPage } from "./Chat";
 import { restart, setSettings, stop } from "./talk";
 
 type Reply = MessageInitShape<typeof StreamChatResponseSchema>;

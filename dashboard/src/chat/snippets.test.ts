@@ -8,9 +8,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openAiBody } from "./ask";
+import { openAiBody, snippetsOf } from "./ask";
 import { FULL, PNG, SEEN } from "./samples";
-import { snippetsOf } from "./snippets";
 
 const run = promisify(execFile);
 const seen: { body: unknown; headers: IncomingHttpHeaders }[] = [];

@@ -1,14 +1,16 @@
-// La conversation de cette page. Elle vit hors des composants : changer de page n'arrête rien et ne perd rien.
-import { useSyncExternalStore } from "react";
+import { clear, createStore, delMany, get, getMany, keys, setMany, type UseStore } from "idb-keyval";
 import { chat } from "../api/client";
-import { refusalOf } from "../api/refusal";
+import { refusalOf } from "../api/errors";
+import { recall, retain } from "../api/storage";
 import type { StreamChatResponse } from "../gen/passerelle/v1/chat_pb";
+import { Store } from "../shell/kept";
 import { underway } from "../shell/underway";
 import { type Ask, type Image, type Options, typedRequest } from "./ask";
-import { keeping, write } from "./kept";
 import type { Settings } from "./question";
 import { T } from "./texts";
 import { type Added, changeLast, columnOf, extend, messagesFor, type Row, type Turn } from "./turns";
+
+// La conversation de cette page. Elle vit hors des composants : changer de page n'arrête rien et ne perd rien.
 
 /** Une réponse se redessine à ce rythme, non à celui des jetons. */
 const SHOWN_EVERY_MS = 33;
@@ -42,31 +44,19 @@ export interface Setup {
 }
 
 const EMPTY: Draft = { text: "", images: [], editing: false };
-const views = new Set<() => void>();
-let talk: Talk = { id: newId(), rows: [], streaming: false, draft: EMPTY };
+const talk = new Store<Talk>({ id: newId(), rows: [], streaming: false, draft: EMPTY });
+const change = talk.update;
 let call = new AbortController();
 let next = 0;
 
-function change(part: Partial<Talk>): void {
-  talk = { ...talk, ...part };
-  for (const tell of views) tell();
-}
-
-function subscribe(view: () => void) {
-  views.add(view);
-  return () => void views.delete(view);
-}
-
 /** La conversation, son brouillon et ses réglages. */
-export function useTalk(): Talk {
-  return useSyncExternalStore(subscribe, () => talk);
-}
+export const useTalk = talk.useState;
 
 export const setSettings = (settings: Settings | undefined) => change({ settings });
 /** Prend ce modèle, quels que soient les réglages déjà faits. */
-export const choose = (model: string) => talk.settings && setSettings({ ...talk.settings, model });
-export const changeDraft = (part: Partial<Draft>) => change({ draft: { ...talk.draft, ...part } });
-export const addImages = (images: Image[]) => changeDraft({ images: [...talk.draft.images, ...images] });
+export const choose = (model: string) => talk.state.settings && setSettings({ ...talk.state.settings, model });
+export const changeDraft = (part: Partial<Draft>) => change({ draft: { ...talk.state.draft, ...part } });
+export const addImages = (images: Image[]) => changeDraft({ images: [...talk.state.draft.images, ...images] });
 export const clearDraft = () => change({ draft: EMPTY });
 
 /** Oublie les échanges et la question commencée ; les réglages restent, et ce que le navigateur garde aussi. */
@@ -81,7 +71,7 @@ export function open(id: string, rows: Row[]): void {
 
 /** Garde la conversation dans ce navigateur, si elle a commencé. */
 export async function keepNow(): Promise<void> {
-  if (talk.rows.length > 0 && !talk.streaming) await write(talk.id, talk.rows);
+  if (talk.state.rows.length > 0 && !talk.state.streaming) await write(talk.state.id, talk.state.rows);
 }
 
 /** Un contexte qui n'est pas sûr n'a pas `crypto.randomUUID`. */
@@ -103,7 +93,7 @@ export async function send(past: Row[], question: string, images: Image[], { mod
   });
   change({ rows: [...past, row], streaming: true });
   const follows = row.map(async ({ ask }, column) => {
-    const show = (step: (turn: Turn) => Turn) => change({ rows: changeLast(talk.rows, column, step) });
+    const show = (step: (turn: Turn) => Turn) => change({ rows: changeLast(talk.state.rows, column, step) });
     show(await follow(ask, signal, show));
   });
   await Promise.all(follows).finally(underway());
@@ -154,4 +144,84 @@ function addedBy({ deltas, usage }: StreamChatResponse, at: number): Added {
     usage,
     at,
   };
+}
+
+// Les conversations que ce navigateur garde, si la personne le veut : rien n'en va au serveur.
+
+export interface Kept {
+  id: string;
+  title: string;
+  /** Dernier changement, en millisecondes depuis 1970. */
+  at: number;
+  bytes: number;
+}
+
+/** Au-delà, les plus anciennes sont effacées. */
+export const MOST = { conversations: 50, bytes: 50_000_000 };
+
+const WANTED = "passerelle.conversations";
+const TITLE_CHARS = 80;
+// La liste se lit sans les échanges.
+const HEAD = "tête ";
+const BODY = "corps ";
+
+let opened: UseStore | undefined;
+
+/** La base n'est créée que si l'on s'en sert. */
+function store(): UseStore {
+  opened ??= createStore("passerelle", "conversations");
+  return opened;
+}
+
+/** Vrai si la personne veut que ses conversations soient gardées ici ; non, tant qu'elle ne l'a pas dit. */
+export const keeping = () => recall("localStorage", WANTED) === "1";
+
+/** Garde les conversations désormais, ou plus ; faux si le navigateur le refuse. */
+export const keep = (wanted: boolean) => retain("localStorage", WANTED, wanted ? "1" : "");
+
+/** Les conversations gardées, la dernière d'abord. */
+export async function keptOnes(): Promise<Kept[]> {
+  const heads = (await keys<string>(store())).filter((key) => key.startsWith(HEAD));
+  // Un autre onglet a pu en effacer une entre les deux lectures.
+  const found = (await getMany<Kept>(heads, store())).flatMap((kept) => kept ?? []);
+  return found.sort((one, other) => other.at - one.at);
+}
+
+/** Garde une conversation à la place de ce qu'elle était, et efface ce qui dépasse. */
+export async function write(id: string, rows: Row[]): Promise<void> {
+  const first = rows[0]?.[0];
+  const title = (first?.question || first?.images[0]?.name || "").replace(/\s+/g, " ").slice(0, TITLE_CHARS);
+  const head: Kept = { id, title, at: Date.now(), bytes: sizeOf(rows) };
+  await setMany(
+    [
+      [HEAD + id, head],
+      [BODY + id, rows],
+    ],
+    store(),
+  );
+  let bytes = 0;
+  const over = (await keptOnes()).filter((kept, rank) => {
+    bytes += kept.bytes;
+    return rank >= MOST.conversations || bytes > MOST.bytes;
+  });
+  await forget(over.map((kept) => kept.id));
+}
+
+/** Les échanges d'une conversation ; aucun si elle n'est plus là. */
+export async function read(id: string): Promise<Row[]> {
+  return (await get<Row[]>(BODY + id, store())) ?? [];
+}
+
+export const forget = (ids: string[]) =>
+  delMany(
+    ids.flatMap((id) => [HEAD + id, BODY + id]),
+    store(),
+  );
+export const forgetAll = () => clear(store());
+
+/** Ce que pèse une conversation, à peu près : une image n'y est écrite qu'une fois. */
+function sizeOf(rows: Row[]): number {
+  const texts = JSON.stringify(rows, (_key, value) => (value instanceof Uint8Array ? "" : value));
+  const images = rows.flatMap((row) => row[0]?.images ?? []);
+  return 2 * texts.length + images.reduce((sum, { data }) => sum + data.length, 0);
 }

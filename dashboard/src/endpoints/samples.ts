@@ -2,13 +2,13 @@
 import { create, type DescMethod } from "@bufbuild/protobuf";
 import { DEFAULTS, requestFor, type Task } from "../audio/job/request";
 import { sketchFor } from "../audio/job/snippets";
-import { sketchOf as chatSketch } from "../chat/snippets";
+import { sketchOf as chatSketch } from "../chat/ask";
 import { AdminService } from "../gen/passerelle/v1/admin_pb";
 import { DiarizeService } from "../gen/passerelle/v1/diarize_pb";
 import { type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
 import { Capability } from "../gen/passerelle/v1/model_pb";
 import { TranscribeService } from "../gen/passerelle/v1/transcribe_pb";
-import { configFor } from "../live/session/request";
+import { configFor } from "../live/session/socket";
 import { sketchOf as liveSketch } from "../live/snippets";
 import { channel } from "../snippets/grpc";
 import { LocalFile } from "../snippets/literals";

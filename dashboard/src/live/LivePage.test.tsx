@@ -3,15 +3,19 @@ import { act, fireEvent, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
-import { AudioLimitsSchema, GetCapabilitiesResponseSchema } from "../gen/passerelle/v1/limits_pb";
+import {
+  AudioLimitsSchema,
+  GetCapabilitiesResponseSchema,
+  ModelCapabilitiesSchema,
+} from "../gen/passerelle/v1/limits_pb";
 import { Capability, ModelState } from "../gen/passerelle/v1/model_pb";
 import { type StreamTranscribeConfig, StreamTranscribeResponseSchema } from "../gen/passerelle/v1/transcribe_pb";
+import { KeptProvider } from "../shell/kept";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
 import type { Listener } from "./capture/microphone";
-import { MicrophoneProblem } from "./capture/problems";
+import { MicrophoneProblem } from "./capture/microphone";
 import { LivePage } from "./LivePage";
-import { LiveProvider } from "./session/LiveProvider";
 import { LiveSession } from "./session/session";
 import type { SocketListener } from "./session/socket";
 import { T } from "./texts";
@@ -30,6 +34,8 @@ class Rig {
   refusal: Error | undefined;
   unopenable: Error | undefined;
   accepts = true;
+  waits: number[] = [];
+  next = () => {};
 
   readonly session = new LiveSession({
     microphone: async (_device, _rates, listener) => {
@@ -56,6 +62,10 @@ class Rig {
       };
     },
     now: () => this.clock,
+    later: (delay, action) => {
+      this.waits.push(delay);
+      this.next = action;
+    },
   });
 
   hear(size = 9600) {
@@ -70,9 +80,9 @@ class Rig {
 function open(rig: Rig, path = "/essayer/micro") {
   return show(
     <StatusProvider>
-      <LiveProvider session={rig.session}>
+      <KeptProvider live={rig.session}>
         <LivePage />
-      </LiveProvider>
+      </KeptProvider>
     </StatusProvider>,
     ({ service }) => {
       service(AdminService, {
@@ -101,7 +111,7 @@ async function started(rig: Rig) {
   await ready(rig);
   fireEvent.change(screen.getByTestId("live-language"), { target: { value: "fr" } });
   fireEvent.click(screen.getByTestId("live-start"));
-  await waitFor(() => expect(rig.session.snapshot().phase).toBe("connecting"));
+  await waitFor(() => expect(rig.session.state.phase).toBe("connecting"));
 }
 
 beforeEach(() => {
@@ -127,14 +137,14 @@ test("un flux que le serveur coupe est repris dans un autre, sans trou ni redite
   act(() => rig.server.closed("Le serveur s'arrête.", 12000));
   expect(rig.config.resumeSample).toBe(12000n);
   expect(rig.sent).toEqual([2 * (14400 - 12000), 9600]);
-  expect(rig.session.snapshot()).toMatchObject({ phase: "listening", failure: undefined });
+  expect(rig.session.state).toMatchObject({ phase: "listening", failure: undefined });
   rig.hear();
   rig.tell({ ready: { id: "r2", model: "canary" } });
   rig.tell({ final: { index: 0, text: "Deux.", startOffset: "0.250s", endOffset: "0.450s" } });
   fireEvent.click(screen.getByTestId("live-stop"));
   rig.tell({ summary: { coverage: { coveredDuration: "0.250s" } } });
   act(() => rig.server.closed(undefined));
-  const { transcript, phase, failure } = rig.session.snapshot();
+  const { transcript, phase, failure } = rig.session.state;
   expect(transcript.finals.map(({ index, text }) => [index, text])).toEqual([
     [0, "Un."],
     [1, "Deux."],
@@ -148,15 +158,51 @@ test("un flux qui ne se rouvre pas dit ce qui l'a coupé ; un flux toujours coup
   await started(rig);
   rig.tell({ ready: { id: "r1", model: "canary" } });
   act(() => rig.server.closed("Le serveur s'arrête.", 0));
-  act(() => rig.server.closed(T.problems.unreachable));
-  expect(rig.session.snapshot()).toMatchObject({ phase: "done", failure: "Le serveur s'arrête." });
-  fireEvent.click(screen.getByTestId("live-start"));
-  await waitFor(() => expect(rig.session.snapshot().phase).toBe("connecting"));
-  for (let count = 0; count < 6; count += 1) {
-    expect(rig.session.snapshot().phase).not.toBe("done");
-    act(() => rig.server.closed("Exemplaire perdu.", 0));
+  for (let count = 0; count < 7; count += 1) {
+    expect(screen.getByTestId("live-phase").textContent).toContain(T.resuming);
+    act(() => rig.next());
+    act(() => rig.server.closed(T.problems.unreachable, undefined, true));
   }
-  expect(rig.session.snapshot()).toMatchObject({ phase: "done", failure: "Exemplaire perdu." });
+  expect(rig.waits).toEqual([500, 1000, 2000, 4000, 8000, 8000]);
+  expect(rig.session.state).toMatchObject({ phase: "done", failure: "Le serveur s'arrête.", resuming: false });
+  expect(rig.stopped).toBe(1);
+  fireEvent.click(screen.getByTestId("live-start"));
+  await waitFor(() => expect(rig.session.state.phase).toBe("connecting"));
+  for (let count = 0; count < 8; count += 1) {
+    expect(rig.session.state.phase).not.toBe("done");
+    act(() => rig.server.closed("Exemplaire perdu.", 0));
+    act(() => rig.next());
+  }
+  expect(rig.session.state).toMatchObject({ phase: "done", failure: "Exemplaire perdu." });
+});
+
+test("un flux rompu sans un mot se reprend de ce qu'aucune phrase n'a pris ; jamais ouvert, il ne se reprend pas", async () => {
+  const rig = new Rig();
+  await started(rig);
+  rig.tell({ ready: { id: "r1", model: "canary" } });
+  for (let count = 0; count < 4; count += 1) rig.hear();
+  rig.tell({ final: { index: 0, text: "Un.", startOffset: "0.050s", endOffset: "0.100s" } });
+  act(() => rig.server.closed(T.problems.lost, undefined, true));
+  expect([rig.config.resumeSample, rig.session.state.failure]).toEqual([4800n, undefined]);
+  rig.tell({ ready: { id: "r2", model: "canary" } });
+  expect(screen.getByTestId("live-phase").textContent).toBe(T.listening);
+  // Arrêter entre deux flux ferme le microphone, et garde ce qui est écrit.
+  act(() => rig.server.closed(T.problems.lost, undefined, true));
+  act(() => rig.server.closed(T.problems.unreachable, undefined, true));
+  fireEvent.click(screen.getByTestId("live-stop"));
+  expect(rig.session.state).toMatchObject({ phase: "done", failure: T.problems.lost });
+  expect([rig.session.state.transcript.finals.length, rig.stopped]).toEqual([1, 1]);
+  // Un refus du serveur l'emporte sur ce qui avait coupé le flux.
+  fireEvent.click(screen.getByTestId("live-start"));
+  await waitFor(() => expect(rig.session.state.phase).toBe("connecting"));
+  rig.tell({ ready: { id: "r3", model: "canary" } });
+  act(() => rig.server.closed("Le serveur s'arrête.", 0));
+  act(() => rig.server.closed("Clé inconnue."));
+  expect(rig.session.state).toMatchObject({ phase: "done", failure: "Clé inconnue." });
+  const other = new Rig();
+  await other.session.start(create(ModelCapabilitiesSchema, { key: "canary" }), { min: 8000, max: 192000 });
+  other.server.closed(T.problems.unreachable, undefined, true);
+  expect(other.session.state).toMatchObject({ phase: "done", failure: T.problems.unreachable });
 });
 
 test("le texte vient en gris, puis pour de bon, avec sa latence ; arrêter rend la fin", async () => {
@@ -280,11 +326,11 @@ test("un double-clic ouvre le flux sans le fermer, et le ferme sans en abandonne
   const rig = new Rig();
   await ready(rig);
   await person.dblClick(screen.getByTestId("live-start"));
-  await waitFor(() => expect(rig.session.snapshot().phase).toBe("connecting"));
+  await waitFor(() => expect(rig.session.state.phase).toBe("connecting"));
   await person.pointer({ target: document.body });
   await person.dblClick(screen.getByTestId("live-stop"));
   await waitFor(() => expect(rig.said).toEqual(["end"]));
-  expect(rig.session.snapshot().phase).toBe("closing");
+  expect(rig.session.state.phase).toBe("closing");
 });
 
 test("la requête montrée est celle du flux montré ; la prochaine se regarde à part", async () => {
@@ -320,7 +366,7 @@ test("sur une autre page, un bandeau rappelle le microphone ouvert et peut le fe
   await screen.findByTestId("live-badge");
   rerender(
     <StatusProvider>
-      <LiveProvider session={rig.session}>Machine</LiveProvider>
+      <KeptProvider live={rig.session}>Machine</KeptProvider>
     </StatusProvider>,
   );
   expect(screen.queryByTestId("live-page")).toBeNull();

@@ -1,13 +1,17 @@
-import { Alert, Box, Stack } from "@mui/material";
+import { mdiMicrophone } from "@mdi/js";
+import { Alert, Link, Paper } from "@mui/material";
 import { useEffect } from "react";
+import { useLocation } from "wouter";
+import { Bench, RequestCard } from "../audio/form/parts";
+import { useKept } from "../shell/kept";
+import { Act, Icon } from "../shell/kit";
 import { useDrop } from "../shell/useDrop";
-import { useKept } from "./session/LiveProvider";
+import { ControlCard } from "./ControlCard";
+import { configFor } from "./session/socket";
+import { snippetsOf } from "./snippets";
+import { TranscriptCard } from "./TranscriptCard";
 import { T } from "./texts";
-import { useStudio } from "./useStudio";
-import { ControlCard } from "./view/ControlCard";
-import { LiveBadge } from "./view/LiveBadge";
-import { RequestCard } from "./view/RequestCard";
-import { TranscriptCard } from "./view/TranscriptCard";
+import { stopwatch, useElapsed, useLive, useStudio } from "./useLive";
 
 /** Essayer la transcription en direct : un microphone, le texte à mesure, ce qu'on en emporte, et la requête. */
 export function LivePage() {
@@ -17,26 +21,62 @@ export function LivePage() {
   useEffect(() => remind(<LiveBadge />), [remind]);
   // Un fichier lâché ici n'ouvre rien : il prendrait la place de la page, et du flux.
   useDrop();
-  if (!studio.ready) return null;
-  if (!studio.model) return <Alert severity="info">{T.noModel}</Alert>;
+  const { ready, model, capabilities, failure, state } = studio;
+  if (!ready) return null;
+  if (!model) return <Alert severity="info">{T.noModel}</Alert>;
   return (
-    <Box
-      data-testid="live-page"
-      sx={{
-        display: "grid",
-        gap: 3,
-        alignItems: "start",
-        gridTemplateColumns: { xs: "minmax(0, 1fr)", lg: "minmax(0, 5fr) minmax(0, 8fr)" },
-      }}
-    >
-      <Stack spacing={3} sx={{ minWidth: 0 }}>
-        {studio.failure && <Alert severity="error">{studio.failure}</Alert>}
-        <ControlCard studio={studio} />
-      </Stack>
-      <Stack spacing={3} sx={{ minWidth: 0 }}>
-        <TranscriptCard studio={studio} />
-        <RequestCard studio={studio} />
-      </Stack>
-    </Box>
+    <Bench
+      testId="live-page"
+      failure={failure}
+      asked={<ControlCard studio={studio} />}
+      given={
+        <>
+          <TranscriptCard studio={studio} />
+          <RequestCard
+            sent={state.sent}
+            // La fréquence, que seul le microphone ouvert connaît, n'est pas dans les extraits : ils prennent celle du fichier.
+            next={capabilities && configFor(capabilities, state.options.language, 0)}
+            write={snippetsOf}
+            help={`${T.requestHelp} ${T.requestPackages}`}
+            testId="live-snippets"
+          />
+        </>
+      }
+    />
   );
 }
+
+const PLACE = "/essayer/micro";
+
+/** Bandeau qui rappelle un microphone ouvert sur toute autre page que la sienne. */
+function LiveBadge() {
+  const { session, state } = useLive();
+  const [path] = useLocation();
+  const elapsed = useElapsed();
+  const open = state.phase === "connecting" || state.phase === "listening";
+  if (!open || path === PLACE) return null;
+  return (
+    <Paper elevation={6} component="aside" aria-label={T.title} data-testid="live-badge" sx={BADGE}>
+      <Icon path={mdiMicrophone} color="error" fontSize="small" />
+      <Link href={`#${PLACE}`} color="inherit" title={T.back}>
+        {T.badge(stopwatch(elapsed ?? 0))}
+      </Link>
+      <Act label={T.stop} color="error" onClick={() => void session.stop()} testId="live-badge-stop" />
+    </Paper>
+  );
+}
+
+const BADGE = {
+  position: "fixed",
+  right: 16,
+  bottom: { xs: 72, md: 16 },
+  // Sous une boîte de dialogue, dont il couvrirait les boutons.
+  zIndex: "fab",
+  display: "flex",
+  alignItems: "center",
+  gap: 1,
+  pl: 2,
+  pr: 1,
+  py: 0.5,
+  borderRadius: 8,
+} as const;

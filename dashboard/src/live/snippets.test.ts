@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
-import { configFor } from "./session/request";
+import { filled } from "./capture/chunker";
+import { configFor } from "./session/socket";
 import { snippetsOf } from "./snippets";
-import { filled } from "./view/Meter";
 
 const canary = create(ModelCapabilitiesSchema, { key: 'ca"nary', languages: ["fr"], features: [] });
 

@@ -12,6 +12,7 @@ export const T = typeset({
   asking: "Autorisation attendue…",
   connecting: "Ouverture du flux…",
   listening: "À l'écoute",
+  resuming: "Le flux a été coupé : il se reprend, rien n'est perdu…",
   closing: "Fin de la transcription…",
   device: "Entrée",
   defaultDevice: "Microphone par défaut",

@@ -1,6 +1,7 @@
-import { Box, Typography } from "@mui/material";
+import { Box } from "@mui/material";
 import { type PointerEvent, useState } from "react";
 import { seconds } from "../format";
+import { Hint } from "../shell/kit";
 import { useServer } from "../status/StatusProvider";
 import { coveredBy, nearest, rangeOf, spanOf, traces } from "./curves";
 import { T } from "./texts";
@@ -75,17 +76,11 @@ export function Curve({ series, label, format, low = 0, high, least = 0 }: Curve
           vectorEffect="non-scaling-stroke"
         />
       </Box>
-      <Typography
-        variant="caption"
-        color="textSecondary"
-        noWrap
-        aria-hidden
-        sx={{ display: "block", fontVariantNumeric: "tabular-nums" }}
-      >
+      <Hint noWrap aria-hidden sx={{ display: "block" }}>
         {pointed
           ? T.ago(seconds((end - pointed.at) / 1_000), format(pointed.value))
           : T.range(format(range.low), format(range.high))}
-      </Typography>
+      </Hint>
     </Box>
   );
 }

@@ -1,16 +1,31 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { Box, Card, Chip, Stack, Typography } from "@mui/material";
-import type { ReactNode } from "react";
-import { seconds } from "../format";
+import { mdiAlertOutline } from "@mdi/js";
+import {
+  Alert,
+  Box,
+  Card,
+  Chip,
+  Stack,
+  Table,
+  TableBody,
+  TableCell,
+  TableHead,
+  TableRow,
+  Typography,
+} from "@mui/material";
+import type { ComponentProps } from "react";
+import { celsius, memory, percentage, seconds, watts } from "../format";
 import type { Status } from "../gen/passerelle/v1/admin_pb";
+import type { Gpu, ServerProcess } from "../gen/passerelle/v1/machine_pb";
+import type { Model } from "../gen/passerelle/v1/model_pb";
+import { sizeOf } from "../models/ModelCard";
+import { Hint, Icon, Note, Part, Tag } from "../shell/kit";
+import { type GpuMeasure, gpuSeries } from "../status/history";
 import { useServer } from "../status/StatusProvider";
 import { StatusSkeleton } from "../status/StatusSkeleton";
-import { GpuTile } from "./GpuTile";
-import { HostTiles } from "./HostTiles";
-import { Legend } from "./Legend";
-import { NoGpu } from "./NoGpu";
-import { RowTable } from "./RowTable";
-import { cacheRows, processRows } from "./rows";
+import { HostTiles, Legend, Metric, NoGpu, Pair } from "./MachinePanel";
+import { StackBar } from "./StackBar";
+import { gpuParts, isTakenElsewhere } from "./stacks";
 import { T } from "./texts";
 
 /** La machine entière : GPU, hôte, cache, processus. */
@@ -21,7 +36,7 @@ export function MachinePage() {
   return (
     <Stack spacing={3} data-testid="machine-page">
       <Facts status={status} />
-      <Section id="machine-gpus" title={T.gpus} aside={gpus.length > 0 && <Legend models={models} />}>
+      <Part title={T.gpus} aside={gpus.length > 0 && <Legend models={models} />}>
         {gpus.length === 0 ? (
           <NoGpu models={models} />
         ) : (
@@ -31,37 +46,37 @@ export function MachinePage() {
             ))}
           </Box>
         )}
-      </Section>
+      </Part>
       {host && (
-        <Section id="machine-host" title={T.host} aside={gpus.length === 0 && <Legend models={models} />}>
+        <Part title={T.host} aside={gpus.length === 0 && <Legend models={models} />}>
           <HostTiles host={host} models={models} />
-        </Section>
+        </Part>
       )}
       <Box
         sx={{ display: "grid", gap: 3, gridTemplateColumns: { xs: "minmax(0, 1fr)", lg: "repeat(2, minmax(0, 1fr))" } }}
       >
-        <Section id="machine-cache" title={T.cache}>
+        <Part title={T.cache}>
           <Card variant="outlined">
             <RowTable
-              labelledBy="machine-cache"
+              label={T.cache}
               testid="cache"
               head={[T.model, T.files, T.size]}
               rows={cacheRows(models)}
               figures={1}
             />
           </Card>
-        </Section>
-        <Section id="machine-processes" title={T.processes}>
+        </Part>
+        <Part title={T.processes}>
           <Card variant="outlined">
             <RowTable
-              labelledBy="machine-processes"
+              label={T.processes}
               testid="process"
               head={[T.process, T.processState, T.pid, T.restarts]}
               rows={processRows(processes)}
               figures={2}
             />
           </Card>
-        </Section>
+        </Part>
       </Box>
     </Stack>
   );
@@ -89,16 +104,148 @@ function Facts({ status: { startedAt, observedAt, host, models } }: { status: St
   );
 }
 
-function Section(props: { id: string; title: string; aside?: ReactNode; children: ReactNode }) {
+/** Sans cette échelle, un GPU au repos tracerait sa puissance tout en haut. */
+const POWER_SCALE_W = 300;
+
+/** Un GPU : ce qui l'occupe, ce qui le tient, sa chaleur, ses courbes. */
+export function GpuTile({ gpu, models }: { gpu: Gpu; models: Model[] }) {
+  const title = `gpu-title-${gpu.index}`;
   return (
-    <Box component="section" aria-labelledby={props.id} sx={{ minWidth: 0 }}>
-      <Stack direction="row" sx={{ flexWrap: "wrap", alignItems: "baseline", columnGap: 2, mb: 1.5 }}>
-        <Typography id={props.id} variant="h2">
-          {props.title}
+    <Card
+      component="article"
+      variant="outlined"
+      aria-labelledby={title}
+      data-testid={`gpu-${gpu.index}`}
+      sx={{ p: 2, display: "flex", flexDirection: "column", gap: 1.5, minWidth: 0 }}
+    >
+      <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
+        <Typography id={title} variant="h3" noWrap>
+          {T.gpu(gpu.index)}
         </Typography>
-        {props.aside}
+        <Note noWrap title={gpu.name} sx={{ flexGrow: 1, minWidth: 0 }}>
+          {gpu.name}
+        </Note>
+        <Holder gpu={gpu} />
       </Stack>
-      {props.children}
-    </Box>
+      <Hint
+        // Le GPU tel que la machine le nomme : sa position, en titre, ne vaut que pour ce serveur.
+        data-testid={`gpu-${gpu.index}-identity`}
+        sx={{ mt: -1.25, overflowWrap: "anywhere" }}
+      >
+        {[T.physical(gpu.physicalIndex), gpu.uuid].filter(Boolean).join(" · ")}
+      </Hint>
+      {gpu.dirty && (
+        // Muet : ses chiffres changent à chaque mesure.
+        <Alert severity="warning" role="note" data-testid={`gpu-${gpu.index}-dirty`} sx={{ py: 0 }}>
+          {gpu.dirtyReason}
+        </Alert>
+      )}
+      <Box>
+        <Pair
+          name={T.memory}
+          value={T.of(memory(gpu.usedBytes), memory(gpu.totalBytes))}
+          testId={`gpu-${gpu.index}-memory`}
+        />
+        <StackBar
+          parts={gpuParts(gpu)}
+          label={T.memory}
+          format={memory}
+          models={models}
+          named
+          testid={`gpu-${gpu.index}-stack`}
+        />
+      </Box>
+      <Box sx={{ display: "grid", gap: 1.5, gridTemplateColumns: "repeat(2, minmax(0, 1fr))", mt: "auto" }}>
+        {metricsOf(gpu).map((one) => (
+          <Metric key={one.series} {...one} />
+        ))}
+      </Box>
+    </Card>
   );
+}
+
+/** Ses quatre mesures ; NVML rend zéro pour ce qu'il ne sait pas lire. */
+function metricsOf(gpu: Gpu): ComponentProps<typeof Metric>[] {
+  const { index, utilizationPercent: use, usedBytes, totalBytes, temperatureCelsius: heat, powerWatts: power } = gpu;
+  const metric = (name: GpuMeasure) => ({
+    label: T[name],
+    testid: `gpu-${index}-${name}`,
+    series: gpuSeries(gpu, name),
+  });
+  const percent = percentage((100 * usedBytes) / (totalBytes || 1));
+  const [warm, drawn] = [heat > 0 ? celsius(heat) : T.unknown, power > 0 ? watts(power) : T.unknown];
+  return [
+    { ...metric("use"), value: percentage(use), format: percentage, high: 100 },
+    { ...metric("memory"), value: percent, format: memory, high: totalBytes, testid: `gpu-${index}-share` },
+    { ...metric("temperature"), value: warm, format: celsius, low: 20, high: 100 },
+    { ...metric("power"), value: drawn, format: watts, least: POWER_SCALE_W },
+  ];
+}
+
+function Holder({ gpu }: { gpu: Gpu }) {
+  if (gpu.dirty) return <Tag color="warning" icon={<Icon path={mdiAlertOutline} />} label={T.dirty} />;
+  const held = gpu.leases.length;
+  const label = held > 0 ? T.heldBy(held) : isTakenElsewhere(gpu) ? T.foreignGpu : T.freeGpu;
+  return <Tag label={label} data-testid={`gpu-${gpu.index}-holder`} />;
+}
+
+interface Props {
+  label: string;
+  testid: string;
+  head: readonly string[];
+  /** Lignes, par nom ; leurs cellules suivent l'en-tête. */
+  rows: readonly { name: string; cells: readonly (string | number)[]; wrong?: boolean }[];
+  /** Nombre de colonnes de chiffres, les dernières. */
+  figures: number;
+}
+
+/** Un tableau dont la première colonne nomme chaque ligne. */
+export function RowTable({ label, testid, head, rows, figures }: Props) {
+  const cell = (content: string | number, rank: number) => (
+    <TableCell key={head[rank]} align={rank >= head.length - figures ? "right" : "left"} sx={{ color: "inherit" }}>
+      {content}
+    </TableCell>
+  );
+  return (
+    <Table
+      size="small"
+      aria-label={label}
+      data-testid={`${testid}-table`}
+      sx={{ "& td, & th": { px: { xs: 1, sm: 2 } } }}
+    >
+      <TableHead>
+        <TableRow>{head.map(cell)}</TableRow>
+      </TableHead>
+      <TableBody>
+        {rows.map(({ name, cells, wrong }) => (
+          <TableRow
+            key={name}
+            data-testid={`${testid}-${name}`}
+            sx={{ color: wrong ? "error.main" : undefined, "&:last-child td": { border: 0 } }}
+          >
+            {[name, ...cells].map(cell)}
+          </TableRow>
+        ))}
+      </TableBody>
+    </Table>
+  );
+}
+
+/** Ce que le cache contient de chaque modèle. */
+export function cacheRows(models: Model[]) {
+  return models.map((model) => ({ name: model.key, cells: [presence(model), sizeOf(model)] }));
+}
+
+function presence({ artifactsCached, cachedBytes, totalBytes }: Model): string {
+  if (artifactsCached) return T.cached;
+  if (cachedBytes === 0) return T.missing;
+  return totalBytes > 0 ? T.partial(memory(cachedBytes), memory(totalBytes)) : memory(cachedBytes);
+}
+
+/** Les processus du produit, tels que leur superviseur les voit. */
+export function processRows(processes: ServerProcess[]) {
+  return processes.map(({ name, broken, pid, restarts }) => {
+    const state = broken ? T.broken : pid ? T.running : T.stopped;
+    return { name, cells: [state, pid || "–", restarts], wrong: broken };
+  });
 }

@@ -1,6 +1,6 @@
-import { Box, Stack, type Theme, Typography } from "@mui/material";
+import { Box, Stack, type Theme } from "@mui/material";
 import type { Model } from "../gen/passerelle/v1/model_pb";
-import { paint, tintOf } from "./colors";
+import { Hint } from "../shell/kit";
 import { type Kind, modelOf, type Part } from "./stacks";
 import { T } from "./texts";
 
@@ -66,9 +66,7 @@ export function StackBar({ parts, label, format, models, names, named, capacity,
                   aria-hidden
                   sx={[{ width: 10, height: 10, borderRadius: 0.5, flexShrink: 0 }, fill(part, models)]}
                 />
-                <Typography variant="caption" color="textSecondary" noWrap sx={{ fontVariantNumeric: "tabular-nums" }}>
-                  {written(part)}
-                </Typography>
+                <Hint noWrap>{written(part)}</Hint>
               </Stack>
             ))}
         </Stack>
@@ -113,4 +111,30 @@ function fill({ kind, replica = "" }: Part, models: readonly Model[]) {
         return { bgcolor: action.selected };
     }
   };
+}
+
+// Une teinte par rang de modèle dans le profil ; chacune se détache à 3:1 au moins du fond, clair puis sombre.
+const TINTS = [
+  ["#4353d6", "#a3aeff"],
+  ["#0a7f75", "#4fd1c5"],
+  ["#b9530a", "#f6a55b"],
+  ["#bf2372", "#f487b6"],
+  ["#8339c9", "#cf9bff"],
+  ["#3d7d1f", "#9cd67a"],
+  ["#0a72ad", "#6cc4f5"],
+  ["#80590f", "#dbb464"],
+] as const;
+
+/** Rang de la teinte d'un modèle : celui du modèle dans le profil, donc le même d'une page et d'un jour à l'autre. */
+export function tintOf(models: readonly Model[], key: string): number {
+  return Math.max(
+    0,
+    models.findIndex((model) => model.key === key),
+  );
+}
+
+/** Style qui donne sa couleur à un modèle, dans les deux schémas. */
+export function paint(tint: number) {
+  const [light, dark] = TINTS[tint % TINTS.length] ?? TINTS[0];
+  return (theme: Theme) => ({ color: light, ...theme.applyStyles("dark", { color: dark }) });
 }

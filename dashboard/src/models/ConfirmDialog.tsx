@@ -1,5 +1,8 @@
-import { Button, type ButtonProps, Dialog, DialogActions, DialogContent, DialogTitle } from "@mui/material";
-import { type ReactNode, useId } from "react";
+import { type ButtonProps, Dialog, DialogActions, DialogContent, DialogTitle, Typography } from "@mui/material";
+import { type ComponentProps, type ReactNode, useId } from "react";
+import { Act } from "../shell/kit";
+import type { Requests } from "./model";
+import { T } from "./texts";
 
 interface Choice {
   label: string;
@@ -26,22 +29,20 @@ export function ConfirmDialog({ open, title, children, keep, choices, onClose }:
       <DialogTitle id={id}>{title}</DialogTitle>
       <DialogContent>{children}</DialogContent>
       <DialogActions sx={ACTIONS}>
-        <Button onClick={onClose} autoFocus data-testid="confirm-keep">
-          {keep}
-        </Button>
+        <Act label={keep} size="medium" onClick={onClose} autoFocus testId="confirm-keep" />
         {choices.map(({ label, testId, color, onChoose }) => (
-          <Button
+          <Act
+            label={label}
+            size="medium"
             key={testId}
             variant="contained"
             color={color ?? "primary"}
-            data-testid={testId}
+            testId={testId}
             onClick={() => {
               onClose();
               onChoose();
             }}
-          >
-            {label}
-          </Button>
+          />
         ))}
       </DialogActions>
     </Dialog>
@@ -59,3 +60,22 @@ const ACTIONS = {
   alignItems: { xs: "stretch", sm: "center" },
   "& > :not(style) ~ :not(style)": { ml: 0 },
 } as const;
+
+interface InterruptDialogProps extends Omit<ComponentProps<typeof ConfirmDialog>, "children" | "keep"> {
+  counts: Pick<Requests, "running" | "waiting">;
+  /** Ce que deviennent les requêtes. */
+  help: string;
+}
+
+/** Demande que faire des requêtes d'un modèle ; leur nombre suit l'état, jusqu'à ce qu'il n'y en ait plus. */
+export function InterruptDialog({ counts: { running, waiting }, help, ...dialog }: InterruptDialogProps) {
+  const busy = running + waiting > 0;
+  return (
+    <ConfirmDialog {...dialog} keep={T.interrupt.keep}>
+      <Typography sx={{ fontWeight: 600 }} gutterBottom data-testid="confirm-busy">
+        {busy ? T.interrupt.busy(running, waiting) : T.interrupt.free}
+      </Typography>
+      {busy && <Typography color="textSecondary">{help}</Typography>}
+    </ConfirmDialog>
+  );
+}

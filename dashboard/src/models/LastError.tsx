@@ -1,13 +1,12 @@
-import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
+import { Alert, AlertTitle, Box, Typography } from "@mui/material";
 import { admin } from "../api/admin";
 import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
 import type { ErrorDetail } from "../gen/passerelle/v1/operation_pb";
-import { MONOSPACE } from "../shell/monospace";
+import { Act, MONOSPACE, Note } from "../shell/kit";
 import { french } from "../typography";
-import { isPartial } from "./DownloadAction";
+import { elapsed, instant, iso, isPartial } from "./model";
 import { remedyOf } from "./remedies";
 import { T } from "./texts";
-import { elapsed, instant, iso } from "./times";
 import type { Call } from "./useVerb";
 
 interface Props {
@@ -50,17 +49,15 @@ export function LastError({ model, error, now, busy, call }: Props) {
       </Typography>
       <Remedy reason={error.reason} />
       {retry && (
-        <Button
-          size="small"
+        <Act
+          label={retry.label}
           color="inherit"
           variant="outlined"
           disabled={busy}
-          data-testid={`action-retry-${model.key}`}
+          testId={`action-retry-${model.key}`}
           onClick={() => void call(retry.verb)}
           sx={{ mt: 1 }}
-        >
-          {retry.label}
-        </Button>
+        />
       )}
     </Alert>
   );
@@ -70,15 +67,13 @@ export function LastError({ model, error, now, busy, call }: Props) {
 export function PastError({ model, error, now }: Pick<Props, "model" | "error" | "now">) {
   const since = elapsed(error.occurredAt, now);
   return (
-    <Typography
-      variant="body2"
-      color="textSecondary"
+    <Note
       data-testid={`model-past-error-${model.key}`}
       title={error.occurredAt && instant(error.occurredAt)}
       sx={{ overflowWrap: "anywhere" }}
     >
       {T.error.past(since)} <Reason reason={error.reason} /> {french(error.message)}
-    </Typography>
+    </Note>
   );
 }
 

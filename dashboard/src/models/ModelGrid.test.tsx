@@ -6,7 +6,7 @@ import { Capability } from "../gen/passerelle/v1/model_pb";
 import { StatusProvider, useServer } from "../status/StatusProvider";
 import { LiveStatus } from "../testing/liveStatus";
 import { show } from "../testing/render";
-import { ModelGrid } from "./ModelGrid";
+import { ModelGrid } from "./ModelsPage";
 import { modelOf } from "./testing";
 
 test("sans état encore, des cartes vides ; sans modèle, on le dit", () => {

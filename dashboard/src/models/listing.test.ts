@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Capability, ModelState } from "../gen/passerelle/v1/model_pb";
-import { grouped, matching } from "./listing";
+import { grouped, matching } from "./model";
 import { modelOf } from "./testing";
 
 const MODELS = [

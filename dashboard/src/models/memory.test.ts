@@ -1,8 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { ModelSchema } from "../gen/passerelle/v1/model_pb";
-import { freedBy } from "./memory";
-import { requestsOf } from "./requests";
+import { freedBy, requestsOf } from "./model";
 
 test("décharger rend les octets de GPU quand tous sont connus, la mémoire vive sinon", () => {
   const both = create(ModelSchema, {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { elapsed } from "./times";
+import { elapsed } from "./model";
 
 test("le temps passé se dit à une unité près", () => {
   const then = { $typeName: "google.protobuf.Timestamp" as const, seconds: 1_000n, nanos: 0 };

@@ -1,24 +1,15 @@
 import { mdiPlayCircleOutline, mdiTune } from "@mdi/js";
 import { useState } from "react";
 import { admin } from "../api/admin";
-import { type Model, ModelState } from "../gen/passerelle/v1/model_pb";
-import { ActionButton } from "../models/ActionButton";
-import type { Call } from "../models/useVerb";
-import { DialogFrame } from "../shell/DialogFrame";
+import { ModelState } from "../gen/passerelle/v1/model_pb";
+import { ActionButton, type ActionProps } from "../models/ModelActions";
+import { isLoaded } from "../models/model";
+import { DialogFrame, later } from "../shell/later";
 import { useServer } from "../status/StatusProvider";
-import { placementDialog } from "./LatePlacement";
-import { isLoaded } from "./order";
 import { P } from "./texts";
 
-interface Props {
-  model: Model;
-  /** Vrai si aucune opération ni aucun appel n'est en cours. */
-  idle: boolean;
-  call: Call;
-}
-
 /** Charge un modèle : d'un geste sur le processeur, par le choix des GPU sinon ; chargé, change ses exemplaires. */
-export function LoadAction({ model, idle, call }: Props) {
+export function LoadAction({ model, idle, call }: ActionProps) {
   const { status } = useServer();
   const [open, setOpen] = useState(false);
   const { key, state } = model;
@@ -62,3 +53,6 @@ export function LoadAction({ model, idle, call }: Props) {
     </>
   );
 }
+
+/** La boîte où se choisissent les GPU : rare et grande, l'accueil ne l'attend pas. */
+export const placementDialog = later(async () => (await import("./PlacementDialog")).PlacementDialog);

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { modelOf } from "../testing/gpuServer";
-import { optionsOf, parsed } from "./options";
-import { orderOf } from "./order";
+import { optionsOf, orderOf, parsed } from "./order";
 
 test("une saisie fautive est dite sous son champ, et n'est pas envoyée", () => {
   const draft = { options: {}, replicas: "0", idleMinutes: "-1" };

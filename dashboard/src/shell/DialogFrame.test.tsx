@@ -2,9 +2,7 @@ import { fireEvent, screen, waitFor } from "@testing-library/react";
 import { useState } from "react";
 import { afterEach, expect, test, vi } from "vitest";
 import { show } from "../testing/render";
-import { DialogFrame } from "./DialogFrame";
-import { type Later, later } from "./later";
-import { PageFrame } from "./PageFrame";
+import { DialogFrame, type Later, later, PageFrame } from "./later";
 
 /** Une page, et la boîte qu'un bouton y ouvre. */
 function Page({ box: { view: View } }: { box: Later<unknown> }) {

@@ -1,5 +1,6 @@
-import { Alert, AlertTitle, Box, Button, Typography } from "@mui/material";
+import { Alert, AlertTitle, Box, Typography } from "@mui/material";
 import { Component, type ReactNode } from "react";
+import { Act } from "./kit";
 import { T } from "./texts";
 
 /** Une erreur de la page se dit, et laisse de quoi recharger : jamais un écran vide. */
@@ -19,9 +20,7 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: E
           severity="error"
           data-testid="crash"
           action={
-            <Button color="inherit" size="small" onClick={() => location.reload()} data-testid="crash-reload">
-              {T.crash.reload}
-            </Button>
+            <Act label={T.crash.reload} color="inherit" onClick={() => location.reload()} testId="crash-reload" />
           }
           sx={{ flexWrap: "wrap" }}
         >

@@ -1,4 +1,4 @@
-import { AppBar, Box, Chip, Stack, Toolbar, Typography } from "@mui/material";
+import { AppBar, Box, Stack, Toolbar, Typography } from "@mui/material";
 import { OperationStrip } from "../activity/OperationStrip";
 import { T as ALL } from "../fr";
 import { LinkAlert } from "../status/LinkAlert";
@@ -6,9 +6,10 @@ import { useServer } from "../status/StatusProvider";
 import { UpdateAlert } from "../status/UpdateAlert";
 import { versionOf } from "../status/useUpdate";
 import { KeyButton } from "./KeyButton";
+import { Hint, Tag } from "./kit";
 import { PAGE_WIDTH, SIDE_WIDTH } from "./layout";
 import { SchemeMenu } from "./SchemeMenu";
-import { SkipLink } from "./SkipLink";
+import { SkipLink } from "./Shell";
 import { T } from "./texts";
 
 // Par-dessus le contenu, dans la marge qui le sépare de l'en-tête : ce qui s'y dit ne déplace rien sous le doigt.
@@ -43,13 +44,13 @@ export function Header() {
           <Typography variant="h1" noWrap sx={{ fontSize: { xs: "1.3rem", sm: "1.75rem" } }}>
             {ALL.title}
           </Typography>
-          <Typography variant="caption" color="textSecondary" noWrap sx={{ display: { xs: "none", sm: "block" } }}>
+          <Hint noWrap sx={{ display: { xs: "none", sm: "block" } }}>
             {T.subtitle}
-          </Typography>
+          </Hint>
         </Box>
         <Stack direction="row" spacing={1} sx={{ display: { xs: "none", md: "flex" } }}>
-          {profile && <Chip size="small" variant="outlined" label={T.profile(profile)} />}
-          {version && <Chip size="small" variant="outlined" label={T.version(version)} />}
+          {profile && <Tag label={T.profile(profile)} />}
+          {version && <Tag label={T.version(version)} />}
         </Stack>
         <SchemeMenu />
         <KeyButton required={keyRequired} />

@@ -2,9 +2,8 @@ import { mdiKeyAlertOutline, mdiKeyOutline, mdiKeyRemove, mdiShieldKeyOutline } 
 import { Button } from "@mui/material";
 import { useState } from "react";
 import { type Access, useAccess } from "./AccessProvider";
-import { DialogFrame } from "./DialogFrame";
-import { Icon } from "./Icon";
-import { later } from "./later";
+import { Icon } from "./kit";
+import { DialogFrame, later } from "./later";
 import { T } from "./texts";
 
 /** Ses champs sont lourds : l'accueil ne l'attend pas. */

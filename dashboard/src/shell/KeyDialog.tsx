@@ -13,8 +13,7 @@ import {
 import { type FormEvent, useState } from "react";
 import { accessKey, isKeyRemembered, isPortableKey, setAccessKey } from "../api/accessKey";
 import { canRetain } from "../api/storage";
-import { useServer } from "../status/StatusProvider";
-import { useKeyed } from "../status/useKeyed";
+import { useKeyed, useServer } from "../status/StatusProvider";
 import { useAccess } from "./AccessProvider";
 import { KeyInput } from "./KeyInput";
 import { KeyVerdict } from "./KeyVerdict";

@@ -1,7 +1,7 @@
 import { mdiEyeOffOutline, mdiEyeOutline } from "@mdi/js";
 import { IconButton, InputAdornment, TextField } from "@mui/material";
 import { useState } from "react";
-import { Icon } from "./Icon";
+import { Icon } from "./kit";
 import { T } from "./texts";
 
 interface Props {

@@ -12,7 +12,7 @@ import {
 } from "@mui/material";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
-import { Icon } from "./Icon";
+import { Icon } from "./kit";
 import { GUTTER, SIDE_WIDTH } from "./layout";
 import { PageIcon } from "./PageIcon";
 import { PAGES, type Page } from "./pages";

@@ -1,8 +1,7 @@
 import { screen } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
 import { show } from "../testing/render";
-import { later } from "./later";
-import { PageFrame } from "./PageFrame";
+import { later, PageFrame } from "./later";
 
 function Broken(): never {
   throw new Error("panne");

@@ -1,6 +1,6 @@
 import { Badge } from "@mui/material";
 import { useRecent } from "../activity/RecentProvider";
-import { Icon } from "./Icon";
+import { Icon } from "./kit";
 import { T } from "./texts";
 
 /** Dessin d'une page du menu ; celui d'Activité compte les échecs qu'on n'a pas encore regardés. */

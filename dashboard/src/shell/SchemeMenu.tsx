@@ -1,7 +1,7 @@
 import { mdiThemeLightDark, mdiWeatherNight, mdiWhiteBalanceSunny } from "@mdi/js";
-import { IconButton, ListItemIcon, Menu, MenuItem, Tooltip, useColorScheme } from "@mui/material";
+import { ListItemIcon, Menu, MenuItem, Tooltip, useColorScheme } from "@mui/material";
 import { useState } from "react";
-import { Icon } from "./Icon";
+import { Icon, IconAct } from "./kit";
 import { T } from "./texts";
 
 const MODES = [
@@ -18,14 +18,13 @@ export function SchemeMenu() {
   return (
     <>
       <Tooltip title={T.scheme.label}>
-        <IconButton
-          aria-label={T.scheme.label}
+        <IconAct
+          label={T.scheme.label}
+          icon={icon}
           aria-haspopup="menu"
-          data-testid="scheme-open"
+          testId="scheme-open"
           onClick={(event) => setAnchor(event.currentTarget)}
-        >
-          <Icon path={icon} fontSize="small" />
-        </IconButton>
+        />
       </Tooltip>
       <Menu anchorEl={anchor} open={anchor !== null} onClose={() => setAnchor(null)}>
         {MODES.map((one) => (

@@ -1,28 +1,26 @@
-import { Box, Stack } from "@mui/material";
-import { useEffect } from "react";
-import { Route, Switch, useLocation } from "wouter";
-import { T } from "../fr";
+import { Alert, AlertTitle, Box, Stack } from "@mui/material";
+import { useEffect, useRef } from "react";
+import { Link, Route, Switch, useLocation } from "wouter";
+import { T as ALL } from "../fr";
 import { useServer } from "../status/StatusProvider";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Header } from "./Header";
-import { usePreload } from "./later";
+import { isReturn } from "./hashLocation";
+import { Act } from "./kit";
+import { PageFrame, usePreload } from "./later";
 import { GUTTER, PAGE_WIDTH } from "./layout";
 import { Navigation } from "./Navigation";
 import { Notice, OpenNotice } from "./Notice";
-import { PageFrame } from "./PageFrame";
 import { PAGES, PARTS } from "./pages";
-import { MAIN_ID } from "./SkipLink";
-import { T as TEXTS } from "./texts";
-import { UnknownPage } from "./UnknownPage";
-import { useArrival } from "./useArrival";
+import { T } from "./texts";
 
 /** En-tête, menu, et la page que dit l'adresse. */
 export function Shell() {
   const { status } = useServer();
   const [path] = useLocation();
-  const label = PAGES.find((one) => one.path === path)?.label ?? TEXTS.unknown.title;
+  const label = PAGES.find((one) => one.path === path)?.label ?? T.unknown.title;
   useEffect(() => {
-    document.title = `${label} · ${T.title}`;
+    document.title = `${label} · ${ALL.title}`;
   }, [label]);
   useArrival(path);
   usePreload(PARTS, status !== undefined);
@@ -60,4 +58,57 @@ export function Shell() {
       </Box>
     </Box>
   );
+}
+
+/** Où mène « Aller au contenu » ; l'adresse n'a qu'un dièse, et il dit déjà la page. */
+export const MAIN_ID = "contenu";
+
+/** Premier arrêt du clavier : saute l'en-tête et le menu. Ne se voit que quand il a le focus. */
+export function SkipLink() {
+  return (
+    <Act
+      label={T.skip}
+      size="medium"
+      variant="contained"
+      testId="skip"
+      onClick={() => document.getElementById(MAIN_ID)?.focus()}
+      sx={{
+        position: "absolute",
+        top: 8,
+        left: 8,
+        zIndex: 1,
+        "&:not(:focus-visible)": { opacity: 0, pointerEvents: "none" },
+      }}
+    />
+  );
+}
+
+/** Une adresse qui ne mène à rien le dit, et ramène à l'accueil. */
+export function UnknownPage({ path }: { path: string }) {
+  return (
+    <Alert
+      severity="warning"
+      data-testid="page-unknown"
+      action={<Act label={T.unknown.home} color="inherit" component={Link} href="/" testId="page-home" />}
+      sx={{ flexWrap: "wrap" }}
+    >
+      <AlertTitle>{T.unknown.title}</AlertTitle>
+      {T.unknown.advice(path)}
+    </Alert>
+  );
+}
+
+/** Sur une autre page, montre son début et y porte le focus ; un retour, lui, retrouve la place que le navigateur a gardée. */
+export function useArrival(path: string): void {
+  const shown = useRef(path);
+  // Après les autres effets : un menu qui se ferme rend d'abord le focus à son bouton.
+  useEffect(() => {
+    if (shown.current === path) return;
+    shown.current = path;
+    if (isReturn()) return;
+    scrollTo({ top: 0, left: 0, behavior: "instant" });
+    const main = document.getElementById(MAIN_ID);
+    // Une page qui a déjà choisi où le mettre le garde.
+    if (!main?.contains(document.activeElement)) main?.focus({ preventScroll: true });
+  }, [path]);
 }

@@ -1,7 +1,7 @@
 import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, test } from "vitest";
-import { MAIN_ID, SkipLink } from "./SkipLink";
+import { MAIN_ID, SkipLink } from "./Shell";
 
 test("le clavier saute au contenu dès son premier arrêt", async () => {
   const user = userEvent.setup();

@@ -1,6 +1,6 @@
 import { act, render, screen } from "@testing-library/react";
 import { expect, test, vi } from "vitest";
-import { laterOr } from "./laterOr";
+import { laterOr } from "./later";
 
 const Bold = ({ text }: { text: string }) => <b>{text}</b>;
 const Plain = ({ text }: { text: string }) => <span>{text}</span>;

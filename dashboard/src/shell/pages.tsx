@@ -11,7 +11,7 @@ import type { ComponentType } from "react";
 import { formatted } from "../chat/formatted";
 import { logDialog } from "../models/logs/LogButton";
 import { ModelsPage } from "../models/ModelsPage";
-import { placementDialog } from "../placement/LatePlacement";
+import { placementDialog } from "../placement/LoadAction";
 import { french } from "../typography";
 import { keyDialog } from "./KeyButton";
 import { later } from "./later";
@@ -31,7 +31,7 @@ export interface Page {
 }
 
 const machine = later(async () => (await import("../machine/MachinePage")).MachinePage);
-const chat = later(async () => (await import("../chat/ChatPage")).ChatPage);
+const chat = later(async () => (await import("../chat/Chat")).ChatPage);
 const audio = later(async () => (await import("../audio/AudioPage")).AudioPage);
 const live = later(async () => (await import("../live/LivePage")).LivePage);
 const endpoints = later(async () => (await import("../endpoints/EndpointsPage")).EndpointsPage);

@@ -1,5 +1,5 @@
 import { createTheme } from "@mui/material";
-import { MONOSPACE } from "./monospace";
+import { MONOSPACE } from "./kit";
 
 /** Où l'apparence choisie est retenue ; `index.html` la lit avant tout affichage. */
 export const MODE_KEY = "passerelle.mode";
@@ -49,6 +49,8 @@ export const theme = createTheme({
         // Ce que le clavier atteint ne se cache ni sous l'en-tête, ni sous le menu d'un téléphone.
         html: { scrollPaddingTop: 112, [theme.breakpoints.down("md")]: { scrollPaddingBottom: 72 } },
         body: {
+          // Un chiffre qui change ne déplace pas ses voisins.
+          fontVariantNumeric: "tabular-nums",
           backgroundAttachment: "fixed",
           backgroundImage: `radial-gradient(60rem 40rem at 85% -10%, rgba(99, 102, 241, 0.20), transparent 70%),
             radial-gradient(50rem 36rem at -10% 30%, rgba(14, 165, 164, 0.16), transparent 70%),

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { copyText } from "./copyText";
+import { copyText } from "./CopyButton";
 
 let selected = "";
 

@@ -1,6 +1,7 @@
-import { Alert, Box, Button, LinearProgress, Typography } from "@mui/material";
+import { Alert, Box, LinearProgress, Typography } from "@mui/material";
 import { useEffect, useState } from "react";
-import { Age } from "./Age";
+import { seconds } from "../format";
+import { Act } from "../shell/kit";
 import { useServer } from "./StatusProvider";
 import { T } from "./texts";
 import type { Link } from "./useStatus";
@@ -47,13 +48,7 @@ function Message() {
         "& .MuiAlert-message": { flex: "1 1 0", minWidth: 220 },
         "& .MuiAlert-action": { pt: 0, alignItems: "center" },
       }}
-      action={
-        lost && (
-          <Button color="inherit" size="small" onClick={retry} data-testid="link-retry">
-            {T.retry}
-          </Button>
-        )
-      }
+      action={lost && <Act label={T.retry} color="inherit" onClick={retry} testId="link-retry" />}
     >
       {asked ? askedHeadline(link) : headline(lost, status !== undefined)}{" "}
       {receivedAt !== undefined && link !== "connected" && <Age since={receivedAt} />}
@@ -107,4 +102,18 @@ function useElapsed(value: string, delay: number): boolean {
     };
   }, [value, delay]);
   return settled === value;
+}
+
+/** L'âge de l'état affiché, à la seconde ; aucun lecteur d'écran n'est dérangé quand il avance. */
+export function Age({ since }: { since: number }) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <Box component="span" aria-live="off" data-testid="link-age" sx={{ whiteSpace: "nowrap" }}>
+      {T.age(seconds((now - since) / 1_000))}
+    </Box>
+  );
 }

@@ -3,8 +3,7 @@ import { screen, waitFor } from "@testing-library/react";
 import { afterEach, expect, test, vi } from "vitest";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { show } from "../testing/render";
-import { StatusProvider } from "./StatusProvider";
-import { useKeyed } from "./useKeyed";
+import { StatusProvider, useKeyed } from "./StatusProvider";
 
 afterEach(() => vi.unstubAllGlobals());
 

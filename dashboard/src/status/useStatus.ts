@@ -1,10 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { admin } from "../api/admin";
 import type { Status } from "../gen/passerelle/v1/admin_pb";
-import { follow, pause } from "./follow";
-import { History } from "./history";
-import { samples } from "./samples";
-import { type Running, whileVisible } from "./visible";
+import { follow, pause, type Running, whileVisible } from "./follow";
+import { History, samples } from "./history";
 
 /** Le serveur parle au moins toutes les 2 s : trois périodes sans un mot, et le flux est mort. */
 const SILENCE_MS = 6_000;

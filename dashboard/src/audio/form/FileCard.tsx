@@ -1,13 +1,13 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { mdiFileMusicOutline, mdiTrayArrowUp } from "@mdi/js";
-import { Alert, Box, Button, Stack, Typography } from "@mui/material";
+import { Box, Stack, Typography } from "@mui/material";
 import { useRef } from "react";
 import { bytes, seconds } from "../../format";
-import { Icon } from "../../shell/Icon";
+import { Act, Icon, Note, Told } from "../../shell/kit";
 import { useDrop } from "../../shell/useDrop";
 import type { Desk } from "../job/useDesk";
 import { T } from "../texts";
-import { Section } from "./Section";
+import { Section } from "./parts";
 
 /** Le fichier : choisi ou déposé, son nom, sa taille, sa durée, et pourquoi il serait refusé. */
 export function FileCard({ desk: { session, state, limits, fileProblem } }: { desk: Desk }) {
@@ -42,28 +42,28 @@ export function FileCard({ desk: { session, state, limits, fileProblem } }: { de
                 <Typography sx={{ fontWeight: 600, overflowWrap: "anywhere" }} data-testid="audio-name">
                   {source.file.name}
                 </Typography>
-                <Typography variant="body2" color="textSecondary" data-testid="audio-facts">
+                <Note data-testid="audio-facts">
                   {[bytes(source.file.size), source.duration ? seconds(source.duration) : unknown(source.wave.state)]
                     .filter(Boolean)
                     .join(" · ")}
-                </Typography>
+                </Note>
               </>
             ) : (
-              <Typography variant="body2" color="textSecondary">
+              <Note>
                 {T.formats} {most}
-              </Typography>
+              </Note>
             )}
           </Box>
         </Stack>
         <Stack direction="row" spacing={1} useFlexGap sx={{ alignItems: "center", flexWrap: "wrap", mt: 2 }}>
-          <Button
+          <Act
+            label={source ? T.replace : T.choose}
+            size="medium"
             variant={source ? "outlined" : "contained"}
             disabled={busy}
             onClick={() => input.current?.click()}
-            data-testid="audio-choose"
-          >
-            {source ? T.replace : T.choose}
-          </Button>
+            testId="audio-choose"
+          />
           <input
             ref={input}
             type="file"
@@ -78,20 +78,21 @@ export function FileCard({ desk: { session, state, limits, fileProblem } }: { de
             }}
           />
           {source && (
-            <Button color="inherit" disabled={busy} onClick={session.forget} data-testid="audio-remove">
-              {T.remove}
-            </Button>
+            <Act
+              label={T.remove}
+              size="medium"
+              color="inherit"
+              disabled={busy}
+              onClick={session.forget}
+              testId="audio-remove"
+            />
           )}
           <Typography variant="body2" color={over ? "primary" : "textSecondary"}>
             {over ? T.dropNow : !source && T.drop}
           </Typography>
         </Stack>
       </Box>
-      {fileProblem && (
-        <Alert severity="error" data-testid="audio-refused">
-          {fileProblem}
-        </Alert>
-      )}
+      <Told severity="error" testId="audio-refused" text={fileProblem} />
     </Section>
   );
 }

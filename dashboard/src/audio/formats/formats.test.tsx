@@ -4,9 +4,8 @@ import { type JsonValue, toJson } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { DiarizeResponseSchema } from "../../gen/passerelle/v1/diarize_pb";
 import { TranscribeResponseSchema } from "../../gen/passerelle/v1/transcribe_pb";
-import type { AudioResult } from "../job/events";
-import { filesOf, nameFor } from "./files";
-import { typedTranscript, typedTurns } from "./written";
+import type { AudioResult } from "../job/send";
+import { filesOf, nameFor, typedTranscript, typedTurns } from "./files";
 
 interface Case {
   name: string;

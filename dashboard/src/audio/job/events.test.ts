@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type AudioEvent, EventReader } from "./events";
+import { type AudioEvent, EventReader } from "./send";
 
 const STREAM =
   ": commentaire\n\n" +

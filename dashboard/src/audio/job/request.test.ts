@@ -3,8 +3,7 @@ import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
 import { AudioLimitsSchema, FileRecognitionSchema } from "../../gen/passerelle/v1/limits_pb";
-import { fieldRefusals, fileRefusal } from "./limits";
-import { DEFAULTS, type Options, requestFor, type Task } from "./request";
+import { DEFAULTS, fieldRefusals, fileRefusal, type Options, requestFor, type Task } from "./request";
 
 const WHISPER = { key: "canary", features: ["word_timestamps", "translate", "prompt"] };
 const PYANNOTE = { key: "pyannote", features: ["num_speakers", "min_speakers", "max_speakers"] };

@@ -1,3 +1,8 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { bytes, seconds } from "../../format";
+import type { AudioLimits, FileRecognition } from "../../gen/passerelle/v1/limits_pb";
+import { T } from "../texts";
+
 // La requête que la page envoie : un formulaire. Un texte d'orientation n'a pas à passer par une adresse, que l'on journalise.
 
 /** Ce qu'on demande d'un fichier. */
@@ -79,4 +84,59 @@ function counts({ counting, exact, min, max }: Options, { features }: Ability): 
     if (max) given.push(["max_speakers", max]);
   }
   return Object.fromEntries(given.filter(([name]) => features.includes(name)));
+}
+
+/** Ce que l'on sait d'un fichier sans l'envoyer ; `Source` l'est. */
+export interface Known {
+  file: { name: string; type: string; size: number };
+  /** Premiers octets, un caractère chacun ; absents tant qu'ils ne sont pas lus. */
+  head?: string;
+  /** Secondes. */
+  duration?: number;
+}
+
+/** Pourquoi ce fichier serait refusé, dit avant de l'envoyer ; rien s'il passe. */
+export function fileRefusal(known: Known, limits: AudioLimits, rules?: FileRecognition): string | undefined {
+  const { duration, file } = known;
+  const { size } = file;
+  if (size === 0) return T.refusals.empty;
+  if (size > limits.maxUploadBytes) return T.refusals.size(bytes(size), bytes(limits.maxUploadBytes));
+  const most = limits.maxDuration ? durationMs(limits.maxDuration) / 1000 : Number.POSITIVE_INFINITY;
+  if (duration !== undefined && duration > most) return T.refusals.duration(seconds(duration), seconds(most));
+  const what = rules && unheard(known, rules);
+  return what && T.refusals.kind(what);
+}
+
+/** Ce qu'est un fichier que le serveur ne saurait pas décoder, à ses propres règles ; rien au moindre doute. */
+function unheard({ head, file: { name, type, size } }: Known, rules: FileRecognition): string | undefined {
+  if (head === undefined || head.startsWith("ID3")) return undefined;
+  const begins = (pattern: string) => new RegExp(`^(?:${pattern})`, "s").test(head);
+  if (rules.containers.some(begins)) return undefined;
+  const foreign = rules.foreign.find(({ pattern }) => begins(pattern));
+  if (foreign) return foreign.label;
+  const extension = /\.([^.]*)$/.exec(name)?.[1]?.toLowerCase() ?? "";
+  const kind = /^audio\/(?:x-)?([^;\s]*)/i.exec(type)?.[1]?.toLowerCase() ?? "";
+  if (rules.rawExtensions.includes(extension) || rules.rawTypes.includes(kind)) return undefined;
+  const whole = head.length >= Math.min(size, rules.searchedBytes);
+  return whole && !new RegExp(rules.frames, "s").test(head) ? T.refusals.unknown : undefined;
+}
+
+/** Champs que le serveur refuserait, chacun avec la limite et la valeur. */
+export function fieldRefusals({ fields }: AudioRequest, limits: AudioLimits): Record<string, string> {
+  const found: Record<string, string> = {};
+  const most = limits.maxSpeakers;
+  for (const name of ["num_speakers", "min_speakers", "max_speakers"]) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    if (!/^\d+$/.test(value) || Number(value) < 1 || Number(value) > most) {
+      found[name] = T.refusals.count(name, most, value);
+    }
+  }
+  const { min_speakers: min, max_speakers: max } = fields;
+  if (Object.keys(found).length === 0 && min && max && Number(min) > Number(max)) {
+    found.min_speakers = T.refusals.order(max, min);
+  }
+  const length = [...(fields.prompt ?? "")].length;
+  if (length > limits.maxPromptCharacters) found.prompt = T.refusals.prompt(limits.maxPromptCharacters, length);
+  return found;
 }

@@ -43,14 +43,14 @@ function driven(tools: Partial<Tools> = {}) {
 test("le travail se suit de l'envoi au résultat", async () => {
   const { session, last } = driven();
   await session.choose(FILE);
-  expect(session.snapshot().source).toMatchObject({ duration: 2, wave: { state: "ready" } });
+  expect(session.state.source).toMatchObject({ duration: 2, wave: { state: "ready" } });
   const end = session.start(REQUEST);
   last().on({ type: "sent", bytes: 2, total: 4 });
   last().on({ type: "progress", stage: "decoding", completed_ratio: 0.8 });
   last().on({ type: "progress", stage: "decoding", completed_ratio: 0.3 });
   last().on({ type: "progress", stage: "recognition" });
   last().on({ type: "segment", segment: SEGMENT });
-  expect(session.snapshot().job).toMatchObject({
+  expect(session.state.job).toMatchObject({
     state: "running",
     sent: 2,
     total: 4,
@@ -63,7 +63,7 @@ test("le travail se suit de l'envoi au résultat", async () => {
   last().on({ type: "result", result: { id: "r", duration: 2, segments: [SEGMENT] }, json: "{}" });
   last().resolve();
   await end;
-  expect(session.snapshot().job).toMatchObject({ state: "done", json: "{}", elapsed: 1.5 });
+  expect(session.state.job).toMatchObject({ state: "done", json: "{}", elapsed: 1.5 });
 });
 
 test("annuler abandonne l'envoi, et rien n'arrive plus", async () => {
@@ -74,7 +74,7 @@ test("annuler abandonne l'envoi, et rien n'arrive plus", async () => {
   expect(last().signal.aborted).toBe(true);
   last().on({ type: "segment", segment: SEGMENT });
   await end;
-  expect(session.snapshot().job).toMatchObject({ state: "cancelled", segments: [] });
+  expect(session.state.job).toMatchObject({ state: "cancelled", segments: [] });
 });
 
 test("un refus du serveur se montre tel quel, une panne en français", async () => {
@@ -87,8 +87,8 @@ test("un refus du serveur se montre tel quel, une panne en français", async () 
     const end = session.start(REQUEST);
     last().reject(error);
     await end;
-    expect(session.snapshot().job?.state).toBe("failed");
-    expect(session.snapshot().job?.failure).toContain(shown);
+    expect(session.state.job?.state).toBe("failed");
+    expect(session.state.job?.failure).toContain(shown);
   }
 });
 
@@ -100,12 +100,12 @@ test("changer de fichier arrête le travail du précédent et oublie son résult
   await session.choose(new File(["b"], "autre.wav"));
   expect(calls[0]?.signal.aborted).toBe(true);
   expect(URL.revokeObjectURL).toHaveBeenCalledTimes(1);
-  expect(session.snapshot()).toMatchObject({ source: { file: { name: "autre.wav" } }, names: {} });
-  expect(session.snapshot().job).toBeUndefined();
+  expect(session.state).toMatchObject({ source: { file: { name: "autre.wav" } }, names: {} });
+  expect(session.state.job).toBeUndefined();
   // Le nouveau travail n'attend pas l'ancien, dont la fin ne le touche pas.
   void session.start(REQUEST);
   await end;
-  expect(session.snapshot().job?.state).toBe("running");
+  expect(session.state.job?.state).toBe("running");
 });
 
 test("un seul travail à la fois", async () => {
@@ -124,5 +124,5 @@ test("la durée d'un fichier déjà remplacé n'est pas celle du nouveau", async
   answers[1]?.(5);
   answers[0]?.(9);
   await Promise.all([first, second]);
-  expect(session.snapshot().source).toMatchObject({ file: { name: "autre.wav" }, duration: 5 });
+  expect(session.state.source).toMatchObject({ file: { name: "autre.wav" }, duration: 5 });
 });

@@ -1,7 +1,7 @@
 import { fireEvent, render, screen } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { AudioProvider } from "./AudioProvider";
-import { useAudio } from "./useAudio";
+import { KeptProvider } from "../../shell/kept";
+import { useAudio } from "./useDesk";
 
 function Page() {
   const { session, state } = useAudio();
@@ -14,11 +14,11 @@ function Page() {
 
 test("la session se fait avec sa page, et lui survit", () => {
   const page = (
-    <AudioProvider>
+    <KeptProvider>
       <Page />
-    </AudioProvider>
+    </KeptProvider>
   );
-  const home = <AudioProvider>accueil</AudioProvider>;
+  const home = <KeptProvider>accueil</KeptProvider>;
   const { rerender } = render(home);
   rerender(page);
   fireEvent.click(screen.getByText("transcribe"));

@@ -1,13 +1,14 @@
 import { useEffect } from "react";
-import type { Limits, ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
+import type { GetCapabilitiesResponse, ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import { Capability, type Model } from "../../gen/passerelle/v1/model_pb";
+import { useKept } from "../../shell/kept";
 import { useAsked } from "../../shell/useAsked";
-import { useServer } from "../../status/StatusProvider";
-import { useCapabilities } from "../../status/useCapabilities";
+import { useCapabilities, useServer } from "../../status/StatusProvider";
 import { T } from "../texts";
-import { fieldRefusals, fileRefusal } from "./limits";
-import { type AudioRequest, type Options, requestFor, type Task } from "./request";
-import { useAudio } from "./useAudio";
+import { durationOf, readWave } from "../wave/wave";
+import { type AudioRequest, fieldRefusals, fileRefusal, type Options, requestFor, type Task } from "./request";
+import { send } from "./send";
+import { AudioSession } from "./session";
 
 /** Modèles d'une capacité, et celui qui servira. */
 export interface Choice {
@@ -15,6 +16,15 @@ export interface Choice {
   model: Model | undefined;
   capabilities: ModelCapabilities | undefined;
 }
+
+/** Le modèle voulu s'il a cette capacité, ou le premier qui l'a. */
+export function choice(models: Model[] = [], known: Known, capability: Capability, wanted: string): Choice {
+  const able = models.filter((one) => one.capability === capability);
+  const model = able.find(({ key }) => key === wanted) ?? able[0];
+  return { models: able, model, capabilities: known?.models.find(({ key }) => key === model?.key) };
+}
+
+type Known = GetCapabilitiesResponse | undefined;
 
 /** Tout ce que la page montre : la session, ce que le serveur permet, et la requête qui en découle. */
 export function useDesk() {
@@ -28,19 +38,13 @@ export function useDesk() {
     if (capability === Capability.TRANSCRIBE) session.tryOut("transcribe", { transcriber: asked });
     if (capability === Capability.DIARIZE) session.tryOut("diarize", { diarizer: asked });
   }, [session, asked, capability]);
-  const choice = (capability: Capability, wanted: string): Choice => {
-    const able = models?.filter((one) => one.capability === capability) ?? [];
-    const model = able.find(({ key }) => key === wanted) ?? able[0];
-    return { models: able, model, capabilities: known?.models.find(({ key }) => key === model?.key) };
-  };
-  const transcriber = choice(Capability.TRANSCRIBE, options.transcriber);
+  const transcriber = choice(models, known, Capability.TRANSCRIBE, options.transcriber);
   // Une transcription ne choisit pas son modèle de diarisation : c'est le premier du profil.
-  const diarizer = choice(Capability.DIARIZE, state.task === "speakers" ? "" : options.diarizer);
+  const diarizer = choice(models, known, Capability.DIARIZE, state.task === "speakers" ? "" : options.diarizer);
   const tasks = tasksOf(transcriber, diarizer);
   const task = tasks.includes(state.task) ? state.task : tasks[0];
-  const limits: Limits | undefined = known?.limits;
   const request = task && requestOf(task, options, transcriber, diarizer);
-  const audio = limits?.audio;
+  const audio = known?.limits?.audio;
   const fileProblem = source && audio && fileRefusal(source, audio, known?.recognition);
   const problems = request && audio ? fieldRefusals(request, audio) : {};
   return {
@@ -74,4 +78,11 @@ function requestOf(task: Task, options: Options, transcriber: Choice, diarizer: 
   const used = task === "diarize" ? diarizer : transcriber;
   if (!used.capabilities || (task === "speakers" && !diarizer.capabilities)) return undefined;
   return requestFor(task, options, used.capabilities, diarizer.capabilities ?? used.capabilities);
+}
+
+/** La session audio, faite la première fois que sa page s'ouvre, et son état. */
+export function useAudio() {
+  const kept = useKept();
+  kept.audio ??= new AudioSession({ send, durationOf, readWave, now: () => performance.now() });
+  return { session: kept.audio, state: kept.audio.useState() };
 }

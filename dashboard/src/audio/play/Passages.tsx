@@ -1,11 +1,10 @@
 import { Box } from "@mui/material";
-import { type KeyboardEvent, type MouseEvent, useEffect, useRef, useState } from "react";
-import type { Passage } from "../result/lanes";
-import { colorOf } from "./colors";
-import { PassageRow } from "./PassageRow";
-import type { Player } from "./Player";
-import { MANY, MANY_PASSAGES, PASSAGES } from "./passageStyles";
-import { currentOf, usePlayer } from "./usePlayer";
+import { type KeyboardEvent, type MouseEvent, memo, useEffect, useRef, useState } from "react";
+import type { Word } from "../job/send";
+import { clock, colorOf, type Passage } from "../result/lanes";
+import { slices } from "../slices";
+import { T } from "../texts";
+import { currentOf, type Player, usePlayer } from "./Player";
 
 interface Props {
   label: string;
@@ -76,3 +75,137 @@ export function Passages({ label, passages, speakers, nameOf, words, player }: P
     </Box>
   );
 }
+
+interface PassageRowProps {
+  passage: Passage;
+  index: number;
+  name: string | undefined;
+  color: string;
+  current: boolean;
+  /** Vrai pour la seule ligne que la tabulation atteint. */
+  entry: boolean;
+  onEntry: (index: number) => void;
+  words: boolean;
+  player: Player;
+}
+
+/** Un passage : son instant, qui est le bouton, son locuteur et son texte ; la liste porte les styles de toutes ses lignes. */
+export const PassageRow = memo(function PassageRow(props: PassageRowProps) {
+  const { passage, index, name, color, current, entry, onEntry, words, player } = props;
+  const { start, end, text } = passage;
+  return (
+    <li
+      data-start={start}
+      aria-current={current || undefined}
+      data-testid="audio-passage"
+      style={{ borderLeftColor: color }}
+    >
+      <button
+        type="button"
+        tabIndex={entry ? 0 : -1}
+        aria-label={T.playFrom(clock(start))}
+        onFocus={() => onEntry(index)}
+      >
+        {clock(start)}
+      </button>
+      <div>
+        {name && <strong>{name}</strong>}
+        {text === undefined ? (
+          <small>{T.lasting(end - start)}</small>
+        ) : words && passage.words?.length ? (
+          <Words text={text} words={passage.words} current={current} player={player} />
+        ) : (
+          text
+        )}
+      </div>
+    </li>
+  );
+});
+
+interface WordsProps {
+  text: string;
+  words: Word[];
+  current: boolean;
+  player: Player;
+}
+
+/** Le texte d'un passage, chaque mot avec son instant ; celui qu'on entend est surligné. */
+export function Words({ text, words, current, player }: WordsProps) {
+  const spoken = usePlayer(player, ({ time }) => (current ? currentOf(words, time) : -1));
+  return (
+    <Box
+      component="span"
+      sx={{
+        "& span:hover": { textDecoration: "underline" },
+        "& span[aria-current]": { bgcolor: "primary.main", color: "primary.contrastText", borderRadius: 0.5 },
+      }}
+    >
+      {slices(text, words).map((slice, index) => {
+        const { start = 0 } = words[index] ?? {};
+        const word = slice.trimEnd();
+        return (
+          <span key={`${start} ${slice}`}>
+            <span
+              data-start={start}
+              data-testid="audio-word"
+              title={clock(start)}
+              aria-current={index === spoken || undefined}
+            >
+              {word}
+            </span>
+            {slice.slice(word.length)}
+          </span>
+        );
+      })}
+    </Box>
+  );
+}
+
+// Un style par liste, non par ligne : une longue réunion en a des milliers.
+export const PASSAGES = {
+  position: "relative",
+  m: 0,
+  mx: -1,
+  p: 0,
+  maxHeight: { xs: 420, lg: 560 },
+  overflowY: "auto",
+  listStyle: "none",
+  "& li": {
+    display: "flex",
+    gap: 1.5,
+    px: 1,
+    py: 0.5,
+    borderLeft: "4px solid transparent",
+    borderRadius: "0 6px 6px 0",
+    cursor: "pointer",
+  },
+  "& li:hover": { bgcolor: "action.hover" },
+  "& li[aria-current]": { bgcolor: "action.selected" },
+  "& li > button": {
+    flexShrink: 0,
+    alignSelf: "flex-start",
+    minWidth: 56,
+    p: 0,
+    border: 0,
+    background: "none",
+    font: "inherit",
+    fontSize: "0.8125rem",
+    lineHeight: 1.85,
+    textAlign: "left",
+    fontVariantNumeric: "tabular-nums",
+    color: "text.secondary",
+    cursor: "pointer",
+    borderRadius: "4px",
+  },
+  "& li > button:focus-visible": { outline: "2px solid", outlineColor: "primary.main" },
+  "& li > div": { minWidth: 0, overflowWrap: "anywhere" },
+  "& strong": { mr: 1 },
+  "& small": { fontSize: "0.875rem", color: "text.secondary", fontVariantNumeric: "tabular-nums" },
+} as const;
+
+/** D'une longue liste, le navigateur ne dessine que les lignes qu'on voit ; une courte garde ses vraies hauteurs. */
+export const MANY = 200;
+export const MANY_PASSAGES = {
+  ...PASSAGES,
+  "& li": { ...PASSAGES["& li"], contentVisibility: "auto", containIntrinsicSize: "auto 32px" },
+} as const;

@@ -1,3 +1,6 @@
+import { type RefObject, useEffect, useState, useSyncExternalStore } from "react";
+import type { Span } from "../job/send";
+
 /** Un élément audio que plusieurs vues suivent : instant, marche, panne. */
 export class Player {
   private audio: HTMLAudioElement | undefined;
@@ -72,4 +75,26 @@ export class Player {
     // `timeupdate` ne vient que quatre fois par seconde : le curseur suit les images de l'écran.
     if (this.playing) this.frame = requestAnimationFrame(this.tell);
   };
+}
+
+/** Une valeur du lecteur, relue à chaque image ; la vue ne se redessine que si elle change. */
+export function usePlayer<T extends string | number | boolean>(player: Player, select: (player: Player) => T): T {
+  return useSyncExternalStore(player.subscribe, () => select(player));
+}
+
+/** Rang du passage joué, le dernier commencé de ceux qui contiennent l'instant ; -1 s'il n'y en a pas. */
+export function currentOf(spans: readonly Span[], time: number): number {
+  return spans.findLastIndex(({ start, end }) => start <= time && time < end);
+}
+
+/** Largeur d'un élément, en pixels, suivie quand elle change ; 0 avant la première mesure. */
+export function useWidth(element: RefObject<Element | null>): number {
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    if (!element.current) return;
+    const sizes = new ResizeObserver(([entry]) => setWidth(Math.round(entry?.contentRect.width ?? 0)));
+    sizes.observe(element.current);
+    return () => sizes.disconnect();
+  }, [element]);
+  return width;
 }

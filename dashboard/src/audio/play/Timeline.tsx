@@ -1,15 +1,14 @@
-import { Box, Stack, Typography } from "@mui/material";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { mdiMagnifyMinusOutline, mdiMagnifyPlusOutline, mdiPause, mdiPlay } from "@mdi/js";
+import { Box, IconButton, type IconButtonProps, Stack, Tooltip, Typography } from "@mui/material";
+import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
 import { seconds } from "../../format";
-import { type Lane, lengthOf, overlapsOf } from "../result/lanes";
+import { Icon, Note } from "../../shell/kit";
+import { clock, colorOf, type Lane, lengthOf, overlapsOf } from "../result/lanes";
 import { T } from "../texts";
-import type { Peaks } from "../wave/peaks";
-import { Controls } from "./Controls";
-import { colorOf } from "./colors";
-import { LaneBar, place } from "./LaneBar";
-import { LaneHeader } from "./LaneHeader";
-import type { Player } from "./Player";
-import { Waveform } from "./Waveform";
+import type { Peaks } from "../wave/wave";
+import { barsOf } from "../wave/wave";
+import { LaneBar, LaneHeader, place } from "./Lanes";
+import { type Player, usePlayer, useWidth } from "./Player";
 
 /** Secondes que montre l'écran à l'agrandissement le plus fort. */
 const FINEST_S = 20;
@@ -65,13 +64,9 @@ export function Timeline({ player, peaks, duration, lanes, nameOf, onRename }: P
               })}
               {overlaps.length > 0 && (
                 <Box role="listitem" data-testid="audio-overlaps">
-                  <Typography
-                    variant="body2"
-                    color="textSecondary"
-                    sx={{ position: "sticky", left: 0, width: "fit-content" }}
-                  >
+                  <Note sx={{ position: "sticky", left: 0, width: "fit-content" }}>
                     {T.overlaps} · {seconds(lengthOf(overlaps))}
-                  </Typography>
+                  </Note>
                   <Box
                     aria-hidden
                     sx={{
@@ -110,5 +105,157 @@ export function Timeline({ player, peaks, duration, lanes, nameOf, onRename }: P
         </Box>
       </Box>
     </Stack>
+  );
+}
+
+interface ControlsProps {
+  player: Player;
+  duration: number;
+  zoom: number;
+  maxZoom: number;
+  onZoom: (zoom: number) => void;
+}
+
+/** Lire, mettre en pause, savoir où l'on en est, agrandir. */
+export function Controls({ player, duration, zoom, maxZoom, onZoom }: ControlsProps) {
+  const playing = usePlayer(player, ({ playing }) => playing);
+  const failed = usePlayer(player, ({ failed }) => failed);
+  const time = usePlayer(player, ({ time }) => clock(time));
+  const name = playing ? T.pause : T.play;
+  return (
+    <Stack direction="row" spacing={1} sx={{ alignItems: "center" }}>
+      <IconButton
+        onClick={player.toggle}
+        disabled={failed}
+        aria-label={name}
+        data-testid="audio-play"
+        sx={{
+          bgcolor: "primary.main",
+          color: "primary.contrastText",
+          "&:hover": { bgcolor: "primary.dark" },
+          "&.Mui-disabled": { bgcolor: "action.disabledBackground" },
+        }}
+      >
+        <Icon path={playing ? mdiPause : mdiPlay} />
+      </IconButton>
+      <Typography sx={{ flexGrow: 1 }} data-testid="audio-time">
+        {time}
+        <Typography component="span" color="textSecondary">
+          {" / "}
+          {clock(duration)}
+        </Typography>
+      </Typography>
+      {maxZoom > 1 && (
+        <>
+          <Zoom label={T.zoomOut} icon={mdiMagnifyMinusOutline} disabled={zoom <= 1} onClick={() => onZoom(zoom / 2)} />
+          <Zoom
+            label={T.zoomIn}
+            icon={mdiMagnifyPlusOutline}
+            disabled={zoom >= maxZoom}
+            onClick={() => onZoom(zoom * 2)}
+            data-testid="audio-zoom-in"
+          />
+        </>
+      )}
+    </Stack>
+  );
+}
+
+function Zoom({ label, icon, ...rest }: IconButtonProps & { label: string; icon: string }) {
+  return (
+    <Tooltip title={label}>
+      <span>
+        <IconButton aria-label={label} {...rest}>
+          <Icon path={icon} />
+        </IconButton>
+      </span>
+    </Tooltip>
+  );
+}
+
+const STEP_S = 5;
+const HEIGHT_PX = 88;
+
+interface WaveformProps {
+  player: Player;
+  /** Absentes : une ligne de temps sans onde. */
+  peaks: Peaks | undefined;
+  duration: number;
+}
+
+/** L'onde, qui est aussi la barre de position : on y clique, ou on s'y déplace au clavier. */
+export function Waveform({ player, peaks, duration }: WaveformProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const played = useRef<HTMLDivElement>(null);
+  const width = useWidth(box);
+  const bars = useMemo(() => (peaks && width ? barsOf(peaks, width, HEIGHT_PX) : ""), [peaks, width]);
+  const second = usePlayer(player, ({ time }) => Math.floor(time));
+  const failed = usePlayer(player, ({ failed }) => failed);
+
+  useEffect(() => {
+    const follow = () => {
+      const left = 100 * Math.max(0, 1 - player.time / duration);
+      if (played.current) played.current.style.clipPath = `inset(0 ${left}% 0 0)`;
+    };
+    follow();
+    return player.subscribe(follow);
+  }, [player, duration]);
+
+  function point({ buttons, clientX, currentTarget, pointerId, type }: PointerEvent<HTMLDivElement>) {
+    if (failed || !(buttons & 1)) return;
+    if (type === "pointerdown") currentTarget.setPointerCapture(pointerId);
+    const { left, width } = currentTarget.getBoundingClientRect();
+    player.seek(duration * Math.min(1, Math.max(0, (clientX - left) / width)));
+  }
+
+  function key(event: KeyboardEvent) {
+    const { time } = player;
+    const target = { ArrowRight: time + STEP_S, ArrowLeft: time - STEP_S, Home: 0, End: duration }[event.key];
+    if (target === undefined && event.key !== " ") return;
+    event.preventDefault();
+    if (target === undefined) player.toggle();
+    else player.seek(Math.min(duration, target));
+  }
+
+  const drawing = peaks ? (
+    <svg aria-hidden="true">
+      <path d={bars} stroke="currentColor" strokeWidth={2} />
+    </svg>
+  ) : (
+    <Box sx={{ height: "100%", borderRadius: 1, bgcolor: "currentColor", opacity: 0.4 }} />
+  );
+  return (
+    <Box
+      ref={box}
+      role="slider"
+      tabIndex={0}
+      aria-label={T.position}
+      aria-valuemin={0}
+      aria-valuemax={Math.ceil(duration)}
+      aria-valuenow={second}
+      aria-valuetext={T.at(clock(second), clock(duration))}
+      aria-disabled={failed}
+      data-testid="audio-wave"
+      data-drawn={bars !== ""}
+      onPointerDown={point}
+      onPointerMove={point}
+      onKeyDown={key}
+      sx={{
+        position: "relative",
+        height: peaks ? HEIGHT_PX : 20,
+        borderRadius: 1,
+        bgcolor: "action.hover",
+        color: "text.secondary",
+        cursor: failed ? "default" : "pointer",
+        touchAction: "pan-x pan-y",
+        "& svg": { position: "absolute", inset: 0, width: "100%", height: "100%" },
+        "&:focus-visible": { outline: "2px solid", outlineColor: "primary.main", outlineOffset: 2 },
+      }}
+    >
+      {peaks && <Box sx={{ opacity: 0.6 }}>{drawing}</Box>}
+      <Box ref={played} sx={{ position: "absolute", inset: 0, color: "primary.main" }}>
+        {drawing}
+      </Box>
+    </Box>
   );
 }

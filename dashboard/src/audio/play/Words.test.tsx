@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { render } from "@testing-library/react";
 import { expect, test } from "vitest";
-import type { AudioResult } from "../job/events";
+import type { AudioResult } from "../job/send";
 import { joined } from "../slices";
+import { Words } from "./Passages";
 import { Player } from "./Player";
-import { Words } from "./Words";
 
 const CASES = JSON.parse(readFileSync("../tests/data/dashboard_formats.json", "utf8")) as {
   name: string;

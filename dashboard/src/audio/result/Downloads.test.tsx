@@ -5,7 +5,7 @@ import { DiarizeService } from "../../gen/passerelle/v1/diarize_pb";
 import { TranscribeService } from "../../gen/passerelle/v1/transcribe_pb";
 import { save } from "../../shell/save";
 import { show } from "../../testing/render";
-import type { AudioResult } from "../job/events";
+import type { AudioResult } from "../job/send";
 import { Downloads } from "./Downloads";
 
 vi.mock("../../shell/save", () => ({ save: vi.fn() }));

@@ -1,12 +1,12 @@
 import { mdiDownload } from "@mdi/js";
-import { Alert, Button, Stack } from "@mui/material";
+import { Stack } from "@mui/material";
 import { useState } from "react";
 import { messageOf } from "../../api/errors";
-import { Icon } from "../../shell/Icon";
+import { Act, Told } from "../../shell/kit";
 import { save } from "../../shell/save";
 import { CopyButton } from "../../snippets/CopyButton";
 import { type Download, filesOf, nameFor } from "../formats/files";
-import type { AudioResult } from "../job/events";
+import type { AudioResult } from "../job/send";
 import { T } from "../texts";
 
 interface Props {
@@ -33,25 +33,19 @@ export function Downloads({ audio, result, json, page }: Props) {
     <>
       <Stack direction="row" spacing={1} useFlexGap sx={{ flexWrap: "wrap" }} data-testid={`${page}-downloads`}>
         {filesOf(result).map((file) => (
-          <Button
+          <Act
+            label={file.label}
+            icon={mdiDownload}
             key={file.extension}
-            size="small"
             variant="outlined"
-            startIcon={<Icon path={mdiDownload} />}
             aria-label={T.download(file.label)}
             onClick={() => void take(file)}
-            data-testid={`${page}-download-${file.extension}`}
-          >
-            {file.label}
-          </Button>
+            testId={`${page}-download-${file.extension}`}
+          />
         ))}
         {result.text && <CopyButton text={result.text} label={T.copyText} testId={`${page}-copy`} />}
       </Stack>
-      {failure && (
-        <Alert severity="error" data-testid={`${page}-download-failure`}>
-          {failure}
-        </Alert>
-      )}
+      <Told severity="error" testId={`${page}-download-failure`} text={failure} />
     </>
   );
 }

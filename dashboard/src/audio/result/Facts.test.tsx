@@ -1,7 +1,7 @@
 import { render, screen } from "@testing-library/react";
 import { expect, it } from "vitest";
-import type { AudioResult } from "../job/events";
-import { Facts } from "./Facts";
+import type { AudioResult } from "../job/send";
+import { Facts } from "./ResultCard";
 
 const SAID: AudioResult = { id: "r1", duration: 10, language: "fr" };
 

@@ -1,17 +1,17 @@
-import { Alert, Typography } from "@mui/material";
 import { useMemo, useState } from "react";
-import { Section } from "../form/Section";
+import { seconds } from "../../format";
+import { Hint, Note, Told } from "../../shell/kit";
+import { Section } from "../form/parts";
+import type { AudioResult } from "../job/send";
 import type { Source } from "../job/session";
 import type { Desk } from "../job/useDesk";
 import { Passages } from "../play/Passages";
-import { Player } from "../play/Player";
+import { Player, usePlayer } from "../play/Player";
 import { Timeline } from "../play/Timeline";
-import { usePlayer } from "../play/usePlayer";
-import { T } from "../texts";
+import { languageName, T } from "../texts";
+import { MAX_DECODED_SECONDS, type Wave } from "../wave/wave";
 import { Downloads } from "./Downloads";
-import { Facts } from "./Facts";
 import { lanesOf, type Passage, passagesOf } from "./lanes";
-import { WaveNote } from "./WaveNote";
 
 /** Où aller voir un résultat. */
 export const RESULT_ID = "resultat";
@@ -39,11 +39,7 @@ export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
     <Section id={RESULT_ID} title={job ? T.result : T.player}>
       {/* biome-ignore lint/a11y/useMediaCaption: le texte est ce que cette page calcule. */}
       <audio ref={player.attach} src={source.url} preload="metadata" data-testid="audio-player" />
-      {failed && (
-        <Alert severity="info" data-testid="audio-unplayable">
-          {T.unplayable}
-        </Alert>
-      )}
+      <Told severity="info" testId="audio-unplayable" text={failed && T.unplayable} />
       {duration ? (
         <Timeline
           player={player}
@@ -55,7 +51,7 @@ export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
         />
       ) : null}
       <WaveNote wave={wave} />
-      {result && passages.length === 0 && <Alert severity="info">{T.empty}</Alert>}
+      <Told severity="info" text={result && passages.length === 0 && T.empty} />
       {passages.length > 0 && (
         <Passages
           label={result?.turns ? T.turns : T.segments}
@@ -68,11 +64,41 @@ export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
       )}
       {result && <Facts result={result} elapsed={job.elapsed} />}
       {result && job.json && <Downloads audio={source.file.name} result={result} json={job.json} page="audio" />}
-      {renamed && (
-        <Typography variant="caption" color="textSecondary">
-          {T.labelsKept}
-        </Typography>
-      )}
+      {renamed && <Hint>{T.labelsKept}</Hint>}
     </Section>
   );
+}
+
+/** Ce que l'on sait d'un résultat : sa langue, ce qu'il a coûté, ce qui n'a pas été reconnu. */
+export function Facts({ result, elapsed }: { result: AudioResult; elapsed: number | undefined }) {
+  const { language, language_probability: sure, language_assumed: assumed, duration, coverage } = result;
+  const unheard = coverage?.speech_without_words.length ?? 0;
+  const facts = [
+    language && languageFact(languageName(language), sure, assumed),
+    elapsed && T.speed(elapsed < 10 ? `${decimal(elapsed)} s` : seconds(elapsed), decimal(duration / elapsed)),
+    // Une diarisation ne cherche pas de mots.
+    result.segments && unheard > 0 && T.unheard(unheard),
+  ];
+  return <Note data-testid="audio-end">{facts.filter(Boolean).join(" · ")}</Note>;
+}
+
+function languageFact(name: string, sure: number | undefined, assumed: boolean | undefined): string {
+  return assumed
+    ? T.languageAssumed(name)
+    : T.languageFound(name, sure === undefined ? undefined : Math.round(100 * sure));
+}
+
+function decimal(value: number): string {
+  return value.toFixed(value < 10 ? 1 : 0).replace(".", ",");
+}
+
+/** Où en est l'onde, ou pourquoi elle manque ; rien quand elle est dessinée. */
+export function WaveNote({ wave }: { wave: Wave }) {
+  if (wave.state === "ready") return null;
+  const said = {
+    reading: () => T.wave.reading(Math.round(100 * ("ratio" in wave ? wave.ratio : 0))),
+    long: () => T.wave.long(seconds(MAX_DECODED_SECONDS)),
+    unreadable: () => T.wave.unreadable,
+  }[wave.state === "reading" ? "reading" : wave.why];
+  return <Note data-testid="audio-wave-note">{said()}</Note>;
 }

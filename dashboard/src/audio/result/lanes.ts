@@ -1,4 +1,4 @@
-import type { AudioResult, Span, Turn } from "../job/events";
+import type { AudioResult, Span, Turn } from "../job/send";
 
 /** Tours d'un même locuteur. */
 export interface Lane {
@@ -61,4 +61,12 @@ export function clock(value: number): string {
   const rest = ((tenths % 600) / 10).toFixed(1).replace(".", ",").padStart(4, "0");
   if (minutes < 60) return `${minutes}:${rest}`;
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}
+
+const COLORS = ["primary", "secondary", "success", "warning", "error", "info"] as const;
+
+/** Couleur d'un locuteur, d'après son rang d'entrée ; elle suit le clair et le sombre. */
+export function colorOf(rank: number): string {
+  const name = COLORS[Math.max(0, rank) % COLORS.length] ?? COLORS[0];
+  return `var(--mui-palette-${name}-main)`;
 }

@@ -1,8 +1,7 @@
 // @vitest-environment node
 // jsdom n'a pas Blob.arrayBuffer.
 import { expect, test } from "vitest";
-import { COLUMNS, PeakCounter, resampled } from "./peaks";
-import { wavLayout, wavPeaks } from "./wav";
+import { COLUMNS, PeakCounter, resampled, wavLayout, wavPeaks } from "./wave";
 
 /** WAV d'échantillons entre -1 et 1. */
 function wav(values: number[], bits: number, { float = false, channels = 1, coding, size }: Partial<Wav> = {}): Blob {

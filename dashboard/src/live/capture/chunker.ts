@@ -42,3 +42,12 @@ export class Chunker {
     return [chunk];
   }
 }
+
+/** Décibels sous lesquels la jauge est vide. */
+const FLOOR = -54;
+
+/** Part de la jauge pour une amplitude de 0 à 1 : l'oreille entend en décibels. */
+export function filled(amplitude: number): number {
+  const decibels = 20 * Math.log10(Math.max(amplitude, 1e-6));
+  return Math.min(1, Math.max(0, 1 - decibels / FLOOR));
+}

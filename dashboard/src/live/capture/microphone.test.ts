@@ -1,8 +1,7 @@
 // @vitest-environment jsdom
 import { afterEach, expect, test, vi } from "vitest";
 import { T } from "../texts";
-import { openMicrophone } from "./microphone";
-import { MicrophoneProblem } from "./problems";
+import { MicrophoneProblem, openMicrophone } from "./microphone";
 
 const RATES = { min: 8000, max: 192000 };
 const LISTENER = { heard() {}, lost() {} };

@@ -1,7 +1,6 @@
 import { T } from "../texts";
 import type { Chunk } from "./chunker";
 import workletUrl from "./pcm.worklet.ts?worker&url";
-import { canListen, MicrophoneProblem, problemOf } from "./problems";
 
 /** Microphone ouvert. */
 export interface Microphone {
@@ -81,4 +80,31 @@ function contextWithin({ min, max }: Rates): AudioContext {
   const sampleRate = Math.min(max, Math.max(min, context.sampleRate));
   void context.close();
   return new AudioContext({ latencyHint: "interactive", sampleRate });
+}
+
+/** Pourquoi le microphone ne s'ouvre pas, dit à la personne. */
+export class MicrophoneProblem extends Error {}
+
+/** Vrai si le navigateur peut ouvrir un microphone ici : en HTTP simple, `mediaDevices` n'existe pas. */
+export function canListen(): boolean {
+  return typeof navigator.mediaDevices?.getUserMedia === "function";
+}
+
+/** Ce que veut dire une erreur de `getUserMedia` ; un problème déjà dit le reste. */
+export function problemOf(error: unknown): MicrophoneProblem {
+  if (error instanceof MicrophoneProblem) return error;
+  const name = error instanceof Error ? error.name : String(error);
+  switch (name) {
+    case "NotAllowedError":
+    case "SecurityError":
+      return new MicrophoneProblem(T.problems.denied);
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return new MicrophoneProblem(T.problems.none);
+    case "NotReadableError":
+    case "AbortError":
+      return new MicrophoneProblem(T.problems.busy);
+    default:
+      return new MicrophoneProblem(T.problems.other(name));
+  }
 }

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { expect, test } from "vitest";
 import { T } from "../texts";
-import { canListen, MicrophoneProblem, problemOf } from "./problems";
+import { canListen, MicrophoneProblem, problemOf } from "./microphone";
 
 test("chaque refus du navigateur a son message", () => {
   const told = (name: string) => problemOf(new DOMException("", name)).message;

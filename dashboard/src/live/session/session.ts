@@ -1,13 +1,11 @@
-import { Store } from "../../audio/job/store";
 import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import type { StreamTranscribeConfig, StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
+import { Store } from "../../shell/kept";
+import { retryDelay } from "../../status/follow";
 import type { Chunk } from "../capture/chunker";
-import type { Listener, Microphone, Rates } from "../capture/microphone";
-import { problemOf } from "../capture/problems";
+import { type Listener, type Microphone, problemOf, type Rates } from "../capture/microphone";
 import { T } from "../texts";
-import { configFor, type Options } from "./request";
-import type { LiveSocket, SocketListener } from "./socket";
-import { Tape } from "./tape";
+import { configFor, type LiveSocket, type Options, type SocketListener } from "./socket";
 import { after, EMPTY, secondsOf, type Transcript } from "./transcript";
 
 /** `asking` attend la personne, `connecting` le serveur, `closing` les dernières phrases. */
@@ -28,6 +26,8 @@ export interface State {
   latency: number | undefined;
   /** Secondes de son que le texte ne suit pas encore ; 0 tant que ce n'est pas un retard. */
   late: number;
+  /** Vrai d'une coupure à la réouverture du flux : le microphone écoute, rien n'est perdu. */
+  resuming: boolean;
 }
 
 /** Le navigateur, ou ce qui en tient lieu dans un essai. */
@@ -36,11 +36,13 @@ export interface Tools {
   socket: (config: StreamTranscribeConfig, listener: SocketListener) => LiveSocket;
   /** Horloge, en millisecondes. */
   now: () => number;
+  /** Fait une chose plus tard, en millisecondes. */
+  later: (delay: number, action: () => void) => void;
 }
 
 const CHUNK_MS = 100;
 /** Flux coupés de suite, sans une phrase finie, avant de renoncer. */
-const TRIES = 5;
+const TRIES = 7;
 /** Secondes de silence gardées, plus que le serveur n'en a de retard : un flux repris n'a pas à les réentendre. */
 const KEPT_SILENCE = 90;
 /** Secondes de son que le serveur n'a pas suivies, à partir desquelles il est en retard : un texte met une seconde ou deux. */
@@ -54,6 +56,7 @@ const IDLE = {
   until: undefined,
   latency: undefined,
   late: 0,
+  resuming: false,
 } as const;
 
 /** Le microphone ouvert, et les flux qui se suivent s'ils sont coupés. */
@@ -136,6 +139,8 @@ export class LiveSession extends Store<State> {
       return;
     }
     if (!run.socket) {
+      // Entre deux flux : ce que le texte ne suit pas encore ne viendra plus.
+      if (run.microphone) return this.finish(run.cause ?? failure);
       this.run = undefined;
       this.update({ phase: "idle" });
       return;
@@ -155,29 +160,38 @@ export class LiveSession extends Store<State> {
       { ...config, progress: true },
       {
         event: (event) => this.run === run && this.tell(event, run),
-        closed: (failure, resume) => this.run === run && this.end(run, failure, resume),
+        closed: (...how) => this.run === run && this.end(run, ...how),
       },
     );
     for (const pcm of run.tape.chunks) run.socket.send(pcm);
   }
 
-  /** Un flux est fini : un autre le reprend si le serveur l'a coupé et que le microphone écoute encore. */
-  private end(run: Run, failure: string | undefined, resume: number | undefined): void {
+  /** Un flux est fini : un autre le reprend si le serveur l'a coupé, ou s'est tu, et que le microphone écoute encore. */
+  private end(run: Run, failure: string | undefined, resume?: number, broken = false): void {
     const { phase, sent, transcript } = this.state;
     const listening = phase === "connecting" || phase === "listening";
-    if (resume === undefined || !sent || !listening || run.tries === 0) {
-      this.finish(run.cause ?? failure);
+    // Rompu sans un mot, ou pas encore rouvert, il se reprend de ce qui est gardé ; jamais ouvert, il n'y a rien à reprendre.
+    const from = resume ?? (broken && transcript.id ? run.tape.first : undefined);
+    if (from === undefined || !sent || !listening || run.tries === 0) {
+      this.finish(broken ? (run.cause ?? failure) : failure);
       return;
     }
+    // Le premier essai n'attend pas : un autre exemplaire, un autre front sont peut-être là.
+    const delay = run.cause === undefined ? 0 : retryDelay(TRIES - run.tries);
     run.tries -= 1;
-    run.cause = failure;
-    run.tape.forget(resume);
+    run.cause ??= failure;
+    run.tape.forget(from);
     run.before = run.tape.first / run.rate;
     // Les phrases coupées commencent au point de reprise, ou après : le flux suivant les rend entières.
-    const finals = transcript.finals.filter(({ start }) => start < resume / run.rate);
+    const finals = transcript.finals.filter(({ start }) => start < from / run.rate);
     run.phrases = (finals.at(-1)?.index ?? -1) + 1;
-    this.update({ transcript: { ...transcript, finals, partial: "", speaking: false } });
-    this.connect(run, { ...sent, resumeSample: BigInt(run.tape.first) });
+    this.update({ transcript: { ...transcript, finals, partial: "", speaking: false }, resuming: true });
+    run.socket = undefined;
+    const again = () => {
+      if (this.run === run) this.connect(run, { ...sent, resumeSample: BigInt(run.tape.first) });
+    };
+    if (delay === 0) again();
+    else this.tools.later(delay, again);
   }
 
   /** Compare ce qui a été entendu à ce que le texte suit ; avant `ready`, c'est le flux qui s'ouvre. */
@@ -206,6 +220,7 @@ export class LiveSession extends Store<State> {
       if (last) transcript.finals.push({ ...last, index: run.phrases + value.index });
     }
     if (kind === "ready") run.cause = undefined;
+    if (kind === "ready") change.resuming = false;
     if (kind === "ready" && phase === "connecting") change.phase = "listening";
     if (kind === "final" && !value.cut) {
       run.tries = TRIES;
@@ -233,9 +248,46 @@ export class LiveSession extends Store<State> {
     this.update({
       phase: "done",
       late: 0,
+      resuming: false,
       until: this.state.until ?? this.tools.now(),
       failure: this.state.failure ?? failure,
       transcript: { ...transcript, partial: "", speaking: false },
     });
+  }
+}
+
+// Le son qu'aucune phrase finie n'a encore pris : un flux coupé se reprend de là.
+
+/** Morceaux d'échantillons de 16 bits, un canal, comptés depuis le début. */
+export class Tape {
+  /** Rang du premier échantillon gardé. */
+  first = 0;
+  private kept: ArrayBuffer[] = [];
+  private count = 0;
+
+  get chunks(): readonly ArrayBuffer[] {
+    return this.kept;
+  }
+
+  /** Rang du prochain échantillon. */
+  get end(): number {
+    return this.first + this.count;
+  }
+
+  push(pcm: ArrayBuffer): void {
+    this.kept.push(pcm);
+    this.count += pcm.byteLength / 2;
+  }
+
+  /** Oublie ce qui précède cet échantillon. */
+  forget(sample: number): void {
+    for (let head = this.kept[0]; head && this.first < sample; head = this.kept[0]) {
+      const size = head.byteLength / 2;
+      const gone = Math.min(size, sample - this.first);
+      if (gone === size) this.kept.shift();
+      else this.kept[0] = head.slice(2 * gone);
+      this.first += gone;
+      this.count -= gone;
+    }
   }
 }

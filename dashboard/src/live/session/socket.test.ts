@@ -3,8 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { ModelCapabilitiesSchema } from "../../gen/passerelle/v1/limits_pb";
 import { T } from "../texts";
-import { configFor } from "./request";
-import { openSocket } from "./socket";
+import { configFor, openSocket } from "./socket";
 
 const CANARY = create(ModelCapabilitiesSchema, { key: "canary", languages: ["fr"], features: ["word_timestamps"] });
 
@@ -77,13 +76,14 @@ test.each([
   if (opens) socket.onopen();
   for (const event of events) socket.say(event);
   socket.onclose();
-  expect(closed).toHaveBeenCalledWith(failure);
+  const broken = failure === T.problems.lost || failure === T.problems.unreachable;
+  expect(closed).toHaveBeenCalledWith(failure, undefined, broken);
 });
 
 test.each([
-  ["SHUTTING_DOWN", { resume_sample: "48000" }, ["Coupé.", 48000]],
-  ["WORKER_LOST", {}, ["Coupé."]],
-  ["INVALID_AUDIO", { resume_sample: "48000" }, ["Coupé."]],
+  ["SHUTTING_DOWN", { resume_sample: "48000" }, ["Coupé.", 48000, false]],
+  ["WORKER_LOST", {}, ["Coupé.", undefined, false]],
+  ["INVALID_AUDIO", { resume_sample: "48000" }, ["Coupé.", undefined, false]],
 ])("un flux coupé dit où le reprendre, si le reprendre sert : %s", (reason, metadata, told) => {
   const { socket, closed } = open();
   socket.onopen();
@@ -96,7 +96,7 @@ test("un message illisible ferme le flux et le dit", () => {
   const { socket, closed } = open("");
   socket.onopen();
   socket.onmessage({ data: "<html>" });
-  expect(closed).toHaveBeenCalledWith(T.problems.unexpected);
+  expect(closed).toHaveBeenCalledWith(T.problems.unexpected, undefined, false);
 });
 
 test("trop de son en attente se refuse, ouvert ou non", () => {

@@ -1,6 +1,7 @@
-// Le WebSocket de direct : ses messages sont ceux du contrat (docs/audio.md).
-import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { frenchOf } from "../../api/errors";
+import { AudioEncoding } from "../../gen/passerelle/v1/audio_pb";
+import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import {
   type StreamTranscribeConfig,
   StreamTranscribeConfigSchema,
@@ -10,14 +11,16 @@ import {
 import { underway } from "../../shell/underway";
 import { T } from "../texts";
 
+// Le WebSocket de direct : ses messages sont ceux du contrat (docs/audio.md).
+
 /** Ce que le flux rend. */
 export interface SocketListener {
   event(event: StreamTranscribeResponse): void;
   /**
    * Fermé ; `failure` dit pourquoi, s'il ne s'est pas fini de lui-même, et `resume` l'échantillon où un autre flux peut
-   * reprendre.
+   * reprendre ; `broken` est vrai si la connexion s'est rompue sans que le serveur n'en dise rien.
    */
-  closed(failure: string | undefined, resume?: number): void;
+  closed(failure: string | undefined, resume?: number, broken?: boolean): void;
 }
 
 /** Flux ouvert, ou en train de s'ouvrir. */
@@ -69,8 +72,8 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
   };
   socket.onclose = () => {
     end();
-    const broken = opened ? T.problems.lost : T.problems.unreachable;
-    listener.closed(failure ?? (finished ? undefined : broken), ...(resume === undefined ? [] : [resume]));
+    const broken = failure === undefined && !finished;
+    listener.closed(broken ? (opened ? T.problems.lost : T.problems.unreachable) : failure, resume, broken);
   };
   let waiting = 0;
   const pass = (message: ArrayBuffer | string) => {
@@ -92,4 +95,26 @@ export function openSocket(config: StreamTranscribeConfig, key: string, listener
 /** La configuration, telle qu'elle voyage. */
 export function jsonOf(config: StreamTranscribeConfig): JsonObject {
   return toJson(StreamTranscribeConfigSchema, config, { useProtoFieldName: true }) as JsonObject;
+}
+
+/** Ce que la personne choisit. */
+export interface Options {
+  /** Identifiant du microphone ; vide : celui par défaut. */
+  device: string;
+  /** Clé du modèle ; vide : le premier qui transcrit. */
+  model: string;
+  /** Code de la langue ; vide : reconnue, ou celle du modèle. */
+  language: string;
+}
+
+/** Configuration d'un flux à cette fréquence, en hertz ; les mots ont leurs bornes si le modèle les donne. */
+export function configFor(capabilities: ModelCapabilities, language: string, rate: number): StreamTranscribeConfig {
+  return create(StreamTranscribeConfigSchema, {
+    config: {
+      model: capabilities.key,
+      audioFormat: { encoding: AudioEncoding.PCM_S16LE, sampleRateHertz: rate, channelCount: 1 },
+      ...(language && capabilities.languages.includes(language) && { language }),
+      ...(capabilities.features.includes("word_timestamps") && { wordTimestamps: true }),
+    },
+  });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Tape } from "./tape";
+import { Tape } from "./session";
 
 test("ce qui précède un échantillon s'oublie, même au milieu d'un morceau ou au-delà de la fin", () => {
   const tape = new Tape();

@@ -1,6 +1,6 @@
 // Le texte d'un flux, tel que ses événements le disent.
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
-import type { AudioResult, Segment } from "../../audio/job/events";
+import type { AudioResult, Segment } from "../../audio/job/send";
 import { joined } from "../../audio/slices";
 import type { StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 

@@ -1,10 +1,8 @@
 import { mdiTextBoxOutline } from "@mdi/js";
-import { IconButton } from "@mui/material";
 import { useState } from "react";
 import type { Model } from "../../gen/passerelle/v1/model_pb";
-import { DialogFrame } from "../../shell/DialogFrame";
-import { Icon } from "../../shell/Icon";
-import { later } from "../../shell/later";
+import { IconAct } from "../../shell/kit";
+import { DialogFrame, later } from "../../shell/later";
 import { T } from "../texts";
 
 /** Rare : l'accueil ne l'attend pas. */
@@ -15,17 +13,16 @@ export function LogButton({ model }: { model: Model }) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      <IconButton
+      <IconAct
+        label={`${T.actions.logs} ${model.displayName || model.key}`}
+        icon={mdiTextBoxOutline}
         // Une infobulle de la page resterait par-dessus la boîte de dialogue, et prendrait ses clics.
         title={T.actions.logs}
         size="small"
-        aria-label={`${T.actions.logs} ${model.displayName || model.key}`}
-        data-testid={`action-logs-${model.key}`}
+        testId={`action-logs-${model.key}`}
         onClick={() => setOpen(true)}
         sx={{ color: "text.secondary", m: -0.5 }}
-      >
-        <Icon path={mdiTextBoxOutline} fontSize="small" />
-      </IconButton>
+      />
       {open && (
         <DialogFrame onClose={() => setOpen(false)}>
           <logDialog.view model={model} onClose={() => setOpen(false)} />

@@ -1,25 +1,22 @@
 import { mdiArrowDown, mdiClose } from "@mdi/js";
 import {
   Alert,
-  Button,
-  Chip,
+  Box,
   Dialog,
   DialogContent,
   DialogTitle,
   IconButton,
   Stack,
   TextField,
-  Typography,
   useMediaQuery,
 } from "@mui/material";
-import { useId, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { memo, type Ref, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Model } from "../../gen/passerelle/v1/model_pb";
-import { Icon } from "../../shell/Icon";
+import { Act, Hint, Icon, MONOSPACE, Note, Tag } from "../../shell/kit";
 import { CopyButton } from "../../snippets/CopyButton";
 import { Reason, Remedy } from "../LastError";
 import { T } from "../texts";
-import { LogView } from "./LogView";
-import { MAX_LINES, matching } from "./logLines";
+import { type LogLine, MAX_LINES, matching } from "./logLines";
 import { useLogs } from "./useLogs";
 
 /** Distance du bas, en pixels, en deçà de laquelle on suit la fin. */
@@ -62,10 +59,8 @@ export function LogDialog({ model, onClose }: { model: Model; onClose: () => voi
           {T.logs.title(model.displayName || model.key)}
         </DialogTitle>
         {!refusal && (
-          <Chip
-            size="small"
+          <Tag
             role="status"
-            variant="outlined"
             data-testid={`log-${link}`}
             color={link === "live" ? "success" : link === "lost" ? "warning" : "default"}
             label={link === "live" ? T.logs.live : link === "lost" ? T.logs.lost : T.logs.opening}
@@ -80,11 +75,7 @@ export function LogDialog({ model, onClose }: { model: Model; onClose: () => voi
           <Alert
             severity="error"
             data-testid="log-refusal"
-            action={
-              <Button color="inherit" size="small" onClick={reopen} data-testid="log-retry">
-                {T.actions.retry}
-              </Button>
-            }
+            action={<Act label={T.actions.retry} color="inherit" onClick={reopen} testId="log-retry" />}
           >
             {refusal.message}
             {refusal.reason && <Remedy reason={refusal.reason} />}
@@ -102,28 +93,87 @@ export function LogDialog({ model, onClose }: { model: Model; onClose: () => voi
                 slotProps={{ htmlInput: { "data-testid": "log-filter" } }}
               />
               <CopyButton text={text} label={T.logs.copy} shown={zone} testId="log-copy" />
-              <Button
-                size="small"
+              <Act
+                label={following ? T.logs.followed : T.logs.follow}
+                icon={mdiArrowDown}
                 disabled={following}
-                startIcon={<Icon path={mdiArrowDown} />}
-                data-testid="log-follow"
+                testId="log-follow"
                 onClick={() => setFollowing(true)}
-              >
-                {following ? T.logs.followed : T.logs.follow}
-              </Button>
+              />
             </Stack>
             {shown.length === 0 && (
-              <Typography variant="body2" color="textSecondary" data-testid="log-empty">
+              <Note data-testid="log-empty">
                 {lines.length > 0 ? T.logs.noMatch : link === "live" ? T.logs.empty : T.logs.opening}
-              </Typography>
+              </Note>
             )}
             <LogView ref={zone} lines={shown} onScroll={onScroll} />
-            <Typography variant="caption" color="textSecondary" sx={{ fontVariantNumeric: "tabular-nums" }}>
+            <Hint>
               {T.logs.count(shown.length, lines.length)} {lines.length >= MAX_LINES && T.logs.capped(MAX_LINES)}
-            </Typography>
+            </Hint>
           </>
         )}
       </DialogContent>
     </Dialog>
   );
 }
+
+const COLORS: Record<string, string> = {
+  error: "error.main",
+  critical: "error.main",
+  warning: "warning.main",
+};
+
+interface Props {
+  lines: readonly LogLine[];
+  ref: Ref<HTMLDivElement>;
+  onScroll: () => void;
+}
+
+/** Les lignes, dans une zone qui défile à la souris comme au clavier. */
+export function LogView({ lines, ref, onScroll }: Props) {
+  const rows = useMemo(() => lines.map((line) => <Line key={line.id} line={line} />), [lines]);
+  return (
+    <Box
+      ref={ref}
+      onScroll={onScroll}
+      // Muette : lire chaque ligne à voix haute serait insupportable.
+      role="region"
+      aria-label={T.logs.lines}
+      tabIndex={0}
+      data-testid="log-lines"
+      sx={{
+        flexGrow: 1,
+        minHeight: 160,
+        overflow: "auto",
+        p: 1.5,
+        border: 1,
+        borderColor: "divider",
+        borderRadius: 1,
+        bgcolor: "background.default",
+        fontFamily: MONOSPACE,
+        fontSize: 12.5,
+        lineHeight: 1.6,
+      }}
+    >
+      {rows}
+    </Box>
+  );
+}
+
+const Line = memo(function Line({ line: { time, level, text } }: { line: LogLine }) {
+  return (
+    <Box data-testid="log-line" sx={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>
+      {time && (
+        <Box component="span" sx={{ color: "text.secondary" }}>
+          {time}{" "}
+        </Box>
+      )}
+      {level && (
+        <Box component="span" sx={{ color: COLORS[level] ?? "text.secondary", fontWeight: COLORS[level] ? 700 : 400 }}>
+          {level}{" "}
+        </Box>
+      )}
+      {text}
+    </Box>
+  );
+});

@@ -1,9 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { useEffect, useState } from "react";
 import { admin } from "../../api/admin";
-import { type Refusal, refusalOf } from "../../api/refusal";
-import { pause, retryDelay } from "../../status/follow";
-import { whileVisible } from "../../status/visible";
+import { type Refusal, refusalOf } from "../../api/errors";
+import { pause, retryDelay, whileVisible } from "../../status/follow";
 import { append, type LogLine, MAX_LINES } from "./logLines";
 
 /** Lignes demandées à l'ouverture, et à chaque reprise. */

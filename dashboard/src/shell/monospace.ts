@@ -1,2 +1,0 @@
-/** Chasse fixe, sans police demandée au réseau. */
-export const MONOSPACE = 'ui-monospace, "Cascadia Code", Menlo, Consolas, "DejaVu Sans Mono", monospace';
