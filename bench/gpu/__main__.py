@@ -13,15 +13,16 @@ où sont les trois environnements.
 """
 
 import argparse
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench.gpu.compare import LOADS, OPTIONS, measure_bare, measure_served, report
-from bench.gpu.installation import Weights, serving
 from bench.gpu.life import attempt, live, load, say, used_memory
 from bench.gpu.serve_bench import Load
 from bench.gpu.several import bare_fleet, face_to_face, minute, several, tensor
+from bench.installation import Weights, serving
 from bench.load import machine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,20 +37,24 @@ def main() -> None:
     parser.add_argument("--qwen", type=Path, required=True)
     parser.add_argument("--canary", type=Path)
     parser.add_argument("--pyannote", type=Path)
-    parser.add_argument("--streams", default="1,16,64,256,512")
+    parser.add_argument("--loads", default="1,16,64,256,512", help=f"parmi {', '.join(LOADS)}")
+    parser.add_argument("--api-servers", default="1,4", help="formes de vllm serve que mesure `bare`")
+    parser.add_argument(
+        "--option", action="append", default=[], help="NOM=VALEUR en JSON, pour vLLM derrière le produit"
+    )
     parser.add_argument("--recording", type=Path, default=ROOT / "tests" / "data" / "en" / "austen-0880.wav")
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
     folder, qwen = options.folder, options.qwen.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    streams = {int(one) for one in options.streams.split(",")}
-    loads = [one for one in LOADS if one.streams in streams]
+    loads = [LOADS[name] for name in options.loads.split(",")]
+    told = OPTIONS | {name: json.loads(value) for name, value in (one.split("=", 1) for one in options.option)}
     print(f"Machine : {machine()}", flush=True)
     if options.part == "bare":
-        measure_bare(qwen, folder, loads)
+        measure_bare(qwen, folder, loads, [int(one) for one in options.api_servers.split(",")])
         return
     models = [
-        Weights("qwen", "chat", "vllm", qwen, OPTIONS, {"max_waiting": 1024, "load_options": ["tensor_parallel_size"]}),
+        Weights("qwen", "chat", "vllm", qwen, told, {"max_waiting": 1024, "load_options": ["tensor_parallel_size"]}),
         *([Weights("canary", "transcribe", "canary", options.canary, {}, _SMALL)] if options.canary else []),
         *([Weights("pyannote", "diarize", "pyannote", options.pyannote, {}, _SMALL)] if options.pyannote else []),
     ]

@@ -29,22 +29,26 @@ IMPLIED: dict[str, object] = {"enable_auto_tool_choice": True, "disable_log_stat
 API_SERVERS = (1, 4)
 """Formes de `vllm serve` : son seul processus, puis quatre devant le même modèle."""
 WARM_UP = Load(256, 64, 256, 256)
-LOADS = (
-    Load(256, 128, 16, 1),
-    Load(256, 128, 64, 16),
-    Load(256, 256, 128, 64),
-    Load(256, 256, 512, 256),
-    Load(256, 256, 1024, 512),
-)
+LOADS = {
+    "1": Load(256, 128, 16, 1),
+    "16": Load(256, 128, 64, 16),
+    "64": Load(256, 256, 128, 64),
+    "256": Load(256, 256, 512, 256),
+    "512": Load(256, 256, 1024, 512),
+    "1024": Load(256, 256, 2048, 1024),
+    "long": Load(2048, 64, 192, 64),
+    "images": Load(64, 64, 192, 64, images=1),
+}
+"""Charges, par nom."""
 START_SECONDS = 420.0
 
 Processes = Callable[[], Mapping[str, int]]
 """Processus à compter, par nom."""
 
 
-def measure_bare(weights: Path, folder: Path, loads: Sequence[Load]) -> None:
-    """Mesure `vllm serve` nu, sous ses deux formes, et garde ses chiffres pour `report`."""
-    for count in API_SERVERS:
+def measure_bare(weights: Path, folder: Path, loads: Sequence[Load], forms: Sequence[int] = API_SERVERS) -> None:
+    """Mesure `vllm serve` nu, sous ses formes (nombre de serveurs d'API), et garde ses chiffres pour `report`."""
+    for count in forms:
         with bare(weights, folder, api_servers=count) as (url, processes):
             found = measure(f"vllm-serve-{count}", url, weights, loads, processes, folder)
             keep(folder / f"vllm-serve-{count}.json", found)
@@ -74,7 +78,7 @@ def table(loads: Sequence[Load], ours: Sequence[Figures], theirs: Sequence[Figur
         a, b = one.values, other.values
         ratio = a["tokens_per_second"] / b["tokens_per_second"]
         print(
-            f"| {load.streams} | {a['tokens_per_second']:.0f} | {b['tokens_per_second']:.0f} | **{ratio:.3f}** | "
+            f"| {load.label} | {a['tokens_per_second']:.0f} | {b['tokens_per_second']:.0f} | **{ratio:.3f}** | "
             f"{a['ttft_p50']:.0f} / {a['ttft_p99']:.0f} | {b['ttft_p50']:.0f} / {b['ttft_p99']:.0f} | "
             f"{a['itl_p99']:.0f} | {b['itl_p99']:.0f} |"
         )
@@ -84,7 +88,7 @@ def table(loads: Sequence[Load], ours: Sequence[Figures], theirs: Sequence[Figur
         for who, figures in (("Passerelle", one), ("vllm serve", other)):
             costs = figures.cpu_micros_per_token()
             detail = ", ".join(f"{name} {cost:.0f}" for name, cost in sorted(costs.items()) if cost >= 0.5)
-            print(f"| {load.streams} | {who} | {sum(costs.values()):.0f} : {detail} |", flush=True)
+            print(f"| {load.label} | {who} | {sum(costs.values()):.0f} : {detail} |", flush=True)
 
 
 def keep(path: Path, figures: Sequence[Figures]) -> None:
@@ -112,7 +116,7 @@ def measure(
         run_load(url, weights, WARM_UP, processes, folder / f"{who}-echauffement.log")
     found = []
     for load in loads:
-        figures = run_load(url, weights, load, processes, folder / f"{who}-{load.streams}.log")
+        figures = run_load(url, weights, load, processes, folder / f"{who}-{load.label}.log")
         print(f"{who} {load} {figures.values}", flush=True)
         found.append(figures)
     return found

@@ -34,6 +34,13 @@ class Load:
     output_tokens: int
     prompts: int
     streams: int
+    images: int = 0
+    """Images de 448 × 448 par requête."""
+
+    @property
+    def label(self) -> str:
+        """Flux, et ce que la charge a de plus."""
+        return f"{self.streams}{f'-{self.input_tokens}' if self.input_tokens > 256 else ''}{'-images' if self.images else ''}"
 
 
 @dataclass
@@ -101,11 +108,20 @@ def run_loads(
     return figures
 
 
+_IMAGES = {
+    "--random-mm-bucket-config": "{(448, 448, 1): 1.0}",
+    "--random-mm-num-mm-items-range-ratio": "0",
+    "--random-mm-limit-mm-per-prompt": '{"image": 8, "video": 0}',
+}
+
+
 def _client(base_url: str, tokenizer: Path, load: Load, *, seed: int, detail: Path) -> list[str]:
     return [
         *(*VLLM, "bench", "serve", "--backend", "openai-chat", "--base-url", base_url),
         *("--endpoint", "/v1/chat/completions", "--model", "qwen", "--tokenizer", str(tokenizer)),
-        *("--dataset-name", "random", "--ignore-eos", "--seed", str(seed)),
+        *("--dataset-name", "random-mm" if load.images else "random", "--ignore-eos", "--seed", str(seed)),
+        *(("--random-mm-base-items-per-request", str(load.images)) if load.images else ()),
+        *(word for pair in _IMAGES.items() for word in pair if load.images),
         *("--percentile-metrics", "ttft,tpot,itl", "--metric-percentiles", "50,99"),
         *("--random-input-len", str(load.input_tokens), "--random-output-len", str(load.output_tokens)),
         *("--num-prompts", str(load.prompts), "--max-concurrency", str(load.streams)),

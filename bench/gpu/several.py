@@ -33,7 +33,7 @@ _TRAFFIC = {
 }
 """Des réponses assez longues pour qu'il y en ait en cours à tout instant."""
 
-_FLEET = next(one for one in LOADS if one.streams == STREAMS)
+_FLEET = LOADS[str(STREAMS)]
 
 
 @contextmanager

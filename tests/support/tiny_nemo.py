@@ -24,8 +24,8 @@ def special_tokens(folder: Path, times: bool) -> Path:
     return folder
 
 
-def pieces(folder: Path, lines: Iterable[str]) -> Path:
-    """Vocabulaire appris de ces lignes, une seule fois par dossier."""
+def pieces(folder: Path, lines: Iterable[str], size: int = 120) -> Path:
+    """Vocabulaire de `size` morceaux appris de ces lignes, une seule fois par dossier."""
     import sentencepiece
 
     if not folder.exists():
@@ -33,7 +33,7 @@ def pieces(folder: Path, lines: Iterable[str]) -> Path:
         text = folder / "document.txt"
         text.write_text("\n".join(lines), encoding="utf-8")
         sentencepiece.SentencePieceTrainer.Train(
-            input=str(text), model_prefix=str(folder / "tokenizer"), vocab_size=120, model_type="bpe",
+            input=str(text), model_prefix=str(folder / "tokenizer"), vocab_size=size, model_type="bpe",
             character_coverage=1.0, bos_id=-1, eos_id=-1, unk_id=0, pad_id=-1, minloglevel=2,
         )  # fmt: skip
         learnt = (folder / "tokenizer.vocab").read_text(encoding="utf-8").splitlines()
