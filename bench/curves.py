@@ -25,7 +25,12 @@ def draw(found: dict[str, list[dict[str, Any]]], target: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    matplotlib.rcParams |= {"svg.hashsalt": "passerelle", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+    matplotlib.rcParams |= {
+        "svg.hashsalt": "passerelle",
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.size": 9,
+    }
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(1, len(found), figsize=(4.6 * len(found), 3.4), squeeze=False)
