@@ -22,6 +22,7 @@ from server.settings.file import settle
 from server.settings.profile import PROFILES_DIR, ConfigError, profile_path
 
 if TYPE_CHECKING:
+    from server.named_keys import KeyTable
     from server.supervisor.main import Reloaded
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -146,10 +147,11 @@ def _supervise(installed: _Installed, warnings: list[str]) -> int:
     descriptor = ROOT / "gen" / "envoy.binpb"
     config = installed.config
     warnings.extend(config.unknown)
-    if not config.openai_keys:
+    if not config.keyed:
         who = "toute cette machine" if config.local else "tout le réseau"
         warnings.append(
-            f"aucune clé (OPENAI_KEYS) et une écoute sur {config.bind} : {who} peut se servir de ce serveur."
+            f"aucune clé (OPENAI_KEYS, « passerelle keys create ») et une écoute sur {config.bind} : {who} peut se "
+            "servir de ce serveur."
         )
     return run(
         SupervisorSettings(
@@ -252,6 +254,7 @@ def _control(config: Config, run_dir: Path) -> int:
         restore_pause=config.restore_pause,
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
+        named_keys=_named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
@@ -263,6 +266,12 @@ def _control(config: Config, run_dir: Path) -> int:
     # Pas uvloop : un téléchargement lancé sous lui est mort une fois du signal 11 ; son fork, à côté des fils de gRPC,
     # est le suspect, et asyncio emploie vfork. Ce processus n'est pas sur le chemin des données.
     return asyncio.run(run(settings))
+
+
+def _named_keys(config: Config, run_dir: Path) -> "KeyTable":
+    from server.named_keys import KEYS, KeyTable
+
+    return KeyTable(run_dir / KEYS, config.state_dir / KEYS)
 
 
 def _changed_options(config: Config, spec: ModelSpec) -> list[str]:
@@ -289,6 +298,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         build=config.build or commit_of(ROOT),
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
+        named_keys=_named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
@@ -309,13 +319,13 @@ def _dashboard(config: Config, run_dir: Path) -> None:
             "profile": config.profile.name,
             "notice": config.profile.notice,
             "version": __version__,
-            "api_key_required": bool(config.openai_keys),
         },
         stop_grace=config.stop_grace,
         grpc_address=f"unix:{run_dir / 'envoy-local.sock'}",
         limits=config.limits,
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
+        named_keys=_named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
     )
     asyncio.run(run(settings))

@@ -282,6 +282,12 @@ class Limits:
     max_prompt_characters: int = 4096
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0
+    max_named_keys: int = 1000
+    """Clés nommées admises à la fois ; autant d'anciennes, révoquées ou expirées, restent dans la table."""
+    max_key_characters: int = 200
+    """Caractères du propriétaire ou de la note d'une clé."""
+    max_key_lifetime_seconds: float = 36500 * 86400.0
+    """Durée de vie demandée pour une clé, ou pour sa valeur d'avant un renouvellement."""
     max_web_sockets: int = 64
     """WebSockets de direct ouverts à la fois, clé vérifiée."""
     max_web_sockets_per_address: int = 16

@@ -26,6 +26,10 @@ def english(reason: str, metadata: Mapping[str, str], retry_after: float | None)
             return "You didn't provide an API key."
         case "INVALID_API_KEY":
             return "Incorrect API key provided."
+        case "REVOKED_API_KEY":
+            return "Incorrect API key provided: it has been revoked."
+        case "EXPIRED_API_KEY":
+            return "Incorrect API key provided: it has expired."
         case "MODEL_NOT_FOUND" if model := metadata.get("model", ""):
             return f"The model `{shown(model)}` does not exist."
         case "UNSUPPORTED_OPTION" if field == "response_format":

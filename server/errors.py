@@ -8,8 +8,8 @@ PasserelleError
 │                   ├─ InvalidAudio
 │                   └─ AudioLimitExceeded
 ├── PayloadTooLarge
-├── MissingApiKey · InvalidApiKey · ForeignOrigin
-├── ModelNotFound · OperationNotFound · RouteNotFound
+├── MissingApiKey · InvalidApiKey · RevokedApiKey · ExpiredApiKey · ScopeNotAllowed · ModelNotAllowed · ForeignOrigin
+├── ModelNotFound · OperationNotFound · KeyNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
 ├── QueueFull · SlowConsumer · WorkerLost · WorkerKilled · ModelUnloaded · ShuttingDown · ControlUnavailable
 ├── HostExhausted
@@ -128,6 +128,30 @@ class InvalidApiKey(PasserelleError):
     reason = "INVALID_API_KEY"
 
 
+class RevokedApiKey(PasserelleError):
+    """Clé révoquée."""
+
+    reason = "REVOKED_API_KEY"
+
+
+class ExpiredApiKey(PasserelleError):
+    """Clé expirée, ou valeur d'avant un renouvellement dont le temps est passé."""
+
+    reason = "EXPIRED_API_KEY"
+
+
+class ScopeNotAllowed(PasserelleError):
+    """Clé admise, dont les portées n'ouvrent pas cet appel."""
+
+    reason = "SCOPE_NOT_ALLOWED"
+
+
+class ModelNotAllowed(PasserelleError):
+    """Clé admise, mais pas pour ce modèle."""
+
+    reason = "MODEL_NOT_ALLOWED"
+
+
 class ForeignOrigin(PasserelleError):
     """Appel de la page d'un autre site."""
 
@@ -144,6 +168,12 @@ class OperationNotFound(PasserelleError):
     """Opération inconnue ou déjà terminée."""
 
     reason = "OPERATION_NOT_FOUND"
+
+
+class KeyNotFound(PasserelleError):
+    """Identifiant de clé inconnu."""
+
+    reason = "KEY_NOT_FOUND"
 
 
 class RouteNotFound(PasserelleError):

@@ -10,6 +10,7 @@ import type { HttpBody } from "../src/gen/google/api/httpbody_pb";
 import { AdminService } from "../src/gen/passerelle/v1/admin_pb";
 import { ChatRole, ChatService } from "../src/gen/passerelle/v1/chat_pb";
 import { DiarizeService } from "../src/gen/passerelle/v1/diarize_pb";
+import { KeyService } from "../src/gen/passerelle/v1/keys_pb";
 import { ModelState } from "../src/gen/passerelle/v1/model_pb";
 import { OperationKind, OperationState } from "../src/gen/passerelle/v1/operation_pb";
 import { ProbeService } from "../src/gen/passerelle/v1/probe_pb";
@@ -46,6 +47,7 @@ const UNKNOWN = "modèle-inconnu";
 const transport = createGrpcWebTransport({ baseUrl: location.origin });
 const transcriber = createClient(TranscribeService, transport);
 const diarizer = createClient(DiarizeService, transport);
+const keys = createClient(KeyService, transport);
 const rest = createClient(RestService, transport);
 const probe = createClient(ProbeService, transport);
 
@@ -368,6 +370,19 @@ const adminCalls: Calls<typeof AdminService> = {
   },
 };
 
+/** Sans clé d'administration, les clés ne se touchent que de la machine : la page n'en lit que le refus. */
+async function closed(call: Promise<unknown>): Promise<void> {
+  const { code, rawMessage } = await failure(call);
+  check(code === Code.Unauthenticated && rawMessage.includes("passerelle keys create"), `refus : ${rawMessage}`);
+}
+
+const keyCalls: Calls<typeof KeyService> = {
+  createKey: () => closed(keys.createKey({})),
+  listKeys: () => closed(keys.listKeys({})),
+  rotateKey: () => closed(keys.rotateKey({ id: "absente" })),
+  revokeKey: () => closed(keys.revokeKey({ id: "absente" })),
+};
+
 const restCalls: Calls<typeof RestService> = {
   async createChatCompletion() {
     await ready("qwen");
@@ -433,6 +448,7 @@ const calls = new Map([
   ...named(TranscribeService, transcribeCalls),
   ...named(DiarizeService, diarizeCalls),
   ...named(AdminService, adminCalls),
+  ...named(KeyService, keyCalls),
   ...named(RestService, restCalls),
   ...named(ProbeService, probeCalls),
 ]);

@@ -206,9 +206,14 @@ def _token(config: Config) -> Finding:
 
 
 def _keys(config: Config) -> Finding:
-    if config.openai_keys or config.local:
-        return Finding("clés", Level.OK, "données" if config.openai_keys else "aucune, mais l'écoute est locale")
-    return Finding("clés", Level.WARNING, f"aucune, et l'écoute est sur {config.bind}", "« export OPENAI_KEYS=… ».")
+    if config.keyed or config.local:
+        return Finding("clés", Level.OK, "données" if config.keyed else "aucune, mais l'écoute est locale")
+    return Finding(
+        "clés",
+        Level.WARNING,
+        f"aucune, et l'écoute est sur {config.bind}",
+        "« export OPENAI_KEYS=… », ou « passerelle keys create ».",
+    )
 
 
 def _tls(config: Config) -> Finding:

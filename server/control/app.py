@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
-from passerelle.v1 import admin_pb2_grpc, probe_pb2_grpc, route_pb2
+from passerelle.v1 import admin_pb2_grpc, keys_pb2_grpc, probe_pb2_grpc, route_pb2
 from prometheus_client import Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
@@ -20,8 +20,10 @@ from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, process_tree
 from server.control.models import Models
 from server.control.record.journal import Journal
+from server.control.record.keys import KeyBook
 from server.control.record.operations import Changes
 from server.control.services.admin import AdminFacts, AdminService
+from server.control.services.keys import KeyService
 from server.control.services.probe import ProbeService
 from server.control.services.routes import SERVICE, ControlService
 from server.control.weights.cache import Artifacts, inspect
@@ -30,6 +32,7 @@ from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
 from server.domain import Limits, ModelSpec, Profile
+from server.named_keys import KEYS, KeyTable, TableUnreadable
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
@@ -77,6 +80,8 @@ class ControlSettings:
     """Clés d'inférence."""
     admin_keys: tuple[str, ...] = ()
     """Clés d'administration."""
+    named_keys: KeyTable | None = None
+    """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
     max_frame_bytes: int = 80 * 1024 * 1024
@@ -144,18 +149,23 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )
     routes = ControlService(models)
+    book = KeyBook(settings.state_path.with_name(KEYS), run_dir / KEYS, settings.limits)
+    try:
+        await book.publish()
+    except (TableUnreadable, OSError) as error:
+        # Les modèles servent ; la porte reste fermée à qui n'a pas une clé des réglages.
+        logger.error("keys_unpublished", extra={"error": str(error)})
     guard = Guard(
         settings.openai_keys,
         settings.admin_keys,
         allowed_origins=settings.allowed_origins,
+        named=settings.named_keys,
         policy={**POLICY, **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")}},
     )
     facts = AdminFacts(
         limits=settings.limits,
         endpoints=settings.endpoints,
         logs=run_dir / "logs",
-        api_key_required=bool(settings.openai_keys),
-        admin_key_required=bool(settings.openai_keys or settings.admin_keys),
         started_at=started_at,
         guard=guard,
         stop_grace=settings.stop_grace,
@@ -206,6 +216,9 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
         ProbeService(reasons, metrics, guard, models.notices), server.server
+    )
+    keys_pb2_grpc.add_KeyServiceServicer_to_server(
+        KeyService(book, lambda name: models.get(name).spec.key, settings.limits, time.time), server.server
     )
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
     try:

@@ -29,6 +29,7 @@ from server.front.services.rest import RestService
 from server.front.services.rest_audio import AudioRoutes
 from server.front.services.transcribe import TranscribeService
 from server.link.client import LinkClient
+from server.named_keys import KeyTable
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics, process_registry
@@ -66,6 +67,8 @@ class FrontSettings:
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
     """Clés d'administration, qui ouvrent aussi l'inférence."""
+    named_keys: KeyTable | None = None
+    """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
     grpc_compression: bool = False
@@ -121,7 +124,12 @@ async def serving(
     spool.clean()
     analysis = SpeechAnalysis(router, calls, spool)
     audio = AudioRoutes(analysis, spool, limits)
-    guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
+    guard = Guard(
+        settings.openai_keys,
+        settings.admin_keys,
+        allowed_origins=settings.allowed_origins,
+        named=settings.named_keys,
+    )
     server = RpcServer(
         RpcSettings(
             address=settings.address,

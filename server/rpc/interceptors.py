@@ -209,6 +209,9 @@ class _Call:
         self._task = asyncio.current_task()
         self._ended: PasserelleError | None = None
         self._strike: asyncio.TimerHandle | None = None
+        # Le nom d'une clé, jamais une adresse : celle d'un client ne s'écrit pas.
+        who = caller.get()
+        self._key = {"key": who.id} if who.keyed else {}
         self.messages = 0
         self._events = False
 
@@ -242,6 +245,7 @@ class _Call:
             reason=self._reason,
             duration_ms=round(elapsed * 1000, 2),
             messages=self.messages,
+            **self._key,
         )
 
     def end(self, error: PasserelleError) -> None:

@@ -67,9 +67,9 @@ def change(before: Config, after: Config) -> Change:
     fixed += [
         f"PASSERELLE_{name.upper()}" for name in _ENVOY_LIMITS if getattr(limits[0], name) != getattr(limits[1], name)
     ]
-    if bool(before.openai_keys) is not bool(after.openai_keys):
+    if before.keyed is not after.keyed and before.openai_keys != after.openai_keys:
         fixed.append("OPENAI_KEYS (en donner une première, ou les retirer toutes)")
-    if not after.openai_keys and differ("allowed_hosts", "advertised"):
+    if not before.keyed and differ("allowed_hosts", "advertised"):
         fixed.append("ADVERTISED_HOSTS ou PASSERELLE_ALLOWED_HOSTS (sans clé, Envoy les tient)")
     if fixed:
         raise ConfigError(f"{', '.join(fixed)} : ne change qu'à un redémarrage ; rien n'a été changé.")

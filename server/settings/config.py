@@ -15,6 +15,7 @@ from typing import Any
 
 from server.domain import Limits, Profile, PublicAddress
 from server.json_depth import DEEPEST
+from server.named_keys import KEYS
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, load_profile
@@ -67,6 +68,8 @@ class Config:
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...]
     """Clés d'administration ; vide : celles des routes d'inférence."""
+    named_keys: bool
+    """Vrai si des clés nommées ont été créées : le dossier d'état a leur table."""
     hf_token: str
     """Jeton Hugging Face ; vide : aucun."""
     hf_endpoint: str
@@ -137,6 +140,11 @@ class Config:
     """Autorités des certificats de client ; `None` : aucun n'est demandé."""
 
     @property
+    def keyed(self) -> bool:
+        """Vrai si l'inférence exige une clé."""
+        return bool(self.openai_keys) or self.named_keys
+
+    @property
     def local(self) -> bool:
         """Vrai si l'écoute n'est que de cette machine."""
         return ipaddress.ip_address(self.bind).is_loopback
@@ -178,6 +186,8 @@ def _load(environ: Mapping[str, str]) -> Config:
     advertised_port = host_port if "HOST_PORT" in environ else port
     tls = _tls(env)
     cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
+    state_dir = env.path("PASSERELLE_STATE_DIR") or cache_dir / STATE_FOLDER
+    named_keys = os.path.exists(state_dir / KEYS)
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
     config = Config(
@@ -192,15 +202,16 @@ def _load(environ: Mapping[str, str]) -> Config:
             port=advertised_port,
         ),
         advertised_port=advertised_port,
-        openai_keys=_keys(env),
+        openai_keys=_keys(env, named_keys),
         admin_keys=env.items("ADMIN_KEYS"),
+        named_keys=named_keys,
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
         hf_endpoint=_endpoint(env.text("HF_ENDPOINT", "https://huggingface.co")),
         hub_caches=_hub_caches(env, cache_dir),
         download_streams=env.integer("PASSERELLE_DOWNLOAD_STREAMS", 4, 1, 64),
         download_attempts=env.integer("PASSERELLE_DOWNLOAD_ATTEMPTS", 5, 1, 100),
         cache_dir=cache_dir,
-        state_dir=env.path("PASSERELLE_STATE_DIR") or cache_dir / STATE_FOLDER,
+        state_dir=state_dir,
         weights_dir=Path(env.text("PASSERELLE_WEIGHTS_DIR", str(Path(sys.prefix) / "weights"))),
         envs_dir=Path(env.text("PASSERELLE_ENVS_DIR", str(PACKAGE_DIR.parent / ".envs"))).expanduser().absolute(),
         lazy_load=env.boolean("LAZY_LOAD_MODELS", True),
@@ -241,10 +252,13 @@ def _watchdog(env: "_Env") -> float:
     return seconds
 
 
-def _keys(env: "_Env") -> tuple[str, ...]:
+def _keys(env: "_Env", named: bool) -> tuple[str, ...]:
     keys, required = env.items("OPENAI_KEYS"), env.boolean("PASSERELLE_REQUIRE_KEYS", False)
-    if required and not keys:
-        raise ConfigError("OPENAI_KEYS : aucune clé n'est donnée, et PASSERELLE_REQUIRE_KEYS en exige.")
+    if required and not keys and not named:
+        raise ConfigError(
+            "OPENAI_KEYS : aucune clé n'est donnée, « passerelle keys create » n'en a créé aucune, et "
+            "PASSERELLE_REQUIRE_KEYS en exige."
+        )
     return keys
 
 
@@ -292,7 +306,7 @@ def _limits(env: "_Env") -> Limits:
         values[limit.name] = (
             env.integer(variable, default, low, 2**53)
             if isinstance(default, int)
-            else env.number(variable, default, float(low), 1e9)
+            else env.number(variable, default, float(low), 1e10)
         )
     _bounded("PASSERELLE_MAX_JSON_DEPTH", values["max_json_depth"], 1, DEEPEST)
     for name in ("endpoint_silence_seconds", "utterance_seconds"):

@@ -29,6 +29,8 @@ from server.web.upstream import Request, Upstream
 
 logger = logging.getLogger(__name__)
 
+_METHOD = "/passerelle.v1.TranscribeService/StreamTranscribe"
+
 
 class LiveBridge:
     """Mène les WebSockets de direct ; `aclose` les finit."""
@@ -38,7 +40,7 @@ class LiveBridge:
         self._channel = channel
         self._limits = limits
         self._guard = guard
-        self._places = Places(limits, keyless=guard.inference.open)
+        self._places = Places(limits, keyless=lambda: guard.inference_open)
         self._grace = grace
         # La lecture d'un flux tient un fil tant qu'il dure.
         self._pool = ThreadPoolExecutor(limits.max_web_sockets, thread_name_prefix="direct")
@@ -104,7 +106,7 @@ class LiveBridge:
                 metadata.append(("x-request-id", request_id))
             if address := socket.headers.get(ADDRESS_HEADER, ""):
                 metadata.append((FORWARDED_HEADER, address))
-            self._guard.inference.check(metadata)
+            self._guard.check(_METHOD, metadata)
             take()
             upstream = Upstream(self._channel, self._pool, metadata)
             await upstream.send(Request(config=config))

@@ -14,6 +14,7 @@ import uvicorn
 
 from server.domain import Limits
 from server.lifetime import child_life
+from server.named_keys import KeyTable
 from server.rpc.auth import Guard
 from server.web.app import create_app
 from server.web.live import LiveBridge
@@ -39,7 +40,7 @@ class WebSettings:
     dist_dir: Path
     """Page construite (`dashboard/dist`)."""
     config: Mapping[str, Any]
-    """Ce que rend `/config.json`."""
+    """Ce que rend `/config.json`, avec `api_key_required`."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
     grpc_address: str
@@ -50,6 +51,8 @@ class WebSettings:
     """Clés d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
     """Clés d'administration, qui ouvrent aussi l'inférence."""
+    named_keys: KeyTable | None = None
+    """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
 
@@ -87,11 +90,20 @@ async def serving(settings: WebSettings) -> AsyncIterator["asyncio.Task[None]"]:
     limits = settings.limits
     grace = min(settings.stop_grace, _LIVE_GRACE_SECONDS)
     with open_channel(settings.grpc_address) as channel, _listening(settings.socket_path) as listener:
-        guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
+        guard = Guard(
+            settings.openai_keys,
+            settings.admin_keys,
+            allowed_origins=settings.allowed_origins,
+            named=settings.named_keys,
+        )
         bridge = LiveBridge(channel, limits, guard, grace)
         server = _Server(
             uvicorn.Config(
-                create_app(settings.dist_dir, settings.config, live_routes(bridge)),
+                create_app(
+                    settings.dist_dir,
+                    lambda: {**settings.config, "api_key_required": not guard.inference_open},
+                    live_routes(bridge),
+                ),
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -16,6 +16,7 @@ from server.domain import Limits
 from server.engines.base import ChatKind, OnPhase, unheard
 from server.front.app import FrontSettings, serving
 from server.link.server import LinkServer
+from server.named_keys import KeyTable
 from server.rpc.server import RpcServer
 from server.worker.host import WorkerHost
 from tests.fakes.control import FakeControl, model_route, serving_control
@@ -193,6 +194,7 @@ async def front(
     max_waiting: int = 8,
     limits: Limits | None = None,
     keys: tuple[str, ...] = (),
+    named: KeyTable | None = None,
     stop_grace: float = 1.0,
 ) -> AsyncIterator[Rig]:
     """Démarre le plan de contrôle, les exemplaires et le front, et rend le tout."""
@@ -209,6 +211,7 @@ async def front(
             limits=limits or Limits(load_wait_seconds=PATIENCE),
             spool_dir=folder / "spool",
             openai_keys=keys,
+            named_keys=named,
             max_frame_bytes=MAX_FRAME,
             drain_delay=0.0,
             stop_grace=stop_grace,

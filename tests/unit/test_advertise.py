@@ -142,6 +142,8 @@ def test_what_each_key_opens() -> None:
             for verb in ("download", "load", "unload", "sleep", "wake", "remove")
         ),
         "POST /api/admin/operations/{operation_id}/cancel",
+        *("GET /api/keys", "POST /api/keys", "POST /api/keys/{id}/rotate", "POST /api/keys/{id}/revoke"),
+        *(f"{method} /passerelle.v1.KeyService" for method in ("gRPC", "gRPC-Web")),
     }
     assert found["ADMIN_TO_CHANGE"] == {
         "gRPC /passerelle.v1.AdminService",

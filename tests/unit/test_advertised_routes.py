@@ -115,7 +115,7 @@ def choices(regex: str) -> set[str]:
 def dashboard_places() -> set[str]:
     """Adresses de l'application du tableau de bord."""
     with grpc.insecure_channel("unix:/nulle-part") as channel:
-        app = create_app(Path("/nulle-part"), {}, live_routes(LiveBridge(channel, Limits(), Guard((), ()), 1.0)))
+        app = create_app(Path("/nulle-part"), dict, live_routes(LiveBridge(channel, Limits(), Guard((), ()), 1.0)))
     places = set()
     for route in app.routes:
         assert isinstance(route, starlette.routing.Route | starlette.routing.WebSocketRoute), route

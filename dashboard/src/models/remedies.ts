@@ -9,6 +9,9 @@ const REMEDIES: Partial<Record<Reason, string>> = typeset({
   UNSUPPORTED_OPTION: "Retirez cette option, ou prenez un moteur qui l'a.",
   MISSING_API_KEY: "Donnez une clé d'administration en haut de la page, puis recommencez.",
   INVALID_API_KEY: "Vérifiez la clé en haut de la page : ces gestes demandent une clé d'administration.",
+  REVOKED_API_KEY: "Demandez une autre clé à qui l'a révoquée, et donnez-la en haut de la page.",
+  EXPIRED_API_KEY: "Donnez la nouvelle valeur de cette clé, ou une autre, en haut de la page.",
+  SCOPE_NOT_ALLOWED: "Donnez en haut de la page une clé qui a la portée d'administration.",
   FOREIGN_ORIGIN:
     "Ouvrez la page à son adresse habituelle, ou ajoutez celle-ci à PASSERELLE_ALLOWED_ORIGINS, son nom à PASSERELLE_ALLOWED_HOSTS.",
   MODEL_NOT_FOUND: "Le profil a changé : rechargez la page.",

@@ -87,7 +87,7 @@ class WorkerCall:
                 payload if isinstance(payload, bytes) else payload(reserved.route),
                 request_id=request_id.get(),
                 timeout=remaining,
-                caller=caller.get(),
+                caller=caller.get().id,
                 **self._options,
             )
         except BaseException as error:
