@@ -15,6 +15,8 @@ import grpc
 from server.cli.local import local_server
 from server.errors import PasserelleError
 from server.rpc.status import from_rpc_error
+from server.settings.profile import ConfigError
+from server.settings.secrets import with_secrets
 
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -90,10 +92,15 @@ def find_server(
     """Serveur à appeler : l'adresse donnée, sinon celui de cette machine.
 
     Raises:
-        CommandError: adresse illisible.
+        CommandError: adresse ou fichier de clé illisible.
     """
-    api_key = key or _first(environ, "OPENAI_KEYS")
-    admin_key = key or _first(environ, "ADMIN_KEYS") or api_key
+    try:
+        given = with_secrets(environ)
+    except ConfigError as error:
+        raise CommandError(str(error)) from error
+    key = key or given.get("PASSERELLE_API_KEY", "").strip()
+    api_key = key or _first(given, "OPENAI_KEYS")
+    admin_key = key or _first(given, "ADMIN_KEYS") or api_key
     if not address:
         local = local_server(environ)
         if local is not None:

@@ -78,6 +78,7 @@ def test_the_production_profile_leases_every_gpu_it_names() -> None:
         ("PASSERELLE_HOST_PORT", "vouliez-vous HOST_PORT ?"),
         ("PASSERELLE_ZZZ", "n'a aucun effet."),
         ("OPENAI_KEY", "vouliez-vous OPENAI_KEYS ?"),
+        ("OPENAI_KEY_FILE", "vouliez-vous OPENAI_KEYS_FILE ?"),
         ("HUGGING_FACE_TOKEN", "vouliez-vous HUGGINGFACE_TOKEN ?"),
         ("ADVERTISED_HOST", "vouliez-vous ADVERTISED_HOSTS ?"),
         ("HOST_BIND_ADRESS", "vouliez-vous HOST_BIND_ADDRESS ?"),

@@ -413,13 +413,20 @@ def test_a_profile_file_is_shared(play: Play, tmp_path: Path) -> None:
 
 IMAGE = {"PASSERELLE_BIND", "PASSERELLE_PORT", "PASSERELLE_RUN_BASE", "PASSERELLE_WEIGHTS_DIR", "PASSERELLE_ENVS_DIR"}
 """Ce que l'image fixe."""
-ELSEWHERE = {"PASSERELLE_CUDA", "TORCH_INDEX_URL", "PASSERELLE_ADDRESS", "PASSERELLE_API_KEY"}
+ELSEWHERE = {
+    "PASSERELLE_CUDA",
+    "TORCH_INDEX_URL",
+    "PASSERELLE_ADDRESS",
+    "PASSERELLE_API_KEY",
+    "PASSERELLE_API_KEY_FILE",
+}
 """Ce qui ne sert qu'à l'installation, ou à la ligne de commande."""
 OPTIONS = {"MODEL_CACHE_DIR": "--mount", "HOST_BIND_ADDRESS": "--publish", "CUDA_VISIBLE_DEVICES": "--gpus"}
 """Ce qui devient une option de « docker run »."""
 FILES = {
     *("PASSERELLE_TLS_CERT", "PASSERELLE_TLS_KEY", "PASSERELLE_TLS_CLIENT_CA"),
     *("SSL_CERT_FILE", "PASSERELLE_SETTINGS_FILE"),
+    *("OPENAI_KEYS_FILE", "ADMIN_KEYS_FILE", "HUGGINGFACE_TOKEN_FILE", "HF_TOKEN_FILE"),
 }
 FOLDERS = {"HF_HOME", "HF_HUB_CACHE"}
 
