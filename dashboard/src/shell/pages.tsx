@@ -4,6 +4,7 @@ import {
   mdiConnection,
   mdiCubeOutline,
   mdiHistory,
+  mdiKeyOutline,
   mdiMicrophoneOutline,
   mdiServer,
 } from "@mdi/js";
@@ -35,6 +36,7 @@ const chat = later(async () => (await import("../chat/ChatPage")).ChatPage);
 const audio = later(async () => (await import("../audio/AudioPage")).AudioPage);
 const live = later(async () => (await import("../live/LivePage")).LivePage);
 const endpoints = later(async () => (await import("../endpoints/EndpointsPage")).EndpointsPage);
+const keys = later(async () => (await import("../keys/KeysPage")).KeysPage);
 const activity = later(async () => (await import("../activity/ActivityPage")).ActivityPage);
 
 /** Les pages, dans l'ordre du menu ; la première est l'accueil. */
@@ -45,6 +47,7 @@ export const PAGES: Page[] = [
   { path: "/essayer/audio", label: "Fichier audio", icon: mdiAccountVoice, ...audio, trial: true },
   { path: "/essayer/micro", label: "Micro", icon: mdiMicrophoneOutline, ...live, trial: true },
   { path: "/acces", label: french("Points d'accès"), short: "Accès", icon: mdiConnection, ...endpoints },
+  { path: "/cles", label: "Clés", icon: mdiKeyOutline, ...keys },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
 
