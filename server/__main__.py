@@ -97,9 +97,11 @@ def _serve() -> int:
     from server.control.weights.cache import WeightsRefused, check_folder
     from server.rpc.logs import configure_logging
     from server.settings.config import STATE_FOLDER
+    from server.settings.tokens import check_tokens
 
     try:
         installed = _installed()
+        check_tokens(installed.config.tokens)
     except ConfigError as error:
         return _refused(error)
     config = installed.config
@@ -140,12 +142,15 @@ def _installed() -> _Installed:
 
 def _supervise(installed: _Installed, warnings: list[str]) -> int:
     from server.settings.advertise import announced, answered_hosts
+    from server.settings.tokens import authorities_file
     from server.supervisor.envoy import EnvoySettings
+    from server.supervisor.envoy_tokens import TokenSource
     from server.supervisor.main import SupervisorSettings, run
     from server.supervisor.tls import TlsFiles
 
     descriptor = ROOT / "gen" / "envoy.binpb"
     config = installed.config
+    tokens = config.tokens
     warnings.extend(config.unknown)
     if not config.keyed:
         who = "toute cette machine" if config.local else "tout le réseau"
@@ -180,6 +185,17 @@ def _supervise(installed: _Installed, warnings: list[str]) -> int:
                 grpc_compression=config.grpc_compression,
                 tls=config.tls_cert is not None,
                 client_certificates=config.tls_client_ca is not None,
+                tokens=TokenSource(
+                    issuer=tokens.issuer,
+                    audiences=tokens.audiences,
+                    url=tokens.jwks_url,
+                    authorities=authorities_file(tokens) if tokens.jwks_url.startswith("https:") else None,
+                    refresh_seconds=tokens.refresh_seconds,
+                    timeout_seconds=tokens.timeout_seconds,
+                    clock_skew_seconds=tokens.clock_skew_seconds,
+                )
+                if tokens is not None
+                else None,
             ),
             run_base=config.run_base,
             stop_grace=config.stop_grace,
@@ -256,6 +272,7 @@ def _control(config: Config, run_dir: Path) -> int:
         admin_keys=config.admin_keys,
         named_keys=_named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
+        tokens=config.tokens,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
         fields=announced,
@@ -300,6 +317,7 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         admin_keys=config.admin_keys,
         named_keys=_named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
+        tokens=config.tokens,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
         drain_delay=config.drain_seconds,
@@ -327,6 +345,7 @@ def _dashboard(config: Config, run_dir: Path) -> None:
         admin_keys=config.admin_keys,
         named_keys=_named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
+        tokens=config.tokens,
     )
     asyncio.run(run(settings))
 

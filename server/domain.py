@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
 
@@ -315,3 +316,35 @@ class PublicAddress:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == {"http": 80, "https": 443}.get(self.scheme) else f":{self.port}"
         return f"{scheme or self.scheme}://{host}{port}{path}"
+
+
+SCOPES = ("chat", "transcribe", "diarize", "status", "admin")
+"""Portées qu'un jeton peut avoir."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProvider:
+    """Fournisseur d'identité dont les jetons sont admis, et ce qu'il faut en lire."""
+
+    issuer: str
+    """Émetteur (`iss`)."""
+    audiences: tuple[str, ...]
+    """Destinataires admis (`aud`)."""
+    jwks_url: str = ""
+    """Adresse de ses clés publiques ; vide : celles d'un fichier."""
+    jwks_file: Path | None = None
+    """Fichier de ses clés publiques."""
+    authorities: Path | None = None
+    """Autorités crues pour une adresse https."""
+    refresh_seconds: float = 300.0
+    """Secondes entre deux lectures de ses clés."""
+    timeout_seconds: float = 5.0
+    """Secondes laissées à une lecture."""
+    clock_skew_seconds: int = 60
+    """Écart d'horloge admis, en secondes."""
+    owner_claim: str = "sub"
+    """Champ qui dit à qui est le jeton."""
+    scope_claims: tuple[str, ...] = ("scope", "scp", "roles")
+    """Champs qui disent ce qu'il ouvre ; ceux qui y sont s'ajoutent."""
+    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {scope: (scope,) for scope in SCOPES})
+    """Portées que vaut chaque valeur de ces champs ; une autre valeur n'ouvre rien."""

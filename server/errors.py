@@ -9,6 +9,9 @@ PasserelleError
 │                   └─ AudioLimitExceeded
 ├── PayloadTooLarge
 ├── MissingApiKey · InvalidApiKey · RevokedApiKey · ExpiredApiKey · ScopeNotAllowed · ModelNotAllowed · ForeignOrigin
+├── InvalidToken ───┬─ TokenExpired · TokenNotYetValid · TokenAudience
+│                   └─ TokenIssuer · TokenKeyUnknown
+├── TokenKeysUnavailable
 ├── ModelNotFound · OperationNotFound · KeyNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
 ├── QueueFull · SlowConsumer · WorkerLost · WorkerKilled · ModelUnloaded · ShuttingDown · ControlUnavailable
@@ -150,6 +153,48 @@ class ModelNotAllowed(PasserelleError):
     """Clé admise, mais pas pour ce modèle."""
 
     reason = "MODEL_NOT_ALLOWED"
+
+
+class InvalidToken(PasserelleError):
+    """Jeton du fournisseur d'identité mal fait ou mal signé."""
+
+    reason = "INVALID_TOKEN"
+
+
+class TokenExpired(InvalidToken):
+    """Jeton expiré."""
+
+    reason = "TOKEN_EXPIRED"
+
+
+class TokenNotYetValid(InvalidToken):
+    """Jeton qui ne vaut pas encore."""
+
+    reason = "TOKEN_NOT_YET_VALID"
+
+
+class TokenAudience(InvalidToken):
+    """Jeton fait pour un autre service."""
+
+    reason = "TOKEN_AUDIENCE"
+
+
+class TokenIssuer(InvalidToken):
+    """Jeton d'un autre émetteur."""
+
+    reason = "TOKEN_ISSUER"
+
+
+class TokenKeyUnknown(InvalidToken):
+    """Jeton signé par une clé que le fournisseur ne publie pas, ou plus."""
+
+    reason = "TOKEN_KEY_UNKNOWN"
+
+
+class TokenKeysUnavailable(PasserelleError):
+    """Clés du fournisseur d'identité que ce serveur n'a jamais pu lire."""
+
+    reason = "TOKEN_KEYS_UNAVAILABLE"
 
 
 class ForeignOrigin(PasserelleError):

@@ -18,6 +18,7 @@ from pathlib import Path
 from server import __version__
 from server.cli.findings import Finding, Level
 from server.cli.local import LocalServer
+from server.cli.token_checks import token_checks
 from server.cli.weights_checks import weights_checks
 from server.control.gpu.allowed import GpuDevice, allowed_gpus
 from server.control.record.desired import survey
@@ -81,6 +82,7 @@ def run_checks(
     checks: tuple[Callable[[Config], Finding], ...] = (
         _token,
         _keys,
+        token_checks,
         _tls,
         functools.partial(_port, running=running),
         _cache,

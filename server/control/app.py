@@ -31,7 +31,7 @@ from server.control.weights.discovery import Adoption
 from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
-from server.domain import Limits, ModelSpec, Profile
+from server.domain import Limits, ModelSpec, Profile, TokenProvider
 from server.named_keys import KEYS, KeyTable, TableUnreadable
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
@@ -84,6 +84,8 @@ class ControlSettings:
     """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis."""
     max_frame_bytes: int = 80 * 1024 * 1024
     """Octets d'une trame de la liaison au plus."""
     stop_grace: float = 30.0
@@ -160,6 +162,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         settings.admin_keys,
         allowed_origins=settings.allowed_origins,
         named=settings.named_keys,
+        tokens=settings.tokens,
         policy={**POLICY, **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")}},
     )
     facts = AdminFacts(

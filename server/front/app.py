@@ -11,7 +11,7 @@ import grpc.aio
 from passerelle.v1 import chat_pb2_grpc, diarize_pb2_grpc, probe_pb2_grpc, rest_pb2_grpc, transcribe_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from server.domain import Limits
+from server.domain import Limits, TokenProvider
 from server.front.audio.analysis import SpeechAnalysis
 from server.front.audio.live import LiveAnalysis
 from server.front.audio.spool import Spool
@@ -71,6 +71,8 @@ class FrontSettings:
     """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis."""
     grpc_compression: bool = False
     """Admet les messages gRPC compressés."""
     max_frame_bytes: int = 80 * 1024 * 1024
@@ -129,6 +131,7 @@ async def serving(
         settings.admin_keys,
         allowed_origins=settings.allowed_origins,
         named=settings.named_keys,
+        tokens=settings.tokens,
     )
     server = RpcServer(
         RpcSettings(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from passerelle.v1 import route_pb2
 
+from server.domain import TokenProvider
 from server.errors import (
     ExpiredApiKey,
     ForeignOrigin,
@@ -23,6 +24,7 @@ from server.errors import (
 from server.named_keys import Found, KeyState, KeyTable, NamedKey, digest_of
 from server.rpc.caller import EVERYTHING, INFERENCE, NOBODY, Caller, address_label, by_owner, key_label
 from server.rpc.contract import KEYS, POLICY
+from server.rpc.tokens import TOKEN_PREFIX, Tokens
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -73,7 +75,8 @@ class Guard:
     """Applique la portée d'une méthode aux métadonnées d'un appel.
 
     Les clés d'administration des réglages ouvrent aussi l'inférence ; sans elles, celles d'inférence tiennent lieu des
-    deux. Une clé nommée n'ouvre que ses portées.
+    deux. Une clé nommée n'ouvre que ses portées, un jeton du fournisseur d'identité que les siennes ; l'un ou l'autre
+    ferme un serveur sans clé.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Guard:
         allowed_origins: Sequence[str] = (),
         policy: "Mapping[str, route_pb2.Scope]" = POLICY,
         named: KeyTable | None = None,
+        tokens: TokenProvider | None = None,
     ) -> None:
         keys = tuple(dict.fromkeys((*inference_keys, *admin_keys)))
         self._ring = KeyRing(keys)
@@ -94,6 +98,7 @@ class Guard:
         )
         self._inference_keyed, self._admin_keyed = bool(inference_keys), bool(keys)
         self._named = named or KeyTable()
+        self._tokens = Tokens(tokens, SCOPE_OF) if tokens is not None else None
         self._named_callers: dict[str, tuple[NamedKey, Caller]] = {}
         self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
         self._policy = policy
@@ -101,12 +106,12 @@ class Guard:
     @property
     def inference_open(self) -> bool:
         """Vrai si l'inférence n'exige aucune clé."""
-        return not (self._inference_keyed or self._named.used)
+        return not (self._inference_keyed or self._named.used or self._tokens)
 
     @property
     def admin_open(self) -> bool:
         """Vrai si l'administration n'exige aucune clé."""
-        return not (self._admin_keyed or self._named.used)
+        return not (self._admin_keyed or self._named.used or self._tokens)
 
     def key(self, method: str) -> "route_pb2.KeyScope":
         """Clé que le contrat demande pour cette méthode."""
@@ -125,6 +130,8 @@ class Guard:
             RevokedApiKey: clé révoquée.
             ExpiredApiKey: clé expirée.
             ScopeNotAllowed: clé dont les portées n'ouvrent pas cette méthode.
+            InvalidToken: jeton refusé.
+            TokenKeysUnavailable: jeton que rien ne peut vérifier.
             ForeignOrigin: appel de la page d'un autre site.
         """
         scope = self._scope(method)
@@ -159,7 +166,7 @@ class Guard:
         """
         inference, admin = self.inference_open, self.admin_open
         values = _texts(metadata)
-        if admin or not _presented(values):
+        if admin or not (_presented(values) or self._bearer(values)):
             return Access(inference, admin)
         scopes = self._identify(values).scopes
         return Access(inference or not scopes.isdisjoint(INFERENCE), route_pb2.SCOPE_ADMIN in scopes)
@@ -180,7 +187,20 @@ class Guard:
                 return scope != route_pb2.SCOPE_KEYS and self.admin_open
         return True
 
+    def verifiable_here(self, key: str) -> bool:
+        """Faux pour ce qui ressemble à un jeton : seul Envoy sait le vérifier."""
+        if self._tokens is None or not key.startswith(TOKEN_PREFIX):
+            return True
+        digest = digest_of(key)
+        return self._ring.rank(digest) is not None or self._named.find(key, digest) is not None
+
+    def _bearer(self, values: Mapping[str, str]) -> Caller | None:
+        return self._tokens.caller_of(values) if self._tokens is not None else None
+
     def _identify(self, values: Mapping[str, str]) -> Caller:
+        bearer = self._bearer(values)
+        if bearer is not None:
+            return bearer
         key = _presented(values)
         if not key:
             raise self._missing()
@@ -189,6 +209,9 @@ class Guard:
         if rank is not None:
             return self._callers[rank]
         if found is None:
+            # Une clé peut commencer comme un jeton : c'est d'abord une clé qui est cherchée.
+            if self._tokens is not None and (refusal := self._tokens.refusal(values)) is not None:
+                raise refusal
             raise InvalidApiKey("Cette clé n'est pas reconnue ; vérifiez-la auprès de l'exploitant du serveur.")
         if found.state is not KeyState.ACTIVE:
             raise _ended(found)
@@ -231,9 +254,10 @@ def permit(found: Caller, scope: "route_pb2.Scope") -> None:
     needed = _OPENED_BY.get(scope, _ADMIN)
     if found.scopes.isdisjoint(needed):
         names, owned = _names(needed), _names(found.scopes)
+        what = "Ce jeton" if found.token else f"La clé « {found.id} »"
         raise ScopeNotAllowed(
-            f"La clé « {found.id} » n'ouvre pas cet appel : il demande la portée {' ou '.join(names)}, et elle a "
-            f"{', '.join(owned)}.",
+            f"{what} n'ouvre pas cet appel, qui demande la portée {' ou '.join(names)} ; ses portées : "
+            f"{', '.join(owned) or 'aucune'}.",
             metadata={"key": found.id, "needed": ", ".join(names), "scopes": ", ".join(owned)},
         )
 

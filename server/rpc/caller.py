@@ -39,7 +39,9 @@ class Caller:
     owner: str = ""
     """À qui est la clé, si elle le dit."""
     keyed: bool = False
-    """Vrai si l'étiquette est celle d'une clé, et non d'une adresse."""
+    """Vrai si l'étiquette est celle d'une clé ou d'un jeton, et non d'une adresse."""
+    token: bool = False
+    """Vrai si c'est celle d'un jeton."""
 
     def may_use(self, model: str) -> bool:
         """Vrai si ce modèle lui est permis."""

@@ -25,6 +25,7 @@ _FIXED = {
     "tls_cert": "PASSERELLE_TLS_CERT",
     "tls_key": "PASSERELLE_TLS_KEY",
     "tls_client_ca": "PASSERELLE_TLS_CLIENT_CA",
+    "tokens": "PASSERELLE_JWT_… (le contenu de PASSERELLE_JWT_JWKS_FILE, lui, est relu)",
 }
 """Réglages que tiennent le superviseur, Envoy, ou les baux des exemplaires en marche."""
 

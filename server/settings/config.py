@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import Limits, Profile, PublicAddress
+from server.domain import Limits, Profile, PublicAddress, TokenProvider
 from server.json_depth import DEEPEST
 from server.named_keys import KEYS
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, load_profile
+from server.settings.tokens import token_provider
 from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -138,11 +139,13 @@ class Config:
     """Clé de ce certificat."""
     tls_client_ca: Path | None = None
     """Autorités des certificats de client ; `None` : aucun n'est demandé."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis ; `None` : aucun."""
 
     @property
     def keyed(self) -> bool:
-        """Vrai si l'inférence exige une clé."""
-        return bool(self.openai_keys) or self.named_keys
+        """Vrai si l'inférence exige une clé, ou un jeton."""
+        return bool(self.openai_keys) or self.named_keys or self.tokens is not None
 
     @property
     def local(self) -> bool:
@@ -185,6 +188,7 @@ def _load(environ: Mapping[str, str]) -> Config:
     bind = bind_address("PASSERELLE_BIND", env.text("PASSERELLE_BIND", bind_address("HOST_BIND_ADDRESS", host_bind)))
     advertised_port = host_port if "HOST_PORT" in environ else port
     tls = _tls(env)
+    tokens = token_provider(env)
     cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
     state_dir = env.path("PASSERELLE_STATE_DIR") or cache_dir / STATE_FOLDER
     named_keys = os.path.exists(state_dir / KEYS)
@@ -202,7 +206,7 @@ def _load(environ: Mapping[str, str]) -> Config:
             port=advertised_port,
         ),
         advertised_port=advertised_port,
-        openai_keys=_keys(env, named_keys),
+        openai_keys=_keys(env, named_keys or tokens is not None),
         admin_keys=env.items("ADMIN_KEYS"),
         named_keys=named_keys,
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
@@ -238,6 +242,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         tls_cert=tls["tls_cert"],
         tls_key=tls["tls_key"],
         tls_client_ca=tls["tls_client_ca"],
+        tokens=tokens,
     )
     return dataclasses.replace(config, unknown=unknown(environ, env.read))
 
@@ -252,9 +257,10 @@ def _watchdog(env: "_Env") -> float:
     return seconds
 
 
-def _keys(env: "_Env", named: bool) -> tuple[str, ...]:
+def _keys(env: "_Env", others: bool) -> tuple[str, ...]:
+    """`others` : des clés nommées, ou des jetons, sont exigés à côté."""
     keys, required = env.items("OPENAI_KEYS"), env.boolean("PASSERELLE_REQUIRE_KEYS", False)
-    if required and not keys and not named:
+    if required and not keys and not others:
         raise ConfigError(
             "OPENAI_KEYS : aucune clé n'est donnée, « passerelle keys create » n'en a créé aucune, et "
             "PASSERELLE_REQUIRE_KEYS en exige."

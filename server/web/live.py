@@ -25,7 +25,7 @@ from server.rpc.auth import Guard
 from server.rpc.caller import ADDRESS_HEADER, FORWARDED_HEADER
 from server.web.live_messages import NORMAL, check_end, close_code, error_text, event_text, first_message
 from server.web.live_places import Places
-from server.web.upstream import Request, Upstream
+from server.web.upstream import Request, Upstream, check_token
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class LiveBridge:
                 metadata.append(("x-request-id", request_id))
             if address := socket.headers.get(ADDRESS_HEADER, ""):
                 metadata.append((FORWARDED_HEADER, address))
-            self._guard.check(_METHOD, metadata)
+            await self._check_key(key, metadata)
             take()
             upstream = Upstream(self._channel, self._pool, metadata)
             await upstream.send(Request(config=config))
@@ -126,6 +126,13 @@ class LiveBridge:
             for task in (ending, *tasks):
                 task.cancel()
             await asyncio.gather(ending, *tasks, return_exceptions=True)
+
+    async def _check_key(self, key: str, metadata: list[tuple[str, str]]) -> None:
+        """Laisse passer une bonne clé, ou un bon jeton."""
+        if self._guard.verifiable_here(key):
+            self._guard.check(_METHOD, metadata)
+        else:
+            await check_token(self._channel, metadata)
 
     async def _first(self, socket: WebSocket, ending: "asyncio.Task[bool]") -> str:
         """Texte du premier message."""

@@ -12,13 +12,14 @@ from typing import Any
 
 import uvicorn
 
-from server.domain import Limits
+from server.domain import Limits, TokenProvider
 from server.lifetime import child_life
 from server.named_keys import KeyTable
 from server.rpc.auth import Guard
 from server.web.app import create_app
 from server.web.live import LiveBridge
 from server.web.live_routes import live_routes
+from server.web.token_keys import key_routes
 from server.web.upstream import open_channel
 
 __all__ = ["WebSettings", "run", "serving"]
@@ -55,6 +56,8 @@ class WebSettings:
     """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis."""
 
 
 class _Server(uvicorn.Server):
@@ -95,6 +98,7 @@ async def serving(settings: WebSettings) -> AsyncIterator["asyncio.Task[None]"]:
             settings.admin_keys,
             allowed_origins=settings.allowed_origins,
             named=settings.named_keys,
+            tokens=settings.tokens,
         )
         bridge = LiveBridge(channel, limits, guard, grace)
         server = _Server(
@@ -102,7 +106,7 @@ async def serving(settings: WebSettings) -> AsyncIterator["asyncio.Task[None]"]:
                 create_app(
                     settings.dist_dir,
                     lambda: {**settings.config, "api_key_required": not guard.inference_open},
-                    live_routes(bridge),
+                    [*live_routes(bridge), *key_routes(settings.tokens)],
                 ),
                 log_config=None,
                 access_log=False,
