@@ -318,12 +318,29 @@ def _front(config: Config, run_dir: Path, index: int) -> None:
         named_keys=_named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
         tokens=config.tokens,
+        shares=_shares(config),
         grpc_compression=config.grpc_compression,
         max_frame_bytes=_frame_bytes(config),
         drain_delay=config.drain_seconds,
         stop_grace=config.stop_grace,
     )
     uvloop.run(run(settings))
+
+
+def _shares(config: Config) -> dict[str, int]:
+    """Parts des réglages, par l'étiquette que chaque appelant aura."""
+    from server.rpc.caller import key_label
+    from server.rpc.tokens import owner_label
+    from server.settings.shares import TOKEN_OWNER
+
+    issuer = config.tokens.issuer if config.tokens is not None else ""
+
+    def label(name: str) -> str:
+        if name.startswith(TOKEN_OWNER):
+            return owner_label(issuer, name.removeprefix(TOKEN_OWNER))
+        return key_label(int(name) - 1) if name.isdigit() else name
+
+    return {label(name): share for name, share in config.shares.items()}
 
 
 def _dashboard(config: Config, run_dir: Path) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc.aio
@@ -22,6 +22,7 @@ from server.front.metrics import FrontMetrics
 from server.front.routing.call import WorkerCalls
 from server.front.routing.control_client import ControlClient
 from server.front.routing.router import Router
+from server.front.routing.shares import Shares
 from server.front.services.chat import ChatService
 from server.front.services.diarize import DiarizeService
 from server.front.services.probe import ProbeService
@@ -73,6 +74,8 @@ class FrontSettings:
     """Origines étrangères admises."""
     tokens: TokenProvider | None = None
     """Fournisseur d'identité dont les jetons sont admis."""
+    shares: Mapping[str, int] = field(default_factory=dict)
+    """Parts des appelants qui en ont plus d'une, par étiquette."""
     grpc_compression: bool = False
     """Admet les messages gRPC compressés."""
     max_frame_bytes: int = 80 * 1024 * 1024
@@ -115,7 +118,7 @@ async def serving(
             ("grpc.default_authority", "localhost"),
         ),
     )
-    router = Router(ControlClient(channel, settings.name), connect, limits)
+    router = Router(ControlClient(channel, settings.name), connect, limits, shares=Shares(settings.shares))
     metrics, rpc_metrics = FrontMetrics(registry), RpcMetrics(registry)
     coalescer = Coalescer(Window(limits.coalesce_ms / 1000, metrics.window.set))
     calls = WorkerCalls(router, metrics)

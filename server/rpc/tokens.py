@@ -102,9 +102,12 @@ class Tokens:
             for value in _values(_claim(claims, claim))
             for scope in self._provider.scopes.get(value, ())
         )
-        # Le propriétaire est parfois une adresse électronique ; les files et les exemplaires n'ont pas à la connaître.
-        digest = hashlib.sha256(f"{self._provider.issuer}\n{owner}".encode()).hexdigest()[:16]
-        return Caller(f"t{digest}", scopes, owner=owner, keyed=True, token=True)
+        return Caller(owner_label(self._provider.issuer, owner), scopes, owner=owner, keyed=True, token=True)
+
+
+def owner_label(issuer: str, owner: str) -> str:
+    """Étiquette d'un propriétaire de jetons, souvent une adresse électronique : les files n'ont pas à la connaître."""
+    return "t" + hashlib.sha256(f"{issuer}\n{owner}".encode()).hexdigest()[:16]
 
 
 def _claims(payload: str) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from server.named_keys import KEYS
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, load_profile
+from server.settings.shares import shares
 from server.settings.tokens import token_provider
 from server.settings.unknown import unknown
 
@@ -141,6 +142,8 @@ class Config:
     """Autorités des certificats de client ; `None` : aucun n'est demandé."""
     tokens: TokenProvider | None = None
     """Fournisseur d'identité dont les jetons sont admis ; `None` : aucun."""
+    shares: Mapping[str, int] = field(default_factory=dict)
+    """Parts, dans les files, des appelants qui en ont plus d'une (`server/settings/shares.py`)."""
 
     @property
     def keyed(self) -> bool:
@@ -192,6 +195,7 @@ def _load(environ: Mapping[str, str]) -> Config:
     cache_dir = Path(env.text("MODEL_CACHE_DIR", "./model_cache")).expanduser().resolve()
     state_dir = env.path("PASSERELLE_STATE_DIR") or cache_dir / STATE_FOLDER
     named_keys = os.path.exists(state_dir / KEYS)
+    keys, admin_keys = _keys(env, named_keys or tokens is not None), env.items("ADMIN_KEYS")
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
     config = Config(
@@ -206,8 +210,8 @@ def _load(environ: Mapping[str, str]) -> Config:
             port=advertised_port,
         ),
         advertised_port=advertised_port,
-        openai_keys=_keys(env, named_keys or tokens is not None),
-        admin_keys=env.items("ADMIN_KEYS"),
+        openai_keys=keys,
+        admin_keys=admin_keys,
         named_keys=named_keys,
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
         hf_endpoint=_endpoint(env.text("HF_ENDPOINT", "https://huggingface.co")),
@@ -243,6 +247,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         tls_key=tls["tls_key"],
         tls_client_ca=tls["tls_client_ca"],
         tokens=tokens,
+        shares=shares(env.items("PASSERELLE_SHARES"), (*keys, *admin_keys), tokens),
     )
     return dataclasses.replace(config, unknown=unknown(environ, env.read))
 

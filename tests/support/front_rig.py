@@ -1,7 +1,7 @@
 """Un front entier sur une prise Unix, relié à de vrais exemplaires dont le moteur est écrit d'avance."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -195,6 +195,7 @@ async def front(
     limits: Limits | None = None,
     keys: tuple[str, ...] = (),
     named: KeyTable | None = None,
+    shares: Mapping[str, int] | None = None,
     stop_grace: float = 1.0,
 ) -> AsyncIterator[Rig]:
     """Démarre le plan de contrôle, les exemplaires et le front, et rend le tout."""
@@ -212,6 +213,7 @@ async def front(
             spool_dir=folder / "spool",
             openai_keys=keys,
             named_keys=named,
+            shares=shares or {},
             max_frame_bytes=MAX_FRAME,
             drain_delay=0.0,
             stop_grace=stop_grace,

@@ -11,7 +11,6 @@ from server.front.metrics import FrontMetrics
 from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
 from server.link.client import LinkCall
-from server.rpc.caller import caller
 from server.rpc.logs import request_id
 
 
@@ -87,7 +86,7 @@ class WorkerCall:
                 payload if isinstance(payload, bytes) else payload(reserved.route),
                 request_id=request_id.get(),
                 timeout=remaining,
-                caller=caller.get().id,
+                caller=self._router.shares.lane(),
                 **self._options,
             )
         except BaseException as error:

@@ -12,6 +12,7 @@ from server.fair import FairQueue
 from server.front.routing.control_client import still_loading
 from server.front.routing.links import Connect, LinkPool, WorkerLink
 from server.front.routing.routes import Control, ModelRoute
+from server.front.routing.shares import Shares
 from server.link.client import LinkClient
 from server.rpc.auth import SCOPE_OF, permit, permit_model
 from server.rpc.caller import caller, patience
@@ -60,10 +61,13 @@ class Router:
         connect: Connect,
         limits: Limits,
         *,
+        shares: Shares | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._control = control
         self._limits = limits
+        self.shares = shares or Shares({})
+        """Part de chaque appelant, dans la file des chargements comme chez les exemplaires."""
         self._clock = clock
         self._routes: dict[str, ModelRoute] = {}
         self._known = False
@@ -188,7 +192,7 @@ class Router:
 
     def _enter(self, timer: asyncio.Timeout) -> None:
         """Compte une attente ; s'il y en a trop, finit celle de trop : elle, ou celle d'un appelant qui en a plus."""
-        who = caller.get().id
+        who = self.shares.lane()
         if len(self._pending) >= self._limits.max_pending_loads:
             surplus = self._pending.surplus(who)
             if surplus is None:
