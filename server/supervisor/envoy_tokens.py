@@ -70,6 +70,8 @@ def _filter(source: TokenSource) -> dict[str, Any]:
             {"name": "authorization", "value_prefix": scheme} for scheme in ("Bearer ", "bearer ", "BEARER ")
         ],
         "forward_payload_header": "x-passerelle-claims",
+        # Gardé : le pont du microphone le rend à la prise locale, qui le vérifie de nouveau.
+        "forward": True,
         "failed_status_in_metadata": _FAILED,
         # Pas de jwt_cache_config : un jeton retenu y survivrait à la clé qui l'a signé.
         "remote_jwks": {

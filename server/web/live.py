@@ -21,7 +21,7 @@ from server.errors import (
     ShuttingDown,
 )
 from server.rpc.admission import client_address
-from server.rpc.auth import Guard
+from server.rpc.auth import Guard, presented_key
 from server.rpc.caller import ADDRESS_HEADER, FORWARDED_HEADER
 from server.web.live_messages import NORMAL, check_end, close_code, error_text, event_text, first_message
 from server.web.live_places import Places
@@ -101,6 +101,8 @@ class LiveBridge:
         upstream: Upstream | None = None
         try:
             key, config = first_message(await self._first(socket, ending), self._limits.max_json_depth)
+            # Un mandataire d'identité, ou un programme, met la sienne dans la demande de WebSocket.
+            key = key or presented_key(socket.headers.items())
             metadata = [("authorization", f"Bearer {key}")] if key else []
             if request_id := socket.headers.get("x-request-id", ""):
                 metadata.append(("x-request-id", request_id))

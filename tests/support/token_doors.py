@@ -95,14 +95,17 @@ def _grpc_web(gateway: Gateway, headers: Headers) -> Told:
     return Told({"16": 401, "7": 403, "14": 503}[said], info.reason)
 
 
-def _web_socket(gateway: Gateway, headers: Headers) -> Told:
+def _browser(gateway: Gateway, headers: Headers) -> Told:
     """Un navigateur n'écrit aucun en-tête : sa clé est dans le premier message."""
-    key = headers.get("authorization", "").partition(" ")[2]
     others = {name: value for name, value in headers.items() if name != "authorization"}
+    return _web_socket(gateway, others, headers.get("authorization", "").partition(" ")[2])
+
+
+def _web_socket(gateway: Gateway, headers: Headers, key: str = "") -> Told:
 
     async def knock() -> Told:
         uri = f"ws://{gateway.target}/ws/transcribe"
-        async with connect(uri, compression=None, additional_headers=others) as socket:
+        async with connect(uri, compression=None, additional_headers=dict(headers)) as socket:
             await start(socket, **({"api_key": key} if key else {}))
             await socket.send(json.dumps({"type": "end"}))
             events, code = await until_closed(socket)
@@ -120,6 +123,7 @@ DOORS: Mapping[str, tuple[str, Callable[[Gateway, Headers], Told]]] = {
     "flux gRPC": ("transcribe", _grpc(_live)),
     "administration gRPC": ("admin", _grpc(_load)),
     "gRPC-Web": ("chat", _grpc_web),
-    "WebSocket": ("transcribe", _web_socket),
+    "WebSocket": ("transcribe", _browser),
+    "demande de WebSocket": ("transcribe", _web_socket),
 }
 """Portes, avec la portée qui les ouvre."""
