@@ -9,7 +9,7 @@ from functools import partial
 
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base import Engine, PushingEngine
+from server.engines.base import Engine, PushingEngine, share
 from server.errors import (
     DeadlineExceeded,
     EngineDead,
@@ -20,6 +20,7 @@ from server.errors import (
     ShuttingDown,
     WorkerLost,
 )
+from server.fair import share_of
 from server.link.framing import from_failure
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
@@ -311,6 +312,7 @@ class WorkerHost:
     async def _run(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         link, request_id = key
         started = self._turnover.now()
+        share.set(share_of(request.caller))
         try:
             handler = self._handlers.get(request.kind)
             if handler is None:
