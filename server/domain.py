@@ -300,6 +300,10 @@ class Limits:
     """Attente du premier message d'un WebSocket de direct."""
     web_socket_stall_seconds: float = 30.0
     """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""
+    requests_kept: int = 10_000
+    """Requêtes finies que le plan de contrôle montre, et qu'un front garde tant qu'il ne les a pas sues écrites."""
+    usage_days: int = 90
+    """Jours où l'usage est gardé."""
 
 
 @dataclass(frozen=True, slots=True)

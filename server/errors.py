@@ -12,14 +12,14 @@ PasserelleError
 ├── InvalidToken ───┬─ TokenExpired · TokenNotYetValid · TokenAudience
 │                   └─ TokenIssuer · TokenKeyUnknown
 ├── TokenKeysUnavailable
-├── ModelNotFound · OperationNotFound · KeyNotFound · RouteNotFound
+├── ModelNotFound · OperationNotFound · KeyNotFound · RequestNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
 ├── QueueFull · SlowConsumer · WorkerLost · WorkerKilled · ModelUnloaded · ShuttingDown · ControlUnavailable
 ├── HostExhausted
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
 ├── DownloadFailed ─┬─ HubTokenMissing · HubTokenInvalid · HubAccessDenied
 │                   └─ HubNotFound · HubUnreachable · DiskFull
-├── IntegrityMismatch · InvalidState · OperationCancelled
+├── IntegrityMismatch · InvalidState · OperationCancelled · RequestCancelled
 └── DeadlineExceeded · InternalError
 
 Chaque classe porte un motif (`reason`) de l'énumération publique `ErrorReason`. La correspondance avec les codes gRPC
@@ -221,6 +221,12 @@ class KeyNotFound(PasserelleError):
     reason = "KEY_NOT_FOUND"
 
 
+class RequestNotFound(PasserelleError):
+    """Requête inconnue, oubliée ou déjà finie."""
+
+    reason = "REQUEST_NOT_FOUND"
+
+
 class RouteNotFound(PasserelleError):
     """Route ou méthode inconnue."""
 
@@ -393,6 +399,12 @@ class OperationCancelled(PasserelleError):
     """Opération annulée."""
 
     reason = "OPERATION_CANCELLED"
+
+
+class RequestCancelled(PasserelleError):
+    """Requête interrompue par l'exploitant."""
+
+    reason = "REQUEST_CANCELLED"
 
 
 class DeadlineExceeded(PasserelleError):

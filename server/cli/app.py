@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, doctor, fronts, inference, keys, live, removal
+from server.cli import admin, doctor, fronts, inference, keys, live, removal, usage
 from server.cli.connection import CommandError, find_server
 
 
@@ -100,7 +100,10 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
     ctx.find_object(admin.Session).as_json |= wanted  # type: ignore[union-attr]
 
 
-top = (*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, doctor.doctor, fronts.restart_fronts, fronts.reload)
+top = (
+    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, usage.usage),
+    *(doctor.doctor, fronts.restart_fronts, fronts.reload),
+)
 for verb in (*top, keys.keys, *keys.VERBS):
     # Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même.
     verb.params.append(

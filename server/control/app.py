@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
-from passerelle.v1 import admin_pb2_grpc, keys_pb2_grpc, probe_pb2_grpc, route_pb2
+from passerelle.v1 import admin_pb2_grpc, keys_pb2_grpc, probe_pb2_grpc, requests_pb2_grpc, route_pb2, usage_pb2_grpc
 from prometheus_client import Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
@@ -22,10 +22,17 @@ from server.control.models import Models
 from server.control.record.journal import Journal
 from server.control.record.keys import KeyBook
 from server.control.record.operations import Changes
+from server.control.requests.fronts import Fronts
+from server.control.requests.store import USAGE, UsageStore
+from server.control.requests.window import Window
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.keys import KeyService
 from server.control.services.probe import ProbeService
+from server.control.services.reports import SERVICE as REPORTS
+from server.control.services.reports import ReportService
+from server.control.services.requests import RequestService
 from server.control.services.routes import SERVICE, ControlService
+from server.control.services.usage import UsageService
 from server.control.weights.cache import Artifacts, inspect
 from server.control.weights.discovery import Adoption
 from server.control.weights.downloads import Downloader
@@ -163,8 +170,15 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         allowed_origins=settings.allowed_origins,
         named=settings.named_keys,
         tokens=settings.tokens,
-        policy={**POLICY, **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")}},
+        policy={
+            **POLICY,
+            **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")},
+            f"/{REPORTS}/Report": route_pb2.SCOPE_PUBLIC,
+        },
     )
+    window, fronts = Window(settings.limits.requests_kept, models.gpus_of), Fronts()
+    usage = UsageStore(settings.state_path.with_name(USAGE), settings.limits.usage_days)
+    reports = ReportService(window, fronts, usage, await usage.received())
     facts = AdminFacts(
         limits=settings.limits,
         endpoints=settings.endpoints,
@@ -223,7 +237,10 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     keys_pb2_grpc.add_KeyServiceServicer_to_server(
         KeyService(book, lambda name: models.get(name).spec.key, settings.limits, time.time), server.server
     )
+    requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(window, fronts, guard), server.server)
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
+    control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server.server)
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window), server.server)
     try:
         await models.start(load_all=settings.load_all)
         await server.start()
@@ -234,6 +251,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await server.server.stop(0)
         await models.aclose()
         await supervisor.aclose()
+        await usage.aclose()
         await journal.aclose()
         rpc_metrics.pour()
         logger.info("control_stopped")

@@ -19,6 +19,7 @@ from server.front.chat.coalesce import Coalescer
 from server.front.chat.generation import Generation
 from server.front.chat.window import Window
 from server.front.metrics import FrontMetrics
+from server.front.reports import RequestReports
 from server.front.routing.call import WorkerCalls
 from server.front.routing.control_client import ControlClient
 from server.front.routing.router import Router
@@ -136,6 +137,7 @@ async def serving(
         named=settings.named_keys,
         tokens=settings.tokens,
     )
+    reports = RequestReports(channel, settings.name, limits.requests_kept)
     server = RpcServer(
         RpcSettings(
             address=settings.address,
@@ -145,7 +147,7 @@ async def serving(
             stop_grace=settings.stop_grace,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, rpc_metrics, limits=limits),
+        ServiceInterceptor(guard, rpc_metrics, limits=limits, notes=reports),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
@@ -156,7 +158,7 @@ async def serving(
         TranscribeService(analysis, LiveAnalysis(router, calls, limits, server.ending), spool, limits), server.server
     )
     diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
-    background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]
+    background = [asyncio.create_task(work) for work in (router.watch(), coalescer.sweep(), reports.run())]
     for task in background:
         task.add_done_callback(lambda done: _report(done, on_failure))
     try:
@@ -164,6 +166,7 @@ async def serving(
         logger.info("front_ready", extra={"front": settings.name, "address": settings.address})
         yield server
         await server.stop()
+        await reports.flush()
     finally:
         await server.server.stop(0)
         for task in background:

@@ -9,14 +9,28 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, keys_pb2, probe_pb2, rest_pb2, route_pb2, transcribe_pb2
+from passerelle.v1 import (
+    admin_pb2,
+    chat_pb2,
+    diarize_pb2,
+    keys_pb2,
+    probe_pb2,
+    requests_pb2,
+    rest_pb2,
+    route_pb2,
+    transcribe_pb2,
+    usage_pb2,
+)
 
 from server.rpc.http_body import Family
 from server.rpc.reflection import V1, V1ALPHA
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service
-    for module in (chat_pb2, transcribe_pb2, diarize_pb2, rest_pb2, admin_pb2, keys_pb2, probe_pb2)
+    for module in (
+        *(chat_pb2, transcribe_pb2, diarize_pb2, rest_pb2),
+        *(admin_pb2, keys_pb2, requests_pb2, usage_pb2, probe_pb2),
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 """Services du contrat, dans l'ordre où les montrer."""

@@ -30,6 +30,7 @@ from server.rpc.http_body import Family, error_event, error_headers, error_respo
 from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
+from server.rpc.notes import SORTS, Note, Notes, client_address, note
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.shortage import shortage
 from server.shown import shown
@@ -56,6 +57,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         *,
         limits: Limits | None = None,
         families: Mapping[str, Family] = FAMILIES,
+        notes: Notes | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
@@ -64,6 +66,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self._bodies = Bodies(limits)
         self._metrics = metrics
         self._families = families
+        self._notes = notes
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
         self._calls: set[_Call] = set()
@@ -83,6 +86,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         metadata = handler_call_details.invocation_metadata or ()
         # gRPC mène la méthode dans cette même tâche : ce qui est dit ici y reste, sans que l'appel relise ses en-têtes.
         request_id.set(_request_id(metadata))
+        if self._notes is not None and (sort := SORTS.get(method)) is not None:
+            note.set(Note(sort, request_id.get(), client_address(metadata), self._clock()))
         known = self._wrapped.get(method)
         if known is None:
             found = await continuation(handler_call_details)
@@ -214,11 +219,15 @@ class _Call:
         self._key = {"key": who.id} if who.keyed else {}
         self.messages = 0
         self._events = False
+        self._note = note.get() if owner._notes is not None else None
 
     def __enter__(self) -> "_Call":
         self._owner._metrics.started(self._method)
         if self._method not in PROBES:
             self._owner.enter(self)
+        if self._note is not None and self._owner._notes is not None:
+            self._note.key, self._note.end = self._key.get("key", ""), self.end
+            self._owner._notes.started(self._note)
         seconds = self._context.time_remaining()
         if seconds is not None:
             loop = asyncio.get_running_loop()
@@ -235,6 +244,10 @@ class _Call:
             )
         elapsed = self._owner._clock() - self._started
         self._owner._metrics.finished(self._method, self._code, elapsed)
+        if self._note is not None and self._owner._notes is not None:
+            self._note.status, self._note.end = self._reason or self._code, None
+            self._note.ended = self._owner._clock()
+            self._owner._notes.finished(self._note)
         if self._method in PROBES:
             return
         log_call(

@@ -68,6 +68,7 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.ModelNotFound: ErrorCodes(StatusCode.NOT_FOUND, 404, _INVALID, "model_not_found"),
     errors.OperationNotFound: ErrorCodes(StatusCode.NOT_FOUND, 404, _INVALID, "operation_not_found"),
     errors.KeyNotFound: ErrorCodes(StatusCode.NOT_FOUND, 404, _INVALID, "key_not_found"),
+    errors.RequestNotFound: ErrorCodes(StatusCode.NOT_FOUND, 404, _INVALID, "request_not_found"),
     errors.RouteNotFound: ErrorCodes(StatusCode.UNIMPLEMENTED, 404, _INVALID, "unknown_url"),
     errors.ModelNotDownloaded: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "model_not_downloaded"),
     errors.ModelLoading: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "model_loading"),
@@ -97,6 +98,8 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.IntegrityMismatch: ErrorCodes(StatusCode.DATA_LOSS, 500, _SERVER, "integrity_mismatch"),
     errors.InvalidState: ErrorCodes(StatusCode.FAILED_PRECONDITION, 409, _INVALID, "invalid_state"),
     errors.OperationCancelled: ErrorCodes(StatusCode.ABORTED, 409, _INVALID, "operation_cancelled"),
+    # Pas 409, qu'un SDK d'OpenAI recommence de lui-même.
+    errors.RequestCancelled: ErrorCodes(StatusCode.PERMISSION_DENIED, 403, "permission_error", "request_cancelled"),
     errors.DeadlineExceeded: ErrorCodes(StatusCode.DEADLINE_EXCEEDED, 504, _SERVER, "deadline_exceeded"),
 }
 

@@ -132,7 +132,7 @@ class WorkerHost:
             if self._seats.waiting >= self._max_waiting and not self._make_room(request.caller):
                 link.fail(request.id, self._full())
                 return
-            start = partial(self._start, key, request)
+            start = partial(self._start_late, key, request, self._turnover.now())
             self._seats.push(key, request.caller, max(1, request.weight), start)
             self._idle.clear()
             self._on_load()
@@ -242,6 +242,10 @@ class WorkerHost:
                 self._seats.waiting, self._engine.max_running, (job.started for job in self._running.values())
             ),
         )
+
+    def _start_late(self, key: JobKey, request: link_pb2.Submit, since: float, seat: Seat) -> None:
+        key[0].entered(key[1], self._turnover.now() - since)
+        self._start(key, request, seat)
 
     def _start(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         self._idle.clear()

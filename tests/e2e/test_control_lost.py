@@ -53,6 +53,14 @@ def outcome(product: Product, front: int, key: str) -> str:
     return str(found["error"]["code"]) if "error" in found else ""
 
 
+def counted(product: Product, admin: str, key: str) -> int:
+    """Conversations menées à bien que l'usage compte à cette clé."""
+    asked = {"query.step": "USAGE_STEP_ALL", "query.model": "qwen", "query.key": key[:14]}
+    with product.http(admin) as http:
+        found = http.get("/api/usage", params=asked).json()
+    return int(sum(row["outcomes"].get("OK", 0) for row in found["rows"]))
+
+
 def spaced_out(product: Product) -> bool:
     return '"process_spaced_out"' in product.log.read_text(errors="replace")
 
@@ -74,6 +82,8 @@ def test_inference_outlives_a_control_plane_that_keeps_dying(tmp_path: Path) -> 
         # Un dossier à la place de la base : root lui-même ne peut pas l'ouvrir.
         journal.rename(aside)
         journal.mkdir()
+        assert chats(product, kept) and chats(product, kept)
+        # Tué aussitôt : ce qui n'était pas écrit sera redit par les fronts, une fois.
         strike(product, "control", signal.SIGKILL)
         wait_until(lambda: readiness(product)[0] == 503, 60, "/readyz le dit")
         wait_until(lambda: spaced_out(product), 60, "relancé de loin en loin")
@@ -93,6 +103,8 @@ def test_inference_outlives_a_control_plane_that_keeps_dying(tmp_path: Path) -> 
         aside.rename(journal)
         wait_until(lambda: readiness(product) == (200, []), 60, "prêt de nouveau")
         assert PARTS["qwen"].pid(product) == worker and product.model()["state"] == "MODEL_STATE_READY"
+        admin = keys(product, "create", "--scope", "admin")
+        wait_until(lambda: counted(product, admin, kept) == 3, 60, "aucun usage perdu, ni compté deux fois")
 
 
 def test_the_supervisor_ends_when_no_front_holds(tmp_path: Path) -> None:

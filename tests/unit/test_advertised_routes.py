@@ -24,6 +24,7 @@ UNTOLD = {
     "OPTIONS /*": "question préalable d'un navigateur (CORS) : le filtre y répond lui-même",
     "gRPC /passerelle.v1.AdminService/WatchStatus": "annoncée avec son service",
     "gRPC /passerelle.v1.AdminService/StreamLogs": "annoncée avec son service",
+    "gRPC /passerelle.v1.RequestService/WatchRequests": "annoncée avec son service",
     "gRPC /grpc.health.v1.Health/Watch": "annoncée avec son service",
     "gRPC /passerelle.v1.ProbeService/GetMetrics": "déjà annoncée par son adresse HTTP",
     "gRPC /passerelle.v1.RestService/CreateCompletion": "déjà annoncée par son adresse HTTP",

@@ -224,7 +224,7 @@ async def test_an_interrupted_upgrade_changes_nothing(tmp_path: Path, monkeypatc
         db.execute("DROP TABLE choices")
         raise RuntimeError
 
-    monkeypatch.setattr(schema, "_MIGRATIONS", (*schema._MIGRATIONS, broken))
+    monkeypatch.setattr("server.control.record.journal.MIGRATIONS", (*schema.MIGRATIONS, broken))
     with pytest.raises(RuntimeError):
         await opened(path)
     monkeypatch.undo()

@@ -55,6 +55,10 @@ def test_what_changes_a_state_needs_an_admin_key() -> None:
         "RemoveWeights",
         "CancelOperation",
         "StreamLogs",
+        "CancelRequest",
+        "GetUsage",
+        "ExportUsage",
+        "EraseUsage",
     }
 
 

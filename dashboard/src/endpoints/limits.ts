@@ -49,6 +49,8 @@ export const LIMITS: [string, Row[]][] = typeset([
         ({ maxKeyCharacters }) => count(maxKeyCharacters),
       ],
       ["Durée de vie demandée pour une clé, au plus", ({ maxKeyLifetime }) => time(maxKeyLifetime)],
+      ["Requêtes finies montrées, au plus", ({ requestsKept }) => count(requestsKept)],
+      ["Usage gardé", ({ usageKept }) => time(usageKept)],
     ],
   ],
   [

@@ -8,7 +8,9 @@ import { DiarizeService } from "../gen/passerelle/v1/diarize_pb";
 import { KeyService } from "../gen/passerelle/v1/keys_pb";
 import { type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
 import { Capability } from "../gen/passerelle/v1/model_pb";
+import { RequestService } from "../gen/passerelle/v1/requests_pb";
 import { TranscribeService } from "../gen/passerelle/v1/transcribe_pb";
+import { UsageService } from "../gen/passerelle/v1/usage_pb";
 import { configFor } from "../live/session/request";
 import { sketchOf as liveSketch } from "../live/snippets";
 import { channel } from "../snippets/grpc";
@@ -96,6 +98,7 @@ const ROUTES: Record<string, (models: Models) => Partial<Http>> = {
   // Un exemple qu'on essaie ne doit rien effacer, ni demander qu'on décharge.
   "/api/admin/models/{model}/remove": () => ({ json: { old_only: true, dry_run: true } }),
   "/api/keys": () => ({ json: { scopes: ["SCOPE_CHAT"], owner: "essai", lifetime: "3600s" } }),
+  "/api/usage/erase": () => ({ json: { key: "CLE" } }),
   "/v1/models/{model}": ({ chat }) => ({ sdk: "models.retrieve", args: [chat.key], shown: { values: ["id"] } }),
   "/v1/audio/transcriptions": ({ transcribe }) => speech("transcriptions", transcribe.key),
   "/v1/audio/translations": ({ transcribe }) => speech("translations", transcribe.key),
@@ -127,6 +130,16 @@ const CALLS: Record<string, (models: Models) => Rpc> = {
     method: KeyService.method.listKeys,
     request: {},
     shown: { each: ["keys", "key"], values: ["id", "owner"] },
+  }),
+  "passerelle.v1.RequestService": () => ({
+    method: RequestService.method.listRequests,
+    request: {},
+    shown: { each: ["requests", "one"], values: ["id", "model", "status"] },
+  }),
+  "passerelle.v1.UsageService": () => ({
+    method: UsageService.method.getUsage,
+    request: {},
+    shown: { each: ["rows", "row"], values: ["key", "model", "requests"] },
   }),
 };
 

@@ -1,4 +1,4 @@
-"""La base du journal : fermée aux autres, vérifiée, menée à la version présente ; abîmée, remplacée."""
+"""Une base du dossier d'état : fermée aux autres, vérifiée, menée à la version présente ; abîmée, remplacée."""
 
 import contextlib
 import logging
@@ -6,7 +6,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from server.control.record.schema import JournalTooNew, outdated, upgrade
+from server.control.record.schema import JournalTooNew, Migrations, outdated, upgrade
 from server.control.record.trouble import JournalDamaged, JournalUnavailable, explained, is_corrupt
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "beegfs", "ceph", "gpfs", "lustre
 """Débuts des noms de systèmes de fichiers qu'une autre machine peut écrire."""
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, migrations: Migrations) -> sqlite3.Connection:
     """Ouvre la base ; abîmée, et alors seulement, elle est mise de côté, et cela se dit.
 
     Raises:
@@ -28,13 +28,13 @@ def open_database(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            return _connect(path)
+            return _connect(path, migrations)
         except sqlite3.DatabaseError as error:
             if not is_corrupt(error):
                 raise
             aside = _put_aside(path)
             logger.error("journal_unreadable", extra={"moved_to": str(aside), "error": str(error)})
-            return _connect(path)
+            return _connect(path, migrations)
     except (OSError, sqlite3.Error) as error:
         raise JournalUnavailable(f"{path} : {explained(error)}") from error
 
@@ -52,7 +52,7 @@ def network_type(path: Path) -> str:
     return found if found.removeprefix("fuse.").startswith(_NETWORK) else ""
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, migrations: Migrations) -> sqlite3.Connection:
     _close_to_others(path)
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
@@ -65,9 +65,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise JournalDamaged(found)
-        if (version := outdated(connection)) is not None:
+        if (version := outdated(connection, migrations)) is not None:
             _copy(connection, path.with_name(f"{path.stem}.v{version}{path.suffix}"))
-        upgrade(connection)
+        upgrade(connection, migrations)
     except (sqlite3.Error, JournalTooNew):
         connection.close()
         raise

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from server.control.record.database import open_database
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState, PhaseTimes, Progress
+from server.control.record.schema import MIGRATIONS
 
 logger = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class Journal:
         return self._connection
 
     def _open(self) -> None:
-        self._connection = open_database(self._path)
+        self._connection = open_database(self._path, MIGRATIONS)
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -1,6 +1,6 @@
 """Le schéma du journal, version après version ; `PRAGMA user_version` dit celle d'une base."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,26 +45,29 @@ def _first(db: "sqlite3.Connection") -> None:
             db.execute(f"ALTER TABLE operations ADD COLUMN {name} {kind}")
 
 
-_MIGRATIONS: tuple[Callable[["sqlite3.Connection"], None], ...] = (_first,)
+Migrations = Sequence[Callable[["sqlite3.Connection"], None]]
+"""Ce qui mène une base à chaque version, depuis la précédente."""
+
+MIGRATIONS: Migrations = (_first,)
 """Ce qui mène à chaque version, depuis la précédente ; jamais changé, seulement allongé."""
 
 
-def outdated(db: "sqlite3.Connection") -> int | None:
+def outdated(db: "sqlite3.Connection", migrations: Migrations) -> int | None:
     """Version d'une base que `upgrade` changerait ; `None` si elle est à jour, ou vide."""
     version = _version(db)
     [tables] = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    return version if tables and version < len(_MIGRATIONS) else None
+    return version if tables and version < len(migrations) else None
 
 
-def upgrade(db: "sqlite3.Connection") -> None:
+def upgrade(db: "sqlite3.Connection", migrations: Migrations) -> None:
     """Mène une base à la version présente, chaque pas en entier ou pas du tout.
 
     Raises:
         JournalTooNew: elle est d'une version plus récente ; rien n'y est changé.
     """
     version = _version(db)
-    _check(version)
-    for number, migrate in enumerate(_MIGRATIONS[version:], version + 1):
+    _check(version, migrations)
+    for number, migrate in enumerate(migrations[version:], version + 1):
         db.execute("BEGIN IMMEDIATE")
         try:
             migrate(db)
@@ -96,9 +99,9 @@ def _version(db: "sqlite3.Connection") -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _check(version: int) -> None:
-    if version > len(_MIGRATIONS):
+def _check(version: int, migrations: Migrations = MIGRATIONS) -> None:
+    if version > len(migrations):
         raise JournalTooNew(
-            f"le journal est de la version {version}, et cette version de Passerelle connaît la {len(_MIGRATIONS)} : "
+            f"le journal est de la version {version}, et cette version de Passerelle connaît la {len(migrations)} : "
             "relancez la version qui l'a écrit, ou remettez la copie faite avant elle (journal.v<version>.sqlite)."
         )

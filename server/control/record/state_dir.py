@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from server.control.record.database import network_type, open_database
-from server.control.record.schema import JOURNAL, JournalTooNew
+from server.control.record.schema import JOURNAL, MIGRATIONS, JournalTooNew
 from server.control.record.trouble import JournalUnavailable, explained, is_corrupt
 
 VARIABLE = "PASSERELLE_STATE_DIR"
@@ -59,7 +59,7 @@ class StateDir:
                 and not (folder / JOURNAL).exists()
             ):
                 self._bring(former)
-            open_database(folder / JOURNAL).close()
+            open_database(folder / JOURNAL, MIGRATIONS).close()
         except JournalTooNew as error:
             self.close()
             raise StateRefused(f"{folder / JOURNAL} : {error}") from error
