@@ -212,6 +212,7 @@ const PAGES = [
   ["/essayer/conversation", "chat-input"],
   ["/acces", "endpoint-url"],
   ["/cles", "key-form"],
+  ["/requetes", "requests-page"],
   ["/activite", "filter-genre"],
 ];
 
