@@ -260,7 +260,9 @@ build_command() {
     HF_ENDPOINT HF_HUB_OFFLINE HF_HUB_DOWNLOAD_TIMEOUT; do
     pass "$variable"
   done
-  share_file SSL_CERT_FILE
+  for variable in SSL_CERT_FILE HUGGINGFACE_TOKEN_FILE HF_TOKEN_FILE OPENAI_KEYS_FILE ADMIN_KEYS_FILE; do
+    share_file "$variable"
+  done
   share_hub_cache
   for variable in $(compgen -e | grep '^PASSERELLE_' | sort); do
     case $variable in
@@ -268,10 +270,10 @@ build_command() {
       PASSERELLE_BIND | PASSERELLE_PORT | PASSERELLE_RUN_* | PASSERELLE_WEIGHTS_DIR | PASSERELLE_ENVS_DIR | \
         PASSERELLE_STATE_DIR) ;;
       # Ce qui ne sert qu'à construire, ou qu'à la ligne de commande.
-      PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY) ;;
+      PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY | PASSERELLE_API_KEY_FILE) ;;
       # Les numéros de l'hôte n'y vaudraient rien ; les UUID, plus bas, gardent l'ordre de la liste.
       PASSERELLE_GPUS) ;;
-      PASSERELLE_TLS_* | PASSERELLE_SETTINGS_FILE) share_file "$variable" ;;
+      PASSERELLE_TLS_* | PASSERELLE_SETTINGS_FILE | PASSERELLE_JWT_JWKS_FILE | PASSERELLE_JWT_CA) share_file "$variable" ;;
       PASSERELLE_PROFILE)
         case $PASSERELLE_PROFILE in
           *.toml) share_file "$variable" ;;
@@ -350,10 +352,10 @@ find_hosts() {
 
 start_container() {
   local answer
-  [[ -n $(trim "${HUGGINGFACE_TOKEN:-}${HF_TOKEN:-}") ]] ||
+  [[ -n $(trim "${HUGGINGFACE_TOKEN:-}${HF_TOKEN:-}${HUGGINGFACE_TOKEN_FILE:-}${HF_TOKEN_FILE:-}") ]] ||
     warn "HUGGINGFACE_TOKEN n'est pas donné : les modèles à accès restreint (pyannote) ne seront pas téléchargés." \
       "« export HUGGINGFACE_TOKEN=hf_… », après avoir accepté leurs conditions, puis relancez."
-  [[ -n $(trim "${OPENAI_KEYS:-}") ]] || case $bind in
+  [[ -n $(trim "${OPENAI_KEYS:-}${OPENAI_KEYS_FILE:-}") ]] || case $bind in
     127.* | ::1) ;;
     *) warn "OPENAI_KEYS n'est pas donné : tout le réseau peut se servir de ce serveur." ;;
   esac

@@ -92,6 +92,8 @@ class EngineFields:
     partial_schemas: bool = False
     """Leur bibliothèque de grammaires laisse tomber des mots clés selon leurs voisins
     (`server/front/chat/partial_schemas.py`)."""
+    null_usage: bool = False
+    """Chaque trame d'un flux décompté dit `"usage":null`, comme chez OpenAI."""
 
     def extras_of(self, kind: str) -> Mapping[str, Extra]:
         """Champs de plus d'une conversation (`chat`) ou d'une complétion (`completion`)."""

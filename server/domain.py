@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal
 
 ADDED_MODELS = "models.toml"
@@ -285,6 +286,12 @@ class Limits:
     max_prompt_characters: int = 4096
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0
+    max_named_keys: int = 1000
+    """Clés nommées admises à la fois ; autant d'anciennes, révoquées ou expirées, restent dans la table."""
+    max_key_characters: int = 200
+    """Caractères du propriétaire ou de la note d'une clé."""
+    max_key_lifetime_seconds: float = 36500 * 86400.0
+    """Durée de vie demandée pour une clé, ou pour sa valeur d'avant un renouvellement."""
     max_web_sockets: int = 64
     """WebSockets de direct ouverts à la fois, clé vérifiée."""
     max_web_sockets_per_address: int = 16
@@ -296,6 +303,10 @@ class Limits:
     """Attente du premier message d'un WebSocket de direct."""
     web_socket_stall_seconds: float = 30.0
     """Temps laissé à un client pour prendre un événement, avant de l'abandonner."""
+    requests_kept: int = 10_000
+    """Requêtes finies que le plan de contrôle montre, et qu'un front garde tant qu'il ne les a pas sues écrites."""
+    usage_days: int = 90
+    """Jours où l'usage est gardé."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,3 +323,35 @@ class PublicAddress:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == {"http": 80, "https": 443}.get(self.scheme) else f":{self.port}"
         return f"{scheme or self.scheme}://{host}{port}{path}"
+
+
+SCOPES = ("chat", "transcribe", "diarize", "status", "admin")
+"""Portées qu'un jeton peut avoir."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProvider:
+    """Fournisseur d'identité dont les jetons sont admis, et ce qu'il faut en lire."""
+
+    issuer: str
+    """Émetteur (`iss`)."""
+    audiences: tuple[str, ...]
+    """Destinataires admis (`aud`)."""
+    jwks_url: str = ""
+    """Adresse de ses clés publiques ; vide : celles d'un fichier."""
+    jwks_file: Path | None = None
+    """Fichier de ses clés publiques."""
+    authorities: Path | None = None
+    """Autorités crues pour une adresse https."""
+    refresh_seconds: float = 300.0
+    """Secondes entre deux lectures de ses clés."""
+    timeout_seconds: float = 5.0
+    """Secondes laissées à une lecture."""
+    clock_skew_seconds: int = 60
+    """Écart d'horloge admis, en secondes."""
+    owner_claim: str = "sub"
+    """Champ qui dit à qui est le jeton."""
+    scope_claims: tuple[str, ...] = ("scope", "scp", "roles")
+    """Champs qui disent ce qu'il ouvre ; ceux qui y sont s'ajoutent."""
+    scopes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {scope: (scope,) for scope in SCOPES})
+    """Portées que vaut chaque valeur de ces champs ; une autre valeur n'ouvre rien."""

@@ -10,6 +10,14 @@ from collections.abc import Mapping
 from server.shown import shown
 
 _SCHEMAS = ("response_format.json_schema", "response_format.schema")
+_TOKENS = (
+    "INVALID_TOKEN",
+    "TOKEN_EXPIRED",
+    "TOKEN_NOT_YET_VALID",
+    "TOKEN_AUDIENCE",
+    "TOKEN_ISSUER",
+    "TOKEN_KEY_UNKNOWN",
+)
 _NOT_SCHEMAS = ("name", "strict", "description")
 
 
@@ -26,6 +34,12 @@ def english(reason: str, metadata: Mapping[str, str], retry_after: float | None)
             return "You didn't provide an API key."
         case "INVALID_API_KEY":
             return "Incorrect API key provided."
+        case "REVOKED_API_KEY":
+            return "Incorrect API key provided: it has been revoked."
+        case "EXPIRED_API_KEY":
+            return "Incorrect API key provided: it has expired."
+        case reason if reason in _TOKENS:
+            return "Incorrect API key provided: this token is not accepted."
         case "MODEL_NOT_FOUND" if model := metadata.get("model", ""):
             return f"The model `{shown(model)}` does not exist."
         case "UNSUPPORTED_OPTION" if field == "response_format":

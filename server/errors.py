@@ -8,15 +8,18 @@ PasserelleError
 │                   ├─ InvalidAudio
 │                   └─ AudioLimitExceeded
 ├── PayloadTooLarge
-├── MissingApiKey · InvalidApiKey · ForeignOrigin
-├── ModelNotFound · OperationNotFound · RouteNotFound
+├── MissingApiKey · InvalidApiKey · RevokedApiKey · ExpiredApiKey · ScopeNotAllowed · ModelNotAllowed · ForeignOrigin
+├── InvalidToken ───┬─ TokenExpired · TokenNotYetValid · TokenAudience
+│                   └─ TokenIssuer · TokenKeyUnknown
+├── TokenKeysUnavailable
+├── ModelNotFound · OperationNotFound · KeyNotFound · RequestNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
 ├── QueueFull · SlowConsumer · WorkerLost · WorkerKilled · ModelUnloaded · ShuttingDown · ControlUnavailable
 ├── HostExhausted
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
 ├── DownloadFailed ─┬─ HubTokenMissing · HubTokenInvalid · HubAccessDenied
 │                   └─ HubNotFound · HubUnreachable · DiskFull
-├── IntegrityMismatch · InvalidState · OperationCancelled
+├── IntegrityMismatch · InvalidState · OperationCancelled · RequestCancelled
 └── DeadlineExceeded · InternalError
 
 Chaque classe porte un motif (`reason`) de l'énumération publique `ErrorReason`. La correspondance avec les codes gRPC
@@ -128,6 +131,72 @@ class InvalidApiKey(PasserelleError):
     reason = "INVALID_API_KEY"
 
 
+class RevokedApiKey(PasserelleError):
+    """Clé révoquée."""
+
+    reason = "REVOKED_API_KEY"
+
+
+class ExpiredApiKey(PasserelleError):
+    """Clé expirée, ou valeur d'avant un renouvellement dont le temps est passé."""
+
+    reason = "EXPIRED_API_KEY"
+
+
+class ScopeNotAllowed(PasserelleError):
+    """Clé admise, dont les portées n'ouvrent pas cet appel."""
+
+    reason = "SCOPE_NOT_ALLOWED"
+
+
+class ModelNotAllowed(PasserelleError):
+    """Clé admise, mais pas pour ce modèle."""
+
+    reason = "MODEL_NOT_ALLOWED"
+
+
+class InvalidToken(PasserelleError):
+    """Jeton du fournisseur d'identité mal fait ou mal signé."""
+
+    reason = "INVALID_TOKEN"
+
+
+class TokenExpired(InvalidToken):
+    """Jeton expiré."""
+
+    reason = "TOKEN_EXPIRED"
+
+
+class TokenNotYetValid(InvalidToken):
+    """Jeton qui ne vaut pas encore."""
+
+    reason = "TOKEN_NOT_YET_VALID"
+
+
+class TokenAudience(InvalidToken):
+    """Jeton fait pour un autre service."""
+
+    reason = "TOKEN_AUDIENCE"
+
+
+class TokenIssuer(InvalidToken):
+    """Jeton d'un autre émetteur."""
+
+    reason = "TOKEN_ISSUER"
+
+
+class TokenKeyUnknown(InvalidToken):
+    """Jeton signé par une clé que le fournisseur ne publie pas, ou plus."""
+
+    reason = "TOKEN_KEY_UNKNOWN"
+
+
+class TokenKeysUnavailable(PasserelleError):
+    """Clés du fournisseur d'identité que ce serveur n'a jamais pu lire."""
+
+    reason = "TOKEN_KEYS_UNAVAILABLE"
+
+
 class ForeignOrigin(PasserelleError):
     """Appel de la page d'un autre site."""
 
@@ -144,6 +213,18 @@ class OperationNotFound(PasserelleError):
     """Opération inconnue ou déjà terminée."""
 
     reason = "OPERATION_NOT_FOUND"
+
+
+class KeyNotFound(PasserelleError):
+    """Identifiant de clé inconnu."""
+
+    reason = "KEY_NOT_FOUND"
+
+
+class RequestNotFound(PasserelleError):
+    """Requête inconnue, oubliée ou déjà finie."""
+
+    reason = "REQUEST_NOT_FOUND"
 
 
 class RouteNotFound(PasserelleError):
@@ -318,6 +399,12 @@ class OperationCancelled(PasserelleError):
     """Opération annulée."""
 
     reason = "OPERATION_CANCELLED"
+
+
+class RequestCancelled(PasserelleError):
+    """Requête interrompue par l'exploitant."""
+
+    reason = "REQUEST_CANCELLED"
 
 
 class DeadlineExceeded(PasserelleError):

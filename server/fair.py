@@ -1,8 +1,8 @@
 """La file équitable : à chaque appelant son tour, et qui demande beaucoup passe moins souvent.
 
 Chaque appelant a sa file, dans l'ordre d'arrivée. L'instant virtuel où sa demande serait finie, si tous étaient servis
-à la fois, dit qui passe : deux appelants qui attendent obtiennent le même poids de travail, et un nouveau venu n'attend
-que le tour en cours.
+à la fois, dit qui passe : deux appelants qui attendent obtiennent le même poids de travail, ou chacun sa part, et un
+nouveau venu n'attend que le tour en cours. Nul n'attend sans fin : plus petite, sa part ne fait qu'espacer ses tours.
 """
 
 from collections import OrderedDict
@@ -11,6 +11,26 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
+
+
+_MARK = "*"
+_UNIT = 720_720
+"""Ce que coûte une demande de poids 1 à qui n'a qu'une part ; les parts jusqu'à seize le divisent sans reste."""
+
+
+def with_share(caller: str, share: int) -> str:
+    """Étiquette d'un appelant, avec sa part : elle le suit dans toutes les files de tous les processus."""
+    return f"{caller}{_MARK}{share}" if share > 1 else caller
+
+
+def share_of(caller: str) -> int:
+    """Part que dit cette étiquette ; 1 quand elle n'en dit pas."""
+    _, mark, share = caller.rpartition(_MARK)
+    return int(share) if mark else 1
+
+
+def _cost(weight: int, share: int) -> int:
+    return weight * _UNIT // share
 
 
 class Holdings:
@@ -44,9 +64,11 @@ class Holdings:
 class _Lane(Generic[Key, Item]):
     """File d'un appelant."""
 
-    __slots__ = ("fresh", "serial", "start", "turn", "waiting")
+    __slots__ = ("fresh", "serial", "share", "start", "turn", "waiting")
 
-    def __init__(self, start: int, serial: int) -> None:
+    def __init__(self, start: int, serial: int, share: int) -> None:
+        self.share = share
+        """Sa part : ce qu'il obtient quand les autres, à une part, obtiennent 1."""
         self.start = start
         """Instant virtuel où commence sa première demande."""
         self.fresh = True
@@ -60,7 +82,7 @@ class _Lane(Generic[Key, Item]):
     def settle(self) -> None:
         """La première demande, ou son début, a changé."""
         _, weight = next(iter(self.waiting.values()))
-        self.turn = (self.start + weight, not self.fresh, self.serial)
+        self.turn = (self.start + _cost(weight, self.share), not self.fresh, self.serial)
 
 
 class FairQueue(Generic[Key, Item]):
@@ -98,7 +120,9 @@ class FairQueue(Generic[Key, Item]):
         self._callers[key] = caller
         lane = self._lanes.get(caller)
         if lane is None:
-            lane = self._lanes[caller] = _Lane(self._clock + self._held.weight(caller), self._next())
+            share = share_of(caller)
+            start = self._clock + _cost(self._held.weight(caller), share)
+            lane = self._lanes[caller] = _Lane(start, self._next(), share)
         lane.waiting[key] = (item, max(1, weight))
         if pledged:
             self._pledged.add(key)
@@ -133,16 +157,17 @@ class FairQueue(Generic[Key, Item]):
     def surplus(self, caller: str) -> Key | None:
         """La demande à refuser pour que celle de `caller` entre à sa place dans une file pleine.
 
-        La plus récente de l'appelant qui en tient le plus, servies ou en attente ; `None` si aucun n'en tiendrait plus
-        que `caller` avec celle-ci : c'est alors elle qui est de trop.
+        La plus récente de l'appelant qui en tient le plus pour sa part, servies ou en attente ; `None` si aucun n'en
+        tiendrait plus que `caller` avec celle-ci : c'est alors elle qui est de trop.
         """
-        most, found = self._total(caller) + 1, None
+        most, found = _cost(self._total(caller) + 1, share_of(caller)), None
         for name, lane in self._lanes.items():
-            if len(lane.waiting) + self._held.count(name) > most:
+            holds = _cost(len(lane.waiting) + self._held.count(name), lane.share)
+            if holds > most:
                 newest = next(reversed(lane.waiting))
                 # Les promises sont en tête : la dernière n'en est une que s'il n'y a qu'elles.
                 if newest not in self._pledged:
-                    most, found = self._total(name), newest
+                    most, found = holds, newest
         return found
 
     def _total(self, caller: str) -> int:
@@ -152,7 +177,7 @@ class FairQueue(Generic[Key, Item]):
     def _serve(self, caller: str, key: Key) -> Item:
         lane = self._lanes[caller]
         item, weight = lane.waiting.pop(key)
-        lane.start += weight
+        lane.start += _cost(weight, lane.share)
         lane.fresh = False
         lane.serial = self._next()
         self._clock = max(self._clock, lane.start)

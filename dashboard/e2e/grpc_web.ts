@@ -10,11 +10,15 @@ import type { HttpBody } from "../src/gen/google/api/httpbody_pb";
 import { AdminService } from "../src/gen/passerelle/v1/admin_pb";
 import { ChatRole, ChatService } from "../src/gen/passerelle/v1/chat_pb";
 import { DiarizeService } from "../src/gen/passerelle/v1/diarize_pb";
+import { KeyService } from "../src/gen/passerelle/v1/keys_pb";
 import { ModelState } from "../src/gen/passerelle/v1/model_pb";
 import { OperationKind, OperationState } from "../src/gen/passerelle/v1/operation_pb";
 import { ProbeService } from "../src/gen/passerelle/v1/probe_pb";
+import { type Request, RequestService } from "../src/gen/passerelle/v1/requests_pb";
 import { RestService } from "../src/gen/passerelle/v1/rest_pb";
 import { TranscribeService } from "../src/gen/passerelle/v1/transcribe_pb";
+import { UsageService, UsageStep } from "../src/gen/passerelle/v1/usage_pb";
+import { french } from "../src/typography";
 
 /** Un appel vérifié par méthode que gRPC-Web sait porter ; en oublier une est une faute de type. */
 type Calls<S extends DescService> = {
@@ -46,6 +50,9 @@ const UNKNOWN = "modèle-inconnu";
 const transport = createGrpcWebTransport({ baseUrl: location.origin });
 const transcriber = createClient(TranscribeService, transport);
 const diarizer = createClient(DiarizeService, transport);
+const keys = createClient(KeyService, transport);
+const requests = createClient(RequestService, transport);
+const usage = createClient(UsageService, transport);
 const rest = createClient(RestService, transport);
 const probe = createClient(ProbeService, transport);
 
@@ -127,7 +134,7 @@ function checkError(error: ConnectError, code: Code, reason: string, field: stri
   );
   // La page montre le français, sans la phrase anglaise qui peut le suivre à la ligne.
   const shown = messageOf(error);
-  check(shown.includes(value) && shown === error.rawMessage.split("\n")[0], `message perdu : ${said}`);
+  check(shown.includes(value) && shown === french(error.rawMessage.split("\n")[0] ?? ""), `message perdu : ${said}`);
 }
 
 async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
@@ -368,6 +375,85 @@ const adminCalls: Calls<typeof AdminService> = {
   },
 };
 
+/** Sans clé d'administration, les clés ne se touchent que de la machine : la page n'en lit que le refus. */
+async function closed(call: Promise<unknown>): Promise<void> {
+  const { code, rawMessage } = await failure(call);
+  check(code === Code.Unauthenticated && rawMessage.includes("passerelle keys create"), `refus : ${rawMessage}`);
+}
+
+const keyCalls: Calls<typeof KeyService> = {
+  createKey: () => closed(keys.createKey({})),
+  listKeys: () => closed(keys.listKeys({})),
+  rotateKey: () => closed(keys.rotateKey({ id: "absente" })),
+  revokeKey: () => closed(keys.revokeKey({ id: "absente" })),
+};
+
+/** Requête la plus récente de qwen qui convient, dès que le serveur la montre. */
+async function shown(wanted: (one: Request) => boolean): Promise<Request> {
+  let found: Request | undefined;
+  await until(async () => {
+    const page = await requests.listRequests({ filter: { model: "qwen" } });
+    found = page.requests.find(wanted);
+    return found !== undefined;
+  }, "requête montrée");
+  if (!found) throw new Error("requête absente");
+  return found;
+}
+
+const requestCalls: Calls<typeof RequestService> = {
+  async listRequests() {
+    await ready("qwen");
+    await chat.chat(question(8));
+    const done = await shown((one) => one.status === "OK" && !one.running);
+    check(done.tokensOut !== undefined && done.tokensOut > 0 && done.replicas.length === 1, `jetons de ${done.call}`);
+  },
+  async getRequest() {
+    const { call } = await shown(() => true);
+    check((await requests.getRequest({ id: call })).request?.call === call, "une autre requête");
+    checkError(
+      await failure(requests.getRequest({ id: "absente" })),
+      Code.NotFound,
+      "REQUEST_NOT_FOUND",
+      "id",
+      "absente",
+    );
+  },
+  async watchRequests() {
+    await shown(() => true);
+    const stop = new AbortController();
+    const stream = requests.watchRequests({ history: 1 }, { signal: stop.signal })[Symbol.asyncIterator]();
+    check((await stream.next()).value?.requests.length >= 1, "l'histoire vient d'abord");
+    stop.abort();
+  },
+  async cancelRequest() {
+    await ready("qwen");
+    const told = failure(all(chat.streamChat({ request: story(3000) })));
+    const { call } = await shown((one) => one.running);
+    check((await requests.cancelRequest({ id: call })).cancelled === 1, "interrompue");
+    const { code, rawMessage } = await told;
+    check(code === Code.PermissionDenied, `interruption : ${rawMessage}`);
+    check((await shown((one) => one.call === call && !one.running)).status === "REQUEST_CANCELLED", "issue montrée");
+  },
+};
+
+const usageCalls: Calls<typeof UsageService> = {
+  async getUsage() {
+    await ready("qwen");
+    await chat.chat(question(8));
+    await until(async () => {
+      const { rows } = await usage.getUsage({ query: { model: "qwen", step: UsageStep.ALL } });
+      return rows.some((row) => (row.outcomes.OK ?? 0) > 0 && row.tokensOut > 0);
+    }, "usage compté");
+  },
+  async exportUsage() {
+    const text = await bodyText(usage.exportUsage({ query: { step: UsageStep.DAY } }), "text/csv; charset=utf-8");
+    check(text.startsWith("since,key,model,"), `CSV : ${text}`);
+  },
+  async eraseUsage() {
+    check((await usage.eraseUsage({ key: "absente" })).requests === 0, "rien à effacer");
+  },
+};
+
 const restCalls: Calls<typeof RestService> = {
   async createChatCompletion() {
     await ready("qwen");
@@ -433,6 +519,9 @@ const calls = new Map([
   ...named(TranscribeService, transcribeCalls),
   ...named(DiarizeService, diarizeCalls),
   ...named(AdminService, adminCalls),
+  ...named(KeyService, keyCalls),
+  ...named(RequestService, requestCalls),
+  ...named(UsageService, usageCalls),
   ...named(RestService, restCalls),
   ...named(ProbeService, probeCalls),
 ]);

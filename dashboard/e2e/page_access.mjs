@@ -137,6 +137,38 @@ async function endpoints(dashboard) {
   await looks(dashboard, "points d'accès");
 }
 
+/** Une clé se crée, se copie, sert, puis se révoque. */
+async function named(dashboard) {
+  const { page } = dashboard;
+  await page.setViewport({ width: 1280, height: 900 });
+  await dashboard.press("key-open");
+  await give(dashboard, admin);
+  await state(dashboard, "accepted");
+  await dashboard.press("key-close");
+  await dashboard.gone("key-dialog");
+  await dashboard.open("/cles");
+  await dashboard.fill("key-owner", "visite");
+  await dashboard.press("key-create");
+  const value = await dashboard.text("key-value");
+  check((await copied(dashboard, "key-copy")) === value, "la clé copiée n'est pas celle qu'on lit");
+  const models = () => fetch(`${base}/v1/models`, { headers: { authorization: `Bearer ${value}` } });
+  check((await models()).status === 200, "la clé créée n'ouvre rien");
+  await looks(dashboard, "clés");
+  await dashboard.press("key-done");
+  await dashboard.gone("key-value");
+  await page.reload();
+  const id = value.slice(0, 14);
+  await page.locator(`[data-id="${id}"] [data-testid="key-revoke"]`).click();
+  await dashboard.press("revoke-go");
+  await page.waitForSelector(`[data-id="${id}"]:not(:has([data-testid="key-revoke"]))`);
+  check((await models()).status === 401, "la clé révoquée ouvre encore");
+  check(!(await page.content()).includes(value) && !(await held(page)).join().includes(value), "la valeur est retenue");
+  await dashboard.press("key-open");
+  await dashboard.press("key-forget");
+  await dashboard.press("key-close");
+  await dashboard.gone("key-dialog");
+}
+
 async function looks(dashboard, what) {
   // Une bulle qui s'efface (« Copié ») n'a ni sa place ni ses couleurs.
   await dashboard.page.waitForFunction(() => !document.querySelector('[role="tooltip"]'));
@@ -167,6 +199,7 @@ await visit(
     await remembers(dashboard);
     await endpoints(dashboard);
     await dark(dashboard);
+    await named(dashboard);
     quiet(complaints);
   },
   OPTIONS,
@@ -178,6 +211,8 @@ const PAGES = [
   ["/machine", "machine-page"],
   ["/essayer/conversation", "chat-input"],
   ["/acces", "endpoint-url"],
+  ["/cles", "key-form"],
+  ["/requetes", "requests-page"],
   ["/activite", "filter-genre"],
 ];
 

@@ -78,7 +78,8 @@ await visit(base, chromium, async (dashboard) => {
   const samples = await dashboard.page.evaluate(readAll);
   for (const sample of samples) {
     const { web } = sample.texts;
-    if (web) sample.shown = await play(dashboard.page.browser(), web);
+    // Les clés en demandent une, que ce serveur n'a pas.
+    if (web && !sample.route.endsWith("KeyService")) sample.shown = await play(dashboard.page.browser(), web);
   }
   await writeFile(out, JSON.stringify(samples));
   console.log("tout est bon");

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, audit, doctor, fronts, inference, live, model_verbs, removal, weights
+from server.cli import admin, audit, doctor, fronts, inference, keys, live, model_verbs, removal, usage, weights
 from server.cli.connection import CommandError, find_server
 
 
@@ -102,16 +102,18 @@ def _in_json(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
 
 def _add_json(verb: click.Command) -> None:
     """Là où on l'écrit d'instinct ; avant le verbe, elle vaut de même."""
-    verb.params.append(
-        click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")
-    )
+    # Un verbe tient parfois sous deux noms : « fetch » est aussi « weights fetch ».
+    if not any("--json" in one.opts for one in verb.params):
+        verb.params.append(
+            click.Option(["--json"], is_flag=True, expose_value=False, callback=_in_json, help="Écrit du JSON.")
+        )
     if isinstance(verb, click.Group):
         for inner in verb.commands.values():
             _add_json(inner)
 
 
 for verb in (
-    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, weights.fetch),
+    *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, weights.fetch, usage.usage, keys.keys),
     *(doctor.doctor, fronts.restart_fronts, fronts.reload, model_verbs.models, audit.audit, weights.weights),
 ):
     _add_json(verb)

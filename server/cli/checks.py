@@ -18,6 +18,7 @@ from server.cli.findings import Finding, Level
 from server.cli.local import LocalServer
 from server.cli.machine_checks import Machine, gpus, read_machine
 from server.cli.model_checks import environment, placement, token
+from server.cli.token_checks import token_checks
 from server.cli.weights_checks import weights_checks
 from server.control.record.desired import survey
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
@@ -58,6 +59,7 @@ def run_checks(
     checks: tuple[Callable[[Config], Finding], ...] = (
         token,
         _keys,
+        token_checks,
         _tls,
         functools.partial(_port, running=running),
         _cache,
@@ -106,9 +108,14 @@ def _envoy() -> Finding:
 
 
 def _keys(config: Config) -> Finding:
-    if config.openai_keys or config.local:
-        return Finding("clés", Level.OK, "données" if config.openai_keys else "aucune, mais l'écoute est locale")
-    return Finding("clés", Level.WARNING, f"aucune, et l'écoute est sur {config.bind}", "« export OPENAI_KEYS=… ».")
+    if config.keyed or config.local:
+        return Finding("clés", Level.OK, "données" if config.keyed else "aucune, mais l'écoute est locale")
+    return Finding(
+        "clés",
+        Level.WARNING,
+        f"aucune, et l'écoute est sur {config.bind}",
+        "« export OPENAI_KEYS=… », ou « passerelle keys create ».",
+    )
 
 
 def _tls(config: Config) -> Finding:

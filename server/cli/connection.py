@@ -16,6 +16,7 @@ from server.cli.local import local_server
 from server.errors import PasserelleError
 from server.rpc.status import from_rpc_error
 from server.settings.file import settle
+from server.settings.secrets import with_secrets
 from server.tables import ConfigError
 
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -92,14 +93,16 @@ def find_server(
     """Serveur à appeler : l'adresse donnée, sinon celui de cette machine.
 
     Raises:
-        CommandError: adresse ou fichier de réglages illisible.
+        CommandError: adresse, fichier de réglages ou fichier de clé illisible.
     """
     try:
         environ = settle(environ).values
+        given = with_secrets(environ)
     except ConfigError as error:
         raise CommandError(str(error)) from error
-    api_key = key or _first(environ, "OPENAI_KEYS")
-    admin_key = key or _first(environ, "ADMIN_KEYS") or api_key
+    key = key or given.get("PASSERELLE_API_KEY", "").strip()
+    api_key = key or _first(given, "OPENAI_KEYS")
+    admin_key = key or _first(given, "ADMIN_KEYS") or api_key
     if not address:
         local = local_server(environ)
         if local is not None:

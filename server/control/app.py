@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
-from passerelle.v1 import admin_pb2_grpc, probe_pb2_grpc, route_pb2
+from passerelle.v1 import admin_pb2_grpc, keys_pb2_grpc, probe_pb2_grpc, requests_pb2_grpc, route_pb2, usage_pb2_grpc
 from prometheus_client import Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
@@ -22,18 +22,28 @@ from server.control.machine import MachineProbe, process_tree
 from server.control.models import Models
 from server.control.record.audit import AuditLog, AuditSettings
 from server.control.record.journal import Journal
+from server.control.record.keys import KeyBook
 from server.control.record.operations import Changes
+from server.control.requests.fronts import Fronts
+from server.control.requests.store import USAGE, UsageStore
+from server.control.requests.window import Window
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.audited import ended, in_force, looker, tell_settings
+from server.control.services.keys import KeyService
 from server.control.services.probe import ProbeService
+from server.control.services.reports import SERVICE as REPORTS
+from server.control.services.reports import ReportService
+from server.control.services.requests import RequestService
 from server.control.services.routes import SERVICE, ControlService
+from server.control.services.usage import UsageService
 from server.control.weights.cache import Artifacts, inspect
 from server.control.weights.discovery import Adoption
 from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
-from server.domain import Limits, ModelSpec, Profile
+from server.domain import Limits, ModelSpec, Profile, TokenProvider
 from server.lifetime import away_seconds
+from server.named_keys import KEYS, KeyTable, TableUnreadable
 from server.rpc.audit import Auditor
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
@@ -82,8 +92,12 @@ class ControlSettings:
     """Clés d'inférence."""
     admin_keys: tuple[str, ...] = ()
     """Clés d'administration."""
+    named_keys: KeyTable | None = None
+    """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis."""
     max_frame_bytes: int = 80 * 1024 * 1024
     """Octets d'une trame de la liaison au plus."""
     stop_grace: float = 30.0
@@ -160,18 +174,31 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )
     routes = ControlService(models)
+    book = KeyBook(settings.state_path.with_name(KEYS), run_dir / KEYS, settings.limits)
+    try:
+        await book.publish()
+    except (TableUnreadable, OSError) as error:
+        # Les modèles servent ; la porte reste fermée à qui n'a pas une clé des réglages.
+        logger.error("keys_unpublished", extra={"error": str(error)})
     guard = Guard(
         settings.openai_keys,
         settings.admin_keys,
         allowed_origins=settings.allowed_origins,
-        policy={**POLICY, **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")}},
+        named=settings.named_keys,
+        tokens=settings.tokens,
+        policy={
+            **POLICY,
+            **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")},
+            f"/{REPORTS}/Report": route_pb2.SCOPE_PUBLIC,
+        },
     )
+    window, fronts = Window(settings.limits.requests_kept, models.gpus_of), Fronts()
+    usage = UsageStore(settings.state_path.with_name(USAGE), settings.limits.usage_days)
+    reports = ReportService(window, fronts, usage, await usage.received())
     facts = AdminFacts(
         limits=settings.limits,
         endpoints=settings.endpoints,
         logs=run_dir / "logs",
-        api_key_required=bool(settings.openai_keys),
-        admin_key_required=bool(settings.openai_keys or settings.admin_keys),
         started_at=started_at,
         guard=guard,
         stop_grace=settings.stop_grace,
@@ -225,7 +252,13 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
         ProbeService(reasons, metrics, guard, models.notices), server.server
     )
+    keys_pb2_grpc.add_KeyServiceServicer_to_server(
+        KeyService(book, lambda name: models.get(name).spec.key, settings.limits, time.time), server.server
+    )
+    requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(window, fronts, guard), server.server)
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
+    control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server.server)
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window), server.server)
     try:
         await models.start(load_all=settings.load_all)
         await server.start()
@@ -236,6 +269,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await server.server.stop(0)
         await models.aclose()
         await supervisor.aclose()
+        await usage.aclose()
         await journal.aclose()
         await audit.aclose()
         rpc_metrics.pour()

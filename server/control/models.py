@@ -85,6 +85,10 @@ class Models:
             )
         return self._models[spec.key]
 
+    def gpus_of(self, replica: str) -> tuple[int, ...]:
+        """GPU de l'exemplaire de ce nom ; aucun s'il n'est plus là."""
+        return next((one.gpus for model in self for one in model.replicas if one.id == replica), ())
+
     async def load(self, name: str, order: LoadOrder) -> Operation:
         """Charge un modèle pour l'exploitant, en faisant de la place si l'ordre le demande.
 

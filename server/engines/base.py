@@ -5,10 +5,14 @@ l'échauffe par une inférence réelle, puis le ferme.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+share: ContextVar[int] = ContextVar("share", default=1)
+"""Part de l'appelant de la requête en cours (`server/fair.py`), pour un moteur qui a son propre ordre de passage."""
 
 
 class ChatKind(StrEnum):

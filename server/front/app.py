@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc.aio
 from passerelle.v1 import chat_pb2_grpc, diarize_pb2_grpc, probe_pb2_grpc, rest_pb2_grpc, transcribe_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from server.domain import Limits
+from server.domain import Limits, TokenProvider
 from server.front.audio.analysis import SpeechAnalysis
 from server.front.audio.live import LiveAnalysis
 from server.front.audio.spool import Spool
@@ -19,9 +19,11 @@ from server.front.chat.coalesce import Coalescer
 from server.front.chat.generation import Generation
 from server.front.chat.window import Window
 from server.front.metrics import FrontMetrics
+from server.front.reports import RequestReports
 from server.front.routing.call import WorkerCalls
 from server.front.routing.control_client import ControlClient
 from server.front.routing.router import Router
+from server.front.routing.shares import Shares
 from server.front.services.chat import ChatService
 from server.front.services.diarize import DiarizeService
 from server.front.services.probe import ProbeService
@@ -29,6 +31,7 @@ from server.front.services.rest import RestService
 from server.front.services.rest_audio import AudioRoutes
 from server.front.services.transcribe import TranscribeService
 from server.link.client import LinkClient
+from server.named_keys import KeyTable
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics, process_registry
@@ -66,8 +69,14 @@ class FrontSettings:
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
     """Clés d'administration, qui ouvrent aussi l'inférence."""
+    named_keys: KeyTable | None = None
+    """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis."""
+    shares: Mapping[str, int] = field(default_factory=dict)
+    """Parts des appelants qui en ont plus d'une, par étiquette."""
     grpc_compression: bool = False
     """Admet les messages gRPC compressés."""
     max_frame_bytes: int = 80 * 1024 * 1024
@@ -112,7 +121,7 @@ async def serving(
             ("grpc.default_authority", "localhost"),
         ),
     )
-    router = Router(ControlClient(channel, settings.name), connect, limits)
+    router = Router(ControlClient(channel, settings.name), connect, limits, shares=Shares(settings.shares))
     metrics, rpc_metrics = FrontMetrics(registry), RpcMetrics(registry)
     coalescer = Coalescer(Window(limits.coalesce_ms / 1000, metrics.window.set))
     calls = WorkerCalls(router, metrics)
@@ -123,7 +132,14 @@ async def serving(
     spool.clean()
     analysis = SpeechAnalysis(router, calls, spool)
     audio = AudioRoutes(analysis, spool, limits)
-    guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
+    guard = Guard(
+        settings.openai_keys,
+        settings.admin_keys,
+        allowed_origins=settings.allowed_origins,
+        named=settings.named_keys,
+        tokens=settings.tokens,
+    )
+    reports = RequestReports(channel, settings.name, limits.requests_kept)
     server = RpcServer(
         RpcSettings(
             address=settings.address,
@@ -134,7 +150,7 @@ async def serving(
             away_seconds=settings.away_seconds,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, rpc_metrics, limits=limits),
+        ServiceInterceptor(guard, rpc_metrics, limits=limits, notes=reports),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
@@ -146,7 +162,7 @@ async def serving(
         TranscribeService(analysis, live, spool, limits), server.server
     )
     diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
-    background = [asyncio.create_task(router.watch()), asyncio.create_task(coalescer.sweep())]
+    background = [asyncio.create_task(work) for work in (router.watch(), coalescer.sweep(), reports.run())]
     for task in background:
         task.add_done_callback(lambda done: _report(done, on_failure))
     try:
@@ -154,6 +170,7 @@ async def serving(
         logger.info("front_ready", extra={"front": settings.name, "address": settings.address})
         yield server
         await server.stop()
+        await reports.flush()
     finally:
         await server.server.stop(0)
         for task in background:

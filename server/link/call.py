@@ -37,6 +37,8 @@ class LinkCall:
         self._finished = False
         self._error: PasserelleError | None = None
         self._held_until = 0.0
+        self.waited = 0.0
+        """Secondes passées à attendre une place du moteur."""
         self._waiter: asyncio.Future[None] | None = None
         self._room = INPUT_WINDOW_BYTES
         self._room_changed: asyncio.Event | None = None

@@ -43,6 +43,8 @@ class LinkClient:
         self._greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._leaving = False
         self.load = WorkerLoad()
+        self.peer = ""
+        """Nom de l'exemplaire."""
 
     @classmethod
     async def connect(
@@ -228,6 +230,9 @@ class LinkClient:
     def _on_output(self, output: link_pb2.StepOutput) -> None:
         now = time.monotonic()
         self._set_load(output.load)
+        for request_id, seconds in zip(output.entered, output.waited, strict=True):
+            if (call := self._calls.get(request_id)) is not None:
+                call.waited = seconds
         for request_id, data, done in zip(output.ids, output.data, output.done, strict=True):
             call = self._calls.pop(request_id, None) if done else self._calls.get(request_id)
             if call is not None:
@@ -242,6 +247,7 @@ class LinkClient:
             )
             return
         self._peer_max_frame = min(self._max_frame_bytes, hello.max_frame_bytes or self._max_frame_bytes)
+        self.peer = hello.name
         self._set_load(hello.load)
         self._greeted.set_result(None)
 

@@ -63,6 +63,7 @@ class FrontLink:
         self._ids: list[int] = []
         self._data: list[bytes] = []
         self._done: list[bool] = []
+        self._entered: list[tuple[int, float]] = []
         self._scheduled = False
 
     def emit(self, request_id: int, data: bytes, done: bool) -> None:
@@ -70,9 +71,12 @@ class FrontLink:
         self._ids.append(request_id)
         self._data.append(data)
         self._done.append(done)
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        self._soon()
+
+    def entered(self, request_id: int, waited: float) -> None:
+        """Une requête qui attendait depuis `waited` secondes entre dans le moteur."""
+        self._entered.append((request_id, waited))
+        self._soon()
 
     def fail(self, request_id: int, error: PasserelleError) -> None:
         """Termine une requête par une erreur, après ses sorties."""
@@ -83,8 +87,21 @@ class FrontLink:
         """Rend au front la place de `size` octets de son flux d'entrée."""
         self.connection.send(link_pb2.Frame(credit=link_pb2.Credit(id=request_id, bytes=size)))
 
+    def _soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
     def _flush(self) -> None:
         self._scheduled = False
+        if self._entered:
+            entered, self._entered = self._entered, []
+            told = link_pb2.StepOutput(
+                entered=[number for number, _ in entered],
+                waited=[seconds for _, seconds in entered],
+                load=self._server.handler.load(),
+            )
+            self.connection.send(link_pb2.Frame(output=told))
         if not self._ids:
             return
         ids, data, done = self._ids, self._data, self._done

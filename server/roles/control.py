@@ -12,7 +12,7 @@ from server.control.record.audit import AuditSettings
 from server.control.record.schema import JOURNAL
 from server.domain import ModelSpec
 from server.engines.chat_tables import announced
-from server.roles.shared import ROOT, frame_bytes
+from server.roles.shared import ROOT, frame_bytes, named_keys
 from server.rpc.routes import endpoints
 from server.settings.advertise import announced as announced_addresses
 from server.settings.build import commit_of
@@ -42,7 +42,9 @@ def control(config: Config, run_dir: Path) -> int:
         restore_pause=config.restore_pause,
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
+        named_keys=named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
+        tokens=config.tokens,
         grpc_compression=config.grpc_compression,
         max_frame_bytes=frame_bytes(config),
         build=config.build or commit_of(ROOT),

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from server import __version__
-from server.roles.shared import ROOT
+from server.roles.shared import ROOT, named_keys
 from server.settings.config import Config
 from server.web.main import WebSettings, run
 
@@ -18,13 +18,14 @@ def dashboard(config: Config, run_dir: Path) -> None:
             "profile": config.profile.name,
             "notice": config.profile.notice,
             "version": __version__,
-            "api_key_required": bool(config.openai_keys),
         },
         stop_grace=config.stop_grace,
         grpc_address=f"unix:{run_dir / 'envoy-local.sock'}",
         limits=config.limits,
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
+        named_keys=named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
+        tokens=config.tokens,
     )
     asyncio.run(run(settings))

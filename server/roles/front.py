@@ -7,9 +7,12 @@ import uvloop
 
 from server.front.main import FrontSettings, run
 from server.lifetime import away_seconds
-from server.roles.shared import ROOT, frame_bytes
+from server.roles.shared import ROOT, frame_bytes, named_keys
+from server.rpc.caller import key_label
+from server.rpc.tokens import owner_label
 from server.settings.build import commit_of
 from server.settings.config import Config
+from server.settings.shares import TOKEN_OWNER
 
 
 def front(config: Config, run_dir: Path, index: int) -> None:
@@ -24,7 +27,10 @@ def front(config: Config, run_dir: Path, index: int) -> None:
         build=config.build or commit_of(ROOT),
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
+        named_keys=named_keys(config, run_dir),
         allowed_origins=config.allowed_origins,
+        tokens=config.tokens,
+        shares=shares_of(config),
         grpc_compression=config.grpc_compression,
         max_frame_bytes=frame_bytes(config),
         drain_delay=config.drain_seconds,
@@ -32,3 +38,15 @@ def front(config: Config, run_dir: Path, index: int) -> None:
         away_seconds=partial(away_seconds, run_dir),
     )
     uvloop.run(run(settings))
+
+
+def shares_of(config: Config) -> dict[str, int]:
+    """Parts des réglages, par l'étiquette que chaque appelant aura."""
+    issuer = config.tokens.issuer if config.tokens is not None else ""
+
+    def label(name: str) -> str:
+        if name.startswith(TOKEN_OWNER):
+            return owner_label(issuer, name.removeprefix(TOKEN_OWNER))
+        return key_label(int(name) - 1) if name.isdigit() else name
+
+    return {label(name): share for name, share in config.shares.items()}

@@ -15,7 +15,9 @@ from server.settings.config import ADDED_MODELS_COPY, STATE_FOLDER, Config, load
 from server.settings.file import VARIABLE as SETTINGS_FILE
 from server.settings.file import settle
 from server.settings.profile import PROFILES_DIR, ConfigError
+from server.settings.tokens import authorities_file, check_tokens
 from server.supervisor.envoy import EnvoySettings
+from server.supervisor.envoy_tokens import TokenSource
 from server.supervisor.main import Reloaded, SupervisorSettings, run
 from server.supervisor.socket import ReloadRefused
 from server.supervisor.tls import TlsFiles
@@ -25,6 +27,7 @@ def serve() -> int:
     """Lance le produit entier ; rend le code de sortie."""
     try:
         installed = _installed()
+        check_tokens(installed.config.tokens)
     except ConfigError as error:
         return refused(error)
     config = installed.config
@@ -71,11 +74,13 @@ def _installed() -> _Installed:
 def _supervise(installed: _Installed, warnings: list[str]) -> int:
     descriptor = ROOT / "gen" / "envoy.binpb"
     config = installed.config
+    tokens = config.tokens
     warnings.extend(config.unknown)
-    if not config.openai_keys:
+    if not config.keyed:
         who = "toute cette machine" if config.local else "tout le réseau"
         warnings.append(
-            f"aucune clé (OPENAI_KEYS) et une écoute sur {config.bind} : {who} peut se servir de ce serveur."
+            f"aucune clé (OPENAI_KEYS, « passerelle keys create ») et une écoute sur {config.bind} : {who} peut se "
+            "servir de ce serveur."
         )
     return run(
         SupervisorSettings(
@@ -104,6 +109,17 @@ def _supervise(installed: _Installed, warnings: list[str]) -> int:
                 grpc_compression=config.grpc_compression,
                 tls=config.tls_cert is not None,
                 client_certificates=config.tls_client_ca is not None,
+                tokens=TokenSource(
+                    issuer=tokens.issuer,
+                    audiences=tokens.audiences,
+                    url=tokens.jwks_url,
+                    authorities=authorities_file(tokens) if tokens.jwks_url.startswith("https:") else None,
+                    refresh_seconds=tokens.refresh_seconds,
+                    timeout_seconds=tokens.timeout_seconds,
+                    clock_skew_seconds=tokens.clock_skew_seconds,
+                )
+                if tokens is not None
+                else None,
             ),
             run_base=config.run_base,
             stop_grace=config.stop_grace,

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from server.domain import ModelSpec
+from server.named_keys import KEYS, KeyTable
 from server.settings.config import Config
 from server.settings.profile import ConfigError
 
@@ -14,6 +15,11 @@ _MAX_FRAME_BYTES = 80 * 1024 * 1024
 def frame_bytes(config: Config) -> int:
     """Octets d'une trame de la liaison : assez pour la plus grande requête admise."""
     return max(_MAX_FRAME_BYTES, config.limits.max_json_body_bytes + 1024 * 1024)
+
+
+def named_keys(config: Config, run_dir: Path) -> KeyTable:
+    """Table des clés nommées : la copie que le plan de contrôle publie, sinon l'original."""
+    return KeyTable(run_dir / KEYS, config.state_dir / KEYS)
 
 
 def asked_model(config: Config, key: str) -> ModelSpec | None:

@@ -58,7 +58,7 @@ class Auditor:
         values = {name: value for name, value in metadata if isinstance(value, str)}
         entry: Entry = {
             "action": ".".join(method.rsplit("/", 1)).rpartition("v1.")[2],
-            "who": {"caller": caller.get(), "address": client_address(values) or LOCAL},
+            "who": {"caller": caller.get().id, "address": client_address(values) or LOCAL},
             **(begun or {}),
         }
         if begun is not None:
@@ -66,6 +66,9 @@ class Auditor:
         operation = getattr(response, "operation", None)
         if operation is not None and operation.id:
             entry["operation"] = operation.id
+        key = getattr(response, "key", None)
+        if key is not None:
+            entry["key"] = key.id
         if self._untold:
             entry["untold_refusals"], self._untold = self._untold, 0
         return self._write({**entry, **outcome})

@@ -4,18 +4,52 @@ Le contrat dit la portée de chaque méthode ; une méthode qu'il ne nomme pas d
 sont comparées avant toute lecture de la requête, par leur empreinte et en temps constant.
 """
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from passerelle.v1 import route_pb2
 
-from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
-from server.rpc.caller import address_label, key_label
+from server.domain import TokenProvider
+from server.errors import (
+    ExpiredApiKey,
+    ForeignOrigin,
+    InvalidApiKey,
+    MissingApiKey,
+    ModelNotAllowed,
+    RevokedApiKey,
+    ScopeNotAllowed,
+)
+from server.named_keys import Found, KeyState, KeyTable, NamedKey, digest_of
+from server.rpc.caller import EVERYTHING, INFERENCE, NOBODY, Caller, address_label, by_owner, key_label
 from server.rpc.contract import KEYS, POLICY
+from server.rpc.tokens import TOKEN_PREFIX, Tokens
 
 Metadata = Iterable[tuple[str, str | bytes]]
+
+SCOPE_OF: "Mapping[str, route_pb2.Scope]" = {
+    "chat": route_pb2.SCOPE_CHAT,
+    "transcribe": route_pb2.SCOPE_TRANSCRIBE,
+    "diarize": route_pb2.SCOPE_DIARIZE,
+    "status": route_pb2.SCOPE_STATUS,
+    "admin": route_pb2.SCOPE_ADMIN,
+}
+"""Portées qu'une clé peut avoir, sous leur nom dans la table."""
+NAME_OF = {scope: name for name, scope in SCOPE_OF.items()}
+
+_OPENED_BY: "Mapping[route_pb2.Scope, frozenset[route_pb2.Scope]]" = {
+    route_pb2.SCOPE_CHAT: frozenset((route_pb2.SCOPE_CHAT,)),
+    route_pb2.SCOPE_TRANSCRIBE: frozenset((route_pb2.SCOPE_TRANSCRIBE,)),
+    route_pb2.SCOPE_DIARIZE: frozenset((route_pb2.SCOPE_DIARIZE,)),
+    route_pb2.SCOPE_MODELS: INFERENCE,
+    route_pb2.SCOPE_METRICS: frozenset((route_pb2.SCOPE_STATUS, route_pb2.SCOPE_ADMIN)),
+}
+"""Portées d'une clé dont une suffit ; celle d'administration pour toutes les autres."""
+_ADMIN = frozenset((route_pb2.SCOPE_ADMIN,))
+
+_OWNER = Caller(id="local")
+"""Le compte du serveur, par sa prise locale."""
 
 
 class Access(NamedTuple):
@@ -26,51 +60,23 @@ class Access(NamedTuple):
 
 
 class KeyRing:
-    """Ensemble de clés acceptées ; sans clé, tout le monde entre."""
+    """Clés des réglages, reconnues par leur empreinte."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._digests = tuple(dict.fromkeys(map(_digest, keys)))
+        self._digests = tuple(dict.fromkeys(map(digest_of, keys)))
 
-    @property
-    def open(self) -> bool:
-        """Vrai si aucune clé n'est exigée."""
-        return not self._digests
-
-    def rank(self, key: str) -> int | None:
-        """Rang de la clé, `None` si elle est inconnue ; le temps ne dépend ni de la clé ni de sa place."""
-        presented = _digest(key)
-        place = sum(n * hmac.compare_digest(digest, presented) for n, digest in enumerate(self._digests, 1))
+    def rank(self, digest: str) -> int | None:
+        """Rang de la clé de cette empreinte, `None` si elle est inconnue ; le temps ne dépend pas de sa place."""
+        place = sum(n * hmac.compare_digest(known, digest) for n, known in enumerate(self._digests, 1))
         return place - 1 if place else None
-
-    def accepts(self, key: str) -> bool:
-        """Vrai si la clé est connue."""
-        return self.rank(key) is not None
-
-    def check(self, metadata: Metadata) -> str:
-        """Laisse passer un appel dont la clé convient, et rend l'étiquette de son appelant (`server/rpc/caller.py`).
-
-        Raises:
-            MissingApiKey: aucune clé dans `authorization`, `x-api-key` ni `api-key`.
-            InvalidApiKey: clé inconnue.
-        """
-        values = _texts(metadata)
-        if self.open:
-            return address_label(values)
-        key = _presented(values)
-        if not key:
-            raise MissingApiKey(
-                "Une clé est nécessaire : envoyez « Authorization: Bearer <clé> », « x-api-key » ou « api-key »."
-            )
-        rank = self.rank(key)
-        if rank is None:
-            raise unknown_key()
-        return key_label(rank)
 
 
 class Guard:
     """Applique la portée d'une méthode aux métadonnées d'un appel.
 
-    Les clés d'administration ouvrent aussi l'inférence ; sans elles, celles d'inférence tiennent lieu des deux.
+    Les clés d'administration des réglages ouvrent aussi l'inférence ; sans elles, celles d'inférence tiennent lieu des
+    deux. Une clé nommée n'ouvre que ses portées, un jeton du fournisseur d'identité que les siennes ; l'un ou l'autre
+    ferme un serveur sans clé.
     """
 
     def __init__(
@@ -80,56 +86,151 @@ class Guard:
         *,
         allowed_origins: Sequence[str] = (),
         policy: "Mapping[str, route_pb2.Scope]" = POLICY,
+        named: KeyTable | None = None,
+        tokens: TokenProvider | None = None,
     ) -> None:
-        self.inference = KeyRing((*inference_keys, *admin_keys) if inference_keys else ())
-        self.admin = KeyRing(admin_keys or inference_keys)
+        keys = tuple(dict.fromkeys((*inference_keys, *admin_keys)))
+        self._ring = KeyRing(keys)
+        administering = frozenset(admin_keys or inference_keys)
+        self._callers = tuple(
+            Caller(key_label(rank), EVERYTHING if key in administering else INFERENCE, keyed=True)
+            for rank, key in enumerate(keys)
+        )
+        self._inference_keyed, self._admin_keyed = bool(inference_keys), bool(keys)
+        self._named = named or KeyTable()
+        self._tokens = Tokens(tokens, SCOPE_OF) if tokens is not None else None
+        self._named_callers: dict[str, tuple[NamedKey, Caller]] = {}
         self._origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
         self._policy = policy
 
+    @property
+    def inference_open(self) -> bool:
+        """Vrai si l'inférence n'exige aucune clé."""
+        return not (self._inference_keyed or self._named.used or self._tokens)
+
+    @property
+    def admin_open(self) -> bool:
+        """Vrai si l'administration n'exige aucune clé."""
+        return not (self._admin_keyed or self._named.used or self._tokens)
+
     def key(self, method: str) -> "route_pb2.KeyScope":
         """Clé que le contrat demande pour cette méthode."""
-        return KEYS.get(self._policy.get(method, route_pb2.SCOPE_ADMIN), route_pb2.KEY_SCOPE_ADMIN)
+        return KEYS.get(self._scope(method), route_pb2.KEY_SCOPE_ADMIN)
 
     def unkeyed(self, method: str) -> bool:
         """Vrai si cette méthode s'appelle sans clé, par contrat ou parce qu'aucune n'est exigée."""
-        match self.key(method):
-            case route_pb2.KEY_SCOPE_INFERENCE:
-                return self.inference.open
-            case route_pb2.KEY_SCOPE_ADMIN:
-                return self.admin.open
-        return True
+        return self._open(self._scope(method))
 
-    def check(self, method: str, metadata: Metadata) -> str:
-        """Laisse passer l'appel de `method`, sinon dit pourquoi ; rend l'étiquette de l'appelant.
+    def check(self, method: str, metadata: Metadata) -> Caller:
+        """Laisse passer l'appel de `method`, sinon dit pourquoi ; rend l'appelant.
 
         Raises:
             MissingApiKey: clé exigée, non fournie.
             InvalidApiKey: clé inconnue.
+            RevokedApiKey: clé révoquée.
+            ExpiredApiKey: clé expirée.
+            ScopeNotAllowed: clé dont les portées n'ouvrent pas cette méthode.
+            InvalidToken: jeton refusé.
+            TokenKeysUnavailable: jeton que rien ne peut vérifier.
             ForeignOrigin: appel de la page d'un autre site.
         """
-        key = self.key(method)
+        scope = self._scope(method)
         # LOCAL_OR_ADMIN : GetMetrics décide lui-même, sur l'adresse de son appelant.
-        if key in (route_pb2.KEY_SCOPE_NONE, route_pb2.KEY_SCOPE_LOCAL_OR_ADMIN):
-            return ""
-        self.check_origin(metadata)
-        ring = self.inference if key == route_pb2.KEY_SCOPE_INFERENCE else self.admin
-        return ring.check(metadata)
+        if KEYS.get(scope) in (route_pb2.KEY_SCOPE_NONE, route_pb2.KEY_SCOPE_LOCAL_OR_ADMIN):
+            return NOBODY
+        values = _texts(metadata)
+        self._check_origin(values)
+        if self._open(scope):
+            return Caller(address_label(values))
+        if scope == route_pb2.SCOPE_KEYS and by_owner(values):
+            return _OWNER
+        found = self._identify(values)
+        permit(found, scope)
+        return found
+
+    def check_scope(self, scope: "route_pb2.Scope", metadata: Metadata) -> Caller:
+        """Ne laisse passer qu'une clé qui ouvre cette portée ; rend son appelant.
+
+        Raises:
+            MissingApiKey, InvalidApiKey, RevokedApiKey, ExpiredApiKey, ScopeNotAllowed: ceux de `check`.
+        """
+        found = self._identify(_texts(metadata))
+        permit(found, scope)
+        return found
 
     def access(self, metadata: Metadata) -> Access:
         """Ce que la clé présentée ouvre ; sans clé, ce qui est ouvert à tous.
 
         Raises:
-            InvalidApiKey: clé d'aucun trousseau.
+            InvalidApiKey, RevokedApiKey, ExpiredApiKey: clé présentée, qui n'est pas admise.
         """
-        key = presented_key(metadata)
-        inference, admin = self.inference.accepts(key), self.admin.accepts(key)
-        if key and not (inference or admin or self.admin.open):
-            raise unknown_key()
-        return Access(self.inference.open or inference, self.admin.open or admin)
+        inference, admin = self.inference_open, self.admin_open
+        values = _texts(metadata)
+        if admin or not (_presented(values) or self._bearer(values)):
+            return Access(inference, admin)
+        scopes = self._identify(values).scopes
+        return Access(inference or not scopes.isdisjoint(INFERENCE), route_pb2.SCOPE_ADMIN in scopes)
 
     def check_origin(self, metadata: Metadata) -> None:
         """Refuse la page d'un autre site : sans clé exigée, un navigateur agirait au nom de son utilisateur."""
-        values = _texts(metadata)
+        self._check_origin(_texts(metadata))
+
+    def _scope(self, method: str) -> "route_pb2.Scope":
+        return self._policy.get(method, route_pb2.SCOPE_ADMIN)
+
+    def _open(self, scope: "route_pb2.Scope") -> bool:
+        match KEYS.get(scope, route_pb2.KEY_SCOPE_ADMIN):
+            case route_pb2.KEY_SCOPE_INFERENCE:
+                return self.inference_open
+            case route_pb2.KEY_SCOPE_ADMIN:
+                # Sans quoi le premier venu fermerait à tous un serveur sans clé.
+                return scope != route_pb2.SCOPE_KEYS and self.admin_open
+        return True
+
+    def verifiable_here(self, key: str) -> bool:
+        """Faux pour ce qui ressemble à un jeton : seul Envoy sait le vérifier."""
+        if self._tokens is None or not key.startswith(TOKEN_PREFIX):
+            return True
+        digest = digest_of(key)
+        return self._ring.rank(digest) is not None or self._named.find(key, digest) is not None
+
+    def _bearer(self, values: Mapping[str, str]) -> Caller | None:
+        return self._tokens.caller_of(values) if self._tokens is not None else None
+
+    def _identify(self, values: Mapping[str, str]) -> Caller:
+        bearer = self._bearer(values)
+        if bearer is not None:
+            return bearer
+        key = _presented(values)
+        if not key:
+            raise self._missing()
+        digest = digest_of(key)
+        rank, found = self._ring.rank(digest), self._named.find(key, digest)
+        if rank is not None:
+            return self._callers[rank]
+        if found is None:
+            # Une clé peut commencer comme un jeton : c'est d'abord une clé qui est cherchée.
+            if self._tokens is not None and (refusal := self._tokens.refusal(values)) is not None:
+                raise refusal
+            raise InvalidApiKey("Cette clé n'est pas reconnue ; vérifiez-la auprès de l'exploitant du serveur.")
+        if found.state is not KeyState.ACTIVE:
+            raise _ended(found)
+        known = self._named_callers.get(found.key.id)
+        if known is None or known[0] is not found.key:
+            known = self._named_callers[found.key.id] = (found.key, _caller_of(found.key))
+        return known[1]
+
+    def _missing(self) -> MissingApiKey:
+        if self.admin_open:
+            return MissingApiKey(
+                "Ce serveur n'a aucune clé : la première se crée de sa machine, sous son compte, par "
+                "« passerelle keys create »."
+            )
+        return MissingApiKey(
+            "Une clé est nécessaire : envoyez « Authorization: Bearer <clé> », « x-api-key » ou « api-key »."
+        )
+
+    def _check_origin(self, values: Mapping[str, str]) -> None:
         origin = values.get("origin", "").rstrip("/").lower()
         if not origin or origin in self._origins or "*" in self._origins:
             return
@@ -144,14 +245,57 @@ class Guard:
         )
 
 
-def unknown_key() -> InvalidApiKey:
-    """Refus d'une clé qui n'est d'aucun trousseau."""
-    return InvalidApiKey("Cette clé n'est pas reconnue ; vérifiez-la auprès de l'exploitant du serveur.")
+def permit(found: Caller, scope: "route_pb2.Scope") -> None:
+    """Refuse un appelant dont aucune portée n'ouvre celle-ci.
+
+    Raises:
+        ScopeNotAllowed: il n'y a pas droit.
+    """
+    needed = _OPENED_BY.get(scope, _ADMIN)
+    if found.scopes.isdisjoint(needed):
+        names, owned = _names(needed), _names(found.scopes)
+        what = "Ce jeton" if found.token else f"La clé « {found.id} »"
+        raise ScopeNotAllowed(
+            f"{what} n'ouvre pas cet appel, qui demande la portée {' ou '.join(names)} ; ses portées : "
+            f"{', '.join(owned) or 'aucune'}.",
+            metadata={"key": found.id, "needed": ", ".join(names), "scopes": ", ".join(owned)},
+        )
+
+
+def permit_model(found: Caller, model: str) -> None:
+    """Refuse un modèle à l'appelant dont la clé ne le permet pas.
+
+    Raises:
+        ModelNotAllowed: il n'y a pas droit.
+    """
+    if not found.may_use(model):
+        allowed = ", ".join(sorted(found.models))
+        raise ModelNotAllowed(
+            f"La clé « {found.id} » ne permet pas le modèle « {model} », mais : {allowed}.",
+            metadata={"key": found.id, "field": "model", "model": model, "available": allowed},
+        )
 
 
 def presented_key(metadata: Metadata) -> str:
     """Clé présentée : `authorization` (avec ou sans « Bearer »), sinon `x-api-key`, sinon `api-key` ; ou rien."""
     return _presented(_texts(metadata))
+
+
+def _caller_of(key: NamedKey) -> Caller:
+    scopes = frozenset(SCOPE_OF[name] for name in key.scopes if name in SCOPE_OF)
+    return Caller(key.id, scopes, frozenset(key.models), key.owner, keyed=True)
+
+
+def _ended(found: Found) -> RevokedApiKey | ExpiredApiKey:
+    key, metadata = found.key.id, {"key": found.key.id}
+    since = f"le {datetime.fromtimestamp(found.since or 0.0, UTC):%Y-%m-%d à %H:%M} UTC"
+    if found.state is KeyState.REVOKED:
+        return RevokedApiKey(f"La clé « {key} » a été révoquée {since}.", metadata=metadata)
+    return ExpiredApiKey(f"La valeur présentée de la clé « {key} » a expiré {since}.", metadata=metadata)
+
+
+def _names(scopes: "Iterable[route_pb2.Scope]") -> list[str]:
+    return [name for name, scope in SCOPE_OF.items() if scope in scopes]
 
 
 def _presented(values: Mapping[str, str]) -> str:
@@ -165,7 +309,3 @@ def _presented(values: Mapping[str, str]) -> str:
 
 def _texts(metadata: Metadata) -> dict[str, str]:
     return {name: value for name, value in metadata if isinstance(value, str)}
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()

@@ -9,14 +9,28 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, route_pb2, transcribe_pb2
+from passerelle.v1 import (
+    admin_pb2,
+    chat_pb2,
+    diarize_pb2,
+    keys_pb2,
+    probe_pb2,
+    requests_pb2,
+    rest_pb2,
+    route_pb2,
+    transcribe_pb2,
+    usage_pb2,
+)
 
 from server.rpc.http_body import Family
 from server.rpc.reflection import V1, V1ALPHA
 
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service
-    for module in (chat_pb2, transcribe_pb2, diarize_pb2, rest_pb2, admin_pb2, probe_pb2)
+    for module in (
+        *(chat_pb2, transcribe_pb2, diarize_pb2, rest_pb2),
+        *(admin_pb2, keys_pb2, requests_pb2, usage_pb2, probe_pb2),
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 """Services du contrat, dans l'ordre où les montrer."""
@@ -37,6 +51,7 @@ KEYS: "Mapping[route_pb2.Scope, route_pb2.KeyScope]" = {
     route_pb2.SCOPE_MODELS: route_pb2.KEY_SCOPE_INFERENCE,
     route_pb2.SCOPE_ADMIN: route_pb2.KEY_SCOPE_ADMIN,
     route_pb2.SCOPE_METRICS: route_pb2.KEY_SCOPE_LOCAL_OR_ADMIN,
+    route_pb2.SCOPE_KEYS: route_pb2.KEY_SCOPE_ADMIN,
 }
 """Clé qui ouvre chaque portée."""
 
@@ -67,7 +82,7 @@ POLICY: "Mapping[str, route_pb2.Scope]" = {
 AUDITED = frozenset(
     path
     for path, method in METHODS.items()
-    if options_of(method).scope == route_pb2.SCOPE_ADMIN and not options_of(method).read_only
+    if options_of(method).scope in (route_pb2.SCOPE_ADMIN, route_pb2.SCOPE_KEYS) and not options_of(method).read_only
 )
 """Méthodes qui changent l'état du serveur : chaque appel a sa ligne dans le registre (`server/rpc/audit.py`)."""
 

@@ -31,6 +31,7 @@ from server.rpc.http_body import Family, error_event, error_headers, error_respo
 from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
+from server.rpc.notes import SORTS, Note, Notes, client_address, note
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.shortage import shortage
 from server.shown import shown
@@ -58,6 +59,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         limits: Limits | None = None,
         families: Mapping[str, Family] = FAMILIES,
         audit: Auditor | None = None,
+        notes: Notes | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
@@ -68,6 +70,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self._families = families
         self.audit = audit
         """Registre des appels qui changent l'état ; `None` dans un processus qui n'en mène pas."""
+        self._notes = notes
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
         self._calls: set[_Call] = set()
@@ -87,6 +90,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         metadata = handler_call_details.invocation_metadata or ()
         # gRPC mène la méthode dans cette même tâche : ce qui est dit ici y reste, sans que l'appel relise ses en-têtes.
         request_id.set(_request_id(metadata))
+        if self._notes is not None and (sort := SORTS.get(method)) is not None:
+            note.set(Note(sort, request_id.get(), client_address(metadata), self._clock()))
         known = self._wrapped.get(method)
         if known is None:
             found = await continuation(handler_call_details)
@@ -217,6 +222,9 @@ class _Call:
         self._task = asyncio.current_task()
         self._ended: PasserelleError | None = None
         self._strike: asyncio.TimerHandle | None = None
+        # Le nom d'une clé, jamais une adresse : celle d'un client ne s'écrit pas.
+        who = caller.get()
+        self._key = {"key": who.id} if who.keyed else {}
         self.messages = 0
         self._events = False
         self._audit = owner.audit if method in AUDITED else None
@@ -224,11 +232,15 @@ class _Call:
         self._begun: Entry | None = None
         self._written: Awaitable[None] | None = None
         self.response: Any = None
+        self._note = note.get() if owner._notes is not None else None
 
     def __enter__(self) -> "_Call":
         self._owner._metrics.started(self._method)
         if self._method not in PROBES:
             self._owner.enter(self)
+        if self._note is not None and self._owner._notes is not None:
+            self._note.key, self._note.end = self._key.get("key", ""), self.end
+            self._owner._notes.started(self._note)
         seconds = self._context.time_remaining()
         if seconds is not None:
             loop = asyncio.get_running_loop()
@@ -259,6 +271,10 @@ class _Call:
                     "duration_ms": round(elapsed * 1000, 2),
                 },
             )
+        if self._note is not None and self._owner._notes is not None:
+            self._note.status, self._note.end = self._reason or self._code, None
+            self._note.ended = self._owner._clock()
+            self._owner._notes.finished(self._note)
         if self._method in PROBES:
             return
         log_call(
@@ -269,6 +285,7 @@ class _Call:
             reason=self._reason,
             duration_ms=round(elapsed * 1000, 2),
             messages=self.messages,
+            **self._key,
         )
 
     def about(self, message: Any) -> Any:

@@ -19,7 +19,7 @@ def answered_hosts(config: Config) -> tuple[str, ...]:
 
     Un navigateur qu'un nom étranger mène ici (DNS rebinding) agirait au nom de son utilisateur ; une clé l'en empêche.
     """
-    if config.openai_keys or "*" in config.allowed_hosts:
+    if config.keyed or "*" in config.allowed_hosts:
         return ()
     known = config.allowed_hosts or _machine_names()
     return tuple(dict.fromkeys((*(address.host for address in announced(config)), *known)))

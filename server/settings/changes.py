@@ -25,6 +25,7 @@ _FIXED = {
     "tls_cert": "PASSERELLE_TLS_CERT",
     "tls_key": "PASSERELLE_TLS_KEY",
     "tls_client_ca": "PASSERELLE_TLS_CLIENT_CA",
+    "tokens": "PASSERELLE_JWT_… (le contenu de PASSERELLE_JWT_JWKS_FILE, lui, est relu)",
 }
 """Réglages que tiennent le superviseur, Envoy, ou les baux des exemplaires en marche."""
 
@@ -40,7 +41,7 @@ _ENVOY_LIMITS = (
 )
 """Limites écrites dans la configuration d'Envoy."""
 
-_FRONTS = ("limits", "openai_keys", "admin_keys", "build")
+_FRONTS = ("limits", "openai_keys", "admin_keys", "build", "shares")
 _DASHBOARD = ("limits", "openai_keys", "admin_keys")
 
 
@@ -67,9 +68,9 @@ def change(before: Config, after: Config) -> Change:
     fixed += [
         f"PASSERELLE_{name.upper()}" for name in _ENVOY_LIMITS if getattr(limits[0], name) != getattr(limits[1], name)
     ]
-    if bool(before.openai_keys) is not bool(after.openai_keys):
+    if before.keyed is not after.keyed and before.openai_keys != after.openai_keys:
         fixed.append("OPENAI_KEYS (en donner une première, ou les retirer toutes)")
-    if not after.openai_keys and differ("allowed_hosts", "advertised"):
+    if not before.keyed and differ("allowed_hosts", "advertised"):
         fixed.append("ADVERTISED_HOSTS ou PASSERELLE_ALLOWED_HOSTS (sans clé, Envoy les tient)")
     if fixed:
         raise ConfigError(f"{', '.join(fixed)} : ne change qu'à un redémarrage ; rien n'a été changé.")

@@ -13,11 +13,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from server.domain import ADDED_MODELS, Limits, Profile, PublicAddress
+from server.domain import ADDED_MODELS, Limits, Profile, PublicAddress, TokenProvider
 from server.json_depth import DEEPEST
+from server.named_keys import KEYS
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, Layers, read_layers
+from server.settings.shares import shares
+from server.settings.tokens import token_provider
 from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -71,6 +74,8 @@ class Config:
     """Clés des routes d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...]
     """Clés d'administration ; vide : celles des routes d'inférence."""
+    named_keys: bool
+    """Vrai si des clés nommées ont été créées : le dossier d'état a leur table."""
     hf_token: str
     """Jeton Hugging Face ; vide : aucun."""
     hf_endpoint: str
@@ -143,6 +148,15 @@ class Config:
     """Clé de ce certificat."""
     tls_client_ca: Path | None = None
     """Autorités des certificats de client ; `None` : aucun n'est demandé."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis ; `None` : aucun."""
+    shares: Mapping[str, int] = field(default_factory=dict)
+    """Parts, dans les files, des appelants qui en ont plus d'une (`server/settings/shares.py`)."""
+
+    @property
+    def keyed(self) -> bool:
+        """Vrai si l'inférence exige une clé, ou un jeton."""
+        return bool(self.openai_keys) or self.named_keys or self.tokens is not None
 
     @property
     def local(self) -> bool:
@@ -190,6 +204,9 @@ def _load(environ: Mapping[str, str]) -> Config:
     bind = bind_address("PASSERELLE_BIND", env.text("PASSERELLE_BIND", bind_address("HOST_BIND_ADDRESS", host_bind)))
     advertised_port = host_port if "HOST_PORT" in environ else port
     tls = _tls(env)
+    tokens = token_provider(env)
+    named_keys = os.path.exists(state_dir / KEYS)
+    keys, admin_keys = _keys(env, named_keys or tokens is not None), env.items("ADMIN_KEYS")
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
     config = Config(
@@ -205,8 +222,9 @@ def _load(environ: Mapping[str, str]) -> Config:
             port=advertised_port,
         ),
         advertised_port=advertised_port,
-        openai_keys=_keys(env),
-        admin_keys=env.items("ADMIN_KEYS"),
+        openai_keys=keys,
+        admin_keys=admin_keys,
+        named_keys=named_keys,
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
         hf_endpoint=_endpoint(env.text("HF_ENDPOINT", "https://huggingface.co")),
         hub_caches=_hub_caches(env, cache_dir),
@@ -242,6 +260,8 @@ def _load(environ: Mapping[str, str]) -> Config:
         tls_cert=tls["tls_cert"],
         tls_key=tls["tls_key"],
         tls_client_ca=tls["tls_client_ca"],
+        tokens=tokens,
+        shares=shares(env.items("PASSERELLE_SHARES"), (*keys, *admin_keys), tokens),
     )
     return dataclasses.replace(config, unknown=unknown(environ, env.read))
 
@@ -256,10 +276,14 @@ def _watchdog(env: "_Env") -> float:
     return seconds
 
 
-def _keys(env: "_Env") -> tuple[str, ...]:
+def _keys(env: "_Env", others: bool) -> tuple[str, ...]:
+    """`others` : des clés nommées, ou des jetons, sont exigés à côté."""
     keys, required = env.items("OPENAI_KEYS"), env.boolean("PASSERELLE_REQUIRE_KEYS", False)
-    if required and not keys:
-        raise ConfigError("OPENAI_KEYS : aucune clé n'est donnée, et PASSERELLE_REQUIRE_KEYS en exige.")
+    if required and not keys and not others:
+        raise ConfigError(
+            "OPENAI_KEYS : aucune clé n'est donnée, « passerelle keys create » n'en a créé aucune, et "
+            "PASSERELLE_REQUIRE_KEYS en exige."
+        )
     return keys
 
 
@@ -307,7 +331,7 @@ def _limits(env: "_Env") -> Limits:
         values[limit.name] = (
             env.integer(variable, default, low, 2**53)
             if isinstance(default, int)
-            else env.number(variable, default, float(low), 1e9)
+            else env.number(variable, default, float(low), 1e10)
         )
     _bounded("PASSERELLE_MAX_JSON_DEPTH", values["max_json_depth"], 1, DEEPEST)
     for name in ("endpoint_silence_seconds", "utterance_seconds"):

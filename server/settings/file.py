@@ -5,9 +5,10 @@ C'est ce qu'un rechargement relit : l'environnement d'un processus, lui, ne chan
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from server.settings.secrets import with_secrets
 from server.tables import ConfigError
 
 VARIABLE = "PASSERELLE_SETTINGS_FILE"
@@ -35,11 +36,19 @@ class Settled:
 
 
 def settle(environ: Mapping[str, str]) -> Settled:
-    """Lit le fichier que l'environnement nomme, s'il en nomme un.
+    """Lit les fichiers que l'environnement nomme : celui de réglages, et ceux des secrets.
 
     Raises:
-        ConfigError: fichier illisible, ou ligne qui n'est pas `NOM=valeur`.
+        ConfigError: fichier illisible, ou ligne qui n'est pas `NOM=valeur` ; ou ceux de `with_secrets`.
     """
+    settled = _settle(environ)
+    try:
+        return replace(settled, values=with_secrets(settled.values))
+    except ConfigError as error:
+        raise settled.located(error) from error
+
+
+def _settle(environ: Mapping[str, str]) -> Settled:
     named = environ.get(VARIABLE, "").strip()
     if not named:
         return Settled(environ)

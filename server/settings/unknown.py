@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
+from server.settings.secrets import FILES
+
 ELSEWHERE = frozenset(
     {
         # La ligne de commande, les exemples de la page, l'installation et compose.
@@ -25,10 +27,10 @@ def unknown(environ: Iterable[str], read: Collection[str]) -> tuple[str, ...]:
 
     Sans le préfixe, seule une lettre près accuse : le reste de l'environnement est à d'autres.
     """
-    known = {*read, *ELSEWHERE}
+    known = {*read, *ELSEWHERE, *FILES}
     # Le préfixe, commun à toutes, ferait se ressembler celles qui n'ont rien de commun ; et on le met à qui n'en a pas.
     bare = {name.removeprefix(_PREFIX): name for name in known}
-    plain = {name: name for name in read if not name.startswith((_PREFIX, "HF_"))}
+    plain = {name: name for name in (*read, *FILES) if not name.startswith((_PREFIX, "HF_"))}
     said = []
     for name in sorted(set(environ) - known):
         prefixed = name.upper().startswith(_PREFIX)

@@ -13,6 +13,7 @@ from string import Template
 
 from server.supervisor.envoy_replies import local_replies
 from server.supervisor.envoy_tls import transport_socket
+from server.supervisor.envoy_tokens import TokenSource, token_parts
 
 FOLDER = Path(__file__).resolve().parents[2] / "envoy"
 """Dossier du modèle de configuration et de son script."""
@@ -68,6 +69,8 @@ class EnvoySettings:
     """TLS à l'écoute publique ; les fichiers de secrets doivent exister (`server/supervisor/tls.py`)."""
     client_certificates: bool = False
     """Exige un certificat de client."""
+    tokens: TokenSource | None = None
+    """Fournisseur d'identité dont les jetons sont vérifiés."""
 
     @property
     def admin_socket(self) -> Path:
@@ -149,7 +152,7 @@ def render(settings: EnvoySettings) -> str:
         "dashboard_path": str(run_dir / "dashboard.sock"),
     }
     written = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
-    return Template(_read("envoy.yaml")).substitute(written)
+    return Template(_read("envoy.yaml")).substitute(written, **token_parts(settings.tokens))
 
 
 def _foreign_host(answered: Sequence[str]) -> list[dict[str, object]]:

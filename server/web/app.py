@@ -6,7 +6,7 @@ Seul le microphone passe par elle (server/web/live.py) : gRPC-Web ne sait pas en
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ _MESSAGES = {
 }
 
 
-def create_app(dist_dir: Path, config: Mapping[str, Any], routes: Sequence[BaseRoute] = ()) -> Starlette:
+def create_app(dist_dir: Path, config: Callable[[], Mapping[str, Any]], routes: Sequence[BaseRoute] = ()) -> Starlette:
     """Application qui sert `routes`, `config` sur `/config.json`, et `dist_dir` (la page construite) ailleurs.
 
     La page n'a qu'une adresse : ses vues viennent après le dièse. Les fichiers sont relus à chaque requête : une
@@ -42,7 +42,7 @@ def create_app(dist_dir: Path, config: Mapping[str, Any], routes: Sequence[BaseR
     files = StaticFiles(directory=dist_dir, check_dir=False)
 
     async def send_config(_request: Request) -> Response:
-        return _protected(JSONResponse(dict(config)))
+        return _protected(JSONResponse(dict(config())))
 
     async def send_page(request: Request) -> Response:
         path = request.path_params["path"]

@@ -21,13 +21,15 @@ from server.errors import (
     ShuttingDown,
 )
 from server.rpc.admission import client_address
-from server.rpc.auth import Guard
+from server.rpc.auth import Guard, presented_key
 from server.rpc.caller import ADDRESS_HEADER, FORWARDED_HEADER
 from server.web.live_messages import NORMAL, check_end, close_code, error_text, event_text, first_message
 from server.web.live_places import Places
-from server.web.upstream import Request, Upstream
+from server.web.upstream import Request, Upstream, check_token
 
 logger = logging.getLogger(__name__)
+
+_METHOD = "/passerelle.v1.TranscribeService/StreamTranscribe"
 
 
 class LiveBridge:
@@ -38,7 +40,7 @@ class LiveBridge:
         self._channel = channel
         self._limits = limits
         self._guard = guard
-        self._places = Places(limits, keyless=guard.inference.open)
+        self._places = Places(limits, keyless=lambda: guard.inference_open)
         self._grace = grace
         # La lecture d'un flux tient un fil tant qu'il dure.
         self._pool = ThreadPoolExecutor(limits.max_web_sockets, thread_name_prefix="direct")
@@ -99,12 +101,14 @@ class LiveBridge:
         upstream: Upstream | None = None
         try:
             key, config = first_message(await self._first(socket, ending), self._limits.max_json_depth)
+            # Un mandataire d'identité, ou un programme, met la sienne dans la demande de WebSocket.
+            key = key or presented_key(socket.headers.items())
             metadata = [("authorization", f"Bearer {key}")] if key else []
             if request_id := socket.headers.get("x-request-id", ""):
                 metadata.append(("x-request-id", request_id))
             if address := socket.headers.get(ADDRESS_HEADER, ""):
                 metadata.append((FORWARDED_HEADER, address))
-            self._guard.inference.check(metadata)
+            await self._check_key(key, metadata)
             take()
             upstream = Upstream(self._channel, self._pool, metadata)
             await upstream.send(Request(config=config))
@@ -124,6 +128,13 @@ class LiveBridge:
             for task in (ending, *tasks):
                 task.cancel()
             await asyncio.gather(ending, *tasks, return_exceptions=True)
+
+    async def _check_key(self, key: str, metadata: list[tuple[str, str]]) -> None:
+        """Laisse passer une bonne clé, ou un bon jeton."""
+        if self._guard.verifiable_here(key):
+            self._guard.check(_METHOD, metadata)
+        else:
+            await check_token(self._channel, metadata)
 
     async def _first(self, socket: WebSocket, ending: "asyncio.Task[bool]") -> str:
         """Texte du premier message."""

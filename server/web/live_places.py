@@ -13,8 +13,8 @@ _RETRY_AFTER = 5.0
 class Places:
     """Deux comptes : les sockets dont le premier message est attendu, et les flux."""
 
-    def __init__(self, limits: Limits, *, keyless: bool) -> None:
-        """`keyless` : aucune clé n'est exigée, une adresse n'a donc que sa part des flux."""
+    def __init__(self, limits: Limits, *, keyless: Callable[[], bool]) -> None:
+        """`keyless` : vrai si aucune clé n'est exigée, une adresse n'a donc que sa part des flux."""
         self._limits = limits
         self._keyless = keyless
         self._opening: Counter[str] = Counter()
@@ -52,7 +52,7 @@ class Places:
     def _check_streams(self, address: str) -> None:
         limits = self._limits
         _check(self._streams.total(), "max_web_sockets", limits.max_web_sockets)
-        if address and self._keyless:
+        if address and self._keyless():
             _check(self._streams[address], "max_web_sockets_per_address", limits.max_web_sockets_per_address)
 
 

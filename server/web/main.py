@@ -12,12 +12,14 @@ from typing import Any
 
 import uvicorn
 
-from server.domain import Limits
+from server.domain import Limits, TokenProvider
 from server.lifetime import child_life
+from server.named_keys import KeyTable
 from server.rpc.auth import Guard
 from server.web.app import create_app
 from server.web.live import LiveBridge
 from server.web.live_routes import live_routes
+from server.web.token_keys import key_routes
 from server.web.upstream import open_channel
 
 __all__ = ["WebSettings", "run", "serving"]
@@ -39,7 +41,7 @@ class WebSettings:
     dist_dir: Path
     """Page construite (`dashboard/dist`)."""
     config: Mapping[str, Any]
-    """Ce que rend `/config.json`."""
+    """Ce que rend `/config.json`, avec `api_key_required`."""
     stop_grace: float
     """Secondes laissées aux requêtes en cours à l'arrêt."""
     grpc_address: str
@@ -50,8 +52,12 @@ class WebSettings:
     """Clés d'inférence ; vide : accès libre."""
     admin_keys: tuple[str, ...] = ()
     """Clés d'administration, qui ouvrent aussi l'inférence."""
+    named_keys: KeyTable | None = None
+    """Clés nommées ; `None` : aucune."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
+    tokens: TokenProvider | None = None
+    """Fournisseur d'identité dont les jetons sont admis."""
 
 
 class _Server(uvicorn.Server):
@@ -87,11 +93,21 @@ async def serving(settings: WebSettings) -> AsyncIterator["asyncio.Task[None]"]:
     limits = settings.limits
     grace = min(settings.stop_grace, _LIVE_GRACE_SECONDS)
     with open_channel(settings.grpc_address) as channel, _listening(settings.socket_path) as listener:
-        guard = Guard(settings.openai_keys, settings.admin_keys, allowed_origins=settings.allowed_origins)
+        guard = Guard(
+            settings.openai_keys,
+            settings.admin_keys,
+            allowed_origins=settings.allowed_origins,
+            named=settings.named_keys,
+            tokens=settings.tokens,
+        )
         bridge = LiveBridge(channel, limits, guard, grace)
         server = _Server(
             uvicorn.Config(
-                create_app(settings.dist_dir, settings.config, live_routes(bridge)),
+                create_app(
+                    settings.dist_dir,
+                    lambda: {**settings.config, "api_key_required": not guard.inference_open},
+                    [*live_routes(bridge), *key_routes(settings.tokens)],
+                ),
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -20,6 +20,8 @@ from server.rpc.status import from_rpc_error
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse
 
+_TOKEN_SECONDS = 30.0
+"""Secondes laissées à la vérification d'un jeton, lecture des clés du fournisseur comprise."""
 _AHEAD = 2
 """Messages confiés à gRPC sans qu'il les ait encore pris."""
 
@@ -36,6 +38,26 @@ def open_channel(address: str) -> grpc.Channel:
             ("grpc.default_authority", "localhost"),
         ),
     )
+
+
+async def check_token(channel: grpc.Channel, metadata: list[tuple[str, str]]) -> None:
+    """Laisse passer un jeton qui ouvre la transcription : Envoy et un front le savent, une écriture vide le dit.
+
+    Raises:
+        PasserelleError: jeton refusé, ou que personne ne peut vérifier.
+    """
+    stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(channel)
+    asked = stub.WriteTranscript.future(
+        transcribe_pb2.WriteTranscriptRequest(), metadata=metadata, timeout=_TOKEN_SECONDS
+    )
+    done, loop = asyncio.Event(), asyncio.get_running_loop()
+    asked.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+    try:
+        await done.wait()
+    finally:
+        asked.cancel()
+    if asked.code() is not grpc.StatusCode.OK:
+        raise _told(asked.exception())
 
 
 class Upstream:

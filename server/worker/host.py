@@ -9,7 +9,7 @@ from functools import partial
 
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base import Engine, PushingEngine
+from server.engines.base import Engine, PushingEngine, share
 from server.errors import (
     DeadlineExceeded,
     EngineDead,
@@ -20,6 +20,7 @@ from server.errors import (
     ShuttingDown,
     WorkerLost,
 )
+from server.fair import share_of
 from server.link.framing import from_failure
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
@@ -131,7 +132,7 @@ class WorkerHost:
             if self._seats.waiting >= self._max_waiting and not self._make_room(request.caller):
                 link.fail(request.id, self._full())
                 return
-            start = partial(self._start, key, request)
+            start = partial(self._start_late, key, request, self._turnover.now())
             self._seats.push(key, request.caller, max(1, request.weight), start)
             self._idle.clear()
             self._on_load()
@@ -242,6 +243,10 @@ class WorkerHost:
             ),
         )
 
+    def _start_late(self, key: JobKey, request: link_pb2.Submit, since: float, seat: Seat) -> None:
+        key[0].entered(key[1], self._turnover.now() - since)
+        self._start(key, request, seat)
+
     def _start(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         self._idle.clear()
         self._still.clear()
@@ -311,6 +316,7 @@ class WorkerHost:
     async def _run(self, key: JobKey, request: link_pb2.Submit, seat: Seat) -> None:
         link, request_id = key
         started = self._turnover.now()
+        share.set(share_of(request.caller))
         try:
             handler = self._handlers.get(request.kind)
             if handler is None:

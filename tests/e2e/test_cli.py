@@ -141,7 +141,20 @@ def test_an_error_keeps_its_reason(product: Product, arguments: tuple[str, ...],
 
 def test_keys(guarded: Product) -> None:
     assert "API_KEY" in passerelle(guarded, "logs", "qwen", code=1).stderr
-    assert "API_KEY" in passerelle(guarded, "logs", "qwen", key="cle-a", code=1).stderr
+    assert "SCOPE_NOT_ALLOWED" in passerelle(guarded, "logs", "qwen", key="cle-a", code=1).stderr
     assert "fait en" in passerelle(guarded, "download", "qwen", key="cle-admin").stdout
+    assert "API_KEY" in passerelle(guarded, "keys", "list", code=1).stderr
+    assert "SCOPE_NOT_ALLOWED" in passerelle(guarded, "keys", "create", key="cle-a", code=1).stderr
+    options = ("--scope", "chat", "--model", "qwen", "--owner", "atelier", "--lifetime", "90j")
+    made = passerelle(guarded, "keys", "create", *options, key="cle-admin")
+    value = made.stdout.strip()
+    identifier = value[:14]
+    assert identifier in made.stderr and value not in made.stderr
+    listed = passerelle(guarded, "keys", "list", identifier[:7], key="cle-admin").stdout
+    assert all(word in listed for word in (identifier, "admise", "chat", "qwen", "atelier")) and value not in listed
+    rotated = json.loads(passerelle(guarded, "keys", "rotate", identifier, "--json", key="cle-admin").stdout)
+    assert rotated["key"]["id"] == identifier and rotated["value"] != value and rotated["key"]["previous_until"]
+    assert "révoquée" in passerelle(guarded, "keys", "revoke", identifier, key="cle-admin").stdout
+    assert "KEY_NOT_FOUND" in passerelle(guarded, "keys", "revoke", "absente", key="cle-admin", code=1).stderr
     # Sans --model, le serveur dit lequel convient ; celui-ci n'en a aucun.
     assert "essai » ne transcrit" in passerelle(guarded, "transcribe", __file__, key="cle-a", code=1).stderr

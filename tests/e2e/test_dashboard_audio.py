@@ -17,7 +17,10 @@ PHRASE = audio_files.DATA / "en" / "austen-0870.wav"
 SECONDS = (6.5, 18.0)
 """Le passage du dialogue où deux voix se répondent."""
 ROUTES = json.loads((ROOT / "gen" / "routes.json").read_text("utf-8"))
-CHANGING = re.compile(r"POST /api/admin/.*/(download|load|unload|sleep|wake|cancel)$")
+CHANGING = re.compile(
+    r"POST /api/admin/.*/(download|load|unload|sleep|wake|cancel)$|\w+ /api/requests/\{id\}"
+    r"|.* /(api/keys|passerelle.v1.KeyService)"
+)
 MEETING = 30
 """Fois que la réunion le répète : son travail dure bien plus que ce qu'on laisse aux moteurs pour s'arrêter."""
 
@@ -74,7 +77,8 @@ def test_the_snippets_do_what_the_page_did(product: Product, seen: Path, languag
 def test_every_sample_of_the_page_runs_and_shows_something(
     product: Product, seen: Path, chromium: str, tmp_path: Path
 ) -> None:
-    """Tout exemple de « Points d'accès », sauf ceux qui changent l'état d'un modèle, dont d'autres essais se servent."""
+    """Tout exemple de « Points d'accès », sauf ceux qui changent l'état d'un modèle, dont d'autres essais se servent,
+    demandent une clé, ou nomment une requête."""
     product.ensure_ready()
     with_packages(tmp_path)
     for name in ("reunion.wav", "parole.wav"):
@@ -83,7 +87,7 @@ def test_every_sample_of_the_page_runs_and_shows_something(
     samples = json.loads((tmp_path / "exemples.json").read_text("utf-8"))
     assert len(samples) == len(ROUTES) and all(sample["texts"] for sample in samples)
     shown = {sample["route"]: sample["shown"] for sample in samples if "shown" in sample}
-    assert len(shown) == 4 and all(shown.values()), shown
+    assert len(shown) == 6 and all(shown.values()), shown
     assert "Dashwood" in shown["gRPC-Web /passerelle.v1.TranscribeService"]
     for language in RUNNERS:
         played = [

@@ -1,5 +1,6 @@
 """Les clés : toutes les méthodes et toutes les routes du contrat public, une par une."""
 
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any, cast
@@ -9,9 +10,10 @@ import httpx
 import pytest
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, probe_pb2, rest_pb2, transcribe_pb2
+from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, keys_pb2, probe_pb2, rest_pb2, route_pb2, transcribe_pb2
 
-from tests.support.product import Product
+from server.rpc.contract import POLICY, path_of
+from tests.support.product import Product, wait_until
 from tests.support.tls import SSL
 
 OPEN = {
@@ -37,11 +39,18 @@ ADMIN = {
     "AdminService/RemoveWeights",
     "AdminService/CancelOperation",
     "AdminService/StreamLogs",
+    "KeyService/CreateKey",
+    "KeyService/ListKeys",
+    "KeyService/RotateKey",
+    "KeyService/RevokeKey",
 }
+CHATTING = {route_pb2.SCOPE_CHAT, route_pb2.SCOPE_MODELS, route_pb2.SCOPE_PUBLIC}
+"""Portées qu'ouvre une clé de conversation."""
+KEY_REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for module in (chat_pb2, transcribe_pb2, diarize_pb2, admin_pb2, probe_pb2, rest_pb2):
+    for module in (chat_pb2, transcribe_pb2, diarize_pb2, admin_pb2, keys_pb2, probe_pb2, rest_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             yield from service.methods
 
@@ -60,8 +69,10 @@ def code_of(product: Product, method: MethodDescriptor, key: str | None) -> grpc
         try:
             first = next(iter(call), None)
             # Les méthodes des routes HTTP refusent par une réponse HTTP entière.
-            if first and any(code in first for code in (b"invalid_api_key", b"INVALID_API_KEY", b"MISSING_API_KEY")):
+            if first and re.search(rb"(invalid|missing|expired|revoked)_api_key", first, re.I):
                 return grpc.StatusCode.UNAUTHENTICATED
+            if first and re.search(rb"scope_not_allowed", first, re.I):
+                return grpc.StatusCode.PERMISSION_DENIED
         except grpc.RpcError as error:
             return error.code()
         finally:
@@ -90,13 +101,93 @@ def test_an_inference_key_does_not_administer(guarded: Product, method: MethodDe
     assert code_of(guarded, method, "cle-admin") is not grpc.StatusCode.UNAUTHENTICATED
 
 
+@pytest.fixture(scope="module")
+def named(guarded: Product) -> dict[str, tuple[str, str]]:
+    """Une clé nommée de chaque sorte, et le motif qu'elle reçoit d'un verbe d'administration ; vide : elle passe."""
+    with guarded.http("cle-admin") as http:
+
+        def made(*scopes: str, **fields: object) -> tuple[str, str]:
+            body = {"scopes": [f"SCOPE_{scope}" for scope in scopes], **fields}
+            answer = http.post("/api/keys", json=body)
+            assert answer.status_code == 200, answer.text
+            return answer.json()["key"]["id"], answer.json()["value"]
+
+        _, right = made("CHAT", "TRANSCRIBE", "DIARIZE", "STATUS", "ADMIN", owner="essai")
+        _, chat = made("CHAT", models=["alias-essai"])
+        _, expired = made("CHAT", "ADMIN", lifetime="1s")
+        identifier, revoked = made("CHAT", "ADMIN")
+        assert http.post(f"/api/keys/{identifier}/revoke", json={}).json()["key"]["state"] == "KEY_STATE_REVOKED"
+        listed = http.get("/api/keys").json()["keys"]
+        assert [key["models"] for key in listed][2] == ["qwen"] and right not in http.get("/api/keys").text
+
+        def ended() -> bool:
+            return "KEY_STATE_EXPIRED" in http.get("/api/keys").text
+
+        wait_until(ended, 60, "clé expirée")
+    return {
+        "juste": (right, ""),
+        "fausse": (right[:-1] + "~", "INVALID_API_KEY"),
+        "expirée": (expired, "EXPIRED_API_KEY"),
+        "révoquée": (revoked, "REVOKED_API_KEY"),
+        "sans la portée": (chat, "SCOPE_NOT_ALLOWED"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["juste", "fausse", "expirée", "révoquée", "sans la portée"])
+def test_every_rpc_with_every_kind_of_named_key(guarded: Product, named: dict[str, tuple[str, str]], kind: str) -> None:
+    key, reason = named[kind]
+    refusal = grpc.StatusCode.PERMISSION_DENIED if reason == "SCOPE_NOT_ALLOWED" else grpc.StatusCode.UNAUTHENTICATED
+    for method in methods():
+        code = code_of(guarded, method, key)
+        # GetAccess dit ce qu'une clé admise ouvre ; la clé de conversation y passe, comme là où elle a la portée.
+        free = name(method) in OPEN or (kind == "sans la portée" and POLICY[path_of(method)] in CHATTING)
+        refused = reason and not free
+        assert (code is refusal) if refused else code not in KEY_REFUSALS, (name(method), kind, code)
+
+
+def test_every_http_route_with_every_kind_of_named_key(guarded: Product, named: dict[str, tuple[str, str]]) -> None:
+    for kind, (key, reason) in named.items():
+        with guarded.http(key) as http:
+            for method, verb, path in routes():
+                answer = http.request(verb, path, json={} if verb == "POST" else None)
+                scope = next(POLICY[path_of(one)] for one in methods() if name(one) == method)
+                free = method in OPEN or (kind == "sans la portée" and scope in CHATTING)
+                if free or not reason:
+                    assert answer.status_code not in (401, 403), (kind, path, answer.text)
+                    continue
+                assert answer.status_code == (403 if reason == "SCOPE_NOT_ALLOWED" else 401), (kind, path, answer.text)
+                error = answer.json()["error"]
+                assert (error["code"] if path.startswith("/v1/") else error["reason"]).upper() == reason
+
+
+def test_a_renewed_key_and_its_older_value(guarded: Product) -> None:
+    with guarded.http("cle-admin") as http:
+        made = http.post("/api/keys", json={"note": "à renouveler"}).json()
+        place = f"/api/keys/{made['key']['id']}"
+        renewed = http.post(f"{place}/rotate", json={"overlap": "3600s"}).json()
+        values = (made["value"], renewed["value"])
+        assert [status_of(guarded, value) for value in values] == [200, 200]
+        again = http.post(f"{place}/rotate", json={"overlap": "0s"}).json()["value"]
+        assert [status_of(guarded, value) for value in (*values, again)] == [401, 401, 200]
+        assert http.post("/api/keys/absente/rotate", json={}).status_code == 404
+        assert http.post("/api/keys", json={"models": ["absent"]}).json()["error"]["reason"] == "MODEL_NOT_FOUND"
+        found = http.get("/api/keys", params={"prefix": made["key"]["id"]}).json()["keys"]
+        assert [key["note"] for key in found] == ["à renouveler"]
+
+
+def status_of(product: Product, key: str) -> int:
+    """Statut de la liste des modèles."""
+    with product.http(key) as http:
+        return http.get("/v1/models").status_code
+
+
 def routes() -> Iterator[tuple[str, str, str]]:
     for method in methods():
         rule = method.GetOptions().Extensions[annotations_pb2.http]
         verb = rule.WhichOneof("pattern")
         if verb:
             path = getattr(rule, verb).replace("{model=**}", "qwen").replace("{model}", "qwen")
-            yield name(method), verb.upper(), path.replace("{operation_id}", "x")
+            yield name(method), verb.upper(), path.replace("{operation_id}", "x").replace("{id}", "x")
 
 
 @pytest.mark.parametrize(("method", "verb", "path"), list(routes()), ids=lambda v: str(v))

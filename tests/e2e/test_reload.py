@@ -151,6 +151,11 @@ def test_what_is_wrong_changes_nothing_and_says_where(rig: Rig) -> None:
         (rig.settings, SETTINGS.replace("MAX_N=2", "MAX_N=beaucoup"), "ligne 4 : PASSERELLE_MAX_N : « beaucoup »"),
         (rig.settings, SETTINGS + "PASSERELLE_FRONTS\n", "ligne 5 : « NOM=valeur » est attendu"),
         (rig.settings, SETTINGS + "PASSERELLE_FRONTS=2\n", "PASSERELLE_FRONTS : ne change qu'à un redémarrage"),
+        (
+            rig.settings,
+            SETTINGS + "OPENAI_KEYS_FILE=cles\n",
+            "ligne 5 : OPENAI_KEYS_FILE : OPENAI_KEYS est donné aussi",
+        ),
         (rig.profile, profile(garde=512) + "[[models", "essai.toml : TOML illisible"),
         (rig.profile, profile(garde=512).replace('"llamacpp"', '"inconnu"'), "essai.toml.models[0].engine"),
     ]
@@ -242,7 +247,9 @@ def test_models_are_added_and_removed_by_the_command_line(rig: Rig, tmp_path: Pa
 def test_keys_and_limits_are_taken_while_a_model_serves(rig: Rig) -> None:
     kept, fronts = rig.worker("garde"), rig.pids("front")
     assert rig.says_hello(api_key="cle-b") == 401 and rig.says_hello(n=3) == 400
-    text = SETTINGS.replace("cle-a", "cle-a, cle-b").replace("MAX_N=2", "MAX_N=3")
+    secret = rig.settings.with_name("cles")
+    secret.write_text("cle-a\ncle-b\n", encoding="utf-8")
+    text = SETTINGS.replace("OPENAI_KEYS=cle-a", f"OPENAI_KEYS_FILE={secret}").replace("MAX_N=2", "MAX_N=3")
     rig.settings.write_text(text, encoding="utf-8")
     with ThreadPoolExecutor(1) as pool:
         story = pool.submit(rig.story)
@@ -261,8 +268,8 @@ def test_keys_and_limits_are_taken_while_a_model_serves(rig: Rig) -> None:
     told = [line for line in map(json.loads, register.splitlines()) if line["action"] == "settings"][-1]
     assert {"limits.max_n", "openai_keys"} <= set(told["after"]) and len(told["after"]["openai_keys"]) == 2
     assert (told["before"]["limits.max_n"], told["after"]["limits.max_n"]) == (2, 3) and "cle-" not in register
-    # Par le signal, la clé retirée ne vaut plus.
-    rig.settings.write_text(text.replace("cle-a, ", ""), encoding="utf-8")
+    # Par le signal, la clé retirée du fichier des secrets ne vaut plus.
+    secret.write_text("cle-b\n", encoding="utf-8")
     rig.product.process.send_signal(signal.SIGHUP)
     wait_until(lambda: rig.says_hello(api_key="cle-a") == 401, 90, "clé retirée")
     assert rig.says_hello(api_key="cle-b") == 200 and rig.worker("garde") == kept

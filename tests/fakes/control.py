@@ -9,9 +9,15 @@ from typing import Any
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
-from passerelle.v1 import model_pb2
+from passerelle.v1 import model_pb2, requests_pb2_grpc, usage_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from server.control.requests.fronts import Fronts
+from server.control.requests.store import UsageStore
+from server.control.requests.window import Window
+from server.control.services.reports import ReportService
+from server.control.services.requests import RequestService
+from server.control.services.usage import UsageService
 from server.errors import PasserelleError
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
@@ -59,6 +65,8 @@ class FakeControl(control_pb2_grpc.ControlServiceServicer):
         self.loads: list[str] = []
         self.loading = 0
         self.watchers = 0
+        self.window = Window(100)
+        """Requêtes que les fronts ont dites ; neuve à chaque démarrage."""
         self._models = models
         self._changed = asyncio.Event()
 
@@ -98,13 +106,20 @@ class FakeControl(control_pb2_grpc.ControlServiceServicer):
 
 @asynccontextmanager
 async def serving_control(control: FakeControl, path: Path) -> AsyncIterator[None]:
-    """Sert ce plan de contrôle sur une prise Unix."""
+    """Sert ce plan de contrôle sur une prise Unix, les requêtes reçues par ses vrais services."""
+    control.window, fronts = Window(100, lambda replica: (len(replica),)), Fronts()
     policy = Guard((), ())
     server = grpc.aio.server(interceptors=[ServiceInterceptor(policy, RpcMetrics(CollectorRegistry()))])
     control_pb2_grpc.add_ControlServiceServicer_to_server(control, server)
+    usage = UsageStore(path.with_name("usage.sqlite"), 90)
+    reports = ReportService(control.window, fronts, usage, await usage.received())
+    control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, control.window), server)
+    requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(control.window, fronts, policy), server)
     server.add_insecure_port(f"unix:{path}")
     await server.start()
     try:
         yield
     finally:
         await server.stop(0)
+        await usage.aclose()

@@ -155,6 +155,19 @@ async def test_a_request_weighs_its_choices(tmp_path: Path) -> None:
         assert order(rig) == ["premier", "b0", "b1", "b2", "b3", "a0", "b4", "b5", "a1"]
 
 
+async def test_a_bigger_share_passes_as_many_times_more(tmp_path: Path) -> None:
+    async with crowded(tmp_path, keys=KEYS, shares={"k1": 3}, max_waiting=16) as (rig, opened):
+        tasks = [ask(rig, key("a"), stop="premier")]
+        await waiting(rig, 0)
+        for index, (who, name) in enumerate([("a", f"a{n}") for n in range(3)] + [("b", f"b{n}") for n in range(8)], 1):
+            tasks.append(ask(rig, key(who), stop=name))
+            await waiting(rig, index)
+        opened.set()
+        assert {found[0] for found in await asyncio.gather(*tasks)} == {200}
+        # Trois de « b » pour une de « a », à qui la première, encore en cours, en a déjà coûté une.
+        assert order(rig) == ["premier", "b0", "b1", "b2", "b3", "b4", "a0", "b5", "b6", "b7", "a1", "a2"]
+
+
 async def test_many_prompts_are_served_one_at_a_time(tmp_path: Path) -> None:
     async with crowded(tmp_path, keys=KEYS) as (rig, opened):
         many = complete(rig, key("a"), stop="a", prompt=["un", "deux", [1, 2]])

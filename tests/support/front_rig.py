@@ -1,7 +1,7 @@
 """Un front entier sur une prise Unix, relié à de vrais exemplaires dont le moteur est écrit d'avance."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from server.domain import Limits
 from server.engines.base import ChatKind, OnPhase, unheard
 from server.front.app import FrontSettings, serving
 from server.link.server import LinkServer
+from server.named_keys import KeyTable
 from server.rpc.server import RpcServer
 from server.worker.host import WorkerHost
 from tests.fakes.control import FakeControl, model_route, serving_control
@@ -195,6 +196,8 @@ async def front(
     max_waiting: int = 8,
     limits: Limits | None = None,
     keys: tuple[str, ...] = (),
+    named: KeyTable | None = None,
+    shares: Mapping[str, int] | None = None,
     stop_grace: float = 1.0,
 ) -> AsyncIterator[Rig]:
     """Démarre le plan de contrôle, les exemplaires et le front, et rend le tout."""
@@ -211,6 +214,8 @@ async def front(
             limits=limits or Limits(load_wait_seconds=PATIENCE),
             spool_dir=folder / "spool",
             openai_keys=keys,
+            named_keys=named,
+            shares=shares or {},
             max_frame_bytes=MAX_FRAME,
             drain_delay=0.0,
             stop_grace=stop_grace,

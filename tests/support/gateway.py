@@ -35,7 +35,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from server.domain import Limits
@@ -140,6 +140,10 @@ class Front(
         async for _ in requests:
             yield transcribe_pb2.StreamTranscribeResponse()
 
+    async def WriteTranscript(self, _request: Any, _context: Any) -> transcribe_pb2.WriteTranscriptResponse:
+        """Aucune forme."""
+        return transcribe_pb2.WriteTranscriptResponse()
+
     async def UploadTranscribe(
         self, requests: AsyncIterator[Any], _context: Any
     ) -> transcribe_pb2.UploadTranscribeResponse:
@@ -223,9 +227,18 @@ class Loop:
 class Gateway:
     """Envoy et ce qu'il y a derrière."""
 
-    def __init__(self, settings: EnvoySettings, log: Path) -> None:
+    def __init__(
+        self,
+        settings: EnvoySettings,
+        log: Path,
+        guard: Guard | None = None,
+        page: Callable[[EnvoySettings], Sequence[BaseRoute]] = lambda _: (),
+    ) -> None:
+        """`guard` : celle de tous les services ; sans elle, tout est ouvert. `page` : adresses de plus du tableau de bord."""
         self.settings = settings
         self.log = log
+        self.page = page
+        self.guard = guard or Guard((), (), allowed_origins=(ORIGIN,))
         self.url = f"http://127.0.0.1:{settings.port}"
         self.target = f"127.0.0.1:{settings.port}"
         self.loop = Loop()
@@ -263,7 +276,11 @@ class Gateway:
         for server in self.servers:
             await server.start()
         app = Starlette(
-            routes=[WebSocketRoute("/ws/echo", _echo), Route("/{path:path}", _page, methods=["GET", "HEAD"])]
+            routes=[
+                *self.page(self.settings),
+                WebSocketRoute("/ws/echo", _echo),
+                Route("/{path:path}", _page, methods=["GET", "HEAD"]),
+            ]
         )
         config = uvicorn.Config(
             app, uds=str(run_dir / "dashboard.sock"), log_level="error", lifespan="off", ws="websockets-sansio"
@@ -288,9 +305,7 @@ class Gateway:
                 stop_grace=0.5,
                 compression=settings.grpc_compression,
             ),
-            ServiceInterceptor(
-                Guard((), (), allowed_origins=(ORIGIN,)), RpcMetrics(CollectorRegistry()), limits=limits
-            ),
+            ServiceInterceptor(self.guard, RpcMetrics(CollectorRegistry()), limits=limits),
         )
 
     async def stop_upstreams(self) -> None:
@@ -356,6 +371,8 @@ def gateway(
     upstreams: bool = True,
     drain_delay: float = 0.0,
     tls: TlsFiles | None = None,
+    guard: Guard | None = None,
+    page: Callable[[EnvoySettings], Sequence[BaseRoute]] = lambda _: (),
     stream_seconds: float = 60.0,
     compression: bool = False,
     **changes: Any,
@@ -371,7 +388,7 @@ def gateway(
     if tls:
         settings = dataclasses.replace(settings, tls=True, client_certificates=tls.client_ca is not None)
         TlsKeeper(tls, folder).publish()
-    found = Gateway(settings, log)
+    found = Gateway(settings, log, guard, page)
     try:
         if upstreams:
             found.loop.run(found.start_upstreams(drain_delay))

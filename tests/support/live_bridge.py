@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, unix_connect
 from websockets.exceptions import ConnectionClosed
 
 from server.domain import Limits
+from server.named_keys import KeyTable
 from server.web.main import WebSettings, serving
 from tests.fakes.live import FakeLive, serving_live
 from tests.support.waiting import PATIENCE
@@ -35,7 +36,9 @@ class Bridge:
 
 
 @asynccontextmanager
-async def bridge(folder: Path, *, keys: tuple[str, ...] = (), **changed: Any) -> AsyncIterator[Bridge]:
+async def bridge(
+    folder: Path, *, keys: tuple[str, ...] = (), named: KeyTable | None = None, **changed: Any
+) -> AsyncIterator[Bridge]:
     """Tout ce qu'il faut ; `changed` change les limites."""
     path = folder / "page.sock"
     settings = WebSettings(
@@ -46,6 +49,7 @@ async def bridge(folder: Path, *, keys: tuple[str, ...] = (), **changed: Any) ->
         grpc_address=f"unix:{folder / 'grpc.sock'}",
         limits=replace(Limits(), **changed),
         openai_keys=keys,
+        named_keys=named,
         allowed_origins=("https://ami.example",),
     )
     async with serving_live(folder / "grpc.sock", keys) as (fake, _):

@@ -372,7 +372,7 @@ def test_a_new_state_folder_takes_them_along(env: dict[str, str], by: str, monke
             started.extend(one.key for one in installed.config.profile.models)
             return 0
 
-        monkeypatch.setattr("server.__main__._supervise", supervise)
+        monkeypatch.setattr("server.roles.serve._supervise", supervise)
         for name, value in env.items():
             monkeypatch.setenv(name, value)
         assert main(["serve"]) == 0

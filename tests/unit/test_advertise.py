@@ -142,10 +142,14 @@ def test_what_each_key_opens() -> None:
             for verb in ("download", "load", "unload", "sleep", "wake", "remove")
         ),
         "POST /api/admin/operations/{operation_id}/cancel",
+        *("GET /api/keys", "POST /api/keys", "POST /api/keys/{id}/rotate", "POST /api/keys/{id}/revoke"),
+        *(f"{method} /passerelle.v1.KeyService" for method in ("gRPC", "gRPC-Web")),
+        "POST /api/requests/{id}/cancel",
+        *("GET /api/usage", "GET /api/usage.csv", "POST /api/usage/erase"),
+        *(f"{method} /passerelle.v1.UsageService" for method in ("gRPC", "gRPC-Web")),
     }
     assert found["ADMIN_TO_CHANGE"] == {
-        "gRPC /passerelle.v1.AdminService",
-        "gRPC-Web /passerelle.v1.AdminService",
+        f"{method} /passerelle.v1.{name}Service" for method in ("gRPC", "gRPC-Web") for name in ("Admin", "Request")
     }
     assert found["LOCAL_OR_ADMIN"] == {"GET /metrics"}
     assert set(found) == {"INFERENCE", "ADMIN", "ADMIN_TO_CHANGE", "LOCAL_OR_ADMIN", "NONE"}

@@ -24,6 +24,7 @@ UNTOLD = {
     "OPTIONS /*": "question préalable d'un navigateur (CORS) : le filtre y répond lui-même",
     "gRPC /passerelle.v1.AdminService/WatchStatus": "annoncée avec son service",
     "gRPC /passerelle.v1.AdminService/StreamLogs": "annoncée avec son service",
+    "gRPC /passerelle.v1.RequestService/WatchRequests": "annoncée avec son service",
     "gRPC /grpc.health.v1.Health/Watch": "annoncée avec son service",
     "gRPC /passerelle.v1.ProbeService/GetMetrics": "déjà annoncée par son adresse HTTP",
     "gRPC /passerelle.v1.RestService/CreateCompletion": "déjà annoncée par son adresse HTTP",
@@ -115,7 +116,7 @@ def choices(regex: str) -> set[str]:
 def dashboard_places() -> set[str]:
     """Adresses de l'application du tableau de bord."""
     with grpc.insecure_channel("unix:/nulle-part") as channel:
-        app = create_app(Path("/nulle-part"), {}, live_routes(LiveBridge(channel, Limits(), Guard((), ()), 1.0)))
+        app = create_app(Path("/nulle-part"), dict, live_routes(LiveBridge(channel, Limits(), Guard((), ()), 1.0)))
     places = set()
     for route in app.routes:
         assert isinstance(route, starlette.routing.Route | starlette.routing.WebSocketRoute), route

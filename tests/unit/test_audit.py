@@ -123,8 +123,8 @@ async def call(channel: Any, method: MethodDescriptor, metadata: Any = KEY) -> g
 
 def test_a_verb_of_administration_is_audited_unless_the_contract_says_it_only_reads() -> None:
     scopes = {path: options_of(method).scope for path, method in METHODS.items()}
-    admin = {path for path, scope in scopes.items() if scope == route_pb2.SCOPE_ADMIN}
-    assert {path.rpartition("/")[2] for path in admin - AUDITED} == {"StreamLogs"}
+    admin = {path for path, scope in scopes.items() if scope in (route_pb2.SCOPE_ADMIN, route_pb2.SCOPE_KEYS)}
+    assert {path.rpartition("/")[2] for path in admin - AUDITED} == {"StreamLogs", "GetUsage", "ExportUsage", "ListKeys"}
     assert admin >= AUDITED and len(AUDITED) >= 7
     # Une méthode qui ne dirait rien d'elle est tenue pour un verbe d'administration : chacune dit donc sa portée.
     assert route_pb2.SCOPE_UNSPECIFIED not in {POLICY[path] for path in METHODS}
@@ -149,7 +149,7 @@ async def test_every_call_that_changes_something_has_its_line(log: AuditLog, tmp
         (crashed, KEY, ("INTERNAL", "INTERNAL")),
         (done, KEY[1:], ("UNAUTHENTICATED", "MISSING_API_KEY")),
         (done, (("authorization", "Bearer fausse"), *KEY[1:]), ("UNAUTHENTICATED", "INVALID_API_KEY")),
-        (done, (("authorization", "Bearer cle"), *KEY[1:]), ("UNAUTHENTICATED", "INVALID_API_KEY")),
+        (done, (("authorization", "Bearer cle"), *KEY[1:]), ("PERMISSION_DENIED", "SCOPE_NOT_ALLOWED")),
         (done, (*KEY, ("origin", "https://ailleurs.exemple")), ("PERMISSION_DENIED", "FOREIGN_ORIGIN")),
     ):
         async with served(auditor, every_method(behavior)) as channel:
@@ -163,7 +163,7 @@ async def test_every_call_that_changes_something_has_its_line(log: AuditLog, tmp
         assert line["action"] == f"{method.containing_service.name}.{method.name}"
         assert (line["request_id"], line["who"]["address"]) == ("essai-1", "2001:db8::7") and line["time"]
         read = outcome[0] not in ("UNAUTHENTICATED", "PERMISSION_DENIED")
-        assert line["who"]["caller"] == ("k0" if read else "") and ("before" in line) is read
+        assert line["who"]["caller"] == ("k1" if read else "") and ("before" in line) is read
         assert line.get("after") == ({"state": "VU"} if read else None)
 
 

@@ -66,6 +66,19 @@ def test_keys_come_from_the_option_then_the_environment() -> None:
     assert find_server("", "", environ=NO_SERVER).metadata() == ()
 
 
+def test_a_key_may_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "cle"
+    path.write_text("a\nb\n", encoding="utf-8")
+    found = find_server("", "", environ={**NO_SERVER, "ADMIN_KEYS_FILE": str(path), "OPENAI_KEYS": "c"})
+    assert (found.api_key, found.admin_key) == ("c", "a")
+    path.write_text("d\n", encoding="utf-8")
+    found = find_server("", "", environ={**NO_SERVER, "PASSERELLE_API_KEY_FILE": str(path), "OPENAI_KEYS": "c"})
+    assert (found.api_key, found.admin_key) == ("d", "d")
+    path.unlink()
+    with pytest.raises(CommandError, match=r"PASSERELLE_API_KEY_FILE : .* ne se lit pas"):
+        find_server("", "", environ={**NO_SERVER, "PASSERELLE_API_KEY_FILE": str(path)})
+
+
 def test_the_local_socket_is_found_when_it_answers(tmp_path: Path) -> None:
     folder = tmp_path / "passerelle-essai"
     folder.mkdir(0o700)

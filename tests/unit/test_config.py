@@ -9,9 +9,13 @@ import pytest
 
 from server.control.gpu.needs import GIB, check_options, need_on
 from server.domain import Capability, PublicAddress
+from server.named_keys import KEYS
+from server.settings.advertise import answered_hosts
+from server.settings.changes import change
 from server.settings.config import load_config
 from server.settings.profile import PROFILES_DIR, ConfigError, load_profile
 from server.settings.unknown import unknown
+from tests.support.named_keys import issued, save
 from tests.support.product import ROOT
 from tests.support.refused_profiles import refusal_of
 
@@ -78,6 +82,7 @@ def test_the_production_profile_leases_every_gpu_it_names() -> None:
         ("PASSERELLE_HOST_PORT", "vouliez-vous HOST_PORT ?"),
         ("PASSERELLE_ZZZ", "n'a aucun effet."),
         ("OPENAI_KEY", "vouliez-vous OPENAI_KEYS ?"),
+        ("OPENAI_KEY_FILE", "vouliez-vous OPENAI_KEYS_FILE ?"),
         ("HUGGING_FACE_TOKEN", "vouliez-vous HUGGINGFACE_TOKEN ?"),
         ("ADVERTISED_HOST", "vouliez-vous ADVERTISED_HOSTS ?"),
         ("HOST_BIND_ADRESS", "vouliez-vous HOST_BIND_ADDRESS ?"),
@@ -382,3 +387,20 @@ def test_keys_can_be_demanded() -> None:
     with pytest.raises(ConfigError, match=r"OPENAI_KEYS.*PASSERELLE_REQUIRE_KEYS"):
         load_config(demanded | {"ADMIN_KEYS": "cle"})
     assert load_config(demanded | {"OPENAI_KEYS": "cle"}).openai_keys == ("cle",)
+
+
+def test_named_keys_count_as_keys(tmp_path: Path) -> None:
+    """Le serveur ne redémarre ni ouvert, ni gardé par ses noms d'hôte, quand seules des clés nommées le ferment."""
+    environ = EMBEDDED | {"PASSERELLE_STATE_DIR": str(tmp_path), "PASSERELLE_REQUIRE_KEYS": "true"}
+    save(tmp_path / KEYS, [issued("chat", ended="revoked")])
+    named = load_config(environ)
+    assert named.keyed and not named.openai_keys and answered_hosts(named) == ()
+    # OPENAI_KEYS se donne ou se retire alors par un simple rechargement : Envoy n'a rien à en savoir.
+    assert change(named, load_config(environ | {"OPENAI_KEYS": "cle"})).fronts
+    (tmp_path / KEYS).unlink()
+    open_server = load_config(EMBEDDED | {"PASSERELLE_STATE_DIR": str(tmp_path)})
+    assert not open_server.keyed and answered_hosts(open_server)
+    # Une clé créée en marche n'empêche pas de recharger le reste.
+    save(tmp_path / KEYS, [issued("chat")])
+    later = load_config(EMBEDDED | {"PASSERELLE_STATE_DIR": str(tmp_path), "PASSERELLE_MAX_N": "3"})
+    assert change(open_server, later).fronts

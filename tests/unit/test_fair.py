@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.fair import FairQueue, Holdings
+from server.fair import FairQueue, Holdings, share_of, with_share
 
 
 def served(queue: FairQueue[str, None], count: int | None = None) -> str:
@@ -173,3 +173,87 @@ def test_a_pledged_request_passes_before_its_own_and_is_never_put_out() -> None:
     assert queue.surplus("c") is None
     queue.remove("suite")
     assert queue.pledged == 1
+
+
+def backlogged(shares: dict[str, int], turns: int, weight: int = 1) -> dict[str, int]:
+    """Ce que chacun obtient en tant de tours, tous ayant toujours de quoi attendre."""
+    queue: FairQueue[str, None] = FairQueue()
+    for name, share in shares.items():
+        fill(queue, with_share(name, share), turns, weight)
+    got = dict.fromkeys(shares, 0)
+    for _ in range(turns):
+        key, _ = queue.pop()
+        got[key[0]] += 1
+    return got
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [{"a": 1, "b": 3}, {"a": 1, "b": 2, "c": 7}, {"a": 5, "b": 5}, {"a": 1, "b": 1000}, {"a": 3, "b": 7, "c": 11}],
+)
+@pytest.mark.parametrize("weight", [1, 4])
+def test_everyone_is_served_its_share(shares: dict[str, int], weight: int) -> None:
+    rounds = 10
+    turns = sum(shares.values()) * rounds
+    got = backlogged(shares, turns, weight)
+    assert all(abs(got[name] - share * rounds) <= 1 for name, share in shares.items()), got
+
+
+def test_a_share_is_of_work_and_not_of_requests() -> None:
+    queue: FairQueue[str, None] = FairQueue()
+    fill(queue, with_share("a", 2), 600, weight=3)
+    fill(queue, "b", 600)
+    got = {"a": 0, "b": 0}
+    for _ in range(500):
+        key, _ = queue.pop()
+        got[key[0]] += 3 if key[0] == "a" else 1
+    assert abs(got["a"] - 2 * got["b"]) <= 6
+
+
+def test_the_smallest_share_never_starves() -> None:
+    """Devant mille parts qui reviennent sans cesse, une seule passe encore, à son rythme."""
+    queue: FairQueue[str, None] = FairQueue()
+    fill(queue, "a", 3)
+    fill(queue, with_share("b", 1000), 2)
+    waited, waits = 0, []
+    for index in range(2, 4000):
+        queue.push(f"b{index}", None, with_share("b", 1000))
+        key, _ = queue.pop()
+        waited += 1
+        if key.startswith("a"):
+            waits.append(waited)
+            waited = 0
+    assert len(waits) == 3 and max(waits) <= 1002
+
+
+def test_a_bigger_share_may_hold_more_of_a_full_queue() -> None:
+    held = Holdings()
+    queue: FairQueue[str, None] = FairQueue(held)
+    large = with_share("a", 4)
+    fill(queue, large, 4)
+    fill(queue, "b", 2)
+    # Quatre pour quatre parts, deux pour une : c'est « b » qui en tient le plus.
+    assert queue.surplus(large) == "b1" and queue.surplus("c") == "b1"
+    assert queue.surplus("b") is None
+    queue.remove("b1")
+    fill(queue, large, 4, first=4)
+    assert queue.surplus("c") == f"{large}7"
+    assert queue.surplus("b") is None
+
+
+def test_what_a_caller_holds_counts_for_its_share() -> None:
+    held = Holdings()
+    queue: FairQueue[str, None] = FairQueue(held)
+    large = with_share("a", 4)
+    held.take(large, 8)
+    held.take("b", 8)
+    fill(queue, large, 1)
+    fill(queue, "b", 1)
+    assert served(queue) == f"{large}0 b0"
+
+
+def test_a_label_says_its_share_and_one_is_silent() -> None:
+    assert with_share("k0", 1) == "k0" and share_of("k0") == share_of("") == 1
+    assert share_of(with_share("k0", 7)) == 7 and share_of(with_share("", 7)) == 7
+    for label in ("a198.51.100.7", "a20010db800010002", "t0123456789abcdef"):
+        assert share_of(label) == 1

@@ -24,9 +24,7 @@ from tests.support.waiting import PATIENCE
 
 
 def service_of(rig: Rig) -> AdminService:
-    return AdminService(
-        rig.models, rig.journal, AdminFacts(Limits(), (), Path(), False, False, 0.0, Guard((), ()), 12.5, "7515820")
-    )
+    return AdminService(rig.models, rig.journal, AdminFacts(Limits(), (), Path(), 0.0, Guard((), ()), 12.5, "7515820"))
 
 
 @pytest.fixture

@@ -44,6 +44,9 @@ class Link:
         self.events: dict[int, list[Response]] = {}
         self.ended: dict[int, PasserelleError | None] = {}
 
+    def entered(self, request_id: int, waited: float) -> None:
+        """Entrée d'une requête qui attendait : rien à garder."""
+
     def emit(self, request_id: int, data: bytes, done: bool) -> None:
         """Garde une sortie."""
         if done:

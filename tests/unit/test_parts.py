@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base import ChatKind, OnPhase, unheard
+from server.engines.base import ChatKind, OnPhase, share, unheard
 from server.errors import InvalidRequest, PasserelleError
+from server.fair import with_share
 from server.link.server import FrontLink
 from server.worker.host import WorkerHost
 from tests.support.waiting import until
@@ -25,6 +26,7 @@ class GatedEngine:
     def __init__(self, max_running: int = 1) -> None:
         self.max_running = max_running
         self.started: list[Any] = []
+        self.shares: list[int] = []
         self.gate = asyncio.Semaphore(0)
         self.running = 0
         self.broken = ""
@@ -43,6 +45,7 @@ class GatedEngine:
         body = json.loads(request)
         prompt = body.get("prompt", "conversation")
         self.started.append(prompt)
+        self.shares.append(share.get())
         self.running += 1
         try:
             await self.gate.acquire()
@@ -68,6 +71,9 @@ class Link:
     def __init__(self) -> None:
         self.items: dict[int, list[bytes]] = {}
         self.ended: dict[int, PasserelleError | None] = {}
+
+    def entered(self, request_id: int, waited: float) -> None:
+        """Entrée d'une requête qui attendait : rien à garder."""
 
     def emit(self, request_id: int, data: bytes, done: bool) -> None:
         """Garde une sortie."""
@@ -215,3 +221,12 @@ async def test_a_request_takes_as_many_places_as_choices() -> None:
     await asyncio.sleep(0.01)
     assert hosted.host.load().waiting == 1 and hosted.engine.started == [["seul"]]
     await hosted.end(1, 2)
+
+
+async def test_an_engine_knows_the_share_of_each_request() -> None:
+    hosted = Hosted(GatedEngine(max_running=4))
+    for number, label in enumerate((with_share("a", 4), "b", with_share("c", 2))):
+        hosted.chat(number, label)
+    hosted.complete(3, with_share("d", 7), ["un", "deux"])
+    await hosted.end(0, 1, 2, 3)
+    assert sorted(hosted.engine.shares) == [1, 2, 4, 7, 7]

@@ -48,6 +48,9 @@ class Link:
         self.sent: list[tuple[int, bytes, bool]] = []
         self.failed: list[PasserelleError] = []
 
+    def entered(self, request_id: int, waited: float) -> None:
+        """Entrée d'une requête qui attendait : rien à garder."""
+
     def emit(self, request_id: int, data: bytes, done: bool) -> None:
         """Sortie d'une requête."""
         self.sent.append((request_id, data, done))

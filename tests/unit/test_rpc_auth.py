@@ -6,8 +6,8 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from passerelle.v1 import route_pb2
 
-from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey
-from server.rpc.auth import Guard, KeyRing, presented_key
+from server.errors import ForeignOrigin, InvalidApiKey, MissingApiKey, ScopeNotAllowed
+from server.rpc.auth import Guard, presented_key
 from server.rpc.caller import ADDRESS_HEADER, FORWARDED_HEADER
 from server.rpc.contract import FAMILIES, KEYS, METHODS, POLICY, options_of
 
@@ -55,6 +55,10 @@ def test_what_changes_a_state_needs_an_admin_key() -> None:
         "RemoveWeights",
         "CancelOperation",
         "StreamLogs",
+        "CancelRequest",
+        "GetUsage",
+        "ExportUsage",
+        "EraseUsage",
     }
 
 
@@ -79,24 +83,24 @@ def test_where_a_key_is_read(metadata: list[tuple[str, str | bytes]], key: str) 
     assert presented_key(metadata) == key
 
 
-def test_a_ring_accepts_its_keys_only() -> None:
-    ring = KeyRing(("un", "deux"))
+def test_a_guard_accepts_its_keys_only() -> None:
+    guard = Guard(("un", "deux"), ())
     for key in ("un", "deux"):
-        ring.check([("authorization", f"Bearer {key}")])
+        guard.check(CHAT, [("authorization", f"Bearer {key}")])
     for key in ("u", "unn", "trois", "é"):
         with pytest.raises(InvalidApiKey):
-            ring.check([("x-api-key", key)])
+            guard.check(CHAT, [("x-api-key", key)])
     with pytest.raises(MissingApiKey):
-        ring.check([])
+        guard.check(CHAT, [])
 
 
 def test_a_caller_is_the_rank_of_its_key_and_never_the_key() -> None:
     guard = Guard(("un", "deux", "un"), ("deux", "adm"))
-    labels = [guard.check(CHAT, [("authorization", f"Bearer {key}")]) for key in ("un", "deux", "adm")]
+    labels = [guard.check(CHAT, [("authorization", f"Bearer {key}")]).id for key in ("un", "deux", "adm")]
     assert labels == ["k0", "k1", "k2"]
     # Une clé suit son porteur, d'où qu'il appelle.
-    assert guard.check(CHAT, [("x-api-key", "deux"), (ADDRESS_HEADER, "198.51.100.7")]) == "k1"
-    assert guard.check(STATUS, [("x-api-key", "un")]) == ""
+    assert guard.check(CHAT, [("x-api-key", "deux"), (ADDRESS_HEADER, "198.51.100.7")]).id == "k1"
+    assert guard.check(STATUS, [("x-api-key", "un")]).id == ""
 
 
 @pytest.mark.parametrize(
@@ -114,16 +118,14 @@ def test_a_caller_is_the_rank_of_its_key_and_never_the_key() -> None:
 )
 def test_without_keys_a_caller_is_its_address(address: str, forwarded: str, label: str) -> None:
     metadata = [(ADDRESS_HEADER, address), (FORWARDED_HEADER, forwarded), ("x-api-key", "inventée")]
-    assert Guard((), ()).check(CHAT, metadata) == label
+    assert Guard((), ()).check(CHAT, metadata).id == label
 
 
 def test_without_keys_everyone_enters() -> None:
-    ring = KeyRing(())
-    assert ring.open
-    ring.check([])
     guard = Guard((), ())
-    for method in POLICY:
-        guard.check(method, [])
+    for method, scope in POLICY.items():
+        if scope != route_pb2.SCOPE_KEYS:
+            guard.check(method, [])
 
 
 CHAT = "/passerelle.v1.ChatService/Chat"
@@ -137,8 +139,9 @@ def test_admin_keys_stand_apart_from_inference_keys() -> None:
     guard.check(CHAT, [("x-api-key", "adm")])
     guard.check(LOAD, [("x-api-key", "adm")])
     guard.check(STATUS, [])
-    with pytest.raises(InvalidApiKey):
+    with pytest.raises(ScopeNotAllowed) as caught:
         guard.check(LOAD, [("x-api-key", "inf")])
+    assert caught.value.metadata == {"key": "k0", "needed": "admin", "scopes": "chat, transcribe, diarize"}
     with pytest.raises(MissingApiKey):
         guard.check(CHAT, [])
 

@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from server.errors import EngineFailed, QueueFull
 from server.rpc import interceptors
 from server.rpc.auth import Guard, Metadata
+from server.rpc.caller import Caller
 from server.rpc.deadline import margin, time_left
 from server.rpc.http_body import Family, encode_body
 from server.rpc.interceptors import ServiceInterceptor
@@ -391,7 +392,7 @@ async def test_a_refused_key_stops_before_the_method() -> None:
 class BrokenGuard(Guard):
     """Garde qui se trompe."""
 
-    def check(self, method: str, metadata: Metadata) -> str:
+    def check(self, method: str, metadata: Metadata) -> Caller:
         raise ValueError("secret")
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from server.settings.changes import Change, change
-from server.settings.config import load_config
-from server.settings.file import settle
+from server.settings.config import load_config, load_settled
+from server.settings.file import VARIABLE, settle
 from server.tables import ConfigError
 
 BASE = {"PASSERELLE_PROFILE": "embarque", "OPENAI_KEYS": "cle"}
@@ -102,3 +102,52 @@ def test_without_a_key_envoy_holds_the_hosts() -> None:
     keyless = {"PASSERELLE_PROFILE": "embarque"}
     with pytest.raises(ConfigError, match="ADVERTISED_HOSTS"):
         change(load_config(keyless), load_config({**keyless, "ADVERTISED_HOSTS": "gpu.exemple"}))
+
+
+def test_a_secret_comes_from_its_file_and_a_reload_reads_it_again(tmp_path: Path) -> None:
+    keys, token = tmp_path / "cles", tmp_path / "jeton"
+    keys.write_text("un\ndeux, trois\n", encoding="utf-8")
+    token.write_text("  hf_secret\n", encoding="utf-8")
+    named = {"OPENAI_KEYS_FILE": str(keys), "HF_TOKEN_FILE": str(token), "ADMIN_KEYS_FILE": " "}
+    settled = settle({"PASSERELLE_PROFILE": "embarque", **named})
+    config = load_settled(settled)
+    assert (config.openai_keys, config.admin_keys, config.hf_token) == (("un", "deux", "trois"), (), "hf_secret")
+    assert not config.unknown
+    # Les enfants reçoivent le secret, non le chemin : le fichier peut changer sans qu'eux changent.
+    assert not [name for name in settled.values if name.endswith("_FILE")]
+    keys.write_text("quatre", encoding="utf-8")
+    assert load_config({"PASSERELLE_PROFILE": "embarque", **named}).openai_keys == ("quatre",)
+
+
+def test_a_file_of_settings_may_name_the_file_of_a_secret(tmp_path: Path) -> None:
+    keys = tmp_path / "cles"
+    keys.write_text("un", encoding="utf-8")
+    settings = tmp_path / "reglages"
+    settings.write_text(f"ADMIN_KEYS_FILE={keys}\n", encoding="utf-8")
+    environ = {"PASSERELLE_PROFILE": "embarque", VARIABLE: str(settings)}
+    assert load_config(environ).admin_keys == ("un",)
+    keys.unlink()
+    with pytest.raises(ConfigError, match=rf"{settings}, ligne 1 : ADMIN_KEYS_FILE : « {keys} » ne se lit pas"):
+        load_config(environ)
+
+
+@pytest.mark.parametrize("name", ["OPENAI_KEYS", "ADMIN_KEYS", "HUGGINGFACE_TOKEN", "HF_TOKEN"])
+@pytest.mark.parametrize(
+    ("content", "given", "why"),
+    [
+        (b"un", "autre", "est donné aussi"),
+        (b"", "", "est vide"),
+        (b" \n", "", "est vide"),
+        (b"u\0n", "", "octet nul"),
+        (b"\xff", "", "UTF-8"),
+        (None, "", "ne se lit pas"),
+    ],
+)
+def test_a_secret_file_that_cannot_serve_is_refused(
+    tmp_path: Path, name: str, content: bytes | None, given: str, why: str
+) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=rf"^{name}_FILE : .*{why}"):
+        load_config({"PASSERELLE_PROFILE": "embarque", f"{name}_FILE": str(path), name: given})

@@ -45,7 +45,7 @@ def dist(tmp_path: Path) -> Path:
 
 
 def client(folder: Path) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(create_app(folder, CONFIG), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_app(folder, lambda: CONFIG), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://page")
 
 

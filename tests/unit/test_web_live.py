@@ -101,6 +101,23 @@ async def test_a_wrong_key_is_refused_by_the_front_and_written_nowhere(
     assert any("live_socket_closed" in line for line in ours) and not any(SECRET in line for line in ours)
 
 
+async def test_a_key_may_come_with_the_demand_and_the_message_wins(tmp_path: Path) -> None:
+    async with bridge(tmp_path, keys=("bonne",)) as page:
+        for header, fields, code in (
+            ("Bearer bonne", {}, 0),
+            ("Bearer bonne", {"api_key": ""}, 0),
+            ("Bearer bonne", {"api_key": SECRET}, 4401),
+            (f"Bearer {SECRET}", {"api_key": "bonne"}, 0),
+            (f"Bearer {SECRET}", {}, 4401),
+        ):
+            async with page.connect(additional_headers={"authorization": header}) as socket:
+                await start(socket, **fields)
+                if code:
+                    assert (await until_closed(socket))[1] == code
+                else:
+                    assert json.loads(await socket.recv())["type"] == "ready"
+
+
 async def test_a_refusal_keeps_its_reason_while_the_client_is_writing(page: Bridge) -> None:
     async def refuse(requests: AsyncIterator[Request]) -> AsyncIterator[Response]:
         for _ in range(10):

@@ -7,14 +7,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 
 from server.errors import ShuttingDown
+from server.named_keys import KEYS, KeyTable
 from server.rpc.caller import ADDRESS_HEADER
 from server.web.main import WebSettings, serving
 from tests.fakes.live import Request, Response, ready, serving_live, summary
 from tests.support.live_bridge import Bridge, bridge, start, until_closed
+from tests.support.named_keys import issued, save
 from tests.support.waiting import until
 
 
@@ -63,6 +66,34 @@ async def test_silent_sockets_take_no_place(tmp_path: Path) -> None:
         await start(silent[0], api_key="cle")
         events, code = await until_closed(silent[0])
     assert code == 4429 and events[0]["metadata"]["field"] == "max_web_sockets"
+
+
+async def test_a_named_key_speaks_only_if_it_may(tmp_path: Path) -> None:
+    """Refusée avant de prendre une place ; créée ou révoquée, elle l'est pour le socket suivant."""
+    speech, chat, revoked = issued("transcribe"), issued("chat"), issued("transcribe", ended="revoked")
+    async with bridge(tmp_path, named=KeyTable(tmp_path / KEYS)) as page:
+        async with page.connect() as socket:
+            await start(socket)
+            assert json.loads(await socket.recv())["type"] == "ready"
+        assert not await _keyed(page)
+        save(tmp_path / KEYS, [speech, chat, revoked])
+        assert await _keyed(page)
+        refused = {"": (4401, "MISSING_API_KEY"), speech.value[:-1] + "~": (4401, "INVALID_API_KEY")}
+        refused |= {revoked.value: (4401, "REVOKED_API_KEY"), chat.value: (4403, "SCOPE_NOT_ALLOWED")}
+        for key, (code, reason) in refused.items():
+            async with page.connect() as socket:
+                await start(socket, **({"api_key": key} if key else {}))
+                events, closed = await until_closed(socket)
+            assert (closed, events[0]["reason"]) == (code, reason)
+        async with page.connect() as socket:
+            await start(socket, api_key=speech.value)
+            assert json.loads(await socket.recv())["type"] == "ready"
+
+
+async def _keyed(page: Bridge) -> bool:
+    """Ce que la page lit avant son premier état."""
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(page.path))) as client:
+        return bool((await client.get("http://page/config.json")).json()["api_key_required"])
 
 
 async def test_an_address_has_few_silent_sockets(tmp_path: Path) -> None:

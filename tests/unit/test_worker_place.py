@@ -45,6 +45,9 @@ class Front:
     def __init__(self) -> None:
         self.failed: dict[int, PasserelleError] = {}
 
+    def entered(self, request_id: int, waited: float) -> None:
+        """Entrée d'une requête qui attendait : rien à garder."""
+
     def emit(self, request_id: int, data: bytes, done: bool) -> None:
         """Rien à garder."""
 

@@ -43,6 +43,14 @@ export const LIMITS: [string, Row[]][] = typeset([
         ({ maxOpenCallsPerAddress }) => count(maxOpenCallsPerAddress),
       ],
       ["Autres appels sans clé par adresse, au plus", ({ maxCallsPerAddress }) => count(maxCallsPerAddress)],
+      ["Clés nommées admises, au plus", ({ maxNamedKeys }) => count(maxNamedKeys)],
+      [
+        "Caractères du propriétaire ou de la note d'une clé, au plus",
+        ({ maxKeyCharacters }) => count(maxKeyCharacters),
+      ],
+      ["Durée de vie demandée pour une clé, au plus", ({ maxKeyLifetime }) => time(maxKeyLifetime)],
+      ["Requêtes finies montrées, au plus", ({ requestsKept }) => count(requestsKept)],
+      ["Usage gardé", ({ usageKept }) => time(usageKept)],
     ],
   ],
   [

@@ -5,9 +5,12 @@ import { sketchFor } from "../audio/job/snippets";
 import { sketchOf as chatSketch } from "../chat/ask";
 import { AdminService } from "../gen/passerelle/v1/admin_pb";
 import { DiarizeService } from "../gen/passerelle/v1/diarize_pb";
+import { KeyService } from "../gen/passerelle/v1/keys_pb";
 import { type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
 import { Capability } from "../gen/passerelle/v1/model_pb";
+import { RequestService } from "../gen/passerelle/v1/requests_pb";
 import { TranscribeService } from "../gen/passerelle/v1/transcribe_pb";
+import { UsageService } from "../gen/passerelle/v1/usage_pb";
 import { configFor } from "../live/session/socket";
 import { sketchOf as liveSketch } from "../live/snippets";
 import { channel } from "../snippets/grpc";
@@ -94,6 +97,8 @@ const ROUTES: Record<string, (models: Models) => Partial<Http>> = {
   "/v1/models": () => MODELS,
   // Un exemple qu'on essaie ne doit rien effacer, ni demander qu'on décharge.
   "/api/admin/models/{model}/remove": () => ({ json: { old_only: true, dry_run: true } }),
+  "/api/keys": () => ({ json: { scopes: ["SCOPE_CHAT"], owner: "essai", lifetime: "3600s" } }),
+  "/api/usage/erase": () => ({ json: { key: "CLE" } }),
   "/v1/models/{model}": ({ chat }) => ({ sdk: "models.retrieve", args: [chat.key], shown: { values: ["id"] } }),
   "/v1/audio/transcriptions": ({ transcribe }) => speech("transcriptions", transcribe.key),
   "/v1/audio/translations": ({ transcribe }) => speech("translations", transcribe.key),
@@ -102,8 +107,13 @@ const ROUTES: Record<string, (models: Models) => Partial<Http>> = {
 };
 
 function httpOf({ method, path }: Route, models: Models): Http {
-  const place = path.replace("{model}", models.chat.key).replace("{operation_id}", "OPERATION");
-  const known = ROUTES[path]?.(models) ?? (method === "POST" ? { json: {} } : {});
+  const place = path
+    .replace("{model}", models.chat.key)
+    .replace("{operation_id}", "OPERATION")
+    .replace("{id}", "IDENTIFIANT");
+  // Une adresse qu'on lit et où l'on écrit n'a de corps que pour écrire.
+  const { json, ...told } = ROUTES[path]?.(models) ?? { json: {} };
+  const known = method === "POST" && json !== undefined ? { ...told, json } : told;
   return { ...known, method, path: place };
 }
 
@@ -115,6 +125,21 @@ const CALLS: Record<string, (models: Models) => Rpc> = {
     method: AdminService.method.listModels,
     request: {},
     shown: { each: ["models", "model"], values: ["key", "state"] },
+  }),
+  "passerelle.v1.KeyService": () => ({
+    method: KeyService.method.listKeys,
+    request: {},
+    shown: { each: ["keys", "key"], values: ["id", "owner"] },
+  }),
+  "passerelle.v1.RequestService": () => ({
+    method: RequestService.method.listRequests,
+    request: {},
+    shown: { each: ["requests", "one"], values: ["id", "model", "status"] },
+  }),
+  "passerelle.v1.UsageService": () => ({
+    method: UsageService.method.getUsage,
+    request: {},
+    shown: { each: ["rows", "row"], values: ["key", "model", "requests"] },
   }),
 };
 

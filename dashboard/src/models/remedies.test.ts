@@ -14,6 +14,11 @@ const INFERENCE_ONLY = [
   "INVALID_AUDIO",
   "AUDIO_LIMIT_EXCEEDED",
   "ROUTE_NOT_FOUND",
+  "MODEL_NOT_ALLOWED",
+  "REQUEST_CANCELLED",
+  // Ceux-là, des seuls gestes sur les clés et les requêtes.
+  "KEY_NOT_FOUND",
+  "REQUEST_NOT_FOUND",
 ];
 const general = remedyOf("MOTIF_D_UNE_AUTRE_VERSION");
 const reasons = Object.values(ErrorReason).filter((name): name is string => typeof name === "string");

@@ -9,6 +9,18 @@ const REMEDIES: Partial<Record<Reason, string>> = typeset({
   UNSUPPORTED_OPTION: "Retirez cette option, ou prenez un moteur qui l'a.",
   MISSING_API_KEY: "Donnez une clé d'administration en haut de la page, puis recommencez.",
   INVALID_API_KEY: "Vérifiez la clé en haut de la page : ces gestes demandent une clé d'administration.",
+  REVOKED_API_KEY: "Demandez une autre clé à qui l'a révoquée, et donnez-la en haut de la page.",
+  EXPIRED_API_KEY: "Donnez la nouvelle valeur de cette clé, ou une autre, en haut de la page.",
+  SCOPE_NOT_ALLOWED: "Donnez en haut de la page une clé qui a la portée d'administration.",
+  INVALID_TOKEN: "Demandez un autre jeton au fournisseur d'identité, et donnez-le en haut de la page.",
+  TOKEN_EXPIRED: "Demandez un autre jeton au fournisseur d'identité, et donnez-le en haut de la page.",
+  TOKEN_NOT_YET_VALID: "Réglez l'horloge de qui a fait ce jeton, ou attendez qu'il vaille.",
+  TOKEN_AUDIENCE: "Demandez un jeton fait pour ce serveur, dont l'« aud » est celui de PASSERELLE_JWT_AUDIENCE.",
+  TOKEN_ISSUER: "Comparez l'« iss » de ce jeton à PASSERELLE_JWT_ISSUER, barre finale comprise.",
+  TOKEN_KEY_UNKNOWN:
+    "Demandez un autre jeton ; une clé neuve du fournisseur est connue au bout de PASSERELLE_JWT_REFRESH_SECONDS.",
+  TOKEN_KEYS_UNAVAILABLE:
+    "Réessayez, ou donnez une clé ; « passerelle doctor » dit pourquoi le fournisseur ne se lit pas.",
   FOREIGN_ORIGIN:
     "Ouvrez la page à son adresse habituelle, ou ajoutez celle-ci à PASSERELLE_ALLOWED_ORIGINS, son nom à PASSERELLE_ALLOWED_HOSTS.",
   MODEL_NOT_FOUND: "Le profil a changé : rechargez la page.",

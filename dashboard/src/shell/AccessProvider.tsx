@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { givenKey, onKeyChange } from "../api/accessKey";
 import { admin } from "../api/admin";
-import { messageOf } from "../api/errors";
+import { errorInfo, messageOf } from "../api/errors";
 import type { GetAccessResponse } from "../gen/passerelle/v1/admin_pb";
 import { useServer } from "../status/StatusProvider";
 
@@ -10,7 +10,7 @@ import { useServer } from "../status/StatusProvider";
 export type Verdict =
   | { state: "none" }
   | { state: "waiting" }
-  | { state: "refused" }
+  | { state: "refused"; reason: string }
   | { state: "failed"; message: string }
   | { state: "accepted"; access: GetAccessResponse };
 
@@ -38,7 +38,9 @@ export function AccessProvider({ children }: { children: ReactNode }) {
       .then((access): Verdict => ({ state: "accepted", access }))
       .catch((error: unknown): Verdict => {
         const refused = ConnectError.from(error).code === Code.Unauthenticated;
-        return refused ? { state: "refused" } : { state: "failed", message: messageOf(error) };
+        return refused
+          ? { state: "refused", reason: errorInfo(error)?.reason ?? "" }
+          : { state: "failed", message: messageOf(error) };
       })
       .then((found) => {
         if (!stop.signal.aborted) setLast({ given, verdict: found });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { accessKey, setAccessKey } from "../api/accessKey";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
 import { StatusProvider } from "../status/StatusProvider";
+import { refusal } from "../testing/refusal";
 import { show } from "../testing/render";
 import { turn } from "../testing/visibility";
 import { AccessProvider } from "./AccessProvider";
@@ -38,6 +39,8 @@ function server(router: ConnectRouter) {
       checks += 1;
       if (broken) throw new ConnectError("en panne", Code.Unavailable, { "grpc-status": "14" });
       const found = opens[accessKey()];
+      const ended = { revoquee: "REVOKED_API_KEY", expiree: "EXPIRED_API_KEY" }[accessKey()];
+      if (ended) throw refusal(Code.Unauthenticated, ended, "finie");
       if (!found) throw new ConnectError("inconnue", Code.Unauthenticated);
       return { inference: found[0], admin: found[1] };
     },
@@ -80,6 +83,20 @@ test("une clé fausse est refusée sous son champ, une bonne est confirmée", as
   expect((await screen.findByTestId("key-accepted")).textContent).toContain("administration");
   expect(screen.getByTestId("access-key").getAttribute("aria-invalid")).toBe("false");
   expect([state(), localStorage.length]).toEqual(["accepted", 0]);
+});
+
+test("une clé finie dit comment, et une clé partielle ce qu'elle ouvre", async () => {
+  Object.assign(opens, { seule: [false, true], mesures: [false, false] });
+  const person = await open();
+  const said = { revoquee: /refusée : elle a été révoquée/, expiree: /refusée : elle a expiré/ };
+  for (const [key, words] of Object.entries(said)) {
+    await give(person, key);
+    await waitFor(() => expect(screen.getByTestId("key-help").textContent?.replace(/\s/g, " ")).toMatch(words));
+  }
+  for (const [key, words] of Object.entries({ seule: "pour l", mesures: "ni l" })) {
+    await give(person, key);
+    await waitFor(() => expect(screen.getByTestId("key-accepted").textContent).toContain(words));
+  }
 });
 
 test("une vérification qui échoue se refait en redonnant la même clé", async () => {

@@ -29,7 +29,7 @@ export function KeyDialog({ onClose }: { onClose: () => void }) {
   const [memory] = useState(() => canRetain("localStorage"));
   const wanted = typed.trim();
   const malformed = !isPortableKey(wanted);
-  const refused = verdict.state === "refused" && wanted === key;
+  const refused = verdict.state === "refused" && wanted === key ? T.key.refused(verdict.reason) : undefined;
   const needs = inference ? T.key.needs.both : status?.adminKeyRequired ? T.key.needs.admin : T.key.needs.none;
 
   function use(event: FormEvent) {
@@ -46,11 +46,7 @@ export function KeyDialog({ onClose }: { onClose: () => void }) {
             <Typography variant="body2" color="textSecondary" data-testid="key-needs">
               {needs}
             </Typography>
-            <KeyInput
-              value={typed}
-              onChange={setTyped}
-              error={malformed ? T.key.malformed : refused ? T.key.refused : undefined}
-            />
+            <KeyInput value={typed} onChange={setTyped} error={malformed ? T.key.malformed : refused} />
             <div>
               <FormControlLabel
                 control={<Checkbox checked={remember && memory} onChange={(_, checked) => setRemember(checked)} />}

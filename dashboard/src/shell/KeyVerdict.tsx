@@ -11,7 +11,8 @@ export function KeyVerdict({ required }: { required: boolean }) {
     case "accepted": {
       const { inference, admin } = verdict.access;
       const all = inference && admin;
-      const text = !required ? T.key.uselessHere : all ? T.key.opensAll : T.key.opensInference;
+      const one = inference ? T.key.opensInference : admin ? T.key.opensAdmin : T.key.opensNothing;
+      const text = !required ? T.key.uselessHere : all ? T.key.opensAll : one;
       return (
         <Alert severity={!required || !all ? "info" : "success"} data-testid="key-accepted">
           {text}

@@ -3,7 +3,9 @@ import {
   mdiChatOutline,
   mdiConnection,
   mdiCubeOutline,
+  mdiFormatListBulleted,
   mdiHistory,
+  mdiKeyOutline,
   mdiMicrophoneOutline,
   mdiServer,
 } from "@mdi/js";
@@ -35,6 +37,8 @@ const chat = later(async () => (await import("../chat/Chat")).ChatPage);
 const audio = later(async () => (await import("../audio/AudioPage")).AudioPage);
 const live = later(async () => (await import("../live/LivePage")).LivePage);
 const endpoints = later(async () => (await import("../endpoints/EndpointsPage")).EndpointsPage);
+const keys = later(async () => (await import("../keys/KeysPage")).KeysPage);
+const requests = later(async () => (await import("../requests/RequestsPage")).RequestsPage);
 const activity = later(async () => (await import("../activity/ActivityPage")).ActivityPage);
 
 /** Les pages, dans l'ordre du menu ; la première est l'accueil. */
@@ -45,6 +49,8 @@ export const PAGES: Page[] = [
   { path: "/essayer/audio", label: "Fichier audio", icon: mdiAccountVoice, ...audio, trial: true },
   { path: "/essayer/micro", label: "Micro", icon: mdiMicrophoneOutline, ...live, trial: true },
   { path: "/acces", label: french("Points d'accès"), short: "Accès", icon: mdiConnection, ...endpoints },
+  { path: "/cles", label: "Clés", icon: mdiKeyOutline, ...keys },
+  { path: "/requetes", label: "Requêtes", icon: mdiFormatListBulleted, ...requests },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
 

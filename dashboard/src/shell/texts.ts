@@ -1,6 +1,9 @@
 // Les textes de l'en-tête, du menu et de la clé.
 import { typeset } from "../typography";
 
+/** Ce qu'est devenue une clé que le serveur a connue. */
+const ENDED: Record<string, string> = { REVOKED_API_KEY: "elle a été révoquée", EXPIRED_API_KEY: "elle a expiré" };
+
 export const T = typeset({
   subtitle: "Conversation, parole et locuteurs, sur votre serveur.",
   profile: (name: string) => `profil ${name}`,
@@ -21,7 +24,7 @@ export const T = typeset({
     help: "Elle part dans un en-tête, jamais dans une adresse.",
     open: "Ce serveur n'a pas de clé : qui le joint s'en sert, et le pilote. OPENAI_KEYS et ADMIN_KEYS le ferment.",
     malformed: "Une clé n'a ni espace ni accent.",
-    refused: "Cette clé est refusée : le serveur ne la connaît pas.",
+    refused: (reason: string) => `Cette clé est refusée : ${ENDED[reason] ?? "le serveur ne la connaît pas"}.`,
     show: "Montrer la clé",
     hide: "Cacher la clé",
     remember: "Se souvenir sur ce poste",
@@ -34,6 +37,8 @@ export const T = typeset({
     checking: "Vérification…",
     unreachable: "Le serveur ne répond pas : la clé sera vérifiée à son retour.",
     opensAll: "Clé acceptée : elle ouvre l'inférence et l'administration.",
+    opensAdmin: "Clé acceptée pour l'administration ; converser et transcrire demandent une autre portée.",
+    opensNothing: "Clé acceptée, qui n'ouvre ni l'inférence, ni l'administration.",
     opensInference: "Clé acceptée pour l'inférence ; agir sur les modèles en demande une d'administration.",
     uselessHere: "Ce serveur n'exige aucune clé : celle-ci ne change rien.",
     needs: {

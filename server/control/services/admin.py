@@ -39,8 +39,8 @@ from server.control.services.messages import (
     to_removal,
 )
 from server.control.services.orders import to_order
+from server.control.services.pages import out_of_range, page_size, page_token
 from server.domain import Capability, Limits
-from server.errors import InvalidRequest
 from server.rpc.auth import Guard
 
 _WATCH_SECONDS = 2.0
@@ -55,8 +55,6 @@ class AdminFacts:
     limits: Limits
     endpoints: Sequence[route_pb2.Endpoint]
     logs: Path
-    api_key_required: bool
-    admin_key_required: bool
     started_at: float
     guard: Guard
     stop_grace: float
@@ -86,7 +84,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         if request.HasField("interval"):
             interval = request.interval.ToNanoseconds() / 1e9
             if not 0.2 <= interval <= 60:
-                raise _out_of_range("interval", f"{interval:g} s", "de 0,2 s à 60 s")
+                raise out_of_range("interval", f"{interval:g} s", "de 0,2 s à 60 s")
         sequence = 0
         while True:
             sequence += 1
@@ -96,8 +94,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
 
     async def ListModels(self, request: model_pb2.ListModelsRequest, _context: Any) -> model_pb2.ListModelsResponse:
         """Page de modèles, dans l'ordre du profil."""
-        size = _page_size(request.page_size, 100, 1000)
-        first = _page_token(request.page_token)
+        size = page_size(request.page_size, 100, 1000)
+        first = page_token(request.page_token)
         models = list(self._models)
         following = first + size if first + size < len(models) else 0
         return model_pb2.ListModelsResponse(
@@ -169,7 +167,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     ) -> model_verbs_pb2.SleepModelResponse:
         """Endort."""
         if request.level > _MAX_SLEEP_LEVEL:
-            raise _out_of_range("level", str(request.level), f"1 ou {_MAX_SLEEP_LEVEL}")
+            raise out_of_range("level", str(request.level), f"1 ou {_MAX_SLEEP_LEVEL}")
         operation = await self._models.sleep(request.model, request.level or 1)
         return model_verbs_pb2.SleepModelResponse(operation=await self._answer(operation, request.wait))
 
@@ -205,11 +203,11 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         self, request: operation_pb2.ListOperationsRequest, _context: Any
     ) -> operation_pb2.ListOperationsResponse:
         """Page d'opérations ; celles qui sont en cours ont leur avancement du moment."""
-        size = _page_size(request.page_size, 50, 500)
+        size = page_size(request.page_size, 50, 500)
         key = await self._journaled(request.model) if request.model else ""
         page, following = await self._journal.page(
             size,
-            before=_page_token(request.page_token),
+            before=page_token(request.page_token),
             model=key,
             kinds=to_kinds(request.kinds),
             states=to_states(request.states),
@@ -226,7 +224,7 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
         """Dernières lignes, puis les nouvelles."""
         key = self._models.get(request.model).spec.key
         if request.tail_lines > _MAX_LOG_LINES:
-            raise _out_of_range("tail_lines", str(request.tail_lines), f"{_MAX_LOG_LINES} au plus")
+            raise out_of_range("tail_lines", str(request.tail_lines), f"{_MAX_LOG_LINES} au plus")
         # Un journal encore vide est suivi, lui aussi : le client le sait sans attendre sa première ligne.
         await context.send_initial_metadata(())
         async for lines in tail(self._facts.logs, key, request.tail_lines or 200, follow=request.follow):
@@ -260,8 +258,8 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             models=[to_model(model, self._models.gpus) for model in models],
             gpus=to_gpus(self._models.gpus),
             host=to_host(self._models.sample, models),
-            api_key_required=facts.api_key_required,
-            admin_key_required=facts.admin_key_required,
+            api_key_required=not facts.guard.inference_open,
+            admin_key_required=not facts.guard.admin_open,
             processes=[
                 machine_pb2.ServerProcess(
                     name=process["name"], pid=process["pid"], restarts=process["restarts"], broken=process["broken"]
@@ -272,26 +270,3 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             build=facts.build,
             stopping_at=timestamp(stopping) if (stopping := self._models.stopping_at) is not None else None,
         )
-
-
-def _page_size(asked: int, default: int, maximum: int) -> int:
-    if asked > maximum:
-        raise _out_of_range("page_size", str(asked), f"de 1 à {maximum}")
-    return asked or default
-
-
-def _page_token(token: str) -> int:
-    if not token:
-        return 0
-    if not token.isascii() or not token.isdigit() or len(token) > 18:
-        raise InvalidRequest(
-            "page_token : ce jeton n'est pas celui d'une page précédente.",
-            metadata={"field": "page_token", "value": token},
-        )
-    return int(token)
-
-
-def _out_of_range(field: str, value: str, limit: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"{field} : {value} est hors des limites ({limit}).", metadata={"field": field, "limit": limit, "value": value}
-    )

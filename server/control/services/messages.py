@@ -278,4 +278,9 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
         max_concurrent_streams=limits.max_concurrent_streams,
         max_open_calls_per_address=limits.max_open_calls_per_address,
         max_calls_per_address=limits.max_calls_per_address,
+        max_named_keys=limits.max_named_keys,
+        max_key_characters=limits.max_key_characters,
+        max_key_lifetime=duration(limits.max_key_lifetime_seconds),
+        requests_kept=limits.requests_kept,
+        usage_kept=duration(86_400.0 * limits.usage_days),
     )

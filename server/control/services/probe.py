@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
-from passerelle.v1 import probe_pb2_grpc
+from passerelle.v1 import probe_pb2_grpc, route_pb2
 
 from server.errors import MissingApiKey
 from server.rpc.auth import Guard
@@ -41,14 +41,14 @@ class ProbeService(probe_pb2_grpc.ProbeServiceServicer):
         yield encode_body(orjson.dumps(found), JSON)
 
     async def GetMetrics(self, _request: Any, context: Any) -> AsyncIterator[bytes]:
-        """Mesures de tous les processus ; adresses locales, ou clé d'administration."""
+        """Mesures de tous les processus ; adresses locales, ou clé d'administration ou d'état."""
         metadata = tuple(context.invocation_metadata() or ())
         if not _is_local(dict(metadata).get("x-passerelle-peer", "")):
-            if self._guard.admin.open:
+            if self._guard.admin_open:
                 raise MissingApiKey(
                     "Les mesures ne sont rendues qu'aux adresses locales, ou avec une clé de ADMIN_KEYS."
                 )
-            self._guard.admin.check(metadata)
+            self._guard.check_scope(route_pb2.SCOPE_METRICS, metadata)
         yield encode_body(await self._metrics(), METRICS_TYPE)
 
 

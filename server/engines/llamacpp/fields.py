@@ -27,4 +27,5 @@ FIELDS = EngineFields(
         "suffix": Field(Use.REFUSED, neutral=("",), why="llama.cpp ne complète ici qu'en avant"),
         "reasoning_effort": Field(Use.REFUSED, neutral=("none",), why="llama.cpp ne le règle pas"),
     },
+    null_usage=True,
 )

@@ -37,7 +37,7 @@ except ImportError:  # 0.26
     from vllm.entrypoints.openai.api_server import init_app_state
     from vllm.entrypoints.openai.cli_args import make_arg_parser
 
-from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, share
 from server.engines.common.cuda import CUDA
 from server.engines.common.trials import GrammarTrials
 from server.engines.vllm.direct import push, pushable, unknown
@@ -84,6 +84,7 @@ class OpenAiServing:
         self._trials: GrammarTrials | None = None
         self._state = State()
         self._direct = False
+        self._by_priority = arguments.scheduling_policy == "priority"
         self.slow_reason = ""
         """Pourquoi les flux ordinaires prennent un chemin plus long ; vide s'ils prennent le plus court."""
 
@@ -194,6 +195,9 @@ class OpenAiServing:
         name = body["model"]
         adapters = self._state.openai_serving_models.lora_requests
         body = {**body, "model": name if name in adapters else self._key, "request_id": request_id}
+        if self._by_priority:
+            # La plus petite passe la première ; sous tout autre ordonnanceur, vLLM refuserait ce champ.
+            body["priority"] = -share.get()
         asking.set(Asking.of(kind, {**body, "model": name}))
         call = None
         try:

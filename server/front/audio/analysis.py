@@ -22,6 +22,7 @@ from server.front.audio.spool import WAVE_SUFFIX, Spool
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
+from server.rpc.notes import note
 
 TranscribeEvent = transcribe_pb2.UploadTranscribeResponse
 DiarizeEvent = diarize_pb2.UploadDiarizeResponse
@@ -78,7 +79,10 @@ class SpeechAnalysis:
         )
         async with aclosing(frames):
             async for frame in frames:
-                yield DiarizeEvent.FromString(frame)
+                event = DiarizeEvent.FromString(frame)
+                if event.HasField("result"):
+                    _heard(event.result)
+                yield event
 
     async def _transcribe(
         self,
@@ -106,6 +110,8 @@ class SpeechAnalysis:
                 event = TranscribeEvent.FromString(frame)
                 if event.progress.stage == _DECODED:
                     self._spool.count(spool_name)
+                elif event.HasField("result"):
+                    _heard(event.result)
                 yield event
 
     async def _with_speakers(
@@ -214,6 +220,12 @@ def _given(result: Result | None) -> Result:
     if result is None:
         raise EngineFailed("La réponse du moteur s'est interrompue.")
     return result
+
+
+def _heard(result: transcribe_pb2.TranscribeResponse | diarize_pb2.DiarizeResponse) -> None:
+    """Note la durée analysée ; celle d'une transcription avec locuteurs ne compte qu'une fois."""
+    if (found := note.get()) is not None:
+        found.audio_seconds = found.audio_seconds or result.duration.ToMicroseconds() / 1e6
 
 
 def _copy(config: diarize_pb2.DiarizeConfig) -> diarize_pb2.DiarizeConfig:

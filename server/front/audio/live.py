@@ -27,6 +27,7 @@ from server.front.checks import check_range
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.link.call import LinkCall
+from server.rpc.notes import note
 
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse
@@ -99,6 +100,8 @@ class LiveAnalysis:
                 point.tell(error)
                 raise
             finally:
+                if (found := note.get()) is not None:
+                    found.stream, found.audio_seconds = True, point.heard
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
 
@@ -188,6 +191,8 @@ class ResumePoint:
         self._rate = config.config.audio_format.sample_rate_hertz
         self._sample = config.resume_sample
         self._begun = False
+        self.heard = 0.0
+        """Secondes d'audio analysées."""
 
     def see(self, response: Response) -> None:
         """Un événement part vers le client."""
@@ -196,8 +201,10 @@ class ResumePoint:
                 self._begun = True
             case "final" if not response.final.cut:
                 self._sample = response.final.end_offset.ToMicroseconds() * self._rate // 1_000_000
+                self.heard = response.final.end_offset.ToMicroseconds() / 1e6
             case "summary":
                 self._sample = response.summary.resume_sample
+                self.heard = response.summary.coverage.received_duration.ToMicroseconds() / 1e6
 
     def tell(self, error: PasserelleError) -> None:
         """Le dit dans l'erreur, si le flux avait commencé."""

@@ -12,14 +12,17 @@ from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability, Limits
 from server.engines.base import ChatKind
+from server.engines.chat_tables import fields_of
 from server.errors import EngineFailed
 from server.front.chat.coalesce import Coalescer
+from server.front.chat.counts import is_count, take_counts, without_null
 from server.front.chat.request import OpenAiRequest
 from server.front.metrics import FrontMetrics
 from server.front.routing.call import WorkerCall, WorkerCalls
 from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
 from server.link.call import LinkCall
+from server.rpc.notes import note
 
 _KINDS = {
     ChatKind.CHAT: link_pb2.REQUEST_KIND_CHAT,
@@ -62,6 +65,8 @@ class Generation:
         self._metrics.first(route.key, time.monotonic() - started)
         if len(parts) != 1:
             raise EngineFailed(f"Le moteur a rendu {len(parts)} réponses au lieu d'une.")
+        if (found := note.get()) is not None:
+            take_counts(found, parts[0])
         return parts[0]
 
     async def stream(
@@ -89,6 +94,10 @@ class Generation:
                 _abandon(waiting)
                 raise
         key, coalescer = route.key, self._coalescer
+        found, uncounted = note.get(), request.uncounted
+        nulls = uncounted and fields_of(route.engine).null_usage
+        if found is not None:
+            found.stream = True
         frames = flushes = 0
         call: LinkCall | None = None
         # Une seule boucle de l'exemplaire au message : chaque générateur de plus coûterait à chaque trame.
@@ -99,7 +108,20 @@ class Generation:
                     if not done:
                         coalescer.hold(call)
                     if not flushes:
-                        self._metrics.first(key, time.monotonic() - started)
+                        now = time.monotonic()
+                        self._metrics.first(key, now - started)
+                        if found is not None:
+                            found.first, found.queued = now, call.waited
+                            found.advance()
+                    if (found is not None or uncounted) and is_count(items[-1]):
+                        if found is not None:
+                            take_counts(found, items[-1])
+                        if uncounted:
+                            items.pop()
+                            if not items:
+                                continue
+                    if nulls:
+                        items = [without_null(item) for item in items]
                     frames += len(items)
                     flushes += 1
                     yield items[0] if len(items) == 1 else b"".join(items), done
@@ -107,6 +129,8 @@ class Generation:
             if call is not None:
                 coalescer.forget(call)
             self._metrics.streamed(key, frames, flushes)
+            if found is not None:
+                found.frames = frames
 
     async def _check(self, request: OpenAiRequest) -> tuple[ModelRoute, bytes]:
         """Route du modèle, et ce que son moteur recevra : tout refus précède le chargement."""

@@ -15,6 +15,7 @@ from server.domain import Limits
 from server.engines.base import ChatKind
 from server.engines.chat_tables import TABLES, all_extras, fields_of
 from server.errors import InvalidRequest, PayloadTooLarge, UnsupportedOption
+from server.front.chat.counts import counted
 from server.front.chat.extras import check_asked, renamed
 from server.front.chat.grammars import check_grammars
 from server.front.chat.messages import check_messages
@@ -78,6 +79,8 @@ class OpenAiRequest:
     """Schémas JSON que le moteur impose."""
     token: tuple[int, str] = (0, "")
     """Plus grand jeton que la requête nomme par son numéro, et son champ ; 0 est de tout vocabulaire."""
+    uncounted: bool = False
+    """Flux dont le client ne demande pas le décompte : ce serveur le demande pour lui, et ne le rend pas."""
 
     def check_features(self, key: str, features: frozenset[str]) -> None:
         """Refuse ce que le modèle n'annonce pas ; un modèle qui n'annonce rien est laissé juge.
@@ -105,7 +108,8 @@ class OpenAiRequest:
         changes = check_asked(self.asked, fields, self.kind, key, limits)
         for schema in self.schemas if fields.partial_schemas else ():
             check_partial(schema)
-        return renamed(self.payload, changes) if changes else self.payload
+        payload = renamed(self.payload, changes) if changes else self.payload
+        return counted(payload) if self.uncounted else payload
 
 
 def parse(kind: ChatKind, body: bytes, limits: Limits) -> OpenAiRequest:
@@ -156,6 +160,9 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
     for schema in schemas:
         check_schema(schema)
     kept = _normal_chat(kept) if kind is ChatKind.CHAT else _normal_completion(kept)
+    uncounted = stream and not any((kept.get("stream_options") or {}).values())
+    if uncounted and "stream_options" in kept:
+        kept = {name: value for name, value in kept.items() if name != "stream_options"}
     return OpenAiRequest(
         kind=kind,
         model=model,
@@ -167,6 +174,7 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
         asked=extras | {name: kept[name] for name in _UNEVEN if name in kept},
         token=_largest_token(kept),
         schemas=schemas,
+        uncounted=uncounted,
     )
 
 

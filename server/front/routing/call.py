@@ -11,8 +11,8 @@ from server.front.metrics import FrontMetrics
 from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
 from server.link.call import LinkCall
-from server.rpc.caller import caller
 from server.rpc.logs import request_id
+from server.rpc.notes import note
 
 
 class WorkerCalls:
@@ -70,8 +70,15 @@ class WorkerCall:
         self._label, self._started, self._timeout = label, started, timeout
         self._reserved, self._options = reserved, options
         self._call: LinkCall | None = None
+        self._note = note.get()
 
     async def __aenter__(self) -> LinkCall:
+        found = self._note
+        if found is not None:
+            # Les locuteurs d'une transcription sont un second appel : la note garde le modèle et l'heure du premier.
+            found.model = found.model or self._route.key
+            found.asked = found.asked or time.monotonic()
+            found.advance()
         reserved = self._reserved or self._router.take(self._route)
         if reserved is None:
             reserved = await self._router.wait(self._route, self._timeout)
@@ -87,12 +94,16 @@ class WorkerCall:
                 payload if isinstance(payload, bytes) else payload(reserved.route),
                 request_id=request_id.get(),
                 timeout=remaining,
-                caller=caller.get(),
+                caller=self._router.shares.lane(),
                 **self._options,
             )
         except BaseException as error:
             self._end(error)
             raise
+        if found is not None:
+            found.sent = found.sent or time.monotonic()
+            found.replicas += (reserved.link.peer,)
+            found.advance()
         return self._call
 
     async def __aexit__(
@@ -103,6 +114,9 @@ class WorkerCall:
     def _end(self, error: BaseException | None) -> None:
         if self._call is not None:
             self._call.cancel()
+            if self._note is not None:
+                self._note.last = time.monotonic()
+                self._note.queued = self._note.queued or self._call.waited
         self._metrics.finished(self._route.key, self._label, error)
         assert self._reserved is not None
         self._reserved.release()

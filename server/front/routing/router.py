@@ -12,7 +12,9 @@ from server.fair import FairQueue
 from server.front.routing.control_client import still_loading
 from server.front.routing.links import Connect, LinkPool, WorkerLink
 from server.front.routing.routes import Control, ModelRoute
+from server.front.routing.shares import Shares
 from server.link.client import LinkClient
+from server.rpc.auth import SCOPE_OF, permit, permit_model
 from server.rpc.caller import caller, patience
 from server.shown import shown
 
@@ -59,10 +61,13 @@ class Router:
         connect: Connect,
         limits: Limits,
         *,
+        shares: Shares | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._control = control
         self._limits = limits
+        self.shares = shares or Shares({})
+        """Part de chaque appelant, dans la file des chargements comme chez les exemplaires."""
         self._clock = clock
         self._routes: dict[str, ModelRoute] = {}
         self._known = False
@@ -102,6 +107,7 @@ class Router:
 
         Raises:
             ModelNotFound: nom inconnu ; le message dit ce qui existe.
+            ModelNotAllowed: modèle que la clé de l'appelant ne permet pas.
         """
         routes = await self.routes()
         route = next((r for r in routes if r.answers_to(name)), None)
@@ -111,6 +117,7 @@ class Router:
                 f"Le modèle « {shown(name)} » n'existe pas ; modèles disponibles : {available}.",
                 metadata={"field": "model", "model": name, "available": available},
             )
+        permit_model(caller.get(), route.key)
         return route
 
     async def route_for(self, name: str, capability: Capability, *, field: str = "model") -> ModelRoute:
@@ -122,7 +129,10 @@ class Router:
             ModelNotFound: nom inconnu, ou aucun modèle de cette capacité.
             WrongCapability: modèle d'une autre capacité.
             InvalidRequest: aucun nom, et plusieurs modèles ; le message les nomme.
+            ScopeNotAllowed, ModelNotAllowed: ce que la clé de l'appelant ne permet pas.
         """
+        # La portée de la méthode ne suffit pas : une transcription avec locuteurs mène aussi une diarisation.
+        permit(caller.get(), SCOPE_OF[capability.value])
         if not name:
             return await self._only(capability, field)
         route = await self.find(name)
@@ -184,7 +194,7 @@ class Router:
 
     def _enter(self, timer: asyncio.Timeout) -> None:
         """Compte une attente ; s'il y en a trop, finit celle de trop : elle, ou celle d'un appelant qui en a plus."""
-        who = caller.get()
+        who = self.shares.lane()
         if len(self._pending) >= self._limits.max_pending_loads:
             surplus = self._pending.surplus(who)
             if surplus is None:
@@ -203,7 +213,11 @@ class Router:
         )
 
     async def _only(self, capability: Capability, field: str) -> ModelRoute:
-        routes = [r for r in await self.routes() if r.capability is capability]
+        who = caller.get()
+        found = [r for r in await self.routes() if r.capability is capability]
+        routes = [r for r in found if who.may_use(r.key)]
+        if found and not routes:
+            permit_model(who, found[0].key)
         if not routes:
             raise ModelNotFound(f"Aucun modèle de ce serveur ne sert {_NAMES[capability]}.", metadata={"field": field})
         if len(routes) > 1:

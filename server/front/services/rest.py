@@ -16,7 +16,7 @@ from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
 from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
 from server.front.sse import DONE, LOADING
-from server.rpc.caller import patience
+from server.rpc.caller import caller, patience
 from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
 
@@ -57,8 +57,9 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
     async def ListOpenAiModels(
         self, _request: rest_pb2.ListOpenAiModelsRequest, _context: Context
     ) -> AsyncIterator[bytes]:
-        """`GET /v1/models` : chaque clé, puis chaque alias."""
-        routes = await self._router.routes()
+        """`GET /v1/models` : chaque clé, puis chaque alias, de ce que l'appelant peut employer."""
+        who = caller.get()
+        routes = [route for route in await self._router.routes() if who.may_use(route.key)]
         models = [_model(route.key, route) for route in routes]
         models += [_model(alias, route) for route in routes for alias in route.aliases]
         yield encode_body(orjson.dumps({"object": "list", "data": models}), JSON)

@@ -17,6 +17,7 @@ class Scope(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SCOPE_MODELS: _ClassVar[Scope]
     SCOPE_ADMIN: _ClassVar[Scope]
     SCOPE_METRICS: _ClassVar[Scope]
+    SCOPE_KEYS: _ClassVar[Scope]
 
 class EndpointGroup(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -47,6 +48,7 @@ SCOPE_DIARIZE: Scope
 SCOPE_MODELS: Scope
 SCOPE_ADMIN: Scope
 SCOPE_METRICS: Scope
+SCOPE_KEYS: Scope
 ENDPOINT_GROUP_UNSPECIFIED: EndpointGroup
 ENDPOINT_GROUP_DASHBOARD: EndpointGroup
 ENDPOINT_GROUP_OPENAI: EndpointGroup

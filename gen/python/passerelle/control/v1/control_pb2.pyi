@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from passerelle.v1 import model_pb2 as _model_pb2
+from passerelle.v1 import requests_pb2 as _requests_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -9,6 +10,30 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class ReportRequest(_message.Message):
+    __slots__ = ("front", "life", "sequence", "ended", "running", "lost")
+    FRONT_FIELD_NUMBER: _ClassVar[int]
+    LIFE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    front: str
+    life: str
+    sequence: int
+    ended: _containers.RepeatedCompositeFieldContainer[_requests_pb2.Request]
+    running: _containers.RepeatedCompositeFieldContainer[_requests_pb2.Request]
+    lost: int
+    def __init__(self, front: _Optional[str] = ..., life: _Optional[str] = ..., sequence: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[_requests_pb2.Request, _Mapping]]] = ..., running: _Optional[_Iterable[_Union[_requests_pb2.Request, _Mapping]]] = ..., lost: _Optional[int] = ...) -> None: ...
+
+class ReportResponse(_message.Message):
+    __slots__ = ("written", "cancel")
+    WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    written: int
+    cancel: str
+    def __init__(self, written: _Optional[int] = ..., cancel: _Optional[str] = ...) -> None: ...
 
 class WatchRoutesRequest(_message.Message):
     __slots__ = ("front",)

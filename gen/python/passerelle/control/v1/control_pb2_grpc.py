@@ -147,3 +147,81 @@ class ControlService(object):
             timeout,
             metadata,
             _registered_method=True)
+
+
+class ReportServiceStub(object):
+    """Requêtes que mène chaque front, pour le plan de contrôle.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.Report = channel.stream_stream(
+                '/passerelle.control.v1.ReportService/Report',
+                request_serializer=passerelle_dot_control_dot_v1_dot_control__pb2.ReportRequest.SerializeToString,
+                response_deserializer=passerelle_dot_control_dot_v1_dot_control__pb2.ReportResponse.FromString,
+                _registered_method=True)
+
+
+class ReportServiceServicer(object):
+    """Requêtes que mène chaque front, pour le plan de contrôle.
+    """
+
+    def Report(self, request_iterator, context):
+        """Un front dit ce qu'il mène et ce qu'il a fini ; le plan de contrôle lui dit ce qui est écrit, et quoi interrompre.
+
+        Ce qui n'est pas dit écrit est renvoyé au flux suivant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ReportServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'Report': grpc.stream_stream_rpc_method_handler(
+                    servicer.Report,
+                    request_deserializer=passerelle_dot_control_dot_v1_dot_control__pb2.ReportRequest.FromString,
+                    response_serializer=passerelle_dot_control_dot_v1_dot_control__pb2.ReportResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'passerelle.control.v1.ReportService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('passerelle.control.v1.ReportService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class ReportService(object):
+    """Requêtes que mène chaque front, pour le plan de contrôle.
+    """
+
+    @staticmethod
+    def Report(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/passerelle.control.v1.ReportService/Report',
+            passerelle_dot_control_dot_v1_dot_control__pb2.ReportRequest.SerializeToString,
+            passerelle_dot_control_dot_v1_dot_control__pb2.ReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

@@ -115,16 +115,20 @@ class Credit(_message.Message):
     def __init__(self, id: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
 
 class StepOutput(_message.Message):
-    __slots__ = ("ids", "data", "done", "load")
+    __slots__ = ("ids", "data", "done", "load", "entered", "waited")
     IDS_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     LOAD_FIELD_NUMBER: _ClassVar[int]
+    ENTERED_FIELD_NUMBER: _ClassVar[int]
+    WAITED_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[int]
     data: _containers.RepeatedScalarFieldContainer[bytes]
     done: _containers.RepeatedScalarFieldContainer[bool]
     load: Load
-    def __init__(self, ids: _Optional[_Iterable[int]] = ..., data: _Optional[_Iterable[bytes]] = ..., done: _Optional[_Iterable[bool]] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
+    entered: _containers.RepeatedScalarFieldContainer[int]
+    waited: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, ids: _Optional[_Iterable[int]] = ..., data: _Optional[_Iterable[bytes]] = ..., done: _Optional[_Iterable[bool]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., entered: _Optional[_Iterable[int]] = ..., waited: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Failure(_message.Message):
     __slots__ = ("id", "reason", "message", "metadata", "retry_after_seconds")

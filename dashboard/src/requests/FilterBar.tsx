@@ -1,0 +1,65 @@
+import { Box, TextField } from "@mui/material";
+import { useSearchParams } from "wouter";
+import { SORTS, T } from "./texts";
+import type { Filter } from "./useRequests";
+
+/** Filtres de la page, gardés dans l'adresse ; une valeur inconnue ne filtre rien. */
+export function useFilter(): Filter {
+  const [params] = useSearchParams();
+  return {
+    model: params.get("modele") ?? "",
+    sort: SORTS.find(([name]) => name === params.get("sorte"))?.[1],
+    running: params.get("issue") === "en-cours",
+    failed: params.get("issue") === "echec",
+  };
+}
+
+/** Choisir le modèle, la sorte et l'issue. */
+export function FilterBar({ models }: { models: string[] }) {
+  return (
+    <Box
+      role="search"
+      aria-label={T.filters}
+      sx={{ display: "grid", gap: 1.5, gridTemplateColumns: { xs: "1fr 1fr", sm: "repeat(3, 180px)" } }}
+    >
+      <Choice name="modele" label={T.model} options={models.map((key) => [key, key])} />
+      <Choice name="sorte" label={T.sort} options={SORTS.map(([name, , label]) => [name, label])} />
+      <Choice name="issue" label={T.state} options={T.states} />
+    </Box>
+  );
+}
+
+function Choice({ name, label, options }: { name: string; label: string; options: [string, string][] }) {
+  const [params, setParams] = useSearchParams();
+  const value = params.get(name) ?? "";
+  // Un modèle retiré du profil peut encore être demandé par l'adresse.
+  const shown = value && !options.some(([key]) => key === value) ? [...options, [value, value] as const] : options;
+  function choose(next: string) {
+    const after = new URLSearchParams(params);
+    if (next) after.set(name, next);
+    else after.delete(name);
+    setParams(after, { replace: true });
+  }
+  return (
+    <TextField
+      select
+      size="small"
+      label={label}
+      value={value}
+      onChange={(event) => choose(event.target.value)}
+      sx={{ bgcolor: "background.paper", borderRadius: 1 }}
+      slotProps={{
+        select: { native: true },
+        inputLabel: { shrink: true },
+        htmlInput: { "data-testid": `requests-${name}` },
+      }}
+    >
+      <option value="">{T.all}</option>
+      {shown.map(([key, text]) => (
+        <option key={key} value={key}>
+          {text}
+        </option>
+      ))}
+    </TextField>
+  );
+}

@@ -1,0 +1,149 @@
+"""`passerelle keys` : les clés nommées, créées, montrées, renouvelées, révoquées."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from passerelle.v1 import keys_pb2, keys_pb2_grpc, route_pb2
+
+from server.cli import show
+from server.cli.admin import Session
+from server.cli.models import model_keys
+from server.rpc.auth import NAME_OF, SCOPE_OF
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "j": 86400, "d": 86400}
+_PATIENCE_SECONDS = 30.0
+_STATES = {
+    keys_pb2.KEY_STATE_ACTIVE: "admise",
+    keys_pb2.KEY_STATE_EXPIRED: "expirée",
+    keys_pb2.KEY_STATE_REVOKED: "révoquée",
+}
+
+
+class _Span(click.ParamType[Duration]):
+    """Durée : `90j`, `12h`, `30m`, `45s`, ou des secondes."""
+
+    name = "durée"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Duration:
+        """Durée du contrat."""
+        found = re.fullmatch(r"(\d{1,10})([smhjd]?)", str(value).strip())
+        if found is None:
+            self.fail(f"« {value} » n'est pas une durée (exemples : 90j, 12h, 30m, 0).", param, ctx)
+        return Duration(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+IDENTIFIER = click.argument("identifier", metavar="IDENTIFIANT")
+
+
+@click.group(help="Clés nommées : créées, renouvelées, révoquées sans redémarrage.", subcommand_metavar="VERBE …")
+def keys() -> None:
+    """Verbes sur les clés."""
+
+
+@click.command(help="Crée une clé, écrite une fois sur la sortie.")
+@click.option("--scope", "scopes", type=click.Choice(list(SCOPE_OF)), multiple=True, help="Portée ; se répète.")
+@click.option("--model", "models", multiple=True, shell_complete=model_keys, help="Modèle permis ; se répète.")
+@click.option("--owner", default="", help="À qui elle est.")
+@click.option("--note", default="", help="Note libre.")
+@click.option("--lifetime", type=_Span(), help="Durée de vie : 90j, 12h… ; sans elle, pas d'échéance.")
+@click.pass_obj
+def create(
+    session: Session, scopes: tuple[str, ...], models: tuple[str, ...], owner: str, note: str, lifetime: Duration | None
+) -> None:
+    """La valeur seule va sur la sortie : un script la garde."""
+    request = keys_pb2.CreateKeyRequest(
+        scopes=[SCOPE_OF[name] for name in scopes], models=models, owner=owner, note=note, lifetime=lifetime
+    )
+    _told(session, _call(session, "CreateKey", request))
+
+
+@click.command("list", help="Montre les clés, de la plus récente à la plus ancienne.")
+@click.argument("prefix", metavar="[DÉBUT]", default="")
+@click.pass_obj
+def list_keys(session: Session, prefix: str) -> None:
+    """Toutes les pages, l'une après l'autre."""
+    found = keys_pb2.ListKeysResponse()
+    token = ""
+    while True:
+        page = _call(session, "ListKeys", keys_pb2.ListKeysRequest(prefix=prefix, page_size=1000, page_token=token))
+        found.keys.extend(page.keys)
+        if not (token := page.next_page_token):
+            break
+    if session.as_json:
+        show.message(found)
+    elif not found.keys:
+        click.echo("Aucune clé nommée.")
+    else:
+        titles = ("identifiant", "état", "portées", "modèles", "propriétaire", "créée", "échéance", "note")
+        show.table([titles, *map(_row, found.keys)])
+
+
+@click.command(help="Donne à une clé une valeur neuve, écrite une fois sur la sortie.")
+@IDENTIFIER
+@click.option("--overlap", type=_Span(), help="Temps où l'ancienne valeur reste admise ; un jour sans elle.")
+@click.pass_obj
+def rotate(session: Session, identifier: str, overlap: Duration | None) -> None:
+    """Même identifiant, autre secret."""
+    _told(session, _call(session, "RotateKey", keys_pb2.RotateKeyRequest(id=identifier, overlap=overlap)))
+
+
+@click.command(help="Révoque une clé, pour toujours.")
+@IDENTIFIER
+@click.pass_obj
+def revoke(session: Session, identifier: str) -> None:
+    """Refusée dès l'appel suivant."""
+    answer = _call(session, "RevokeKey", keys_pb2.RevokeKeyRequest(id=identifier))
+    if session.as_json:
+        show.message(answer)
+    else:
+        click.echo(f"{answer.key.id} : révoquée")
+
+
+VERBS = (create, list_keys, rotate, revoke)
+for verb in VERBS:
+    keys.add_command(verb)
+
+
+def _call(session: Session, method: str, request: Any) -> Any:
+    with session.server.channel() as channel:
+        call = getattr(keys_pb2_grpc.KeyServiceStub(channel), method)
+        return call(request, metadata=session.server.metadata(admin=True), timeout=_PATIENCE_SECONDS)
+
+
+def _told(session: Session, answer: Any) -> None:
+    if session.as_json:
+        show.message(answer)
+        return
+    click.echo(answer.value)
+    until = f", l'ancienne admise jusqu'au {_date(answer.key.previous_until)}" if _had(answer.key) else ""
+    click.echo(f"{answer.key.id} ({_names(answer.key.scopes)}){until} : gardez-la, rien ne la montrera plus.", err=True)
+
+
+def _had(key: keys_pb2.NamedKey) -> bool:
+    return key.HasField("previous_until")
+
+
+def _row(key: keys_pb2.NamedKey) -> tuple[str, ...]:
+    return (
+        key.id,
+        _STATES.get(key.state, "–"),
+        _names(key.scopes),
+        ",".join(key.models) or "tous",
+        key.owner or "–",
+        _date(key.created_at),
+        _date(key.expires_at) if key.HasField("expires_at") else "–",
+        key.note,
+    )
+
+
+def _names(scopes: "Iterable[route_pb2.Scope]") -> str:
+    return ",".join(NAME_OF.get(scope, str(scope)) for scope in scopes)
+
+
+def _date(instant: Timestamp) -> str:
+    return f"{datetime.fromtimestamp(instant.ToSeconds(), UTC):%Y-%m-%d %H:%M} UTC"

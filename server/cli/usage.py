@@ -1,0 +1,118 @@
+"""`passerelle usage` : ce que chaque clé a consommé de chaque modèle, en tableau, en CSV, ou effacé."""
+
+import sys
+import time
+from typing import Any
+
+import click
+from passerelle.v1 import usage_pb2, usage_pb2_grpc
+
+from server.cli import show
+from server.cli.admin import Session
+
+_SECONDS = 60.0
+_PAGE = 5000
+_UNITS = {"h": 3600, "j": 86_400}
+_STEPS = {
+    "heure": usage_pb2.USAGE_STEP_HOUR,
+    "jour": usage_pb2.USAGE_STEP_DAY,
+    "tout": usage_pb2.USAGE_STEP_ALL,
+}
+_TITLES = (
+    "depuis",
+    "clé",
+    "modèle",
+    "requêtes",
+    "en échec",
+    "jetons lus",
+    "rendus",
+    "audio",
+    "1er jeton p95",
+    "durée p95",
+)
+
+
+class _Span(click.ParamType):  # type: ignore[type-arg]
+    """Durée écrite `24h` ou `7j`, en secondes."""
+
+    name = "durée"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Secondes."""
+        text = str(value)
+        number, unit = text[:-1], _UNITS.get(text[-1:])
+        if unit is None or not number.isascii() or not number.isdecimal() or not 0 < int(number) < 10_000:
+            self.fail(f"« {text} » n'est pas une durée : 24h, 7j…", param, ctx)
+        return int(number) * unit
+
+
+@click.command(help="Ce que chaque clé a consommé de chaque modèle.")
+@click.option("--since", type=_Span(), default="24h", show_default=True, metavar="DURÉE", help="Période : 24h, 7j…")
+@click.option("--by", type=click.Choice(list(_STEPS)), default="tout", show_default=True, help="Durée d'une ligne.")
+@click.option("--of", "key", default="", metavar="CLÉ", help="Une seule clé, par son étiquette.")
+@click.option("--model", default="", metavar="MODÈLE", help="Un seul modèle.")
+@click.option("--csv", "as_csv", is_flag=True, help="Écrit du CSV.")
+@click.option("--erase", default="", metavar="CLÉ", help="Efface l'usage de cette clé, et ses requêtes de la fenêtre.")
+@click.option("--yes", "-y", is_flag=True, help="Ne demande pas de confirmation.")
+@click.pass_obj
+def usage(session: Session, since: int, by: str, key: str, model: str, as_csv: bool, erase: str, yes: bool) -> None:
+    """Lignes de la période, ou effacement."""
+    if erase:
+        _erase(session, erase, yes=yes)
+        return
+    query = usage_pb2.UsageQuery(step=_STEPS[by], key=key, model=model)
+    query.since.FromSeconds(int(time.time()) - since)
+    with session.server.channel() as channel:
+        stub = usage_pb2_grpc.UsageServiceStub(channel)
+        call = {"metadata": session.server.metadata(admin=True), "timeout": _SECONDS}
+        if as_csv:
+            for body in stub.ExportUsage(usage_pb2.ExportUsageRequest(query=query), **call):
+                click.echo(body.data.decode(), nl=False)
+            return
+        found = usage_pb2.GetUsageResponse()
+        request = usage_pb2.GetUsageRequest(query=query, page_size=_PAGE)
+        while True:
+            page = stub.GetUsage(request, **call)
+            found.rows.extend(page.rows)
+            if not page.next_page_token:
+                break
+            request.page_token = page.next_page_token
+    if session.as_json:
+        show.message(found)
+    elif not found.rows:
+        click.echo("Aucune requête sur cette période.")
+    else:
+        show.table([_TITLES, *map(_row, found.rows)])
+
+
+def _erase(session: Session, key: str, *, yes: bool) -> None:
+    if not yes:
+        if session.as_json or not sys.stdin.isatty():
+            raise click.UsageError("Sans personne pour confirmer, --yes est nécessaire.")
+        click.confirm(f"Effacer l'usage de « {key} » ?", abort=True, err=True)
+    with session.server.channel() as channel:
+        answer = usage_pb2_grpc.UsageServiceStub(channel).EraseUsage(
+            usage_pb2.EraseUsageRequest(key=key), metadata=session.server.metadata(admin=True), timeout=_SECONDS
+        )
+    if session.as_json:
+        show.message(answer)
+    else:
+        click.echo(f"{key} : {answer.requests:.0f} requêtes effacées")
+
+
+def _row(row: usage_pb2.UsageRow) -> tuple[str, ...]:
+    failed = row.requests - row.outcomes["OK"] - row.outcomes["CANCELLED"]
+    return (
+        time.strftime("%Y-%m-%d %H:%M", time.localtime(row.since.seconds)),
+        row.key or "—",
+        row.model or "—",
+        f"{row.requests:.0f}",
+        f"{failed:.0f}",
+        f"{row.tokens_in:.0f}",
+        f"{row.tokens_out:.0f}",
+        show.clock(row.audio_seconds) if row.audio_seconds else "—",
+        *(
+            f"{getattr(row, name).ToMilliseconds() / 1000:.2f} s".replace(".", ",") if row.HasField(name) else "—"
+            for name in ("first_p95", "duration_p95")
+        ),
+    )

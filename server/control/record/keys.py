@@ -1,0 +1,192 @@
+"""La table des clés nommées : écrite dans le dossier d'état, puis publiée là où chaque processus la lit."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from server.domain import Limits
+from server.errors import InvalidState, KeyNotFound
+from server.named_keys import (
+    PREFIX,
+    KeyState,
+    NamedKey,
+    TableUnreadable,
+    digest_of,
+    new_id,
+    new_value,
+    read_table,
+    write_table,
+)
+
+Change = Callable[[dict[str, NamedKey], float], NamedKey]
+"""Change la table à cet instant, et rend la clé dont il s'agit."""
+
+
+class KeyBook:
+    """Table sur le disque, relue à chaque ordre : une copie remise à la main vaut aussitôt."""
+
+    def __init__(self, path: Path, shared: Path, limits: Limits, clock: Callable[[], float] = time.time) -> None:
+        """`path` : l'original, dans le dossier d'état ; `shared` : sa copie, que les fronts suivent."""
+        self._path = path
+        self._shared = shared
+        self._limits = limits
+        self._clock = clock
+        self._lock = asyncio.Lock()
+
+    async def publish(self) -> None:
+        """Publie la table telle qu'elle est ; une table illisible ne remplace pas celle qui sert.
+
+        Raises:
+            TableUnreadable: elle ne se lit pas.
+            OSError: la copie n'a pas pu être écrite.
+        """
+        async with self._lock:
+            await asyncio.to_thread(self._publish)
+
+    async def newest(self) -> list[NamedKey]:
+        """Clés, de la plus récente à la plus ancienne.
+
+        Raises:
+            InvalidState: la table ne se lit pas.
+        """
+        return [*reversed((await asyncio.to_thread(self._read)).values())]
+
+    async def create(
+        self,
+        scopes: Sequence[str],
+        *,
+        models: Sequence[str] = (),
+        owner: str = "",
+        note: str = "",
+        lifetime: float | None = None,
+    ) -> tuple[NamedKey, str]:
+        """Crée une clé ; la rend, et sa valeur, qui n'est écrite nulle part.
+
+        Raises:
+            InvalidState: table pleine, ou illisible.
+        """
+        limit, value = self._limits.max_named_keys, ""
+
+        def change(keys: dict[str, NamedKey], now: float) -> NamedKey:
+            nonlocal value
+            if (active := sum(key.state(now) is KeyState.ACTIVE for key in keys.values())) >= limit:
+                raise InvalidState(
+                    f"{active} clés sont admises, la limite (PASSERELLE_MAX_NAMED_KEYS) ; révoquez-en d'abord.",
+                    metadata={"field": "max_named_keys", "limit": str(limit), "value": str(active + 1)},
+                )
+            while (identifier := new_id()) in keys:
+                continue
+            value = new_value(identifier)
+            expires_at = None if lifetime is None else now + lifetime
+            key = NamedKey(
+                identifier, digest_of(value), tuple(scopes), now, tuple(models), owner, note, expires_at=expires_at
+            )
+            keys[identifier] = key
+            return key
+
+        return await self._change(change), value
+
+    async def rotate(self, identifier: str, overlap: float) -> tuple[NamedKey, str]:
+        """Donne à une clé une valeur neuve ; la rend avec elle. L'ancienne reste admise `overlap` secondes.
+
+        Raises:
+            KeyNotFound: identifiant inconnu.
+            InvalidState: clé révoquée ou expirée, ou table illisible.
+        """
+        value = new_value(_whole(identifier))
+
+        def change(keys: dict[str, NamedKey], now: float) -> NamedKey:
+            key = _known(keys, identifier)
+            if (state := key.state(now)) is not KeyState.ACTIVE:
+                ended = "révoquée" if state is KeyState.REVOKED else "expirée"
+                raise InvalidState(f"La clé « {key.id} » est {ended} : créez-en une autre.", metadata={"key": key.id})
+            keys[key.id] = key.renewed(digest_of(value), now, overlap)
+            return keys[key.id]
+
+        return await self._change(change), value
+
+    async def revoke(self, identifier: str) -> NamedKey:
+        """Révoque une clé ; sans effet si elle l'est déjà.
+
+        Raises:
+            KeyNotFound: identifiant inconnu.
+            InvalidState: table illisible.
+        """
+
+        def change(keys: dict[str, NamedKey], now: float) -> NamedKey:
+            key = _known(keys, identifier)
+            if key.revoked_at is None:
+                keys[key.id] = replace(key, revoked_at=now)
+            return keys[key.id]
+
+        return await self._change(change)
+
+    async def _change(self, change: Change) -> NamedKey:
+        async with self._lock:
+            return await asyncio.to_thread(self._write, change)
+
+    def _write(self, change: Change) -> NamedKey:
+        keys, now = self._read(), self._clock()
+        found = change(keys, now)
+        _replace(self._path, write_table(self._kept(keys, now)), durable=True)
+        self._publish()
+        return found
+
+    def _kept(self, keys: dict[str, NamedKey], now: float) -> list[NamedKey]:
+        """Clés admises, et les dernières des autres : qui présente l'une d'elles sait ce qu'elle est devenue."""
+        ended = [key.id for key in keys.values() if key.state(now) is not KeyState.ACTIVE]
+        forgotten = set(ended[: max(0, len(ended) - self._limits.max_named_keys)])
+        return [key for key in keys.values() if key.id not in forgotten]
+
+    def _read(self) -> dict[str, NamedKey]:
+        try:
+            return read_table(self._path)
+        except TableUnreadable as error:
+            raise InvalidState(
+                f"{error} Remettez-en une copie ; d'ici là, rien n'y est changé.", metadata={"field": str(self._path)}
+            ) from error
+
+    def _publish(self) -> None:
+        if not self._path.exists():
+            return
+        keys = read_table(self._path)
+        _replace(self._shared, write_table(keys.values()), durable=False)
+
+
+def _whole(identifier: str) -> str:
+    return PREFIX + identifier.removeprefix(PREFIX)
+
+
+def _known(keys: dict[str, NamedKey], identifier: str) -> NamedKey:
+    found = keys.get(_whole(identifier))
+    if found is None:
+        raise KeyNotFound(
+            f"Aucune clé n'a l'identifiant « {identifier} ».", metadata={"field": "id", "value": identifier}
+        )
+    return found
+
+
+def _replace(path: Path, data: bytes, *, durable: bool) -> None:
+    """Remplace un fichier en entier ou pas du tout ; `durable` : une fois rendu, il survit à une coupure de courant."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
+    if path.exists():
+        # Toujours croissante : deux écritures rapprochées se distinguent, même quand l'horloge recule.
+        before = path.stat().st_mtime_ns
+        date = max(time.time_ns(), before + 1)
+        os.utime(partial, ns=(date, date))
+    partial.replace(path)
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,73 @@
+"""`passerelle usage` devant le vrai service : tableau, CSV, JSON, effacement."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import grpc.aio
+import pytest
+from click.testing import CliRunner, Result
+from passerelle.v1 import requests_pb2, usage_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from server.cli.app import cli
+from server.control.requests.store import UsageStore
+from server.control.requests.window import Request, Window
+from server.control.services.usage import UsageService
+from server.rpc.auth import Guard
+from server.rpc.interceptors import ServiceInterceptor
+from server.rpc.metrics import RpcMetrics
+
+Run = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+async def run(tmp_path: Path) -> AsyncIterator[Run]:
+    """Joue `passerelle usage` devant un serveur qui a servi trois requêtes."""
+    store = UsageStore(tmp_path / "usage.sqlite", 90)
+    ended = []
+    for status in ("OK", "OK", "QUEUE_FULL"):
+        request = Request(key="k0", model="qwen", sort=requests_pb2.REQUEST_SORT_CHAT, status=status, tokens_out=7)
+        request.received_at.FromSeconds(int(time.time()))
+        ended.append(request)
+    store.add("vie", 1, ended)
+    server = grpc.aio.server(interceptors=[ServiceInterceptor(Guard((), ()), RpcMetrics(CollectorRegistry()))])
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(store, Window(1)), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+
+    async def invoke(*arguments: str) -> Result:
+        asked = ("--address", f"127.0.0.1:{port}", "usage", *arguments)
+        return await asyncio.to_thread(CliRunner().invoke, cli, asked)
+
+    yield invoke
+    await server.stop(0)
+    await store.aclose()
+
+
+async def test_a_table_says_who_used_what(run: Run) -> None:
+    found = await run("--since", "7j")
+    assert found.exit_code == 0, found.output
+    titles, row = found.output.splitlines()
+    assert titles.startswith("depuis") and row.split()[2:8] == ["k0", "qwen", "3", "1", "0", "21"]
+    assert (await run("--of", "k1")).output == "Aucune requête sur cette période.\n"
+
+
+async def test_the_csv_and_the_json_are_those_of_the_service(run: Run) -> None:
+    assert (await run("--csv", "--by", "heure")).output.splitlines()[1].split(",")[1:5] == ["k0", "qwen", "", "3"]
+    [row] = json.loads((await run("--json")).output)["rows"]
+    assert row["outcomes"] == {"OK": 2.0, "QUEUE_FULL": 1.0}
+
+
+async def test_erasing_is_confirmed(run: Run) -> None:
+    assert (await run("--erase", "k0")).exit_code == 2
+    assert (await run("--erase", "k0", "--yes")).output == "k0 : 3 requêtes effacées\n"
+    assert (await run()).output == "Aucune requête sur cette période.\n"
+
+
+@pytest.mark.parametrize("span", ["24", "h", "-1h", "0j", "1s", "²h", "99999j"])
+async def test_a_period_that_is_none_is_named(run: Run, span: str) -> None:
+    found = await run("--since", span)
+    assert found.exit_code == 2 and "n'est pas une durée" in found.output
