@@ -36,6 +36,7 @@ from tests.support.load import KINDS, SPEECH, Load, describe, grpc_reason, live_
 from tests.support.parts import by_argument
 from tests.support.product import REAL_DRAIN, ROOT, Product, running_product, sse_events, wait_until
 from tests.support.tls import SSL
+from tests.support.waiting import PATIENCE
 
 MODELS = ("qwen", "canary")
 NORMALIZE = jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])
@@ -50,7 +51,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, product: Product) -> Itera
     for key in MODELS:
         if product.model(key)["state"] == "MODEL_STATE_UNAVAILABLE":
             assert product.admin("download", key, wait=True).status_code == 200
-    env = {"PASSERELLE_FRONTS": "1", "PASSERELLE_THREADS": "1", "PASSERELLE_STOP_GRACE": "30"} | REAL_DRAIN
+    env = {"PASSERELLE_FRONTS": "1", "PASSERELLE_THREADS": "1", "PASSERELLE_STOP_GRACE": str(PATIENCE * 5)} | REAL_DRAIN
     with running_product(tmp_path_factory.mktemp("a"), cache_dir=product.cache_dir, env=env) as found:
         for key in MODELS:
             found.ensure_ready(key)
@@ -69,7 +70,7 @@ def test_replacing_the_only_front_loses_no_request(running: Product, tmp_path: P
         for leaving, coming in ((first, second), (second, first)):
             _restart_fronts(running)
             wait_until(lambda coming=coming: coming(running) > 0, 60, "remplaçant lancé")  # type: ignore[misc]
-            wait_until(lambda leaving=leaving: leaving(running) == 0, 90, "ancien parti")  # type: ignore[misc]
+            wait_until(lambda leaving=leaving: leaving(running) == 0, PATIENCE * 5, "ancien parti")  # type: ignore[misc]
             load.wait_success(60, "chat", "typed", "models")
         lines, told = reading.result()
     outcomes = load.take()
@@ -123,7 +124,7 @@ def _restart_fronts(running: Product) -> None:
         "HOST_PORT": str(running.port),
     }
     command = [str(ROOT / "passerelle"), "restart-fronts"]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE * 6, check=True)
     assert done.stdout.startswith("1 front : remplacement fait en ")
 
 

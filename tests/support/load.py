@@ -30,9 +30,10 @@ from passerelle.v1 import (
 from tests.support.audio_files import DATA
 from tests.support.product import Product, wait_until
 from tests.support.tls import SSL
+from tests.support.waiting import PATIENCE
 
 SPEECH = (DATA / "en" / "austen-0880.wav").read_bytes()
-HANG_SECONDS = 60.0
+HANG_SECONDS = 4 * PATIENCE
 """Au-delà, une requête est tenue pour pendue."""
 
 CUT, TRUNCATED, HANG = "CUT", "TRUNCATED", "HANG"

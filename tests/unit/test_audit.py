@@ -124,7 +124,12 @@ async def call(channel: Any, method: MethodDescriptor, metadata: Any = KEY) -> g
 def test_a_verb_of_administration_is_audited_unless_the_contract_says_it_only_reads() -> None:
     scopes = {path: options_of(method).scope for path, method in METHODS.items()}
     admin = {path for path, scope in scopes.items() if scope in (route_pb2.SCOPE_ADMIN, route_pb2.SCOPE_KEYS)}
-    assert {path.rpartition("/")[2] for path in admin - AUDITED} == {"StreamLogs", "GetUsage", "ExportUsage", "ListKeys"}
+    assert {path.rpartition("/")[2] for path in admin - AUDITED} == {
+        "StreamLogs",
+        "GetUsage",
+        "ExportUsage",
+        "ListKeys",
+    }
     assert admin >= AUDITED and len(AUDITED) >= 7
     # Une méthode qui ne dirait rien d'elle est tenue pour un verbe d'administration : chacune dit donc sa portée.
     assert route_pb2.SCOPE_UNSPECIFIED not in {POLICY[path] for path in METHODS}
