@@ -11,13 +11,14 @@ from typing import Any
 
 import grpc
 import httpx
-from passerelle.v1 import rest_pb2, rest_pb2_grpc
+from passerelle.v1 import chat_pb2, chat_pb2_grpc, rest_pb2, rest_pb2_grpc
 
 from tests.support.parts import PARTS, by_argument, strike
 from tests.support.product import ROOT, Product, running_product, wait_until
 from tests.support.tls import SSL
 
 CHAT = {"model": "qwen", "messages": [{"role": "user", "content": "Bonjour"}], "max_tokens": 4}
+SHORT = chat_pb2.GenerationOptions(max_tokens=4)
 
 
 def readiness(product: Product) -> tuple[int, list[str]]:
@@ -53,6 +54,16 @@ def outcome(product: Product, front: int, key: str) -> str:
     return str(found["error"]["code"]) if "error" in found else ""
 
 
+def talk(product: Product, key: str) -> None:
+    """Une conversation par le front qui vivra : un front tué perd ce qu'il n'avait pas encore dit."""
+    options = (("grpc.default_authority", "localhost"),)
+    said = chat_pb2.ChatMessage(role=chat_pb2.CHAT_ROLE_USER, content=[chat_pb2.ContentPart(text="Bonjour")])
+    with grpc.insecure_channel(f"unix:{product.run_dir}/front-0.sock", options) as channel:
+        request = chat_pb2.ChatRequest(model="qwen", messages=[said], options=SHORT)
+        metadata = (("authorization", f"Bearer {key}"),)
+        chat_pb2_grpc.ChatServiceStub(channel).Chat(request, metadata=metadata, timeout=60)
+
+
 def counted(product: Product, admin: str, key: str) -> int:
     """Conversations menées à bien que l'usage compte à cette clé."""
     asked = {"query.step": "USAGE_STEP_ALL", "query.model": "qwen", "query.key": key[:14]}
@@ -69,7 +80,7 @@ def test_inference_outlives_a_control_plane_that_keeps_dying(tmp_path: Path) -> 
     with running_product(tmp_path, env={"PASSERELLE_RESTART_PAUSE": "2", "PASSERELLE_FRONTS": "2"}) as product:
         product.ensure_ready()
         assert chats(product, "")
-        kept, revoked = [keys(product, "create", "--owner", "essai") for _ in range(2)]
+        kept, revoked, counting = [keys(product, "create", "--owner", "essai") for _ in range(3)]
         # Effectif à la réponse, sur chaque front : rien n'est attendu ici.
         expected = {kept: "", revoked: "", "": "invalid_api_key"}
         assert {key: outcome(product, front, key) for front in (0, 1) for key in expected} == expected
@@ -82,12 +93,14 @@ def test_inference_outlives_a_control_plane_that_keeps_dying(tmp_path: Path) -> 
         # Un dossier à la place de la base : root lui-même ne peut pas l'ouvrir.
         journal.rename(aside)
         journal.mkdir()
-        assert chats(product, kept) and chats(product, kept)
+        talk(product, counting)
+        talk(product, counting)
         # Tué aussitôt : ce qui n'était pas écrit sera redit par les fronts, une fois.
         strike(product, "control", signal.SIGKILL)
         wait_until(lambda: readiness(product)[0] == 503, 60, "/readyz le dit")
         wait_until(lambda: spaced_out(product), 60, "relancé de loin en loin")
         assert product.process.poll() is None and chats(product, kept)
+        talk(product, counting)
         assert {key: outcome(product, 0, key) for key in expected} == expected
         # Un front né pendant ce temps a les clés, lui aussi ; il n'a pas encore les modèles.
         struck = strike(product, "front-1", signal.SIGKILL)
@@ -104,7 +117,7 @@ def test_inference_outlives_a_control_plane_that_keeps_dying(tmp_path: Path) -> 
         wait_until(lambda: readiness(product) == (200, []), 60, "prêt de nouveau")
         assert PARTS["qwen"].pid(product) == worker and product.model()["state"] == "MODEL_STATE_READY"
         admin = keys(product, "create", "--scope", "admin")
-        wait_until(lambda: counted(product, admin, kept) == 3, 60, "aucun usage perdu, ni compté deux fois")
+        wait_until(lambda: counted(product, admin, counting) == 3, 60, "aucun usage perdu, ni compté deux fois")
 
 
 def test_the_supervisor_ends_when_no_front_holds(tmp_path: Path) -> None:
