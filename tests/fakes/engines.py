@@ -115,6 +115,7 @@ class FakeTranscribeEngine:
     features = frozenset({"word_timestamps", "language_detection"})
     max_running = 2
     max_window_seconds = 28.0
+    batch_wait = 0.0
 
     def __init__(self, delay: float = 0.0, max_batch: int = 1) -> None:
         self.delay = delay

@@ -66,6 +66,10 @@ class NemoEngine:
     def max_batch(self) -> int:
         return self._settings.max_batch
 
+    @property
+    def batch_wait(self) -> float:
+        return self._settings.batch_wait
+
     def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
         windows = [*batch, window]
         alike = {one.options.temperature for one in windows}
