@@ -1,13 +1,15 @@
 """Les lots de parole derrière le vrai accueil, sur un moteur dont un lot coûte un temps fixe, ou presque, quelle que soit sa taille.
 
-    python -m bench.batches [--clients 1,32,128] [--seconds 30] [--base 3] [--each 0.02]
+    python -m bench.batches [--clients 1,32,128] [--seconds 30] [--base 3] [--each 0.02] [--streams 64]
 
 Comme Canary sur un GPU, que ses lancements retiennent. Accueil, décodage, détection de parole et lots sont les vrais, dans ce
-processus. L'idéal mène des lots pleins (ou de tous les clients, s'ils sont moins) sans un instant entre deux.
+processus. L'idéal mène des lots pleins (ou de tous les clients, s'ils sont moins) sans un instant entre deux. Les directs, eux, ne
+jouent que les lots : des phrases de 2 à 10 s au hasard, un provisoire à la fois, et la phrase close.
 """
 
 import argparse
 import asyncio
+import random
 import statistics
 import tempfile
 import time
@@ -23,10 +25,11 @@ from passerelle.worker.v1 import link_pb2
 from bench.load import machine
 from server.domain import Limits
 from server.engines.base import EngineSpec
-from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionWindow, Wave
+from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, RecognitionWindow, Wave
 from server.engines.nemo.engine import NemoEngine
 from server.errors import PasserelleError
 from server.link.server import FrontLink
+from server.worker.batcher import Rank, Ticket, WindowBatcher
 from server.worker.handlers import handlers_for
 from server.worker.host import WorkerHost
 from tests.support import audio_files
@@ -114,13 +117,56 @@ async def measure(clients: int, seconds: float, base: float, each: float) -> Non
     )
 
 
+async def streams(count: int, seconds: float, base: float, each: float) -> None:
+    """Des directs de front ; écrit ce qu'attendent leur premier texte provisoire et leurs phrases closes."""
+    engine = FixedCost(base, each)
+    batcher, clock = WindowBatcher(engine), time.perf_counter
+    firsts: list[float] = []
+    finals: list[float] = []
+    silence, over = np.zeros(30 * SAMPLE_RATE, np.float32), clock() + seconds
+
+    def submit(length: float, rank: Rank) -> Ticket:
+        samples = silence[: int(SAMPLE_RATE * length)]
+        return batcher.submit(RecognitionWindow(samples, RecognitionOptions(language="en")), rank)
+
+    async def stream(rank: int) -> None:
+        chance = random.Random(rank)
+        await asyncio.sleep(chance.uniform(0, 6))
+        while clock() < over:
+            length, begin, seen = chance.uniform(2, 10), clock(), False
+            await asyncio.sleep(0.5)
+            while (spoken := clock() - begin) < length:
+                draft = submit(spoken, Rank.DRAFT)
+                await asyncio.wait({draft.future}, timeout=length - spoken)
+                if draft.done and not seen:
+                    seen = True
+                    firsts.append(clock() - begin - 0.5)
+                if not draft.started:
+                    draft.cancel()
+                await asyncio.sleep(max(0.0, min(begin + length, begin + spoken + 0.3) - clock()))
+            closed = clock()
+            await submit(length, Rank.FINAL).future
+            finals.append(clock() - closed)
+            if not seen:
+                firsts.append(clock() - begin - 0.5)
+
+    await asyncio.gather(*(stream(rank) for rank in range(count)))
+    first, final = (statistics.quantiles(found, n=20) for found in (firsts, finals))
+    size = statistics.mean(size for *_, size in engine.batches)
+    print(
+        f"| {count} directs | provisoire p50 {first[9]:.2f}, p95 {first[18]:.2f} s "
+        f"| finale p50 {final[9]:.2f}, p95 {final[18]:.2f} s | {size:.1f} fenêtres par lot |",
+        flush=True,
+    )
+
+
 def mixed(count: int) -> list[Wave]:
     """Parole de durées mêlées, de 3 à 29 s."""
     whole = np.concatenate([audio_files.speech_of(path) for path in sorted((audio_files.DATA / "en").glob("*.wav"))])
-    random = np.random.default_rng(count)
+    chance = np.random.default_rng(count)
     return [
-        np.resize(np.roll(whole, -int(random.integers(len(whole)))), int(seconds * SAMPLE_RATE))
-        for seconds in random.uniform(3, 29, count)
+        np.resize(np.roll(whole, -int(chance.integers(len(whole)))), int(seconds * SAMPLE_RATE))
+        for seconds in chance.uniform(3, 29, count)
     ]
 
 
@@ -131,8 +177,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=25.0)
     parser.add_argument("--base", type=float, default=3.0)
     parser.add_argument("--each", type=float, default=0.02)
+    parser.add_argument("--streams", type=int, default=0, help="directs de front, à la place des fichiers")
     asked = parser.parse_args()
     print(machine(), flush=True)
+    if asked.streams:
+        asyncio.run(streams(asked.streams, asked.seconds, asked.base, asked.each))
+        return
     print("| clients | fichiers/s | idéal | rapport | fenêtres par lot | premiers lots | s entre deux |", flush=True)
     for clients in map(int, asked.clients.split(",")):
         asyncio.run(measure(clients, asked.seconds, asked.base, asked.each))

@@ -97,6 +97,10 @@ class TranscribeEngine(Engine, Protocol):
         """Fenêtres par lot au plus."""
 
     @property
+    def max_live_batch(self) -> int:
+        """Fenêtres par lot de direct au plus, souvent plus courtes."""
+
+    @property
     def batch_wait(self) -> float:
         """Ce qu'un lot incomplet attend une fenêtre de plus, en part de la durée du lot d'avant ; 0 : rien."""
 

@@ -206,7 +206,8 @@ class WindowBatcher:
             short = longest is None or len(ticket.window.samples) <= longest
             return short and not ticket.done and self._engine.fits(windows, ticket.window)
 
-        while len(batch) < self._engine.max_batch and (found := self._waiting[rank].pop_where(joins)) is not None:
+        most = self._engine.max_batch if rank is Rank.FILE else self._engine.max_live_batch
+        while len(batch) < most and (found := self._waiting[rank].pop_where(joins)) is not None:
             batch.append(found)
             windows.append(found.window)
 

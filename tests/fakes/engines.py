@@ -124,6 +124,11 @@ class FakeTranscribeEngine:
         self.broken: Exception | None = None
         self._closed = False
 
+    @property
+    def max_live_batch(self) -> int:
+        """Autant que pour des fichiers."""
+        return self.max_batch
+
     async def open(self, on_phase: OnPhase = unheard) -> None:
         """Rien à charger ; le dit comme des poids."""
         on_phase(LoadPhase.LOADING_WEIGHTS)

@@ -340,3 +340,31 @@ async def test_who_comes_back_late_is_not_waited_for() -> None:
     rig.sent("a2")
     await started(rig.engine, 3)
     assert order(rig.engine)[2] == ["a2"]
+
+
+class Wide(Patient):
+    """Mène plus de fenêtres de direct que de fichiers."""
+
+    @property
+    def max_live_batch(self) -> int:
+        """Trois fois plus."""
+        return 3 * self.max_batch
+
+
+async def test_all_streams_share_one_batch_per_turn() -> None:
+    """Phrases closes d'abord, puis provisoires ; les fichiers gardent leur nombre."""
+    engine = Wide(max_batch=2)
+    batcher = WindowBatcher(engine)
+    tickets = [batcher.submit(window("en cours"), Rank.FILE, request="f")]
+    await started(engine, 1)
+    tickets += [batcher.submit(window(f"fichier {i}"), Rank.FILE, request="f") for i in range(3)]
+    tickets += [batcher.submit(window(f"provisoire {i}"), Rank.DRAFT) for i in range(7)]
+    tickets += [batcher.submit(window(f"finale {i}"), Rank.FINAL) for i in range(4)]
+    await finish(engine, *tickets)
+    assert order(engine) == [
+        ["en cours"],
+        [*(f"finale {i}" for i in range(4)), "provisoire 0", "provisoire 1"],
+        [f"provisoire {i}" for i in range(2, 7)],
+        ["fichier 0", "fichier 1"],
+        ["fichier 2"],
+    ]

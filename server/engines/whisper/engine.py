@@ -71,6 +71,10 @@ class WhisperEngine:
         return 1
 
     @property
+    def max_live_batch(self) -> int:
+        return 1
+
+    @property
     def batch_wait(self) -> float:
         return 0.0
 
