@@ -96,6 +96,14 @@ class TranscribeEngine(Engine, Protocol):
     def max_batch(self) -> int:
         """Fenêtres par lot au plus."""
 
+    @property
+    def max_live_batch(self) -> int:
+        """Fenêtres par lot de direct au plus, souvent plus courtes."""
+
+    @property
+    def batch_wait(self) -> float:
+        """Ce qu'un lot incomplet attend une fenêtre de plus, en part de la durée du lot d'avant ; 0 : rien."""
+
     def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
         """Vrai si cette fenêtre se calcule d'un trait avec celles-là, sans leur coûter un second passage."""
 

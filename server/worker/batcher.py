@@ -1,18 +1,23 @@
 """Les lots de fenêtres, communs à toutes les requêtes d'un exemplaire : le moteur n'en mène qu'un à la fois.
 
-Un lot se calcule d'un trait : ses fenêtres ont des longueurs voisines (`TranscribeEngine.fits`), et celles d'un fichier
-n'y sont jamais avec celles d'un flux. Ses résultats sont rendus dès qu'il finit, puis le lot suivant est choisi : une
-phrase close n'attend donc que le lot en cours, et passe avant les fichiers. Ceux-ci ont tout de même leur lot après
-quelques lots de phrases de suite. Un texte provisoire n'est calculé que si aucune phrase n'attend ; fichiers et
-provisoires alternent. Dans un rang, les appelants passent chacun à leur tour.
+Un lot se calcule d'un trait (`TranscribeEngine.fits`), et les fenêtres d'un fichier n'y sont jamais avec celles d'un
+flux. Ses résultats sont rendus dès qu'il finit, puis le lot suivant est choisi : une phrase close n'attend donc que le
+lot en cours, et passe avant les fichiers. Ceux-ci ont tout de même leur lot après quelques lots de phrases de suite. Un
+texte provisoire n'est calculé que si aucune phrase n'attend ; fichiers et provisoires alternent. Dans un rang, les
+appelants passent chacun à leur tour. Un lot de fichiers incomplet attend un peu ceux qui vont revenir
+(`server.worker.gathering`), si aucun flux n'attend.
 """
 
 import asyncio
+import time
+from collections.abc import Callable, Hashable, Iterable
+from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
 from server.engines.base_audio import Recognition, RecognitionWindow, TranscribeEngine
 from server.errors import EngineFailed
 from server.fair import FairQueue
+from server.worker.gathering import Gathering
 
 _FINALS_IN_A_ROW = 8
 """Lots de phrases closes menés de suite tant qu'un fichier attend : au-delà, un lot de fichiers passe."""
@@ -32,10 +37,12 @@ class Rank(Enum):
 class Ticket:
     """Fenêtre confiée au moteur."""
 
-    def __init__(self, batcher: "WindowBatcher", window: RecognitionWindow, caller: str) -> None:
+    def __init__(self, batcher: "WindowBatcher", window: RecognitionWindow, caller: str, request: Hashable) -> None:
         self._batcher = batcher
         self.window = window
         self.caller = caller
+        self.request = request
+        """Requête de cette fenêtre ; `None` : elle en est une à elle seule."""
         self.future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         """Ce que le moteur a entendu, ou son échec."""
         self.batch: asyncio.Future[None] | None = None
@@ -68,19 +75,22 @@ class Ticket:
 class WindowBatcher:
     """Files des fenêtres en attente ; une fenêtre abandonnée avant son lot n'est jamais calculée."""
 
-    def __init__(self, engine: TranscribeEngine) -> None:
+    def __init__(self, engine: TranscribeEngine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
+        self._clock = clock
+        self._gathering = Gathering(lambda: engine.batch_wait, clock)
         self._waiting: dict[Rank, FairQueue[Ticket, None]] = {rank: FairQueue() for rank in Rank}
         self._served = dict.fromkeys(Rank, 0)
         self._serial = 0
         self._finals_in_a_row = 0
         self._task: asyncio.Task[None] | None = None
 
-    def submit(self, window: RecognitionWindow, rank: Rank, caller: str = "") -> Ticket:
+    def submit(self, window: RecognitionWindow, rank: Rank, caller: str = "", request: Hashable = None) -> Ticket:
         """Met une fenêtre de cet appelant en attente."""
-        ticket = Ticket(self, window, caller)
+        ticket = Ticket(self, window, caller, request)
         ticket.future.add_done_callback(lambda _: self._withdraw(ticket))
         self._waiting[rank].push(ticket, None, caller)
+        self._gathering.arrived(request)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         return ticket
@@ -90,12 +100,16 @@ class WindowBatcher:
         """Fenêtres de fichiers en attente."""
         return len(self._waiting[Rank.FILE])
 
+    def reading(self, request: Hashable) -> AbstractAsyncContextManager[None]:
+        """Le temps de lire un fichier : un lot incomplet peut attendre sa première fenêtre."""
+        return self._gathering.reading(request)
+
     def promote(self, ticket: Ticket) -> None:
         """Fait passer une fenêtre en attente du rang provisoire au rang final."""
         if self._waiting[Rank.DRAFT].remove(ticket):
             self._waiting[Rank.FINAL].push(ticket, None, ticket.caller)
 
-    async def recognize(self, window: RecognitionWindow, caller: str = "") -> Recognition:
+    async def recognize(self, window: RecognitionWindow, caller: str = "", request: Hashable = None) -> Recognition:
         """Transcrit une fenêtre de fichier, dans le prochain lot qui a de la place.
 
         Abandonnée pendant son lot, elle en attend la fin : d'ici là, le moteur n'est pas libre.
@@ -104,7 +118,7 @@ class WindowBatcher:
             EngineFailed: échec du lot.
             EngineDead: le moteur ne peut plus servir.
         """
-        ticket = self.submit(window, Rank.FILE, caller)
+        ticket = self.submit(window, Rank.FILE, caller, request)
         try:
             return await ticket.future
         except asyncio.CancelledError:
@@ -113,7 +127,12 @@ class WindowBatcher:
             raise
 
     async def _drain(self) -> None:
-        while batch := self._next():
+        while True:
+            await self._gathering.wait(self._short, self._requests)
+            rank, batch = self._next()
+            if not batch:
+                return
+            begun = self._clock()
             over = asyncio.get_running_loop().create_future()
             for ticket in batch:
                 ticket.batch = over
@@ -128,11 +147,21 @@ class WindowBatcher:
                 continue
             finally:
                 over.set_result(None)
+            if rank is Rank.FILE:
+                self._gathering.ended(self._clock() - begun, _requests(batch), self._requests())
             for ticket, result in zip(batch, results, strict=True):
                 if not ticket.done:
                     ticket.future.set_result(result)
 
-    def _next(self) -> list[Ticket]:
+    def _short(self) -> bool:
+        """Vrai si seuls des fichiers attendent, en moins d'un lot."""
+        ready = [rank for rank, queue in self._waiting.items() if queue]
+        return ready == [Rank.FILE] and self.backlog < self._engine.max_batch
+
+    def _requests(self) -> set[Hashable]:
+        return _requests(self._waiting[Rank.FILE].refusable())
+
+    def _next(self) -> tuple[Rank, list[Ticket]]:
         while (rank := self._choose()) is not None:
             first = self._first(rank)
             if first is None:
@@ -142,8 +171,8 @@ class WindowBatcher:
             if rank is Rank.FINAL:
                 # La place qui reste est gratuite pour un provisoire, s'il n'allonge pas le lot.
                 self._fill(batch, Rank.DRAFT, max(len(ticket.window.samples) for ticket in batch))
-            return batch
-        return []
+            return rank, batch
+        return Rank.FILE, []
 
     def _choose(self) -> Rank | None:
         """Rang du lot suivant ; `None` si rien n'attend."""
@@ -177,10 +206,16 @@ class WindowBatcher:
             short = longest is None or len(ticket.window.samples) <= longest
             return short and not ticket.done and self._engine.fits(windows, ticket.window)
 
-        while len(batch) < self._engine.max_batch and (found := self._waiting[rank].pop_where(joins)) is not None:
+        most = self._engine.max_batch if rank is Rank.FILE else self._engine.max_live_batch
+        while len(batch) < most and (found := self._waiting[rank].pop_where(joins)) is not None:
             batch.append(found)
             windows.append(found.window)
 
     def _withdraw(self, ticket: Ticket) -> None:
         for queue in self._waiting.values():
             queue.remove(ticket)
+
+
+def _requests(tickets: Iterable[Ticket]) -> set[Hashable]:
+    """Requêtes de ces fenêtres."""
+    return {ticket.request or ticket for ticket in tickets}

@@ -54,7 +54,7 @@ class FileTranscription:
         def recognize(window: Window, language: str) -> "asyncio.Task[Recognition]":
             speech = tuple((span.start - window.start, span.end - window.start) for span in window.speech)
             asked = RecognitionWindow(audible(window.samples), replace(options, language=language), speech)
-            return asyncio.create_task(self._batcher.recognize(asked, request.caller))
+            return asyncio.create_task(self._batcher.recognize(asked, request.caller, merge))
 
         async def settle(*, last: bool) -> list[audio_pb2.Segment]:
             """Segments de la première fenêtre en attente, dès qu'elle est reconnue, et de celles qui l'attendaient."""
@@ -73,7 +73,7 @@ class FileTranscription:
             return added
 
         try:
-            async with aclosing(audio.pieces(cutter)) as pieces:
+            async with self._batcher.reading(merge), aclosing(audio.pieces(cutter)) as pieces:
                 async for piece in pieces:
                     for window in piece.windows:
                         while self._ahead(len(pending)):
@@ -94,9 +94,15 @@ class FileTranscription:
         yield _event(result=audio.about.on(merge.response(request.request_id, config, audio.seconds, cutter)))
 
     def _ahead(self, pending: int) -> bool:
-        """Vrai si un fichier a assez de fenêtres chez le moteur : un lot, et le suivant si nul autre ne le remplit."""
-        full = self._engine.max_batch
-        return pending > full and (pending > 2 * full or self._batcher.backlog >= full)
+        """Vrai si un fichier a assez de fenêtres chez le moteur.
+
+        Un lot, et le suivant si nul autre ne le remplit ; deux quand, tous fichiers réunis, deux lots attendent : leurs
+        ondes sont en mémoire, et les fichiers menés de front peuvent être bien plus que les fenêtres d'un lot.
+        """
+        full, backlog = self._engine.max_batch, self._batcher.backlog
+        if backlog >= 2 * full:
+            return pending > 1
+        return pending > full and (pending > 2 * full or backlog >= full)
 
 
 class _Merge:

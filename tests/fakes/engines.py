@@ -115,6 +115,7 @@ class FakeTranscribeEngine:
     features = frozenset({"word_timestamps", "language_detection"})
     max_running = 2
     max_window_seconds = 28.0
+    batch_wait = 0.0
 
     def __init__(self, delay: float = 0.0, max_batch: int = 1) -> None:
         self.delay = delay
@@ -122,6 +123,11 @@ class FakeTranscribeEngine:
         self.batches: list[list[RecognitionWindow]] = []
         self.broken: Exception | None = None
         self._closed = False
+
+    @property
+    def max_live_batch(self) -> int:
+        """Autant que pour des fichiers."""
+        return self.max_batch
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         """Rien à charger ; le dit comme des poids."""

@@ -255,7 +255,7 @@ def test_a_refused_profile_names_its_field(tmp_path: Path, text: str, expected: 
         ),
         (
             "engine = 'canary'\nload_options = ['beams']",
-            "models[0].load_options : « beams » inconnu (attendu : beam_size,",
+            "models[0].load_options : « beams » inconnu (attendu : batch_wait,",
         ),
     ],
 )

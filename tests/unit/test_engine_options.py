@@ -95,7 +95,7 @@ PLACEMENT: list[tuple[str, dict[str, Any], str]] = [
     ("vllm", {"pipeline_parallel_size": 0}, "pipeline_parallel_size : un entier, 1 ou plus, 64 au plus,"),
     ("vllm", {"gpu_memory_utilization": 1.2}, "gpu_memory_utilization : un nombre, plus de 0, 1 au plus,"),
     ("vllm", {"enable_log_requests": True}, "enable_log_requests : option réservée : le texte des requêtes"),
-    ("canary", {"beams": 2}, "beams : champ inconnu (connus : beam_size,"),
+    ("canary", {"beams": 2}, "beams : champ inconnu (connus : batch_wait,"),
 ]
 """Ce que le démarrage juge sans vLLM, et une option qui n'existe pas."""
 

@@ -84,3 +84,40 @@ async def test_the_next_batch_is_whole_before_the_engine_needs_it(tmp_path: Path
             *_, last = await transcribed(run.run, request)
     assert [len(batch) for batch in engine.batches] == [1, 3, 3, 3]
     assert len(transcribe_pb2.UploadTranscribeResponse.FromString(last).result.segments) == 10
+
+
+class Held(FakeTranscribeEngine):
+    """Retient son premier lot jusqu'à ce qu'on le lâche."""
+
+    def __init__(self, max_batch: int) -> None:
+        super().__init__(max_batch=max_batch)
+        self.released = asyncio.Event()
+
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        return True
+
+    async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
+        await self.released.wait()
+        return await super().transcribe(windows)
+
+
+async def test_many_files_together_keep_two_batches_of_waves_in_memory(tmp_path: Path) -> None:
+    """Chacun a pourtant sa fenêtre en attente, et la suivante."""
+    files, engine = 8, Held(max_batch=4)
+    batcher = WindowBatcher(engine)
+    with ThreadPoolExecutor(2) as pool:
+        run = FileTranscription(engine, SpeechTools(tmp_path, Limits(), VadModel(), pool), batcher)
+        tasks = []
+        for index in range(files):
+            (tmp_path / f"f{index}").write_bytes(file_of(4))
+            request = link_pb2.Submit(request_id="r", spool_name=f"f{index}")
+            tasks.append(asyncio.create_task(transcribed(run.run, request)))
+        async with asyncio.timeout(PATIENCE):
+            while batcher.backlog < 2 * engine.max_batch:
+                await asyncio.sleep(0.01)
+            for _ in range(20):
+                await asyncio.sleep(0.02)
+                assert batcher.backlog < 2 * engine.max_batch + 2 * files
+            engine.released.set()
+            found = await asyncio.gather(*tasks)
+    assert sum(len(batch) for batch in engine.batches) == 4 * files and len(found) == files

@@ -45,7 +45,7 @@ def test_buckets_are_as_few_as_the_padding_allows() -> None:
     assert bucketed([3, 30, 29], 0.2) == [[1, 2], [0]]
 
 
-def test_nemo_takes_alike_windows_in_one_pass_only() -> None:
+def test_nemo_takes_in_one_pass_what_its_options_say() -> None:
     engine = NemoEngine(EngineSpec("canary", Path("/nulle-part")))
 
     def window(seconds: float, temperature: float = 0.0) -> RecognitionWindow:
@@ -56,6 +56,16 @@ def test_nemo_takes_alike_windows_in_one_pass_only() -> None:
     assert engine.fits([], window(30)) and engine.fits([], window(0))
     assert engine.fits([window(30)], window(20))
     assert not engine.fits([window(30), window(30)], window(0.5, temperature=0.5))
+    # Un second lot coûterait un décodage de plus ; un complément, presque rien.
+    assert engine.fits([window(30)] * 2 + [window(1)] * 2, window(1))
+    assert engine.fits([window(2)] * 2, window(30))
+    # Un lot de direct a plus de fenêtres, jamais plus d'audio que 32 des plus longues.
+    assert engine.max_batch == 32 and engine.max_live_batch == 96
+    assert engine.fits([window(30)] * 31, window(30)) and not engine.fits([window(30)] * 32, window(1))
+    assert engine.fits([window(10)] * 95, window(2)) and not engine.fits([window(10)] * 95, window(11))
+    assert engine.fits([window(0)] * 40, window(0))
+    engine._settings = NemoSettings(max_padding=0.5)
+    assert engine.fits([window(30)], window(20))
     assert not engine.fits([window(30)] * 2 + [window(1)] * 2, window(1))
     assert not engine.fits([window(2)] * 2, window(30))
 

@@ -190,3 +190,181 @@ async def test_an_engine_that_miscounts_is_a_failure_not_a_hang() -> None:
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(EngineFailed):
             await batcher.recognize(window("un"))
+
+
+class Patient(SteppedTranscribeEngine):
+    """Un moteur dont un lot coûte le même temps quelle que soit sa taille."""
+
+    batch_wait = 0.1
+
+    def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
+        """Tout va ensemble."""
+        return True
+
+
+class Clock:
+    """Une horloge qui n'avance que quand on le dit."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """L'heure."""
+        return self.now
+
+
+class Gathered:
+    """Des clients qui enchaînent leurs fichiers, d'une fenêtre chacun, devant un moteur au lot très long."""
+
+    def __init__(self, seconds: float) -> None:
+        self.clock = Clock()
+        self.engine = Patient(max_batch=4)
+        self.batcher = WindowBatcher(self.engine, self.clock)
+        self._seconds = seconds
+
+    def sent(self, *names: str, rank: Rank = Rank.FILE, request: str | None = None) -> list[Ticket]:
+        """Une fenêtre de chaque nom."""
+        return [self.batcher.submit(window(name), rank, request=request) for name in names]
+
+    async def end(self, *tickets: Ticket) -> None:
+        """Laisse finir le lot en cours, après sa durée."""
+        self.clock.now += self._seconds
+        self.engine.allow()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(one.future for one in tickets))
+
+    async def settled(self) -> list[list[str]]:
+        """Lots commencés, quand plus rien ne se passe."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return order(self.engine)
+
+
+AGES = 1e6
+"""Durée d'un lot dont l'attente ne finit pas pendant un essai."""
+
+
+async def paired(rig: Gathered) -> list[Ticket]:
+    """Deux clients, le premier arrivé seul : après son lot, l'autre attend, et le moteur est libre."""
+    first = rig.sent("a0")
+    await started(rig.engine, 1)
+    second = rig.sent("b0")
+    await rig.end(*first)
+    assert await rig.settled() == [["a0"]]
+    return second
+
+
+async def test_clients_that_chain_their_files_share_each_batch() -> None:
+    rig = Gathered(AGES)
+    waiting = await paired(rig)
+    for turn in range(1, 4):
+        waiting += rig.sent(f"a{turn}")
+        await started(rig.engine, turn + 1)
+        await rig.end(*waiting)
+        waiting = rig.sent(f"b{turn}")
+        assert len(await rig.settled()) == turn + 1
+    assert order(rig.engine) == [["a0"], ["b0", "a1"], ["b1", "a2"], ["b2", "a3"]]
+
+
+async def test_who_is_alone_waits_for_no_one() -> None:
+    """Ni un fichier après l'autre, ni les fenêtres d'un seul fichier."""
+    rig = Gathered(AGES)
+    for turn in range(3):
+        tickets = rig.sent(f"a{turn}")
+        await started(rig.engine, turn + 1)
+        await rig.end(*tickets)
+    long = rig.sent("c0", request="c")
+    await started(rig.engine, 4)
+    long += rig.sent("c1", "c2", "c3", "c4", "c5", request="c")
+    for count in (5, 6):
+        rig.engine.allow()
+        await started(rig.engine, count)
+    await rig.end(*long)
+    assert [len(batch) for batch in order(rig.engine)] == [1, 1, 1, 1, 4, 1]
+
+
+async def test_a_full_batch_waits_for_no_one() -> None:
+    rig = Gathered(AGES)
+    waiting = await paired(rig)
+    waiting += rig.sent("c0", "c1", "c2", request="c")
+    await started(rig.engine, 2)
+    assert order(rig.engine)[1] == ["b0", "c0", "c1", "c2"]
+    await finish(rig.engine, *waiting)
+
+
+@pytest.mark.parametrize("rank", [Rank.FINAL, Rank.DRAFT])
+async def test_a_stream_does_not_wait_for_files(rank: Rank) -> None:
+    rig = Gathered(AGES)
+    waiting = await paired(rig)
+    live = rig.sent("direct", rank=rank)
+    await started(rig.engine, 2)
+    assert order(rig.engine)[1] == ["direct"]
+    rig.clock.now += 2 * AGES
+    await finish(rig.engine, *waiting, *live)
+
+
+async def test_who_does_not_come_back_is_not_waited_for_long() -> None:
+    """L'attente est une part du lot d'avant ; passée, le lot commence, et l'absent n'est plus attendu."""
+    rig = Gathered(0.01)
+    waiting = await paired(rig)
+    await started(rig.engine, 2)
+    await rig.end(*waiting)
+    rig.sent("b1")
+    await started(rig.engine, 3)
+    assert order(rig.engine) == [["a0"], ["b0"], ["b1"]]
+
+
+@pytest.mark.parametrize("speech", [True, False])
+async def test_a_file_being_read_is_waited_for_until_its_window_or_its_end(speech: bool) -> None:
+    """Plus longtemps qu'un client qui n'est pas encore là, et sans que rien d'autre n'arrive."""
+    rig = Gathered(AGES)
+    waiting = await paired(rig)
+    async with rig.batcher.reading("a"):
+        assert len(await rig.settled()) == 1
+        if speech:
+            waiting += rig.sent("a1", request="a")
+            await started(rig.engine, 2)
+        rig.clock.now += 2 * AGES
+    await started(rig.engine, 2)
+    assert order(rig.engine)[1] == (["b0", "a1"] if speech else ["b0"])
+    await finish(rig.engine, *waiting)
+
+
+async def test_who_comes_back_late_is_not_waited_for() -> None:
+    rig = Gathered(AGES)
+    waiting = await paired(rig)
+    waiting += rig.sent("a1")
+    await started(rig.engine, 2)
+    await rig.end(*waiting)
+    rig.clock.now += 2 * AGES
+    rig.sent("a2")
+    await started(rig.engine, 3)
+    assert order(rig.engine)[2] == ["a2"]
+
+
+class Wide(Patient):
+    """Mène plus de fenêtres de direct que de fichiers."""
+
+    @property
+    def max_live_batch(self) -> int:
+        """Trois fois plus."""
+        return 3 * self.max_batch
+
+
+async def test_all_streams_share_one_batch_per_turn() -> None:
+    """Phrases closes d'abord, puis provisoires ; les fichiers gardent leur nombre."""
+    engine = Wide(max_batch=2)
+    batcher = WindowBatcher(engine)
+    tickets = [batcher.submit(window("en cours"), Rank.FILE, request="f")]
+    await started(engine, 1)
+    tickets += [batcher.submit(window(f"fichier {i}"), Rank.FILE, request="f") for i in range(3)]
+    tickets += [batcher.submit(window(f"provisoire {i}"), Rank.DRAFT) for i in range(7)]
+    tickets += [batcher.submit(window(f"finale {i}"), Rank.FINAL) for i in range(4)]
+    await finish(engine, *tickets)
+    assert order(engine) == [
+        ["en cours"],
+        [*(f"finale {i}" for i in range(4)), "provisoire 0", "provisoire 1"],
+        [f"provisoire {i}" for i in range(2, 7)],
+        ["fichier 0", "fichier 1"],
+        ["fichier 2"],
+    ]

@@ -66,10 +66,23 @@ class NemoEngine:
     def max_batch(self) -> int:
         return self._settings.max_batch
 
+    @property
+    def max_live_batch(self) -> int:
+        return max(self._settings.max_batch, self._settings.max_live_batch)
+
+    @property
+    def batch_wait(self) -> float:
+        return self._settings.batch_wait
+
     def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
         windows = [*batch, window]
         alike = {one.options.temperature for one in windows}
-        return len(alike) == 1 and padding([len(one.samples) for one in windows]) <= self._settings.max_padding
+        lengths = [len(one.samples) for one in windows]
+        if len(alike) > 1 or padding(lengths) > self._settings.max_padding:
+            return False
+        # Au-delà de max_batch, des fenêtres courtes : le lot ne prend pas plus de mémoire que celui des plus longues.
+        most = self._settings.max_batch * self._settings.max_window_seconds * SAMPLE_RATE
+        return len(lengths) <= self._settings.max_batch or len(lengths) * max(lengths) <= most
 
     async def open(self, on_phase: OnPhase = unheard) -> None:
         self._settings = read_options(NemoSettings, self._spec.options)

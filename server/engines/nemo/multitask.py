@@ -122,7 +122,7 @@ class MultitaskModel:
 
     def _break_loop(self, found: Any) -> None:
         """Ne garde que le premier tour d'une boucle où finit un texte."""
-        count = kept(self._alike[found.y_sequence.to(self._alike.device)].tolist())
+        count = kept(self._alike[found.y_sequence].tolist())
         if count < len(found.y_sequence):
             found.y_sequence = found.y_sequence[:count]
             if found.token_confidence is not None:
@@ -142,7 +142,7 @@ class MultitaskModel:
         if found.token_confidence is None:
             return []
         pieces = self._model.tokenizer.ids_to_tokens(found.y_sequence.tolist())
-        return word_confidences(pieces, [float(x) for x in found.token_confidence])
+        return word_confidences(pieces, found.token_confidence.tolist())
 
     def _words(
         self,
@@ -210,7 +210,7 @@ class MultitaskModel:
         import torch
 
         tokenizer = self._model.tokenizer
-        found = torch.arange(tokenizer.vocab_size, device=self._device)
+        found = torch.arange(tokenizer.vocab_size)
         if self._special_times:
             special = getattr(tokenizer, "special_tokens", None)
             names = [f"<|{i}|>" for i in range(_TIMES) if _knows(self._model, f"<|{i}|>")]

@@ -36,9 +36,13 @@ class NemoSettings:
     """Durée d'une fenêtre au plus."""
     max_batch: int = field(default=32, metadata={"minimum": 1})
     """Fenêtres par lot au plus."""
-    max_padding: float = field(default=0.5, metadata={"maximum": 1})
+    max_live_batch: int = field(default=96, metadata={"minimum": 1})
+    """Fenêtres par lot de direct au plus, sans y mettre plus d'audio que `max_batch` fenêtres des plus longues."""
+    batch_wait: float = field(default=0.1, metadata={"maximum": 1})
+    """Ce qu'un lot incomplet attend une fenêtre de plus, en part de la durée du lot d'avant."""
+    max_padding: float = field(default=1.0, metadata={"maximum": 1})
     """Part d'un lot qui peut n'être que complément."""
-    parallel: int = field(default=32, metadata={"minimum": 1})
+    parallel: int = field(default=64, metadata={"minimum": 1})
     """Fichiers menés de front."""
 
     def __post_init__(self) -> None:

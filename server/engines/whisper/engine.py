@@ -70,6 +70,14 @@ class WhisperEngine:
     def max_batch(self) -> int:
         return 1
 
+    @property
+    def max_live_batch(self) -> int:
+        return 1
+
+    @property
+    def batch_wait(self) -> float:
+        return 0.0
+
     def fits(self, batch: Sequence[RecognitionWindow], window: RecognitionWindow) -> bool:
         return not batch
 
