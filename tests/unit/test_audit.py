@@ -271,6 +271,13 @@ async def test_no_secret_is_ever_in_a_line(log: AuditLog, tmp_path: Path) -> Non
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
 
 
+async def test_the_label_of_a_key_is_told(log: AuditLog, tmp_path: Path) -> None:
+    await log.append({"action": "UsageService.EraseUsage", "request": {"key": "k0"}})
+    await log.append({"action": "KeyService.CreateKey", "key": "psl_4k7d2m9qab"})
+    erased, created = lines_of(tmp_path)
+    assert erased["request"] == {"key": "k0"} and created["key"] == "psl_4k7d2m9qab"
+
+
 async def test_a_key_or_a_token_pasted_as_a_name_is_not_written(log: AuditLog, tmp_path: Path) -> None:
     key, token = issued("chat"), f"eyJhbGciOiJSUzI1NiJ9.{'eyJzdWIiOiJhIn0'}.c2lnbmF0dXJl"
     await log.append({"action": "essai", "request": {"id": key.value, "note": f"de {token}, et {key.value}"}})

@@ -27,7 +27,8 @@ _SHARE = 16
 """Part de la place permise qu'un fichier prend avant d'être mis de côté."""
 _DAY = 86_400.0
 _LINE_BYTES = 16 * 1024
-_SECRET = re.compile(r"(^|[_.-])(secret|token|password|key|authorization)$", re.IGNORECASE)
+_SECRET = re.compile(r"(^|[_.-])(secret|token|password|authorization)$|[_.-]key$", re.IGNORECASE)
+"""Nom d'une valeur secrète ; `key` seul est celui d'une étiquette, ou d'un modèle."""
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 """Jeton d'un fournisseur d'identité, où qu'il soit dans un texte."""
 _HIDDEN = "…"
