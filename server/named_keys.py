@@ -11,6 +11,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,9 @@ _ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
 _ID_CHARACTERS = 10
 _SECRET_BYTES = 32
 _NO_DIGEST = "0" * 64
+
+VALUE = re.compile(rf"({PREFIX}[{_ALPHABET}]{{{_ID_CHARACTERS}}})_[\w-]{{20,}}")
+"""Valeur entière d'une clé, où qu'elle soit dans un texte ; le premier groupe est son identifiant."""
 
 
 class KeyState(StrEnum):

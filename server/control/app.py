@@ -1,6 +1,7 @@
 """Le plan de contrôle assemblé."""
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -129,6 +130,9 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     journal.on_end = lambda operation: audit.append(ended(operation))
     keys = {"openai_keys": settings.openai_keys, "admin_keys": settings.admin_keys}
     others = {"load_all": settings.load_all, "stop_grace": settings.stop_grace, "gpus": dict(settings.gpu_lists)}
+    # Qui administre, et d'où : une portée de jetons ou une origine de plus est un droit de plus.
+    others |= {"tokens": dataclasses.asdict(settings.tokens) if settings.tokens else None}
+    others |= {"allowed_origins": settings.allowed_origins}
     await tell_settings(
         settings.audit.folder, in_force(settings.profile, settings.limits, keys, **others), audit.append
     )

@@ -48,6 +48,9 @@ _OPENED_BY: "Mapping[route_pb2.Scope, frozenset[route_pb2.Scope]]" = {
 """Portées d'une clé dont une suffit ; celle d'administration pour toutes les autres."""
 _ADMIN = frozenset((route_pb2.SCOPE_ADMIN,))
 
+REFUSED_KEYS = (ScopeNotAllowed, RevokedApiKey, ExpiredApiKey)
+"""Refus d'une clé ou d'un jeton dont la valeur est la bonne ; `key` de leurs précisions est son étiquette."""
+
 _OWNER = Caller(id="local")
 """Le compte du serveur, par sa prise locale."""
 

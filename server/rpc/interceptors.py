@@ -22,9 +22,9 @@ from server.domain import Limits
 from server.errors import DeadlineExceeded, InternalError, PasserelleError, RouteNotFound
 from server.rpc.admission import Admission
 from server.rpc.audit import Auditor, Entry
-from server.rpc.auth import Guard, Metadata
+from server.rpc.auth import REFUSED_KEYS, Guard, Metadata
 from server.rpc.bodies import Bodies
-from server.rpc.caller import announced_patience, caller, patience
+from server.rpc.caller import Caller, announced_patience, caller, patience
 from server.rpc.contract import AUDITED, FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.deadline import margin
 from server.rpc.http_body import Family, error_event, error_headers, error_response, is_event_stream, serialize
@@ -103,6 +103,9 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             patience.set(announced_patience(metadata))
             self._admission.enter(method, metadata)
         except Exception as error:
+            if isinstance(error, REFUSED_KEYS):
+                # Sa valeur a été reconnue : le journal, la fenêtre et le registre disent qui est refusé.
+                caller.set(Caller(error.metadata["key"], frozenset(), keyed=True))
             # Même une garde qui se trompe : gRPC rendrait sinon au client la classe et le texte de l'exception.
             return self._refusal(method, error)
         return known

@@ -16,6 +16,7 @@ from server.rpc.status import codes, from_rpc_error
 from tests.fakes.control import model_route
 from tests.support.front_rig import Rig, answer, body, front, typed
 from tests.support.named_keys import Issued, issued, save
+from tests.support.waiting import until
 
 
 def publish(rig: Rig) -> None:
@@ -99,3 +100,23 @@ async def test_a_call_is_logged_under_the_name_of_its_key(tmp_path: Path, caplog
     found = [record.__dict__ for record in caplog.records if record.message == "rpc_finished"]
     assert [call.get("key") for call in found if "ChatService" in call["method"]] == [key.key.id]
     assert key.value not in caplog.text
+
+
+async def test_a_known_key_that_is_refused_is_told_by_its_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, revoked, expired = issued("status"), issued("chat", ended="revoked"), issued("chat", ended="expired")
+    keys = {"SCOPE_NOT_ALLOWED": status, "REVOKED_API_KEY": revoked, "EXPIRED_API_KEY": expired}
+    save(tmp_path / KEYS, keys.values())
+    wrong = ("authorization", f"Bearer {status.value[:-1]}!")
+    with caplog.at_level("INFO"):
+        async with front(tmp_path, named=KeyTable(tmp_path / KEYS)) as rig:
+            for reason, key in keys.items():
+                assert await why(rig.chat.Chat(typed(), metadata=key.headers)) == reason
+            assert await why(rig.chat.Chat(typed(), metadata=[wrong])) == "INVALID_API_KEY"
+            await until(lambda: len(list(rig.control.window.ended())) == 4)
+            window = {request.status: request.key for _, request in rig.control.window.ended()}
+    names = {reason: key.key.id for reason, key in keys.items()}
+    assert window == {**names, "INVALID_API_KEY": ""}
+    found = [record.__dict__ for record in caplog.records if record.message == "rpc_finished"]
+    assert {call["reason"]: call["key"] for call in found if call.get("key")} == names

@@ -33,6 +33,7 @@ from server.rpc.contract import AUDITED, METHODS, POLICY, options_of, path_of
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics
 from tests.support.models_rig import Rig, make
+from tests.support.named_keys import issued
 from tests.support.waiting import until, wait_until
 from tests.unit.test_gpu_admin import service_of
 
@@ -168,7 +169,8 @@ async def test_every_call_that_changes_something_has_its_line(log: AuditLog, tmp
         assert line["action"] == f"{method.containing_service.name}.{method.name}"
         assert (line["request_id"], line["who"]["address"]) == ("essai-1", "2001:db8::7") and line["time"]
         read = outcome[0] not in ("UNAUTHENTICATED", "PERMISSION_DENIED")
-        assert line["who"]["caller"] == ("k1" if read else "") and ("before" in line) is read
+        who = "k1" if read else "k0" if outcome[1] == "SCOPE_NOT_ALLOWED" else ""
+        assert line["who"]["caller"] == who and ("before" in line) is read
         assert line.get("after") == ({"state": "VU"} if read else None)
 
 
@@ -273,6 +275,21 @@ async def test_no_secret_is_ever_in_a_line(log: AuditLog, tmp_path: Path) -> Non
     assert line["request"] == {"hf_token": "…", "options": [{"api_key": "…", "max_tokens": 3}], "model": "sk … !"}
     assert line["after"] == {"models.a.options.password": "…", "authorization": "…", "keys": ["ab12"]}
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+
+
+async def test_the_label_of_a_key_is_told(log: AuditLog, tmp_path: Path) -> None:
+    await log.append({"action": "UsageService.EraseUsage", "request": {"key": "k0"}})
+    await log.append({"action": "KeyService.CreateKey", "key": "psl_4k7d2m9qab"})
+    erased, created = lines_of(tmp_path)
+    assert erased["request"] == {"key": "k0"} and created["key"] == "psl_4k7d2m9qab"
+
+
+async def test_a_key_or_a_token_pasted_as_a_name_is_not_written(log: AuditLog, tmp_path: Path) -> None:
+    key, token = issued("chat"), f"eyJhbGciOiJSUzI1NiJ9.{'eyJzdWIiOiJhIn0'}.c2lnbmF0dXJl"
+    await log.append({"action": "essai", "request": {"id": key.value, "note": f"de {token}, et {key.value}"}})
+    text = (tmp_path / NAME).read_text()
+    assert key.value.removeprefix(key.key.id) not in text and token not in text
+    assert json.loads(text)["request"] == {"id": f"{key.key.id}_…", "note": f"de …, et {key.key.id}_…"}
 
 
 async def test_a_line_is_bounded_and_takes_any_text(log: AuditLog, tmp_path: Path) -> None:

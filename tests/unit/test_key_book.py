@@ -106,6 +106,16 @@ async def test_a_revoked_key_stays_revoked(rig: Rig) -> None:
         await rig.service.RotateKey(keys_pb2.RotateKeyRequest(id=short), None)
 
 
+async def test_a_whole_value_names_its_key_and_is_not_told_back(rig: Rig) -> None:
+    made = await rig.create()
+    revoked = await rig.service.RevokeKey(keys_pb2.RevokeKeyRequest(id=made.value), None)
+    assert revoked.key.id == made.key.id and rig.state(made.value) is KeyState.REVOKED
+    unknown = "psl_aaaaaaaaaa_" + made.value.removeprefix(made.key.id + "_")
+    with pytest.raises(KeyNotFound) as caught:
+        await rig.service.RevokeKey(keys_pb2.RevokeKeyRequest(id=unknown), None)
+    assert unknown not in str(caught.value) + str(caught.value.metadata)
+
+
 async def test_an_expired_key_is_not_renewed(rig: Rig) -> None:
     made = await rig.create(lifetime=Duration(seconds=10))
     rig.now += 10

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from server.named_keys import VALUE
+
 logger = logging.getLogger(__name__)
 
 NAME = "audit.jsonl"
@@ -25,7 +27,10 @@ _SHARE = 16
 """Part de la place permise qu'un fichier prend avant d'être mis de côté."""
 _DAY = 86_400.0
 _LINE_BYTES = 16 * 1024
-_SECRET = re.compile(r"(^|[_.-])(secret|token|password|key|authorization)$", re.IGNORECASE)
+_SECRET = re.compile(r"(^|[_.-])(secret|token|password|authorization)$|[_.-]key$", re.IGNORECASE)
+"""Nom d'une valeur secrète ; `key` seul est celui d'une étiquette, ou d'un modèle."""
+_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+"""Jeton d'un fournisseur d'identité, où qu'il soit dans un texte."""
 _HIDDEN = "…"
 _SHORTEST_SECRET = 6
 """Caractères d'un secret que l'on cherche partout ; plus court, il cacherait des mots ordinaires."""
@@ -86,6 +91,8 @@ class AuditLog:
         for secret in self._settings.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(_json(secret)[1:-1], _HIDDEN)
+        # Une valeur entière, mise là où son identifiant était attendu : le serveur n'en a que l'empreinte.
+        text = _TOKEN.sub(_HIDDEN, VALUE.sub(rf"\1_{_HIDDEN}", text))
         return text.encode(errors="replace") + b"\n"
 
     def _keep(self, line: bytes) -> None:

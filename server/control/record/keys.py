@@ -157,15 +157,15 @@ class KeyBook:
 
 
 def _whole(identifier: str) -> str:
-    return PREFIX + identifier.removeprefix(PREFIX)
+    """Identifiant entier ; celui d'une valeur, pour qui la donne à sa place."""
+    return PREFIX + identifier.removeprefix(PREFIX).partition("_")[0]
 
 
 def _known(keys: dict[str, NamedKey], identifier: str) -> NamedKey:
     found = keys.get(_whole(identifier))
     if found is None:
-        raise KeyNotFound(
-            f"Aucune clé n'a l'identifiant « {identifier} ».", metadata={"field": "id", "value": identifier}
-        )
+        asked = _whole(identifier) if identifier.startswith(PREFIX) else identifier.partition("_")[0]
+        raise KeyNotFound(f"Aucune clé n'a l'identifiant « {asked} ».", metadata={"field": "id", "value": asked})
     return found
 
 
