@@ -11,6 +11,7 @@ import hmac
 import json
 import logging
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,7 @@ _ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
 _ID_CHARACTERS = 10
 _SECRET_BYTES = 32
 _NO_DIGEST = "0" * 64
+_VALUE = re.compile(rf"({PREFIX}[{_ALPHABET}]{{{_ID_CHARACTERS}}})_[A-Za-z0-9_-]+")
 
 
 class KeyState(StrEnum):
@@ -101,6 +103,11 @@ def new_id() -> str:
 def new_value(identifier: str) -> str:
     """Valeur au hasard d'une clé de cet identifiant."""
     return f"{identifier}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+
+
+def without_secrets(text: str) -> str:
+    """Ce texte, chaque clé nommée réduite à son identifiant : on en a donné une là où il fallait celui-ci."""
+    return _VALUE.sub(r"\1_…", text)
 
 
 def digest_of(value: str) -> str:

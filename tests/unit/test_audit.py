@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
-from passerelle.v1 import admin_pb2_grpc, model_verbs_pb2, operation_pb2, route_pb2
+from passerelle.v1 import admin_pb2_grpc, keys_pb2, model_verbs_pb2, operation_pb2, route_pb2, usage_pb2
 from prometheus_client import CollectorRegistry
 
 from server.cli.app import cli
@@ -26,6 +26,7 @@ from server.control.record.audit import NAME, AuditLog, AuditSettings, kept
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.domain import Limits
 from server.errors import QueueFull
+from server.named_keys import new_id, new_value
 from server.rpc.audit import _REFUSALS, Auditor
 from server.rpc.auth import Guard
 from server.rpc.caller import ADDRESS_HEADER
@@ -124,7 +125,12 @@ async def call(channel: Any, method: MethodDescriptor, metadata: Any = KEY) -> g
 def test_a_verb_of_administration_is_audited_unless_the_contract_says_it_only_reads() -> None:
     scopes = {path: options_of(method).scope for path, method in METHODS.items()}
     admin = {path for path, scope in scopes.items() if scope in (route_pb2.SCOPE_ADMIN, route_pb2.SCOPE_KEYS)}
-    assert {path.rpartition("/")[2] for path in admin - AUDITED} == {"StreamLogs", "GetUsage", "ExportUsage", "ListKeys"}
+    assert {path.rpartition("/")[2] for path in admin - AUDITED} == {
+        "StreamLogs",
+        "GetUsage",
+        "ExportUsage",
+        "ListKeys",
+    }
     assert admin >= AUDITED and len(AUDITED) >= 7
     # Une méthode qui ne dirait rien d'elle est tenue pour un verbe d'administration : chacune dit donc sa portée.
     assert route_pb2.SCOPE_UNSPECIFIED not in {POLICY[path] for path in METHODS}
@@ -268,6 +274,32 @@ async def test_no_secret_is_ever_in_a_line(log: AuditLog, tmp_path: Path) -> Non
     assert line["request"] == {"hf_token": "…", "options": [{"api_key": "…", "max_tokens": 3}], "model": "sk … !"}
     assert line["after"] == {"models.a.options.password": "…", "authorization": "…", "keys": ["ab12"]}
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
+
+
+async def test_a_named_key_given_for_its_identifier_leaves_its_identifier_only(log: AuditLog, tmp_path: Path) -> None:
+    identifier = new_id()
+    value = new_value(identifier)
+    await log.append({"action": "essai", "request": {"id": value}, "key_id": value, "after": {"note": f"« {value} »"}})
+    [line] = lines_of(tmp_path)
+    assert value.removeprefix(f"{identifier}_") not in (tmp_path / NAME).read_text()
+    assert line["request"] == {"id": f"{identifier}_…"} and line["after"] == {"note": f"« {identifier}_… »"}
+
+
+async def test_an_act_on_a_key_says_which_one(log: AuditLog, tmp_path: Path) -> None:
+    auditor = Auditor(log.append, lambda _message: None)
+    created = keys_pb2.CreateKeyResponse(key=keys_pb2.NamedKey(id="psl_abcdefghij"), value="psl_abcdefghij_secret")
+    for method, message, response in (
+        ("KeyService/CreateKey", keys_pb2.CreateKeyRequest(), created),
+        ("UsageService/EraseUsage", usage_pb2.EraseUsageRequest(key="k0"), usage_pb2.EraseUsageResponse(requests=3)),
+    ):
+        path = f"/passerelle.v1.{method}"
+        written = auditor.ended(path, (), auditor.began(message), message, response, {"outcome": "OK"})
+        assert written is not None
+        await written
+    assert [line["key_id"] for line in lines_of(tmp_path)] == ["psl_abcdefghij", "k0"]
+    env = {"PASSERELLE_STATE_DIR": str(tmp_path), "PASSERELLE_RUN_BASE": "/absent", "PASSERELLE_PROFILE": "embarque"}
+    first, second = CliRunner().invoke(cli, ["audit"], env=env).stdout.splitlines()
+    assert "psl_abcdefghij" in first and "k0" in second
 
 
 async def test_a_line_is_bounded_and_takes_any_text(log: AuditLog, tmp_path: Path) -> None:

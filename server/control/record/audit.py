@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from server.named_keys import without_secrets
+
 logger = logging.getLogger(__name__)
 
 NAME = "audit.jsonl"
@@ -86,7 +88,7 @@ class AuditLog:
         for secret in self._settings.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(_json(secret)[1:-1], _HIDDEN)
-        return text.encode(errors="replace") + b"\n"
+        return without_secrets(text).encode(errors="replace") + b"\n"
 
     def _keep(self, line: bytes) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
