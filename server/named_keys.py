@@ -31,7 +31,6 @@ _ALPHABET = "23456789abcdefghijkmnpqrstuvwxyz"
 _ID_CHARACTERS = 10
 _SECRET_BYTES = 32
 _NO_DIGEST = "0" * 64
-
 VALUE = re.compile(rf"({PREFIX}[{_ALPHABET}]{{{_ID_CHARACTERS}}})_[\w-]{{20,}}")
 """Valeur entière d'une clé, où qu'elle soit dans un texte ; le premier groupe est son identifiant."""
 

@@ -107,7 +107,14 @@ def _show(line: bytes, *, as_json: bool) -> None:
 def _sentence(entry: Mapping[str, Any]) -> str:
     who, request = entry.get("who") or {}, entry.get("request") or {}
     parts = [entry["time"][:19].replace("T", " "), entry["action"]]
-    parts.append(str(request.get("model") or entry.get("model") or request.get("operation_id") or ""))
+    named = (
+        request.get("model"),
+        entry.get("model"),
+        request.get("operation_id"),
+        entry.get("key_id"),
+        request.get("id"),
+    )
+    parts.append(str(next(filter(None, named), "")))
     if who:
         parts.append(f"par {who['caller'] or 'sans clé'} de {who['address']}")
     change = _change(entry)

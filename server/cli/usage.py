@@ -9,6 +9,7 @@ from passerelle.v1 import usage_pb2, usage_pb2_grpc
 
 from server.cli import show
 from server.cli.admin import Session
+from server.cli.models import model_keys
 
 _SECONDS = 60.0
 _PAGE = 5000
@@ -50,7 +51,7 @@ class _Span(click.ParamType):  # type: ignore[type-arg]
 @click.option("--since", type=_Span(), default="24h", show_default=True, metavar="DURÉE", help="Période : 24h, 7j…")
 @click.option("--by", type=click.Choice(list(_STEPS)), default="tout", show_default=True, help="Durée d'une ligne.")
 @click.option("--of", "key", default="", metavar="CLÉ", help="Une seule clé, par son étiquette.")
-@click.option("--model", default="", metavar="MODÈLE", help="Un seul modèle.")
+@click.option("--model", default="", metavar="MODÈLE", shell_complete=model_keys, help="Un seul modèle.")
 @click.option("--csv", "as_csv", is_flag=True, help="Écrit du CSV.")
 @click.option("--erase", default="", metavar="CLÉ", help="Efface l'usage de cette clé, et ses requêtes de la fenêtre.")
 @click.option("--yes", "-y", is_flag=True, help="Ne demande pas de confirmation.")

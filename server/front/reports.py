@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -109,7 +110,8 @@ class RequestReports:
         self._something.set()
 
     async def _speak(self) -> None:
-        stream = self._stub.Report(self._batches())
+        stream = self._stub.Report()
+        telling = asyncio.create_task(self._tell(stream))
         try:
             async for answer in stream:
                 self._heard = True
@@ -122,6 +124,13 @@ class RequestReports:
         finally:
             self._heard = False
             stream.cancel()
+            # Un flux fini laisse attendre qui y écrit : il prendrait, et perdrait, le premier lot du suivant.
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell(self, stream: Any) -> None:
+        async for batch in self._batches():
+            await stream.write(batch)
 
     async def _batches(self) -> AsyncIterator[control_pb2.ReportRequest]:
         """Ce qui n'est pas écrit, puis ce qui arrive."""

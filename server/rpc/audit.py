@@ -66,9 +66,11 @@ class Auditor:
         operation = getattr(response, "operation", None)
         if operation is not None and operation.id:
             entry["operation"] = operation.id
+        # La clé que l'acte touche, au même champ quel qu'il soit.
         key = getattr(response, "key", None)
-        if key is not None:
-            entry["key"] = key.id
+        named = key.id if key is not None else getattr(message, "key", "")
+        if named:
+            entry["key_id"] = named
         if self._untold:
             entry["untold_refusals"], self._untold = self._untold, 0
         return self._write({**entry, **outcome})

@@ -168,6 +168,20 @@ async def test_what_a_killed_control_had_not_written_is_told_again_once(tmp_path
         assert len({request.call for request in await ended(rig, 4)}) == 4
 
 
+async def test_a_control_come_back_is_told_the_first_request_that_ends(tmp_path: Path) -> None:
+    async with front(tmp_path) as rig:
+        gate(rig, after=1)
+        watch = stub(rig).WatchRequests(requests_pb2.WatchRequestsRequest())
+        running = rig.rest.CreateChatCompletion(body(stream=True), metadata=(("x-request-id", "longue"),))
+        await soon(running.read())
+        await _told(watch, lambda request: bool(request.first))
+        await rig.stop_control()
+        await rig.start_control()
+        await until(lambda: [one.id for one in rig.control.window.running()] == ["longue"], "le flux neuf est ouvert")
+        running.cancel()
+        assert [request.id for request in await ended(rig)] == ["longue"]
+
+
 async def test_a_control_that_stays_silent_costs_the_oldest_requests_only(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
-from passerelle.v1 import admin_pb2_grpc, model_verbs_pb2, operation_pb2, route_pb2
+from passerelle.v1 import admin_pb2_grpc, keys_pb2, model_verbs_pb2, operation_pb2, route_pb2, usage_pb2
 from prometheus_client import CollectorRegistry
 
 from server.cli.app import cli
@@ -26,6 +26,7 @@ from server.control.record.audit import NAME, AuditLog, AuditSettings, kept
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.domain import Limits
 from server.errors import QueueFull
+from server.named_keys import new_id, new_value
 from server.rpc.audit import _REFUSALS, Auditor
 from server.rpc.auth import Guard
 from server.rpc.caller import ADDRESS_HEADER
@@ -290,6 +291,32 @@ async def test_a_key_or_a_token_pasted_as_a_name_is_not_written(log: AuditLog, t
     text = (tmp_path / NAME).read_text()
     assert key.value.removeprefix(key.key.id) not in text and token not in text
     assert json.loads(text)["request"] == {"id": f"{key.key.id}_…", "note": f"de …, et {key.key.id}_…"}
+
+
+async def test_a_named_key_given_for_its_identifier_leaves_its_identifier_only(log: AuditLog, tmp_path: Path) -> None:
+    identifier = new_id()
+    value = new_value(identifier)
+    await log.append({"action": "essai", "request": {"id": value}, "key_id": value, "after": {"note": f"« {value} »"}})
+    [line] = lines_of(tmp_path)
+    assert value.removeprefix(f"{identifier}_") not in (tmp_path / NAME).read_text()
+    assert line["request"] == {"id": f"{identifier}_…"} and line["after"] == {"note": f"« {identifier}_… »"}
+
+
+async def test_an_act_on_a_key_says_which_one(log: AuditLog, tmp_path: Path) -> None:
+    auditor = Auditor(log.append, lambda _message: None)
+    created = keys_pb2.CreateKeyResponse(key=keys_pb2.NamedKey(id="psl_abcdefghij"), value="psl_abcdefghij_secret")
+    for method, message, response in (
+        ("KeyService/CreateKey", keys_pb2.CreateKeyRequest(), created),
+        ("UsageService/EraseUsage", usage_pb2.EraseUsageRequest(key="k0"), usage_pb2.EraseUsageResponse(requests=3)),
+    ):
+        path = f"/passerelle.v1.{method}"
+        written = auditor.ended(path, (), auditor.began(message), message, response, {"outcome": "OK"})
+        assert written is not None
+        await written
+    assert [line["key_id"] for line in lines_of(tmp_path)] == ["psl_abcdefghij", "k0"]
+    env = {"PASSERELLE_STATE_DIR": str(tmp_path), "PASSERELLE_RUN_BASE": "/absent", "PASSERELLE_PROFILE": "embarque"}
+    first, second = CliRunner().invoke(cli, ["audit"], env=env).stdout.splitlines()
+    assert "psl_abcdefghij" in first and "k0" in second
 
 
 async def test_a_line_is_bounded_and_takes_any_text(log: AuditLog, tmp_path: Path) -> None:

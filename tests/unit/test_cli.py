@@ -298,19 +298,11 @@ def test_completion_knows_verbs_and_models() -> None:
         env={**NO_SERVER, **completing, "COMP_WORDS": "passerelle un", "COMP_CWORD": "1"},
     )
     assert "plain,unload" in verbs.output
-    models = CliRunner().invoke(
-        cli,
-        [],
-        prog_name="passerelle",
-        env={
-            **NO_SERVER,
-            **completing,
-            "PASSERELLE_PROFILE": "embarque",
-            "COMP_WORDS": "passerelle load c",
-            "COMP_CWORD": "2",
-        },
-    )
-    assert "plain,canary" in models.output
+    for typed in ("load c", "usage --model c"):
+        words = f"passerelle {typed}"
+        place = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1), "PASSERELLE_PROFILE": "embarque"}
+        models = CliRunner().invoke(cli, [], prog_name="passerelle", env={**NO_SERVER, **completing, **place})
+        assert "plain,canary" in models.output, typed
 
 
 def test_sizes_and_instants() -> None:
