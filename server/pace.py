@@ -1,6 +1,7 @@
 """Le rythme de ce qui change trop souvent pour être dit à chaque fois."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 
@@ -32,3 +33,21 @@ class Pace:
         if self._pending:
             self._pending = False
             self.touch()
+
+
+class Trickle:
+    """Laisse passer une poignée d'événements d'affilée, puis un par période."""
+
+    def __init__(self, burst: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._burst, self._seconds, self._clock = float(burst), seconds, clock
+        self._left, self._since = float(burst), clock()
+
+    def passes(self) -> bool:
+        """Vrai si celui-ci passe."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._since) / self._seconds)
+        self._since = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

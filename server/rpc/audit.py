@@ -11,13 +11,13 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from server.pace import Trickle
 from server.rpc.caller import caller, client_address
+from server.rpc.notes import REFUSAL_SECONDS, REFUSALS
 
 Entry = dict[str, Any]
 LOCAL = "local"
 """Adresse de qui appelle par la prise de cette machine."""
-_REFUSALS, _REFILL_SECONDS = 64, 10.0
-"""Refus écrits d'affilée, puis un par période : qui n'a pas de clé ne chasse pas les lignes de ceux qui en ont."""
 
 
 class Auditor:
@@ -33,8 +33,7 @@ class Auditor:
         """`write` garde une ligne, `look` dit l'état de ce qu'un message désigne."""
         self._write = write
         self._look = look
-        self._clock = clock
-        self._left, self._since = float(_REFUSALS), clock()
+        self._refusals = Trickle(REFUSALS, REFUSAL_SECONDS, clock)
         self._untold = 0
 
     def began(self, message: Any) -> Entry:
@@ -52,7 +51,7 @@ class Auditor:
         outcome: Mapping[str, Any],
     ) -> Awaitable[None] | None:
         """Garde la ligne d'un appel fini ; `begun` manque quand il a été refusé avant d'être lu."""
-        if begun is None and not self._may_tell():
+        if begun is None and not self._refusals.passes():
             self._untold += 1
             return None
         values = {name: value for name, value in metadata if isinstance(value, str)}
@@ -74,12 +73,3 @@ class Auditor:
         if self._untold:
             entry["untold_refusals"], self._untold = self._untold, 0
         return self._write({**entry, **outcome})
-
-    def _may_tell(self) -> bool:
-        now = self._clock()
-        self._left = min(float(_REFUSALS), self._left + (now - self._since) / _REFILL_SECONDS)
-        self._since = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

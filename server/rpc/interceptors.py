@@ -20,6 +20,7 @@ import grpc.aio
 
 from server.domain import Limits
 from server.errors import DeadlineExceeded, InternalError, PasserelleError, RouteNotFound
+from server.pace import Trickle
 from server.rpc.admission import Admission
 from server.rpc.audit import Auditor, Entry
 from server.rpc.auth import REFUSED_KEYS, Guard, Metadata
@@ -31,7 +32,7 @@ from server.rpc.http_body import Family, error_event, error_headers, error_respo
 from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
-from server.rpc.notes import SORTS, Note, Notes, client_address, note
+from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, client_address, note
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.shortage import shortage
 from server.shown import shown
@@ -71,6 +72,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self.audit = audit
         """Registre des appels qui changent l'état ; `None` dans un processus qui n'en mène pas."""
         self._notes = notes
+        self._strangers = Trickle(REFUSALS, REFUSAL_SECONDS, clock)
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
         self._calls: set[_Call] = set()
@@ -106,6 +108,12 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             if isinstance(error, REFUSED_KEYS):
                 # Sa valeur a été reconnue : le journal, la fenêtre et le registre disent qui est refusé.
                 caller.set(Caller(error.metadata["key"], frozenset(), keyed=True))
+            elif (
+                isinstance(error, PasserelleError)
+                and codes(error).grpc is grpc.StatusCode.UNAUTHENTICATED
+                and not self._strangers.passes()
+            ):
+                note.set(None)
             # Même une garde qui se trompe : gRPC rendrait sinon au client la classe et le texte de l'exception.
             return self._refusal(method, error)
         return known

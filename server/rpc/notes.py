@@ -34,6 +34,9 @@ SORTS: dict[str, "requests_pb2.RequestSort"] = {
 }
 """Méthodes qui mènent une requête à un moteur, et sa sorte."""
 
+REFUSALS, REFUSAL_SECONDS = 64, 10.0
+"""Refus d'inconnus retenus d'affilée, puis un par période : ils ne chassent pas ce qu'ont fait les autres."""
+
 _numbers = count(1)
 
 

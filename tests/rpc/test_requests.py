@@ -1,6 +1,7 @@
 """Ce qu'un front dit de ses requêtes : leurs mesures, en cours et finies, jamais leur contenu ni la clé."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from passerelle.v1 import requests_pb2, requests_pb2_grpc, rest_pb2, route_pb2
 from server.control.requests.window import Request
 from server.domain import Limits
 from server.rpc.contract import METHODS, POLICY
-from server.rpc.notes import SORTS
+from server.rpc.notes import REFUSALS, SORTS
 from tests.rpc.test_front_audio import SPOKEN, transcribing
 from tests.support.front_calls import consume, gate
 from tests.support.front_rig import WORDS, Rig, answer, body, front, sse, typed
@@ -125,6 +126,22 @@ async def test_a_file_is_told_with_its_audio(tmp_path: Path) -> None:
         assert request.sort == requests_pb2.REQUEST_SORT_TRANSCRIBE and request.audio_seconds > 1
         # Le chargement du modèle est entre les deux.
         assert request.sent > request.asked
+
+
+async def test_a_flood_of_wrong_keys_does_not_drive_out_the_rest(tmp_path: Path) -> None:
+    async with front(tmp_path, keys=("cle",)) as rig:
+
+        async def ask(key: str) -> None:
+            call = rig.rest.CreateChatCompletion(body(), metadata=(("authorization", f"Bearer {key}"),))
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await answer(call)
+
+        for _ in range(REFUSALS + 20):
+            await ask("fausse")
+        await ask("cle")
+        await until(lambda: any(one.status == "OK" for _, one in rig.control.window.ended()), "la dernière est dite")
+        refused = [one for _, one in rig.control.window.ended() if one.status == "INVALID_API_KEY"]
+        assert REFUSALS <= len(refused) < REFUSALS + 20
 
 
 async def test_a_running_request_is_seen_then_cancelled(tmp_path: Path) -> None:

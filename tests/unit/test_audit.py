@@ -27,12 +27,13 @@ from server.control.services.audited import ended, in_force, looker, tell_settin
 from server.domain import Limits
 from server.errors import QueueFull
 from server.named_keys import new_id, new_value
-from server.rpc.audit import _REFUSALS, Auditor
+from server.rpc.audit import Auditor
 from server.rpc.auth import Guard
 from server.rpc.caller import ADDRESS_HEADER
 from server.rpc.contract import AUDITED, METHODS, POLICY, options_of, path_of
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics
+from server.rpc.notes import REFUSALS
 from tests.support.models_rig import Rig, make
 from tests.support.named_keys import issued
 from tests.support.waiting import until, wait_until
@@ -207,13 +208,13 @@ async def test_a_flood_of_refusals_does_not_drive_out_the_rest() -> None:
 
     for _ in range(10_000):
         await tell(None)
-    assert len(told) == _REFUSALS
+    assert len(told) == REFUSALS
     await tell({"request": {}})
-    assert told[-1]["untold_refusals"] == 10_000 - _REFUSALS
+    assert told[-1]["untold_refusals"] == 10_000 - REFUSALS
     now[0] += 25.0
     for _ in range(5):
         await tell(None)
-    assert len(told) == _REFUSALS + 1 + 2
+    assert len(told) == REFUSALS + 1 + 2
 
 
 @pytest.fixture

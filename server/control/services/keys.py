@@ -71,10 +71,11 @@ class KeyService(keys_pb2_grpc.KeyServiceServicer):
         return keys_pb2.RevokeKeyResponse(key=self._message(await self._book.revoke(request.id)))
 
     def _message(self, key: NamedKey) -> keys_pb2.NamedKey:
-        renewed = key.rotated_at is not None
+        now = self._clock()
+        still = key.rotated_at is not None and key.previous_until > now
         return keys_pb2.NamedKey(
             id=key.id,
-            state=_STATES[key.state(self._clock())],
+            state=_STATES[key.state(now)],
             scopes=[SCOPE_OF[name] for name in key.scopes if name in SCOPE_OF],
             models=key.models,
             owner=key.owner,
@@ -83,7 +84,7 @@ class KeyService(keys_pb2_grpc.KeyServiceServicer):
             expires_at=None if key.expires_at is None else timestamp(key.expires_at),
             revoked_at=None if key.revoked_at is None else timestamp(key.revoked_at),
             rotated_at=timestamp(key.rotated_at) if key.rotated_at is not None else None,
-            previous_until=timestamp(key.previous_until) if renewed else None,
+            previous_until=timestamp(key.previous_until) if still else None,
         )
 
     def _short(self, field: str, text: str) -> None:

@@ -73,6 +73,8 @@ class RequestService(requests_pb2_grpc.RequestServiceServicer):
             mark = self._window.changes.mark()
             found, missed = self._window.since(position)
             position = self._window.position
+            # Une clé révoquée depuis ne voit plus ce qu'elle voyait.
+            show = self._shown_to(context, request.filter)
             for message in _messages((show(one) for one in found if matches(one, request.filter)), missed):
                 yield message
             await self._window.changes.wait(_BEAT_SECONDS, mark)
