@@ -310,9 +310,12 @@ const adminCalls: Calls<typeof AdminService> = {
   },
   async removeWeights() {
     await admin.downloadModel({ model: "qwen", wait: true });
+    // Les poids d'un modèle chargé ne se retirent pas, même à blanc.
+    await admin.unloadModel({ model: "qwen", wait: true });
     const { revisions, freedBytes } = await admin.removeWeights({ model: "qwen", dryRun: true });
     check(revisions.length === 1 && revisions[0]?.current && freedBytes > 0, `révisions : ${revisions.length}`);
     check((await model("qwen")).artifactsCached, "un essai à blanc ne retire rien");
+    await ready("qwen");
   },
   async sleepModel() {
     await ready("qwen");
