@@ -335,7 +335,9 @@ class Gateway:
     def _listening(self) -> bool:
         assert self.process and self.process.poll() is None, self.log.read_text()
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.settings.port), 1):
-            return True
+            # La prise locale s'ouvre à son tour, après le port.
+            with socket.socket(socket.AF_UNIX) as local:
+                return local.connect_ex(str(self.settings.local_socket)) == 0
         return False
 
 
