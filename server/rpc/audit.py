@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import Error, MessageToDict
 from google.protobuf.message import Message
 
 from server.pace import Trickle
@@ -38,8 +38,7 @@ class Auditor:
 
     def began(self, message: Any) -> Entry:
         """Ce que l'appel demande, et ce qu'il trouve."""
-        asked = MessageToDict(message, preserving_proto_field_name=True) if isinstance(message, Message) else {}
-        return {"request": asked, "before": self._look(message)}
+        return {"request": _asked(message), "before": self._look(message)}
 
     def ended(
         self,
@@ -73,3 +72,13 @@ class Auditor:
         if self._untold:
             entry["untold_refusals"], self._untold = self._untold, 0
         return self._write({**entry, **outcome})
+
+
+def _asked(message: Any) -> Entry:
+    """Ce que demande un message ; une durée ou un nombre que JSON n'a pas se dit, et l'appel va à son refus."""
+    if not isinstance(message, Message):
+        return {}
+    try:
+        return dict(MessageToDict(message, preserving_proto_field_name=True))
+    except (Error, ValueError, RecursionError) as error:
+        return {"unwritable": str(error)}

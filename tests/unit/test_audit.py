@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import stat
 import threading
@@ -16,7 +17,9 @@ import grpc.aio
 import pytest
 from click.testing import CliRunner
 from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import Struct, Value
 from passerelle.v1 import admin_pb2_grpc, keys_pb2, model_verbs_pb2, operation_pb2, route_pb2, usage_pb2
 from prometheus_client import CollectorRegistry
 
@@ -53,6 +56,10 @@ async def told(folder: Path, count: int) -> Lines:
     """Attend des lignes : celle d'un échec suit la réponse de peu."""
     await until(lambda: len((folder / NAME).read_bytes().splitlines()) >= count if (folder / NAME).exists() else False)
     return lines_of(folder)
+
+
+async def _unwritten(_entry: dict[str, Any]) -> None:
+    """Registre qui ne garde rien."""
 
 
 @pytest.fixture
@@ -190,6 +197,20 @@ async def test_what_only_reads_has_none(method: MethodDescriptor) -> None:
         await call(channel, method)
         await call(channel, method, ())
     assert told == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        model_verbs_pb2.LoadModelRequest(model="m", idle_unload=Duration(seconds=2**63 - 1)),
+        model_verbs_pb2.LoadModelRequest(model="m", options=Struct(fields={"a": Value(number_value=math.nan)})),
+        model_verbs_pb2.LoadModelRequest(model="m", options=Struct(fields={"a": Value()})),
+    ],
+    ids=["durée", "nan", "valeur vide"],
+)
+async def test_what_json_cannot_say_does_not_fail_the_call(message: Any) -> None:
+    begun = Auditor(_unwritten, lambda _message: None).began(message)
+    assert begun["request"] and json.loads(json.dumps(begun, allow_nan=False)) == begun
 
 
 async def test_a_flood_of_refusals_does_not_drive_out_the_rest() -> None:
