@@ -24,8 +24,12 @@ SCRIPTS = (".ci/run", "build_docker.sh", "run_docker.sh", "passerelle")
 
 WORKERS = "3"
 """Essais à la fois : ils attendent plus qu'ils ne calculent, et la page a sa file à côté."""
+AT_ONCE = 4
+"""Files jouées à la fois ; la suivante commence dès que l'une finit."""
 WALKS = ("test_dashboard*.py", "test_gpu_product.py", "test_restart.py")
-"""Essais de bout en bout qui ont leur propre produit, et ce qu'une personne fait de la page dans Chromium."""
+"""Ce qu'une personne fait de la page dans Chromium."""
+FALLS = ("test_control_lost.py", "test_faults.py", "test_re*.py", "test_stop*.py")
+"""Pannes, arrêts et remplacements : surtout de l'attente, devant des produits à eux."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Lanes:
         Raises:
             Failed: une vérification a échoué.
         """
-        with ThreadPoolExecutor(len(lanes)) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             playing = [pool.submit(self._lane, name, checks) for name, checks in lanes.items()]
             try:
                 for lane in playing:
@@ -198,14 +202,21 @@ def quick() -> None:
 def everything() -> None:
     """Tout ce que le produit promet ; de bout en bout, il attend plus qu'il ne calcule, et le reste se joue à côté.
 
-    Les parcours de la page suivent les essais rapides : aucune file ne finit longtemps après l'autre.
+    Le bout en bout fait trois files, la plus longue d'abord : les deux autres suivent les premières qui finissent, et
+    aucune ne reste longtemps seule.
     """
     ensure_chromium()
-    walks = [str(file) for one in WALKS for file in sorted((ROOT / "tests" / "e2e").glob(one))]
-    queues = lanes("tests/unit", "tests/contract", "tests/rpc")
-    queues["Python"].append(tests("parcours de la page", *walks))
-    product = tests("bout en bout", "tests/e2e", *(f"--ignore={walk}" for walk in walks))
-    Lanes().play(queues | {"produit": [replace(product, live=True)]})
+    walks = end_to_end(*WALKS)
+    falls = sorted({*end_to_end(*FALLS)} - {*walks})
+    product = tests("bout en bout", "tests/e2e", *(f"--ignore={file}" for file in (*walks, *falls)))
+    first = {"produit": [replace(product, live=True)]}
+    last = {"parcours": [tests("la page dans Chromium", *walks)], "pannes": [tests("pannes et arrêts", *falls)]}
+    Lanes().play(first | lanes("tests/unit", "tests/contract", "tests/rpc") | last)
+
+
+def end_to_end(*patterns: str) -> list[str]:
+    """Fichiers de bout en bout à ces noms."""
+    return [str(file) for one in patterns for file in sorted((ROOT / "tests" / "e2e").glob(one))]
 
 
 def peers() -> None:
