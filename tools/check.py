@@ -22,10 +22,14 @@ DASHBOARD = ROOT / "dashboard"
 CODE = ("server", "tests", "tools", "bench", "examples", "deploy")
 SCRIPTS = (".ci/run", "build_docker.sh", "run_docker.sh", "passerelle")
 
-WORKERS = "3"
-"""Essais à la fois : ils attendent plus qu'ils ne calculent, et la page a sa file à côté."""
-WALKS = ("test_dashboard*.py", "test_gpu_product.py", "test_restart.py")
-"""Essais de bout en bout qui ont leur propre produit, et ce qu'une personne fait de la page dans Chromium."""
+WORKERS = "2"
+"""Essais rapides à la fois. Un processus de plus relirait tous les essais et les moteurs, sur des cœurs déjà pris."""
+AT_ONCE = 4
+"""Files jouées à la fois ; la suivante commence dès que l'une finit."""
+WALKS = ("test_dashboard*.py", "test_gpu_product.py", "test_grpc_web.py", "test_restart.py")
+"""Ce qui demande Chromium, que leur file installe s'il manque : ce qu'une personne fait de la page, et gRPC-Web."""
+FALLS = ("test_control_lost.py", "test_faults.py", "test_reload.py", "test_replicas.py", "test_stop*.py")
+"""Pannes, arrêts et remplacements : surtout de l'attente, devant des produits à eux."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Lanes:
         Raises:
             Failed: une vérification a échoué.
         """
-        with ThreadPoolExecutor(len(lanes)) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             playing = [pool.submit(self._lane, name, checks) for name, checks in lanes.items()]
             try:
                 for lane in playing:
@@ -165,28 +169,38 @@ def alone(check: Check) -> None:
         raise Failed(f"{check.name} (« {' '.join(check.command)} », code {code})")
 
 
-def ensure_chromium() -> None:
-    """Trouve Chromium, l'installe si c'est permis, sinon dit que taper."""
-    if not os.environ.get("CHROMIUM"):
-        _ensure("Chromium", ("chromium", "chromium-browser", "google-chrome"), "chromium", "environ 400 Mo")
+def chromium() -> list[Check]:
+    """De quoi installer Chromium, s'il manque et si c'est permis.
+
+    Raises:
+        Failed: il manque, et c'est à une personne de l'installer.
+    """
+    if os.environ.get("CHROMIUM"):
+        return []
+    return missing("Chromium", ("chromium", "chromium-browser", "google-chrome"), "chromium", "environ 400 Mo")
 
 
-def ensure_proxies() -> None:
+def proxies() -> list[Check]:
     """De même de chaque mandataire dont docs/exploitation.md donne le réglage."""
-    for name, package in (("nginx", "nginx-light"), ("caddy", "caddy"), ("haproxy", "haproxy")):
-        _ensure(name, (name, f"/usr/sbin/{name}"), package, "quelques dizaines de Mo")
+    return [
+        check
+        for name, package in (("nginx", "nginx-light"), ("caddy", "caddy"), ("haproxy", "haproxy"))
+        for check in missing(name, (name, f"/usr/sbin/{name}"), package, "quelques dizaines de Mo")
+    ]
 
 
-def _ensure(what: str, commands: Sequence[str], package: str, size: str) -> None:
+def missing(what: str, commands: Sequence[str], package: str, size: str) -> list[Check]:
+    """De quoi installer un paquet dont aucune de ces commandes n'est là."""
     if any(map(shutil.which, commands)):
-        return
+        return []
     if os.geteuid() == 0 and shutil.which("apt-get"):
         # RUNLEVEL : un service installé n'est pas lancé.
         os.environ |= {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-        alone(Check(f"{what} : liste des paquets", ("apt-get", "update", "-qq")))
         install = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
-        alone(Check(f"{what} : installation par apt-get ({size})", install))
-        return
+        return [
+            Check(f"{what} : liste des paquets", ("apt-get", "update", "-qq")),
+            Check(f"{what} : installation par apt-get ({size})", install),
+        ]
     raise Failed(f"{what} est introuvable : « sudo apt-get install {package} », ou CHROMIUM=/chemin pour Chromium")
 
 
@@ -198,20 +212,29 @@ def quick() -> None:
 def everything() -> None:
     """Tout ce que le produit promet ; de bout en bout, il attend plus qu'il ne calcule, et le reste se joue à côté.
 
-    Les parcours de la page suivent les essais rapides : aucune file ne finit longtemps après l'autre.
+    Le bout en bout fait trois files, la plus longue d'abord : les deux autres suivent les premières qui finissent, et
+    aucune ne reste longtemps seule.
     """
-    ensure_chromium()
-    walks = [str(file) for one in WALKS for file in sorted((ROOT / "tests" / "e2e").glob(one))]
-    queues = lanes("tests/unit", "tests/contract", "tests/rpc")
-    queues["Python"].append(tests("parcours de la page", *walks))
-    product = tests("bout en bout", "tests/e2e", *(f"--ignore={walk}" for walk in walks))
-    Lanes().play(queues | {"produit": [replace(product, live=True)]})
+    walks = end_to_end(*WALKS)
+    falls = sorted({*end_to_end(*FALLS)} - {*walks})
+    product = tests("bout en bout", "tests/e2e", *(f"--ignore={file}" for file in (*walks, *falls)))
+    first = {"produit": [replace(product, live=True)]}
+    last = {
+        "pannes": [tests("pannes et arrêts", *falls)],
+        "parcours": [*chromium(), tests("la page dans Chromium", *walks)],
+    }
+    Lanes().play(first | lanes("tests/unit", "tests/contract", "tests/rpc") | last)
+
+
+def end_to_end(*patterns: str) -> list[str]:
+    """Fichiers de bout en bout à ces noms."""
+    return [str(file) for one in patterns for file in sorted((ROOT / "tests" / "e2e").glob(one))]
 
 
 def peers() -> None:
     """Clients du dehors et longues charges, chacun devant un produit à lui, au cache vide, dans un processus à lui."""
-    ensure_chromium()
-    ensure_proxies()
+    for check in (*chromium(), *proxies()):
+        alone(check)
     for file in sorted((ROOT / "tests" / "peers").glob("test_*.py")):
         alone(tests(file.stem.removeprefix("test_"), str(file)))
     alone(python("chemin des données", "bench.data_path", "--short", "--rounds", "6"))

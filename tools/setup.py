@@ -6,8 +6,10 @@ ceux du dehors.
 """
 
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from tools import clients, cpu_wheels
 from tools.dgx import install_dgx
@@ -15,6 +17,13 @@ from tools.steps import LOCKS, ROOT, TORCH, Environment, SetupError, check_pytho
 
 ENVIRONMENT = Environment(ROOT / ".venv")
 DASHBOARD = ROOT / "dashboard"
+PAGE = """
+import sys
+from tools import quiet, setup
+quiet.LOG = quiet.LOG.with_stem("page")
+sys.exit(setup.main(["dashboard"]))
+"""
+"""La page, installée par un processus à part, qui a son journal."""
 
 
 def main(parts: list[str]) -> int:
@@ -26,10 +35,34 @@ def main(parts: list[str]) -> int:
             raise SetupError(f"partie inconnue : {', '.join(unknown)} (connues : {', '.join(PARTS)}).")
         check_python()
         ENVIRONMENT.create("l'environnement Python (.venv)", importable=True)
-        for part in parts or ["run"]:
-            PARTS[part]()
+        others = [part for part in parts if part != "dashboard"]
+        if "dashboard" not in parts or not others:
+            for part in parts or ["run"]:
+                PARTS[part]()
+            return
+        with beside([sys.executable, "-c", PAGE]):
+            for part in others:
+                PARTS[part]()
 
     return guarded(work)
+
+
+@contextmanager
+def beside(command: Sequence[str]) -> Iterator[None]:
+    """Joue une commande pendant le bloc, qui n'emploie guère qu'un cœur ; ce qu'elle a dit sort à la fin.
+
+    Raises:
+        SetupError: elle a échoué, et a dit pourquoi.
+    """
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            yield
+        except BaseException:
+            process.terminate()
+            raise
+        print(process.communicate()[0], end="", flush=True)
+    if process.returncode:
+        raise SetupError("la page n'a pas été installée.")
 
 
 def install_run() -> None:

@@ -1,10 +1,10 @@
 """Des grammaires qui explosent, envoyées au produit entier : refusées, sans que les autres attendent."""
 
 import threading
-import time
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.support.product import Product
 
@@ -51,19 +51,20 @@ def test_hostile_grammars_do_not_delay_the_others(product: Product) -> None:
 
     attackers = [threading.Thread(target=attack, args=(first,)) for first in range(3)]
     spent: list[float] = []
+    worker = psutil.Process(product.model()["replicas"][0]["pid"])
     with product.http() as http:
         assert http.post(CHAT, json=GOOD).status_code == 200
         for attacker in attackers:
             attacker.start()
         while not done.is_set():
-            begun = time.monotonic()
+            begun = worker.cpu_times().user
             assert http.post(CHAT, json=GOOD).status_code == 200
-            spent.append(time.monotonic() - begun)
+            spent.append(worker.cpu_times().user - begun)
         for attacker in attackers:
             attacker.join()
     assert {status for status, _ in answers} == {400} and len(answers) == 90
     assert {field.split(".")[0] for _, field in answers} == {"response_format", "json_schema", "grammar"}
-    # Sans essai, le premier de ces schémas retient tout le monde quatorze secondes.
+    # Sans essai, le premier de ces schémas retient tout le monde quatorze secondes de processeur.
     assert max(spent) < 10.0, spent
 
 

@@ -1,20 +1,25 @@
 """Une part courte de `bench.reliability` : rien de perdu, rien d'interrompu, rien qui enfle, sous ce que le port peut recevoir de pire."""
 
 import json
+import statistics
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from typing import Any
 
-from tests.support.load import KINDS, Kind, Load, describe, get, transcribe
-from tests.support.product import ROOT, Product
+from tests.support.load import KINDS, Kind, Load, Outcome, describe, get, transcribe
+from tests.support.product import ROOT, Product, wait_until
 from tests.support.shortages import starved
 from tests.support.vitals import Vitals, roles
 
 CONTROL = {name: KINDS[name] for name in ("models", "status", "page", "chat")}
 """Ce qui doit continuer."""
 SECONDS = 8.0
+
+
+def lasting(outcomes: list[Outcome]) -> float:
+    """Durée médiane de ces requêtes."""
+    return statistics.median(outcome.ended - outcome.started for outcome in outcomes)
 
 
 def flat(vitals: Vitals) -> None:
@@ -51,8 +56,14 @@ def test_a_process_out_of_descriptors_says_so_and_nobody_else_suffers(product: P
         load.wait_success(60)
         load.wait_settled(60)
         load.take()
+        known = len(load.record)
+
+        def tried() -> bool:
+            seen = load.record[known:]
+            return len(seen) >= 20 and any(one.reason for one in seen)
+
         with starved(found["control"]), starved(found["dashboard"]), starved(found["front-0"]):
-            time.sleep(3)
+            wait_until(tried, 60, "vingt requêtes, dont un refus")
         load.wait_settled(60)
         starving = load.take()
         load.wait_success(60)
@@ -74,7 +85,9 @@ def test_more_callers_than_it_serves_are_told_so_at_once(product: Product) -> No
         load.wait_success(60)
         load.wait_settled(60)
     refused = [outcome for outcome in load.record if outcome.reason == "QUEUE_FULL"]
-    assert refused and max(outcome.ended - outcome.started for outcome in refused) < 5
+    served = [outcome for outcome in load.record if outcome.kind == "chat" and not outcome.reason]
+    # Sans attendre une place, comme ceux qui en ont eu une ; une machine chargée ralentit les uns et les autres.
+    assert refused and lasting(refused) < lasting(served)
     assert not [o for o in load.record if o.reason and (o.kind != "chat" or o.reason != "QUEUE_FULL")], describe(
         load.record
     )

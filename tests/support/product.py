@@ -123,7 +123,7 @@ def running_product(
 
     Args:
         env: réglages de plus. Les fronts n'attendent pas qu'Envoy voie leur arrêt ; qui l'éprouve rend cette attente
-            (`REAL_DRAIN`).
+            (`REAL_DRAIN`). Un modèle calcule sur un seul fil : à plusieurs sur des cœurs disputés, ses fils s'attendent.
         port: port d'Envoy ; un port libre par défaut.
         root: copie du dépôt dont le produit est lancé.
     """
@@ -137,6 +137,7 @@ def running_product(
         "MODEL_CACHE_DIR": str(cache),
         "PASSERELLE_STOP_GRACE": "20",
         "PASSERELLE_DRAIN_SECONDS": "0",
+        "PASSERELLE_THREADS": "1",
         "PASSERELLE_RUN_BASE": str(run_base),
     }
     if cache_dir is not None:

@@ -1,95 +1,28 @@
 """Le regroupement d'un fichier de six heures : ni interpréteur tenu, ni mémoire sans borne, et les mêmes locuteurs."""
 
-import asyncio
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from scipy.cluster.hierarchy import linkage
 
-from server.engines.common.owner import OwnerThread
-from server.engines.pyannote.clustering import BoundedLinkage, bound_clustering, spread
+from server.engines.pyannote.clustering import BoundedLinkage, spread
 from server.engines.pyannote.leaving import Cancelled, stopped_by
 from server.engines.pyannote.options import ClusteringSettings
 from server.errors import EngineFailed
-from tests.support import tiny_pyannote
+from tests.support.long_speech import clustering, embeddings, six_hours_are_clustered_while_the_loop_beats
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-SIX_HOURS = 6 * 3600
-"""Fenêtres de 10 s, une par seconde, comme en production."""
-SPEAKERS = 5
-MUTE_SECONDS = 5.0
-"""Silence au-delà duquel un front cesse d'envoyer vers un exemplaire."""
 
-
-def embeddings(chunks: int, dimension: int) -> tuple[Any, Any, Any]:
-    """Empreintes de deux locuteurs par fenêtre, leurs prises de parole, et qui parle vraiment."""
-    random = np.random.default_rng(7)
-    voices = np.linalg.qr(random.normal(size=(dimension, SPEAKERS)))[0].T
-    truth = np.stack([random.permutation(SPEAKERS)[:2] for _ in range(chunks)])
-    vectors = np.full((chunks, 3, dimension), np.nan, np.float32)
-    vectors[:, :2] = voices[truth] + random.normal(size=(chunks, 2, dimension)) * 0.5 / np.sqrt(dimension)
-    spoken = np.zeros((chunks, 10, 3), np.float32)
-    spoken[:, :5, 0] = spoken[:, 5:, 1] = 1
-    return vectors, SimpleNamespace(data=spoken), truth
-
-
-def clustering(name: str, folder: Path, **bounds: int) -> Any:
-    """Un pipeline réduit à son regroupement, celui des profils, borné."""
-    from pyannote.audio.core.plda import PLDA
-    from pyannote.audio.pipelines.clustering import AgglomerativeClustering, VBxClustering
-
-    inner: Any
-    if name == "vbx":
-        plda: Any = PLDA.from_pretrained(str(tiny_pyannote.plain_plda(folder)))
-        inner = VBxClustering(plda, metric="cosine")
-        inner.instantiate({"threshold": 0.6, "Fa": 0.07, "Fb": 0.8})
-    else:
-        inner = AgglomerativeClustering("cosine")
-        inner.instantiate({"method": "centroid", "min_cluster_size": 6, "threshold": 0.7})
-    pipeline = SimpleNamespace(clustering=inner)
-    bound_clustering(pipeline, ClusteringSettings(**bounds))
-    return pipeline
-
-
-async def silences(stop: asyncio.Event) -> float:
-    """Plus long silence de la boucle, en secondes."""
-    longest, last = 0.0, time.monotonic()
-    while not stop.is_set():
-        await asyncio.sleep(0.02)
-        now = time.monotonic()
-        longest, last = max(longest, now - last), now
-    return longest
-
-
-@pytest.mark.parametrize(("name", "bounds"), [("agglomerative", {}), ("vbx", {"max_clustered_embeddings": 2000})])
-async def test_six_hours_of_embeddings_are_clustered_while_the_loop_beats(
-    tmp_path: Path, name: str, bounds: dict[str, int]
-) -> None:
-    vectors, spoken, truth = embeddings(SIX_HOURS, 256)
-    pipeline = clustering(name, tmp_path, **bounds)
-    owner, stop = OwnerThread("essai"), asyncio.Event()
-    beating = asyncio.create_task(silences(stop))
-
-    def work() -> Any:
-        return pipeline.clustering(vectors, spoken, min_clusters=1, max_clusters=20)
-
-    try:
-        found, _, _ = await owner.call(work)
-    finally:
-        stop.set()
-        owner.close()
-    assert await beating < MUTE_SECONDS
-    pairs = set(zip(found[:, :2].ravel().tolist(), truth.ravel().tolist(), strict=True))
-    # Chaque empreinte, prise ou non pour faire les groupes, est au groupe de son locuteur.
-    assert len(pairs) == len({one for one, _ in pairs}) == len({voice for _, voice in pairs}) == SPEAKERS
+@pytest.mark.parametrize("name", ["agglomerative", "vbx"])
+async def test_six_hours_of_embeddings_are_clustered_while_the_loop_beats(tmp_path: Path, name: str) -> None:
+    """Aux bornes des profils, dix secondes de processeur : tests/peers/test_long_diarization.py."""
+    await six_hours_are_clustered_while_the_loop_beats(tmp_path, name, max_clustered_embeddings=2000)
 
 
 def test_a_dendrogram_made_apart_is_the_one_of_scipy() -> None:

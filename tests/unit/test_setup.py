@@ -6,6 +6,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tools import cpu_wheels, quiet, steps
 from tools.dgx import FAMILIES, VARIANTS, choose_variant, clear_other_variant, install_dgx
 from tools.engine_suites import SUITES
 from tools.locks import ALL, LOCKS
+from tools.setup import beside
 from tools.steps import ROOT, Environment, SetupError
 
 
@@ -199,3 +201,29 @@ def test_a_terminal_sees_what_is_big_advance(tmp_path: Path, log: Path) -> None:
     text = shown.decode()
     assert "1/3 torch-2.13.0.whl (200 MB)" in text and "2/3 numpy==2.0" in text and "[######......" in text
     assert re.search(r"→ le verrou : \d+ s\r\n$", text)
+
+
+def test_the_page_is_installed_beside_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """L'une ne finit que quand l'autre a commencé : chacune son tour, elles s'attendraient sans fin."""
+    begun = tmp_path / "commencé"
+    begun.touch()
+    waiting = printing(tmp_path, "la page est prête")
+    Path(waiting[0]).write_text(
+        f"#!/bin/sh\nrm {begun}\nuntil [ -e {begun} ]; do sleep 0.05; done\necho 'la page est prête'\n"
+    )
+    with beside(waiting):
+        while begun.exists():
+            time.sleep(0.01)
+        begun.touch()
+    assert capsys.readouterr().out == "la page est prête\n"
+
+
+def test_a_page_that_fails_stops_the_installation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SetupError, match="la page"), beside(printing(tmp_path, "npm est introuvable", code=1)):
+        pass
+    assert "npm est introuvable" in capsys.readouterr().out
+
+
+def test_what_fails_beside_the_page_stops_it(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="torch"), beside(["sleep", "1000"]):
+        raise SetupError("torch est introuvable.")
