@@ -30,10 +30,10 @@ class Weights:
 
 
 @contextmanager
-def serving(models: Sequence[Weights], folder: Path) -> Iterator[Product]:
-    """Le produit entier, aucun modèle chargé."""
+def serving(models: Sequence[Weights], folder: Path, **settings: str) -> Iterator[Product]:
+    """Le produit entier, aucun modèle chargé ; `settings` : ses réglages."""
     profile, cache = install(models, folder)
-    env = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1"}
+    env = {"PASSERELLE_PROFILE": str(profile), "PASSERELLE_BIND": "127.0.0.1", **settings}
     if "PASSERELLE_ENVS_DIR" in os.environ:
         env["PASSERELLE_ENVS_DIR"] = os.environ["PASSERELLE_ENVS_DIR"]
     with running_product(folder, cache_dir=cache, env=env) as product:

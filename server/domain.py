@@ -205,6 +205,8 @@ class Limits:
     max_completion_logprobs: int = 5
     """Celles d'une complétion (`logprobs`)."""
     max_logit_bias: int = 1024
+    max_listed_tokens: int = 1_000_000
+    """Jetons que `/tokenize` et `/detokenize` rendent ou reçoivent un à un ; les compter n'a pas cette borne."""
     max_grammar_bytes: int = 64 * 1024
     """Octets d'un schéma JSON, d'une expression régulière ou d'une grammaire ; d'une requête aussi, hors outils."""
     max_tools_bytes: int = 512 * 1024

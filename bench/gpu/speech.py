@@ -61,7 +61,9 @@ def main() -> None:
         models.append(Weights("canary", "transcribe", "canary", asked.canary, options, common))
     if asked.pyannote:
         models.append(Weights("pyannote", "diarize", "pyannote", asked.pyannote, {"parallel": 8}, common))
-    with serving(models, folder) as product, ExitStack() as stack:
+    streams = [int(one) for one in asked.streams.split(",")]
+    limits = {"PASSERELLE_MAX_LIVE_STREAMS": str(max(32, *streams))}
+    with serving(models, folder, **limits) as product, ExitStack() as stack:
         if "canary" in parts:
             load(product, "canary")
             peer = stack.enter_context(alone("nemo", asked.canary / "canary.nemo", asked.device, folder))
@@ -71,7 +73,7 @@ def main() -> None:
             stack.pop_all().close()
         if "live" in parts:
             load(product, "canary")
-            latency(product, [int(one) for one in asked.streams.split(",")], asked.seconds, ("en",))
+            latency(product, streams, asked.seconds, ("en",))
         if "pyannote" in parts:
             load(product, "pyannote")
             peer = stack.enter_context(alone("pyannote", asked.pyannote, asked.device, folder))
@@ -145,7 +147,8 @@ def compare(
     np.savez(file, *waves)
     data = [audio_files.wav(wave) for wave in waves]
     ours, theirs, counts = [], [], set()
-    with ThreadPoolExecutor(clients) as pool, product.http(timeout=600) as http:
+    # Une connexion par client : faute de place, httpx en fermerait une qu'un autre fil vient de prendre.
+    with ThreadPoolExecutor(clients) as pool, product.http(timeout=600, connections=clients) as http:
         for turn in range(rounds + 1):
             begin = time.perf_counter()
             answered = sum(pool.map(lambda one: sent(http, path, one), data))

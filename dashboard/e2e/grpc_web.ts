@@ -194,6 +194,15 @@ const chatCalls: Calls<typeof ChatService> = {
     const ends = deltas.map((delta) => delta.finishReason).filter(Boolean);
     check(ends.length === 1 && ends[0] === "length", `fins : ${ends}`);
   },
+  async countTokens() {
+    await ready("qwen");
+    const { usage } = await chat.chat(question(1));
+    const { count, tokens } = await chat.countTokens({
+      content: { case: "chat", value: question(1) },
+      withTokens: true,
+    });
+    check(count === usage?.promptTokens && count === tokens.length, `jetons : ${count}, ${usage?.promptTokens}`);
+  },
 };
 
 const transcribeCalls: Calls<typeof TranscribeService> = {
@@ -479,6 +488,16 @@ const restCalls: Calls<typeof RestService> = {
     const text = await bodyText(rest.createCompletion(jsonBody(asked)), "application/json");
     const [choice] = JSON.parse(text).choices;
     check(choice.text && choice.finish_reason === "length", `complétion : ${text}`);
+  },
+  async tokenize() {
+    await ready("qwen");
+    const text = await bodyText(rest.tokenize(jsonBody({ model: "qwen", prompt: "Once upon" })), "application/json");
+    check(JSON.parse(text).count === JSON.parse(text).tokens.length, `jetons : ${text}`);
+  },
+  async detokenize() {
+    await ready("qwen");
+    const text = await bodyText(rest.detokenize(jsonBody({ model: "qwen", tokens: [9825] })), "application/json");
+    check(JSON.parse(text).prompt === "Count", `texte : ${text}`);
   },
   async listOpenAiModels() {
     const text = await bodyText(rest.listOpenAiModels({}), "application/json");

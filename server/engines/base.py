@@ -4,7 +4,7 @@ Un adaptateur n'importe sa bibliothèque qu'à l'ouverture. Il appartient à un 
 l'échauffe par une inférence réelle, puis le ferme.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -185,6 +185,39 @@ class LexicalEngine(Protocol):
     @property
     def vocab_size(self) -> int:
         """Jetons du vocabulaire ; 0 tant que le modèle n'est pas ouvert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Jetons d'un texte."""
+
+    ids: list[int]
+    """Leurs numéros."""
+    pieces: list[str] = field(default_factory=list)
+    """Leur écriture dans le vocabulaire, si elle a été demandée ; octets isolés échappés (`\\xf0`)."""
+
+
+@runtime_checkable
+class TokenizingEngine(Protocol):
+    """Moteur de conversation qui dit les jetons d'un texte, sans rien générer."""
+
+    async def chat_tokens(self, request: bytes, *, pieces: bool) -> Tokens:
+        """Jetons d'une conversation, gabarit, outils et images compris : ceux que `generate` donnerait au modèle.
+
+        Args:
+            request: JSON d'une conversation, comme pour `generate`.
+            pieces: rend aussi l'écriture de chaque jeton.
+
+        Raises:
+            InvalidRequest: le moteur refuse la conversation.
+            UnsupportedOption: champ que le moteur n'a pas.
+        """
+
+    async def text_tokens(self, text: str, *, special: bool, pieces: bool) -> Tokens:
+        """Jetons d'un texte ; `special` ajoute ceux que le modèle attend autour, comme une complétion."""
+
+    async def text_of(self, tokens: Sequence[int]) -> str:
+        """Texte de jetons, tous du vocabulaire."""
 
 
 @runtime_checkable

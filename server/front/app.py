@@ -17,6 +17,7 @@ from server.front.audio.live import LiveAnalysis
 from server.front.audio.spool import Spool
 from server.front.chat.coalesce import Coalescer
 from server.front.chat.generation import Generation
+from server.front.chat.tokens import TokenCounter
 from server.front.chat.window import Window
 from server.front.metrics import FrontMetrics
 from server.front.reports import RequestReports
@@ -126,6 +127,7 @@ async def serving(
     coalescer = Coalescer(Window(limits.coalesce_ms / 1000, metrics.window.set))
     calls = WorkerCalls(router, metrics)
     generation = Generation(router, calls, coalescer, metrics, limits)
+    tokens = TokenCounter(router, calls, limits)
     spool = Spool(
         settings.spool_dir, settings.name, max_bytes=limits.max_spool_bytes, max_upload_bytes=limits.max_upload_bytes
     )
@@ -152,11 +154,13 @@ async def serving(
         ),
         ServiceInterceptor(guard, rpc_metrics, limits=limits, notes=reports),
     )
-    rest_pb2_grpc.add_RestServiceServicer_to_server(RestService(generation, audio, router, limits), server.server)
+    rest_pb2_grpc.add_RestServiceServicer_to_server(
+        RestService(generation, tokens, audio, router, limits), server.server
+    )
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
         ProbeService(channel, settings.control_log, settings.build), server.server
     )
-    chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, limits), server.server)
+    chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, tokens, limits), server.server)
     live = LiveAnalysis(router, calls, limits, server.ending, settings.away_seconds)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
         TranscribeService(analysis, live, spool, limits), server.server

@@ -8,9 +8,10 @@ from typing import cast
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Limits
-from server.engines.base import ChatEngine, ChatKind, Engine
+from server.engines.base import ChatEngine, ChatKind, Engine, TokenizingEngine
 from server.engines.base_audio import DiarizeEngine, TranscribeEngine
 from server.link.inputs import RequestInput
+from server.worker.tokenization import Tokenization
 
 Handler = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes, None]]
 """Mène une requête, avec son flux d'entrée si elle en a un ; abandonner l'itérateur arrête le moteur à son prochain
@@ -36,11 +37,14 @@ def handlers_for(
     """
     if hasattr(engine, "generate"):
         chat = cast("ChatEngine", engine)
+        most = (limits or Limits()).max_listed_tokens
+        counting = Tokenization(engine, most).handlers if isinstance(engine, TokenizingEngine) else {}
         return {
             link_pb2.REQUEST_KIND_CHAT: lambda r, _: chat.generate(ChatKind.CHAT, r.payload, stream=r.stream),
             link_pb2.REQUEST_KIND_COMPLETION: lambda r, _: chat.generate(
                 ChatKind.COMPLETION, r.payload, stream=r.stream
             ),
+            **counting,
         }
     if spool_dir is None:
         return {}

@@ -29,6 +29,7 @@ from server.worker.handlers import CHATS, Handlers, handlers_for
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
 from server.worker.seats import Seat, Seats
+from server.worker.tokenization import COUNTS
 from server.worker.turnover import Turnover
 from server.worker.vocabulary import outside
 
@@ -37,6 +38,9 @@ logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _LIVE_SHARE = 0.8
 """Part du délai d'arrêt laissée aux flux en direct pour finir d'eux-mêmes ; le reste sert à les clore proprement."""
+
+_COUNTS_AT_ONCE = 8
+"""Décomptes de jetons menés hors de la file, où une génération ferait attendre des secondes ce qui dure un instant."""
 
 JobKey = tuple[FrontLink, int]
 
@@ -93,6 +97,7 @@ class WorkerHost:
         self._still.set()
         self.nap = Nap(engine, self._still, self._admit)
         self._seats: Seats[JobKey] = Seats(lambda: engine.max_running, lambda: self.nap.holding)
+        self._counts: Seats[JobKey] = Seats(lambda: _COUNTS_AT_ONCE, lambda: self.nap.holding)
         self._live: Seats[JobKey] = Seats(lambda: max_live, lambda: self.nap.holding)
 
     def load(self) -> link_pb2.Load:
@@ -126,6 +131,8 @@ class WorkerHost:
                 return
             self._inputs[key] = RequestInput(lambda size: link.give_back(request.id, size))
             self._start(key, request, self._live.take(request.caller, 1))
+        elif request.kind in COUNTS and self._counts.room:
+            self._start(key, request, self._counts.take(request.caller, 1))
         elif self._seats.room:
             self._start(key, request, self._seats.take(request.caller, max(1, request.weight)))
         else:
@@ -340,7 +347,7 @@ class WorkerHost:
                     "Le modèle s'arrête : ce qui précède est complet, ouvrez un autre flux pour la suite."
                 )
             link.emit(request_id, b"", True)
-            if inputs is None:
+            if inputs is None and request.kind not in COUNTS:
                 self._turnover.ended(started)
         except PasserelleError as error:
             link.fail(request_id, error)

@@ -49,6 +49,19 @@ def test_chat_answers_with_usage(client: openai.OpenAI) -> None:
     assert 1 <= answer.usage.completion_tokens <= 24
 
 
+def test_tokens_are_those_of_the_answer(client: openai.OpenAI, product: Product) -> None:
+    """À la racine comme sous `/v1`, et par la souche typée : ce que compte la réponse."""
+    answer = client.chat.completions.create(model="qwen", messages=QUESTION, max_tokens=1)
+    asked = {"model": "qwen", "messages": QUESTION}
+    found = client.post("/tokenize", cast_to=object, body=asked)
+    assert isinstance(found, dict) and answer.usage is not None
+    with product.http() as http:
+        assert http.post("/tokenize", json=asked).json() == found
+        text = http.post("/detokenize", json={"model": "qwen", "tokens": found["tokens"]}).json()["prompt"]
+    assert found["count"] == len(found["tokens"]) == answer.usage.prompt_tokens
+    assert QUESTION[0]["content"] in text
+
+
 def test_stream_adds_up_to_the_whole_answer(client: openai.OpenAI) -> None:
     whole = client.chat.completions.create(model="qwen", messages=QUESTION, max_tokens=24, temperature=0, seed=7)
     stream = client.chat.completions.create(

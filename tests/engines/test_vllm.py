@@ -23,6 +23,7 @@ from tests.support.chat_options_suite import answer
 from tests.support.chat_suite import *  # noqa: F403
 from tests.support.chat_suite import collect, events
 from tests.support.qwen3_vl import png
+from tests.support.tokens_suite import *  # noqa: F403
 from tests.support.vllm_opened import core, family, opened, running, spec
 from tests.support.waiting import until
 
@@ -76,6 +77,11 @@ async def vllm(tmp_path_factory: pytest.TempPathFactory, phases: list[LoadPhase]
 
 @pytest.fixture
 def engine(vllm: VllmEngine) -> ChatEngine:
+    return vllm
+
+
+@pytest.fixture
+def counting(vllm: VllmEngine) -> VllmEngine:
     return vllm
 
 

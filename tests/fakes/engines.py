@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, Tokens, unheard
 from server.engines.base_audio import (
     Diarization,
     DiarizationOptions,
@@ -17,6 +17,24 @@ from server.engines.base_audio import (
     Wave,
 )
 from server.errors import EngineDead, EngineFailed, InvalidRequest, UnsupportedOption
+
+
+class ByteTokens:
+    """Compte un jeton par octet."""
+
+    async def chat_tokens(self, request: bytes, *, pieces: bool) -> Tokens:
+        """Les octets de ce qui est dit."""
+        said = "".join(str(message["content"]) for message in json.loads(request)["messages"])
+        return await self.text_tokens(said, special=True, pieces=pieces)
+
+    async def text_tokens(self, text: str, *, special: bool, pieces: bool) -> Tokens:
+        """Un jeton par octet, et un de début s'il est voulu."""
+        ids = [0] * special + list(text.encode())
+        return Tokens(ids, [chr(one) for one in ids] if pieces else [])
+
+    async def text_of(self, tokens: Sequence[int]) -> str:
+        """Le texte de ces octets."""
+        return bytes(tokens).decode()
 
 
 class FakeChatEngine:

@@ -20,6 +20,7 @@ from server.named_keys import KeyTable
 from server.rpc.server import RpcServer
 from server.worker.host import WorkerHost
 from tests.fakes.control import FakeControl, model_route, serving_control
+from tests.fakes.engines import ByteTokens
 from tests.support.waiting import PATIENCE
 
 WORDS = ("Bon", "jour", ", ça", " va", " ?")
@@ -29,7 +30,7 @@ AWAY = 7.0
 """Secondes avant de revenir, dites à qui l'arrêt coupe."""
 
 
-class ScriptedEngine:
+class ScriptedEngine(ByteTokens):
     """Moteur qui rend `words`, un par pas ; `step` est attendu avant chacun."""
 
     def __init__(self, *, max_running: int = 4, words: tuple[str, ...] = WORDS) -> None:

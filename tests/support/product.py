@@ -51,11 +51,12 @@ class Product:
         """Adresse pour un client gRPC."""
         return f"127.0.0.1:{self.port}"
 
-    def http(self, key: str | None = None, timeout: float = 60.0) -> httpx.Client:
-        """Client HTTP ; `key` remplace la clé habituelle."""
+    def http(self, key: str | None = None, timeout: float = 60.0, connections: int = 100) -> httpx.Client:
+        """Client HTTP, d'au plus `connections` connexions ; `key` remplace la clé habituelle."""
         chosen = self.api_key if key is None else key
         headers = {"authorization": f"Bearer {chosen}"} if chosen else {}
-        return httpx.Client(base_url=self.base_url, headers=headers, timeout=timeout, verify=SSL)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        return httpx.Client(base_url=self.base_url, headers=headers, timeout=timeout, verify=SSL, limits=limits)
 
     def status(self) -> dict[str, Any]:
         """État rendu par `/api/admin/status`."""

@@ -127,6 +127,8 @@ def test_what_each_key_opens() -> None:
     assert found["INFERENCE"] == {
         "POST /v1/chat/completions",
         "POST /v1/completions",
+        "POST /v1/tokenize",
+        "POST /v1/detokenize",
         "GET /v1/models",
         "GET /v1/models/{model}",
         "POST /v1/audio/transcriptions",

@@ -36,6 +36,7 @@ UNTOLD = {
     "GET /{}": "fichiers de la page, dans le tableau de bord lui-même",
     **{f"GET /{name}": "autre nom de /healthz" for name in ("health", "live", "ping")},
     "GET /ready": "autre nom de /readyz",
+    **{f"POST /{name}": f"autre nom de /v1/{name}" for name in ("tokenize", "detokenize")},
 }
 """Adresses servies sans être annoncées, et pourquoi."""
 

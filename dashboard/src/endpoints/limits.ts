@@ -67,6 +67,7 @@ export const LIMITS: [string, Row[]][] = typeset([
       ["Points d'une image, au plus", ({ chat }) => count(chat?.maxImagePixels)],
       ["Images d'un fichier animé, au plus", ({ chat }) => count(chat?.maxImageFrames)],
       ["Jetons de logit_bias, au plus", ({ chat }) => count(chat?.maxLogitBias)],
+      ["Jetons rendus ou reçus un à un par un décompte, au plus", ({ chat }) => count(chat?.maxListedTokens)],
       ["Schéma ou grammaire, au plus", ({ chat }) => size(chat?.maxGrammarBytes)],
       ["Schémas de tous les outils, au plus", ({ chat }) => size(chat?.maxToolsBytes)],
       ["Niveaux d'une grammaire, au plus", ({ chat }) => count(chat?.maxGrammarDepth)],

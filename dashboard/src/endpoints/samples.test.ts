@@ -87,7 +87,7 @@ test("les exemples de Python et de Node se lisent, clé comprise", () => {
       if (node) expect(faults(node)).toEqual([]);
     }
   }
-  expect(programs.length).toBe(16);
+  expect(programs.length).toBe(20);
   compile(programs);
 });
 

@@ -235,6 +235,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_grammar_choices=limits.max_grammar_choices,
             max_grammar_nodes=limits.max_grammar_nodes,
             max_logit_bias=limits.max_logit_bias,
+            max_listed_tokens=limits.max_listed_tokens,
             max_grammar_compilation=duration(limits.max_grammar_seconds),
             max_grammar_memory_bytes=limits.max_grammar_memory_bytes,
             max_image_bytes=limits.max_image_bytes,

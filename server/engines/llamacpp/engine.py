@@ -8,21 +8,21 @@ import asyncio
 import logging
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from server.chat_grammars import Grammar, GrammarKind
-from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, Tokens, unheard
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.options import read_options
 from server.engines.common.trials import GrammarTrials
 from server.engines.llamacpp.calls import Calls
+from server.engines.llamacpp.local import LocalPort
 from server.engines.llamacpp.options import LlamaCppSettings
 from server.engines.llamacpp.shape import split_request
 from server.errors import (
@@ -41,7 +41,6 @@ _TRIAL_SECONDS = 0.5
 """llama.cpp compile une grammaire dans la boucle qui sert tout le monde : personne n'attend davantage."""
 _COMPILED = ("response_format.", "json_schema", "grammar", "tools")
 """Champs que llama.cpp lit ; les autres, il les ignore."""
-_ADDRESS_SECONDS = 10.0
 _LARK = "%llguidance"
 """Début des grammaires que llguidance mène, pas à pas et sous ses bornes."""
 
@@ -55,6 +54,7 @@ class LlamaCppEngine:
         self.calls: Calls | None = None
         """Appels à llama.cpp, une fois ouvert."""
         self._vocab_size = 0
+        self._port: LocalPort | None = None
         bounds = replace(spec.trials, seconds=min(_TRIAL_SECONDS, spec.trials.seconds))
         self._trials = GrammarTrials(_COMPILER, bounds)
 
@@ -94,7 +94,7 @@ class LlamaCppEngine:
         raise ModelLoadFailed("L'inférence d'échauffement n'a rendu aucun jeton.")
 
     async def close(self) -> None:
-        calls, self.calls = self.calls, None
+        calls, self.calls, self._port = self.calls, None, None
         if calls is not None:
             calls.close()
         del calls
@@ -136,6 +136,22 @@ class LlamaCppEngine:
             stop.set()
             await led.leave(calls)
 
+    async def chat_tokens(self, request: bytes, *, pieces: bool) -> Tokens:
+        subs, _, _ = split_request(ChatKind.CHAT, orjson.loads(request), False, self._settings.tool_calls)
+        prompt = await self._opened().prompt(subs[0].body["messages"])
+        return await self._opened().tokens(prompt, special=True, pieces=pieces)
+
+    async def text_tokens(self, text: str, *, special: bool, pieces: bool) -> Tokens:
+        return await self._opened().tokens(text, special=special, pieces=pieces)
+
+    async def text_of(self, tokens: Sequence[int]) -> str:
+        return await self._opened().text(tokens)
+
+    def _opened(self) -> LocalPort:
+        if self._port is None:
+            raise EngineFailed("Le moteur est fermé.")
+        return self._port
+
     async def _try_grammars(self, trials: Iterable[Grammar]) -> None:
         for grammar in trials:
             if not grammar.field.startswith(_COMPILED):
@@ -169,18 +185,9 @@ class LlamaCppEngine:
         key = secrets.token_hex(32)
         params.api_keys = [key]
         server = xllamacpp.Server(params)
-        self._vocab_size = _vocab_size(server.listening_address, key)
+        self._port = LocalPort(server.listening_address, key)
+        self._vocab_size = self._port.vocab_size()
         return server
-
-
-def _vocab_size(address: str, key: str) -> int:
-    """Jetons du vocabulaire, que la bibliothèque ne dit que par son port."""
-    connection = HTTPConnection(address.removeprefix("http://"), timeout=_ADDRESS_SECONDS)
-    try:
-        connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})
-        return int(orjson.loads(connection.getresponse().read())["data"][0]["meta"]["n_vocab"])
-    finally:
-        connection.close()
 
 
 def _unsupported(field: str, why: str) -> UnsupportedOption:

@@ -13,13 +13,13 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, unheard
+from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, Tokens, unheard
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.journal import kept_levels
 from server.engines.vllm.echo import is_echo_only, uncounted
@@ -159,6 +159,25 @@ class VllmEngine:
             else:
                 await serving.push(answer, emit if shaped is bytes else lambda frame: emit(shaped(frame)))
 
+    async def chat_tokens(self, request: bytes, *, pieces: bool) -> Tokens:
+        from server.engines.vllm.tokens import chat_tokens
+
+        return await chat_tokens(self._opened(), self._checked(ChatKind.CHAT, request), pieces=pieces)
+
+    async def text_tokens(self, text: str, *, special: bool, pieces: bool) -> Tokens:
+        from server.engines.vllm.tokens import text_tokens
+
+        return await text_tokens(self._opened(), text, special=special, pieces=pieces)
+
+    async def text_of(self, tokens: Sequence[int]) -> str:
+        from server.engines.vllm.tokens import text_of
+
+        return await text_of(self._opened(), tokens)
+
+    def _checked(self, kind: ChatKind, request: bytes) -> dict[str, Any]:
+        remote = bool(self._spec.options.get("allowed_media_domains"))
+        return check(kind, orjson.loads(request), remote_media=remote)
+
     @contextlib.asynccontextmanager
     async def _answer(
         self, serving: "OpenAiServing", kind: ChatKind, request: bytes, *, stream: bool
@@ -166,8 +185,7 @@ class VllmEngine:
         """Réponse, ou flux commencé, et la forme à donner à ses éléments ; en sortir avant la fin l'abandonne."""
         if self._asleep:
             raise ModelLoading("Le modèle dort ; réveillez-le.", retry_after=_RETRY_SECONDS)
-        remote = bool(self._spec.options.get("allowed_media_domains"))
-        body = check(kind, orjson.loads(request), remote_media=remote) | {"stream": stream}
+        body = self._checked(kind, request) | {"stream": stream}
         request_id = uuid.uuid4().hex
         try:
             yield await serving.create(kind, body, request_id), uncounted if is_echo_only(kind, body) else bytes

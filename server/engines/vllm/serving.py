@@ -1,7 +1,8 @@
 """Le moteur de vLLM, et sa façade OpenAI sans serveur HTTP.
 
-Avec `plain.py` et `direct.py`, le seul fichier qui importe vLLM. Ces classes ne sont pas une API publique. Vérifié avec
-vLLM 0.26.0 et 0.32.0, dont les chemins diffèrent ; la suite de contrat (`tests/engines`) dit si une autre convient.
+Avec `plain.py`, `direct.py` et `tokens.py`, le seul fichier qui importe vLLM. Ces classes ne sont pas une API publique.
+Vérifié avec vLLM 0.26.0 et 0.32.0, dont les chemins diffèrent ; la suite de contrat (`tests/engines`) dit si une autre
+convient.
 """
 
 import argparse
@@ -230,6 +231,25 @@ class OpenAiServing:
         role = self.plain.role(kind, request)
         frames = template.open(id=_PREFIXES[kind] + request_id, created=int(time.time()), model=name, role=role)
         return Plain(frames, call)
+
+    async def tokens(self, kind: ChatKind, body: Mapping[str, Any], asked: type[Any], fields: Mapping[str, Any]) -> Any:
+        """Ce que vLLM répond à une demande de jetons, de la classe `asked`.
+
+        Raises:
+            PasserelleError: demande refusée ou ratée.
+            EngineDead: le moteur ne peut plus servir.
+        """
+        asking.set(Asking.of(kind, {**body, "model": self._key}))
+        tokenization = self._state.serving_tokenization
+        try:
+            request = asked(model=self._key, **fields)
+            back = hasattr(request, "tokens")
+            answer = await (tokenization.create_detokenize if back else tokenization.create_tokenize)(request, None)
+        except Exception as error:
+            raise self.failure(error) from error
+        if hasattr(answer, "error"):
+            raise self.refusal(answer.model_dump())
+        return answer
 
     def read(self, started: Started) -> AsyncGenerator[bytes, None]:
         """Trames SSE d'un flux commencé, sans la dernière.

@@ -120,6 +120,16 @@ def parse(kind: ChatKind, body: bytes, limits: Limits) -> OpenAiRequest:
         InvalidRequest: JSON illisible, champ absent, de mauvais type ou hors limite.
         UnsupportedOption: champ refusé.
     """
+    return check(kind, read_object(body, limits), limits, raw=body)
+
+
+def read_object(body: bytes, limits: Limits) -> dict[str, Any]:
+    """Objet JSON d'un corps.
+
+    Raises:
+        PayloadTooLarge: corps au-delà de `limits.max_json_body_bytes`.
+        InvalidRequest: JSON illisible, ou autre qu'un objet.
+    """
     if len(body) > limits.max_json_body_bytes:
         raise PayloadTooLarge(
             f"Le corps de la requête compte {len(body)} octets ; la limite est {limits.max_json_body_bytes}.",
@@ -133,7 +143,7 @@ def parse(kind: ChatKind, body: bytes, limits: Limits) -> OpenAiRequest:
         ) from None
     if not isinstance(data, dict):
         raise InvalidRequest("Le corps de la requête doit être un objet JSON.")
-    return check(kind, data, limits, raw=body)
+    return data
 
 
 def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | None = None) -> OpenAiRequest:
@@ -208,12 +218,12 @@ def _largest_token(data: JsonObject) -> tuple[int, str]:
     found = [(int(token), joined("logit_bias", token)) for token in data.get("logit_bias") or ()]
     prompt = data.get("prompt")
     if isinstance(prompt, list):
-        several = enumerate(prompt) if not _is_tokens(prompt) else ((None, prompt),)
+        several = enumerate(prompt) if not is_tokens(prompt) else ((None, prompt),)
         for rank, one in several:
             if isinstance(one, list):
                 found.append((max(one), "prompt" if rank is None else f"prompt[{rank}]"))
     for name in ("stop_token_ids", "allowed_token_ids"):
-        if _is_tokens(data.get(name)):
+        if is_tokens(data.get(name)):
             found.append((max(data[name]), name))
     return max(found, default=(0, ""))
 
@@ -277,15 +287,16 @@ def _check_prompt(data: JsonObject, limits: Limits) -> None:
         return
     if not isinstance(prompt, list):
         raise refusal("prompt", "une chaîne, une liste de chaînes ou de jetons est attendue", prompt)
-    if _is_tokens(prompt):
+    if is_tokens(prompt):
         return
     sequence(data, "", "prompt", low=1, high=limits.max_messages)
     for index, value in enumerate(prompt):
-        if not (isinstance(value, str) and value) and not _is_tokens(value):
+        if not (isinstance(value, str) and value) and not is_tokens(value):
             raise refusal(f"prompt[{index}]", "une chaîne non vide ou une liste de jetons est attendue", value)
 
 
-def _is_tokens(value: Any) -> bool:
+def is_tokens(value: Any) -> bool:
+    """Vrai d'une liste de jetons, par leurs numéros."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -294,7 +305,7 @@ def _is_tokens(value: Any) -> bool:
 
 
 def _prompts(prompt: Any) -> int:
-    return 1 if isinstance(prompt, str) or _is_tokens(prompt) else len(prompt)
+    return 1 if isinstance(prompt, str) or is_tokens(prompt) else len(prompt)
 
 
 def _check_completion_options(data: JsonObject, limits: Limits, need: Any) -> None:

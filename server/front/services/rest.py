@@ -11,7 +11,8 @@ from passerelle.v1 import rest_pb2, rest_pb2_grpc
 from server.domain import Capability, Limits
 from server.engines.base import ChatKind
 from server.front.chat.generation import Generation
-from server.front.chat.request import parse
+from server.front.chat.request import parse, read_object
+from server.front.chat.tokens import Asked, TokenCounter
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
 from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
@@ -40,8 +41,11 @@ Context = Any
 class RestService(rest_pb2_grpc.RestServiceServicer):
     """Routes `/v1`, `/api` et `/healthz` ; chaque méthode rend des HttpBody déjà sérialisés."""
 
-    def __init__(self, generation: Generation, audio: AudioRoutes, router: Router, limits: Limits) -> None:
+    def __init__(
+        self, generation: Generation, tokens: TokenCounter, audio: AudioRoutes, router: Router, limits: Limits
+    ) -> None:
         self._generation = generation
+        self._tokens = tokens
         self._audio = audio
         self._router = router
         self._limits = limits
@@ -53,6 +57,23 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
     def CreateCompletion(self, request: HttpBody, context: Context) -> AsyncIterator[bytes]:
         """`POST /v1/completions`."""
         return self._generate(ChatKind.COMPLETION, request, context)
+
+    async def Tokenize(self, request: HttpBody, context: Context) -> AsyncIterator[bytes]:
+        """`POST /v1/tokenize` et `/tokenize`, à la forme de vLLM."""
+        asked = Asked.of_body(read_object(request.data, self._limits), self._limits)
+        found = await self._tokens.count(asked, time_left(context))
+        answer = {
+            "count": found.count,
+            "max_model_len": found.context_tokens or None,
+            "tokens": found.ids,
+            "token_strs": found.pieces if asked.pieces else None,
+        }
+        yield encode_body(orjson.dumps(answer), JSON)
+
+    async def Detokenize(self, request: HttpBody, context: Context) -> AsyncIterator[bytes]:
+        """`POST /v1/detokenize` et `/detokenize`, à la forme de vLLM."""
+        found = await self._tokens.text(read_object(request.data, self._limits), time_left(context))
+        yield encode_body(orjson.dumps({"prompt": found}), JSON)
 
     async def ListOpenAiModels(
         self, _request: rest_pb2.ListOpenAiModelsRequest, _context: Context

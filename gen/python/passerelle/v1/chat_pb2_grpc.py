@@ -58,6 +58,11 @@ class ChatServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_chat__pb2.StreamCompleteRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_chat__pb2.StreamCompleteResponse.FromString,
                 _registered_method=True)
+        self.CountTokens = channel.unary_unary(
+                '/passerelle.v1.ChatService/CountTokens',
+                request_serializer=passerelle_dot_v1_dot_chat__pb2.CountTokensRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_chat__pb2.CountTokensResponse.FromString,
+                _registered_method=True)
 
 
 class ChatServiceServicer(object):
@@ -105,6 +110,16 @@ class ChatServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountTokens(self, request, context):
+        """Compte les jetons d'une conversation ou d'un texte, tels que le modèle les lirait, sans rien générer.
+
+        Gabarit, outils et images compris : c'est `usage.prompt_tokens` de la réponse. Mêmes erreurs que Chat ;
+        UNIMPLEMENTED (UNSUPPORTED_OPTION) si le moteur du modèle ne sait pas compter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChatServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -127,6 +142,11 @@ def add_ChatServiceServicer_to_server(servicer, server):
                     servicer.StreamComplete,
                     request_deserializer=passerelle_dot_v1_dot_chat__pb2.StreamCompleteRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_chat__pb2.StreamCompleteResponse.SerializeToString,
+            ),
+            'CountTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountTokens,
+                    request_deserializer=passerelle_dot_v1_dot_chat__pb2.CountTokensRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_chat__pb2.CountTokensResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -241,6 +261,33 @@ class ChatService(object):
             '/passerelle.v1.ChatService/StreamComplete',
             passerelle_dot_v1_dot_chat__pb2.StreamCompleteRequest.SerializeToString,
             passerelle_dot_v1_dot_chat__pb2.StreamCompleteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.ChatService/CountTokens',
+            passerelle_dot_v1_dot_chat__pb2.CountTokensRequest.SerializeToString,
+            passerelle_dot_v1_dot_chat__pb2.CountTokensResponse.FromString,
             options,
             channel_credentials,
             insecure,

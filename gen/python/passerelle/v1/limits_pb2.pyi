@@ -100,7 +100,7 @@ class Limits(_message.Message):
     def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_body_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_json_depth: _Optional[int] = ..., max_load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., requests_kept: _Optional[int] = ..., usage_kept: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_named_keys: _Optional[int] = ..., max_key_characters: _Optional[int] = ..., max_key_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
-    __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images", "max_grammar_bytes", "max_tools_bytes", "max_grammar_depth", "max_grammar_repetitions", "max_grammar_choices", "max_grammar_nodes", "max_logit_bias", "max_grammar_compilation", "max_grammar_memory_bytes", "max_image_bytes", "max_image_pixels", "max_image_frames", "max_completion_logprobs")
+    __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images", "max_grammar_bytes", "max_tools_bytes", "max_grammar_depth", "max_grammar_repetitions", "max_grammar_choices", "max_grammar_nodes", "max_logit_bias", "max_listed_tokens", "max_grammar_compilation", "max_grammar_memory_bytes", "max_image_bytes", "max_image_pixels", "max_image_frames", "max_completion_logprobs")
     MAX_MESSAGES_FIELD_NUMBER: _ClassVar[int]
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MAX_N_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,7 @@ class ChatLimits(_message.Message):
     MAX_GRAMMAR_CHOICES_FIELD_NUMBER: _ClassVar[int]
     MAX_GRAMMAR_NODES_FIELD_NUMBER: _ClassVar[int]
     MAX_LOGIT_BIAS_FIELD_NUMBER: _ClassVar[int]
+    MAX_LISTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MAX_GRAMMAR_COMPILATION_FIELD_NUMBER: _ClassVar[int]
     MAX_GRAMMAR_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_IMAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -133,13 +134,14 @@ class ChatLimits(_message.Message):
     max_grammar_choices: int
     max_grammar_nodes: int
     max_logit_bias: int
+    max_listed_tokens: int
     max_grammar_compilation: _duration_pb2.Duration
     max_grammar_memory_bytes: float
     max_image_bytes: int
     max_image_pixels: int
     max_image_frames: int
     max_completion_logprobs: int
-    def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ..., max_grammar_bytes: _Optional[int] = ..., max_tools_bytes: _Optional[int] = ..., max_grammar_depth: _Optional[int] = ..., max_grammar_repetitions: _Optional[int] = ..., max_grammar_choices: _Optional[int] = ..., max_grammar_nodes: _Optional[int] = ..., max_logit_bias: _Optional[int] = ..., max_grammar_compilation: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_grammar_memory_bytes: _Optional[float] = ..., max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_image_frames: _Optional[int] = ..., max_completion_logprobs: _Optional[int] = ...) -> None: ...
+    def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ..., max_grammar_bytes: _Optional[int] = ..., max_tools_bytes: _Optional[int] = ..., max_grammar_depth: _Optional[int] = ..., max_grammar_repetitions: _Optional[int] = ..., max_grammar_choices: _Optional[int] = ..., max_grammar_nodes: _Optional[int] = ..., max_logit_bias: _Optional[int] = ..., max_listed_tokens: _Optional[int] = ..., max_grammar_compilation: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_grammar_memory_bytes: _Optional[float] = ..., max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_image_frames: _Optional[int] = ..., max_completion_logprobs: _Optional[int] = ...) -> None: ...
 
 class AudioLimits(_message.Message):
     __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "max_web_sockets_per_address", "spare_live_streams", "max_separate_channels")
