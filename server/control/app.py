@@ -31,6 +31,7 @@ from server.control.requests.window import Window
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.control.services.keys import KeyService
+from server.control.services.owners import Owners
 from server.control.services.probe import ProbeService
 from server.control.services.reports import SERVICE as REPORTS
 from server.control.services.reports import ReportService
@@ -262,7 +263,8 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(window, fronts, guard), server.server)
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
     control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server.server)
-    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window), server.server)
+    owners = Owners(book, settings.tokens.issuer if settings.tokens else "")
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window, owners, models.key_of), server.server)
     try:
         await models.start(load_all=settings.load_all)
         await server.start()

@@ -85,6 +85,11 @@ class Models:
             )
         return self._models[spec.key]
 
+    def key_of(self, name: str) -> str:
+        """Clé du modèle de cette clé ou de cet alias ; ce nom, si le profil ne l'a plus."""
+        spec = self.profile.model(name)
+        return spec.key if spec else name
+
     def gpus_of(self, replica: str) -> tuple[int, ...]:
         """GPU de l'exemplaire de ce nom ; aucun s'il n'est plus là."""
         return next((one.gpus for model in self for one in model.replicas if one.id == replica), ())

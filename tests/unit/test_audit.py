@@ -309,19 +309,19 @@ async def test_the_label_of_a_key_is_told(log: AuditLog, tmp_path: Path) -> None
 
 async def test_a_key_or_a_token_pasted_as_a_name_is_not_written(log: AuditLog, tmp_path: Path) -> None:
     key, token = issued("chat"), f"eyJhbGciOiJSUzI1NiJ9.{'eyJzdWIiOiJhIn0'}.c2lnbmF0dXJl"
-    await log.append({"action": "essai", "request": {"id": key.value, "note": f"de {token}, et {key.value}"}})
+    await log.append({"action": "essai", "request": {"id": key.value, "said": f"de {token}, et {key.value}"}})
     text = (tmp_path / NAME).read_text()
     assert key.value.removeprefix(key.key.id) not in text and token not in text
-    assert json.loads(text)["request"] == {"id": f"{key.key.id}_…", "note": f"de …, et {key.key.id}_…"}
+    assert json.loads(text)["request"] == {"id": f"{key.key.id}_…", "said": f"de …, et {key.key.id}_…"}
 
 
 async def test_a_named_key_given_for_its_identifier_leaves_its_identifier_only(log: AuditLog, tmp_path: Path) -> None:
     identifier = new_id()
     value = new_value(identifier)
-    await log.append({"action": "essai", "request": {"id": value}, "key_id": value, "after": {"note": f"« {value} »"}})
+    await log.append({"action": "essai", "request": {"id": value}, "key_id": value, "after": {"said": f"« {value} »"}})
     [line] = lines_of(tmp_path)
     assert value.removeprefix(f"{identifier}_") not in (tmp_path / NAME).read_text()
-    assert line["request"] == {"id": f"{identifier}_…"} and line["after"] == {"note": f"« {identifier}_… »"}
+    assert line["request"] == {"id": f"{identifier}_…"} and line["after"] == {"said": f"« {identifier}_… »"}
 
 
 async def test_an_act_on_a_key_says_which_one(log: AuditLog, tmp_path: Path) -> None:

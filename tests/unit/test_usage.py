@@ -14,11 +14,14 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.v1 import requests_pb2, usage_pb2
 
+from server.control.record.keys import KeyBook
 from server.control.requests.store import MIGRATIONS, UsageStore
 from server.control.requests.usage import HOUR
 from server.control.requests.waits import quantile, slot_of
 from server.control.requests.window import Request, Window
+from server.control.services.owners import Owners
 from server.control.services.usage import UsageService
+from server.domain import Limits
 from server.errors import HostExhausted, InvalidRequest
 from tests.support.waiting import soon, until
 
@@ -42,9 +45,12 @@ async def store(tmp_path: Path) -> AsyncIterator[UsageStore]:
     await opened.aclose()
 
 
-def service(store: UsageStore, window: Window | None = None) -> UsageService:
-    """Service de cette base."""
-    return UsageService(store, window or Window(10), lambda: NOW)
+NOBODY = Owners(KeyBook(Path("aucune"), Path("aucune"), Limits()))
+
+
+def service(store: UsageStore, window: Window | None = None, owners: Owners = NOBODY, at: float = NOW) -> UsageService:
+    """Service de cette base ; `qwen` y a un alias."""
+    return UsageService(store, window or Window(10), owners, lambda name: {"gpt": "qwen"}.get(name, name), lambda: at)
 
 
 async def rows(store: UsageStore, **query: Any) -> list[usage_pb2.UsageRow]:
@@ -73,6 +79,7 @@ async def test_an_hour_sums_what_each_key_asked_of_each_model(store: UsageStore)
         ({"step": usage_pb2.USAGE_STEP_ALL, "group_by": [usage_pb2.USAGE_GROUP_MODEL]}, [("", "qwen", 4)]),
         ({"step": usage_pb2.USAGE_STEP_DAY, "key": "k1"}, [("k1", "qwen", 1)]),
         ({"key": "k0"}, [("k0", "qwen", 1), ("k0", "qwen", 2)]),
+        ({"model": "gpt", "step": usage_pb2.USAGE_STEP_ALL}, [("k0", "qwen", 3), ("k1", "qwen", 1)]),
         ({"model": "canary"}, []),
         ({"sort": requests_pb2.REQUEST_SORT_LIVE}, []),
     ],
@@ -106,7 +113,7 @@ async def test_pages_and_the_csv_hold_every_line(store: UsageStore) -> None:
     assert bodies[0].content_type.startswith("text/csv") and len(bodies) == 3 and len(lines) == 2501
     cells = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
     assert cells["since"] == "2027-01-15T07:00:00Z" and cells["key"] == "k0000" and cells["ok"] == "1"
-    empty = UsageService(store, Window(1), lambda: NOW + 1e6)
+    empty = service(store, at=NOW + 1e6)
     [only] = [HttpBody.FromString(one) async for one in empty.ExportUsage(usage_pb2.ExportUsageRequest(), None)]
     assert only.data.count(b"\n") == 1
 

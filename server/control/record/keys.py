@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from server.domain import Limits
 from server.errors import InvalidState, KeyNotFound
@@ -21,8 +22,7 @@ from server.named_keys import (
     write_table,
 )
 
-Change = Callable[[dict[str, NamedKey], float], NamedKey]
-"""Change la table à cet instant, et rend la clé dont il s'agit."""
+T = TypeVar("T")
 
 
 class KeyBook:
@@ -124,11 +124,30 @@ class KeyBook:
 
         return await self._change(change)
 
-    async def _change(self, change: Change) -> NamedKey:
+    async def forget(self, owner: str) -> list[str]:
+        """Révoque les clés de ce propriétaire, et en ôte son nom et la note ; rend leurs identifiants.
+
+        Raises:
+            InvalidState: table illisible.
+        """
+
+        def change(keys: dict[str, NamedKey], now: float) -> list[str]:
+            found = [key for key in keys.values() if key.owner == owner]
+            for key in found:
+                ended = now if key.revoked_at is None else key.revoked_at
+                keys[key.id] = replace(key, owner="", note="", revoked_at=ended)
+            return [key.id for key in found]
+
+        # Rien à ôter : la table n'est pas récrite, et un serveur sans clé n'en reçoit pas une vide, qui le fermerait.
+        if not any(key.owner == owner for key in await self.newest()):
+            return []
+        return await self._change(change)
+
+    async def _change(self, change: Callable[[dict[str, NamedKey], float], T]) -> T:
         async with self._lock:
             return await asyncio.to_thread(self._write, change)
 
-    def _write(self, change: Change) -> NamedKey:
+    def _write(self, change: Callable[[dict[str, NamedKey], float], T]) -> T:
         keys, now = self._read(), self._clock()
         found = change(keys, now)
         _replace(self._path, write_table(self._kept(keys, now)), durable=True)

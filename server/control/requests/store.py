@@ -8,7 +8,7 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -105,16 +105,16 @@ class UsageStore:
             raise HostExhausted(f"La base de l'usage ne se lit pas : {error}", retry_after=5.0) from error
         return [(UsageKey(*row[:4]), Usage.of(row[4:])) for row in rows]
 
-    async def erase(self, key: str) -> int:
-        """Efface l'usage d'une clé, jusque dans les pages libres de la base ; rend le nombre de requêtes.
+    async def erase(self, keys: Sequence[str]) -> int:
+        """Efface l'usage de ces clés, jusque dans les pages libres de la base ; rend le nombre de requêtes.
 
         Raises:
             HostExhausted: la base ne s'écrit pas.
         """
 
         def erase(db: sqlite3.Connection) -> int:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM usage WHERE key = ?", (key,)).fetchall()
-            db.execute("DELETE FROM usage WHERE key = ?", (key,))
+            rows = [row for key in keys for row in db.execute(f"SELECT {_COLUMNS} FROM usage WHERE key = ?", (key,))]
+            db.executemany("DELETE FROM usage WHERE key = ?", [(key,) for key in keys])
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return sum(Usage.of(row).outcomes.total() for row in rows)
 
