@@ -25,6 +25,7 @@ from server.control.record.schema import JOURNAL, JournalTooNew, check_version
 from server.control.record.trouble import JournalUnavailable
 from server.settings.config import Config, load_config
 from server.settings.profile import ConfigError
+from server.settings.secrets import check_keys_file
 from server.supervisor.envoy import EnvoyError, envoy_binary
 from server.supervisor.main import OPEN_FILES
 from server.supervisor.run_dir import RunDir, RunDirError
@@ -108,6 +109,10 @@ def _envoy() -> Finding:
 
 
 def _keys(config: Config) -> Finding:
+    try:
+        check_keys_file(config.keys_file)
+    except ConfigError as error:
+        return Finding("clés", Level.FAILURE, str(error), "« passerelle keys --file » écrit une telle table.")
     if config.keyed or config.local:
         return Finding("clés", Level.OK, "données" if config.keyed else "aucune, mais l'écoute est locale")
     return Finding(

@@ -129,6 +129,8 @@ def _erase_owner(session: Session, owner: str, issuer: str) -> None:
     erased = answer.erased
     keys = f", clés révoquées : {', '.join(erased.keys)}" if erased.keys else ""
     click.echo(f"{owner} : {erased.requests:.0f} requêtes effacées{keys}")
+    if erased.kept_keys:
+        click.echo(f"PASSERELLE_KEYS_FILE le nomme encore : {', '.join(erased.kept_keys)}. Ôtez-l'en.")
 
 
 def _erase(session: Session, key: str) -> None:

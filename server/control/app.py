@@ -96,6 +96,8 @@ class ControlSettings:
     """Clés d'administration."""
     named_keys: KeyTable | None = None
     """Clés nommées ; `None` : aucune."""
+    keys_file: Path | None = None
+    """Table de clés que l'exploitant monte ; `None` : celle du dossier d'état."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
     tokens: TokenProvider | None = None
@@ -179,7 +181,10 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )
     routes = ControlService(models)
-    book = KeyBook(settings.state_path.with_name(KEYS), run_dir / KEYS, settings.limits)
+    if settings.keys_file is not None:
+        book = KeyBook(settings.keys_file, None, settings.limits, mounted=True)
+    else:
+        book = KeyBook(settings.state_path.with_name(KEYS), run_dir / KEYS, settings.limits)
     try:
         await book.publish()
     except (TableUnreadable, OSError) as error:

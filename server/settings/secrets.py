@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from server.named_keys import TableUnreadable, read_table
 from server.tables import ConfigError
 
 FILES = {
@@ -33,6 +34,22 @@ def with_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
             raise ConfigError(f"{variable} : {name} est donné aussi ; ne gardez que l'un des deux.")
         values[name] = _read(variable, Path(path).expanduser().absolute())
     return values
+
+
+def check_keys_file(path: Path | None) -> None:
+    """Lit la table montée, si elle l'est : un serveur qui démarre sans la comprendre n'admettrait personne.
+
+    Raises:
+        ConfigError: fichier absent, illisible, ou qui n'est pas une table de clés.
+    """
+    if path is None:
+        return
+    try:
+        if not path.exists():
+            raise TableUnreadable(f"{path} n'existe pas.")
+        read_table(path)
+    except TableUnreadable as error:
+        raise ConfigError(f"PASSERELLE_KEYS_FILE : {error}") from error
 
 
 def _read(variable: str, path: Path) -> str:

@@ -21,6 +21,7 @@ from server.domain import Limits
 from server.named_keys import KEYS, KeyState, digest_of, read_table
 from server.rpc.audit import Auditor
 from server.rpc.tokens import owner_label
+from tests.support.named_keys import issued, save
 from tests.unit.test_audit import KEY, served
 
 OWNER = "serin.dupont@exemple.fr"
@@ -114,6 +115,17 @@ async def test_a_token_of_another_issuer_is_erased_under_its_name(tmp_path: Path
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await _erase(made, "")
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_keys_of_a_mounted_file_are_named_and_left(tmp_path: Path) -> None:
+    path, key = tmp_path / KEYS, issued("chat", owner=OWNER)
+    save(path, [key])
+    store = UsageStore(tmp_path / USAGE, 90)
+    owners = Owners(KeyBook(path, None, Limits(), mounted=True))
+    service = UsageService(store, Window(1), owners, lambda name: name)
+    erased = (await service.EraseOwner(usage_pb2.EraseOwnerRequest(owner=OWNER), None)).erased
+    assert (list(erased.keys), list(erased.kept_keys)) == ([], [key.key.id])
+    await store.aclose()
 
 
 async def test_a_server_without_keys_stays_open(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from server.domain import Limits
-from server.errors import InvalidState, KeyNotFound
+from server.errors import InvalidState, KeyNotFound, KeysReadOnly
 from server.named_keys import (
     PREFIX,
     KeyState,
@@ -28,8 +28,20 @@ T = TypeVar("T")
 class KeyBook:
     """Table sur le disque, relue à chaque ordre : une copie remise à la main vaut aussitôt."""
 
-    def __init__(self, path: Path, shared: Path, limits: Limits, clock: Callable[[], float] = time.time) -> None:
-        """`path` : l'original, dans le dossier d'état ; `shared` : sa copie, que les fronts suivent."""
+    def __init__(
+        self,
+        path: Path,
+        shared: Path | None,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+        *,
+        mounted: bool = False,
+    ) -> None:
+        """`path` : l'original, dans le dossier d'état ; `shared` : sa copie, que les fronts suivent.
+
+        `mounted` : l'original est à l'exploitant, seul à l'écrire ; rien ne s'en copie.
+        """
+        self.mounted = mounted
         self._path = path
         self._shared = shared
         self._limits = limits
@@ -67,6 +79,7 @@ class KeyBook:
 
         Raises:
             InvalidState: table pleine, ou illisible.
+            KeysReadOnly: table montée.
         """
         limit, value = self._limits.max_named_keys, ""
 
@@ -95,6 +108,7 @@ class KeyBook:
         Raises:
             KeyNotFound: identifiant inconnu.
             InvalidState: clé révoquée ou expirée, ou table illisible.
+            KeysReadOnly: table montée.
         """
         value = new_value(_whole(identifier))
 
@@ -114,6 +128,7 @@ class KeyBook:
         Raises:
             KeyNotFound: identifiant inconnu.
             InvalidState: table illisible.
+            KeysReadOnly: table montée.
         """
 
         def change(keys: dict[str, NamedKey], now: float) -> NamedKey:
@@ -144,6 +159,12 @@ class KeyBook:
         return await self._change(change)
 
     async def _change(self, change: Callable[[dict[str, NamedKey], float], T]) -> T:
+        if self.mounted:
+            raise KeysReadOnly(
+                f"Les clés de ce serveur sont celles de {self._path} (PASSERELLE_KEYS_FILE), que d'autres machines "
+                "peuvent lire : changez ce fichier (« passerelle keys --file »), il vaut aussitôt.",
+                metadata={"field": "PASSERELLE_KEYS_FILE", "value": str(self._path)},
+            )
         async with self._lock:
             return await asyncio.to_thread(self._write, change)
 
@@ -169,7 +190,7 @@ class KeyBook:
             ) from error
 
     def _publish(self) -> None:
-        if not self._path.exists():
+        if self._shared is None or not self._path.exists():
             return
         keys = read_table(self._path)
         _replace(self._shared, write_table(keys.values()), durable=False)

@@ -30,10 +30,12 @@ class Owners:
         except InvalidState:
             return frozenset()
 
-    async def forget(self, owner: str) -> list[str]:
-        """Révoque ses clés nommées et en ôte son nom ; les rend.
+    async def forget(self, owner: str) -> tuple[list[str], list[str]]:
+        """Révoque ses clés nommées et en ôte son nom ; les rend, et celles qu'un fichier monté nomme encore.
 
         Raises:
             InvalidState: la table ne se lit pas.
         """
-        return await self._book.forget(owner)
+        if self._book.mounted:
+            return [], [key.id for key in await self._book.newest() if key.owner == owner]
+        return await self._book.forget(owner), []

@@ -12,7 +12,7 @@ from server.control.requests.store import UsageStore
 from server.control.requests.usage import HOUR, Usage, UsageKey
 from server.control.requests.waits import quantile
 from server.control.requests.window import Window
-from server.control.services.messages import duration, timestamp
+from server.control.services.instants import duration, timestamp
 from server.control.services.owners import Owners
 from server.control.services.pages import page_size, page_token
 from server.errors import InvalidRequest
@@ -88,8 +88,9 @@ class UsageService(usage_pb2_grpc.UsageServiceServicer):
         # Les noms en dernier : coupé avant, l'effacement se redemande sous le même nom.
         requests = await self._store.erase(sorted(labels))
         listed = self._window.erase(lambda one: one.key in labels)
-        keys = await self._owners.forget(request.owner)
-        return usage_pb2.EraseOwnerResponse(erased=usage_pb2.Erased(requests=requests, listed=listed, keys=keys))
+        keys, kept = await self._owners.forget(request.owner)
+        erased = usage_pb2.Erased(requests=requests, listed=listed, keys=keys, kept_keys=kept)
+        return usage_pb2.EraseOwnerResponse(erased=erased)
 
     async def _rows(self, query: usage_pb2.UsageQuery) -> list[Row]:
         """Lignes voulues, de la plus ancienne à la plus récente."""

@@ -143,11 +143,13 @@ class EraseOwnerResponse(_message.Message):
     def __init__(self, erased: _Optional[_Union[Erased, _Mapping]] = ...) -> None: ...
 
 class Erased(_message.Message):
-    __slots__ = ("requests", "listed", "keys")
+    __slots__ = ("requests", "listed", "keys", "kept_keys")
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     LISTED_FIELD_NUMBER: _ClassVar[int]
     KEYS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_KEYS_FIELD_NUMBER: _ClassVar[int]
     requests: float
     listed: int
     keys: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, requests: _Optional[float] = ..., listed: _Optional[int] = ..., keys: _Optional[_Iterable[str]] = ...) -> None: ...
+    kept_keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, requests: _Optional[float] = ..., listed: _Optional[int] = ..., keys: _Optional[_Iterable[str]] = ..., kept_keys: _Optional[_Iterable[str]] = ...) -> None: ...

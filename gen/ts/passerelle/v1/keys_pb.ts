@@ -395,7 +395,8 @@ export const KeyStateSchema: GenEnum<KeyState> = /*@__PURE__*/
  * Clés nommées : créées, montrées, renouvelées, révoquées sans redémarrage, et effectives dès la réponse.
  *
  * Toutes ces méthodes exigent une clé d'administration, même sur un serveur qui n'en a aucune : la première se crée de sa
- * machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé.
+ * machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé. Celles d'un fichier
+ * monté (`PASSERELLE_KEYS_FILE`) se montrent, et ne se changent pas : FAILED_PRECONDITION (KEYS_READ_ONLY).
  *
  * @generated from service passerelle.v1.KeyService
  */
