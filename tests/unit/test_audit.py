@@ -24,7 +24,7 @@ from passerelle.v1 import admin_pb2_grpc, keys_pb2, model_verbs_pb2, operation_p
 from prometheus_client import CollectorRegistry
 
 from server.cli.app import cli
-from server.cli.audit import _coming
+from server.cli.audit import _coming, _settings
 from server.control.record.audit import NAME, AuditLog, AuditSettings, kept
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.domain import Limits
@@ -450,6 +450,25 @@ def test_the_command_reads_it(written: tuple[Path, Any]) -> None:
     found = [json.loads(line) for line in run("audit", "-n", "2", "--json").stdout.splitlines()]
     assert [one["action"] for one in found] == ["AdminService.LoadModel", "settings"]
     assert run("--address", "gpu:8000", "audit").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"a": 1, "b": "x"}, {"a": 2}, ["a : 1 → 2", 'b : "x" → –']),
+        ({"keys": ["a", "b"]}, {"keys": ["b", "c"]}, ['keys : -"a" +"c"']),
+        ({"keys": ["a", "b"]}, {"keys": ["b", "a"]}, ["keys : autre ordre"]),
+        (
+            {},
+            {"models.q.key": "q", "models.q.options.n": 1, "models.r.x": 1},
+            ["models.q : ajouté", "models.r.x : – → 1"],
+        ),
+        ({"models.q.key": "q", "models.q.x": 1}, {}, ["models.q : retiré"]),
+        ({"t": None}, {"t": "x" * 99}, [f't : null → "{"x" * 59}…']),
+    ],
+)
+def test_the_command_shows_of_settings_what_changed(before: Any, after: Any, said: list[str]) -> None:
+    assert list(_settings(before, after)) == said
 
 
 def test_following_loses_nothing_when_a_file_is_put_aside(tmp_path: Path) -> None:

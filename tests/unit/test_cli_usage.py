@@ -34,11 +34,17 @@ def _ended(status: str, key: str = "k0", model: str = "qwen") -> Request:
 
 
 @pytest.fixture
-async def run(tmp_path: Path) -> AsyncIterator[Run]:
+def guard() -> Guard:
+    """La porte du serveur, ouverte."""
+    return Guard((), ())
+
+
+@pytest.fixture
+async def run(tmp_path: Path, guard: Guard) -> AsyncIterator[Run]:
     """Joue `passerelle usage` devant un serveur qui a servi trois requêtes."""
     store = UsageStore(tmp_path / "usage.sqlite", 90)
     store.add("vie", 1, [_ended(status) for status in ("OK", "OK", "QUEUE_FULL")])
-    server = grpc.aio.server(interceptors=[ServiceInterceptor(Guard((), ()), RpcMetrics(CollectorRegistry()))])
+    server = grpc.aio.server(interceptors=[ServiceInterceptor(guard, RpcMetrics(CollectorRegistry()))])
     book = KeyBook(tmp_path / KEYS, tmp_path / "copie.json", Limits())
     key, _ = await book.create(["chat"], owner="atelier")
     store.add("vie", 2, [_ended("OK", key.id)])
@@ -90,3 +96,12 @@ async def test_erasing_is_confirmed(run: Run) -> None:
 async def test_a_period_that_is_none_is_named(run: Run, span: str) -> None:
     found = await run("--since", span)
     assert found.exit_code == 2 and "n'est pas une durée" in found.output
+
+
+@pytest.mark.parametrize("guard", [Guard(("cle",), ("cle-admin",))])
+async def test_a_key_that_is_missing_says_where_to_give_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_KEYS", "ADMIN_KEYS", "PASSERELLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    found = await run()
+    assert found.exit_code == 1 and "MISSING_API_KEY" in found.output
+    assert "--key" in found.output and "PASSERELLE_API_KEY" in found.output
