@@ -382,7 +382,7 @@ export enum ErrorReason {
   /**
    * Clé révoquée. Code UNAUTHENTICATED.
    *
-   * Exemple : {"key": "psl_4k7d2m9q"}.
+   * Exemple : {"key": "psl_4k7d2m9qab"}.
    *
    * @generated from enum value: ERROR_REASON_REVOKED_API_KEY = 80;
    */
@@ -391,7 +391,7 @@ export enum ErrorReason {
   /**
    * Clé expirée, ou valeur d'avant un renouvellement dont le temps est passé. Code UNAUTHENTICATED.
    *
-   * Exemple : {"key": "psl_4k7d2m9q"}.
+   * Exemple : {"key": "psl_4k7d2m9qab"}.
    *
    * @generated from enum value: ERROR_REASON_EXPIRED_API_KEY = 81;
    */
@@ -400,7 +400,7 @@ export enum ErrorReason {
   /**
    * Clé admise, dont les portées n'ouvrent pas cet appel. Code PERMISSION_DENIED.
    *
-   * Exemple : {"key": "psl_4k7d2m9q", "needed": "admin", "scopes": "chat, transcribe"}.
+   * Exemple : {"key": "psl_4k7d2m9qab", "needed": "admin", "scopes": "chat, transcribe"}.
    *
    * @generated from enum value: ERROR_REASON_SCOPE_NOT_ALLOWED = 82;
    */
@@ -409,7 +409,7 @@ export enum ErrorReason {
   /**
    * Clé admise, mais pas pour ce modèle. Code PERMISSION_DENIED.
    *
-   * Exemple : {"key": "psl_4k7d2m9q", "field": "model", "model": "qwen", "available": "canary"}.
+   * Exemple : {"key": "psl_4k7d2m9qab", "field": "model", "model": "qwen", "available": "canary"}.
    *
    * @generated from enum value: ERROR_REASON_MODEL_NOT_ALLOWED = 83;
    */

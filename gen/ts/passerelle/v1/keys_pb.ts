@@ -24,7 +24,7 @@ export const file_passerelle_v1_keys: GenFile = /*@__PURE__*/
  */
 export type NamedKey = Message<"passerelle.v1.NamedKey"> & {
   /**
-   * Identifiant public (`psl_4k7d2m9q`) : le début de la clé, et son nom dans les journaux.
+   * Identifiant public (`psl_4k7d2m9qab`) : le début de la clé, et son nom dans les journaux.
    *
    * @generated from field: string id = 1;
    */
