@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from server.french import why
+
 logger = logging.getLogger(__name__)
 
 KEYS = "keys.json"
@@ -130,7 +132,7 @@ def read_table(path: Path) -> dict[str, NamedKey]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise TableUnreadable(f"{path} : {error.strerror}.") from error
+        raise TableUnreadable(f"{path} : {why(error)}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise TableUnreadable(f"{path} : ce n'est pas une table de clés ({error}).") from error
 

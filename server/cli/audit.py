@@ -14,6 +14,7 @@ from server.cli.admin import Session
 from server.cli.connection import CommandError
 from server.cli.local import local_server
 from server.control.record.audit import NAME, kept
+from server.french import why
 from server.settings.config import load_config
 from server.settings.profile import ConfigError
 
@@ -41,7 +42,7 @@ def audit(session: Session, tail: int, follow: bool) -> None:
         elif held is not None:
             held.close()
     except OSError as error:
-        raise CommandError(f"{error.filename} est illisible ({error.strerror}).") from error
+        raise CommandError(f"{error.filename} est illisible ({why(error)}).") from error
     except KeyboardInterrupt:
         return
 

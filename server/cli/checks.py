@@ -23,6 +23,7 @@ from server.cli.weights_checks import weights_checks
 from server.control.record.desired import survey
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
 from server.control.record.trouble import JournalUnavailable
+from server.french import why
 from server.settings.config import Config, load_config
 from server.settings.profile import ConfigError
 from server.settings.secrets import check_keys_file
@@ -144,7 +145,7 @@ def _port(config: Config, running: LocalServer | None) -> Finding:
         if error.errno == errno.EADDRNOTAVAIL:
             found = f"{config.bind} n'est pas une adresse de cette machine"
             return Finding("port", Level.FAILURE, found, "HOST_BIND_ADDRESS : « ip address » les liste.")
-        found = f"{config.bind}:{config.port} ne peut pas être ouvert ({error.strerror})"
+        found = f"{config.bind}:{config.port} ne peut pas être ouvert ({why(error)})"
         advice = "Passerelle y tourne peut-être déjà (« passerelle status ») ; sinon HOST_PORT en choisit un autre."
         return Finding("port", Level.WARNING, found, advice)
     return Finding("port", Level.OK, f"{config.bind}:{config.port} est libre")

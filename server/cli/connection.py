@@ -14,6 +14,7 @@ import grpc
 
 from server.cli.local import local_server
 from server.errors import MissingApiKey, PasserelleError
+from server.french import why
 from server.rpc.status import from_rpc_error
 from server.settings.file import settle
 from server.settings.secrets import with_secrets
@@ -77,7 +78,7 @@ class ServerAccess:
         try:
             files = [path.read_bytes() if path else None for path in (self.ca, self.certificate_key, self.certificate)]
         except OSError as error:
-            raise CommandError(f"{error.filename} est illisible ({error.strerror}).") from error
+            raise CommandError(f"{error.filename} est illisible ({why(error)}).") from error
         return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(*files), _OPTIONS)
 
 

@@ -22,6 +22,7 @@ from server.control.record.keys import KeyBook
 from server.control.services.keys import KeyService
 from server.domain import Limits
 from server.errors import PasserelleError
+from server.french import why
 from server.rpc.auth import NAME_OF, SCOPE_OF
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "j": 86400, "d": 86400}
@@ -150,7 +151,7 @@ def _written(file: Path, method: str, request: Any) -> Any:
     except PasserelleError as error:
         raise CommandError(error.french, reason=error.reason, metadata=error.metadata) from error
     except OSError as error:
-        raise CommandError(f"« {error.filename} » ne s'écrit pas ({error.strerror}).") from error
+        raise CommandError(f"« {error.filename} » ne s'écrit pas ({why(error)}).") from error
 
 
 def _told(session: Session, answer: Any) -> None:

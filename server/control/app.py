@@ -44,6 +44,7 @@ from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
 from server.domain import Limits, ModelSpec, Profile, TokenProvider
+from server.french import why
 from server.lifetime import away_seconds
 from server.named_keys import KEYS, KeyTable, TableUnreadable
 from server.rpc.audit import Auditor
@@ -236,7 +237,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
                 missing.append("Aucun front n'est encore en bonne santé.")
         except OSError as error:
-            missing.append(f"L'état des fronts est inconnu : {error.strerror}.")
+            missing.append(f"L'état des fronts est inconnu : {why(error)}.")
         missing += models.gpu_refusal()
         missing += models.not_ready()
         return missing

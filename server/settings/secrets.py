@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from server.french import why
 from server.named_keys import TableUnreadable, read_table
 from server.tables import ConfigError
 
@@ -56,8 +57,8 @@ def _read(variable: str, path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "ce n'est pas du texte en UTF-8"
-        raise ConfigError(f"{variable} : « {path} » ne se lit pas ({why}).") from error
+        cause = why(error) if isinstance(error, OSError) else "ce n'est pas du texte en UTF-8"
+        raise ConfigError(f"{variable} : « {path} » ne se lit pas ({cause}).") from error
     if not text or "\0" in text:
         # Un fichier encore vide ouvrirait à tous un serveur qu'on veut fermé.
         raise ConfigError(f"{variable} : « {path} » {'contient un octet nul' if text else 'est vide'}.")
