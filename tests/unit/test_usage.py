@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 import statistics
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from passerelle.v1 import requests_pb2, usage_pb2
 
 from server.control.record.keys import KeyBook
 from server.control.requests.store import MIGRATIONS, UsageStore
-from server.control.requests.usage import HOUR
+from server.control.requests.usage import HOUR, UsageKey
 from server.control.requests.waits import quantile, slot_of
 from server.control.requests.window import Request, Window
 from server.control.services.owners import Owners
@@ -87,6 +88,20 @@ async def test_an_hour_sums_what_each_key_asked_of_each_model(store: UsageStore)
 async def test_lines_gather_what_is_asked(store: UsageStore, query: dict[str, Any], found: list[Any]) -> None:
     store.add("vie", 1, [request(NOW - 2 * HOUR), request(), request(), request(key="k1")])
     assert [(one.key, one.model, one.requests) for one in await rows(store, **query)] == found
+
+
+async def test_lines_are_gathered_in_the_thread_of_the_base(store: UsageStore) -> None:
+    """Un trimestre compte des dizaines de milliers de lignes : la boucle du plan de contrôle n'en lit aucune."""
+    store.add("vie", 1, [request(), request(key="k1")])
+    seen = []
+
+    def place(key: UsageKey) -> UsageKey:
+        seen.append(threading.current_thread().name)
+        return key._replace(key="")
+
+    [(key, usage)] = await store.read(0, 10**9, place)
+    assert (key.key, usage.outcomes.total()) == ("", 2) and len(seen) == 2
+    assert all(name.startswith("usage") for name in seen)
 
 
 async def test_a_period_is_whole_hours_and_its_end_is_out(store: UsageStore) -> None:

@@ -102,11 +102,12 @@ class UsageService(usage_pb2_grpc.UsageServiceServicer):
         groups = set(query.group_by or _GROUPS)
         keys = {query.key} | await self._owners.labels_known(query.key) if query.key else frozenset()
         model = self._known(query.model) if query.model else ""
-        found: dict[UsageKey, Usage] = {}
-        for key, usage in await self._store.read(first, last):
-            if (not keys or key.key in keys) and model in ("", key.model) and query.sort in (0, key.sort):
-                found.setdefault(_grouped(key, groups, query.step, first), Usage()).add(usage)
-        return sorted(found.items(), key=lambda row: row[0])
+
+        def place(key: UsageKey) -> UsageKey | None:
+            wanted = (not keys or key.key in keys) and model in ("", key.model) and query.sort in (0, key.sort)
+            return _grouped(key, groups, query.step, first) if wanted else None
+
+        return await self._store.read(first, last, place)
 
 
 def _grouped(key: UsageKey, groups: "set[usage_pb2.UsageGroup]", step: "usage_pb2.UsageStep", first: int) -> UsageKey:
