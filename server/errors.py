@@ -19,7 +19,7 @@ PasserelleError
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
 ├── DownloadFailed ─┬─ HubTokenMissing · HubTokenInvalid · HubAccessDenied
 │                   └─ HubNotFound · HubUnreachable · DiskFull
-├── IntegrityMismatch · InvalidState · OperationCancelled · RequestCancelled
+├── IntegrityMismatch · InvalidState · KeysReadOnly · OperationCancelled · RequestCancelled
 └── DeadlineExceeded · InternalError
 
 Chaque classe porte un motif (`reason`) de l'énumération publique `ErrorReason`. La correspondance avec les codes gRPC
@@ -393,6 +393,12 @@ class InvalidState(PasserelleError):
     """Action interdite dans l'état présent du modèle."""
 
     reason = "INVALID_STATE"
+
+
+class KeysReadOnly(PasserelleError):
+    """Clés nommées d'un fichier monté, que ce serveur ne fait que lire."""
+
+    reason = "KEYS_READ_ONLY"
 
 
 class OperationCancelled(PasserelleError):

@@ -1,5 +1,9 @@
-"""Les mots de click et d'argparse, en français ; tous deux les demandent à gettext, et ne livrent aucune traduction."""
+"""Les mots de click, d'argparse et du système, en français.
 
+Les deux premiers les demandent à gettext, sans livrer de traduction ; le système dit les siens en anglais.
+"""
+
+import errno
 import gettext
 
 WORDS = {
@@ -95,6 +99,42 @@ WORDS = {
     "unexpected option string: %s": "option inattendue : %s",
     "ignored explicit argument %r": "ne prend pas de valeur (%r reçu)",
 }
+
+
+_CAUSES = {
+    errno.EACCES: "accès refusé",
+    errno.EADDRINUSE: "adresse déjà prise",
+    errno.EADDRNOTAVAIL: "cette machine n'a pas cette adresse",
+    errno.EBUSY: "ressource occupée",
+    errno.ECONNREFUSED: "connexion refusée",
+    errno.EDQUOT: "quota de disque dépassé",
+    errno.EEXIST: "un fichier a déjà ce nom",
+    errno.EINVAL: "valeur refusée",
+    errno.EIO: "erreur d'entrée-sortie",
+    errno.EISDIR: "c'est un dossier",
+    errno.ELOOP: "trop de liens",
+    errno.EMFILE: "trop de fichiers ouverts",
+    errno.ENAMETOOLONG: "nom trop long",
+    errno.ENFILE: "trop de fichiers ouverts sur la machine",
+    errno.ENODEV: "aucun périphérique",
+    errno.ENOENT: "n'existe pas",
+    errno.ENOLCK: "verrous indisponibles",
+    errno.ENOMEM: "mémoire épuisée",
+    errno.ENOSPC: "disque plein",
+    errno.ENOTDIR: "n'est pas un dossier",
+    errno.ENOTEMPTY: "dossier non vide",
+    errno.EOPNOTSUPP: "opération impossible ici",
+    errno.EPERM: "opération non permise",
+    errno.EROFS: "disque en lecture seule",
+    errno.ESTALE: "fichier disparu du disque en réseau",
+    errno.ETIMEDOUT: "délai passé",
+    errno.EXDEV: "autre disque",
+}
+
+
+def why(error: OSError) -> str:
+    """Ce que dit le système d'un échec ; en anglais pour ce qui n'arrive guère."""
+    return _CAUSES.get(error.errno or 0) or error.strerror or str(error)
 
 
 def speak_french() -> None:

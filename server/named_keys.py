@@ -20,6 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from server.french import why
+
 logger = logging.getLogger(__name__)
 
 KEYS = "keys.json"
@@ -130,7 +132,7 @@ def read_table(path: Path) -> dict[str, NamedKey]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise TableUnreadable(f"{path} : {error.strerror}.") from error
+        raise TableUnreadable(f"{path} : {why(error)}.") from error
     except (ValueError, KeyError, TypeError) as error:
         raise TableUnreadable(f"{path} : ce n'est pas une table de clés ({error}).") from error
 
@@ -142,12 +144,15 @@ class KeyTable:
     révoquée vaut dès l'appel suivant, que le plan de contrôle vive ou non.
     """
 
-    def __init__(self, shared: Path | None = None, kept: Path | None = None) -> None:
-        """`shared` : copie suivie, dans le dossier des prises ; `kept` : l'original, lu tant qu'elle n'y est pas."""
+    def __init__(self, shared: Path | None = None, kept: Path | None = None, *, mounted: bool = False) -> None:
+        """`shared` : copie suivie, dans le dossier des prises ; `kept` : l'original, lu tant qu'elle n'y est pas.
+
+        `mounted` : table que l'exploitant écrit (`PASSERELLE_KEYS_FILE`) ; le serveur est fermé, même si elle manque.
+        """
         self._path = shared
         self._mark: tuple[int, int, int] | None = None
         self._keys: Mapping[str, NamedKey] = {}
-        self._used = False
+        self._used = mounted
         if kept is not None and os.path.exists(kept):
             self._take(kept)
 
@@ -181,7 +186,8 @@ class KeyTable:
             found = os.stat(self._path)
         except OSError:
             return
-        # Le plan de contrôle écrit un fichier neuf, de date toujours croissante, puis lui donne ce nom.
+        # Le plan de contrôle écrit un fichier neuf, de date toujours croissante, puis lui donne ce nom ; Kubernetes
+        # change le lien qui mène au sien.
         mark = (found.st_ino, found.st_mtime_ns, found.st_size)
         if mark != self._mark:
             self._mark = mark

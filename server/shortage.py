@@ -4,6 +4,7 @@ import errno
 import os
 
 from server.errors import HostExhausted
+from server.french import why
 
 _SHORTAGES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _RETRY_SECONDS = 5.0
@@ -20,8 +21,9 @@ def shortage(error: BaseException) -> HostExhausted | None:
         return None
     code = error.errno if isinstance(error, OSError) and error.errno is not None else errno.ENOMEM
     cause = os.strerror(code)
+    said = why(OSError(code, cause))
     return HostExhausted(
-        f"La machine n'a plus de quoi servir cette requête ({cause}) ; réessayez bientôt.",
+        f"La machine n'a plus de quoi servir cette requête ({said}) ; réessayez bientôt.",
         metadata={"detail": cause},
         retry_after=_RETRY_SECONDS,
     )

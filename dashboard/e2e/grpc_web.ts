@@ -468,6 +468,9 @@ const usageCalls: Calls<typeof UsageService> = {
   async eraseUsage() {
     check((await usage.eraseUsage({ key: "absente" })).requests === 0, "rien à effacer");
   },
+  async eraseOwner() {
+    check((await usage.eraseOwner({ owner: "absent" })).erased?.keys.length === 0, "personne à effacer");
+  },
 };
 
 const restCalls: Calls<typeof RestService> = {

@@ -213,6 +213,7 @@ const PAGES = [
   ["/acces", "endpoint-url"],
   ["/cles", "key-form"],
   ["/requetes", "requests-page"],
+  ["/usage", "usage-page"],
   ["/activite", "filter-genre"],
 ];
 

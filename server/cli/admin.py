@@ -59,7 +59,10 @@ def status(session: Session) -> None:
     if found.profile_notice:
         click.echo(found.profile_notice)
     if not found.api_key_required:
-        click.echo("Sans clé : qui joint ce serveur s'en sert (OPENAI_KEYS).")
+        click.echo(
+            "Sans clé : qui joint ce serveur s'en sert. OPENAI_KEYS, « passerelle keys create » ou des jetons le "
+            "ferment."
+        )
     click.echo()
     show.table([("modèle", "état", "moteur", "poids", "GPU", "en cours", "en attente"), *map(_model_row, found.models)])
     for model in found.models:

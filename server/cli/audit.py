@@ -14,10 +14,13 @@ from server.cli.admin import Session
 from server.cli.connection import CommandError
 from server.cli.local import local_server
 from server.control.record.audit import NAME, kept
+from server.french import why
 from server.settings.config import load_config
 from server.settings.profile import ConfigError
 
 _POLL_SECONDS = 0.3
+_SHOWN = 60
+"""Caractères d'un réglage montrés ; `--json` les a tous."""
 
 
 @click.command(help="Registre du serveur de cette machine : qui a changé quoi, d'où, avec quelle issue.")
@@ -39,7 +42,7 @@ def audit(session: Session, tail: int, follow: bool) -> None:
         elif held is not None:
             held.close()
     except OSError as error:
-        raise CommandError(f"{error.filename} est illisible ({error.strerror}).") from error
+        raise CommandError(f"{error.filename} est illisible ({why(error)}).") from error
     except KeyboardInterrupt:
         return
 
@@ -132,12 +135,39 @@ def _sentence(entry: Mapping[str, Any]) -> str:
 def _change(entry: Mapping[str, Any]) -> str:
     before, after = entry.get("before"), entry.get("after")
     if entry["action"] == "settings":
-        names = sorted({*(before or {}), *(after or {})})
-        return ", ".join(f"{name} : {_short(before, name)} → {_short(after, name)}" for name in names)
+        return ", ".join(_settings(before or {}, after or {}))
     if before and after and "state" in before:
         return f"{before['state']} → {after['state']}"
     return ""
 
 
-def _short(side: Any, name: str) -> str:
-    return json.dumps(side[name], ensure_ascii=False) if side and name in side else "–"
+def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Ce qui a changé, un réglage à la fois ; un modèle venu ou parti n'y est que nommé."""
+    for model, way in _models(before, after).items():
+        yield f"models.{model} : {way}"
+    whole = tuple(f"models.{model}." for model in _models(before, after))
+    for name in sorted({*before, *after}):
+        if name.startswith(whole):
+            continue
+        was, now = before.get(name), after.get(name)
+        if isinstance(was, list) and isinstance(now, list):
+            gone = [f"-{_short(one)}" for one in was if one not in now]
+            come = [f"+{_short(one)}" for one in now if one not in was]
+            yield f"{name} : {' '.join([*gone, *come]) or 'autre ordre'}"
+        else:
+            yield f"{name} : {_short(was) if name in before else '–'} → {_short(now) if name in after else '–'}"
+
+
+def _models(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """Modèles entiers, ajoutés ou retirés : tous leurs réglages, clé comprise, sont d'un seul côté."""
+    found: dict[str, str] = {}
+    for side, other, way in ((after, before, "ajouté"), (before, after, "retiré")):
+        named = [name for name in side if name.startswith("models.") and name.endswith(".key")]
+        keys = [name.removeprefix("models.").removesuffix(".key") for name in named]
+        found |= {key: way for key in keys if f"models.{key}.key" not in other}
+    return found
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

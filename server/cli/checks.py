@@ -23,8 +23,10 @@ from server.cli.weights_checks import weights_checks
 from server.control.record.desired import survey
 from server.control.record.schema import JOURNAL, JournalTooNew, check_version
 from server.control.record.trouble import JournalUnavailable
+from server.french import why
 from server.settings.config import Config, load_config
 from server.settings.profile import ConfigError
+from server.settings.secrets import check_keys_file
 from server.supervisor.envoy import EnvoyError, envoy_binary
 from server.supervisor.main import OPEN_FILES
 from server.supervisor.run_dir import RunDir, RunDirError
@@ -108,6 +110,10 @@ def _envoy() -> Finding:
 
 
 def _keys(config: Config) -> Finding:
+    try:
+        check_keys_file(config.keys_file)
+    except ConfigError as error:
+        return Finding("clés", Level.FAILURE, str(error), "« passerelle keys --file » écrit une telle table.")
     if config.keyed or config.local:
         return Finding("clés", Level.OK, "données" if config.keyed else "aucune, mais l'écoute est locale")
     return Finding(
@@ -139,7 +145,7 @@ def _port(config: Config, running: LocalServer | None) -> Finding:
         if error.errno == errno.EADDRNOTAVAIL:
             found = f"{config.bind} n'est pas une adresse de cette machine"
             return Finding("port", Level.FAILURE, found, "HOST_BIND_ADDRESS : « ip address » les liste.")
-        found = f"{config.bind}:{config.port} ne peut pas être ouvert ({error.strerror})"
+        found = f"{config.bind}:{config.port} ne peut pas être ouvert ({why(error)})"
         advice = "Passerelle y tourne peut-être déjà (« passerelle status ») ; sinon HOST_PORT en choisit un autre."
         return Finding("port", Level.WARNING, found, advice)
     return Finding("port", Level.OK, f"{config.bind}:{config.port} est libre")

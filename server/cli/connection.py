@@ -13,7 +13,8 @@ import click
 import grpc
 
 from server.cli.local import local_server
-from server.errors import PasserelleError
+from server.errors import MissingApiKey, PasserelleError
+from server.french import why
 from server.rpc.status import from_rpc_error
 from server.settings.file import settle
 from server.settings.secrets import with_secrets
@@ -77,7 +78,7 @@ class ServerAccess:
         try:
             files = [path.read_bytes() if path else None for path in (self.ca, self.certificate_key, self.certificate)]
         except OSError as error:
-            raise CommandError(f"{error.filename} est illisible ({error.strerror}).") from error
+            raise CommandError(f"{error.filename} est illisible ({why(error)}).") from error
         return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(*files), _OPTIONS)
 
 
@@ -134,7 +135,8 @@ def _first(environ: Mapping[str, str], name: str) -> str:
 def _failure(error: grpc.RpcError, address: str) -> CommandError:
     ours: PasserelleError | None = from_rpc_error(error)  # type: ignore[arg-type]
     if ours is not None:
-        return CommandError(ours.french, reason=ours.reason, metadata=ours.metadata)
+        here = " Ici, c'est --key, ou PASSERELLE_API_KEY." if isinstance(ours, MissingApiKey) else ""
+        return CommandError(ours.french + here, reason=ours.reason, metadata=ours.metadata)
     call: Any = error
     if call.code() is grpc.StatusCode.UNAVAILABLE:
         return CommandError(

@@ -1,8 +1,12 @@
 """`passerelle keys` : les clés nommées, créées, montrées, renouvelées, révoquées."""
 
+import asyncio
 import re
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +16,13 @@ from passerelle.v1 import keys_pb2, keys_pb2_grpc, route_pb2
 
 from server.cli import show
 from server.cli.admin import Session
+from server.cli.connection import CommandError
 from server.cli.models import model_keys
+from server.control.record.keys import KeyBook
+from server.control.services.keys import KeyService
+from server.domain import Limits
+from server.errors import PasserelleError
+from server.french import why
 from server.rpc.auth import NAME_OF, SCOPE_OF
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "j": 86400, "d": 86400}
@@ -40,9 +50,24 @@ class _Span(click.ParamType[Duration]):
 IDENTIFIER = click.argument("identifier", metavar="IDENTIFIANT")
 
 
+@dataclass(slots=True)
+class _Filed(Session):
+    """Les mêmes verbes, sur un fichier que des serveurs liront."""
+
+    file: Path = field(default_factory=Path)
+
+
 @click.group(help="Clés nommées : créées, renouvelées, révoquées sans redémarrage.", subcommand_metavar="VERBE …")
-def keys() -> None:
+@click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="La table de ce fichier, pour PASSERELLE_KEYS_FILE, sans appeler de serveur.",
+)
+@click.pass_context
+def keys(ctx: click.Context, file: Path | None) -> None:
     """Verbes sur les clés."""
+    if file is not None:
+        ctx.obj = _Filed(ctx.obj.access, ctx.obj.as_json, ctx.obj.addressed, file.absolute())
 
 
 @click.command(help="Crée une clé, écrite une fois sur la sortie.")
@@ -110,9 +135,23 @@ for verb in VERBS:
 
 
 def _call(session: Session, method: str, request: Any) -> Any:
+    if isinstance(session, _Filed):
+        return _written(session.file, method, request)
     with session.server.channel() as channel:
         call = getattr(keys_pb2_grpc.KeyServiceStub(channel), method)
         return call(request, metadata=session.server.metadata(admin=True), timeout=_PATIENCE_SECONDS)
+
+
+def _written(file: Path, method: str, request: Any) -> Any:
+    """Joue le verbe sur ce fichier, par le service d'un serveur ; les modèles n'y sont pas vérifiés."""
+    limits = Limits()
+    service = KeyService(KeyBook(file, None, limits), str, limits, time.time)
+    try:
+        return asyncio.run(getattr(service, method)(request, None))
+    except PasserelleError as error:
+        raise CommandError(error.french, reason=error.reason, metadata=error.metadata) from error
+    except OSError as error:
+        raise CommandError(f"« {error.filename} » ne s'écrit pas ({why(error)}).") from error
 
 
 def _told(session: Session, answer: Any) -> None:

@@ -21,6 +21,7 @@ from server.cli.machine_checks import read_machine
 from server.cli.model_checks import preflight
 from server.domain import ADDED_MODELS, worker_digest
 from server.errors import InvalidRequest, InvalidState
+from server.french import why
 from server.settings import overlay
 from server.settings.config import ADDED_MODELS_COPY, Config, load_config
 from server.settings.profile import ConfigError, overlay_bytes
@@ -78,7 +79,7 @@ def _told() -> Iterator[None]:
     except ConfigError as error:
         raise CommandError(str(error), reason=InvalidRequest.reason) from error
     except OSError as error:
-        raise CommandError(f"{error.filename} : {error.strerror}.") from error
+        raise CommandError(f"{error.filename} : {why(error)}.") from error
 
 
 def change(

@@ -10,6 +10,7 @@ from server.cli import show
 from server.cli.admin import MODEL, Session
 from server.cli.connection import CommandError
 from server.errors import PasserelleError
+from server.french import why
 from server.settings.profile import ConfigError
 
 Request = model_verbs_pb2.RemoveWeightsRequest
@@ -89,5 +90,5 @@ def _here(request: Request) -> Response:
     except PasserelleError as error:
         raise CommandError(error.french, reason=error.reason, metadata=error.metadata) from error
     except OSError as error:
-        raise CommandError(f"{error.filename} : {error.strerror}.") from error
+        raise CommandError(f"{error.filename} : {why(error)}.") from error
     return found

@@ -1,10 +1,11 @@
 """Ce que la ligne de commande écrit : des tailles, des tableaux, du JSON."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToDict
 
 _UNITS = ("o", "Kio", "Mio", "Gio", "Tio")
 
@@ -106,13 +107,15 @@ def table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def message(value: Any, *, one_line: bool = False) -> None:
-    """Écrit un message du contrat en JSON, aux noms de champs du contrat."""
-    click.echo(
-        MessageToJson(
-            value,
-            preserving_proto_field_name=True,
-            always_print_fields_with_no_presence=True,
-            ensure_ascii=False,
-            indent=None if one_line else 2,
-        )
-    )
+    """Écrit un message du contrat en JSON, aux noms de champs du contrat ; un compte y est un entier."""
+    found = MessageToDict(value, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    click.echo(json.dumps(_counted(found), ensure_ascii=False, indent=None if one_line else 2))
+
+
+def _counted(value: Any) -> Any:
+    # Le contrat compte en `double` ; « 138.0 » n'est pas ce que le REST écrit du même message.
+    if isinstance(value, dict):
+        return {name: _counted(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_counted(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -50,16 +50,39 @@ class _Span(click.ParamType):  # type: ignore[type-arg]
 @click.command(help="Ce que chaque clé a consommé de chaque modèle.")
 @click.option("--since", type=_Span(), default="24h", show_default=True, metavar="DURÉE", help="Période : 24h, 7j…")
 @click.option("--by", type=click.Choice(list(_STEPS)), default="tout", show_default=True, help="Durée d'une ligne.")
-@click.option("--of", "key", default="", metavar="CLÉ", help="Une seule clé, par son étiquette.")
+@click.option(
+    "--of", "key", default="", metavar="CLÉ", help="Une clé, par son étiquette, ou toutes celles de quelqu'un."
+)
 @click.option("--model", default="", metavar="MODÈLE", shell_complete=model_keys, help="Un seul modèle.")
 @click.option("--csv", "as_csv", is_flag=True, help="Écrit du CSV.")
 @click.option("--erase", default="", metavar="CLÉ", help="Efface l'usage de cette clé, et ses requêtes de la fenêtre.")
+@click.option(
+    "--erase-owner", default="", metavar="QUI", help="Efface ce qui est gardé de quelqu'un ; révoque ses clés."
+)
+@click.option("--issuer", default="", help="Émetteur des jetons de --erase-owner ; sans elle, celui des réglages.")
 @click.option("--yes", "-y", is_flag=True, help="Ne demande pas de confirmation.")
 @click.pass_obj
-def usage(session: Session, since: int, by: str, key: str, model: str, as_csv: bool, erase: str, yes: bool) -> None:
+def usage(
+    session: Session,
+    since: int,
+    by: str,
+    key: str,
+    model: str,
+    as_csv: bool,
+    erase: str,
+    erase_owner: str,
+    issuer: str,
+    yes: bool,
+) -> None:
     """Lignes de la période, ou effacement."""
-    if erase:
-        _erase(session, erase, yes=yes)
+    if erase and erase_owner:
+        raise click.UsageError("--erase et --erase-owner ne vont pas ensemble.")
+    if erase or erase_owner:
+        _confirm(session, erase or f"{erase_owner}, en révoquant ses clés", yes=yes)
+        if erase:
+            _erase(session, erase)
+        else:
+            _erase_owner(session, erase_owner, issuer)
         return
     query = usage_pb2.UsageQuery(step=_STEPS[by], key=key, model=model)
     query.since.FromSeconds(int(time.time()) - since)
@@ -86,11 +109,31 @@ def usage(session: Session, since: int, by: str, key: str, model: str, as_csv: b
         show.table([_TITLES, *map(_row, found.rows)])
 
 
-def _erase(session: Session, key: str, *, yes: bool) -> None:
+def _confirm(session: Session, what: str, *, yes: bool) -> None:
     if not yes:
         if session.as_json or not sys.stdin.isatty():
             raise click.UsageError("Sans personne pour confirmer, --yes est nécessaire.")
-        click.confirm(f"Effacer l'usage de « {key} » ?", abort=True, err=True)
+        click.confirm(f"Effacer l'usage de {what} ?", abort=True, err=True)
+
+
+def _erase_owner(session: Session, owner: str, issuer: str) -> None:
+    with session.server.channel() as channel:
+        answer = usage_pb2_grpc.UsageServiceStub(channel).EraseOwner(
+            usage_pb2.EraseOwnerRequest(owner=owner, issuer=issuer),
+            metadata=session.server.metadata(admin=True),
+            timeout=_SECONDS,
+        )
+    if session.as_json:
+        show.message(answer)
+        return
+    erased = answer.erased
+    keys = f", clés révoquées : {', '.join(erased.keys)}" if erased.keys else ""
+    click.echo(f"{owner} : {erased.requests:.0f} requêtes effacées{keys}")
+    if erased.kept_keys:
+        click.echo(f"PASSERELLE_KEYS_FILE le nomme encore : {', '.join(erased.kept_keys)}. Ôtez-l'en.")
+
+
+def _erase(session: Session, key: str) -> None:
     with session.server.channel() as channel:
         answer = usage_pb2_grpc.UsageServiceStub(channel).EraseUsage(
             usage_pb2.EraseUsageRequest(key=key), metadata=session.server.metadata(admin=True), timeout=_SECONDS

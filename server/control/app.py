@@ -31,6 +31,7 @@ from server.control.requests.window import Window
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.control.services.keys import KeyService
+from server.control.services.owners import Owners
 from server.control.services.probe import ProbeService
 from server.control.services.reports import SERVICE as REPORTS
 from server.control.services.reports import ReportService
@@ -43,6 +44,7 @@ from server.control.weights.downloads import Downloader
 from server.control.weights.package_source import package_bytes
 from server.control.weights.verify import Verifier
 from server.domain import Limits, ModelSpec, Profile, TokenProvider
+from server.french import why
 from server.lifetime import away_seconds
 from server.named_keys import KEYS, KeyTable, TableUnreadable
 from server.rpc.audit import Auditor
@@ -95,6 +97,8 @@ class ControlSettings:
     """Clés d'administration."""
     named_keys: KeyTable | None = None
     """Clés nommées ; `None` : aucune."""
+    keys_file: Path | None = None
+    """Table de clés que l'exploitant monte ; `None` : celle du dossier d'état."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
     tokens: TokenProvider | None = None
@@ -178,7 +182,10 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )
     routes = ControlService(models)
-    book = KeyBook(settings.state_path.with_name(KEYS), run_dir / KEYS, settings.limits)
+    if settings.keys_file is not None:
+        book = KeyBook(settings.keys_file, None, settings.limits, mounted=True)
+    else:
+        book = KeyBook(settings.state_path.with_name(KEYS), run_dir / KEYS, settings.limits)
     try:
         await book.publish()
     except (TableUnreadable, OSError) as error:
@@ -230,7 +237,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             if not await asyncio.to_thread(healthy_fronts, run_dir / "envoy-admin.sock"):
                 missing.append("Aucun front n'est encore en bonne santé.")
         except OSError as error:
-            missing.append(f"L'état des fronts est inconnu : {error.strerror}.")
+            missing.append(f"L'état des fronts est inconnu : {why(error)}.")
         missing += models.gpu_refusal()
         missing += models.not_ready()
         return missing
@@ -262,7 +269,8 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(window, fronts, guard), server.server)
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
     control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server.server)
-    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window), server.server)
+    owners = Owners(book, settings.tokens.issuer if settings.tokens else "")
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window, owners, models.key_of), server.server)
     try:
         await models.start(load_all=settings.load_all)
         await server.start()

@@ -17,7 +17,7 @@ from server.control.record.desired import DESIRED, UNREADABLE, Desired
 from server.control.record.journal import Journal
 from server.control.record.operations import Failure, Operation, OperationKind, OperationState
 from server.control.weights.discovery import Adoption
-from server.control.weights.removal import Revision, erase, revisions, set_aside
+from server.control.weights.removal import Revision, erase, left_behind, revisions, set_aside
 from server.domain import Profile, worker_digest
 from server.errors import ModelNotFound, OperationNotFound, PasserelleError, ShuttingDown
 from server.shown import shown
@@ -84,6 +84,11 @@ class Models:
                 metadata={"field": "model", "value": name},
             )
         return self._models[spec.key]
+
+    def key_of(self, name: str) -> str:
+        """Clé du modèle de cette clé ou de cet alias ; ce nom, si le profil ne l'a plus."""
+        spec = self.profile.model(name)
+        return spec.key if spec else name
 
     def gpus_of(self, replica: str) -> tuple[int, ...]:
         """GPU de l'exemplaire de ce nom ; aucun s'il n'est plus là."""
@@ -171,6 +176,8 @@ class Models:
             ModelNotFound: nom inconnu.
             InvalidState: modèle chargé ou en cours d'opération, poids qu'on ne peut que lire.
         """
+        if self.profile.model(name) is None:
+            return await self._remove_left(name, dry_run=dry_run)
         model = self.get(name)
         key = model.spec.key
         async with self._removing:
@@ -184,6 +191,17 @@ class Models:
             model.look(self._tools.inspect(model.spec))
             await asyncio.to_thread(erase, aside)
         logger.info("weights_removed", extra={"model": key, "revisions": [one.name for one in found]})
+        return found
+
+    async def _remove_left(self, key: str, *, dry_run: bool) -> list[Revision]:
+        """Ce qu'un modèle que le profil n'a plus a laissé sur le disque."""
+        async with self._removing:
+            found = await asyncio.to_thread(left_behind, self._tools.cache_dir, key)
+            if not found:
+                self.get(key)
+            if not dry_run:
+                await asyncio.to_thread(erase, set_aside(key, found))
+                logger.info("weights_removed", extra={"model": key, "revisions": [one.name for one in found]})
         return found
 
     def running(self, operation_id: str) -> tuple[ManagedModel, Operation]:

@@ -15,6 +15,7 @@ from server.settings.config import ADDED_MODELS_COPY, STATE_FOLDER, Config, load
 from server.settings.file import VARIABLE as SETTINGS_FILE
 from server.settings.file import settle
 from server.settings.profile import PROFILES_DIR, ConfigError
+from server.settings.secrets import check_keys_file
 from server.settings.tokens import authorities_file, check_tokens
 from server.supervisor.envoy import EnvoySettings
 from server.supervisor.envoy_tokens import TokenSource
@@ -61,6 +62,7 @@ def _installed() -> _Installed:
     """
     settled = settle(os.environ)
     config = load_settled(settled)
+    check_keys_file(config.keys_file)
     layers = config.layers
     files = {} if layers.path.parent == PROFILES_DIR else {"PASSERELLE_PROFILE": (layers.path.name, layers.content)}
     # Vide aussi : sans copie, un enfant lirait le fichier que l'exploitant est en train de changer.

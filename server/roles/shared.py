@@ -18,7 +18,9 @@ def frame_bytes(config: Config) -> int:
 
 
 def named_keys(config: Config, run_dir: Path) -> KeyTable:
-    """Table des clés nommées : la copie que le plan de contrôle publie, sinon l'original."""
+    """Table des clés nommées : celle que l'exploitant monte, sinon la copie que le plan de contrôle publie."""
+    if config.keys_file is not None:
+        return KeyTable(config.keys_file, config.keys_file, mounted=True)
     return KeyTable(run_dir / KEYS, config.state_dir / KEYS)
 
 

@@ -73,21 +73,21 @@ def remove_weights(key: str, *, old_only: bool, dry_run: bool) -> Any:
         PasserelleError: modèle inconnu, poids qu'on ne peut que lire ou qui se téléchargent.
     """
     from server.control.services.messages import to_removal
-    from server.control.weights.removal import erase, revisions, set_aside
+    from server.control.weights.removal import erase, left_behind, revisions, set_aside
     from server.errors import ModelNotFound
 
     config = load_config()
     spec = config.profile.model(key)
-    if spec is None:
+    found = revisions(config.cache_dir, spec, old_only=old_only) if spec else left_behind(config.cache_dir, key)
+    if spec is None and not found:
         known = ", ".join(model.key for model in config.profile.models)
         raise ModelNotFound(
             f"Le modèle « {key} » n'est pas dans le profil {config.profile.name} ({known}) ; aucun serveur ne répond.",
             metadata={"field": "model", "value": key},
         )
-    found = revisions(config.cache_dir, spec, old_only=old_only)
     if found and not dry_run:
         with state_held(config):
-            erase(set_aside(spec.key, found))
+            erase(set_aside(spec.key if spec else key, found))
     return to_removal(found)
 
 

@@ -69,6 +69,9 @@ class Auditor:
         named = key.id if key is not None else getattr(message, "key", "")
         if named:
             entry["key_id"] = named
+        erased = getattr(response, "erased", None)
+        if erased is not None:
+            entry["erased"] = _asked(erased)
         if self._untold:
             entry["untold_refusals"], self._untold = self._untold, 0
         return self._write({**entry, **outcome})

@@ -97,6 +97,7 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.DiskFull: ErrorCodes(StatusCode.FAILED_PRECONDITION, 503, _SERVER, "disk_full"),
     errors.IntegrityMismatch: ErrorCodes(StatusCode.DATA_LOSS, 500, _SERVER, "integrity_mismatch"),
     errors.InvalidState: ErrorCodes(StatusCode.FAILED_PRECONDITION, 409, _INVALID, "invalid_state"),
+    errors.KeysReadOnly: ErrorCodes(StatusCode.FAILED_PRECONDITION, 409, _INVALID, "keys_read_only"),
     errors.OperationCancelled: ErrorCodes(StatusCode.ABORTED, 409, _INVALID, "operation_cancelled"),
     # Pas 409, qu'un SDK d'OpenAI recommence de lui-même.
     errors.RequestCancelled: ErrorCodes(StatusCode.PERMISSION_DENIED, 403, "permission_error", "request_cancelled"),

@@ -18,6 +18,7 @@ _FIXED = {
     "restart_pause": "PASSERELLE_RESTART_PAUSE",
     "log_forward": "PASSERELLE_LOG_FORWARD",
     "gpu_lists": "PASSERELLE_GPUS ou CUDA_VISIBLE_DEVICES",
+    "keys_file": "PASSERELLE_KEYS_FILE (le contenu du fichier, lui, est suivi)",
     "allowed_origins": "PASSERELLE_ALLOWED_ORIGINS",
     "grpc_compression": "PASSERELLE_GRPC_COMPRESSION",
     "trusted_hops": "PASSERELLE_TRUSTED_HOPS",

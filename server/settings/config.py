@@ -75,7 +75,9 @@ class Config:
     admin_keys: tuple[str, ...]
     """Clés d'administration ; vide : celles des routes d'inférence."""
     named_keys: bool
-    """Vrai si des clés nommées ont été créées : le dossier d'état a leur table."""
+    """Vrai si des clés nommées ont été créées, ou si leur table est montée."""
+    keys_file: Path | None
+    """Table de clés nommées que l'exploitant écrit ; `None` : celle du dossier d'état."""
     hf_token: str
     """Jeton Hugging Face ; vide : aucun."""
     hf_endpoint: str
@@ -205,7 +207,8 @@ def _load(environ: Mapping[str, str]) -> Config:
     advertised_port = host_port if "HOST_PORT" in environ else port
     tls = _tls(env)
     tokens = token_provider(env)
-    named_keys = os.path.exists(state_dir / KEYS)
+    keys_file = env.path("PASSERELLE_KEYS_FILE")
+    named_keys = keys_file is not None or os.path.exists(state_dir / KEYS)
     keys, admin_keys = _keys(env, named_keys or tokens is not None), env.items("ADMIN_KEYS")
     cores = os.cpu_count() or 1
     run_dir = env.text("PASSERELLE_RUN_DIR", "")
@@ -225,6 +228,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         openai_keys=keys,
         admin_keys=admin_keys,
         named_keys=named_keys,
+        keys_file=keys_file,
         hf_token=env.text("HUGGINGFACE_TOKEN", env.text("HF_TOKEN", "")),
         hf_endpoint=_endpoint(env.text("HF_ENDPOINT", "https://huggingface.co")),
         hub_caches=_hub_caches(env, cache_dir),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from server.french import why
 from server.settings.secrets import with_secrets
 from server.tables import ConfigError
 
@@ -56,8 +57,8 @@ def _settle(environ: Mapping[str, str]) -> Settled:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "ce n'est pas du texte en UTF-8"
-        raise ConfigError(f"{VARIABLE} : « {path} » ne se lit pas ({why}).") from error
+        cause = why(error) if isinstance(error, OSError) else "ce n'est pas du texte en UTF-8"
+        raise ConfigError(f"{VARIABLE} : « {path} » ne se lit pas ({cause}).") from error
     values: dict[str, str] = {}
     lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from server.domain import HubRepository, ModelSource, ModelSpec, PlacementOptions, Profile
 from server.engines.registry import check_engine, check_option_names, check_options, switches
+from server.french import why
 from server.tables import ConfigError, FieldRefused, choice, read_table, refusal
 
 PROFILES_DIR = Path(__file__).resolve().parents[1] / "profiles"
@@ -131,7 +132,7 @@ def overlay_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} ne se lit pas ({error.strerror}).") from error
+        raise ConfigError(f"{path} ne se lit pas ({why(error)}).") from error
 
 
 def _bytes(where: str, path: Path) -> bytes:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from server.french import why
+from server.named_keys import TableUnreadable, read_table
 from server.tables import ConfigError
 
 FILES = {
@@ -35,12 +37,28 @@ def with_secrets(environ: Mapping[str, str]) -> Mapping[str, str]:
     return values
 
 
+def check_keys_file(path: Path | None) -> None:
+    """Lit la table montée, si elle l'est : un serveur qui démarre sans la comprendre n'admettrait personne.
+
+    Raises:
+        ConfigError: fichier absent, illisible, ou qui n'est pas une table de clés.
+    """
+    if path is None:
+        return
+    try:
+        if not path.exists():
+            raise TableUnreadable(f"{path} n'existe pas.")
+        read_table(path)
+    except TableUnreadable as error:
+        raise ConfigError(f"PASSERELLE_KEYS_FILE : {error}") from error
+
+
 def _read(variable: str, path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "ce n'est pas du texte en UTF-8"
-        raise ConfigError(f"{variable} : « {path} » ne se lit pas ({why}).") from error
+        cause = why(error) if isinstance(error, OSError) else "ce n'est pas du texte en UTF-8"
+        raise ConfigError(f"{variable} : « {path} » ne se lit pas ({cause}).") from error
     if not text or "\0" in text:
         # Un fichier encore vide ouvrirait à tous un serveur qu'on veut fermé.
         raise ConfigError(f"{variable} : « {path} » {'contient un octet nul' if text else 'est vide'}.")

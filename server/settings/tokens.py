@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from server.domain import SCOPES, TokenProvider
+from server.french import why
 from server.tables import ConfigError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def check_tokens(provider: TokenProvider | None) -> None:
         check_jwks(provider.jwks_file.read_bytes())
     except OSError as error:
         raise ConfigError(
-            f"PASSERELLE_JWT_JWKS_FILE : « {provider.jwks_file} » est illisible ({error.strerror})."
+            f"PASSERELLE_JWT_JWKS_FILE : « {provider.jwks_file} » est illisible ({why(error)})."
         ) from error
     except ValueError as error:
         raise ConfigError(f"PASSERELLE_JWT_JWKS_FILE : « {provider.jwks_file} » : {error}.") from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from server.french import why
 from server.supervisor.envoy_replies import local_replies
 from server.supervisor.envoy_tls import transport_socket
 from server.supervisor.envoy_tokens import TokenSource, token_parts
@@ -242,4 +243,4 @@ def _read(name: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise EnvoyError(f"Le modèle de configuration d'Envoy est illisible : {path} ({error.strerror}).") from error
+        raise EnvoyError(f"Le modèle de configuration d'Envoy est illisible : {path} ({why(error)}).") from error

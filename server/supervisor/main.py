@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from server.events import last_line
+from server.french import why
 from server.lifetime import STOPPING
 from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, probe, render
 from server.supervisor.process import Command
@@ -127,7 +128,7 @@ def _check_port(bind: str, port: int) -> None:
                 f"HOST_BIND_ADDRESS : « {bind} » n'est pas une adresse de cette machine (« ip address » les liste)."
             ) from error
         raise _PortTaken(
-            f"le port {port} de {bind} ne peut pas être ouvert ({error.strerror}) ; HOST_PORT en choisit un autre."
+            f"le port {port} de {bind} ne peut pas être ouvert ({why(error)}) ; HOST_PORT en choisit un autre."
         ) from error
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.french import why
 from server.supervisor.envoy import EnvoyError
 from server.supervisor.envoy_tls import clients_resource, clients_secret, server_resource, server_secret
 
@@ -120,7 +121,7 @@ def _read(variable: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        detail = error.strerror if isinstance(error, OSError) else "ce n'est pas du PEM"
+        detail = why(error) if isinstance(error, OSError) else "ce n'est pas du PEM"
         raise TlsError(f"{variable} : {path} est illisible ({detail}).") from error
 
 

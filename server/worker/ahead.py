@@ -15,6 +15,7 @@ import numpy as np
 
 from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import QueueFull
+from server.french import why
 from server.speech.decode import AudioRequest
 from server.speech.resample import Resampler
 from server.worker.spooled import About, SpeechTools
@@ -163,7 +164,7 @@ async def _written(tools: SpeechTools, file: WaveFile, resampler: Resampler, wav
 def _shortage(error: BaseException) -> BaseException:
     if isinstance(error, OSError) and error.errno in _FULL:
         return QueueFull(
-            f"La réserve ne peut pas garder cet audio décodé ({error.strerror}) ; réessayez bientôt.",
+            f"La réserve ne peut pas garder cet audio décodé ({why(error)}) ; réessayez bientôt.",
             metadata={"detail": error.strerror or ""},
             retry_after=_RETRY_SECONDS,
         )

@@ -109,7 +109,7 @@ def test_inference_outlives_a_control_plane_that_keeps_dying(tmp_path: Path) -> 
         assert {key: outcome(product, 1, key) for key in born} == born
         code, [reason] = readiness(product)
         assert code == 503 and "Le plan de contrôle ne répond pas" in reason
-        assert f"journal_refused : {journal} : Is a directory" in reason
+        assert f"journal_refused : {journal} : c'est un dossier" in reason
         # Rien à redémarrer : la cause est ailleurs.
         assert httpx.get(f"{product.base_url}/healthz", timeout=10, verify=SSL).status_code == 200
         journal.rmdir()

@@ -12,13 +12,17 @@ from passerelle.control.v1 import control_pb2, control_pb2_grpc
 from passerelle.v1 import model_pb2, requests_pb2_grpc, usage_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from server.control.record.keys import KeyBook
 from server.control.requests.fronts import Fronts
 from server.control.requests.store import UsageStore
 from server.control.requests.window import Window
+from server.control.services.owners import Owners
 from server.control.services.reports import ReportService
 from server.control.services.requests import RequestService
 from server.control.services.usage import UsageService
+from server.domain import Limits
 from server.errors import PasserelleError
+from server.named_keys import KEYS
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics
@@ -114,7 +118,9 @@ async def serving_control(control: FakeControl, path: Path) -> AsyncIterator[Non
     usage = UsageStore(path.with_name("usage.sqlite"), 90)
     reports = ReportService(control.window, fronts, usage, await usage.received())
     control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
-    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, control.window), server)
+    owners = Owners(KeyBook(path.with_name(KEYS), path.with_name(f"shared-{KEYS}"), Limits()))
+    service = UsageService(usage, control.window, owners, lambda name: name)
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(service, server)
     requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(control.window, fronts, policy), server)
     server.add_insecure_port(f"unix:{path}")
     await server.start()

@@ -226,12 +226,26 @@ def test_the_log_holds_errors_without_secrets(tmp_path: Path) -> None:
             http.post(f"{CHAT}?api_key=secret-c", json={"do": "refuse"})
             http.get("/v1/models/absent")
             http.get("/assets/sans-erreur.js")
+            # Une clé collée dans l'adresse, qu'une route la prenne pour un nom, ou qu'aucune n'y réponde.
+            for verb, path in (
+                *(
+                    ("GET", f"{place}/secret-d")
+                    for place in ("", "/v1", "/v1/models", "/api", "/api/keys", "/ws", "/docs")
+                ),
+                *(("POST", f"/api/keys/secret-e/{verb}") for verb in ("rotate", "revoke", "secret-f")),
+                *(("POST", f"/api/admin/models/secret-g/{verb}") for verb in ("load", "secret-h")),
+                ("DELETE", "/v1/models/secret-i"),
+                ("POST", "/passerelle.v1.KeyService/secret-j"),
+                ("POST", "/passerelle.v1.Secret-k/Secret"),
+            ):
+                http.request(verb, path)
         found.stop_envoy()
         lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
         text = log.read_text()
-    found_paths = {line["path"]: line["code"] for line in lines if line["event"] == "envoy_error"}
-    assert {line["method"] for line in lines if line["path"] == "/v1/models/absent"} == {"GET"}
-    assert found_paths["/v1/inconnu"] == 404 and found_paths[CHAT] == 429
+    refused = {(line["path"], line["code"]) for line in lines if line["event"] == "envoy_error"}
+    rest = "/passerelle.v1.RestService"
+    assert {line["method"] for line in lines if line["path"] == f"{rest}/RetrieveOpenAiModel"} == {"GET"}
+    assert {("/v1/*", 404), ("/api/*", 404), ("/*", 404), (f"{rest}/CreateChatCompletion", 429)} <= refused
     assert "secret" not in text and "sans-erreur" not in text
 
 

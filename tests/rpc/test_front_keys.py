@@ -62,6 +62,9 @@ async def test_a_key_reaches_its_models_by_no_other_way(tmp_path: Path) -> None:
             status, _, _, data = await answer(rig.rest.CreateChatCompletion(body(model=name), metadata=key.headers))
             assert status == 403 and json.loads(data)["error"]["code"] == "model_not_allowed"
         assert (await rig.chat.Chat(typed(), metadata=every.headers)).choices
+        _, _, _, data = await answer(rig.rest.CreateChatCompletion(body(model="absent"), metadata=key.headers))
+        error = json.loads(data)["error"]
+        assert error["code"] == "model_not_found" and "canary" in error["message"] and "qwen" not in error["message"]
         retrieve = rest_pb2.RetrieveOpenAiModelRequest(model="qwen")
         assert (await answer(rig.rest.RetrieveOpenAiModel(retrieve, metadata=key.headers)))[0] == 403
         listed = await answer(rig.rest.ListOpenAiModels(rest_pb2.ListOpenAiModelsRequest(), metadata=key.headers))

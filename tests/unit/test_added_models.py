@@ -246,6 +246,13 @@ def test_add_list_remove(env: dict[str, str]) -> None:
     assert Path(env["PASSERELLE_PROFILE"]).read_bytes() == profile
 
 
+def test_a_file_of_weights_that_is_not_there_is_named_in_french(env: dict[str, str], tmp_path: Path) -> None:
+    for asked, said in ((tmp_path / "absent", "n'existe pas"), (tmp_path, "c'est un dossier")):
+        code, _, err = run(env, "add", "neuf", "--package", "p", "--file", f"a={asked}", "--json")
+        message = json.loads(err)["error"]["message"]
+        assert code == 1 and str(asked) in message and said in message
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason", "words"),
     [

@@ -147,7 +147,7 @@ def test_what_each_key_opens() -> None:
         *("GET /api/keys", "POST /api/keys", "POST /api/keys/{id}/rotate", "POST /api/keys/{id}/revoke"),
         *(f"{method} /passerelle.v1.KeyService" for method in ("gRPC", "gRPC-Web")),
         "POST /api/requests/{id}/cancel",
-        *("GET /api/usage", "GET /api/usage.csv", "POST /api/usage/erase"),
+        *("GET /api/usage", "GET /api/usage.csv", "POST /api/usage/erase", "POST /api/usage/erase-owner"),
         *(f"{method} /passerelle.v1.UsageService" for method in ("gRPC", "gRPC-Web")),
     }
     assert found["ADMIN_TO_CHANGE"] == {

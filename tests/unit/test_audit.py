@@ -24,7 +24,7 @@ from passerelle.v1 import admin_pb2_grpc, keys_pb2, model_verbs_pb2, operation_p
 from prometheus_client import CollectorRegistry
 
 from server.cli.app import cli
-from server.cli.audit import _coming
+from server.cli.audit import _coming, _settings
 from server.control.record.audit import NAME, AuditLog, AuditSettings, kept
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.domain import Limits
@@ -309,19 +309,19 @@ async def test_the_label_of_a_key_is_told(log: AuditLog, tmp_path: Path) -> None
 
 async def test_a_key_or_a_token_pasted_as_a_name_is_not_written(log: AuditLog, tmp_path: Path) -> None:
     key, token = issued("chat"), f"eyJhbGciOiJSUzI1NiJ9.{'eyJzdWIiOiJhIn0'}.c2lnbmF0dXJl"
-    await log.append({"action": "essai", "request": {"id": key.value, "note": f"de {token}, et {key.value}"}})
+    await log.append({"action": "essai", "request": {"id": key.value, "said": f"de {token}, et {key.value}"}})
     text = (tmp_path / NAME).read_text()
     assert key.value.removeprefix(key.key.id) not in text and token not in text
-    assert json.loads(text)["request"] == {"id": f"{key.key.id}_…", "note": f"de …, et {key.key.id}_…"}
+    assert json.loads(text)["request"] == {"id": f"{key.key.id}_…", "said": f"de …, et {key.key.id}_…"}
 
 
 async def test_a_named_key_given_for_its_identifier_leaves_its_identifier_only(log: AuditLog, tmp_path: Path) -> None:
     identifier = new_id()
     value = new_value(identifier)
-    await log.append({"action": "essai", "request": {"id": value}, "key_id": value, "after": {"note": f"« {value} »"}})
+    await log.append({"action": "essai", "request": {"id": value}, "key_id": value, "after": {"said": f"« {value} »"}})
     [line] = lines_of(tmp_path)
     assert value.removeprefix(f"{identifier}_") not in (tmp_path / NAME).read_text()
-    assert line["request"] == {"id": f"{identifier}_…"} and line["after"] == {"note": f"« {identifier}_… »"}
+    assert line["request"] == {"id": f"{identifier}_…"} and line["after"] == {"said": f"« {identifier}_… »"}
 
 
 async def test_an_act_on_a_key_says_which_one(log: AuditLog, tmp_path: Path) -> None:
@@ -450,6 +450,25 @@ def test_the_command_reads_it(written: tuple[Path, Any]) -> None:
     found = [json.loads(line) for line in run("audit", "-n", "2", "--json").stdout.splitlines()]
     assert [one["action"] for one in found] == ["AdminService.LoadModel", "settings"]
     assert run("--address", "gpu:8000", "audit").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"a": 1, "b": "x"}, {"a": 2}, ["a : 1 → 2", 'b : "x" → –']),
+        ({"keys": ["a", "b"]}, {"keys": ["b", "c"]}, ['keys : -"a" +"c"']),
+        ({"keys": ["a", "b"]}, {"keys": ["b", "a"]}, ["keys : autre ordre"]),
+        (
+            {},
+            {"models.q.key": "q", "models.q.options.n": 1, "models.r.x": 1},
+            ["models.q : ajouté", "models.r.x : – → 1"],
+        ),
+        ({"models.q.key": "q", "models.q.x": 1}, {}, ["models.q : retiré"]),
+        ({"t": None}, {"t": "x" * 99}, [f't : null → "{"x" * 59}…']),
+    ],
+)
+def test_the_command_shows_of_settings_what_changed(before: Any, after: Any, said: list[str]) -> None:
+    assert list(_settings(before, after)) == said
 
 
 def test_following_loses_nothing_when_a_file_is_put_aside(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_weights_one_may_only_read_are_served_and_not_downloaded(hub: Hub, capsy
             assert run(settings_at(here, "autre")) == 1
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["reason"] == "DOWNLOAD_FAILED"
-    assert last["message"].startswith("MODEL_CACHE_DIR n'est pas inscriptible pour ce serveur (Permission denied")
+    assert last["message"].startswith("MODEL_CACHE_DIR n'est pas inscriptible pour ce serveur (accès refusé")
 
 
 def test_each_revision_has_its_lock(hub: Hub, tmp_path: Path) -> None:

@@ -87,9 +87,9 @@ async def test_a_journal_that_may_not_be_written_is_kept() -> None:
 
 async def test_a_journal_in_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "etat").write_text("un fichier")
-    assert "File exists" in await refused(tmp_path / "etat" / "journal.sqlite")
+    assert "un fichier a déjà ce nom" in await refused(tmp_path / "etat" / "journal.sqlite")
     (tmp_path / "journal.sqlite").mkdir()
-    assert "Is a directory" in await refused(tmp_path / "journal.sqlite")
+    assert "c'est un dossier" in await refused(tmp_path / "journal.sqlite")
 
 
 _ON_A_FULL_DISK = """

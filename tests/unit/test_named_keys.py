@@ -17,10 +17,12 @@ from server.errors import (
     ScopeNotAllowed,
 )
 from server.named_keys import KEYS, KeyTable, digest_of, new_value
-from server.rpc.auth import SCOPE_OF, Guard, permit_model
+from server.rpc.auth import SCOPE_OF, Guard, Metadata, permit_model
 from server.rpc.caller import ADDRESS_HEADER, INFERENCE, PEER_HEADER
 from server.rpc.contract import METHODS, POLICY
+from server.rpc.tokens import ERROR_HEADER
 from tests.support.named_keys import Issued, issued, save
+from tests.unit.test_tokens import ADMITTED, verified
 
 CHAT = "/passerelle.v1.ChatService/Chat"
 LIST_KEYS = "/passerelle.v1.KeyService/ListKeys"
@@ -43,8 +45,12 @@ def needed(method: str) -> set[str]:
 
 def outcome(guard: Guard, method: str, key: Issued | None) -> str:
     """Motif du refus ; vide si l'appel passe."""
+    return _outcome(guard, method, key.headers if key else [])
+
+
+def _outcome(guard: Guard, method: str, headers: Metadata) -> str:
     try:
-        guard.check(method, key.headers if key else [])
+        guard.check(method, headers)
     except PasserelleError as error:
         return error.reason
     return ""
@@ -74,6 +80,21 @@ def test_every_method_before_every_kind_of_key(path: Path, method: str) -> None:
         assert outcome(guard, method, key) == ("" if free else reason)
     for name, key in every.items():
         assert outcome(guard, method, key) == ("" if free or name in needed(method) else "SCOPE_NOT_ALLOWED"), name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_before_a_token_of_each_scope(method: str) -> None:
+    guard = Guard(("cle",), (), tokens=ADMITTED)
+    free = POLICY[method] in UNGUARDED
+    for name in SCOPE_OF:
+        expected = "" if free or name in needed(method) else "SCOPE_NOT_ALLOWED"
+        assert _outcome(guard, method, verified(scope=name)) == expected, name
+    unverified = [
+        (ADDRESS_HEADER, "198.51.100.7"),
+        (ERROR_HEADER, "Jwt is expired"),
+        ("authorization", "Bearer eyJ.e.e"),
+    ]
+    assert _outcome(guard, method, unverified) == ("" if free else "TOKEN_EXPIRED")
 
 
 def test_a_caller_is_its_key(path: Path) -> None:

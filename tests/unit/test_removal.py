@@ -13,7 +13,7 @@ from passerelle.v1 import model_verbs_pb2
 
 from server.cli.app import cli
 from server.control.record.state_dir import StateDir
-from server.control.weights.cache import download_lock
+from server.control.weights.cache import MANIFEST, download_lock
 from server.control.weights.in_use import use, used
 from server.control.weights.removal import erase, revisions, set_aside
 from server.errors import InvalidState, ModelNotFound
@@ -173,6 +173,49 @@ def test_without_a_server_the_command_removes_by_itself(alone: Any, tmp_path: Pa
     assert told["freed_bytes"] == 3 * KIB and told["revisions"][0]["current"]
     assert alone("qwen", "--yes").stdout == "Rien à retirer.\n"
     assert "MODEL_NOT_FOUND" in alone("absent", "--yes").stderr
+
+
+def _verified(folder: Path, size: int = KIB) -> Path:
+    """Révision qu'un téléchargement a vérifiée."""
+    (weights(folder, size) / MANIFEST).write_text("{}")
+    return folder
+
+
+async def test_a_model_the_profile_no_longer_has_is_removed_by_its_key(rig: Rig, tmp_path: Path) -> None:
+    service, poids = service_of(rig), tmp_path / "poids"
+    first, second = _verified(poids / "ancien" / "1", 2 * KIB), _verified(poids / "ancien" / "2")
+    foreign = weights(poids / "ailleurs" / "1")
+    outside = _verified(tmp_path / "dehors" / "1")
+    (poids / ".passerelle").mkdir()
+    _verified(poids / ".passerelle" / "1")
+
+    async def remove(name: str, **fields: Any) -> model_verbs_pb2.RemoveWeightsResponse:
+        request = model_verbs_pb2.RemoveWeightsRequest(model=name, **fields)
+        answer: model_verbs_pb2.RemoveWeightsResponse = await service.RemoveWeights(request, None)
+        return answer
+
+    for name in ("ailleurs", "../dehors", "..", ".passerelle", "ancien/1", "", "models--a"):
+        with pytest.raises(ModelNotFound):
+            await remove(name)
+    seen = await remove("ancien", dry_run=True)
+    assert [(one.revision, one.current) for one in seen.revisions] == [("1", False), ("2", False)] and first.is_dir()
+    held = use(second)
+    assert held is not None
+    with pytest.raises(InvalidState):
+        await remove("ancien")
+    assert second.is_dir()
+    os.close(held)
+    await remove("ancien")
+    assert not first.exists() and not second.exists() and foreign.is_dir() and outside.is_dir()
+    with pytest.raises(ModelNotFound):
+        await remove("ancien")
+
+
+def test_without_a_server_too(alone: Any, tmp_path: Path) -> None:
+    _verified(tmp_path / "ancien" / "1")
+    assert "1,0 Kio" in alone("ancien", "--dry-run").stdout
+    assert alone("ancien", "--yes").exit_code == 0 and not (tmp_path / "ancien" / "1").exists()
+    assert "MODEL_NOT_FOUND" in alone("ancien", "--yes").stderr
 
 
 def test_a_server_that_does_not_answer_keeps_its_weights(alone: Any, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_what_changes_a_state_needs_an_admin_key() -> None:
         "GetUsage",
         "ExportUsage",
         "EraseUsage",
+        "EraseOwner",
     }
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from server.engines.common.faults import fault_of
 from server.errors import HostExhausted
+from server.french import why
 from server.shortage import shortage
 from server.supervisor.envoy import probe
 from server.supervisor.envoy_admin import healthy_fronts
@@ -28,7 +29,7 @@ SHORTAGES = [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOME
 def test_what_the_machine_lacks_is_worth_another_try(code: int) -> None:
     error = shortage(OSError(code, os.strerror(code)))
     assert isinstance(error, HostExhausted) and error.metadata == {"detail": os.strerror(code)}
-    assert error.retry_after and os.strerror(code) in error.message
+    assert error.retry_after and why(OSError(code, "")) in error.message and os.strerror(code) not in error.message
     assert isinstance(fault_of(OSError(code, os.strerror(code))), HostExhausted)
 
 

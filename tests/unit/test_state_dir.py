@@ -154,12 +154,12 @@ def test_a_folder_one_may_not_write_is_named() -> None:
     with open_folder() as base:
         with unprivileged():
             said = refused(base / "etat", base)
-            assert "PASSERELLE_STATE_DIR" in said and f"« {base / 'etat'} »" in said and "Permission denied" in said
+            assert "PASSERELLE_STATE_DIR" in said and f"« {base / 'etat'} »" in said and "accès refusé" in said
         (base / "fichier").touch()
-        assert "File exists" in refused(base / "fichier", base)
+        assert "un fichier a déjà ce nom" in refused(base / "fichier", base)
         (base / "etat").mkdir(mode=0o755)
         with unprivileged():
-            assert "Permission denied" in refused(base / "etat", base)
+            assert "accès refusé" in refused(base / "etat", base)
 
 
 def test_a_folder_that_cannot_be_closed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,10 +175,10 @@ def _forbidden(*_: object) -> None:
 
 def test_a_disk_that_cannot_lock_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def flock(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
+        raise OSError(errno.ENOLCK, "verrous indisponibles")
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    assert "No locks available" in refused(tmp_path, tmp_path)
+    assert "verrous indisponibles" in refused(tmp_path, tmp_path)
 
 
 MOUNTED = """\
@@ -235,7 +235,7 @@ def test_weights_may_be_read_only_but_not_unreadable() -> None:
         assert check_folder(weights) == []
         with unprivileged():
             assert "rien n'y sera téléchargé" in check_folder(weights)[0]
-            with pytest.raises(WeightsRefused, match="Permission denied"):
+            with pytest.raises(WeightsRefused, match="accès refusé"):
                 check_folder(base / "ailleurs")
         weights.chmod(0o700)
         with unprivileged(), pytest.raises(WeightsRefused, match=f"MODEL_CACHE_DIR : « {weights} »"):

@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 import statistics
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,11 +15,14 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.v1 import requests_pb2, usage_pb2
 
+from server.control.record.keys import KeyBook
 from server.control.requests.store import MIGRATIONS, UsageStore
-from server.control.requests.usage import HOUR
+from server.control.requests.usage import HOUR, UsageKey
 from server.control.requests.waits import quantile, slot_of
 from server.control.requests.window import Request, Window
+from server.control.services.owners import Owners
 from server.control.services.usage import UsageService
+from server.domain import Limits
 from server.errors import HostExhausted, InvalidRequest
 from tests.support.waiting import soon, until
 
@@ -42,9 +46,12 @@ async def store(tmp_path: Path) -> AsyncIterator[UsageStore]:
     await opened.aclose()
 
 
-def service(store: UsageStore, window: Window | None = None) -> UsageService:
-    """Service de cette base."""
-    return UsageService(store, window or Window(10), lambda: NOW)
+NOBODY = Owners(KeyBook(Path("aucune"), Path("aucune"), Limits()))
+
+
+def service(store: UsageStore, window: Window | None = None, owners: Owners = NOBODY, at: float = NOW) -> UsageService:
+    """Service de cette base ; `qwen` y a un alias."""
+    return UsageService(store, window or Window(10), owners, lambda name: {"gpt": "qwen"}.get(name, name), lambda: at)
 
 
 async def rows(store: UsageStore, **query: Any) -> list[usage_pb2.UsageRow]:
@@ -73,6 +80,7 @@ async def test_an_hour_sums_what_each_key_asked_of_each_model(store: UsageStore)
         ({"step": usage_pb2.USAGE_STEP_ALL, "group_by": [usage_pb2.USAGE_GROUP_MODEL]}, [("", "qwen", 4)]),
         ({"step": usage_pb2.USAGE_STEP_DAY, "key": "k1"}, [("k1", "qwen", 1)]),
         ({"key": "k0"}, [("k0", "qwen", 1), ("k0", "qwen", 2)]),
+        ({"model": "gpt", "step": usage_pb2.USAGE_STEP_ALL}, [("k0", "qwen", 3), ("k1", "qwen", 1)]),
         ({"model": "canary"}, []),
         ({"sort": requests_pb2.REQUEST_SORT_LIVE}, []),
     ],
@@ -80,6 +88,20 @@ async def test_an_hour_sums_what_each_key_asked_of_each_model(store: UsageStore)
 async def test_lines_gather_what_is_asked(store: UsageStore, query: dict[str, Any], found: list[Any]) -> None:
     store.add("vie", 1, [request(NOW - 2 * HOUR), request(), request(), request(key="k1")])
     assert [(one.key, one.model, one.requests) for one in await rows(store, **query)] == found
+
+
+async def test_lines_are_gathered_in_the_thread_of_the_base(store: UsageStore) -> None:
+    """Un trimestre compte des dizaines de milliers de lignes : la boucle du plan de contrôle n'en lit aucune."""
+    store.add("vie", 1, [request(), request(key="k1")])
+    seen = []
+
+    def place(key: UsageKey) -> UsageKey:
+        seen.append(threading.current_thread().name)
+        return key._replace(key="")
+
+    [(key, usage)] = await store.read(0, 10**9, place)
+    assert (key.key, usage.outcomes.total()) == ("", 2) and len(seen) == 2
+    assert all(name.startswith("usage") for name in seen)
 
 
 async def test_a_period_is_whole_hours_and_its_end_is_out(store: UsageStore) -> None:
@@ -106,7 +128,7 @@ async def test_pages_and_the_csv_hold_every_line(store: UsageStore) -> None:
     assert bodies[0].content_type.startswith("text/csv") and len(bodies) == 3 and len(lines) == 2501
     cells = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))
     assert cells["since"] == "2027-01-15T07:00:00Z" and cells["key"] == "k0000" and cells["ok"] == "1"
-    empty = UsageService(store, Window(1), lambda: NOW + 1e6)
+    empty = service(store, at=NOW + 1e6)
     [only] = [HttpBody.FromString(one) async for one in empty.ExportUsage(usage_pb2.ExportUsageRequest(), None)]
     assert only.data.count(b"\n") == 1
 

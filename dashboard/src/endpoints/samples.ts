@@ -104,6 +104,7 @@ const ROUTES: Record<string, (models: Models) => Partial<Http>> = {
   "/api/admin/models/{model}/remove": () => ({ json: { old_only: true, dry_run: true } }),
   "/api/keys": () => ({ json: { scopes: ["SCOPE_CHAT"], owner: "essai", lifetime: "3600s" } }),
   "/api/usage/erase": () => ({ json: { key: "CLE" } }),
+  "/api/usage/erase-owner": () => ({ json: { owner: "QUI" } }),
   "/v1/models/{model}": ({ chat }) => ({ sdk: "models.retrieve", args: [chat.key], shown: { values: ["id"] } }),
   "/v1/audio/transcriptions": ({ transcribe }) => speech("transcriptions", transcribe.key),
   "/v1/audio/translations": ({ transcribe }) => speech("translations", transcribe.key),

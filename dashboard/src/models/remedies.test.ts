@@ -17,6 +17,7 @@ const INFERENCE_ONLY = [
   "MODEL_NOT_ALLOWED",
   "REQUEST_CANCELLED",
   // Ceux-là, des seuls gestes sur les clés et les requêtes.
+  "KEYS_READ_ONLY",
   "KEY_NOT_FOUND",
   "REQUEST_NOT_FOUND",
 ];

@@ -1,4 +1,4 @@
-import { mdiFlaskOutline } from "@mdi/js";
+import { mdiDotsHorizontal, mdiFlaskOutline } from "@mdi/js";
 import {
   Box,
   List,
@@ -80,9 +80,9 @@ function Entry({ page }: { page: Page }) {
 
 function Bottom() {
   const [path] = useLocation();
-  const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   const trials = PAGES.filter((page) => page.trial);
-  const plain = PAGES.filter((page) => !page.trial);
+  const tucked = PAGES.filter((page) => page.tucked);
+  const plain = PAGES.filter((page) => !page.trial && !page.tucked);
   return (
     <Paper
       component="nav"
@@ -102,18 +102,31 @@ function Bottom() {
       {plain.slice(0, 2).map((page) => (
         <PageTab key={page.path} page={page} here={path === page.path} />
       ))}
-      <Tab
-        label={T.trial}
-        icon={mdiFlaskOutline}
-        here={trials.some((page) => page.path === path)}
-        onClick={(event) => setAnchor(event.currentTarget)}
-      />
+      <MenuTab label={T.trial} icon={mdiFlaskOutline} pages={trials} />
       {plain.slice(2).map((page) => (
         <PageTab key={page.path} page={page} here={path === page.path} />
       ))}
-      <Menu anchorEl={anchor} open={anchor !== null} onClose={() => setAnchor(null)}>
-        {trials.map((page) => (
-          <MenuItem key={page.path} component={Link} href={page.path} onClick={() => setAnchor(null)}>
+      <MenuTab label={T.more} icon={mdiDotsHorizontal} pages={tucked} />
+    </Paper>
+  );
+}
+
+/** Plusieurs pages sous un même bouton. */
+function MenuTab({ label, icon, pages }: { label: string; icon: string; pages: Page[] }) {
+  const [path] = useLocation();
+  const [anchor, setAnchor] = useState<HTMLElement | null>(null);
+  const close = () => setAnchor(null);
+  return (
+    <>
+      <Tab
+        label={label}
+        icon={icon}
+        here={pages.some((page) => page.path === path)}
+        onClick={(event) => setAnchor(event.currentTarget)}
+      />
+      <Menu anchorEl={anchor} open={anchor !== null} onClose={close}>
+        {pages.map((page) => (
+          <MenuItem key={page.path} component={Link} href={page.path} onClick={close}>
             <ListItemIcon>
               <Icon path={page.icon} fontSize="small" />
             </ListItemIcon>
@@ -121,7 +134,7 @@ function Bottom() {
           </MenuItem>
         ))}
       </Menu>
-    </Paper>
+    </>
   );
 }
 

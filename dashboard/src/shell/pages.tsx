@@ -1,5 +1,6 @@
 import {
   mdiAccountVoice,
+  mdiChartLine,
   mdiChatOutline,
   mdiConnection,
   mdiCubeOutline,
@@ -15,6 +16,7 @@ import { logDialog } from "../models/logs/LogButton";
 import { ModelsPage } from "../models/ModelsPage";
 import { placementDialog } from "../placement/LoadAction";
 import { french } from "../typography";
+import { usageChart } from "../usage/chart";
 import { keyDialog } from "./KeyButton";
 import { later } from "./later";
 
@@ -30,6 +32,8 @@ export interface Page {
   preload?: () => void;
   /** Vrai pour une page d'« Essayer ». */
   trial?: boolean;
+  /** Vrai pour une page que la barre d'un téléphone met dans son dernier menu. */
+  tucked?: boolean;
 }
 
 const machine = later(async () => (await import("../machine/MachinePage")).MachinePage);
@@ -39,6 +43,7 @@ const live = later(async () => (await import("../live/LivePage")).LivePage);
 const endpoints = later(async () => (await import("../endpoints/EndpointsPage")).EndpointsPage);
 const keys = later(async () => (await import("../keys/KeysPage")).KeysPage);
 const requests = later(async () => (await import("../requests/RequestsPage")).RequestsPage);
+const usage = later(async () => (await import("../usage/UsagePage")).UsagePage);
 const activity = later(async () => (await import("../activity/ActivityPage")).ActivityPage);
 
 /** Les pages, dans l'ordre du menu ; la première est l'accueil. */
@@ -49,10 +54,11 @@ export const PAGES: Page[] = [
   { path: "/essayer/audio", label: "Fichier audio", icon: mdiAccountVoice, ...audio, trial: true },
   { path: "/essayer/micro", label: "Micro", icon: mdiMicrophoneOutline, ...live, trial: true },
   { path: "/acces", label: french("Points d'accès"), short: "Accès", icon: mdiConnection, ...endpoints },
-  { path: "/cles", label: "Clés", icon: mdiKeyOutline, ...keys },
+  { path: "/cles", label: "Clés", icon: mdiKeyOutline, ...keys, tucked: true },
   { path: "/requetes", label: "Requêtes", icon: mdiFormatListBulleted, ...requests },
+  { path: "/usage", label: "Usage", icon: mdiChartLine, ...usage, tucked: true },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
 
 /** Ce qui n'est lu que plus tard. */
-export const PARTS = [...PAGES, formatted, placementDialog, logDialog, keyDialog];
+export const PARTS = [...PAGES, formatted, placementDialog, logDialog, keyDialog, usageChart];

@@ -12,6 +12,7 @@ export const T = typeset({
   skip: "Aller au contenu",
   trial: "Essayer",
   server: "Serveur",
+  more: "Plus",
   failures: (count: number) => (count > 1 ? `${count} échecs à regarder` : "1 échec à regarder"),
   scheme: {
     label: "Apparence",

@@ -31,6 +31,8 @@ _SECRET = re.compile(r"(^|[_.-])(secret|token|password|authorization)$|[_.-]key$
 """Nom d'une valeur secrète ; `key` seul est celui d'une étiquette, ou d'un modèle."""
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 """Jeton d'un fournisseur d'identité, où qu'il soit dans un texte."""
+_PERSON = frozenset(("owner", "note"))
+"""Champs qui nomment une personne : le registre ne se récrit pas, et rien n'y serait effacé d'elle."""
 _HIDDEN = "…"
 _SHORTEST_SECRET = 6
 """Caractères d'un secret que l'on cherche partout ; plus court, il cacherait des mots ordinaires."""
@@ -146,12 +148,16 @@ def _json(value: Any) -> str:
 
 
 def _hidden(value: Any) -> Any:
-    """Sans les valeurs dont le nom dit qu'elles sont secrètes."""
+    """Sans les valeurs dont le nom dit qu'elles sont secrètes, ou qu'elles nomment une personne."""
     if isinstance(value, Mapping):
-        return {name: _HIDDEN if _SECRET.search(str(name)) else _hidden(one) for name, one in value.items()}
+        return {name: _HIDDEN if _unsaid(str(name)) else _hidden(one) for name, one in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [_hidden(one) for one in value]
     return value
+
+
+def _unsaid(name: str) -> bool:
+    return name in _PERSON or _SECRET.search(name) is not None
 
 
 def _time_of(line: bytes, default: float) -> float:

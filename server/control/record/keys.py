@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from server.domain import Limits
-from server.errors import InvalidState, KeyNotFound
+from server.errors import InvalidState, KeyNotFound, KeysReadOnly
 from server.named_keys import (
     PREFIX,
     KeyState,
@@ -21,15 +22,26 @@ from server.named_keys import (
     write_table,
 )
 
-Change = Callable[[dict[str, NamedKey], float], NamedKey]
-"""Change la table à cet instant, et rend la clé dont il s'agit."""
+T = TypeVar("T")
 
 
 class KeyBook:
     """Table sur le disque, relue à chaque ordre : une copie remise à la main vaut aussitôt."""
 
-    def __init__(self, path: Path, shared: Path, limits: Limits, clock: Callable[[], float] = time.time) -> None:
-        """`path` : l'original, dans le dossier d'état ; `shared` : sa copie, que les fronts suivent."""
+    def __init__(
+        self,
+        path: Path,
+        shared: Path | None,
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+        *,
+        mounted: bool = False,
+    ) -> None:
+        """`path` : l'original, dans le dossier d'état ; `shared` : sa copie, que les fronts suivent.
+
+        `mounted` : l'original est à l'exploitant, seul à l'écrire ; rien ne s'en copie.
+        """
+        self.mounted = mounted
         self._path = path
         self._shared = shared
         self._limits = limits
@@ -67,6 +79,7 @@ class KeyBook:
 
         Raises:
             InvalidState: table pleine, ou illisible.
+            KeysReadOnly: table montée.
         """
         limit, value = self._limits.max_named_keys, ""
 
@@ -95,6 +108,7 @@ class KeyBook:
         Raises:
             KeyNotFound: identifiant inconnu.
             InvalidState: clé révoquée ou expirée, ou table illisible.
+            KeysReadOnly: table montée.
         """
         value = new_value(_whole(identifier))
 
@@ -114,6 +128,7 @@ class KeyBook:
         Raises:
             KeyNotFound: identifiant inconnu.
             InvalidState: table illisible.
+            KeysReadOnly: table montée.
         """
 
         def change(keys: dict[str, NamedKey], now: float) -> NamedKey:
@@ -124,11 +139,36 @@ class KeyBook:
 
         return await self._change(change)
 
-    async def _change(self, change: Change) -> NamedKey:
+    async def forget(self, owner: str) -> list[str]:
+        """Révoque les clés de ce propriétaire, et en ôte son nom et la note ; rend leurs identifiants.
+
+        Raises:
+            InvalidState: table illisible.
+        """
+
+        def change(keys: dict[str, NamedKey], now: float) -> list[str]:
+            found = [key for key in keys.values() if key.owner == owner]
+            for key in found:
+                ended = now if key.revoked_at is None else key.revoked_at
+                keys[key.id] = replace(key, owner="", note="", revoked_at=ended)
+            return [key.id for key in found]
+
+        # Rien à ôter : la table n'est pas récrite, et un serveur sans clé n'en reçoit pas une vide, qui le fermerait.
+        if not any(key.owner == owner for key in await self.newest()):
+            return []
+        return await self._change(change)
+
+    async def _change(self, change: Callable[[dict[str, NamedKey], float], T]) -> T:
+        if self.mounted:
+            raise KeysReadOnly(
+                f"Les clés de ce serveur sont celles de {self._path} (PASSERELLE_KEYS_FILE), que d'autres machines "
+                "peuvent lire : changez ce fichier (« passerelle keys --file »), il vaut aussitôt.",
+                metadata={"field": "PASSERELLE_KEYS_FILE", "value": str(self._path)},
+            )
         async with self._lock:
             return await asyncio.to_thread(self._write, change)
 
-    def _write(self, change: Change) -> NamedKey:
+    def _write(self, change: Callable[[dict[str, NamedKey], float], T]) -> T:
         keys, now = self._read(), self._clock()
         found = change(keys, now)
         _replace(self._path, write_table(self._kept(keys, now)), durable=True)
@@ -150,7 +190,7 @@ class KeyBook:
             ) from error
 
     def _publish(self) -> None:
-        if not self._path.exists():
+        if self._shared is None or not self._path.exists():
             return
         keys = read_table(self._path)
         _replace(self._shared, write_table(keys.values()), durable=False)

@@ -16,6 +16,7 @@ from server.control.record.database import network_type, open_database
 from server.control.record.schema import JOURNAL, MIGRATIONS, JournalTooNew
 from server.control.record.trouble import JournalUnavailable, explained, is_corrupt
 from server.domain import ADDED_MODELS
+from server.french import why
 
 VARIABLE = "PASSERELLE_STATE_DIR"
 
@@ -51,7 +52,7 @@ class StateDir:
             self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StateRefused(
-                f"{VARIABLE} : « {folder} » n'est pas un dossier où ce serveur peut écrire ({error.strerror}) ; donnez "
+                f"{VARIABLE} : « {folder} » n'est pas un dossier où ce serveur peut écrire ({why(error)}) ; donnez "
                 "un dossier à lui."
             ) from error
         try:
@@ -101,7 +102,7 @@ class StateDir:
             partial.replace(self._folder / PID_FILE)
         except OSError as error:
             # Un disque plein n'empêche pas de servir.
-            self.warnings.append(f"{VARIABLE} : {PID_FILE} n'a pas pu être écrit ({error.strerror}).")
+            self.warnings.append(f"{VARIABLE} : {PID_FILE} n'a pas pu être écrit ({why(error)}).")
             return
         self._told = True
 
@@ -135,7 +136,7 @@ class StateDir:
             partial.replace(target)
             source.unlink()
         except OSError as error:
-            raise StateRefused(f"{VARIABLE} : « {source} » n'a pas pu être déplacé ({error.strerror}).") from error
+            raise StateRefused(f"{VARIABLE} : « {source} » n'a pas pu être déplacé ({why(error)}).") from error
         self.brought = True
 
     def _hold(self) -> None:
@@ -145,7 +146,7 @@ class StateDir:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise StateRefused(
                     f"{VARIABLE} : « {self._folder} » est sur un disque qui ne sait pas verrouiller "
-                    f"({error.strerror}) : deux serveurs s'y croiraient seuls. Donnez un dossier d'un autre disque."
+                    f"({why(error)}) : deux serveurs s'y croiraient seuls. Donnez un dossier d'un autre disque."
                 ) from error
             raise StateRefused(
                 f"{VARIABLE} : « {self._folder} » est tenu par {_holder(self._lock)}. Arrêtez-le, ou donnez à celui-ci "

@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from server.french import why
+
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _CAUSES = {
     sqlite3.SQLITE_BUSY: "un autre programme l'emploie (une sauvegarde, un autre serveur)",
@@ -35,7 +37,7 @@ def is_outside(error: sqlite3.Error) -> bool:
 def explained(error: OSError | sqlite3.Error) -> str:
     """Cause, pour une personne, et les mots du système."""
     if isinstance(error, OSError):
-        return f"{error.strerror}."
+        return f"{why(error)}."
     return f"{_CAUSES.get(_code(error), 'SQLite le refuse')} ({error})."
 
 

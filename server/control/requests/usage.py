@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import orjson
 from passerelle.v1 import requests_pb2
 
 from server.control.requests.waits import Waits, slot_of
@@ -30,8 +31,8 @@ class Usage:
     tokens_in: int = 0
     tokens_out: int = 0
     audio_seconds: float = 0.0
-    first: Waits = field(default_factory=Counter)
-    duration: Waits = field(default_factory=Counter)
+    first: Waits = field(default_factory=dict)
+    duration: Waits = field(default_factory=dict)
 
     def take(self, request: requests_pb2.Request) -> None:
         """Compte une requête finie."""
@@ -40,13 +41,16 @@ class Usage:
         self.tokens_out += request.tokens_out
         self.audio_seconds += request.audio_seconds
         if request.HasField("first"):
-            self.first[slot_of(request.first)] += 1
+            slot = slot_of(request.first)
+            self.first[slot] = self.first.get(slot, 0) + 1
         if request.status == "OK":
-            self.duration[slot_of(request.ended)] += 1
+            slot = slot_of(request.ended)
+            self.duration[slot] = self.duration.get(slot, 0) + 1
 
     def add(self, other: "Usage") -> None:
         """Ajoute un autre usage."""
-        self.outcomes.update(other.outcomes)
+        for outcome, count in other.outcomes.items():
+            self.outcomes[outcome] += count
         self.tokens_in += other.tokens_in
         self.tokens_out += other.tokens_out
         self.audio_seconds += other.audio_seconds
@@ -69,7 +73,8 @@ class Usage:
     def of(cls, row: tuple[Any, ...]) -> "Usage":
         """Usage que dit une ligne de la base."""
         outcomes, tokens_in, tokens_out, audio_seconds, first, duration = row
-        return cls(Counter(json.loads(outcomes)), tokens_in, tokens_out, audio_seconds, _waits(first), _waits(duration))
+        counts = Counter(orjson.loads(outcomes))
+        return cls(counts, tokens_in, tokens_out, audio_seconds, _waits(first), _waits(duration))
 
 
 def key_of(request: requests_pb2.Request) -> UsageKey:
@@ -79,4 +84,4 @@ def key_of(request: requests_pb2.Request) -> UsageKey:
 
 
 def _waits(text: str) -> Waits:
-    return Counter({int(slot): count for slot, count in json.loads(text).items()})
+    return {int(slot): count for slot, count in orjson.loads(text).items()}

@@ -26,10 +26,9 @@ from server.control.record.log_tail import tail
 from server.control.record.operations import Failure, Operation
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
+from server.control.services.instants import duration, timestamp
 from server.control.services.messages import (
     RECOGNITION,
-    duration,
-    timestamp,
     to_capability,
     to_failure,
     to_host,

@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import keys_pb2, keys_pb2_grpc, route_pb2
 
 from server.control.record.keys import KeyBook
-from server.control.services.messages import timestamp
+from server.control.services.instants import timestamp
 from server.control.services.pages import out_of_range, page_size, page_token
 from server.domain import Limits
 from server.errors import InvalidRequest

@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
-from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.control.v1 import control_pb2
 from passerelle.v1 import limits_pb2, machine_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
@@ -17,6 +15,7 @@ from server.control.life.replicas import Replica
 from server.control.life.state import ModelState
 from server.control.machine import MachineSample, resident_bytes
 from server.control.record.operations import Failure, Operation
+from server.control.services.instants import duration, timestamp
 from server.control.weights.removal import Revision
 from server.speech import signatures
 
@@ -32,20 +31,6 @@ RECOGNITION = limits_pb2.FileRecognition(
     raw_types=signatures.RAW_TYPES,
 )
 """À quoi un fichier se reconnaît, tel que le serveur l'annonce."""
-
-
-def timestamp(seconds: float) -> Timestamp:
-    """Instant, depuis des secondes comptées à partir de 1970."""
-    found = Timestamp()
-    found.FromNanoseconds(round(seconds * 1e9))
-    return found
-
-
-def duration(seconds: float) -> Duration:
-    """Durée, depuis des secondes."""
-    found = Duration()
-    found.FromNanoseconds(round(seconds * 1e9))
-    return found
 
 
 def to_failure(failure: Failure | None) -> operation_pb2.ErrorDetail | None:

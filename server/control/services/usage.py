@@ -12,7 +12,8 @@ from server.control.requests.store import UsageStore
 from server.control.requests.usage import HOUR, Usage, UsageKey
 from server.control.requests.waits import quantile
 from server.control.requests.window import Window
-from server.control.services.messages import duration, timestamp
+from server.control.services.instants import duration, timestamp
+from server.control.services.owners import Owners
 from server.control.services.pages import page_size, page_token
 from server.errors import InvalidRequest
 from server.rpc.http_body import encode_body
@@ -34,9 +35,19 @@ Row = tuple[UsageKey, Usage]
 class UsageService(usage_pb2_grpc.UsageServiceServicer):
     """Lit et efface l'usage ; les clés sont vérifiées avant d'arriver ici."""
 
-    def __init__(self, store: UsageStore, window: Window, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: UsageStore,
+        window: Window,
+        owners: Owners,
+        known: Callable[[str], str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`known` rend la clé du modèle de ce nom ; un modèle qui n'est plus servi garde le sien."""
         self._store = store
         self._window = window
+        self._owners = owners
+        self._known = known
         self._clock = clock
 
     async def GetUsage(self, request: usage_pb2.GetUsageRequest, _context: Any) -> usage_pb2.GetUsageResponse:
@@ -67,7 +78,19 @@ class UsageService(usage_pb2_grpc.UsageServiceServicer):
         if not request.key:
             raise InvalidRequest("key : l'étiquette d'une clé est attendue.", metadata={"field": "key"})
         self._window.erase(lambda one: one.key == request.key)
-        return usage_pb2.EraseUsageResponse(requests=await self._store.erase(request.key))
+        return usage_pb2.EraseUsageResponse(requests=await self._store.erase([request.key]))
+
+    async def EraseOwner(self, request: usage_pb2.EraseOwnerRequest, _context: Any) -> usage_pb2.EraseOwnerResponse:
+        """Efface ce qui est gardé d'un propriétaire."""
+        if not request.owner:
+            raise InvalidRequest("owner : un propriétaire est attendu.", metadata={"field": "owner"})
+        labels = await self._owners.labels(request.owner, request.issuer)
+        # Les noms en dernier : coupé avant, l'effacement se redemande sous le même nom.
+        requests = await self._store.erase(sorted(labels))
+        listed = self._window.erase(lambda one: one.key in labels)
+        keys, kept = await self._owners.forget(request.owner)
+        erased = usage_pb2.Erased(requests=requests, listed=listed, keys=keys, kept_keys=kept)
+        return usage_pb2.EraseOwnerResponse(erased=erased)
 
     async def _rows(self, query: usage_pb2.UsageQuery) -> list[Row]:
         """Lignes voulues, de la plus ancienne à la plus récente."""
@@ -77,16 +100,14 @@ class UsageService(usage_pb2_grpc.UsageServiceServicer):
         if first >= last:
             raise InvalidRequest("query.since : le début doit précéder la fin.", metadata={"field": "query.since"})
         groups = set(query.group_by or _GROUPS)
-        found: dict[UsageKey, Usage] = {}
-        for key, usage in await self._store.read(first, last):
-            if _wanted(key, query):
-                found.setdefault(_grouped(key, groups, query.step, first), Usage()).add(usage)
-        return sorted(found.items(), key=lambda row: row[0])
+        keys = {query.key} | await self._owners.labels_known(query.key) if query.key else frozenset()
+        model = self._known(query.model) if query.model else ""
 
+        def place(key: UsageKey) -> UsageKey | None:
+            wanted = (not keys or key.key in keys) and model in ("", key.model) and query.sort in (0, key.sort)
+            return _grouped(key, groups, query.step, first) if wanted else None
 
-def _wanted(key: UsageKey, query: usage_pb2.UsageQuery) -> bool:
-    asked = ((query.key, key.key), (query.model, key.model), (query.sort, key.sort))
-    return all(not wanted or wanted == value for wanted, value in asked)
+        return await self._store.read(first, last, place)
 
 
 def _grouped(key: UsageKey, groups: "set[usage_pb2.UsageGroup]", step: "usage_pb2.UsageStep", first: int) -> UsageKey:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from server.domain import ModelSource, ModelSpec
+from server.french import why
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ def check_folder(cache_dir: Path) -> list[str]:
         os.listdir(cache_dir)
     except OSError as error:
         raise WeightsRefused(
-            f"MODEL_CACHE_DIR : « {cache_dir} » n'est pas un dossier que ce serveur peut lire ({error.strerror})."
+            f"MODEL_CACHE_DIR : « {cache_dir} » n'est pas un dossier que ce serveur peut lire ({why(error)})."
         ) from error
     if os.access(cache_dir, os.W_OK | os.X_OK, effective_ids=True):
         return []

@@ -19,6 +19,7 @@ from server.control.weights.verify import survey
 from server.domain import ModelSpec
 from server.errors import DiskFull, DownloadFailed, PasserelleError
 from server.events import Event, failed, line_of
+from server.french import why
 from server.lifetime import watch_parent
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ def _os_error(error: OSError, folder: str) -> PasserelleError:
             else "donnez un dossier où ce compte peut écrire"
         )
         return DownloadFailed(
-            f"{folder} n'est pas inscriptible pour ce serveur ({error.strerror} : {error.filename}) : {advice}.",
+            f"{folder} n'est pas inscriptible pour ce serveur ({why(error)} : {error.filename}) : {advice}.",
             metadata={"field": folder},
         )
     return DownloadFailed(f"Les poids n'ont pas pu être lus ou écrits : {error}.")

@@ -12,6 +12,7 @@ from server.control.weights.locks import writing
 from server.control.weights.removal import IMPORTING
 from server.domain import HubRepository, ModelSpec
 from server.errors import IntegrityMismatch, InvalidState
+from server.french import why
 
 
 def bring(cache_dir: Path, spec: ModelSpec, root: Path, report: Report, *, expected: Collection[str] = ()) -> str:
@@ -74,7 +75,7 @@ def read_all(root: Path, key: str, found: parcel.Parcel, report: Report, *, targ
             source = parcel.open_inside(root, f"{key}/{parcel.FILES}/{name}")
         except OSError as error:
             raise IntegrityMismatch(
-                f"« {name} » manque, ou n'est pas un fichier ordinaire ({error.strerror}).", metadata={"file": name}
+                f"« {name} » manque, ou n'est pas un fichier ordinaire ({why(error)}).", metadata={"file": name}
             ) from error
         with source:
             parcel.copy(name, source, None if target is None else target / name, entry, reached)

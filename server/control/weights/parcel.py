@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from server.control.weights.hub_listing import COMMIT, is_safe
 from server.errors import IntegrityMismatch, InvalidRequest
+from server.french import why
 
 MANIFEST = "passerelle-weights.json"
 FILES = "files"
@@ -76,7 +77,7 @@ def read(root: Path, key: str) -> Parcel:
             content = file.read(_MANIFEST_BYTES + 1)
     except OSError as error:
         raise InvalidRequest(
-            f"« {root} » ne contient pas d'export de « {key} » ({key}/{MANIFEST} : {error.strerror}).",
+            f"« {root} » ne contient pas d'export de « {key} » ({key}/{MANIFEST} : {why(error)}).",
             metadata={"field": "folder", "value": str(root)},
         ) from error
     try:

@@ -3,13 +3,14 @@
 import errno
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.control.weights.cache import download_lock
+from server.control.weights.cache import MANIFEST, download_lock
 from server.control.weights.in_use import unused
 from server.domain import ModelSpec
 from server.errors import InvalidState
@@ -18,6 +19,8 @@ _ASIDE = ".retrait-"
 """Début du nom d'une révision qu'on retire : le renommage la rend inutilisable d'un coup, effacer peut durer."""
 IMPORTING = ".import-"
 """Début du nom d'une révision qu'un import n'a pas encore vérifiée ; interrompu, il en laisse une à retirer."""
+_KEY = re.compile(r"[A-Za-z0-9_][\w.-]*", re.ASCII)
+"""Ce qu'est la clé d'un modèle : un nom de dossier, et rien qui en sorte."""
 _HUB = ("models--", "datasets--", "spaces--")
 """Dossiers d'un cache du hub, qui peut être le même que celui des poids."""
 
@@ -40,16 +43,29 @@ class Revision:
 
 def revisions(cache_dir: Path, spec: ModelSpec, *, old_only: bool = False) -> list[Revision]:
     """Révisions d'un modèle que le disque tient, celle du profil d'abord ; un retrait interrompu en est une."""
-    found = []
+    found = _held(cache_dir / spec.key, spec.source.revision)
+    return [one for one in found if not (one.current and old_only)]
+
+
+def left_behind(cache_dir: Path, key: str) -> list[Revision]:
+    """Révisions d'un modèle que le profil n'a plus : seules celles dont un manifeste dit qu'elles sont à ce serveur."""
+    if _KEY.fullmatch(key) is None or key.startswith(_HUB):
+        return []
+    return [
+        one for one in _held(cache_dir / key, "") if one.folder.name != one.name or (one.folder / MANIFEST).is_file()
+    ]
+
+
+def _held(parent: Path, current: str) -> list[Revision]:
     try:
-        folders = [Path(one.path) for one in os.scandir(cache_dir / spec.key) if one.is_dir()]
+        folders = [Path(one.path) for one in os.scandir(parent) if one.is_dir()]
     except OSError:
         return []
+    found = []
     for folder in folders:
-        current = folder.name == spec.source.revision
         hidden = folder.name.startswith(".") and not folder.name.startswith((_ASIDE, IMPORTING))
-        if not hidden and not folder.name.startswith(_HUB) and not (current and old_only):
-            found.append(Revision(folder, _freed(folder), current))
+        if not hidden and not folder.name.startswith(_HUB):
+            found.append(Revision(folder, _freed(folder), folder.name == current))
     return sorted(found, key=lambda one: (not one.current, one.folder.name))
 
 

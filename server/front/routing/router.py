@@ -112,9 +112,11 @@ class Router:
         routes = await self.routes()
         route = next((r for r in routes if r.answers_to(name)), None)
         if route is None:
-            available = ", ".join(r.key for r in routes)
+            who = caller.get()
+            # Une clé limitée à des modèles n'apprend pas les autres.
+            available = ", ".join(r.key for r in routes if who.may_use(r.key))
             raise ModelNotFound(
-                f"Le modèle « {shown(name)} » n'existe pas ; modèles disponibles : {available}.",
+                f"Le modèle « {shown(name)} » n'existe pas ; modèles disponibles : {available or 'aucun'}.",
                 metadata={"field": "model", "model": name, "available": available},
             )
         permit_model(caller.get(), route.key)

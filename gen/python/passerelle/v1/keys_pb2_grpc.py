@@ -29,7 +29,8 @@ class KeyServiceStub(object):
     """Clés nommées : créées, montrées, renouvelées, révoquées sans redémarrage, et effectives dès la réponse.
 
     Toutes ces méthodes exigent une clé d'administration, même sur un serveur qui n'en a aucune : la première se crée de sa
-    machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé.
+    machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé. Celles d'un fichier
+    monté (`PASSERELLE_KEYS_FILE`) se montrent, et ne se changent pas : FAILED_PRECONDITION (KEYS_READ_ONLY).
     """
 
     def __init__(self, channel):
@@ -64,7 +65,8 @@ class KeyServiceServicer(object):
     """Clés nommées : créées, montrées, renouvelées, révoquées sans redémarrage, et effectives dès la réponse.
 
     Toutes ces méthodes exigent une clé d'administration, même sur un serveur qui n'en a aucune : la première se crée de sa
-    machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé.
+    machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé. Celles d'un fichier
+    monté (`PASSERELLE_KEYS_FILE`) se montrent, et ne se changent pas : FAILED_PRECONDITION (KEYS_READ_ONLY).
     """
 
     def CreateKey(self, request, context):
@@ -139,7 +141,8 @@ class KeyService(object):
     """Clés nommées : créées, montrées, renouvelées, révoquées sans redémarrage, et effectives dès la réponse.
 
     Toutes ces méthodes exigent une clé d'administration, même sur un serveur qui n'en a aucune : la première se crée de sa
-    machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé.
+    machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé. Celles d'un fichier
+    monté (`PASSERELLE_KEYS_FILE`) se montrent, et ne se changent pas : FAILED_PRECONDITION (KEYS_READ_ONLY).
     """
 
     @staticmethod

@@ -127,3 +127,29 @@ class EraseUsageResponse(_message.Message):
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     requests: float
     def __init__(self, requests: _Optional[float] = ...) -> None: ...
+
+class EraseOwnerRequest(_message.Message):
+    __slots__ = ("owner", "issuer")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    ISSUER_FIELD_NUMBER: _ClassVar[int]
+    owner: str
+    issuer: str
+    def __init__(self, owner: _Optional[str] = ..., issuer: _Optional[str] = ...) -> None: ...
+
+class EraseOwnerResponse(_message.Message):
+    __slots__ = ("erased",)
+    ERASED_FIELD_NUMBER: _ClassVar[int]
+    erased: Erased
+    def __init__(self, erased: _Optional[_Union[Erased, _Mapping]] = ...) -> None: ...
+
+class Erased(_message.Message):
+    __slots__ = ("requests", "listed", "keys", "kept_keys")
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    LISTED_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_KEYS_FIELD_NUMBER: _ClassVar[int]
+    requests: float
+    listed: int
+    keys: _containers.RepeatedScalarFieldContainer[str]
+    kept_keys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, requests: _Optional[float] = ..., listed: _Optional[int] = ..., keys: _Optional[_Iterable[str]] = ..., kept_keys: _Optional[_Iterable[str]] = ...) -> None: ...

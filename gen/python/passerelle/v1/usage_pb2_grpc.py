@@ -54,6 +54,11 @@ class UsageServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_usage__pb2.EraseUsageRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_usage__pb2.EraseUsageResponse.FromString,
                 _registered_method=True)
+        self.EraseOwner = channel.unary_unary(
+                '/passerelle.v1.UsageService/EraseOwner',
+                request_serializer=passerelle_dot_v1_dot_usage__pb2.EraseOwnerRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_usage__pb2.EraseOwnerResponse.FromString,
+                _registered_method=True)
 
 
 class UsageServiceServicer(object):
@@ -86,6 +91,17 @@ class UsageServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseOwner(self, request, context):
+        """Efface ce qui est gardé d'une personne ou d'un service : l'usage et les requêtes de la fenêtre de ses clés nommées et
+        de ses jetons, le nom et la note de ses clés, qui sont révoquées. Une requête en cours sera comptée à sa fin.
+
+        Renvoie INVALID_ARGUMENT, UNAVAILABLE (HOST_EXHAUSTED) si la base ne s'écrit pas, FAILED_PRECONDITION (INVALID_STATE)
+        si la table des clés ne se lit pas.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UsageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -103,6 +119,11 @@ def add_UsageServiceServicer_to_server(servicer, server):
                     servicer.EraseUsage,
                     request_deserializer=passerelle_dot_v1_dot_usage__pb2.EraseUsageRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_usage__pb2.EraseUsageResponse.SerializeToString,
+            ),
+            'EraseOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseOwner,
+                    request_deserializer=passerelle_dot_v1_dot_usage__pb2.EraseOwnerRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_usage__pb2.EraseOwnerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -190,6 +211,33 @@ class UsageService(object):
             '/passerelle.v1.UsageService/EraseUsage',
             passerelle_dot_v1_dot_usage__pb2.EraseUsageRequest.SerializeToString,
             passerelle_dot_v1_dot_usage__pb2.EraseUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.UsageService/EraseOwner',
+            passerelle_dot_v1_dot_usage__pb2.EraseOwnerRequest.SerializeToString,
+            passerelle_dot_v1_dot_usage__pb2.EraseOwnerResponse.FromString,
             options,
             channel_credentials,
             insecure,

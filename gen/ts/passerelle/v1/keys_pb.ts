@@ -24,7 +24,7 @@ export const file_passerelle_v1_keys: GenFile = /*@__PURE__*/
  */
 export type NamedKey = Message<"passerelle.v1.NamedKey"> & {
   /**
-   * Identifiant public (`psl_4k7d2m9q`) : le début de la clé, et son nom dans les journaux.
+   * Identifiant public (`psl_4k7d2m9qab`) : le début de la clé, et son nom dans les journaux.
    *
    * @generated from field: string id = 1;
    */
@@ -395,7 +395,8 @@ export const KeyStateSchema: GenEnum<KeyState> = /*@__PURE__*/
  * Clés nommées : créées, montrées, renouvelées, révoquées sans redémarrage, et effectives dès la réponse.
  *
  * Toutes ces méthodes exigent une clé d'administration, même sur un serveur qui n'en a aucune : la première se crée de sa
- * machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé.
+ * machine, sous le compte du serveur (`passerelle keys create`), dont la prise locale se passe de clé. Celles d'un fichier
+ * monté (`PASSERELLE_KEYS_FILE`) se montrent, et ne se changent pas : FAILED_PRECONDITION (KEYS_READ_ONLY).
  *
  * @generated from service passerelle.v1.KeyService
  */

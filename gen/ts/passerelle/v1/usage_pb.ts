@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/usage.proto.
  */
 export const file_passerelle_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("ChlwYXNzZXJlbGxlL3YxL3VzYWdlLnByb3RvEg1wYXNzZXJlbGxlLnYxIv0BCgpVc2FnZVF1ZXJ5EikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoEc3RlcBgDIAEoDjIYLnBhc3NlcmVsbGUudjEuVXNhZ2VTdGVwEisKCGdyb3VwX2J5GAQgAygOMhkucGFzc2VyZWxsZS52MS5Vc2FnZUdyb3VwEgsKA2tleRgFIAEoCRINCgVtb2RlbBgGIAEoCRIoCgRzb3J0GAcgASgOMhoucGFzc2VyZWxsZS52MS5SZXF1ZXN0U29ydCJiCg9HZXRVc2FnZVJlcXVlc3QSKAoFcXVlcnkYASABKAsyGS5wYXNzZXJlbGxlLnYxLlVzYWdlUXVlcnkSEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAkiUgoQR2V0VXNhZ2VSZXNwb25zZRIlCgRyb3dzGAEgAygLMhcucGFzc2VyZWxsZS52MS5Vc2FnZVJvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8wMKCFVzYWdlUm93EikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNrZXkYAiABKAkSDQoFbW9kZWwYAyABKAkSKAoEc29ydBgEIAEoDjIaLnBhc3NlcmVsbGUudjEuUmVxdWVzdFNvcnQSEAoIcmVxdWVzdHMYBSABKAESNwoIb3V0Y29tZXMYBiADKAsyJS5wYXNzZXJlbGxlLnYxLlVzYWdlUm93Lk91dGNvbWVzRW50cnkSEQoJdG9rZW5zX2luGAcgASgBEhIKCnRva2Vuc19vdXQYCCABKAESFQoNYXVkaW9fc2Vjb25kcxgJIAEoARIsCglmaXJzdF9wNTAYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJZmlyc3RfcDk1GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGR1cmF0aW9uX3A1MBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxkdXJhdGlvbl9wOTUYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNT3V0Y29tZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIj4KEkV4cG9ydFVzYWdlUmVxdWVzdBIoCgVxdWVyeRgBIAEoCzIZLnBhc3NlcmVsbGUudjEuVXNhZ2VRdWVyeSIgChFFcmFzZVVzYWdlUmVxdWVzdBILCgNrZXkYASABKAkiJgoSRXJhc2VVc2FnZVJlc3BvbnNlEhAKCHJlcXVlc3RzGAEgASgBKmQKCVVzYWdlU3RlcBIaChZVU0FHRV9TVEVQX1VOU1BFQ0lGSUVEEAASEwoPVVNBR0VfU1RFUF9IT1VSEAESEgoOVVNBR0VfU1RFUF9EQVkQAhISCg5VU0FHRV9TVEVQX0FMTBADKmsKClVzYWdlR3JvdXASGwoXVVNBR0VfR1JPVVBfVU5TUEVDSUZJRUQQABITCg9VU0FHRV9HUk9VUF9LRVkQARIVChFVU0FHRV9HUk9VUF9NT0RFTBACEhQKEFVTQUdFX0dST1VQX1NPUlQQAzKbAwoMVXNhZ2VTZXJ2aWNlEnAKCEdldFVzYWdlEh4ucGFzc2VyZWxsZS52MS5HZXRVc2FnZVJlcXVlc3QaHy5wYXNzZXJlbGxlLnYxLkdldFVzYWdlUmVzcG9uc2UiI4q1GA0IBxAHGgVVc2FnZSABgtPkkwIMEgovYXBpL3VzYWdlEnkKC0V4cG9ydFVzYWdlEiEucGFzc2VyZWxsZS52MS5FeHBvcnRVc2FnZVJlcXVlc3QaFC5nb29nbGUuYXBpLkh0dHBCb2R5Ii+KtRgVCAcQBxoNVXNhZ2UsIGVuIENTViABgtPkkwIQEg4vYXBpL3VzYWdlLmNzdjABEpIBCgpFcmFzZVVzYWdlEiAucGFzc2VyZWxsZS52MS5FcmFzZVVzYWdlUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuRXJhc2VVc2FnZVJlc3BvbnNlIj+KtRggCAcQBxoaRWZmYWNlciBsJ3VzYWdlIGQndW5lIGNsw6mC0+STAhU6ASoiEC9hcGkvdXNhZ2UvZXJhc2UaCYq1GAVVc2FnZWIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_timestamp, file_passerelle_v1_requests, file_passerelle_v1_route]);
+  fileDesc("ChlwYXNzZXJlbGxlL3YxL3VzYWdlLnByb3RvEg1wYXNzZXJlbGxlLnYxIv0BCgpVc2FnZVF1ZXJ5EikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoEc3RlcBgDIAEoDjIYLnBhc3NlcmVsbGUudjEuVXNhZ2VTdGVwEisKCGdyb3VwX2J5GAQgAygOMhkucGFzc2VyZWxsZS52MS5Vc2FnZUdyb3VwEgsKA2tleRgFIAEoCRINCgVtb2RlbBgGIAEoCRIoCgRzb3J0GAcgASgOMhoucGFzc2VyZWxsZS52MS5SZXF1ZXN0U29ydCJiCg9HZXRVc2FnZVJlcXVlc3QSKAoFcXVlcnkYASABKAsyGS5wYXNzZXJlbGxlLnYxLlVzYWdlUXVlcnkSEQoJcGFnZV9zaXplGAIgASgNEhIKCnBhZ2VfdG9rZW4YAyABKAkiUgoQR2V0VXNhZ2VSZXNwb25zZRIlCgRyb3dzGAEgAygLMhcucGFzc2VyZWxsZS52MS5Vc2FnZVJvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki8wMKCFVzYWdlUm93EikKBXNpbmNlGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNrZXkYAiABKAkSDQoFbW9kZWwYAyABKAkSKAoEc29ydBgEIAEoDjIaLnBhc3NlcmVsbGUudjEuUmVxdWVzdFNvcnQSEAoIcmVxdWVzdHMYBSABKAESNwoIb3V0Y29tZXMYBiADKAsyJS5wYXNzZXJlbGxlLnYxLlVzYWdlUm93Lk91dGNvbWVzRW50cnkSEQoJdG9rZW5zX2luGAcgASgBEhIKCnRva2Vuc19vdXQYCCABKAESFQoNYXVkaW9fc2Vjb25kcxgJIAEoARIsCglmaXJzdF9wNTAYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJZmlyc3RfcDk1GAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGR1cmF0aW9uX3A1MBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxkdXJhdGlvbl9wOTUYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24aLwoNT3V0Y29tZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIj4KEkV4cG9ydFVzYWdlUmVxdWVzdBIoCgVxdWVyeRgBIAEoCzIZLnBhc3NlcmVsbGUudjEuVXNhZ2VRdWVyeSIgChFFcmFzZVVzYWdlUmVxdWVzdBILCgNrZXkYASABKAkiJgoSRXJhc2VVc2FnZVJlc3BvbnNlEhAKCHJlcXVlc3RzGAEgASgBIjIKEUVyYXNlT3duZXJSZXF1ZXN0Eg0KBW93bmVyGAEgASgJEg4KBmlzc3VlchgCIAEoCSI7ChJFcmFzZU93bmVyUmVzcG9uc2USJQoGZXJhc2VkGAEgASgLMhUucGFzc2VyZWxsZS52MS5FcmFzZWQiSwoGRXJhc2VkEhAKCHJlcXVlc3RzGAEgASgBEg4KBmxpc3RlZBgCIAEoDRIMCgRrZXlzGAMgAygJEhEKCWtlcHRfa2V5cxgEIAMoCSpkCglVc2FnZVN0ZXASGgoWVVNBR0VfU1RFUF9VTlNQRUNJRklFRBAAEhMKD1VTQUdFX1NURVBfSE9VUhABEhIKDlVTQUdFX1NURVBfREFZEAISEgoOVVNBR0VfU1RFUF9BTEwQAyprCgpVc2FnZUdyb3VwEhsKF1VTQUdFX0dST1VQX1VOU1BFQ0lGSUVEEAASEwoPVVNBR0VfR1JPVVBfS0VZEAESFQoRVVNBR0VfR1JPVVBfTU9ERUwQAhIUChBVU0FHRV9HUk9VUF9TT1JUEAMyyAQKDFVzYWdlU2VydmljZRJwCghHZXRVc2FnZRIeLnBhc3NlcmVsbGUudjEuR2V0VXNhZ2VSZXF1ZXN0Gh8ucGFzc2VyZWxsZS52MS5HZXRVc2FnZVJlc3BvbnNlIiOKtRgNCAcQBxoFVXNhZ2UgAYLT5JMCDBIKL2FwaS91c2FnZRJ5CgtFeHBvcnRVc2FnZRIhLnBhc3NlcmVsbGUudjEuRXhwb3J0VXNhZ2VSZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIvirUYFQgHEAcaDVVzYWdlLCBlbiBDU1YgAYLT5JMCEBIOL2FwaS91c2FnZS5jc3YwARKSAQoKRXJhc2VVc2FnZRIgLnBhc3NlcmVsbGUudjEuRXJhc2VVc2FnZVJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLkVyYXNlVXNhZ2VSZXNwb25zZSI/irUYIAgHEAcaGkVmZmFjZXIgbCd1c2FnZSBkJ3VuZSBjbMOpgtPkkwIVOgEqIhAvYXBpL3VzYWdlL2VyYXNlEqoBCgpFcmFzZU93bmVyEiAucGFzc2VyZWxsZS52MS5FcmFzZU93bmVyUmVxdWVzdBohLnBhc3NlcmVsbGUudjEuRXJhc2VPd25lclJlc3BvbnNlIleKtRgyCAcQBxosRWZmYWNlciBjZSBxdWkgZXN0IGdhcmTDqSBkJ3VuIHByb3ByacOpdGFpcmWC0+STAhs6ASoiFi9hcGkvdXNhZ2UvZXJhc2Utb3duZXIaCYq1GAVVc2FnZWIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_duration, file_google_protobuf_timestamp, file_passerelle_v1_requests, file_passerelle_v1_route]);
 
 /**
  * Période et lignes voulues.
@@ -55,14 +55,14 @@ export type UsageQuery = Message<"passerelle.v1.UsageQuery"> & {
   groupBy: UsageGroup[];
 
   /**
-   * Une seule clé, par son étiquette.
+   * Une seule clé, par son étiquette ; ou toutes celles d'un propriétaire, clés nommées et jetons, par son nom.
    *
    * @generated from field: string key = 5;
    */
   key: string;
 
   /**
-   * Un seul modèle, par sa clé.
+   * Un seul modèle, par sa clé ou un alias.
    *
    * @generated from field: string model = 6;
    */
@@ -317,6 +317,97 @@ export const EraseUsageResponseSchema: GenMessage<EraseUsageResponse> = /*@__PUR
   messageDesc(file_passerelle_v1_usage, 6);
 
 /**
+ * Demande d'effacement d'un propriétaire.
+ *
+ * @generated from message passerelle.v1.EraseOwnerRequest
+ */
+export type EraseOwnerRequest = Message<"passerelle.v1.EraseOwnerRequest"> & {
+  /**
+   * Propriétaire : celui de clés nommées, ou ce que dit le jeton (`PASSERELLE_JWT_OWNER_CLAIM`).
+   *
+   * @generated from field: string owner = 1;
+   */
+  owner: string;
+
+  /**
+   * Émetteur des jetons ; absent : celui des réglages.
+   *
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+};
+
+/**
+ * Describes the message passerelle.v1.EraseOwnerRequest.
+ * Use `create(EraseOwnerRequestSchema)` to create a new message.
+ */
+export const EraseOwnerRequestSchema: GenMessage<EraseOwnerRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_usage, 7);
+
+/**
+ * Effacement d'un propriétaire.
+ *
+ * @generated from message passerelle.v1.EraseOwnerResponse
+ */
+export type EraseOwnerResponse = Message<"passerelle.v1.EraseOwnerResponse"> & {
+  /**
+   * Ce qui a été effacé ; le registre dit la même chose, sans le propriétaire.
+   *
+   * @generated from field: passerelle.v1.Erased erased = 1;
+   */
+  erased?: Erased | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.EraseOwnerResponse.
+ * Use `create(EraseOwnerResponseSchema)` to create a new message.
+ */
+export const EraseOwnerResponseSchema: GenMessage<EraseOwnerResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_usage, 8);
+
+/**
+ * Ce qu'un effacement a emporté.
+ *
+ * @generated from message passerelle.v1.Erased
+ */
+export type Erased = Message<"passerelle.v1.Erased"> & {
+  /**
+   * Requêtes dont l'usage est effacé.
+   *
+   * @generated from field: double requests = 1;
+   */
+  requests: number;
+
+  /**
+   * Requêtes retirées de la fenêtre.
+   *
+   * @generated from field: uint32 listed = 2;
+   */
+  listed: number;
+
+  /**
+   * Clés nommées révoquées, qui n'ont plus ni propriétaire ni note.
+   *
+   * @generated from field: repeated string keys = 3;
+   */
+  keys: string[];
+
+  /**
+   * Ses clés du fichier monté (`PASSERELLE_KEYS_FILE`), que l'exploitant seul en ôte.
+   *
+   * @generated from field: repeated string kept_keys = 4;
+   */
+  keptKeys: string[];
+};
+
+/**
+ * Describes the message passerelle.v1.Erased.
+ * Use `create(ErasedSchema)` to create a new message.
+ */
+export const ErasedSchema: GenMessage<Erased> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_usage, 9);
+
+/**
  * Durée que réunit une ligne ; les jours sont ceux d'UTC.
  *
  * @generated from enum passerelle.v1.UsageStep
@@ -438,6 +529,20 @@ export const UsageService: GenService<{
     methodKind: "unary";
     input: typeof EraseUsageRequestSchema;
     output: typeof EraseUsageResponseSchema;
+  },
+  /**
+   * Efface ce qui est gardé d'une personne ou d'un service : l'usage et les requêtes de la fenêtre de ses clés nommées et
+   * de ses jetons, le nom et la note de ses clés, qui sont révoquées. Une requête en cours sera comptée à sa fin.
+   *
+   * Renvoie INVALID_ARGUMENT, UNAVAILABLE (HOST_EXHAUSTED) si la base ne s'écrit pas, FAILED_PRECONDITION (INVALID_STATE)
+   * si la table des clés ne se lit pas.
+   *
+   * @generated from rpc passerelle.v1.UsageService.EraseOwner
+   */
+  eraseOwner: {
+    methodKind: "unary";
+    input: typeof EraseOwnerRequestSchema;
+    output: typeof EraseOwnerResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_passerelle_v1_usage, 0);
