@@ -43,6 +43,7 @@ def control(config: Config, run_dir: Path) -> int:
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         named_keys=named_keys(config, run_dir),
+        default_quota=config.default_quota,
         allowed_origins=config.allowed_origins,
         tokens=config.tokens,
         grpc_compression=config.grpc_compression,

@@ -10,7 +10,17 @@ import httpx
 import pytest
 from google.api import annotations_pb2
 from google.protobuf.descriptor import MethodDescriptor
-from passerelle.v1 import admin_pb2, chat_pb2, diarize_pb2, keys_pb2, probe_pb2, rest_pb2, route_pb2, transcribe_pb2
+from passerelle.v1 import (
+    admin_pb2,
+    chat_pb2,
+    diarize_pb2,
+    keys_pb2,
+    probe_pb2,
+    quotas_pb2,
+    rest_pb2,
+    route_pb2,
+    transcribe_pb2,
+)
 
 from server.rpc.contract import POLICY, path_of
 from tests.support.product import Product, wait_until
@@ -43,6 +53,7 @@ ADMIN = {
     "KeyService/ListKeys",
     "KeyService/RotateKey",
     "KeyService/RevokeKey",
+    "KeyService/SetKeyQuota",
 }
 CHATTING = {route_pb2.SCOPE_CHAT, route_pb2.SCOPE_MODELS, route_pb2.SCOPE_PUBLIC}
 """Portées qu'ouvre une clé de conversation."""
@@ -50,7 +61,7 @@ KEY_REFUSALS = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENI
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for module in (chat_pb2, transcribe_pb2, diarize_pb2, admin_pb2, keys_pb2, probe_pb2, rest_pb2):
+    for module in (chat_pb2, transcribe_pb2, diarize_pb2, admin_pb2, keys_pb2, quotas_pb2, probe_pb2, rest_pb2):
         for service in module.DESCRIPTOR.services_by_name.values():
             yield from service.methods
 
