@@ -63,4 +63,5 @@ def uses(key: str, quota: Quota | None, counters: Counters, now: float) -> list[
 
 
 def _instant(now: float, seconds: float) -> Timestamp | None:
-    return timestamp(now + seconds) if seconds else None
+    # Une fenêtre finit à une seconde entière ; l'heure a avancé depuis qu'elle a été lue.
+    return timestamp(round(now + seconds)) if seconds else None
