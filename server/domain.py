@@ -309,6 +309,14 @@ class Limits:
     """Requêtes finies que le plan de contrôle montre, et qu'un front garde tant qu'il ne les a pas sues écrites."""
     usage_days: int = 90
     """Jours où l'usage est gardé."""
+    quota_lease_percent: float = 5.0
+    """Part d'une limite qu'un front prend d'avance, en centièmes."""
+    quota_lease_seconds: float = 5.0
+    """Temps où un front garde ce qu'il n'emploie pas."""
+    quota_wait_seconds: float = 5.0
+    """Attente d'un bail, quand le plan de contrôle ne répond pas."""
+    quota_unstated_tokens: int = 1024
+    """Jetons réservés à une réponse dont la requête ne dit pas la longueur."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,11 @@ def english(reason: str, metadata: Mapping[str, str], retry_after: float | None)
         case "QUEUE_FULL":
             wait = f" Please try again in {max(1, math.ceil(retry_after))}s." if retry_after is not None else ""
             return f"Rate limit reached.{wait}"
+        case "RATE_LIMIT_EXCEEDED":
+            wait = f" Please try again in {max(1, math.ceil(retry_after))}s." if retry_after is not None else ""
+            return f"Rate limit reached for {field}: limit {metadata.get('limit', '')}.{wait}"
+        case "QUOTA_EXHAUSTED":
+            return "You exceeded your current quota."
         case "MISSING_API_KEY":
             return "You didn't provide an API key."
         case "INVALID_API_KEY":

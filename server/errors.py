@@ -14,6 +14,7 @@ PasserelleError
 ├── TokenKeysUnavailable
 ├── ModelNotFound · OperationNotFound · KeyNotFound · RequestNotFound · RouteNotFound
 ├── ModelNotDownloaded · ModelLoading · ModelLoadFailed
+├── RateLimitExceeded ── QuotaExhausted
 ├── QueueFull · SlowConsumer · WorkerLost · WorkerKilled · ModelUnloaded · ShuttingDown · ControlUnavailable
 ├── HostExhausted
 ├── EngineFailed · EngineUnavailable · NoGpuVisible · CudaUnusable · GpuBusy · GpuMemoryInsufficient · GpuDirty
@@ -255,6 +256,18 @@ class QueueFull(PasserelleError):
     """File d'attente pleine."""
 
     reason = "QUEUE_FULL"
+
+
+class RateLimitExceeded(PasserelleError):
+    """Quota de la clé atteint ; sans `retry_after`, la requête demande plus que la limite entière."""
+
+    reason = "RATE_LIMIT_EXCEEDED"
+
+
+class QuotaExhausted(RateLimitExceeded):
+    """Budget de la clé épuisé jusqu'au jour ou au mois suivant."""
+
+    reason = "QUOTA_EXHAUSTED"
 
 
 class SlowConsumer(PasserelleError):

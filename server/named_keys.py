@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from server.french import why
+from server.quotas import NAMES, Quota
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class NamedKey:
     """Empreinte d'avant le dernier renouvellement."""
     previous_until: float = 0.0
     """Instant où elle cesse d'être admise."""
+    quota: Quota | None = None
+    """Quota propre ; `None` : celui par défaut."""
 
     def state(self, now: float) -> KeyState:
         """État à cet instant."""
@@ -204,4 +207,7 @@ class KeyTable:
 def _key(row: dict[str, Any]) -> NamedKey:
     # Un champ qu'une version voisine aurait ajouté ne ferme pas la porte.
     known = {field.name: row[field.name] for field in fields(NamedKey) if field.name in row}
-    return NamedKey(**{**known, "scopes": tuple(row["scopes"]), "models": tuple(row.get("models", ()))})
+    quota = row.get("quota")
+    if quota is not None:
+        quota = Quota(**{name: int(quota.get(name, 0)) for name in NAMES})
+    return NamedKey(**{**known, "scopes": tuple(row["scopes"]), "models": tuple(row.get("models", ())), "quota": quota})

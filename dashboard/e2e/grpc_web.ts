@@ -14,6 +14,7 @@ import { KeyService } from "../src/gen/passerelle/v1/keys_pb";
 import { ModelState } from "../src/gen/passerelle/v1/model_pb";
 import { OperationKind, OperationState } from "../src/gen/passerelle/v1/operation_pb";
 import { ProbeService } from "../src/gen/passerelle/v1/probe_pb";
+import { QuotaService } from "../src/gen/passerelle/v1/quotas_pb";
 import { type Request, RequestService } from "../src/gen/passerelle/v1/requests_pb";
 import { RestService } from "../src/gen/passerelle/v1/rest_pb";
 import { TranscribeService } from "../src/gen/passerelle/v1/transcribe_pb";
@@ -51,6 +52,7 @@ const transport = createGrpcWebTransport({ baseUrl: location.origin });
 const transcriber = createClient(TranscribeService, transport);
 const diarizer = createClient(DiarizeService, transport);
 const keys = createClient(KeyService, transport);
+const quotas = createClient(QuotaService, transport);
 const requests = createClient(RequestService, transport);
 const usage = createClient(UsageService, transport);
 const rest = createClient(RestService, transport);
@@ -402,6 +404,14 @@ const keyCalls: Calls<typeof KeyService> = {
   listKeys: () => closed(keys.listKeys({})),
   rotateKey: () => closed(keys.rotateKey({ id: "absente" })),
   revokeKey: () => closed(keys.revokeKey({ id: "absente" })),
+  setKeyQuota: () => closed(keys.setKeyQuota({ id: "absente" })),
+};
+
+const quotaCalls: Calls<typeof QuotaService> = {
+  async getQuota() {
+    const { key, quota, uses } = await quotas.getQuota({});
+    check(!key && !quota && uses.length === 0, "sans clé, aucun quota");
+  },
 };
 
 /** Requête la plus récente de qwen qui convient, dès que le serveur la montre. */
@@ -549,6 +559,7 @@ const calls = new Map([
   ...named(DiarizeService, diarizeCalls),
   ...named(AdminService, adminCalls),
   ...named(KeyService, keyCalls),
+  ...named(QuotaService, quotaCalls),
   ...named(RequestService, requestCalls),
   ...named(UsageService, usageCalls),
   ...named(RestService, restCalls),

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import click
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from passerelle.v1 import keys_pb2, keys_pb2_grpc, route_pb2
+from passerelle.v1 import keys_pb2, keys_pb2_grpc, quotas_pb2, route_pb2
 
 from server.cli import show
 from server.cli.admin import Session
@@ -23,6 +23,7 @@ from server.control.services.keys import KeyService
 from server.domain import Limits
 from server.errors import PasserelleError
 from server.french import why
+from server.quotas import NAMES, WrongQuota, parsed
 from server.rpc.auth import NAME_OF, SCOPE_OF
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "j": 86400, "d": 86400}
@@ -76,13 +77,25 @@ def keys(ctx: click.Context, file: Path | None) -> None:
 @click.option("--owner", default="", help="À qui elle est.")
 @click.option("--note", default="", help="Note libre.")
 @click.option("--lifetime", type=_Span(), help="Durée de vie : 90j, 12h… ; sans elle, pas d'échéance.")
+@click.option("--quota", "limits", multiple=True, metavar="LIMITE=NOMBRE", help=f"Se répète : {', '.join(NAMES)}.")
 @click.pass_obj
 def create(
-    session: Session, scopes: tuple[str, ...], models: tuple[str, ...], owner: str, note: str, lifetime: Duration | None
+    session: Session,
+    scopes: tuple[str, ...],
+    models: tuple[str, ...],
+    owner: str,
+    note: str,
+    lifetime: Duration | None,
+    limits: tuple[str, ...],
 ) -> None:
     """La valeur seule va sur la sortie : un script la garde."""
     request = keys_pb2.CreateKeyRequest(
-        scopes=[SCOPE_OF[name] for name in scopes], models=models, owner=owner, note=note, lifetime=lifetime
+        scopes=[SCOPE_OF[name] for name in scopes],
+        models=models,
+        owner=owner,
+        note=note,
+        lifetime=lifetime,
+        quota=_quota(limits) if limits else None,
     )
     _told(session, _call(session, "CreateKey", request))
 
@@ -104,7 +117,7 @@ def list_keys(session: Session, prefix: str) -> None:
     elif not found.keys:
         click.echo("Aucune clé nommée.")
     else:
-        titles = ("identifiant", "état", "portées", "modèles", "propriétaire", "créée", "échéance", "note")
+        titles = ("identifiant", "état", "portées", "modèles", "propriétaire", "créée", "échéance", "quota", "note")
         show.table([titles, *map(_row, found.keys)])
 
 
@@ -129,7 +142,24 @@ def revoke(session: Session, identifier: str) -> None:
         click.echo(f"{answer.key.id} : révoquée")
 
 
-VERBS = (create, list_keys, rotate, revoke)
+@click.command(help="Change le quota d'une clé ; sans limite, lui rend celui par défaut.")
+@IDENTIFIER
+@click.argument("limits", metavar="[LIMITE=NOMBRE]…", nargs=-1)
+@click.option("--none", "free", is_flag=True, help="Aucune limite, pas même celles par défaut.")
+@click.pass_obj
+def quota(session: Session, identifier: str, limits: tuple[str, ...], free: bool) -> None:
+    """Le quota donné remplace l'autre en entier."""
+    if free and limits:
+        raise click.UsageError("--none ne va avec aucune limite.")
+    wanted = _quota(limits) if limits or free else None
+    answer = _call(session, "SetKeyQuota", keys_pb2.SetKeyQuotaRequest(id=identifier, quota=wanted))
+    if session.as_json:
+        show.message(answer)
+    else:
+        click.echo(f"{answer.key.id} : {_uses(answer.key) or 'aucune limite'}")
+
+
+VERBS = (create, list_keys, rotate, revoke, quota)
 for verb in VERBS:
     keys.add_command(verb)
 
@@ -154,6 +184,17 @@ def _written(file: Path, method: str, request: Any) -> Any:
         raise CommandError(f"« {error.filename} » ne s'écrit pas ({why(error)}).") from error
 
 
+def _quota(limits: tuple[str, ...]) -> quotas_pb2.Quota:
+    try:
+        return quotas_pb2.Quota(**asdict(parsed(" ".join(limits))))
+    except WrongQuota as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _uses(key: keys_pb2.NamedKey) -> str:
+    return ", ".join(f"{use.name} {use.used:g}/{use.limit}" for use in key.quota_uses)
+
+
 def _told(session: Session, answer: Any) -> None:
     if session.as_json:
         show.message(answer)
@@ -176,6 +217,7 @@ def _row(key: keys_pb2.NamedKey) -> tuple[str, ...]:
         key.owner or "–",
         _date(key.created_at),
         _date(key.expires_at) if key.HasField("expires_at") else "–",
+        _uses(key) or "–",
         key.note,
     )
 

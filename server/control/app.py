@@ -10,8 +10,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from passerelle.control.v1 import control_pb2_grpc
-from passerelle.v1 import admin_pb2_grpc, keys_pb2_grpc, probe_pb2_grpc, requests_pb2_grpc, route_pb2, usage_pb2_grpc
+from passerelle.control.v1 import control_pb2_grpc, quotas_pb2_grpc
+from passerelle.v1 import (
+    admin_pb2_grpc,
+    keys_pb2_grpc,
+    probe_pb2_grpc,
+    requests_pb2_grpc,
+    route_pb2,
+    usage_pb2_grpc,
+)
+from passerelle.v1 import quotas_pb2_grpc as public_quotas
 from prometheus_client import Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
@@ -21,6 +29,10 @@ from server.control.life.replicas import ReplicaHost
 from server.control.life.state import ModelState, ModelTools
 from server.control.machine import MachineProbe, process_tree
 from server.control.models import Models
+from server.control.quotas.counters import Counters
+from server.control.quotas.leases import SERVICE as LEASES
+from server.control.quotas.leases import LeaseService
+from server.control.quotas.store import QUOTAS, QuotaStore
 from server.control.record.audit import AuditLog, AuditSettings
 from server.control.record.journal import Journal
 from server.control.record.keys import KeyBook
@@ -33,6 +45,7 @@ from server.control.services.audited import ended, in_force, looker, tell_settin
 from server.control.services.keys import KeyService
 from server.control.services.owners import Owners
 from server.control.services.probe import ProbeService
+from server.control.services.quotas import QuotaService
 from server.control.services.reports import SERVICE as REPORTS
 from server.control.services.reports import ReportService
 from server.control.services.requests import RequestService
@@ -47,6 +60,7 @@ from server.domain import Limits, ModelSpec, Profile, TokenProvider
 from server.french import why
 from server.lifetime import away_seconds
 from server.named_keys import KEYS, KeyTable, TableUnreadable
+from server.quotas import Quota
 from server.rpc.audit import Auditor
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
@@ -99,6 +113,8 @@ class ControlSettings:
     """Clés nommées ; `None` : aucune."""
     keys_file: Path | None = None
     """Table de clés que l'exploitant monte ; `None` : celle du dossier d'état."""
+    default_quota: Quota | None = None
+    """Quota des clés qui n'en ont pas ; `None` : aucun."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
     tokens: TokenProvider | None = None
@@ -201,8 +217,15 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             **POLICY,
             **{f"/{SERVICE}/{name}": route_pb2.SCOPE_PUBLIC for name in ("WatchRoutes", "EnsureLoaded")},
             f"/{REPORTS}/Report": route_pb2.SCOPE_PUBLIC,
+            f"/{LEASES}/Lease": route_pb2.SCOPE_PUBLIC,
         },
+        default_quota=settings.default_quota,
     )
+    quotas = QuotaStore(settings.state_path.with_name(QUOTAS))
+    consumed, lives = await quotas.read()
+    counters = Counters(time.time)
+    counters.load(consumed)
+    leases = LeaseService(counters, quotas, lives)
     window, fronts = Window(settings.limits.requests_kept, models.gpus_of), Fronts()
     usage = UsageStore(settings.state_path.with_name(USAGE), settings.limits.usage_days)
     reports = ReportService(window, fronts, usage, await usage.received())
@@ -264,8 +287,19 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         ProbeService(reasons, metrics, guard, models.notices), server.server
     )
     keys_pb2_grpc.add_KeyServiceServicer_to_server(
-        KeyService(book, lambda name: models.get(name).spec.key, settings.limits, time.time), server.server
+        KeyService(
+            book,
+            lambda name: models.get(name).spec.key,
+            settings.limits,
+            time.time,
+            counters,
+            settings.default_quota,
+        ),
+        server.server,
     )
+    quotas_pb2_grpc.add_LeaseServiceServicer_to_server(leases, server.server)
+    public_quotas.add_QuotaServiceServicer_to_server(QuotaService(counters), server.server)
+    leasing = asyncio.create_task(leases.run())
     requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(window, fronts, guard), server.server)
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
     control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server.server)
@@ -281,6 +315,9 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await server.server.stop(0)
         await models.aclose()
         await supervisor.aclose()
+        leasing.cancel()
+        await asyncio.gather(leasing, return_exceptions=True)
+        await quotas.aclose()
         await usage.aclose()
         await journal.aclose()
         await audit.aclose()

@@ -20,6 +20,8 @@ from server.front.chat.generation import Generation
 from server.front.chat.tokens import TokenCounter
 from server.front.chat.window import Window
 from server.front.metrics import FrontMetrics
+from server.front.quotas.leases import Leases
+from server.front.quotas.tickets import FrontQuotas
 from server.front.reports import RequestReports
 from server.front.routing.call import WorkerCalls
 from server.front.routing.control_client import ControlClient
@@ -33,6 +35,7 @@ from server.front.services.rest_audio import AudioRoutes
 from server.front.services.transcribe import TranscribeService
 from server.link.client import LinkClient
 from server.named_keys import KeyTable
+from server.quotas import Quota
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics, process_registry
@@ -72,6 +75,8 @@ class FrontSettings:
     """Clés d'administration, qui ouvrent aussi l'inférence."""
     named_keys: KeyTable | None = None
     """Clés nommées ; `None` : aucune."""
+    default_quota: Quota | None = None
+    """Quota des clés qui n'en ont pas ; `None` : aucun."""
     allowed_origins: tuple[str, ...] = ()
     """Origines étrangères admises."""
     tokens: TokenProvider | None = None
@@ -140,7 +145,9 @@ async def serving(
         allowed_origins=settings.allowed_origins,
         named=settings.named_keys,
         tokens=settings.tokens,
+        default_quota=settings.default_quota,
     )
+    leases = Leases(channel, limits)
     reports = RequestReports(channel, settings.name, limits.requests_kept)
     server = RpcServer(
         RpcSettings(
@@ -152,7 +159,13 @@ async def serving(
             away_seconds=settings.away_seconds,
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, rpc_metrics, limits=limits, notes=reports),
+        ServiceInterceptor(
+            guard,
+            rpc_metrics,
+            limits=limits,
+            notes=reports,
+            quotas=FrontQuotas(leases, limits.quota_unstated_tokens),
+        ),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(
         RestService(generation, tokens, audio, router, limits), server.server
@@ -166,7 +179,9 @@ async def serving(
         TranscribeService(analysis, live, spool, limits), server.server
     )
     diarize_pb2_grpc.add_DiarizeServiceServicer_to_server(DiarizeService(analysis, spool, limits), server.server)
-    background = [asyncio.create_task(work) for work in (router.watch(), coalescer.sweep(), reports.run())]
+    background = [
+        asyncio.create_task(work) for work in (router.watch(), coalescer.sweep(), reports.run(), leases.run())
+    ]
     for task in background:
         task.add_done_callback(lambda done: _report(done, on_failure))
     try:
@@ -174,7 +189,7 @@ async def serving(
         logger.info("front_ready", extra={"front": settings.name, "address": settings.address})
         yield server
         await server.stop()
-        await reports.flush()
+        await asyncio.gather(reports.flush(), leases.flush())
     finally:
         await server.server.stop(0)
         for task in background:

@@ -44,6 +44,7 @@ def control(config: Config, run_dir: Path) -> int:
         admin_keys=config.admin_keys,
         named_keys=named_keys(config, run_dir),
         keys_file=config.keys_file,
+        default_quota=config.default_quota,
         allowed_origins=config.allowed_origins,
         tokens=config.tokens,
         grpc_compression=config.grpc_compression,

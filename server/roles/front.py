@@ -28,6 +28,7 @@ def front(config: Config, run_dir: Path, index: int) -> None:
         openai_keys=config.openai_keys,
         admin_keys=config.admin_keys,
         named_keys=named_keys(config, run_dir),
+        default_quota=config.default_quota,
         allowed_origins=config.allowed_origins,
         tokens=config.tokens,
         shares=shares_of(config),

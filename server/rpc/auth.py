@@ -6,6 +6,7 @@ sont comparées avant toute lecture de la requête, par leur empreinte et en tem
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from server.errors import (
     ScopeNotAllowed,
 )
 from server.named_keys import Found, KeyState, KeyTable, NamedKey, digest_of
+from server.quotas import Quota
 from server.rpc.caller import EVERYTHING, INFERENCE, NOBODY, Caller, address_label, by_owner, key_label
 from server.rpc.contract import KEYS, POLICY
 from server.rpc.tokens import TOKEN_PREFIX, Tokens
@@ -91,14 +93,23 @@ class Guard:
         policy: "Mapping[str, route_pb2.Scope]" = POLICY,
         named: KeyTable | None = None,
         tokens: TokenProvider | None = None,
+        default_quota: Quota | None = None,
     ) -> None:
+        """`default_quota` : celui d'`OPENAI_KEYS`, des jetons, et des clés nommées qui n'en ont pas ; une clé
+        d'`ADMIN_KEYS` seule n'en a aucun."""
         keys = tuple(dict.fromkeys((*inference_keys, *admin_keys)))
         self._ring = KeyRing(keys)
         administering = frozenset(admin_keys or inference_keys)
         self._callers = tuple(
-            Caller(key_label(rank), EVERYTHING if key in administering else INFERENCE, keyed=True)
+            Caller(
+                key_label(rank),
+                EVERYTHING if key in administering else INFERENCE,
+                keyed=True,
+                quota=default_quota if key in inference_keys else None,
+            )
             for rank, key in enumerate(keys)
         )
+        self.default_quota = default_quota
         self._inference_keyed, self._admin_keyed = bool(inference_keys), bool(keys)
         self._named = named or KeyTable()
         self._tokens = Tokens(tokens, SCOPE_OF) if tokens is not None else None
@@ -198,7 +209,10 @@ class Guard:
         return self._ring.rank(digest) is not None or self._named.find(key, digest) is not None
 
     def _bearer(self, values: Mapping[str, str]) -> Caller | None:
-        return self._tokens.caller_of(values) if self._tokens is not None else None
+        found = self._tokens.caller_of(values) if self._tokens is not None else None
+        if found is not None and self.default_quota is not None:
+            return replace(found, quota=self.default_quota)
+        return found
 
     def _identify(self, values: Mapping[str, str]) -> Caller:
         bearer = self._bearer(values)
@@ -220,8 +234,15 @@ class Guard:
             raise _ended(found)
         known = self._named_callers.get(found.key.id)
         if known is None or known[0] is not found.key:
-            known = self._named_callers[found.key.id] = (found.key, _caller_of(found.key))
+            known = self._named_callers[found.key.id] = (found.key, self._caller_of(found.key))
         return known[1]
+
+    def _caller_of(self, key: NamedKey) -> Caller:
+        scopes = frozenset(SCOPE_OF[name] for name in key.scopes if name in SCOPE_OF)
+        quota = self.default_quota if key.quota is None else key.quota
+        if quota is not None and not quota.limits():
+            quota = None
+        return Caller(key.id, scopes, frozenset(key.models), key.owner, keyed=True, quota=quota)
 
     def _missing(self) -> MissingApiKey:
         if self.admin_open:
@@ -282,11 +303,6 @@ def permit_model(found: Caller, model: str) -> None:
 def presented_key(metadata: Metadata) -> str:
     """Clé présentée : `authorization` (avec ou sans « Bearer »), sinon `x-api-key`, sinon `api-key` ; ou rien."""
     return _presented(_texts(metadata))
-
-
-def _caller_of(key: NamedKey) -> Caller:
-    scopes = frozenset(SCOPE_OF[name] for name in key.scopes if name in SCOPE_OF)
-    return Caller(key.id, scopes, frozenset(key.models), key.owner, keyed=True)
 
 
 def _ended(found: Found) -> RevokedApiKey | ExpiredApiKey:

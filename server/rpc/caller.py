@@ -13,6 +13,8 @@ from math import inf
 
 from passerelle.v1 import route_pb2
 
+from server.quotas import Quota
+
 ADDRESS_HEADER = "x-passerelle-client"
 """Écrit par Envoy, qui ôte celui d'un client ; sans adresse IP quand l'appel vient de la prise locale."""
 FORWARDED_HEADER = "x-forwarded-for"
@@ -42,6 +44,8 @@ class Caller:
     """Vrai si l'étiquette est celle d'une clé ou d'un jeton, et non d'une adresse."""
     token: bool = False
     """Vrai si c'est celle d'un jeton."""
+    quota: Quota | None = None
+    """Limites de ce qu'il consomme ; `None` : aucune."""
 
     def may_use(self, model: str) -> bool:
         """Vrai si ce modèle lui est permis."""

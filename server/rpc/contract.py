@@ -15,6 +15,7 @@ from passerelle.v1 import (
     diarize_pb2,
     keys_pb2,
     probe_pb2,
+    quotas_pb2,
     requests_pb2,
     rest_pb2,
     route_pb2,
@@ -29,7 +30,7 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service
     for module in (
         *(chat_pb2, transcribe_pb2, diarize_pb2, rest_pb2),
-        *(admin_pb2, keys_pb2, requests_pb2, usage_pb2, probe_pb2),
+        *(admin_pb2, keys_pb2, quotas_pb2, requests_pb2, usage_pb2, probe_pb2),
     )
     for service in module.DESCRIPTOR.services_by_name.values()
 )

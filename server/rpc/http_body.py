@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from server.errors import PasserelleError
-from server.rpc.status import api_body, codes, openai_body, retry_after_header
+from server.rpc.status import api_body, codes, never_soon, openai_body, retry_after_header
 from server.varint import varint
 
 JSON = "application/json"
@@ -51,6 +51,8 @@ def error_headers(error: PasserelleError) -> tuple[tuple[str, str], ...]:
     retry = retry_after_header(error)
     if retry is not None:
         headers.append(("retry-after", retry))
+    if never_soon(error):
+        headers.append(("x-should-retry", "false"))
     return tuple(headers)
 
 

@@ -33,6 +33,7 @@ from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, client_address, note
+from server.rpc.quotas import Headers, Quotas, Ticket, response_headers, ticket
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.shortage import shortage
 from server.shown import shown
@@ -61,6 +62,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         families: Mapping[str, Family] = FAMILIES,
         audit: Auditor | None = None,
         notes: Notes | None = None,
+        quotas: Quotas | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
@@ -72,6 +74,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self.audit = audit
         """Registre des appels qui changent l'état ; `None` dans un processus qui n'en mène pas."""
         self._notes = notes
+        self._quotas = quotas
         self._strangers = Trickle(REFUSALS, REFUSAL_SECONDS, clock)
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
@@ -145,6 +148,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             call = _Call(self, method, context)
             with call:
                 try:
+                    await call.admitted()
                     message = call.about(decode(request) if decode else request)
                     response = await behavior(message, context)
                 except asyncio.CancelledError:
@@ -155,6 +159,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                     await call.fail(error)
                 call.messages = 1
                 call.response = response
+                if headers := call.headers():
+                    await context.send_initial_metadata(headers)
             await call.kept()
             return response
 
@@ -172,6 +178,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             call = _Call(self, method, context)
             with call:
                 try:
+                    await call.admitted()
                     if whole:
                         request = await self._bodies.whole(request)
                     produced = behavior(call.about(decode(request) if decode else request), context)
@@ -244,6 +251,7 @@ class _Call:
         self._written: Awaitable[None] | None = None
         self.response: Any = None
         self._note = note.get() if owner._notes is not None else None
+        self._ticket: Ticket | None = None
 
     def __enter__(self) -> "_Call":
         self._owner._metrics.started(self._method)
@@ -285,6 +293,8 @@ class _Call:
         if self._note is not None and self._owner._notes is not None:
             self._note.status, self._note.end = self._reason or self._code, None
             self._note.ended = self._owner._clock()
+            if self._ticket is not None:
+                self._ticket.leave(self._note)
             self._owner._notes.finished(self._note)
         if self._method in PROBES:
             return
@@ -298,6 +308,18 @@ class _Call:
             messages=self.messages,
             **self._key,
         )
+
+    async def admitted(self) -> None:
+        """Prend sa part du quota de l'appelant, s'il en a un ; rien n'est encore lu."""
+        if self._note is not None and self._owner._quotas is not None:
+            self._ticket = self._owner._quotas.open(caller.get())
+            if self._ticket is not None:
+                ticket.set(self._ticket)
+                await self._ticket.enter()
+
+    def headers(self) -> Headers:
+        """En-têtes de la réponse."""
+        return response_headers.get() + (self._ticket.headers() if self._ticket is not None else ())
 
     def about(self, message: Any) -> Any:
         """Retient, pour le registre, ce que l'appel demande et ce qu'il trouve ; rend le message."""
@@ -342,6 +364,8 @@ class _Call:
             async for message in messages:
                 if not self.messages and self._owner.family(self._method) is not None:
                     self._events = is_event_stream(serialize(message))
+                if not self.messages and (headers := self.headers()):
+                    await context.send_initial_metadata(headers)
                 self.messages += 1
                 await context.write(message)
 
@@ -369,7 +393,7 @@ class _Call:
         elif self.messages:
             await self._context.write(error_event(error, family))
         else:
-            await self._context.send_initial_metadata(error_headers(error))
+            await self._context.send_initial_metadata((*error_headers(error), *self.headers()))
             await self._context.write(error_response(error, family))
 
     async def _abort(self, error: PasserelleError) -> NoReturn:

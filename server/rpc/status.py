@@ -24,6 +24,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 _INVALID = "invalid_request_error"
 _SERVER = "server_error"
 _RATE = "rate_limit_error"
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ TABLE: dict[type[errors.PasserelleError], ErrorCodes] = {
     errors.ModelLoading: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "model_loading"),
     errors.ModelLoadFailed: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "model_load_failed"),
     errors.QueueFull: ErrorCodes(StatusCode.RESOURCE_EXHAUSTED, 429, _RATE, "queue_full"),
+    errors.RateLimitExceeded: ErrorCodes(StatusCode.RESOURCE_EXHAUSTED, 429, _RATE, "rate_limit_exceeded"),
+    errors.QuotaExhausted: ErrorCodes(StatusCode.RESOURCE_EXHAUSTED, 429, "insufficient_quota", "insufficient_quota"),
     errors.SlowConsumer: ErrorCodes(StatusCode.RESOURCE_EXHAUSTED, 429, _RATE, "slow_consumer"),
     errors.WorkerLost: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "worker_lost"),
     errors.WorkerKilled: ErrorCodes(StatusCode.UNAVAILABLE, 503, _SERVER, "worker_killed"),
@@ -117,6 +120,11 @@ def to_status(error: errors.PasserelleError, request_id: str = "") -> status_pb2
         delay = Duration()
         delay.FromMilliseconds(round(error.retry_after * 1000))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    if isinstance(error, errors.RateLimitExceeded):
+        subject = f"key:{error.metadata.get('key', '')}"
+        what = f"{error.metadata.get('field', '')} : {error.metadata.get('limit', '')}"
+        violation = error_details_pb2.QuotaFailure.Violation(subject=subject[:64], description=what[:64])
+        details.append(error_details_pb2.QuotaFailure(violations=[violation]))
     if request_id:
         details.append(error_details_pb2.RequestInfo(request_id=request_id))
     packed = []
@@ -179,3 +187,12 @@ def api_body(error: errors.PasserelleError) -> bytes:
 def retry_after_header(error: errors.PasserelleError) -> str | None:
     """Valeur de l'en-tête `retry-after`, en secondes entières, au moins 1 ; `None` sans délai conseillé."""
     return None if error.retry_after is None else str(max(1, ceil(error.retry_after)))
+
+
+def never_soon(error: errors.PasserelleError) -> bool:
+    """Vrai d'un refus que recommencer bientôt ne lèvera pas.
+
+    Au-delà d'une minute, les SDK d'OpenAI ignorent `retry-after` et recommencent aussitôt.
+    """
+    waits = error.retry_after is not None and error.retry_after > _PATIENCE_SECONDS
+    return waits or (isinstance(error, errors.RateLimitExceeded) and error.retry_after is None)

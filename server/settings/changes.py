@@ -42,7 +42,7 @@ _ENVOY_LIMITS = (
 )
 """Limites écrites dans la configuration d'Envoy."""
 
-_FRONTS = ("limits", "openai_keys", "admin_keys", "build", "shares")
+_FRONTS = ("limits", "openai_keys", "admin_keys", "build", "shares", "default_quota")
 _DASHBOARD = ("limits", "openai_keys", "admin_keys")
 
 

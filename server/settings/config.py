@@ -16,6 +16,7 @@ from typing import Any
 from server.domain import ADDED_MODELS, Limits, Profile, PublicAddress, TokenProvider
 from server.json_depth import DEEPEST
 from server.named_keys import KEYS
+from server.quotas import Quota, WrongQuota, parsed
 from server.settings.addresses import bind_address, public_addresses
 from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, Layers, read_layers
@@ -41,6 +42,7 @@ _MAY_BE_SMALL = (
     "max_logit_bias",
     "max_images",
     "spare_live_streams",
+    "quota_lease_percent",
     "endpoint_silence_seconds",
     "min_endpoint_silence_seconds",
     "max_endpoint_silence_seconds",
@@ -154,6 +156,8 @@ class Config:
     """Fournisseur d'identité dont les jetons sont admis ; `None` : aucun."""
     shares: Mapping[str, int] = field(default_factory=dict)
     """Parts, dans les files, des appelants qui en ont plus d'une (`server/settings/shares.py`)."""
+    default_quota: Quota | None = None
+    """Quota des clés qui n'en ont pas ; `None` : aucun."""
 
     @property
     def keyed(self) -> bool:
@@ -266,6 +270,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         tls_client_ca=tls["tls_client_ca"],
         tokens=tokens,
         shares=shares(env.items("PASSERELLE_SHARES"), (*keys, *admin_keys), tokens),
+        default_quota=_quota(env),
     )
     return dataclasses.replace(config, unknown=unknown(environ, env.read))
 
@@ -289,6 +294,15 @@ def _keys(env: "_Env", others: bool) -> tuple[str, ...]:
             "PASSERELLE_REQUIRE_KEYS en exige."
         )
     return keys
+
+
+def _quota(env: "_Env") -> Quota | None:
+    name = "PASSERELLE_DEFAULT_QUOTA"
+    try:
+        found = parsed(env.text(name, ""))
+    except WrongQuota as error:
+        raise ConfigError(f"{name} : {error}") from error
+    return found if found.limits() else None
 
 
 def _gpu_lists(env: "_Env") -> dict[str, str]:

@@ -48,6 +48,7 @@ ADMIN = {
     "KeyService/ListKeys",
     "KeyService/RotateKey",
     "KeyService/RevokeKey",
+    "KeyService/SetKeyQuota",
     "RequestService/CancelRequest",
     "UsageService/GetUsage",
     "UsageService/ExportUsage",

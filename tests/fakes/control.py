@@ -1,6 +1,7 @@
 """Un plan de contrôle qui tient ses routes en mémoire, derrière le vrai service gRPC."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,10 +9,13 @@ from typing import Any
 
 import grpc.aio
 from google.protobuf.duration_pb2 import Duration
-from passerelle.control.v1 import control_pb2, control_pb2_grpc
+from passerelle.control.v1 import control_pb2, control_pb2_grpc, quotas_pb2_grpc
 from passerelle.v1 import model_pb2, requests_pb2_grpc, usage_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from server.control.quotas.counters import Counters
+from server.control.quotas.leases import LeaseService
+from server.control.quotas.store import QuotaStore
 from server.control.record.keys import KeyBook
 from server.control.requests.fronts import Fronts
 from server.control.requests.store import UsageStore
@@ -26,6 +30,7 @@ from server.named_keys import KEYS
 from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics
+from tests.support.waiting import PATIENCE
 
 Loader = Callable[[str, float], Awaitable[control_pb2.ModelRoute]]
 """Charge un modèle (clé, attente au plus) et rend sa route."""
@@ -71,6 +76,10 @@ class FakeControl(control_pb2_grpc.ControlServiceServicer):
         self.watchers = 0
         self.window = Window(100)
         """Requêtes que les fronts ont dites ; neuve à chaque démarrage."""
+        self.now = time.time()
+        """L'instant des quotas : un essai lent ne les voit pas se rouvrir."""
+        self.counters = Counters(lambda: self.now)
+        """Ce que les clés ont consommé ; relu à chaque démarrage."""
         self._models = models
         self._changed = asyncio.Event()
 
@@ -122,10 +131,20 @@ async def serving_control(control: FakeControl, path: Path) -> AsyncIterator[Non
     service = UsageService(usage, control.window, owners, lambda name: name)
     usage_pb2_grpc.add_UsageServiceServicer_to_server(service, server)
     requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(control.window, fronts, policy), server)
+    quotas = QuotaStore(path.with_name("quotas.sqlite"))
+    consumed, lives = await quotas.read()
+    control.counters = Counters(lambda: control.now)
+    control.counters.load(consumed)
+    leases = LeaseService(control.counters, quotas, lives, recall_seconds=PATIENCE)
+    quotas_pb2_grpc.add_LeaseServiceServicer_to_server(leases, server)
+    leasing = asyncio.create_task(leases.run())
     server.add_insecure_port(f"unix:{path}")
     await server.start()
     try:
         yield
     finally:
         await server.stop(0)
+        leasing.cancel()
+        await asyncio.gather(leasing, return_exceptions=True)
+        await quotas.aclose()
         await usage.aclose()

@@ -22,6 +22,7 @@ from passerelle.v1 import (
 
 from server.domain import Limits
 from server.link.server import LinkServer
+from server.quotas import Quota
 from server.rpc.metrics import expose
 from server.worker.handlers import handlers_for
 from server.worker.host import WorkerHost
@@ -36,10 +37,13 @@ ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
 
 
 @asynccontextmanager
-async def transcribing(folder: Path, *, dated: bool = True, delay: float = 0.0, **changed: Any) -> AsyncIterator[Rig]:
-    """Un front et un modèle de transcription, à charger par la première requête ; `dated` : il sait dater les mots."""
+async def transcribing(
+    folder: Path, *, dated: bool = True, delay: float = 0.0, quota: Quota | None = None, **changed: Any
+) -> AsyncIterator[Rig]:
+    """Un front et un modèle de transcription, à charger par la première requête ; `dated` : il sait dater les mots ;
+    `quota` : celui de la clé « cle », alors exigée."""
     limits = Limits(load_wait_seconds=20.0, **changed)
-    async with front(folder, workers=0, limits=limits) as rig:
+    async with front(folder, workers=0, limits=limits, keys=("cle",) if quota else (), default_quota=quota) as rig:
         engine, path = ENGINES[dated](), folder / "canary-0.sock"
         engine.delay = delay
         handlers = handlers_for(engine, folder / "spool", limits)

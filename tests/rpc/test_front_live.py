@@ -18,6 +18,7 @@ from passerelle.worker.v1 import link_pb2
 from server.domain import Limits
 from server.errors import EngineFailed, PasserelleError
 from server.link.server import LinkServer
+from server.quotas import Quota
 from server.rpc.status import from_rpc_error
 from server.speech.vad import VadModel
 from server.worker.batcher import WindowBatcher
@@ -68,13 +69,18 @@ class Live:
 
 @asynccontextmanager
 async def live_front(
-    folder: Path, *, limits: Limits | None = None, engine: FakeTranscribeEngine | None = None, ready: bool = True
+    folder: Path,
+    *,
+    limits: Limits | None = None,
+    engine: FakeTranscribeEngine | None = None,
+    ready: bool = True,
+    quota: Quota | None = None,
 ) -> AsyncIterator[Live]:
-    """Démarre le tout ; sans `ready`, aucun exemplaire n'est annoncé."""
+    """Démarre le tout ; sans `ready`, aucun exemplaire n'est annoncé ; `quota` : celui de la clé « cle »."""
     limits = limits or Limits(load_wait_seconds=PATIENCE)
     engine = engine or FakeTranscribeEngine()
     with ThreadPoolExecutor(2) as pool:
-        async with front(folder, workers=0, limits=limits) as rig:
+        async with front(folder, workers=0, limits=limits, keys=("cle",) if quota else (), default_quota=quota) as rig:
             live = LiveTranscription(engine, SpeechTools(folder, limits, MODEL, pool), WindowBatcher(engine))
             host = WorkerHost(
                 engine,

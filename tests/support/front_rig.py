@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from server.engines.base import ChatKind, OnPhase, unheard
 from server.front.app import FrontSettings, serving
 from server.link.server import LinkServer
 from server.named_keys import KeyTable
+from server.quotas import Quota
 from server.rpc.server import RpcServer
 from server.worker.host import WorkerHost
 from tests.fakes.control import FakeControl, model_route, serving_control
@@ -135,6 +137,7 @@ class Rig:
         self.control = FakeControl()
         self.workers: list[Worker] = []
         self.registry = CollectorRegistry()
+        self.settings: FrontSettings
         self.server: RpcServer
         self.channel: grpc.aio.Channel
         self.stack = AsyncExitStack()
@@ -172,6 +175,14 @@ class Rig:
         self.workers.append(worker)
         return worker
 
+    async def add_front(self, name: str) -> Any:
+        """Démarre un autre front devant les mêmes ; rend sa souche de conversation."""
+        address = f"unix:{self.folder / f'{name}.sock'}"
+        settings = replace(self.settings, name=name, address=address, spool_dir=self.folder / f"spool-{name}")
+        await self.stack.enter_async_context(serving(settings, CollectorRegistry()))
+        channel = grpc.aio.insecure_channel(address, options=(("grpc.default_authority", "localhost"),))
+        return chat_pb2_grpc.ChatServiceStub(await self.stack.enter_async_context(channel))
+
     def route(self, *workers: Worker, key: str = "qwen") -> control_pb2.ModelRoute:
         """Route du modèle de conversation vers ces exemplaires."""
         return model_route(
@@ -199,6 +210,7 @@ async def front(
     keys: tuple[str, ...] = (),
     named: KeyTable | None = None,
     shares: Mapping[str, int] | None = None,
+    default_quota: Quota | None = None,
     stop_grace: float = 1.0,
 ) -> AsyncIterator[Rig]:
     """Démarre le plan de contrôle, les exemplaires et le front, et rend le tout."""
@@ -217,11 +229,13 @@ async def front(
             openai_keys=keys,
             named_keys=named,
             shares=shares or {},
+            default_quota=default_quota,
             max_frame_bytes=MAX_FRAME,
             drain_delay=0.0,
             stop_grace=stop_grace,
             away_seconds=lambda: AWAY,
         )
+        rig.settings = settings
         rig.server = await stack.enter_async_context(serving(settings, rig.registry))
         channel = grpc.aio.insecure_channel(
             f"unix:{folder / 'front-0.sock'}", options=(("grpc.default_authority", "localhost"),)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from server.named_keys import NamedKey, digest_of, new_id, new_value, write_table
+from server.quotas import Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,14 @@ class Issued:
         return [("authorization", f"Bearer {self.value}")]
 
 
-def issued(*scopes: str, models: tuple[str, ...] = (), owner: str = "", ended: str = "") -> Issued:
+def issued(
+    *scopes: str, models: tuple[str, ...] = (), owner: str = "", ended: str = "", quota: Quota | None = None
+) -> Issued:
     """Clé au hasard ; `ended` : `revoked` ou `expired`."""
     now = time.time()
     identifier = new_id()
     value = new_value(identifier)
-    key = NamedKey(identifier, digest_of(value), scopes, now - 60, models, owner)
+    key = NamedKey(identifier, digest_of(value), scopes, now - 60, models, owner, quota=quota)
     match ended:
         case "revoked":
             key = replace(key, revoked_at=now - 1)

@@ -122,7 +122,7 @@ def test_a_web_socket_is_told_with_its_own_scheme(scheme: str, expected: str) ->
 
 
 def test_what_each_key_opens() -> None:
-    services = [f"passerelle.v1.{name}Service" for name in ("Chat", "Transcribe", "Diarize")]
+    services = [f"passerelle.v1.{name}Service" for name in ("Chat", "Transcribe", "Diarize", "Quota")]
     found = keys()
     assert found["INFERENCE"] == {
         "POST /v1/chat/completions",
@@ -135,6 +135,7 @@ def test_what_each_key_opens() -> None:
         "POST /v1/audio/translations",
         "POST /api/audio/transcribe",
         "POST /api/diarization/process",
+        "GET /api/quota",
         "WebSocket /ws/transcribe",
         *(f"{method} /{service}" for method in ("gRPC", "gRPC-Web") for service in services),
     }
@@ -145,6 +146,7 @@ def test_what_each_key_opens() -> None:
         ),
         "POST /api/admin/operations/{operation_id}/cancel",
         *("GET /api/keys", "POST /api/keys", "POST /api/keys/{id}/rotate", "POST /api/keys/{id}/revoke"),
+        "POST /api/keys/{id}/quota",
         *(f"{method} /passerelle.v1.KeyService" for method in ("gRPC", "gRPC-Web")),
         "POST /api/requests/{id}/cancel",
         *("GET /api/usage", "GET /api/usage.csv", "POST /api/usage/erase", "POST /api/usage/erase-owner"),

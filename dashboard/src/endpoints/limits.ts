@@ -51,6 +51,9 @@ export const LIMITS: [string, Row[]][] = typeset([
       ["Durée de vie demandée pour une clé, au plus", ({ maxKeyLifetime }) => time(maxKeyLifetime)],
       ["Requêtes finies montrées, au plus", ({ requestsKept }) => count(requestsKept)],
       ["Usage gardé", ({ usageKept }) => time(usageKept)],
+      ["Quotas : jetons réservés à une réponse de longueur non dite", (all) => count(all.quotaUnstatedTokens)],
+      ["Quotas : part d'une limite prise d'avance, en centièmes", (all) => count(all.quotaLeasePercent)],
+      ["Quotas : garde de ce qui ne sert pas", ({ quotaLease }) => time(quotaLease)],
     ],
   ],
   [

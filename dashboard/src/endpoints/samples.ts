@@ -8,6 +8,7 @@ import { DiarizeService } from "../gen/passerelle/v1/diarize_pb";
 import { KeyService } from "../gen/passerelle/v1/keys_pb";
 import { type ModelCapabilities, ModelCapabilitiesSchema } from "../gen/passerelle/v1/limits_pb";
 import { Capability } from "../gen/passerelle/v1/model_pb";
+import { QuotaService } from "../gen/passerelle/v1/quotas_pb";
 import { RequestService } from "../gen/passerelle/v1/requests_pb";
 import { TranscribeService } from "../gen/passerelle/v1/transcribe_pb";
 import { UsageService } from "../gen/passerelle/v1/usage_pb";
@@ -136,6 +137,11 @@ const CALLS: Record<string, (models: Models) => Rpc> = {
     method: KeyService.method.listKeys,
     request: {},
     shown: { each: ["keys", "key"], values: ["id", "owner"] },
+  }),
+  "passerelle.v1.QuotaService": () => ({
+    method: QuotaService.method.getQuota,
+    request: {},
+    shown: { each: ["uses", "use"], values: ["name", "used"] },
   }),
   "passerelle.v1.RequestService": () => ({
     method: RequestService.method.listRequests,

@@ -13,19 +13,22 @@ import { type FormEvent, useState } from "react";
 import { keys } from "../api/client";
 import { type Refusal, refusalOf } from "../api/errors";
 import { Scope } from "../gen/passerelle/v1/route_pb";
+import { QuotaFields } from "./QuotaFields";
+import { BLANK, limitOf, quotaOf } from "./quota";
 import { LIFETIMES, SCOPES, T } from "./texts";
 import type { Told } from "./ValueCard";
 
 const DAY = 86_400;
 const USUAL = [Scope.CHAT, Scope.TRANSCRIBE, Scope.DIARIZE];
-const BLANK = { owner: "", note: "", scopes: USUAL, models: [] as string[], days: 90 };
+const NEW = { owner: "", note: "", scopes: USUAL, models: [] as string[], days: 90 };
 
 /** De quoi créer une clé ; `models` : ceux du serveur. */
 export function CreateForm({ models, onCreated }: { models: string[]; onCreated: (told: Told) => void }) {
-  const [draft, setDraft] = useState(BLANK);
+  const [draft, setDraft] = useState(NEW);
+  const [quota, setQuota] = useState(BLANK);
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<Refusal>();
-  const change = (changes: Partial<typeof BLANK>) => setDraft((before) => ({ ...before, ...changes }));
+  const change = (changes: Partial<typeof NEW>) => setDraft((before) => ({ ...before, ...changes }));
 
   async function submit(event: FormEvent) {
     event.preventDefault();
@@ -36,8 +39,10 @@ export function CreateForm({ models, onCreated }: { models: string[]; onCreated:
       const { key, value } = await keys.createKey({
         ...wanted,
         ...(days && { lifetime: { seconds: BigInt(days * DAY) } }),
+        ...(Object.values(quota).some(Boolean) && { quota: quotaOf(quota) }),
       });
-      setDraft(BLANK);
+      setDraft(NEW);
+      setQuota(BLANK);
       onCreated({ id: key?.id ?? "", value });
     } catch (error) {
       setRefusal(refusalOf(error));
@@ -47,7 +52,8 @@ export function CreateForm({ models, onCreated }: { models: string[]; onCreated:
   }
 
   const faultOf = (field: string) => (refusal?.field === field ? { error: true, helperText: refusal.message } : {});
-  const elsewhere = refusal && !["owner", "note"].includes(refusal.field);
+  const limit = limitOf(refusal?.field.replace("quota.", "") ?? "");
+  const elsewhere = refusal && !limit && !["owner", "note"].includes(refusal.field);
   return (
     <Paper component="form" variant="outlined" onSubmit={submit} sx={{ p: 2 }} data-testid="key-form">
       <Stack spacing={2}>
@@ -98,6 +104,11 @@ export function CreateForm({ models, onCreated }: { models: string[]; onCreated:
           chosen={draft.models}
           onChange={(chosen) => change({ models: chosen })}
           testId="key-model"
+        />
+        <QuotaFields
+          draft={quota}
+          onChange={setQuota}
+          {...(refusal && limit && { fault: { field: limit, message: refusal.message } })}
         />
         {elsewhere && <Alert severity="error">{refusal.message}</Alert>}
         <Button

@@ -6,7 +6,10 @@ import { KeyState, type NamedKey } from "../gen/passerelle/v1/keys_pb";
 import { ConfirmDialog } from "../models/ConfirmDialog";
 import { instant } from "../models/model";
 import { MONOSPACE } from "../shell/kit";
-import { SCOPES, STATES, T } from "./texts";
+import { QuotaFields } from "./QuotaFields";
+import { QuotaUses } from "./QuotaUses";
+import { draftOf, quotaOf } from "./quota";
+import { QUOTA, SCOPES, STATES, T } from "./texts";
 import type { Told } from "./ValueCard";
 
 const COLORS = {
@@ -24,7 +27,8 @@ interface Props {
 
 /** Une clé, ce qu'elle ouvre, et ce qu'on peut en faire. */
 export function KeyRow({ named, onRotated, onChanged }: Props) {
-  const [asked, setAsked] = useState<"rotate" | "revoke">();
+  const [asked, setAsked] = useState<"rotate" | "revoke" | "quota">();
+  const [draft, setDraft] = useState(() => draftOf(named.quota));
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string>();
   const { id, state, owner, note, models } = named;
@@ -47,6 +51,8 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
       const { value } = await keys.rotateKey({ id, ...(overlap && { overlap }) });
       onRotated({ id, value });
     });
+  const setQuota = (quota?: ReturnType<typeof quotaOf>) =>
+    act(async () => void (await keys.setKeyQuota({ id, ...(quota && { quota }) })));
   const revoke = () => act(async () => void (await keys.revokeKey({ id })));
   return (
     <Paper component="li" variant="outlined" sx={{ p: 2, listStyle: "none" }} data-testid="key" data-id={id}>
@@ -72,6 +78,18 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
               </Button>
               <Button
                 size="small"
+                disabled={busy}
+                aria-label={QUOTA.of(id)}
+                onClick={() => {
+                  setDraft(draftOf(named.quota));
+                  setAsked("quota");
+                }}
+                data-testid="key-quota-change"
+              >
+                {QUOTA.label}
+              </Button>
+              <Button
+                size="small"
                 color="error"
                 disabled={busy}
                 aria-label={T.revoke.of(id)}
@@ -86,6 +104,7 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
         <Typography variant="body2" color="textSecondary" sx={{ overflowWrap: "anywhere" }}>
           {[opened(named), models.join(", ") || T.all, ...dates(named)].join(" · ")}
         </Typography>
+        <QuotaUses uses={named.quotaUses} />
         {failure && <Alert severity="error">{failure}</Alert>}
       </Stack>
       <ConfirmDialog
@@ -99,6 +118,18 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
         ]}
       >
         {T.rotate.text}
+      </ConfirmDialog>
+      <ConfirmDialog
+        open={asked === "quota"}
+        title={QUOTA.title(id)}
+        keep={T.keep}
+        onClose={() => setAsked(undefined)}
+        choices={[
+          { label: QUOTA.save, testId: "quota-save", onChoose: () => void setQuota(quotaOf(draft)) },
+          { label: QUOTA.usual, testId: "quota-usual", onChoose: () => void setQuota() },
+        ]}
+      >
+        <QuotaFields draft={draft} onChange={setDraft} />
       </ConfirmDialog>
       <ConfirmDialog
         open={asked === "revoke"}

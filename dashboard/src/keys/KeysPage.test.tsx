@@ -12,6 +12,7 @@ import {
   type NamedKey,
   NamedKeySchema,
 } from "../gen/passerelle/v1/keys_pb";
+import { QuotaUseSchema } from "../gen/passerelle/v1/quotas_pb";
 import { Scope } from "../gen/passerelle/v1/route_pb";
 import { AccessProvider } from "../shell/AccessProvider";
 import { StatusProvider } from "../status/StatusProvider";
@@ -27,9 +28,10 @@ afterEach(() => {
 /** Un serveur et ses clés ; `asked` garde ce qu'il a reçu. */
 function server(required: boolean, refusal?: ConnectError, ...ids: string[]) {
   const kept = ids.map((id) => create(NamedKeySchema, { id, state: KeyState.ACTIVE }));
-  const asked: { created: CreateKeyRequest[]; overlaps: (bigint | undefined)[]; listed: number } = {
+  const asked: { created: CreateKeyRequest[]; overlaps: (bigint | undefined)[]; quotas: unknown[]; listed: number } = {
     created: [],
     overlaps: [],
+    quotas: [],
     listed: 0,
   };
   const of = (id: string) => kept.find((one) => one.id === id) as NamedKey;
@@ -56,10 +58,25 @@ function server(required: boolean, refusal?: ConnectError, ...ids: string[]) {
         },
         createKey(request) {
           asked.created.push(request);
-          const { scopes, models, owner, note } = request;
+          const { scopes, models, owner, note, quota } = request;
           const id = `psl_${kept.length}`;
-          kept.push(create(NamedKeySchema, { id, scopes, models, owner, note, state: KeyState.ACTIVE }));
+          kept.push(
+            create(NamedKeySchema, {
+              id,
+              scopes,
+              models,
+              owner,
+              note,
+              state: KeyState.ACTIVE,
+              ...(quota && { quota }),
+            }),
+          );
           return { key: of(id), value: `${id}_secret` };
+        },
+        setKeyQuota({ id, quota }) {
+          asked.quotas.push(quota);
+          of(id).quotaUses = [create(QuotaUseSchema, { name: "tokens_per_day", used: 90, limit: 100n })];
+          return { key: of(id) };
         },
         rotateKey({ id, overlap }) {
           asked.overlaps.push(overlap?.seconds);
@@ -112,6 +129,27 @@ test("une clé se crée, et sa valeur ne se lit qu'une fois", async () => {
   expect(row.getByText(/conversation, transcription · canary/)).toBeTruthy();
   fireEvent.click(screen.getByTestId("key-done"));
   expect(screen.queryByTestId("key-value")).toBeNull();
+});
+
+test("un quota se pose à la création, se change, et sa consommation se lit", async () => {
+  const person = userEvent.setup();
+  setAccessKey("psl_admin", false);
+  const asked = server(true);
+  fireEvent.change(await screen.findByTestId("quota-requestsPerMinute"), { target: { value: "60" } });
+  fireEvent.change(screen.getByTestId("quota-tokensPerMonth"), { target: { value: "3 000 000 000" } });
+  fireEvent.click(screen.getByTestId("key-create"));
+  await screen.findByTestId("key-value");
+  expect(asked.created[0]?.quota).toMatchObject({ requestsPerMinute: 60, tokensPerMonth: 3_000_000_000n });
+  await person.click(await screen.findByTestId("key-quota-change"));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect((dialog.getByTestId("quota-requestsPerMinute") as HTMLInputElement).value).toBe("60");
+  fireEvent.change(dialog.getByTestId("quota-tokensPerDay"), { target: { value: "100" } });
+  await person.click(dialog.getByTestId("quota-save"));
+  expect((await screen.findByTestId("key-quota")).textContent).toContain("90 sur 100");
+  expect(asked.quotas[0]).toMatchObject({ requestsPerMinute: 60, tokensPerDay: 100n });
+  await person.click(screen.getByTestId("key-quota-change"));
+  await person.click(await screen.findByTestId("quota-usual"));
+  await vi.waitFor(() => expect(asked.quotas[1]).toBeUndefined());
 });
 
 test("une clé se renouvelle, son ancienne valeur gardée ou non", async () => {

@@ -28,6 +28,27 @@ export const LIFETIMES: [number, string][] = typeset([
   [0, "sans échéance"],
 ]);
 
+export const QUOTA = typeset({
+  help: "Quota. Une case vide n'en pose pas ; aucune remplie, la clé a celui des réglages, s'il y en a un.",
+  limits: {
+    requestsPerMinute: "Requêtes par minute",
+    tokensPerMinute: "Jetons par minute",
+    audioMinutesPerHour: "Minutes d'audio par heure",
+    audioMinutesPerDay: "Minutes d'audio par jour",
+    parallelRequests: "Requêtes à la fois",
+    tokensPerDay: "Jetons par jour",
+    tokensPerMonth: "Jetons par mois",
+  },
+  use: (label: string, used: number, limit: number) =>
+    `${label} : ${used.toLocaleString("fr")} sur ${limit.toLocaleString("fr")}`,
+  resets: (at: string) => `se rouvre au plus tard le ${at}`,
+  label: "Quota",
+  of: (id: string) => `Changer le quota de ${id}`,
+  title: (id: string) => `Quota de ${id}`,
+  save: "Enregistrer",
+  usual: "Rendre celui des réglages",
+} as const);
+
 export const T = typeset({
   title: "Clés",
   loading: "Lecture des clés…",

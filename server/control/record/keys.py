@@ -21,6 +21,7 @@ from server.named_keys import (
     read_table,
     write_table,
 )
+from server.quotas import Quota
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class KeyBook:
         owner: str = "",
         note: str = "",
         lifetime: float | None = None,
+        quota: Quota | None = None,
     ) -> tuple[NamedKey, str]:
         """Crée une clé ; la rend, et sa valeur, qui n'est écrite nulle part.
 
@@ -95,7 +97,15 @@ class KeyBook:
             value = new_value(identifier)
             expires_at = None if lifetime is None else now + lifetime
             key = NamedKey(
-                identifier, digest_of(value), tuple(scopes), now, tuple(models), owner, note, expires_at=expires_at
+                identifier,
+                digest_of(value),
+                tuple(scopes),
+                now,
+                tuple(models),
+                owner,
+                note,
+                expires_at=expires_at,
+                quota=quota,
             )
             keys[identifier] = key
             return key
@@ -121,6 +131,21 @@ class KeyBook:
             return keys[key.id]
 
         return await self._change(change), value
+
+    async def set_quota(self, identifier: str, quota: Quota | None) -> NamedKey:
+        """Change le quota d'une clé ; `None` : celui par défaut.
+
+        Raises:
+            KeyNotFound: identifiant inconnu.
+            InvalidState: table illisible.
+        """
+
+        def change(keys: dict[str, NamedKey], _now: float) -> NamedKey:
+            key = _known(keys, identifier)
+            keys[key.id] = replace(key, quota=quota)
+            return keys[key.id]
+
+        return await self._change(change)
 
     async def revoke(self, identifier: str) -> NamedKey:
         """Révoque une clé ; sans effet si elle l'est déjà.

@@ -6,12 +6,15 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import keys_pb2, keys_pb2_grpc, route_pb2
 
+from server.control.quotas.counters import Counters
 from server.control.record.keys import KeyBook
 from server.control.services.instants import timestamp
 from server.control.services.pages import out_of_range, page_size, page_token
+from server.control.services.quotas import quota_message, quota_of, uses
 from server.domain import Limits
 from server.errors import InvalidRequest
 from server.named_keys import PREFIX, KeyState, NamedKey
+from server.quotas import Quota
 from server.rpc.auth import NAME_OF, SCOPE_OF
 
 OVERLAP_SECONDS = 86400.0
@@ -27,8 +30,18 @@ _STATES = {
 class KeyService(keys_pb2_grpc.KeyServiceServicer):
     """Clés nommées ; le droit d'y toucher est vérifié avant d'arriver ici."""
 
-    def __init__(self, book: KeyBook, known: Callable[[str], str], limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        book: KeyBook,
+        known: Callable[[str], str],
+        limits: Limits,
+        clock: Callable[[], float],
+        counters: Counters | None = None,
+        default_quota: Quota | None = None,
+    ) -> None:
         """`known` rend la clé du modèle de ce nom, ou lève ModelNotFound."""
+        self._counters = counters or Counters(clock)
+        self._default_quota = default_quota
         self._book = book
         self._known = known
         self._limits = limits
@@ -44,6 +57,7 @@ class KeyService(keys_pb2_grpc.KeyServiceServicer):
             owner=request.owner,
             note=request.note,
             lifetime=self._seconds("lifetime", request.lifetime, 1.0) if request.HasField("lifetime") else None,
+            quota=quota_of(request.quota) if request.HasField("quota") else None,
         )
         return keys_pb2.CreateKeyResponse(key=self._message(key), value=value)
 
@@ -66,6 +80,11 @@ class KeyService(keys_pb2_grpc.KeyServiceServicer):
         key, value = await self._book.rotate(request.id, overlap)
         return keys_pb2.RotateKeyResponse(key=self._message(key), value=value)
 
+    async def SetKeyQuota(self, request: keys_pb2.SetKeyQuotaRequest, _context: Any) -> keys_pb2.SetKeyQuotaResponse:
+        """Change le quota."""
+        quota = quota_of(request.quota) if request.HasField("quota") else None
+        return keys_pb2.SetKeyQuotaResponse(key=self._message(await self._book.set_quota(request.id, quota)))
+
     async def RevokeKey(self, request: keys_pb2.RevokeKeyRequest, _context: Any) -> keys_pb2.RevokeKeyResponse:
         """Révoque."""
         return keys_pb2.RevokeKeyResponse(key=self._message(await self._book.revoke(request.id)))
@@ -85,6 +104,8 @@ class KeyService(keys_pb2_grpc.KeyServiceServicer):
             revoked_at=None if key.revoked_at is None else timestamp(key.revoked_at),
             rotated_at=timestamp(key.rotated_at) if key.rotated_at is not None else None,
             previous_until=timestamp(key.previous_until) if still else None,
+            quota=None if key.quota is None else quota_message(key.quota),
+            quota_uses=uses(key.id, self._default_quota if key.quota is None else key.quota, self._counters, now),
         )
 
     def _short(self, field: str, text: str) -> None:

@@ -267,6 +267,9 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
         max_named_keys=limits.max_named_keys,
         max_key_characters=limits.max_key_characters,
         max_key_lifetime=duration(limits.max_key_lifetime_seconds),
+        quota_unstated_tokens=limits.quota_unstated_tokens,
+        quota_lease_percent=limits.quota_lease_percent,
+        quota_lease=duration(limits.quota_lease_seconds),
         requests_kept=limits.requests_kept,
         usage_kept=duration(86_400.0 * limits.usage_days),
     )

@@ -23,6 +23,7 @@ from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
 from server.rpc.notes import note
+from server.rpc.quotas import ticket
 
 TranscribeEvent = transcribe_pb2.UploadTranscribeResponse
 DiarizeEvent = diarize_pb2.UploadDiarizeResponse
@@ -80,6 +81,7 @@ class SpeechAnalysis:
         async with aclosing(frames):
             async for frame in frames:
                 event = DiarizeEvent.FromString(frame)
+                await _counted(event)
                 if event.HasField("result"):
                     _heard(event.result)
                 yield event
@@ -108,6 +110,7 @@ class SpeechAnalysis:
         async with aclosing(frames):
             async for frame in frames:
                 event = TranscribeEvent.FromString(frame)
+                await _counted(event)
                 if event.progress.stage == _DECODED:
                     self._spool.count(spool_name)
                 elif event.HasField("result"):
@@ -185,6 +188,11 @@ class SpeechAnalysis:
         timeout: float | None,
         stream: bool,
     ) -> AsyncGenerator[bytes, None]:
+        held = ticket.get()
+        if held is not None and held.hears():
+            # Compté à mesure qu'il est analysé : il faut en entendre les avancements, rendus ou non.
+            await held.hear(0.0)
+            stream = True
         async with self._calls.open(
             route,
             kind,
@@ -226,6 +234,13 @@ def _heard(result: transcribe_pb2.TranscribeResponse | diarize_pb2.DiarizeRespon
     """Note la durée analysée ; celle d'une transcription avec locuteurs ne compte qu'une fois."""
     if (found := note.get()) is not None:
         found.audio_seconds = found.audio_seconds or result.duration.ToMicroseconds() / 1e6
+
+
+async def _counted(event: TranscribeEvent | DiarizeEvent) -> None:
+    """Compte l'audio que dit cet avancement, ou ce résultat."""
+    if (held := ticket.get()) is not None and held.hears():
+        told = event.result.duration if event.HasField("result") else event.progress.processed_duration
+        await held.hear(told.ToMicroseconds() / 1e6, spent=True)
 
 
 def _copy(config: diarize_pb2.DiarizeConfig) -> diarize_pb2.DiarizeConfig:

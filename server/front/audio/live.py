@@ -28,6 +28,7 @@ from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.link.call import LinkCall
 from server.rpc.notes import note
+from server.rpc.quotas import ticket
 
 Request = transcribe_pb2.StreamTranscribeRequest
 Response = transcribe_pb2.StreamTranscribeResponse
@@ -35,6 +36,13 @@ Response = transcribe_pb2.StreamTranscribeResponse
 _CLOSING_SHARE = 0.1
 _CLOSING_SECONDS = 5.0
 """Temps gardé, avant la durée où Envoy coupe un flux, pour le clore avec son bilan."""
+_SAMPLE_BYTES: "dict[audio_pb2.AudioEncoding, int]" = {
+    audio_pb2.AUDIO_ENCODING_PCM_S16LE: 2,
+    audio_pb2.AUDIO_ENCODING_PCM_S24LE: 3,
+    audio_pb2.AUDIO_ENCODING_PCM_S32LE: 4,
+    audio_pb2.AUDIO_ENCODING_PCM_F32LE: 4,
+}
+"""Octets d'un échantillon ; un pour les autres codages qu'un flux admet."""
 _MAX_RESUME_SECONDS = 31_557_600_000
 """Mille ans : au-delà, un `Duration` ne saurait plus écrire les instants."""
 
@@ -77,6 +85,8 @@ class LiveAnalysis:
         check_live(config, limits)
         route = await self._router.route_for(config.config.model, Capability.TRANSCRIBE)
         config.config.model = config.config.model or route.key
+        if (held := ticket.get()) is not None:
+            await held.hear(0.0)
         async with self._calls.open(
             route,
             link_pb2.REQUEST_KIND_LIVE,
@@ -86,7 +96,7 @@ class LiveAnalysis:
             started=started,
             timeout=timeout,
         ) as call:
-            sending = asyncio.create_task(self._send(requests, call, end))
+            sending = asyncio.create_task(self._send(requests, call, end, config.config.audio_format))
             point = ResumePoint(config)
             try:
                 async for items in call:
@@ -105,8 +115,12 @@ class LiveAnalysis:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
 
-    async def _send(self, requests: AsyncIterator[Request], call: LinkCall, end: float) -> None:
-        """Envoie l'audio du client jusqu'à sa fin, et clôt toujours le flux d'entrée."""
+    async def _send(
+        self, requests: AsyncIterator[Request], call: LinkCall, end: float, sound: audio_pb2.AudioFormat
+    ) -> None:
+        """Envoie l'audio du client jusqu'à sa fin, ou celle de son quota, et clôt toujours le flux d'entrée."""
+        held, sent = ticket.get(), 0
+        per_second = sound.sample_rate_hertz * max(1, sound.channel_count) * _SAMPLE_BYTES.get(sound.encoding, 1)
         try:
             async with self._bounded(end) as within:
                 while True:
@@ -116,7 +130,11 @@ class LiveAnalysis:
                         return
                     # Le client attend alors l'exemplaire : ce temps n'est pas un silence.
                     within(None)
-                    await call.send(_audio(request))
+                    audio = _audio(request)
+                    if held is not None and held.hears():
+                        sent += len(audio)
+                        await held.hear(sent / per_second)
+                    await call.send(audio)
         finally:
             call.end_input()
 

@@ -16,6 +16,7 @@ from server.engines.chat_tables import fields_of
 from server.errors import EngineFailed
 from server.front.chat.coalesce import Coalescer
 from server.front.chat.counts import is_count, take_counts, without_null
+from server.front.chat.expected import expected
 from server.front.chat.request import OpenAiRequest
 from server.front.metrics import FrontMetrics
 from server.front.routing.call import WorkerCall, WorkerCalls
@@ -23,6 +24,7 @@ from server.front.routing.router import Reservation, Router
 from server.front.routing.routes import ModelRoute
 from server.link.call import LinkCall
 from server.rpc.notes import note
+from server.rpc.quotas import ticket
 
 _KINDS = {
     ChatKind.CHAT: link_pb2.REQUEST_KIND_CHAT,
@@ -136,7 +138,10 @@ class Generation:
         """Route du modèle, et ce que son moteur recevra : tout refus précède le chargement."""
         route = await self._router.route_for(request.model, Capability.CHAT)
         request.check_features(route.key, route.features)
-        return route, request.for_engine(route.key, route.engine, self._limits)
+        payload = request.for_engine(route.key, route.engine, self._limits)
+        if (held := ticket.get()) is not None:
+            await held.reserve(*expected(request, payload, route.context_tokens))
+        return route, payload
 
     def _open(
         self,

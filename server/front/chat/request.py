@@ -79,6 +79,8 @@ class OpenAiRequest:
     """Schémas JSON que le moteur impose."""
     token: tuple[int, str] = (0, "")
     """Plus grand jeton que la requête nomme par son numéro, et son champ ; 0 est de tout vocabulaire."""
+    answer: int | None = None
+    """Jetons que la réponse aura au plus, tous choix compris ; `None` : la requête n'en dit rien."""
     uncounted: bool = False
     """Flux dont le client ne demande pas le décompte : ce serveur le demande pour lui, et ne le rend pas."""
 
@@ -173,17 +175,21 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
     uncounted = stream and not any((kept.get("stream_options") or {}).values())
     if uncounted and "stream_options" in kept:
         kept = {name: value for name, value in kept.items() if name != "stream_options"}
+    choices = data.get("n") or 1
+    prompts = _prompts(data["prompt"]) if kind is ChatKind.COMPLETION else 1
+    longest = kept.get("max_tokens")
     return OpenAiRequest(
         kind=kind,
         model=model,
         stream=stream,
         payload=raw if raw is not None and kept == data else orjson.dumps(kept, option=orjson.OPT_NON_STR_KEYS),
         needs=tuple(needs),
-        choices=data.get("n") or 1,
-        prompts=_prompts(data["prompt"]) if kind is ChatKind.COMPLETION else 1,
+        choices=choices,
+        prompts=prompts,
         asked=extras | {name: kept[name] for name in _UNEVEN if name in kept},
         token=_largest_token(kept),
         schemas=schemas,
+        answer=None if longest is None else longest * choices * prompts,
         uncounted=uncounted,
     )
 

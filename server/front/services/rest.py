@@ -20,6 +20,7 @@ from server.front.sse import DONE, LOADING
 from server.rpc.caller import caller, patience
 from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
+from server.rpc.quotas import response_headers
 
 _SERVED = {
     Capability.CHAT: ("chat", "completions"),
@@ -129,7 +130,7 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
         async with aclosing(self._generation.stream(checked, timeout, notice=LOADING)) as frames:
             async for frame, last in frames:
                 if content_type:
-                    await context.send_initial_metadata(EVENT_HEADERS)
+                    response_headers.set(EVENT_HEADERS)
                 # La fin part avec la dernière trame : un message de moins par requête.
                 yield encode_body(frame + DONE if last else frame, content_type)
                 content_type = ""

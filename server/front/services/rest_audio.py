@@ -25,6 +25,7 @@ from server.front.audio.upload import receive_body
 from server.front.sse import DONE
 from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, encode_body
+from server.rpc.quotas import response_headers
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
@@ -57,7 +58,7 @@ class AudioRoutes:
                 yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
                 return
             async with aclosing(_openai_events(events, options.form)) as frames:
-                async for frame in _typed(frames, context):
+                async for frame in _typed(frames):
                     yield frame
 
     async def transcribe(
@@ -74,7 +75,7 @@ class AudioRoutes:
                 yield encode_body(*render.transcription(await transcript_of(events), options.config, options.form))
                 return
             async with aclosing(_transcribe_events(events)) as frames:
-                async for frame in _typed(frames, context):
+                async for frame in _typed(frames):
                     yield frame
 
     async def diarize(
@@ -91,7 +92,7 @@ class AudioRoutes:
                 yield encode_body(*render.diarization(await diarization_of(events), rttm=options.rttm))
                 return
             async with aclosing(_diarize_events(events)) as frames:
-                async for frame in _typed(frames, context):
+                async for frame in _typed(frames):
                     yield frame
 
     def _events(
@@ -113,12 +114,12 @@ async def _bodies(requests: AsyncIterator[Request], query: Request) -> AsyncIter
         yield request.body
 
 
-async def _typed(frames: AsyncGenerator[bytes, None], context: Context) -> AsyncIterator[bytes]:
+async def _typed(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     """Messages d'une réponse SSE ; avant le premier, une erreur a encore son propre code HTTP."""
     content_type = EVENT_STREAM
     async for frame in frames:
         if content_type:
-            await context.send_initial_metadata(EVENT_HEADERS)
+            response_headers.set(EVENT_HEADERS)
         yield encode_body(frame, content_type)
         content_type = ""
 

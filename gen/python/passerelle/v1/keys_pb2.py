@@ -25,10 +25,11 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from passerelle.v1 import quotas_pb2 as passerelle_dot_v1_dot_quotas__pb2
 from passerelle.v1 import route_pb2 as passerelle_dot_v1_dot_route__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18passerelle/v1/keys.proto\x12\rpasserelle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19passerelle/v1/route.proto\"\xe8\x03\n\x08NamedKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x17.passerelle.v1.KeyStateR\x05state\x12,\n\x06scopes\x18\x03 \x03(\x0e\x32\x14.passerelle.v1.ScopeR\x06scopes\x12\x16\n\x06models\x18\x04 \x03(\tR\x06models\x12\x14\n\x05owner\x18\x05 \x01(\tR\x05owner\x12\x12\n\x04note\x18\x06 \x01(\tR\x04note\x12\x39\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x39\n\nrevoked_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trevokedAt\x12\x39\n\nrotated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trotatedAt\x12\x41\n\x0eprevious_until\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rpreviousUntil\"\xb9\x01\n\x10\x43reateKeyRequest\x12,\n\x06scopes\x18\x01 \x03(\x0e\x32\x14.passerelle.v1.ScopeR\x06scopes\x12\x16\n\x06models\x18\x02 \x03(\tR\x06models\x12\x14\n\x05owner\x18\x03 \x01(\tR\x05owner\x12\x12\n\x04note\x18\x04 \x01(\tR\x04note\x12\x35\n\x08lifetime\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08lifetime\"T\n\x11\x43reateKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x17.passerelle.v1.NamedKeyR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"e\n\x0fListKeysRequest\x12\x16\n\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"g\n\x10ListKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b\x32\x17.passerelle.v1.NamedKeyR\x04keys\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"W\n\x10RotateKeyRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x33\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07overlap\"T\n\x11RotateKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x17.passerelle.v1.NamedKeyR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\">\n\x11RevokeKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x17.passerelle.v1.NamedKeyR\x03key*i\n\x08KeyState\x12\x19\n\x15KEY_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10KEY_STATE_ACTIVE\x10\x01\x12\x15\n\x11KEY_STATE_EXPIRED\x10\x02\x12\x15\n\x11KEY_STATE_REVOKED\x10\x03\x32\xa6\x04\n\nKeyService\x12}\n\tCreateKey\x12\x1f.passerelle.v1.CreateKeyRequest\x1a .passerelle.v1.CreateKeyResponse\"-\x8a\xb5\x18\x15\x08\t\x10\x07\x1a\x0f\x43r\xc3\xa9\x65r une cl\xc3\xa9\x82\xd3\xe4\x93\x02\x0e\"\t/api/keys:\x01*\x12o\n\x08ListKeys\x12\x1e.passerelle.v1.ListKeysRequest\x1a\x1f.passerelle.v1.ListKeysResponse\"\"\x8a\xb5\x18\r\x08\t\x10\x07\x1a\x05\x43l\xc3\xa9s \x01\x82\xd3\xe4\x93\x02\x0b\x12\t/api/keys\x12\x8d\x01\n\tRotateKey\x12\x1f.passerelle.v1.RotateKeyRequest\x1a .passerelle.v1.RotateKeyResponse\"=\x8a\xb5\x18\x19\x08\t\x10\x07\x1a\x13Renouveler une cl\xc3\xa9\x82\xd3\xe4\x93\x02\x1a\"\x15/api/keys/{id}/rotate:\x01*\x12\x8c\x01\n\tRevokeKey\x12\x1f.passerelle.v1.RevokeKeyRequest\x1a .passerelle.v1.RevokeKeyResponse\"<\x8a\xb5\x18\x18\x08\t\x10\x07\x1a\x12R\xc3\xa9voquer une cl\xc3\xa9\x82\xd3\xe4\x93\x02\x1a\"\x15/api/keys/{id}/revoke:\x01*\x1a\t\x8a\xb5\x18\x05\x43l\xc3\xa9sb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18passerelle/v1/keys.proto\x12\rpasserelle.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1apasserelle/v1/quotas.proto\x1a\x19passerelle/v1/route.proto\"\xcc\x04\n\x08NamedKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x17.passerelle.v1.KeyStateR\x05state\x12,\n\x06scopes\x18\x03 \x03(\x0e\x32\x14.passerelle.v1.ScopeR\x06scopes\x12\x16\n\x06models\x18\x04 \x03(\tR\x06models\x12\x14\n\x05owner\x18\x05 \x01(\tR\x05owner\x12\x12\n\x04note\x18\x06 \x01(\tR\x04note\x12\x39\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x39\n\nrevoked_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trevokedAt\x12\x39\n\nrotated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trotatedAt\x12\x41\n\x0eprevious_until\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rpreviousUntil\x12*\n\x05quota\x18\x14 \x01(\x0b\x32\x14.passerelle.v1.QuotaR\x05quota\x12\x36\n\nquota_uses\x18\x15 \x03(\x0b\x32\x17.passerelle.v1.QuotaUseR\tquotaUses\"\xe5\x01\n\x10\x43reateKeyRequest\x12,\n\x06scopes\x18\x01 \x03(\x0e\x32\x14.passerelle.v1.ScopeR\x06scopes\x12\x16\n\x06models\x18\x02 \x03(\tR\x06models\x12\x14\n\x05owner\x18\x03 \x01(\tR\x05owner\x12\x12\n\x04note\x18\x04 \x01(\tR\x04note\x12\x35\n\x08lifetime\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08lifetime\x12*\n\x05quota\x18\x14 \x01(\x0b\x32\x14.passerelle.v1.QuotaR\x05quota\"T\n\x11\x43reateKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x17.passerelle.v1.NamedKeyR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"e\n\x0fListKeysRequest\x12\x16\n\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1b\n\tpage_size\x18\x02 \x01(\rR\x08pageSize\x12\x1d\n\npage_token\x18\x03 \x01(\tR\tpageToken\"g\n\x10ListKeysResponse\x12+\n\x04keys\x18\x01 \x03(\x0b\x32\x17.passerelle.v1.NamedKeyR\x04keys\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"W\n\x10RotateKeyRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x33\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07overlap\"T\n\x11RotateKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x17.passerelle.v1.NamedKeyR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\">\n\x11RevokeKeyResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x17.passerelle.v1.NamedKeyR\x03key\"P\n\x12SetKeyQuotaRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12*\n\x05quota\x18\x02 \x01(\x0b\x32\x14.passerelle.v1.QuotaR\x05quota\"@\n\x13SetKeyQuotaResponse\x12)\n\x03key\x18\x01 \x01(\x0b\x32\x17.passerelle.v1.NamedKeyR\x03key*i\n\x08KeyState\x12\x19\n\x15KEY_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10KEY_STATE_ACTIVE\x10\x01\x12\x15\n\x11KEY_STATE_EXPIRED\x10\x02\x12\x15\n\x11KEY_STATE_REVOKED\x10\x03\x32\xb8\x05\n\nKeyService\x12}\n\tCreateKey\x12\x1f.passerelle.v1.CreateKeyRequest\x1a .passerelle.v1.CreateKeyResponse\"-\x8a\xb5\x18\x15\x08\t\x10\x07\x1a\x0f\x43r\xc3\xa9\x65r une cl\xc3\xa9\x82\xd3\xe4\x93\x02\x0e\"\t/api/keys:\x01*\x12o\n\x08ListKeys\x12\x1e.passerelle.v1.ListKeysRequest\x1a\x1f.passerelle.v1.ListKeysResponse\"\"\x8a\xb5\x18\r\x08\t\x10\x07\x1a\x05\x43l\xc3\xa9s \x01\x82\xd3\xe4\x93\x02\x0b\x12\t/api/keys\x12\x8d\x01\n\tRotateKey\x12\x1f.passerelle.v1.RotateKeyRequest\x1a .passerelle.v1.RotateKeyResponse\"=\x8a\xb5\x18\x19\x08\t\x10\x07\x1a\x13Renouveler une cl\xc3\xa9\x82\xd3\xe4\x93\x02\x1a\"\x15/api/keys/{id}/rotate:\x01*\x12\x8c\x01\n\tRevokeKey\x12\x1f.passerelle.v1.RevokeKeyRequest\x1a .passerelle.v1.RevokeKeyResponse\"<\x8a\xb5\x18\x18\x08\t\x10\x07\x1a\x12R\xc3\xa9voquer une cl\xc3\xa9\x82\xd3\xe4\x93\x02\x1a\"\x15/api/keys/{id}/revoke:\x01*\x12\x8f\x01\n\x0bSetKeyQuota\x12!.passerelle.v1.SetKeyQuotaRequest\x1a\".passerelle.v1.SetKeyQuotaResponse\"9\x8a\xb5\x18\x16\x08\t\x10\x07\x1a\x10Quota d\'une cl\xc3\xa9\x82\xd3\xe4\x93\x02\x19\"\x14/api/keys/{id}/quota:\x01*\x1a\t\x8a\xb5\x18\x05\x43l\xc3\xa9sb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,26 +46,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_KEYSERVICE'].methods_by_name['RotateKey']._serialized_options = b'\212\265\030\031\010\t\020\007\032\023Renouveler une cl\303\251\202\323\344\223\002\032\"\025/api/keys/{id}/rotate:\001*'
   _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._loaded_options = None
   _globals['_KEYSERVICE'].methods_by_name['RevokeKey']._serialized_options = b'\212\265\030\030\010\t\020\007\032\022R\303\251voquer une cl\303\251\202\323\344\223\002\032\"\025/api/keys/{id}/revoke:\001*'
-  _globals['_KEYSTATE']._serialized_start=1413
-  _globals['_KEYSTATE']._serialized_end=1518
-  _globals['_NAMEDKEY']._serialized_start=166
-  _globals['_NAMEDKEY']._serialized_end=654
-  _globals['_CREATEKEYREQUEST']._serialized_start=657
-  _globals['_CREATEKEYREQUEST']._serialized_end=842
-  _globals['_CREATEKEYRESPONSE']._serialized_start=844
-  _globals['_CREATEKEYRESPONSE']._serialized_end=928
-  _globals['_LISTKEYSREQUEST']._serialized_start=930
-  _globals['_LISTKEYSREQUEST']._serialized_end=1031
-  _globals['_LISTKEYSRESPONSE']._serialized_start=1033
-  _globals['_LISTKEYSRESPONSE']._serialized_end=1136
-  _globals['_ROTATEKEYREQUEST']._serialized_start=1138
-  _globals['_ROTATEKEYREQUEST']._serialized_end=1225
-  _globals['_ROTATEKEYRESPONSE']._serialized_start=1227
-  _globals['_ROTATEKEYRESPONSE']._serialized_end=1311
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1313
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1347
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=1349
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=1411
-  _globals['_KEYSERVICE']._serialized_start=1521
-  _globals['_KEYSERVICE']._serialized_end=2071
+  _globals['_KEYSERVICE'].methods_by_name['SetKeyQuota']._loaded_options = None
+  _globals['_KEYSERVICE'].methods_by_name['SetKeyQuota']._serialized_options = b'\212\265\030\026\010\t\020\007\032\020Quota d\'une cl\303\251\202\323\344\223\002\031\"\024/api/keys/{id}/quota:\001*'
+  _globals['_KEYSTATE']._serialized_start=1733
+  _globals['_KEYSTATE']._serialized_end=1838
+  _globals['_NAMEDKEY']._serialized_start=194
+  _globals['_NAMEDKEY']._serialized_end=782
+  _globals['_CREATEKEYREQUEST']._serialized_start=785
+  _globals['_CREATEKEYREQUEST']._serialized_end=1014
+  _globals['_CREATEKEYRESPONSE']._serialized_start=1016
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1100
+  _globals['_LISTKEYSREQUEST']._serialized_start=1102
+  _globals['_LISTKEYSREQUEST']._serialized_end=1203
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1205
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1308
+  _globals['_ROTATEKEYREQUEST']._serialized_start=1310
+  _globals['_ROTATEKEYREQUEST']._serialized_end=1397
+  _globals['_ROTATEKEYRESPONSE']._serialized_start=1399
+  _globals['_ROTATEKEYRESPONSE']._serialized_end=1483
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1485
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1519
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1521
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1583
+  _globals['_SETKEYQUOTAREQUEST']._serialized_start=1585
+  _globals['_SETKEYQUOTAREQUEST']._serialized_end=1665
+  _globals['_SETKEYQUOTARESPONSE']._serialized_start=1667
+  _globals['_SETKEYQUOTARESPONSE']._serialized_end=1731
+  _globals['_KEYSERVICE']._serialized_start=1841
+  _globals['_KEYSERVICE']._serialized_end=2537
 # @@protoc_insertion_point(module_scope)

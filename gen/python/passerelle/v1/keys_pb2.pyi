@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from passerelle.v1 import quotas_pb2 as _quotas_pb2
 from passerelle.v1 import route_pb2 as _route_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -25,7 +26,7 @@ KEY_STATE_EXPIRED: KeyState
 KEY_STATE_REVOKED: KeyState
 
 class NamedKey(_message.Message):
-    __slots__ = ("id", "state", "scopes", "models", "owner", "note", "created_at", "expires_at", "revoked_at", "rotated_at", "previous_until")
+    __slots__ = ("id", "state", "scopes", "models", "owner", "note", "created_at", "expires_at", "revoked_at", "rotated_at", "previous_until", "quota", "quota_uses")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     SCOPES_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +38,8 @@ class NamedKey(_message.Message):
     REVOKED_AT_FIELD_NUMBER: _ClassVar[int]
     ROTATED_AT_FIELD_NUMBER: _ClassVar[int]
     PREVIOUS_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_USES_FIELD_NUMBER: _ClassVar[int]
     id: str
     state: KeyState
     scopes: _containers.RepeatedScalarFieldContainer[_route_pb2.Scope]
@@ -48,21 +51,25 @@ class NamedKey(_message.Message):
     revoked_at: _timestamp_pb2.Timestamp
     rotated_at: _timestamp_pb2.Timestamp
     previous_until: _timestamp_pb2.Timestamp
-    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[KeyState, str]] = ..., scopes: _Optional[_Iterable[_Union[_route_pb2.Scope, str]]] = ..., models: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., note: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rotated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., previous_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    quota: _quotas_pb2.Quota
+    quota_uses: _containers.RepeatedCompositeFieldContainer[_quotas_pb2.QuotaUse]
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[KeyState, str]] = ..., scopes: _Optional[_Iterable[_Union[_route_pb2.Scope, str]]] = ..., models: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., note: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., rotated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., previous_until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., quota: _Optional[_Union[_quotas_pb2.Quota, _Mapping]] = ..., quota_uses: _Optional[_Iterable[_Union[_quotas_pb2.QuotaUse, _Mapping]]] = ...) -> None: ...
 
 class CreateKeyRequest(_message.Message):
-    __slots__ = ("scopes", "models", "owner", "note", "lifetime")
+    __slots__ = ("scopes", "models", "owner", "note", "lifetime", "quota")
     SCOPES_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
     scopes: _containers.RepeatedScalarFieldContainer[_route_pb2.Scope]
     models: _containers.RepeatedScalarFieldContainer[str]
     owner: str
     note: str
     lifetime: _duration_pb2.Duration
-    def __init__(self, scopes: _Optional[_Iterable[_Union[_route_pb2.Scope, str]]] = ..., models: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., note: _Optional[str] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    quota: _quotas_pb2.Quota
+    def __init__(self, scopes: _Optional[_Iterable[_Union[_route_pb2.Scope, str]]] = ..., models: _Optional[_Iterable[str]] = ..., owner: _Optional[str] = ..., note: _Optional[str] = ..., lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., quota: _Optional[_Union[_quotas_pb2.Quota, _Mapping]] = ...) -> None: ...
 
 class CreateKeyResponse(_message.Message):
     __slots__ = ("key", "value")
@@ -113,6 +120,20 @@ class RevokeKeyRequest(_message.Message):
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
 class RevokeKeyResponse(_message.Message):
+    __slots__ = ("key",)
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    key: NamedKey
+    def __init__(self, key: _Optional[_Union[NamedKey, _Mapping]] = ...) -> None: ...
+
+class SetKeyQuotaRequest(_message.Message):
+    __slots__ = ("id", "quota")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    quota: _quotas_pb2.Quota
+    def __init__(self, id: _Optional[str] = ..., quota: _Optional[_Union[_quotas_pb2.Quota, _Mapping]] = ...) -> None: ...
+
+class SetKeyQuotaResponse(_message.Message):
     __slots__ = ("key",)
     KEY_FIELD_NUMBER: _ClassVar[int]
     key: NamedKey

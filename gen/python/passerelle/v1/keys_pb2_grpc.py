@@ -59,6 +59,11 @@ class KeyServiceStub(object):
                 request_serializer=passerelle_dot_v1_dot_keys__pb2.RevokeKeyRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_keys__pb2.RevokeKeyResponse.FromString,
                 _registered_method=True)
+        self.SetKeyQuota = channel.unary_unary(
+                '/passerelle.v1.KeyService/SetKeyQuota',
+                request_serializer=passerelle_dot_v1_dot_keys__pb2.SetKeyQuotaRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_keys__pb2.SetKeyQuotaResponse.FromString,
+                _registered_method=True)
 
 
 class KeyServiceServicer(object):
@@ -106,6 +111,15 @@ class KeyServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetKeyQuota(self, request, context):
+        """Change le quota d'une clé ; effectif dès la réponse, pour les requêtes qui la suivent.
+
+        Renvoie NOT_FOUND (KEY_NOT_FOUND), INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_KeyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +142,11 @@ def add_KeyServiceServicer_to_server(servicer, server):
                     servicer.RevokeKey,
                     request_deserializer=passerelle_dot_v1_dot_keys__pb2.RevokeKeyRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_keys__pb2.RevokeKeyResponse.SerializeToString,
+            ),
+            'SetKeyQuota': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetKeyQuota,
+                    request_deserializer=passerelle_dot_v1_dot_keys__pb2.SetKeyQuotaRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_keys__pb2.SetKeyQuotaResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -243,6 +262,33 @@ class KeyService(object):
             '/passerelle.v1.KeyService/RevokeKey',
             passerelle_dot_v1_dot_keys__pb2.RevokeKeyRequest.SerializeToString,
             passerelle_dot_v1_dot_keys__pb2.RevokeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetKeyQuota(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.KeyService/SetKeyQuota',
+            passerelle_dot_v1_dot_keys__pb2.SetKeyQuotaRequest.SerializeToString,
+            passerelle_dot_v1_dot_keys__pb2.SetKeyQuotaResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,7 +56,7 @@ class ModelCapabilities(_message.Message):
     def __init__(self, key: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., capability: _Optional[_Union[_model_pb2.Capability, str]] = ..., features: _Optional[_Iterable[str]] = ..., languages: _Optional[_Iterable[str]] = ..., context_tokens: _Optional[int] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., extra_fields: _Optional[_Iterable[str]] = ..., refused_fields: _Optional[_Iterable[str]] = ..., ignored_fields: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace", "max_concurrent_streams", "max_open_calls_per_address", "max_calls_per_address", "max_admin_body_bytes", "max_body_silence", "max_json_depth", "max_load_wait", "requests_kept", "usage_kept", "max_named_keys", "max_key_characters", "max_key_lifetime")
+    __slots__ = ("chat", "audio", "max_json_body_bytes", "load_wait", "max_stream_duration", "max_replicas", "max_idle_unload", "stop_grace", "max_concurrent_streams", "max_open_calls_per_address", "max_calls_per_address", "max_admin_body_bytes", "max_body_silence", "max_json_depth", "max_load_wait", "requests_kept", "usage_kept", "max_named_keys", "max_key_characters", "max_key_lifetime", "quota_unstated_tokens", "quota_lease_percent", "quota_lease")
     CHAT_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,9 @@ class Limits(_message.Message):
     MAX_NAMED_KEYS_FIELD_NUMBER: _ClassVar[int]
     MAX_KEY_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     MAX_KEY_LIFETIME_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_UNSTATED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_LEASE_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_LEASE_FIELD_NUMBER: _ClassVar[int]
     chat: ChatLimits
     audio: AudioLimits
     max_json_body_bytes: float
@@ -97,7 +100,10 @@ class Limits(_message.Message):
     max_named_keys: int
     max_key_characters: int
     max_key_lifetime: _duration_pb2.Duration
-    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_body_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_json_depth: _Optional[int] = ..., max_load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., requests_kept: _Optional[int] = ..., usage_kept: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_named_keys: _Optional[int] = ..., max_key_characters: _Optional[int] = ..., max_key_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    quota_unstated_tokens: int
+    quota_lease_percent: float
+    quota_lease: _duration_pb2.Duration
+    def __init__(self, chat: _Optional[_Union[ChatLimits, _Mapping]] = ..., audio: _Optional[_Union[AudioLimits, _Mapping]] = ..., max_json_body_bytes: _Optional[float] = ..., load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_stream_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_replicas: _Optional[int] = ..., max_idle_unload: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., stop_grace: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_concurrent_streams: _Optional[int] = ..., max_open_calls_per_address: _Optional[int] = ..., max_calls_per_address: _Optional[int] = ..., max_admin_body_bytes: _Optional[int] = ..., max_body_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_json_depth: _Optional[int] = ..., max_load_wait: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., requests_kept: _Optional[int] = ..., usage_kept: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_named_keys: _Optional[int] = ..., max_key_characters: _Optional[int] = ..., max_key_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., quota_unstated_tokens: _Optional[int] = ..., quota_lease_percent: _Optional[float] = ..., quota_lease: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ChatLimits(_message.Message):
     __slots__ = ("max_messages", "max_tokens", "max_n", "max_stop", "max_top_logprobs", "max_images", "max_grammar_bytes", "max_tools_bytes", "max_grammar_depth", "max_grammar_repetitions", "max_grammar_choices", "max_grammar_nodes", "max_logit_bias", "max_listed_tokens", "max_grammar_compilation", "max_grammar_memory_bytes", "max_image_bytes", "max_image_pixels", "max_image_frames", "max_completion_logprobs")

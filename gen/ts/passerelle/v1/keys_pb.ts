@@ -7,6 +7,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_google_api_annotations } from "../../google/api/annotations_pb";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Quota, QuotaUse } from "./quotas_pb";
+import { file_passerelle_v1_quotas } from "./quotas_pb";
 import type { Scope } from "./route_pb";
 import { file_passerelle_v1_route } from "./route_pb";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/keys.proto.
  */
 export const file_passerelle_v1_keys: GenFile = /*@__PURE__*/
-  fileDesc("ChhwYXNzZXJlbGxlL3YxL2tleXMucHJvdG8SDXBhc3NlcmVsbGUudjEihQMKCE5hbWVkS2V5EgoKAmlkGAEgASgJEiYKBXN0YXRlGAIgASgOMhcucGFzc2VyZWxsZS52MS5LZXlTdGF0ZRIkCgZzY29wZXMYAyADKA4yFC5wYXNzZXJlbGxlLnYxLlNjb3BlEg4KBm1vZGVscxgEIAMoCRINCgVvd25lchgFIAEoCRIMCgRub3RlGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJvdGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDnByZXZpb3VzX3VudGlsGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKSAQoQQ3JlYXRlS2V5UmVxdWVzdBIkCgZzY29wZXMYASADKA4yFC5wYXNzZXJlbGxlLnYxLlNjb3BlEg4KBm1vZGVscxgCIAMoCRINCgVvd25lchgDIAEoCRIMCgRub3RlGAQgASgJEisKCGxpZmV0aW1lGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIkgKEUNyZWF0ZUtleVJlc3BvbnNlEiQKA2tleRgBIAEoCzIXLnBhc3NlcmVsbGUudjEuTmFtZWRLZXkSDQoFdmFsdWUYAiABKAkiSAoPTGlzdEtleXNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCSJSChBMaXN0S2V5c1Jlc3BvbnNlEiUKBGtleXMYASADKAsyFy5wYXNzZXJlbGxlLnYxLk5hbWVkS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJKChBSb3RhdGVLZXlSZXF1ZXN0EgoKAmlkGAEgASgJEioKB292ZXJsYXAYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iSAoRUm90YXRlS2V5UmVzcG9uc2USJAoDa2V5GAEgASgLMhcucGFzc2VyZWxsZS52MS5OYW1lZEtleRINCgV2YWx1ZRgCIAEoCSIeChBSZXZva2VLZXlSZXF1ZXN0EgoKAmlkGAEgASgJIjkKEVJldm9rZUtleVJlc3BvbnNlEiQKA2tleRgBIAEoCzIXLnBhc3NlcmVsbGUudjEuTmFtZWRLZXkqaQoIS2V5U3RhdGUSGQoVS0VZX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQS0VZX1NUQVRFX0FDVElWRRABEhUKEUtFWV9TVEFURV9FWFBJUkVEEAISFQoRS0VZX1NUQVRFX1JFVk9LRUQQAzKmBAoKS2V5U2VydmljZRJ9CglDcmVhdGVLZXkSHy5wYXNzZXJlbGxlLnYxLkNyZWF0ZUtleVJlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLkNyZWF0ZUtleVJlc3BvbnNlIi2KtRgVCAkQBxoPQ3LDqWVyIHVuZSBjbMOpgtPkkwIOOgEqIgkvYXBpL2tleXMSbwoITGlzdEtleXMSHi5wYXNzZXJlbGxlLnYxLkxpc3RLZXlzUmVxdWVzdBofLnBhc3NlcmVsbGUudjEuTGlzdEtleXNSZXNwb25zZSIiirUYDQgJEAcaBUNsw6lzIAGC0+STAgsSCS9hcGkva2V5cxKNAQoJUm90YXRlS2V5Eh8ucGFzc2VyZWxsZS52MS5Sb3RhdGVLZXlSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5Sb3RhdGVLZXlSZXNwb25zZSI9irUYGQgJEAcaE1Jlbm91dmVsZXIgdW5lIGNsw6mC0+STAho6ASoiFS9hcGkva2V5cy97aWR9L3JvdGF0ZRKMAQoJUmV2b2tlS2V5Eh8ucGFzc2VyZWxsZS52MS5SZXZva2VLZXlSZXF1ZXN0GiAucGFzc2VyZWxsZS52MS5SZXZva2VLZXlSZXNwb25zZSI8irUYGAgJEAcaElLDqXZvcXVlciB1bmUgY2zDqYLT5JMCGjoBKiIVL2FwaS9rZXlzL3tpZH0vcmV2b2tlGgmKtRgFQ2zDqXNiBnByb3RvMw", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_passerelle_v1_route]);
+  fileDesc("ChhwYXNzZXJlbGxlL3YxL2tleXMucHJvdG8SDXBhc3NlcmVsbGUudjEi1wMKCE5hbWVkS2V5EgoKAmlkGAEgASgJEiYKBXN0YXRlGAIgASgOMhcucGFzc2VyZWxsZS52MS5LZXlTdGF0ZRIkCgZzY29wZXMYAyADKA4yFC5wYXNzZXJlbGxlLnYxLlNjb3BlEg4KBm1vZGVscxgEIAMoCRINCgVvd25lchgFIAEoCRIMCgRub3RlGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJvdGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDnByZXZpb3VzX3VudGlsGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIjCgVxdW90YRgUIAEoCzIULnBhc3NlcmVsbGUudjEuUXVvdGESKwoKcXVvdGFfdXNlcxgVIAMoCzIXLnBhc3NlcmVsbGUudjEuUXVvdGFVc2UitwEKEENyZWF0ZUtleVJlcXVlc3QSJAoGc2NvcGVzGAEgAygOMhQucGFzc2VyZWxsZS52MS5TY29wZRIOCgZtb2RlbHMYAiADKAkSDQoFb3duZXIYAyABKAkSDAoEbm90ZRgEIAEoCRIrCghsaWZldGltZRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIjCgVxdW90YRgUIAEoCzIULnBhc3NlcmVsbGUudjEuUXVvdGEiSAoRQ3JlYXRlS2V5UmVzcG9uc2USJAoDa2V5GAEgASgLMhcucGFzc2VyZWxsZS52MS5OYW1lZEtleRINCgV2YWx1ZRgCIAEoCSJICg9MaXN0S2V5c1JlcXVlc3QSDgoGcHJlZml4GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIlIKEExpc3RLZXlzUmVzcG9uc2USJQoEa2V5cxgBIAMoCzIXLnBhc3NlcmVsbGUudjEuTmFtZWRLZXkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIkoKEFJvdGF0ZUtleVJlcXVlc3QSCgoCaWQYASABKAkSKgoHb3ZlcmxhcBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiJIChFSb3RhdGVLZXlSZXNwb25zZRIkCgNrZXkYASABKAsyFy5wYXNzZXJlbGxlLnYxLk5hbWVkS2V5Eg0KBXZhbHVlGAIgASgJIh4KEFJldm9rZUtleVJlcXVlc3QSCgoCaWQYASABKAkiOQoRUmV2b2tlS2V5UmVzcG9uc2USJAoDa2V5GAEgASgLMhcucGFzc2VyZWxsZS52MS5OYW1lZEtleSJFChJTZXRLZXlRdW90YVJlcXVlc3QSCgoCaWQYASABKAkSIwoFcXVvdGEYAiABKAsyFC5wYXNzZXJlbGxlLnYxLlF1b3RhIjsKE1NldEtleVF1b3RhUmVzcG9uc2USJAoDa2V5GAEgASgLMhcucGFzc2VyZWxsZS52MS5OYW1lZEtleSppCghLZXlTdGF0ZRIZChVLRVlfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBLRVlfU1RBVEVfQUNUSVZFEAESFQoRS0VZX1NUQVRFX0VYUElSRUQQAhIVChFLRVlfU1RBVEVfUkVWT0tFRBADMrgFCgpLZXlTZXJ2aWNlEn0KCUNyZWF0ZUtleRIfLnBhc3NlcmVsbGUudjEuQ3JlYXRlS2V5UmVxdWVzdBogLnBhc3NlcmVsbGUudjEuQ3JlYXRlS2V5UmVzcG9uc2UiLYq1GBUICRAHGg9DcsOpZXIgdW5lIGNsw6mC0+STAg46ASoiCS9hcGkva2V5cxJvCghMaXN0S2V5cxIeLnBhc3NlcmVsbGUudjEuTGlzdEtleXNSZXF1ZXN0Gh8ucGFzc2VyZWxsZS52MS5MaXN0S2V5c1Jlc3BvbnNlIiKKtRgNCAkQBxoFQ2zDqXMgAYLT5JMCCxIJL2FwaS9rZXlzEo0BCglSb3RhdGVLZXkSHy5wYXNzZXJlbGxlLnYxLlJvdGF0ZUtleVJlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLlJvdGF0ZUtleVJlc3BvbnNlIj2KtRgZCAkQBxoTUmVub3V2ZWxlciB1bmUgY2zDqYLT5JMCGjoBKiIVL2FwaS9rZXlzL3tpZH0vcm90YXRlEowBCglSZXZva2VLZXkSHy5wYXNzZXJlbGxlLnYxLlJldm9rZUtleVJlcXVlc3QaIC5wYXNzZXJlbGxlLnYxLlJldm9rZUtleVJlc3BvbnNlIjyKtRgYCAkQBxoSUsOpdm9xdWVyIHVuZSBjbMOpgtPkkwIaOgEqIhUvYXBpL2tleXMve2lkfS9yZXZva2USjwEKC1NldEtleVF1b3RhEiEucGFzc2VyZWxsZS52MS5TZXRLZXlRdW90YVJlcXVlc3QaIi5wYXNzZXJlbGxlLnYxLlNldEtleVF1b3RhUmVzcG9uc2UiOYq1GBYICRAHGhBRdW90YSBkJ3VuZSBjbMOpgtPkkwIZOgEqIhQvYXBpL2tleXMve2lkfS9xdW90YRoJirUYBUNsw6lzYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_duration, file_google_protobuf_timestamp, file_passerelle_v1_quotas, file_passerelle_v1_route]);
 
 /**
  * Clé nommée, sans sa valeur.
@@ -99,6 +101,20 @@ export type NamedKey = Message<"passerelle.v1.NamedKey"> & {
    * @generated from field: google.protobuf.Timestamp previous_until = 11;
    */
   previousUntil?: Timestamp | undefined;
+
+  /**
+   * Quota propre ; absent : celui par défaut (PASSERELLE_DEFAULT_QUOTA), s'il y en a un.
+   *
+   * @generated from field: passerelle.v1.Quota quota = 20;
+   */
+  quota?: Quota | undefined;
+
+  /**
+   * Consommation devant chaque limite en vigueur, celles du quota par défaut comprises.
+   *
+   * @generated from field: repeated passerelle.v1.QuotaUse quota_uses = 21;
+   */
+  quotaUses: QuotaUse[];
 };
 
 /**
@@ -150,6 +166,13 @@ export type CreateKeyRequest = Message<"passerelle.v1.CreateKeyRequest"> & {
    * @generated from field: google.protobuf.Duration lifetime = 5;
    */
   lifetime?: Duration | undefined;
+
+  /**
+   * Quota ; absent : celui par défaut.
+   *
+   * @generated from field: passerelle.v1.Quota quota = 20;
+   */
+  quota?: Quota | undefined;
 };
 
 /**
@@ -351,6 +374,55 @@ export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE_
   messageDesc(file_passerelle_v1_keys, 8);
 
 /**
+ * Demande d'un autre quota.
+ *
+ * @generated from message passerelle.v1.SetKeyQuotaRequest
+ */
+export type SetKeyQuotaRequest = Message<"passerelle.v1.SetKeyQuotaRequest"> & {
+  /**
+   * Identifiant, avec ou sans `psl_`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Quota entier, qui remplace l'autre ; absent : celui par défaut.
+   *
+   * @generated from field: passerelle.v1.Quota quota = 2;
+   */
+  quota?: Quota | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.SetKeyQuotaRequest.
+ * Use `create(SetKeyQuotaRequestSchema)` to create a new message.
+ */
+export const SetKeyQuotaRequestSchema: GenMessage<SetKeyQuotaRequest> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_keys, 9);
+
+/**
+ * Quota changé.
+ *
+ * @generated from message passerelle.v1.SetKeyQuotaResponse
+ */
+export type SetKeyQuotaResponse = Message<"passerelle.v1.SetKeyQuotaResponse"> & {
+  /**
+   * La clé.
+   *
+   * @generated from field: passerelle.v1.NamedKey key = 1;
+   */
+  key?: NamedKey | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.SetKeyQuotaResponse.
+ * Use `create(SetKeyQuotaResponseSchema)` to create a new message.
+ */
+export const SetKeyQuotaResponseSchema: GenMessage<SetKeyQuotaResponse> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_keys, 10);
+
+/**
  * État d'une clé.
  *
  * @generated from enum passerelle.v1.KeyState
@@ -449,6 +521,18 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof RevokeKeyRequestSchema;
     output: typeof RevokeKeyResponseSchema;
+  },
+  /**
+   * Change le quota d'une clé ; effectif dès la réponse, pour les requêtes qui la suivent.
+   *
+   * Renvoie NOT_FOUND (KEY_NOT_FOUND), INVALID_ARGUMENT.
+   *
+   * @generated from rpc passerelle.v1.KeyService.SetKeyQuota
+   */
+  setKeyQuota: {
+    methodKind: "unary";
+    input: typeof SetKeyQuotaRequestSchema;
+    output: typeof SetKeyQuotaResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_passerelle_v1_keys, 0);

@@ -1,0 +1,42 @@
+import type { Quota } from "../gen/passerelle/v1/quotas_pb";
+
+/** Limites, sous le nom de leur champ. */
+export const LIMITS = [
+  "requestsPerMinute",
+  "tokensPerMinute",
+  "audioMinutesPerHour",
+  "audioMinutesPerDay",
+  "parallelRequests",
+  "tokensPerDay",
+  "tokensPerMonth",
+] as const;
+
+export type Limit = (typeof LIMITS)[number];
+
+/** Quota en cours d'écriture : un texte par limite, vide sans elle. */
+export type Draft = Record<Limit, string>;
+
+export const BLANK = Object.fromEntries(LIMITS.map((limit) => [limit, ""])) as Draft;
+
+export function draftOf(quota: Quota | undefined): Draft {
+  return Object.fromEntries(LIMITS.map((limit) => [limit, quota?.[limit] ? String(quota[limit]) : ""])) as Draft;
+}
+
+/** Quota du message ; une limite vide vaut « pas de limite ». */
+export function quotaOf(draft: Draft) {
+  const number = (limit: Limit) => Number(draft[limit] || 0);
+  return {
+    requestsPerMinute: number("requestsPerMinute"),
+    tokensPerMinute: number("tokensPerMinute"),
+    audioMinutesPerHour: number("audioMinutesPerHour"),
+    audioMinutesPerDay: number("audioMinutesPerDay"),
+    parallelRequests: number("parallelRequests"),
+    tokensPerDay: BigInt(draft.tokensPerDay || 0),
+    tokensPerMonth: BigInt(draft.tokensPerMonth || 0),
+  };
+}
+
+/** Nom d'une limite tel que le contrat l'écrit (`tokens_per_day`), ramené à celui de son champ. */
+export function limitOf(name: string): Limit | undefined {
+  return LIMITS.find((limit) => limit.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) === name);
+}
