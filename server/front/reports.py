@@ -51,6 +51,8 @@ class RequestReports:
         """Lots dits, pas encore écrits."""
         self._held = 0
         self._lost = 0
+        self._tokens: dict[str, int] = {}
+        """Jetons rendus par chaque exemplaire, pas encore dits."""
         self._sequence = 0
         self._due: asyncio.TimerHandle | None = None
         self._news_due: asyncio.TimerHandle | None = None
@@ -72,6 +74,7 @@ class RequestReports:
         """Elle est finie."""
         self._running.pop(found.number, None)
         self._ended.append(found)
+        self._count(found)
         self._settled.clear()
         if len(self._ended) + self._held > self._kept:
             self._forget()
@@ -103,7 +106,22 @@ class RequestReports:
 
     def _ready_news(self) -> None:
         self._news_due, self._news_ready = None, True
+        flowing = False
+        for found in self._running.values():
+            if found.first:
+                flowing = True
+                self._count(found)
+        if flowing:
+            # Un flux avance sans rien dire d'autre que ses jetons.
+            self._news_due = asyncio.get_running_loop().call_later(NEWS_SECONDS, self._ready_news)
         self._something.set()
+
+    def _count(self, found: Note) -> None:
+        tokens = found.tokens_out if found.tokens_out >= 0 else found.frames
+        if tokens > found.told and found.replicas:
+            replica = found.replicas[0]
+            self._tokens[replica] = self._tokens.get(replica, 0) + tokens - found.told
+            found.told = tokens
 
     def _ready(self) -> None:
         self._due = None
@@ -137,6 +155,8 @@ class RequestReports:
         self._news, self._news_ready = deque(self._running.values()), True
         yield control_pb2.ReportRequest(front=self._front, life=self._life)
         for unwritten in tuple(self._unwritten):
+            # Un débit n'est pas un compte : redits, les mêmes jetons le fausseraient.
+            unwritten.tokens.clear()
             yield unwritten
         while True:
             batch = self._batch()
@@ -159,7 +179,10 @@ class RequestReports:
                 batch.running.append(self._message(found))
         for _ in range(min(_BATCH, len(self._ended))):
             batch.ended.append(self._message(self._ended.popleft()))
-        if not batch.ended and not batch.running:
+        if self._tokens:
+            batch.tokens.update(self._tokens)
+            self._tokens.clear()
+        elif not batch.ended and not batch.running:
             return None
         if batch.ended:
             self._sequence += 1

@@ -68,6 +68,7 @@ class Note:
         "stream",
         "tokens_in",
         "tokens_out",
+        "told",
     )
 
     def __init__(self, sort: "requests_pb2.RequestSort", id: str, address: str, started: float) -> None:
@@ -86,6 +87,8 @@ class Note:
         self.tokens_in = self.tokens_out = -1
         self.frames = 0
         """Trames d'un flux : ce qu'on sait de ses jetons s'il est interrompu."""
+        self.told = 0
+        """Jetons déjà dits."""
         self.audio_seconds = 0.0
         self.message: requests_pb2.Request | None = None
         """Ce qui en a déjà été dit."""

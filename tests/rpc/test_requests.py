@@ -169,6 +169,25 @@ async def test_a_running_request_is_seen_then_cancelled(tmp_path: Path) -> None:
         assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+async def test_a_stream_tells_its_tokens_while_it_runs_and_each_once(tmp_path: Path) -> None:
+    async with front(tmp_path) as rig:
+        told: list[dict[str, int]] = []
+        rig.control.window.activity.wrote = lambda tokens: told.append(dict(tokens))  # type: ignore[method-assign]
+
+        def count() -> int:
+            return sum(tokens.get("qwen-0", 0) for tokens in told)
+
+        opened = gate(rig, after=2)
+        reading = asyncio.create_task(answer(rig.rest.CreateChatCompletion(body(stream=True))))
+        await until(lambda: count() == 2, "deux jetons dits en cours")
+        assert not list(rig.control.window.ended())
+        opened.set()
+        await soon(reading)
+        await answer(rig.rest.CreateChatCompletion(body()))
+        await ended(rig, 2)
+        await until(lambda: count() == 2 * len(WORDS), "chaque jeton dit une fois")
+
+
 async def test_what_a_killed_control_had_not_written_is_told_again_once(tmp_path: Path) -> None:
     async with front(tmp_path) as rig:
         await one(rig, WHOLE)

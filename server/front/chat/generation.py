@@ -124,13 +124,13 @@ class Generation:
                         items = [without_null(item) for item in items]
                     frames += len(items)
                     flushes += 1
+                    if found is not None:
+                        found.frames = frames
                     yield items[0] if len(items) == 1 else b"".join(items), done
         finally:
             if call is not None:
                 coalescer.forget(call)
             self._metrics.streamed(key, frames, flushes)
-            if found is not None:
-                found.frames = frames
 
     async def _check(self, request: OpenAiRequest) -> tuple[ModelRoute, bytes]:
         """Route du modèle, et ce que son moteur recevra : tout refus précède le chargement."""

@@ -88,20 +88,26 @@ class ListRequestsRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[RequestFilter, _Mapping]] = ...) -> None: ...
 
 class RequestFilter(_message.Message):
-    __slots__ = ("model", "key", "sort", "status", "running", "failed")
+    __slots__ = ("model", "key", "sort", "status", "running", "failed", "gpu", "since", "until")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     SORT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    GPU_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
     model: str
     key: str
     sort: RequestSort
     status: str
     running: bool
     failed: bool
-    def __init__(self, model: _Optional[str] = ..., key: _Optional[str] = ..., sort: _Optional[_Union[RequestSort, str]] = ..., status: _Optional[str] = ..., running: bool = ..., failed: bool = ...) -> None: ...
+    gpu: int
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, model: _Optional[str] = ..., key: _Optional[str] = ..., sort: _Optional[_Union[RequestSort, str]] = ..., status: _Optional[str] = ..., running: bool = ..., failed: bool = ..., gpu: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListRequestsResponse(_message.Message):
     __slots__ = ("requests", "next_page_token")
