@@ -120,6 +120,7 @@ def test_a_person_watches_eight_gpus(rig: GpuProduct, chromium: str) -> None:
     wait_until(lambda: rig.product.status()["gpus"][0]["used_bytes"] == 3 * GIB, 60, "mémoire tenue")
     a_measure_does_not_wait_for_the_period(rig)
     walk("page_machine.mjs", rig.product, chromium, str(rig.machine.path))
+    walk("page_wall.mjs", rig.product, chromium, str(rig.machine.path))
     assert rig.product.admin("unload", "petit", wait=True).status_code == 200
 
 

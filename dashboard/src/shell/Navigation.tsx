@@ -82,7 +82,8 @@ function Bottom() {
   const [path] = useLocation();
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   const trials = PAGES.filter((page) => page.trial);
-  const plain = PAGES.filter((page) => !page.trial);
+  // Un mur d'écrans n'est pas pour un téléphone : la page « Machine » y mène.
+  const plain = PAGES.filter((page) => !page.trial && !page.alone);
   return (
     <Paper
       component="nav"

@@ -8,6 +8,7 @@ import {
   mdiKeyOutline,
   mdiMicrophoneOutline,
   mdiServer,
+  mdiTelevision,
 } from "@mdi/js";
 import type { ComponentType } from "react";
 import { formatted } from "../chat/formatted";
@@ -30,6 +31,8 @@ export interface Page {
   preload?: () => void;
   /** Vrai pour une page d'« Essayer ». */
   trial?: boolean;
+  /** Vrai pour une page qui sait se montrer seule, sans en-tête ni menu (`?plein` dans son adresse). */
+  alone?: boolean;
 }
 
 const machine = later(async () => (await import("../machine/MachinePage")).MachinePage);
@@ -38,6 +41,7 @@ const audio = later(async () => (await import("../audio/AudioPage")).AudioPage);
 const live = later(async () => (await import("../live/LivePage")).LivePage);
 const endpoints = later(async () => (await import("../endpoints/EndpointsPage")).EndpointsPage);
 const keys = later(async () => (await import("../keys/KeysPage")).KeysPage);
+const wall = later(async () => (await import("../wall/WallPage")).WallPage);
 const requests = later(async () => (await import("../requests/RequestsPage")).RequestsPage);
 const activity = later(async () => (await import("../activity/ActivityPage")).ActivityPage);
 
@@ -51,6 +55,7 @@ export const PAGES: Page[] = [
   { path: "/acces", label: french("Points d'accès"), short: "Accès", icon: mdiConnection, ...endpoints },
   { path: "/cles", label: "Clés", icon: mdiKeyOutline, ...keys },
   { path: "/requetes", label: "Requêtes", icon: mdiFormatListBulleted, ...requests },
+  { path: "/mur", label: "Mur", icon: mdiTelevision, ...wall, alone: true },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
 
