@@ -131,6 +131,8 @@ test("une requête ouverte dit où son temps est passé, et s'interrompt", async
   await person.click(await screen.findByRole("button", { name: /détail de la requête r1$/ }));
   const stages = within(screen.getByTestId("request-timeline")).getAllByRole("listitem");
   expect(stages.map((one) => one.textContent?.replace(/\s/g, " "))).toContain(`${STAGES.queued}250 ms`);
+  expect(screen.getByTestId("request-replay-help").textContent).toContain("VOTRE TEXTE");
+  expect(screen.getByTestId("snippet-code").textContent).toContain("/v1/chat/completions");
   await person.click(screen.getByTestId("request-cancel"));
   await screen.findByText("Interruption demandée.");
   expect(asked.cancelled).toEqual(["c1"]);

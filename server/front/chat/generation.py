@@ -136,6 +136,8 @@ class Generation:
         """Route du modèle, et ce que son moteur recevra : tout refus précède le chargement."""
         route = await self._router.route_for(request.model, Capability.CHAT)
         request.check_features(route.key, route.features)
+        if (found := note.get()) is not None:
+            found.options = request.told
         return route, request.for_engine(route.key, route.engine, self._limits)
 
     def _open(

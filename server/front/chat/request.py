@@ -35,6 +35,7 @@ from server.front.checks import (
     sequence,
     text,
 )
+from server.front.told import chat_told
 from server.json_depth import check_depth
 from server.shown import shown
 
@@ -79,6 +80,8 @@ class OpenAiRequest:
     """Schémas JSON que le moteur impose."""
     token: tuple[int, str] = (0, "")
     """Plus grand jeton que la requête nomme par son numéro, et son champ ; 0 est de tout vocabulaire."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """Options que la fenêtre des requêtes montre."""
     uncounted: bool = False
     """Flux dont le client ne demande pas le décompte : ce serveur le demande pour lui, et ne le rend pas."""
 
@@ -174,6 +177,7 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
         asked=extras | {name: kept[name] for name in _UNEVEN if name in kept},
         token=_largest_token(kept),
         schemas=schemas,
+        told=chat_told(kept),
         uncounted=uncounted,
     )
 
