@@ -59,6 +59,7 @@ await visit(base, chromium, async (dashboard, complaints) => {
   await dashboard.shows("wall-power-7", "480 W");
 
   // Une vraie requête fait la ligne de son GPU, et elle seule.
+  const before = new Date().toISOString();
   const id = await ask();
   await dashboard.says("wall-first-0", /\d (ms|s)$/);
   await dashboard.shows("wall-first-3", "—");
@@ -87,19 +88,23 @@ await visit(base, chromium, async (dashboard, complaints) => {
   const { over } = await measured(page);
   check(over <= 0, `dans la page, à 1440 × 900 : ${over} px sous l'écran`);
 
-  // D'un point de la courbe à ses requêtes : celle qu'on vient de faire, sur ce GPU et pas sur un autre.
+  // D'un point de la courbe à ses requêtes, au clavier.
   await page.waitForFunction(
     () => Number(document.querySelector('[data-testid="wall-spark-0"]')?.dataset.points ?? 0) >= 2,
   );
   await page.focus('[data-testid="wall-spark-0"]');
-  for (let step = 0; step < 3; step++) await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("Enter");
   await dashboard.see("requests-page");
   await dashboard.says("requests-moment", /^GPU 0, de \d\d:\d\d:\d\d à/);
+  const filter = new URLSearchParams(page.url().split("?")[1]);
+  check(Date.parse(filter.get("a")) - Date.parse(filter.get("de")) === 30_000, `mauvais moment : ${filter}`);
+  // Ce moment, étendu jusqu'à la requête faite plus haut : elle y est, sur ce GPU et pas sur un autre.
+  const around = (gpu) => `/requetes?gpu=${gpu}&de=${before}&a=${new Date().toISOString()}`;
+  await dashboard.open(around(0));
   await page.waitForSelector(`[aria-label$="détail de la requête ${id}"]`);
   await dashboard.accessible("les requêtes d'un moment");
-  const elsewhere = page.url().replace("gpu=0", "gpu=5").split("#")[1];
-  await dashboard.open(elsewhere);
+  await dashboard.open(around(5));
   await dashboard.see("requests-empty");
   await dashboard.press("requests-moment");
   await page.waitForSelector(`[aria-label$="détail de la requête ${id}"]`);
