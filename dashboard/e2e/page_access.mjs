@@ -213,6 +213,7 @@ const PAGES = [
   ["/acces", "endpoint-url"],
   ["/cles", "key-form"],
   ["/requetes", "requests-page"],
+  ["/mur", "wall-row-machine"],
   ["/activite", "filter-genre"],
 ];
 
