@@ -16,9 +16,11 @@ from passerelle.v1 import requests_pb2
 from bench.load import machine
 from server.front.chat.counts import is_count, take_counts
 from server.front.reports import RequestReports
+from server.front.told import chat_told
 from server.rpc.notes import Note, client_address, note
 
 COUNT = 1_000
+ASKED = {"messages": [], "max_tokens": 64, "temperature": 0.2, "response_format": {"type": "json_object"}}
 METADATA = (
     *((f"x-entete-{index}", "valeur") for index in range(12)),
     ("x-passerelle-client", "192.0.2.7"),
@@ -36,6 +38,7 @@ def lead(reports: RequestReports, kept: list[Note]) -> None:
         note.set(found)
         found.key = "k0"
         reports.started(found)
+        found.options = chat_told(ASKED)
         found.model, found.asked = "qwen", time.monotonic()
         found.advance()
         found.sent, found.replicas = time.monotonic(), ("qwen-0",)

@@ -1,7 +1,7 @@
 """Prend les images de `docs/images/` : de vrais produits, dans un vrai Chromium (`make shots`, environ trois minutes).
 
 Le profil embarqué pour les modèles, la conversation, l'audio et les adresses ; huit GPU d'essai pour la machine, le
-choix des GPU et l'activité.
+mur, le choix des GPU et l'activité.
 """
 
 import os

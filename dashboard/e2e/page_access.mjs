@@ -214,6 +214,7 @@ const PAGES = [
   ["/cles", "key-form"],
   ["/requetes", "requests-page"],
   ["/usage", "usage-page"],
+  ["/mur", "wall-row-machine"],
   ["/activite", "filter-genre"],
 ];
 

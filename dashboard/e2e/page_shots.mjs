@@ -113,13 +113,34 @@ async function machine(dashboard) {
   await shoot(dashboard, "machine");
 }
 
+/** Le mur : trois exemplaires qui répondent vraiment, et leur file. */
+async function wall(dashboard) {
+  const stop = new AbortController();
+  const messages = [{ role: "user", content: "Tell a story." }];
+  const body = JSON.stringify({ model: "petit", stream: true, max_tokens: 400, messages });
+  const headers = { "content-type": "application/json" };
+  const stories = Array.from({ length: 5 }, async () => {
+    const answer = await fetch(`${base}/v1/chat/completions`, { method: "POST", body, headers, signal: stop.signal });
+    await answer.text();
+  });
+  await screen(dashboard, "dark", 1600, 900);
+  await dashboard.open("/mur?plein=oui");
+  for (const gpu of [0, 1, 2]) {
+    await dashboard.says(`wall-first-${gpu}`, /\d (ms|s)$/);
+    await dashboard.says(`wall-rate-${gpu}`, /[1-9]/);
+  }
+  await shoot(dashboard, "mur");
+  stop.abort();
+  await Promise.allSettled(stories);
+}
+
 /** Trois GPU cochés pour `qwen`, et le verdict du serveur. */
 async function placement(dashboard) {
   await screen(dashboard, "light", 1280, 900);
   await dashboard.open("/");
   await dashboard.press("action-load-qwen");
   await dashboard.press("placement-gpus");
-  for (const gpu of [0, 5, 6, 7]) await dashboard.press(`placement-gpu-${gpu}`);
+  for (const gpu of [4, 5, 6, 7]) await dashboard.press(`placement-gpu-${gpu}`);
   await dashboard.says("placement-verdict", "Tient : 3 exemplaires de 1 GPU, sur les GPU 5, 6 et 7.");
   await shoot(dashboard, "choix-des-gpu");
   await dashboard.press("placement-cancel");
@@ -137,7 +158,7 @@ async function activity(dashboard) {
 
 const SCENES = {
   embarque: [models, conversation, speakers, endpoints],
-  gpu: [machine, placement, activity],
+  gpu: [machine, wall, placement, activity],
 };
 
 await visit(base, chromium, async (dashboard) => {

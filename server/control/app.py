@@ -237,6 +237,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         guard=guard,
         stop_grace=settings.stop_grace,
         build=settings.build,
+        activity=window.activity,
         fields=settings.fields,
     )
     gauge = Gauge(

@@ -15,7 +15,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
 from passerelle.v1 import requests_pb2
 
@@ -32,6 +31,8 @@ _BATCH = 500
 _RETRY_SECONDS = 0.5
 _SECOND = 1_000_000_000
 _LAST_SECONDS = 1.5
+_TOLD: dict[str, Any] = {}
+"""Options déjà dites."""
 
 
 class RequestReports:
@@ -51,6 +52,8 @@ class RequestReports:
         """Lots dits, pas encore écrits."""
         self._held = 0
         self._lost = 0
+        self._tokens: dict[str, int] = {}
+        """Jetons rendus par chaque exemplaire, pas encore dits."""
         self._sequence = 0
         self._due: asyncio.TimerHandle | None = None
         self._news_due: asyncio.TimerHandle | None = None
@@ -72,6 +75,7 @@ class RequestReports:
         """Elle est finie."""
         self._running.pop(found.number, None)
         self._ended.append(found)
+        self._count(found)
         self._settled.clear()
         if len(self._ended) + self._held > self._kept:
             self._forget()
@@ -103,7 +107,22 @@ class RequestReports:
 
     def _ready_news(self) -> None:
         self._news_due, self._news_ready = None, True
+        flowing = False
+        for found in self._running.values():
+            if found.first:
+                flowing = True
+                self._count(found)
+        if flowing:
+            # Un flux avance sans rien dire d'autre que ses jetons.
+            self._news_due = asyncio.get_running_loop().call_later(NEWS_SECONDS, self._ready_news)
         self._something.set()
+
+    def _count(self, found: Note) -> None:
+        tokens = found.tokens_out if found.tokens_out >= 0 else found.frames
+        if tokens > found.told and found.replicas:
+            replica = found.replicas[0]
+            self._tokens[replica] = self._tokens.get(replica, 0) + tokens - found.told
+            found.told = tokens
 
     def _ready(self) -> None:
         self._due = None
@@ -137,6 +156,8 @@ class RequestReports:
         self._news, self._news_ready = deque(self._running.values()), True
         yield control_pb2.ReportRequest(front=self._front, life=self._life)
         for unwritten in tuple(self._unwritten):
+            # Un débit n'est pas un compte : redits, les mêmes jetons le fausseraient.
+            unwritten.tokens.clear()
             yield unwritten
         while True:
             batch = self._batch()
@@ -159,7 +180,10 @@ class RequestReports:
                 batch.running.append(self._message(found))
         for _ in range(min(_BATCH, len(self._ended))):
             batch.ended.append(self._message(self._ended.popleft()))
-        if not batch.ended and not batch.running:
+        if self._tokens:
+            batch.tokens.update(self._tokens)
+            self._tokens.clear()
+        elif not batch.ended and not batch.running:
             return None
         if batch.ended:
             self._sequence += 1
@@ -193,18 +217,19 @@ class RequestReports:
         """État d'une requête ; le même message se complète d'une fois à l'autre, car un lot en prend une copie."""
         began = found.started
         message: requests_pb2.Request | None = found.message
+        options = found.options
+        if options:
+            found.options = _TOLD
         if message is None:
-            nanoseconds = int((self._clock + began) * 1e9)
-            message = found.message = requests_pb2.Request(
-                id=found.id,
-                call=self._call(found.number),
-                key=found.key,
-                sort=found.sort,
-                client=found.address,
-                front=self._front,
-                received_at=Timestamp(seconds=nanoseconds // _SECOND, nanos=nanoseconds % _SECOND),
-                running=True,
-            )
+            message = found.message = requests_pb2.Request(options=options) if options else requests_pb2.Request()
+            message.id, message.call, message.key = found.id, self._call(found.number), found.key
+            message.sort, message.client, message.front = found.sort, found.address, self._front
+            message.running = True
+            # Champ par champ : un message construit d'un trait coûte deux fois plus.
+            at = message.received_at
+            at.seconds, at.nanos = divmod(int((self._clock + began) * 1e9), _SECOND)
+        elif options:
+            message.options.CopyFrom(requests_pb2.RequestOptions(**options))
         if found.model and not message.asked:
             message.model, message.asked = found.model, found.asked - began
         if found.sent:

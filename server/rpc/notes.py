@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from ipaddress import IPv6Address, ip_address
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
 from passerelle.v1 import requests_pb2
 
@@ -59,6 +59,7 @@ class Note:
         "message",
         "model",
         "number",
+        "options",
         "queued",
         "replicas",
         "sent",
@@ -68,6 +69,7 @@ class Note:
         "stream",
         "tokens_in",
         "tokens_out",
+        "told",
     )
 
     def __init__(self, sort: "requests_pb2.RequestSort", id: str, address: str, started: float) -> None:
@@ -86,6 +88,10 @@ class Note:
         self.tokens_in = self.tokens_out = -1
         self.frames = 0
         """Trames d'un flux : ce qu'on sait de ses jetons s'il est interrompu."""
+        self.options: dict[str, Any] | None = None
+        """Options, sous leurs noms de `RequestOptions`."""
+        self.told = 0
+        """Jetons déjà dits."""
         self.audio_seconds = 0.0
         self.message: requests_pb2.Request | None = None
         """Ce qui en a déjà été dit."""

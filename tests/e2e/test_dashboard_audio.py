@@ -102,6 +102,24 @@ def test_every_sample_of_the_page_runs_and_shows_something(
                 assert "Dashwood" in answer, f"{language}, {route} : {answer}"
 
 
+def test_what_the_request_page_gives_to_replay_runs(
+    product: Product, seen: Path, chromium: str, tmp_path: Path
+) -> None:
+    """Une personne suit, filtre, ouvre et interrompt des requêtes ; ce qu'on lui donne à refaire se lance tel quel."""
+    product.ensure_ready()
+    with_packages(tmp_path)
+    (tmp_path / "votre-audio.wav").write_bytes(PHRASE.read_bytes())
+    walk("page_requests.mjs", product, chromium, str(PHRASE), str(tmp_path / "refaire.json"))
+    found = json.loads((tmp_path / "refaire.json").read_text("utf-8"))
+    for language in RUNNERS:
+        answers = dict(
+            zip(found, run_all(language, [texts[language] for texts in found.values()], tmp_path), strict=True)
+        )
+        assert all(answer.strip() and '"error"' not in answer for answer in answers.values()), answers
+        assert "Dashwood" in answers["refaire-texte"] and "Dashwood" in answers["refaire-voix"], answers
+        assert language == "grpc" or "-->" in answers["refaire-texte"], answers
+
+
 def test_a_two_hour_meeting_neither_freezes_nor_fills_the_page(product: Product, chromium: str, tmp_path: Path) -> None:
     hours, minutes = tmp_path / "reunion.wav", tmp_path / "entretien.flac"
     size = 2 * 3600 * 32000

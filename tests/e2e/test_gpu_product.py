@@ -121,6 +121,7 @@ def test_a_person_watches_eight_gpus(rig: GpuProduct, chromium: str) -> None:
     a_measure_does_not_wait_for_the_period(rig)
     walk("page_machine.mjs", rig.product, chromium, str(rig.machine.path))
     walk("page_usage.mjs", rig.product, chromium, "petit")
+    walk("page_wall.mjs", rig.product, chromium, str(rig.machine.path))
     assert rig.product.admin("unload", "petit", wait=True).status_code == 200
 
 

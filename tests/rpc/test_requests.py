@@ -92,6 +92,72 @@ async def test_nothing_of_a_request_is_told_but_its_measures(tmp_path: Path) -> 
         assert CANARY.encode() not in b"".join(request.SerializeToString() for request in found)
 
 
+OPTIONS: dict[str, Any] = {"max_tokens": 5, "temperature": 0.25, "n": 1, "seed": -(2**63), "presence_penalty": 1}
+SECRET_OPTIONS: dict[str, Any] = {
+    "stop": [CANARY],
+    "user": CANARY,
+    "tools": [{"type": "function", "function": {"name": CANARY}}],
+}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": CANARY, "schema": {"title": CANARY, "type": "object"}}}
+
+
+async def test_the_options_of_a_conversation_are_told_without_what_it_says(tmp_path: Path) -> None:
+    async with front(tmp_path) as rig:
+        asked = {**OPTIONS, **SECRET_OPTIONS, "response_format": SCHEMA, "top_p": None}
+        request = await one(rig, asked)
+        told = requests_pb2.RequestOptions(**OPTIONS, tools=1, format="json_schema")
+        assert request.status == "OK" and request.options == told
+        assert CANARY.encode() not in request.SerializeToString()
+        await answer(rig.rest.CreateChatCompletion(body(max_completion_tokens=7, n=None)))
+        assert (await ended(rig, 2))[0].options == requests_pb2.RequestOptions(max_tokens=7)
+
+
+async def test_a_running_request_has_its_options(tmp_path: Path) -> None:
+    async with front(tmp_path) as rig:
+        gate(rig, after=1)
+        watch = stub(rig).WatchRequests(requests_pb2.WatchRequestsRequest())
+        call = rig.rest.CreateChatCompletion(body(stream=True, **OPTIONS))
+        await soon(call.read())
+        seen = await _told(watch, lambda request: request.running and bool(request.first))
+        assert seen.options == requests_pb2.RequestOptions(**OPTIONS)
+        call.cancel()
+        assert (await _told(watch, lambda request: not request.running)).options == seen.options
+
+
+SPOKEN_OPTIONS = {"language": "en", "task": "translate", "target_language": "de", "temperature": "0.5"}
+TOLD = {"language": "en", "translate": True, "target_language": "de", "temperature": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "told"),
+    [
+        ("TranscribeAudio", SPOKEN_OPTIONS, {**TOLD, "format": "json"}),
+        ("TranscribeAudio", {"language": "fr-CA", "response_format": "srt"}, {"language": "fr", "format": "srt"}),
+        ("CreateTranscription", {"response_format": "text"}, {"format": "text"}),
+        ("CreateTranslation", {}, {"format": "json", "translate": True, "target_language": "en"}),
+    ],
+)
+async def test_the_options_of_a_file_are_told_without_its_prompt(
+    tmp_path: Path, path: str, fields: dict[str, str], told: dict[str, Any]
+) -> None:
+    async with transcribing(tmp_path) as rig:
+        form = {"model": "canary", "prompt": CANARY, **fields}
+        head = "".join(f'--b\r\ncontent-disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in form.items())
+        file = f'--b\r\ncontent-disposition: form-data; name="file"; filename="{CANARY}.wav"\r\n\r\n'
+        data = head.encode() + file.encode() + SPOKEN + b"\r\n--b--\r\n"
+        sent: Any = HttpBody(content_type="multipart/form-data; boundary=b", data=data)
+        if path == "TranscribeAudio":
+            sent = rest_pb2.TranscribeAudioRequest(body=sent)
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await answer(getattr(rig.rest, path)(iter([sent])))
+        [request] = await ended(rig)
+        wanted = requests_pb2.RequestOptions(**told)
+        # Les sous-titres demandent les mots.
+        wanted.word_timestamps = told["format"] == "srt"
+        assert request.options == wanted
+        assert CANARY.encode() not in request.SerializeToString()
+
+
 async def test_an_abandoned_stream_tells_what_it_received(tmp_path: Path) -> None:
     async with front(tmp_path) as rig:
         opened = gate(rig, after=2)
@@ -167,6 +233,25 @@ async def test_a_running_request_is_seen_then_cancelled(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await control.CancelRequest(requests_pb2.CancelRequestRequest(id="r1"))
         assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_stream_tells_its_tokens_while_it_runs_and_each_once(tmp_path: Path) -> None:
+    async with front(tmp_path) as rig:
+        told: list[dict[str, int]] = []
+        rig.control.window.activity.wrote = lambda tokens: told.append(dict(tokens))  # type: ignore[method-assign]
+
+        def count() -> int:
+            return sum(tokens.get("qwen-0", 0) for tokens in told)
+
+        opened = gate(rig, after=2)
+        reading = asyncio.create_task(answer(rig.rest.CreateChatCompletion(body(stream=True))))
+        await until(lambda: count() == 2, "deux jetons dits en cours")
+        assert not list(rig.control.window.ended())
+        opened.set()
+        await soon(reading)
+        await answer(rig.rest.CreateChatCompletion(body()))
+        await ended(rig, 2)
+        await until(lambda: count() == 2 * len(WORDS), "chaque jeton dit une fois")
 
 
 async def test_what_a_killed_control_had_not_written_is_told_again_once(tmp_path: Path) -> None:

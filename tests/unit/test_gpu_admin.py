@@ -11,6 +11,8 @@ from passerelle.v1 import admin_pb2, model_pb2, model_verbs_pb2, operation_pb2
 
 from server.control.life.choices import LoadOrder
 from server.control.record.operations import Operation, OperationKind, OperationState
+from server.control.requests.activity import Activity
+from server.control.requests.window import Request
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.gpu_messages import to_gpus
 from server.control.services.messages import to_model, to_route
@@ -58,6 +60,25 @@ async def test_a_stop_that_was_asked_for_is_told_at_once(rig: Rig) -> None:
     await rig.models.follow(events())
     async with asyncio.timeout(PATIENCE):
         assert (await anext(watch)).status.stopping_at.seconds > 0
+
+
+async def test_the_status_shows_what_requests_do_on_each_gpu(rig: Rig) -> None:
+    await rig.load(gpus=(1,))
+    [replica] = rig.model("a").replicas
+    link: Any = replica.link
+    link.load = link.load._replace(running=3, waiting=2)
+    now = iter((100.0, 100.0, 101.0, *[101.0] * 9))
+    activity = Activity(rig.models.gpus_of, lambda: next(now))
+    activity.wrote({"a-0": 50})
+    activity.told(Request(gpus=[1], first=0.5), None)
+    facts = AdminFacts(Limits(), (), Path(), 0.0, Guard((), ()), 12.5, activity=activity)
+    status = (await AdminService(rig.models, rig.journal, facts).GetStatus(None, None)).status
+    first, second = (gpu.activity for gpu in status.gpus)
+    assert (first.running, first.waiting, first.tokens_per_second, first.first_count) == (0, 0, 0, 0)
+    assert not first.HasField("first_p95")
+    for busy in (second, status.host.activity):
+        assert (busy.running, busy.waiting, busy.tokens_per_second, busy.first_count) == (3, 2, 5, 1)
+        assert busy.first_p95.ToMilliseconds() == pytest.approx(500, rel=0.05)
 
 
 async def test_the_status_shows_who_holds_what(rig: Rig) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from passerelle.v1 import requests_pb2
 
 from server.control.requests.fronts import FrontReport, Fronts
@@ -76,6 +77,33 @@ async def test_each_filter_keeps_what_it_names(wanted: dict[str, Any], found: li
             request(2, key="k1"),
             request(3, model="canary", sort=requests_pb2.REQUEST_SORT_LIVE),
             request(4, running=True, status=""),
+        ]
+    )
+    assert await listed(serving(window), filter=requests_pb2.RequestFilter(**wanted)) == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"gpu": 0}, ["r4", "r2", "r1"]),
+        ({"gpu": 3}, ["r4", "r3"]),
+        ({"gpu": 5}, []),
+        # r1 : de 1 à 3 s ; r2 : de 2 à 2,5 s ; r3 : de 3 à 10 s ; r4 : depuis 4 s.
+        ({"since": Timestamp(seconds=3)}, ["r4", "r3", "r1"]),
+        ({"since": Timestamp(seconds=11)}, ["r4"]),
+        ({"until": Timestamp(seconds=3)}, ["r2", "r1"]),
+        ({"since": Timestamp(seconds=2, nanos=700_000_000), "until": Timestamp(seconds=3)}, ["r1"]),
+        ({"since": Timestamp(seconds=5), "until": Timestamp(seconds=6), "gpu": 0}, ["r4"]),
+    ],
+)
+async def test_a_filter_finds_what_a_gpu_was_doing_at_a_moment(wanted: dict[str, Any], found: list[str]) -> None:
+    window = Window(10, lambda replica: {"a-0": (0,), "b-0": (3,), "c-0": (0, 3)}[replica])
+    window.put(
+        [
+            request(1, replicas=["a-0"], ended=2.0),
+            request(2, replicas=["a-0"], ended=0.5),
+            request(3, replicas=["b-0"], ended=7.0),
+            request(4, replicas=["c-0"], ended=0.1, running=True, status=""),
         ]
     )
     assert await listed(serving(window), filter=requests_pb2.RequestFilter(**wanted)) == found

@@ -5,6 +5,7 @@ import {
   Box,
   Card,
   Chip,
+  Link,
   Stack,
   Table,
   TableBody,
@@ -14,6 +15,7 @@ import {
   Typography,
 } from "@mui/material";
 import type { ComponentProps } from "react";
+import { Link as Route } from "wouter";
 import { celsius, memory, percentage, seconds, watts } from "../format";
 import type { Status } from "../gen/passerelle/v1/admin_pb";
 import type { Gpu, ServerProcess } from "../gen/passerelle/v1/machine_pb";
@@ -36,7 +38,17 @@ export function MachinePage() {
   return (
     <Stack spacing={3} data-testid="machine-page">
       <Facts status={status} />
-      <Part title={T.gpus} aside={gpus.length > 0 && <Legend models={models} />}>
+      <Part
+        title={T.gpus}
+        aside={
+          <>
+            {gpus.length > 0 && <Legend models={models} />}
+            <Link component={Route} href="/mur" variant="body2" data-testid="machine-wall">
+              {T.wall}
+            </Link>
+          </>
+        }
+      >
         {gpus.length === 0 ? (
           <NoGpu models={models} />
         ) : (

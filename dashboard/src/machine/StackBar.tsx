@@ -15,13 +15,15 @@ export interface StackBarProps {
   named?: boolean | "taken";
   /** Taille qu'un trait marque, si les parts la dépassent. */
   capacity?: number;
+  /** Hauteur de la barre. */
+  height?: number | string;
   testid?: string;
 }
 
 /** Une mémoire empilée part après part ; chacune est aussi écrite. */
-export function StackBar({ parts, label, format, models, names, named, capacity, testid }: StackBarProps) {
+export function StackBar({ parts, label, format, models, names, named, capacity, height = 10, testid }: StackBarProps) {
   const total = parts.reduce((sum, part) => sum + part.bytes, 0);
-  const written = (part: Part) => `${nameOf(part, { ...T.parts, ...names })} ${format(part.bytes)}`;
+  const written = (part: Part) => writtenPart(part, format, names);
   return (
     <Box sx={{ minWidth: 0 }}>
       <Stack
@@ -29,7 +31,7 @@ export function StackBar({ parts, label, format, models, names, named, capacity,
         role="img"
         aria-label={T.stack(label, parts.map(written).join(", "))}
         data-testid={testid}
-        sx={{ position: "relative", height: 10, gap: "2px", borderRadius: 1, overflow: "hidden" }}
+        sx={{ position: "relative", height, gap: "2px", borderRadius: 1, overflow: "hidden" }}
       >
         {parts.map((part) => (
           // La largeur change sans cesse : en classe CSS, chaque valeur resterait en mémoire.
@@ -73,6 +75,11 @@ export function StackBar({ parts, label, format, models, names, named, capacity,
       )}
     </Box>
   );
+}
+
+/** Une part, écrite. */
+export function writtenPart(part: Part, format: (bytes: number) => string, names?: Partial<Record<Kind, string>>) {
+  return `${nameOf(part, { ...T.parts, ...names })} ${format(part.bytes)}`;
 }
 
 function keyOf({ kind, replica }: Part): string {

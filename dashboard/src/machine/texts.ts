@@ -4,6 +4,7 @@ import { typeset } from "../typography";
 export const T = typeset({
   title: "Machine",
   more: "Tout voir",
+  wall: "Mur d'écran",
   uptime: (time: string) => `En marche depuis ${time}`,
   ready: (count: number, total: number) => `${count} ${count > 1 ? "modèles prêts" : "modèle prêt"} sur ${total}`,
   cachedModels: (count: number) => `${count} ${count > 1 ? "modèles" : "modèle"} en cache`,

@@ -1,7 +1,11 @@
+import { mdiClose } from "@mdi/js";
 import { Box, TextField } from "@mui/material";
 import { useSearchParams } from "wouter";
+import { Act } from "../shell/kit";
 import { SORTS, T } from "./texts";
 import type { Filter } from "./useRequests";
+
+const CLOCK = new Intl.DateTimeFormat("fr-FR", { timeStyle: "medium" });
 
 /** Filtres de la page, gardés dans l'adresse ; une valeur inconnue ne filtre rien. */
 export function useFilter(): Filter {
@@ -11,7 +15,40 @@ export function useFilter(): Filter {
     sort: SORTS.find(([name]) => name === params.get("sorte"))?.[1],
     running: params.get("issue") === "en-cours",
     failed: params.get("issue") === "echec",
+    gpu: /^\d{1,3}$/.test(params.get("gpu") ?? "") ? Number(params.get("gpu")) : undefined,
+    since: instant(params.get("de")),
+    until: instant(params.get("a")),
   };
+}
+
+function instant(text: string | null): number | undefined {
+  const found = Date.parse(text ?? "");
+  return Number.isNaN(found) ? undefined : found;
+}
+
+/** Ce que le mur a choisi, et de quoi l'oublier. */
+function Moment() {
+  const [params, setParams] = useSearchParams();
+  const { gpu, since, until } = useFilter();
+  if (gpu === undefined && since === undefined && until === undefined) return null;
+  const clock = (at: number | undefined) => (at === undefined ? T.always : CLOCK.format(at));
+  const said = T.moment(gpu, clock(since), clock(until));
+  const forget = () => {
+    const after = new URLSearchParams(params);
+    for (const name of ["gpu", "de", "a"]) after.delete(name);
+    setParams(after, { replace: true });
+  };
+  return (
+    <Act
+      icon={mdiClose}
+      label={said}
+      aria-label={T.forget(said)}
+      variant="outlined"
+      onClick={forget}
+      testId="requests-moment"
+      sx={{ justifySelf: "start", gridColumn: "1 / -1" }}
+    />
+  );
 }
 
 /** Choisir le modèle, la sorte et l'issue. */
@@ -25,6 +62,7 @@ export function FilterBar({ models }: { models: string[] }) {
       <Choice name="modele" label={T.model} options={models.map((key) => [key, key])} />
       <Choice name="sorte" label={T.sort} options={SORTS.map(([name, , label]) => [name, label])} />
       <Choice name="issue" label={T.state} options={T.states} />
+      <Moment />
     </Box>
   );
 }

@@ -13,8 +13,13 @@ import { useId, useState } from "react";
 import { requests } from "../api/client";
 import { messageOf } from "../api/errors";
 import type { Request } from "../gen/passerelle/v1/requests_pb";
+import { Note } from "../shell/kit";
+import { Snippets } from "../snippets/Snippets";
+import { thisServer } from "../snippets/sketch";
+import { useKeyed } from "../status/StatusProvider";
 import { french } from "../typography";
 import { Outcome } from "./RequestTable";
+import { FILE, replayOf, TEXT } from "./replay";
 import { short, stagesOf } from "./requests";
 import { T } from "./texts";
 
@@ -31,6 +36,7 @@ export function RequestDialog({ request, onClose }: { request: Request; onClose:
     }
   }
   const { gpus, audioSeconds, ended } = request;
+  const snippets = replayOf(request, thisServer(useKeyed()));
   return (
     <Dialog open onClose={onClose} fullWidth maxWidth="sm" aria-labelledby={id} data-testid="request-dialog">
       <DialogTitle id={id} sx={{ overflowWrap: "anywhere" }}>
@@ -70,6 +76,13 @@ export function RequestDialog({ request, onClose }: { request: Request; onClose:
               </Box>
             ))}
           </Stack>
+          {snippets && (
+            <Stack spacing={1}>
+              <Typography variant="h3">{T.replay}</Typography>
+              <Note data-testid="request-replay-help">{T.replayHelp(TEXT, FILE)}</Note>
+              <Snippets snippets={snippets} testId="request-replay" />
+            </Stack>
+          )}
           {said && <Alert severity={said.failed ? "error" : "success"}>{said.text}</Alert>}
         </Stack>
       </DialogContent>

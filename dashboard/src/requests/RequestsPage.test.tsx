@@ -105,12 +105,34 @@ test("les filtres de l'adresse passent au serveur, et se changent", async () => 
   await waitFor(() => expect(asked.watches.at(-1)?.filter?.failed).toBe(true));
 });
 
+test("un GPU et un moment passent au serveur, se lisent et s'oublient", async () => {
+  const asked = open([[request(1)]], "gpu=3&de=2026-11-29T14:03:00.000Z&a=2026-11-29T14:03:30.000Z&modele=qwen");
+  await waitFor(() => expect(calls()).toEqual(["c1"]));
+  const { gpu, since, until } = asked.watches[0]?.filter ?? {};
+  expect([gpu, since?.seconds, until?.seconds]).toEqual([3, 1_795_960_980n, 1_795_961_010n]);
+  const moment = screen.getByTestId("requests-moment");
+  expect(moment.textContent).toMatch(/^GPU 3, de \d\d:03:00 à \d\d:03:30$/);
+  await userEvent.setup().click(moment);
+  await waitFor(() => expect(asked.watches.at(-1)?.filter).toMatchObject({ model: "qwen" }));
+  expect(asked.watches.at(-1)?.filter).not.toHaveProperty("gpu");
+  expect(screen.queryByTestId("requests-moment")).toBeNull();
+});
+
+test("un GPU ou un moment illisibles ne filtrent rien", async () => {
+  const asked = open([[request(1)]], "gpu=tous&de=hier&a=");
+  await waitFor(() => expect(calls()).toEqual(["c1"]));
+  for (const name of ["gpu", "since", "until"]) expect(asked.watches[0]?.filter?.[name as "gpu"]).toBeUndefined();
+  expect(screen.queryByTestId("requests-moment")).toBeNull();
+});
+
 test("une requête ouverte dit où son temps est passé, et s'interrompt", async () => {
   const person = userEvent.setup();
   const asked = open([[request(1, { running: true, status: "" })]]);
   await person.click(await screen.findByRole("button", { name: /détail de la requête r1$/ }));
   const stages = within(screen.getByTestId("request-timeline")).getAllByRole("listitem");
   expect(stages.map((one) => one.textContent?.replace(/\s/g, " "))).toContain(`${STAGES.queued}250 ms`);
+  expect(screen.getByTestId("request-replay-help").textContent).toContain("VOTRE TEXTE");
+  expect(screen.getByTestId("snippet-code").textContent).toContain("/v1/chat/completions");
   await person.click(screen.getByTestId("request-cancel"));
   await screen.findByText("Interruption demandée.");
   expect(asked.cancelled).toEqual(["c1"]);

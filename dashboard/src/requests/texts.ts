@@ -29,6 +29,10 @@ export const T = typeset({
   sort: "Sorte",
   state: "Issue",
   all: "Tous",
+  moment: (gpu: number | undefined, since: string, until: string) =>
+    `${gpu === undefined ? "Machine" : `GPU ${gpu}`}, de ${since} à ${until}`,
+  always: "…",
+  forget: (moment: string) => `Oublier ce choix : ${moment}`,
   states: [
     ["en-cours", "En cours"],
     ["echec", "En échec"],
@@ -56,6 +60,9 @@ export const T = typeset({
   open: (arrival: string, id: string) => `${arrival}, détail de la requête ${id}`,
   detail: "Requête",
   timeline: "Déroulement",
+  replay: "La refaire",
+  replayHelp: (text: string, file: string) =>
+    `Ses options, et elles seules : le serveur ne garde aucun contenu. À mettre à la place de « ${text} » ou de ${file}.`,
   audio: "Audio analysé",
   gpus: "GPU",
   cancel: "Interrompre",

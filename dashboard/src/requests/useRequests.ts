@@ -1,3 +1,4 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { useEffect, useState } from "react";
 import { requests } from "../api/client";
 import type { Request, RequestSort } from "../gen/passerelle/v1/requests_pb";
@@ -16,17 +17,29 @@ export interface Filter {
   running: boolean;
   /** Vrai : celles qui ont échoué. */
   failed: boolean;
+  /** Position d'un GPU. */
+  gpu?: number | undefined;
+  /** Instants entre lesquels elles couraient, en millisecondes depuis 1970. */
+  since?: number | undefined;
+  until?: number | undefined;
 }
 
 /** Requêtes d'un filtre, suivies en direct. */
-export function useRequests({ model, sort, running, failed }: Filter) {
+export function useRequests({ model, sort, running, failed, gpu, since, until }: Filter) {
   const [found, setFound] = useState<Request[]>([]);
   const [missed, setMissed] = useState(0);
   const [link, setLink] = useState<"opening" | "live" | "lost">("opening");
   useEffect(() => {
     const stop = new AbortController();
     // Une requête en cours qui finit doit quitter la liste : le filtre du serveur ne dirait rien d'elle.
-    const filter = { model, ...(sort === undefined ? {} : { sort }), failed };
+    const filter = {
+      model,
+      ...(sort === undefined ? {} : { sort }),
+      failed,
+      ...(gpu === undefined ? {} : { gpu }),
+      ...(since === undefined ? {} : { since: timestampFromMs(since) }),
+      ...(until === undefined ? {} : { until: timestampFromMs(until) }),
+    };
     const wanted = (one: Request) => !running || one.running;
     let opened = false;
     setFound([]);
@@ -51,6 +64,6 @@ export function useRequests({ model, sort, running, failed }: Filter) {
       signal: stop.signal,
     });
     return () => stop.abort();
-  }, [model, sort, running, failed]);
+  }, [model, sort, running, failed, gpu, since, until]);
   return { found, missed, link };
 }

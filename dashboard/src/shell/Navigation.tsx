@@ -82,7 +82,8 @@ function Bottom() {
   const [path] = useLocation();
   const trials = PAGES.filter((page) => page.trial);
   const tucked = PAGES.filter((page) => page.tucked);
-  const plain = PAGES.filter((page) => !page.trial && !page.tucked);
+  // Un mur d'écrans n'est pas pour un téléphone : la page « Machine » y mène.
+  const plain = PAGES.filter((page) => !page.trial && !page.tucked && !page.alone);
   return (
     <Paper
       component="nav"

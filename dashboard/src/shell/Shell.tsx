@@ -1,8 +1,9 @@
 import { Alert, AlertTitle, Box, Stack } from "@mui/material";
 import { useEffect, useRef } from "react";
-import { Link, Route, Switch, useLocation } from "wouter";
+import { Link, Route, Switch, useLocation, useSearchParams } from "wouter";
 import { T as ALL } from "../fr";
 import { useServer } from "../status/StatusProvider";
+import { ALONE } from "./alone";
 import { ErrorBoundary } from "./ErrorBoundary";
 import { Header } from "./Header";
 import { isReturn } from "./hashLocation";
@@ -24,40 +25,54 @@ export function Shell() {
   }, [label]);
   useArrival(path);
   usePreload(PARTS, status !== undefined);
+  const alone = useAlone(path);
+  const pages = (
+    <ErrorBoundary key={path}>
+      <Switch>
+        {PAGES.map(({ path: place, view: View }) => (
+          <Route key={place} path={place}>
+            <PageFrame>
+              <View />
+            </PageFrame>
+          </Route>
+        ))}
+        <Route>
+          <UnknownPage path={path} />
+        </Route>
+      </Switch>
+    </ErrorBoundary>
+  );
+  const main = { component: "main", id: MAIN_ID, tabIndex: -1, "aria-label": label } as const;
+  if (alone)
+    return (
+      <Box {...main} sx={{ outline: "none" }}>
+        {pages}
+      </Box>
+    );
   return (
     <Box sx={{ minHeight: "100dvh", display: "flex", flexDirection: "column" }}>
       <Header />
       <Box sx={{ display: "flex", flexGrow: 1, minWidth: 0, width: "100%", maxWidth: PAGE_WIDTH, mx: "auto" }}>
         <Navigation />
         <Stack
-          component="main"
-          id={MAIN_ID}
-          tabIndex={-1}
-          aria-label={label}
+          {...main}
           spacing={3}
           // La marge du haut est la place de la bande d'opérations.
           sx={{ flexGrow: 1, minWidth: 0, px: { xs: 2, md: 3 }, pt: GUTTER, pb: { xs: 10, md: 4 }, outline: "none" }}
         >
           <OpenNotice keyed={status?.apiKeyRequired} />
           <Notice profile={status?.profileNotice} />
-          <ErrorBoundary key={path}>
-            <Switch>
-              {PAGES.map(({ path: place, view: View }) => (
-                <Route key={place} path={place}>
-                  <PageFrame>
-                    <View />
-                  </PageFrame>
-                </Route>
-              ))}
-              <Route>
-                <UnknownPage path={path} />
-              </Route>
-            </Switch>
-          </ErrorBoundary>
+          {pages}
         </Stack>
       </Box>
     </Box>
   );
+}
+
+/** Vrai si la page se montre sans en-tête ni menu. */
+function useAlone(path: string): boolean {
+  const [params] = useSearchParams();
+  return params.has(ALONE) && PAGES.some((page) => page.alone && page.path === path);
 }
 
 /** Où mène « Aller au contenu » ; l'adresse n'a qu'un dièse, et il dit déjà la page. */

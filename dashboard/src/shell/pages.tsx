@@ -9,6 +9,7 @@ import {
   mdiKeyOutline,
   mdiMicrophoneOutline,
   mdiServer,
+  mdiTelevision,
 } from "@mdi/js";
 import type { ComponentType } from "react";
 import { formatted } from "../chat/formatted";
@@ -34,6 +35,8 @@ export interface Page {
   trial?: boolean;
   /** Vrai pour une page que la barre d'un téléphone met dans son dernier menu. */
   tucked?: boolean;
+  /** Vrai pour une page qui sait se montrer seule, sans en-tête ni menu (`?plein` dans son adresse). */
+  alone?: boolean;
 }
 
 const machine = later(async () => (await import("../machine/MachinePage")).MachinePage);
@@ -42,6 +45,7 @@ const audio = later(async () => (await import("../audio/AudioPage")).AudioPage);
 const live = later(async () => (await import("../live/LivePage")).LivePage);
 const endpoints = later(async () => (await import("../endpoints/EndpointsPage")).EndpointsPage);
 const keys = later(async () => (await import("../keys/KeysPage")).KeysPage);
+const wall = later(async () => (await import("../wall/WallPage")).WallPage);
 const requests = later(async () => (await import("../requests/RequestsPage")).RequestsPage);
 const usage = later(async () => (await import("../usage/UsagePage")).UsagePage);
 const activity = later(async () => (await import("../activity/ActivityPage")).ActivityPage);
@@ -57,6 +61,7 @@ export const PAGES: Page[] = [
   { path: "/cles", label: "Clés", icon: mdiKeyOutline, ...keys, tucked: true },
   { path: "/requetes", label: "Requêtes", icon: mdiFormatListBulleted, ...requests },
   { path: "/usage", label: "Usage", icon: mdiChartLine, ...usage, tucked: true },
+  { path: "/mur", label: "Mur", icon: mdiTelevision, ...wall, alone: true },
   { path: "/activite", label: "Activité", icon: mdiHistory, ...activity },
 ];
 

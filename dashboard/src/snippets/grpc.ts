@@ -125,6 +125,8 @@ function walk(desc: DescMessage, path: string): DescField {
   let at: DescMessage | undefined = desc;
   let found: DescField | undefined;
   for (const step of path.replace("?", "").split(".")) {
+    // Un rang : le champ reste celui de la suite.
+    if (/^\d+$/.test(step)) continue;
     found = at?.fields.find(({ name }) => name === step);
     at = found?.message;
   }
@@ -154,6 +156,9 @@ interface Writer {
   file: (file: LocalFile) => string;
 }
 
+/** Un objet JSON quelconque, que chaque langage écrit comme le sien. */
+const STRUCT = "google.protobuf.Struct";
+
 /** Le message, d'après son descripteur. */
 function typed(desc: DescMessage, fields: Fields, writer: Writer): Value {
   const args = Object.entries(fields).flatMap(([name, value]): [DescField, Value][] => {
@@ -162,7 +167,9 @@ function typed(desc: DescMessage, fields: Fields, writer: Writer): Value {
     const write = (one: Value): Value => {
       if (one instanceof LocalFile) return new Code(writer.file(one));
       if (field.enum) return new Code(writer.enumeration(field.enum, String(one)));
-      return field.message && isFields(one) ? typed(field.message, one, writer) : one;
+      return field.message && field.message.typeName !== STRUCT && isFields(one)
+        ? typed(field.message, one, writer)
+        : one;
     };
     return [[field, Array.isArray(value) ? value.map(write) : write(value)]];
   });

@@ -77,8 +77,9 @@ export function opening({ config }: Socket, rate: string, channels: string, key:
   return { type: "config", api_key: key ? new Code(key) : undefined, config: { config: { ...config, audio_format } } };
 }
 
-/** Champ d'un objet ; `missing` écrit ce que vaut celui qui peut manquer. */
+/** Champ d'un objet, ou l'objet même si le chemin est vide ; `missing` écrit ce que vaut celui qui peut manquer. */
 export function attribute(root: string, path: string, missing: string): string {
+  if (!path) return root;
   const text = `${root}.${path.replace("?", "").replaceAll(/\.(\d+)/g, "[$1]")}`;
   return path.endsWith("?") ? `${text} ${missing} ""` : text;
 }

@@ -1,5 +1,6 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../gen/passerelle/v1/admin_pb";
-import type { Gpu } from "../gen/passerelle/v1/machine_pb";
+import type { Activity, Gpu } from "../gen/passerelle/v1/machine_pb";
 
 /** Durée que les courbes gardent, en millisecondes. */
 export const WINDOW_MS = 600_000;
@@ -74,14 +75,16 @@ export class History {
 
 export type GpuMeasure = "use" | "memory" | "temperature" | "power";
 export type HostMeasure = "cpu" | "memory" | "disk";
+/** Ce que font les requêtes : en file, jetons par seconde, attente du premier. */
+export type ActivityMeasure = "queue" | "rate" | "first";
 
 /** Nom de la courbe d'une mesure de GPU : le GPU y est nommé par ce qui ne change pas. */
-export function gpuSeries(gpu: Gpu, measure: GpuMeasure): string {
+export function gpuSeries(gpu: Gpu, measure: GpuMeasure | ActivityMeasure): string {
   return `gpu/${gpu.uuid || gpu.index}/${measure}`;
 }
 
 /** Nom de la courbe d'une mesure de la machine. */
-export function hostSeries(measure: HostMeasure): string {
+export function hostSeries(measure: HostMeasure | ActivityMeasure): string {
   return `host/${measure}`;
 }
 
@@ -92,6 +95,7 @@ export function samples({ host, gpus }: Status): Map<string, number> {
     found.set(hostSeries("cpu"), host.cpuPercent);
     found.set(hostSeries("memory"), host.memoryUsedBytes);
     found.set(hostSeries("disk"), host.cacheDiskTotalBytes - host.cacheDiskFreeBytes);
+    for (const [measure, value] of measures(host.activity)) found.set(hostSeries(measure), value);
   }
   for (const gpu of gpus) {
     found.set(gpuSeries(gpu, "use"), gpu.utilizationPercent);
@@ -99,6 +103,17 @@ export function samples({ host, gpus }: Status): Map<string, number> {
     // NVML rend zéro pour ce qu'il ne sait pas lire.
     if (gpu.temperatureCelsius > 0) found.set(gpuSeries(gpu, "temperature"), gpu.temperatureCelsius);
     if (gpu.powerWatts > 0) found.set(gpuSeries(gpu, "power"), gpu.powerWatts);
+    for (const [measure, value] of measures(gpu.activity)) found.set(gpuSeries(gpu, measure), value);
   }
   return found;
+}
+
+function measures(activity: Activity | undefined): [ActivityMeasure, number][] {
+  if (!activity) return [];
+  const { waiting, tokensPerSecond, firstP95 } = activity;
+  const found: [ActivityMeasure, number][] = [
+    ["queue", waiting],
+    ["rate", tokensPerSecond],
+  ];
+  return firstP95 ? [...found, ["first", durationMs(firstP95) / 1000]] : found;
 }

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from passerelle.v1 import requests_pb2
 
 from server.control.record.operations import Changes
+from server.control.requests.activity import Activity
 
 Request = requests_pb2.Request
 GpusOf = Callable[[str], Sequence[int]]
@@ -28,6 +29,7 @@ class Window:
     def __init__(self, kept: int, gpus_of: GpusOf = lambda _replica: ()) -> None:
         self.kept = kept
         self.changes = Changes()
+        self.activity = Activity(gpus_of)
         self._gpus_of = gpus_of
         self._ended: deque[tuple[int, Request]] = deque(maxlen=kept)
         self._running: dict[str, tuple[int, Request]] = {}
@@ -44,10 +46,11 @@ class Window:
         for request in requests:
             self._version += 1
             request.gpus[:] = sorted({gpu for replica in request.replicas for gpu in self._gpus_of(replica)})
+            before = self._running.pop(request.call, None)
+            self.activity.told(request, before[1] if before is not None else None)
             if request.running:
                 self._running[request.call] = self._version, request
                 continue
-            self._running.pop(request.call, None)
             self._ended.append((self._version, request))
             self._total += 1
         self.changes.soon()

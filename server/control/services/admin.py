@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from server.control.models import Models
 from server.control.record.journal import Journal
 from server.control.record.log_tail import tail
 from server.control.record.operations import Failure, Operation
+from server.control.requests.activity import Activity
+from server.control.services.activity_messages import to_activity
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
 from server.control.services.instants import duration, timestamp
@@ -59,6 +61,8 @@ class AdminFacts:
     stop_grace: float
     build: str = ""
     """Commit dont ce serveur est fait ; vide s'il n'est pas connu."""
+    activity: Activity = field(default_factory=Activity)
+    """Ce que font les requêtes."""
     fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
     """Sort des champs d'une conversation chez un moteur, sous leurs noms de `ModelCapabilities`."""
 
@@ -249,14 +253,19 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
     def _status(self) -> admin_pb2.Status:
         models, facts = list(self._models), self._facts
         profile = self._models.profile
+        replicas = [replica for model in models for replica in model.replicas]
+        gpus, host = to_gpus(self._models.gpus), to_host(self._models.sample, models)
+        for gpu in gpus:
+            gpu.activity.CopyFrom(to_activity(facts.activity, replicas, gpu.index))
+        host.activity.CopyFrom(to_activity(facts.activity, replicas))
         return admin_pb2.Status(
             observed_at=timestamp(time.time()),
             profile=profile.name,
             profile_notice=profile.notice,
             version=__version__,
             models=[to_model(model, self._models.gpus) for model in models],
-            gpus=to_gpus(self._models.gpus),
-            host=to_host(self._models.sample, models),
+            gpus=gpus,
+            host=host,
             api_key_required=not facts.guard.inference_open,
             admin_key_required=not facts.guard.admin_open,
             processes=[

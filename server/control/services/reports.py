@@ -64,6 +64,7 @@ class ReportService(control_pb2_grpc.ReportServiceServicer):
     def _take(self, batch: control_pb2.ReportRequest) -> None:
         if batch.lost:
             logger.warning("requests_lost", extra={"front": batch.front, "count": batch.lost})
+        self._window.activity.wrote(batch.tokens)
         self._window.put(batch.running)
         # Redit parce que l'écrit ne lui était pas parvenu.
         if batch.sequence > self._received.get(batch.life, 0):

@@ -117,7 +117,14 @@ def matches(request: Request, wanted: Filter) -> bool:
         and (not wanted.status or request.status == wanted.status)
         and (not wanted.HasField("running") or request.running == wanted.running)
         and (not wanted.failed or request.status not in ("", "OK"))
+        and (not wanted.HasField("gpu") or wanted.gpu in request.gpus)
+        and (not wanted.HasField("until") or request.received_at.ToNanoseconds() < wanted.until.ToNanoseconds())
+        and (not wanted.HasField("since") or request.running or _ended(request) >= wanted.since.ToNanoseconds())
     )
+
+
+def _ended(request: Request) -> int:
+    return request.received_at.ToNanoseconds() + int(request.ended * 1e9)
 
 
 def _masked(request: Request) -> Request:

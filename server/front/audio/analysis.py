@@ -22,6 +22,7 @@ from server.front.audio.spool import WAVE_SUFFIX, Spool
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
+from server.front.told import tell_diarize, tell_transcribe
 from server.rpc.notes import note
 from server.rpc.quotas import ticket
 
@@ -58,6 +59,7 @@ class SpeechAnalysis:
         Raises:
             PasserelleError: de la route, de la liaison, du décodage ou du moteur.
         """
+        tell_transcribe(config)
         if config.HasField("diarization"):
             events = self._with_speakers(config, spool_name, timeout, stream=stream)
         else:
@@ -71,6 +73,7 @@ class SpeechAnalysis:
         self, config: diarize_pb2.DiarizeConfig, spool_name: str, timeout: float | None, *, stream: bool
     ) -> AsyncGenerator[DiarizeEvent, None]:
         """Avancements si `stream`, puis le résultat ; mêmes erreurs que `transcribe`."""
+        tell_diarize(config)
         route = await self._router.route_for(config.model, Capability.DIARIZE)
         if not config.model:
             config = _copy(config)

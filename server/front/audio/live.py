@@ -26,6 +26,7 @@ from server.front.audio.options import FIXED_RATES, check_transcribe
 from server.front.checks import check_range
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
+from server.front.told import tell_transcribe
 from server.link.call import LinkCall
 from server.rpc.notes import note
 from server.rpc.quotas import ticket
@@ -83,6 +84,7 @@ class LiveAnalysis:
         end -= min(_CLOSING_SECONDS, _CLOSING_SHARE * limits.max_stream_duration_seconds)
         config = await self._first(requests, end)
         check_live(config, limits)
+        tell_transcribe(config.config)
         route = await self._router.route_for(config.config.model, Capability.TRANSCRIBE)
         config.config.model = config.config.model or route.key
         if (held := ticket.get()) is not None:

@@ -126,18 +126,20 @@ class Generation:
                         items = [without_null(item) for item in items]
                     frames += len(items)
                     flushes += 1
+                    if found is not None:
+                        found.frames = frames
                     yield items[0] if len(items) == 1 else b"".join(items), done
         finally:
             if call is not None:
                 coalescer.forget(call)
             self._metrics.streamed(key, frames, flushes)
-            if found is not None:
-                found.frames = frames
 
     async def _check(self, request: OpenAiRequest) -> tuple[ModelRoute, bytes]:
         """Route du modèle, et ce que son moteur recevra : tout refus précède le chargement."""
         route = await self._router.route_for(request.model, Capability.CHAT)
         request.check_features(route.key, route.features)
+        if (found := note.get()) is not None:
+            found.options = request.told
         payload = request.for_engine(route.key, route.engine, self._limits)
         if (held := ticket.get()) is not None:
             await held.reserve(*expected(request, payload, route.context_tokens))

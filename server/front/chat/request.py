@@ -35,6 +35,7 @@ from server.front.checks import (
     sequence,
     text,
 )
+from server.front.told import chat_told
 from server.json_depth import check_depth
 from server.shown import shown
 
@@ -81,6 +82,8 @@ class OpenAiRequest:
     """Plus grand jeton que la requête nomme par son numéro, et son champ ; 0 est de tout vocabulaire."""
     answer: int | None = None
     """Jetons que la réponse aura au plus, tous choix compris ; `None` : la requête n'en dit rien."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """Options que la fenêtre des requêtes montre."""
     uncounted: bool = False
     """Flux dont le client ne demande pas le décompte : ce serveur le demande pour lui, et ne le rend pas."""
 
@@ -190,6 +193,7 @@ def check(kind: ChatKind, data: dict[str, Any], limits: Limits, *, raw: bytes | 
         token=_largest_token(kept),
         schemas=schemas,
         answer=None if longest is None else longest * choices * prompts,
+        told=chat_told(kept),
         uncounted=uncounted,
     )
 

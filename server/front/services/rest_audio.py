@@ -23,6 +23,7 @@ from server.front.audio.options import (
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_body
 from server.front.sse import DONE
+from server.front.told import tell_diarize, tell_transcribe
 from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, encode_body
 from server.rpc.quotas import response_headers
@@ -87,6 +88,7 @@ class AudioRoutes:
             fields = await receive_body(_bodies(requests, query), file, self._limits, form_only=False)
             options = api_diarization(query, fields, self._limits)
             options.config.audio_format.assumed_encoding = file.assumed
+            tell_diarize(options.config, "rttm" if options.rttm else "")
             events = self._analysis.diarize(options.config, file.name, time_left(context), stream=options.stream)
             if not options.stream:
                 yield encode_body(*render.diarization(await diarization_of(events), rttm=options.rttm))
@@ -98,6 +100,7 @@ class AudioRoutes:
     def _events(
         self, options: TranscribeOptions, spool_name: str, context: Context
     ) -> AsyncGenerator[TranscribeEvent, None]:
+        tell_transcribe(options.config, options.form.format.value)
         return self._analysis.transcribe(
             options.config, spool_name, time_left(context), stream=options.stream, refine=options.refine
         )

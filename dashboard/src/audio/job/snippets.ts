@@ -42,7 +42,7 @@ export function sketchFor(request: AudioRequest, file: string) {
 
 /** La configuration typée, tirée des champs du formulaire. */
 function settings({ task, fields }: AudioRequest): Fields {
-  const { model = "", language, task: translate, punctuation, prompt } = fields;
+  const { model = "", language, task: translate, punctuation, prompt, temperature } = fields;
   const counts = Object.fromEntries(
     ["num_speakers", "min_speakers", "max_speakers"].flatMap((name) =>
       fields[name] === undefined ? [] : [[name, Number(fields[name])]],
@@ -53,10 +53,12 @@ function settings({ task, fields }: AudioRequest): Fields {
     model,
     language,
     task: translate && "TRANSCRIBE_TASK_TRANSLATE",
+    target_language: fields.target_language,
     // Une réponse au fil de l'eau porte toujours les mots.
     word_timestamps: true,
     punctuation: punctuation ? false : undefined,
     prompt,
+    temperature: temperature === undefined ? undefined : Number(temperature),
     diarization: task === "speakers" ? counts : undefined,
   };
 }

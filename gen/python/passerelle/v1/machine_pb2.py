@@ -22,23 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpasserelle/v1/machine.proto\x12\rpasserelle.v1\"\xd9\x04\n\x03Gpu\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n\x0btotal_bytes\x18\x03 \x01(\x01R\ntotalBytes\x12\x1d\n\nused_bytes\x18\x04 \x01(\x01R\tusedBytes\x12/\n\x13utilization_percent\x18\x05 \x01(\x01R\x12utilizationPercent\x12/\n\x13temperature_celsius\x18\x06 \x01(\x01R\x12temperatureCelsius\x12\x1f\n\x0bpower_watts\x18\x07 \x01(\x01R\npowerWatts\x12\x1a\n\x08replicas\x18\x08 \x03(\tR\x08replicas\x12\x12\n\x04uuid\x18\t \x01(\tR\x04uuid\x12\x1d\n\nfree_bytes\x18\n \x01(\x01R\tfreeBytes\x12\'\n\x0f\x61vailable_bytes\x18\x0b \x01(\x01R\x0e\x61vailableBytes\x12/\n\x06leases\x18\x0c \x03(\x0b\x32\x17.passerelle.v1.GpuLeaseR\x06leases\x12#\n\rforeign_bytes\x18\r \x01(\x01R\x0c\x66oreignBytes\x12\x37\n\tprocesses\x18\x0e \x03(\x0b\x32\x19.passerelle.v1.GpuProcessR\tprocesses\x12\x14\n\x05\x64irty\x18\x0f \x01(\x08R\x05\x64irty\x12!\n\x0c\x64irty_reason\x18\x10 \x01(\tR\x0b\x64irtyReason\x12%\n\x0ephysical_index\x18\x11 \x01(\rR\rphysicalIndex\"i\n\x08GpuLease\x12\x18\n\x07replica\x18\x01 \x01(\tR\x07replica\x12%\n\x0ereserved_bytes\x18\x02 \x01(\x01R\rreservedBytes\x12\x1c\n\texclusive\x18\x03 \x01(\x08R\texclusive\"k\n\nGpuProcess\x12\x10\n\x03pid\x18\x01 \x01(\rR\x03pid\x12\"\n\nused_bytes\x18\x02 \x01(\x01H\x00R\tusedBytes\x88\x01\x01\x12\x18\n\x07replica\x18\x03 \x01(\tR\x07replicaB\r\n\x0b_used_bytes\"\xf8\x02\n\x04Host\x12\x1f\n\x0b\x63pu_percent\x18\x01 \x01(\x01R\ncpuPercent\x12\x1b\n\tcpu_count\x18\x02 \x01(\rR\x08\x63puCount\x12,\n\x12memory_total_bytes\x18\x03 \x01(\x01R\x10memoryTotalBytes\x12*\n\x11memory_used_bytes\x18\x04 \x01(\x01R\x0fmemoryUsedBytes\x12\x33\n\x16\x63\x61\x63he_disk_total_bytes\x18\x05 \x01(\x01R\x13\x63\x61\x63heDiskTotalBytes\x12\x31\n\x15\x63\x61\x63he_disk_free_bytes\x18\x06 \x01(\x01R\x12\x63\x61\x63heDiskFreeBytes\x12(\n\x10\x63\x61\x63he_used_bytes\x18\x07 \x01(\x01R\x0e\x63\x61\x63heUsedBytes\x12!\n\x0cready_models\x18\x08 \x01(\rR\x0breadyModels\x12#\n\rcached_models\x18\t \x01(\rR\x0c\x63\x61\x63hedModels\"i\n\rServerProcess\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n\x03pid\x18\x02 \x01(\rR\x03pid\x12\x1a\n\x08restarts\x18\x03 \x01(\rR\x08restarts\x12\x16\n\x06\x62roken\x18\x04 \x01(\x08R\x06\x62rokenb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpasserelle/v1/machine.proto\x12\rpasserelle.v1\x1a\x1egoogle/protobuf/duration.proto\"\x8e\x05\n\x03Gpu\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n\x0btotal_bytes\x18\x03 \x01(\x01R\ntotalBytes\x12\x1d\n\nused_bytes\x18\x04 \x01(\x01R\tusedBytes\x12/\n\x13utilization_percent\x18\x05 \x01(\x01R\x12utilizationPercent\x12/\n\x13temperature_celsius\x18\x06 \x01(\x01R\x12temperatureCelsius\x12\x1f\n\x0bpower_watts\x18\x07 \x01(\x01R\npowerWatts\x12\x1a\n\x08replicas\x18\x08 \x03(\tR\x08replicas\x12\x12\n\x04uuid\x18\t \x01(\tR\x04uuid\x12\x1d\n\nfree_bytes\x18\n \x01(\x01R\tfreeBytes\x12\'\n\x0f\x61vailable_bytes\x18\x0b \x01(\x01R\x0e\x61vailableBytes\x12/\n\x06leases\x18\x0c \x03(\x0b\x32\x17.passerelle.v1.GpuLeaseR\x06leases\x12#\n\rforeign_bytes\x18\r \x01(\x01R\x0c\x66oreignBytes\x12\x37\n\tprocesses\x18\x0e \x03(\x0b\x32\x19.passerelle.v1.GpuProcessR\tprocesses\x12\x14\n\x05\x64irty\x18\x0f \x01(\x08R\x05\x64irty\x12!\n\x0c\x64irty_reason\x18\x10 \x01(\tR\x0b\x64irtyReason\x12%\n\x0ephysical_index\x18\x11 \x01(\rR\rphysicalIndex\x12\x33\n\x08\x61\x63tivity\x18( \x01(\x0b\x32\x17.passerelle.v1.ActivityR\x08\x61\x63tivity\"\xed\x01\n\x08\x41\x63tivity\x12\x18\n\x07running\x18\x01 \x01(\rR\x07running\x12\x18\n\x07waiting\x18\x02 \x01(\rR\x07waiting\x12*\n\x11tokens_per_second\x18\x03 \x01(\x01R\x0ftokensPerSecond\x12(\n\x10\x61udio_per_second\x18\x04 \x01(\x01R\x0e\x61udioPerSecond\x12\x36\n\tfirst_p95\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x66irstP95\x12\x1f\n\x0b\x66irst_count\x18\x06 \x01(\rR\nfirstCount\"i\n\x08GpuLease\x12\x18\n\x07replica\x18\x01 \x01(\tR\x07replica\x12%\n\x0ereserved_bytes\x18\x02 \x01(\x01R\rreservedBytes\x12\x1c\n\texclusive\x18\x03 \x01(\x08R\texclusive\"k\n\nGpuProcess\x12\x10\n\x03pid\x18\x01 \x01(\rR\x03pid\x12\"\n\nused_bytes\x18\x02 \x01(\x01H\x00R\tusedBytes\x88\x01\x01\x12\x18\n\x07replica\x18\x03 \x01(\tR\x07replicaB\r\n\x0b_used_bytes\"\xad\x03\n\x04Host\x12\x1f\n\x0b\x63pu_percent\x18\x01 \x01(\x01R\ncpuPercent\x12\x1b\n\tcpu_count\x18\x02 \x01(\rR\x08\x63puCount\x12,\n\x12memory_total_bytes\x18\x03 \x01(\x01R\x10memoryTotalBytes\x12*\n\x11memory_used_bytes\x18\x04 \x01(\x01R\x0fmemoryUsedBytes\x12\x33\n\x16\x63\x61\x63he_disk_total_bytes\x18\x05 \x01(\x01R\x13\x63\x61\x63heDiskTotalBytes\x12\x31\n\x15\x63\x61\x63he_disk_free_bytes\x18\x06 \x01(\x01R\x12\x63\x61\x63heDiskFreeBytes\x12(\n\x10\x63\x61\x63he_used_bytes\x18\x07 \x01(\x01R\x0e\x63\x61\x63heUsedBytes\x12!\n\x0cready_models\x18\x08 \x01(\rR\x0breadyModels\x12#\n\rcached_models\x18\t \x01(\rR\x0c\x63\x61\x63hedModels\x12\x33\n\x08\x61\x63tivity\x18( \x01(\x0b\x32\x17.passerelle.v1.ActivityR\x08\x61\x63tivity\"i\n\rServerProcess\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n\x03pid\x18\x02 \x01(\rR\x03pid\x12\x1a\n\x08restarts\x18\x03 \x01(\rR\x08restarts\x12\x16\n\x06\x62roken\x18\x04 \x01(\x08R\x06\x62rokenb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'passerelle.v1.machine_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GPU']._serialized_start=47
-  _globals['_GPU']._serialized_end=648
-  _globals['_GPULEASE']._serialized_start=650
-  _globals['_GPULEASE']._serialized_end=755
-  _globals['_GPUPROCESS']._serialized_start=757
-  _globals['_GPUPROCESS']._serialized_end=864
-  _globals['_HOST']._serialized_start=867
-  _globals['_HOST']._serialized_end=1243
-  _globals['_SERVERPROCESS']._serialized_start=1245
-  _globals['_SERVERPROCESS']._serialized_end=1350
+  _globals['_GPU']._serialized_start=79
+  _globals['_GPU']._serialized_end=733
+  _globals['_ACTIVITY']._serialized_start=736
+  _globals['_ACTIVITY']._serialized_end=973
+  _globals['_GPULEASE']._serialized_start=975
+  _globals['_GPULEASE']._serialized_end=1080
+  _globals['_GPUPROCESS']._serialized_start=1082
+  _globals['_GPUPROCESS']._serialized_end=1189
+  _globals['_HOST']._serialized_start=1192
+  _globals['_HOST']._serialized_end=1621
+  _globals['_SERVERPROCESS']._serialized_start=1623
+  _globals['_SERVERPROCESS']._serialized_end=1728
 # @@protoc_insertion_point(module_scope)

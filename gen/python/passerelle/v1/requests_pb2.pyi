@@ -28,7 +28,7 @@ REQUEST_SORT_LIVE: RequestSort
 REQUEST_SORT_DIARIZE: RequestSort
 
 class Request(_message.Message):
-    __slots__ = ("id", "call", "key", "model", "sort", "client", "front", "replicas", "gpus", "received_at", "running", "status", "stream", "tokens_in", "tokens_out", "audio_seconds", "tokens_per_second", "asked", "sent", "queued", "first", "last", "ended")
+    __slots__ = ("id", "call", "key", "model", "sort", "client", "front", "replicas", "gpus", "received_at", "running", "status", "stream", "tokens_in", "tokens_out", "audio_seconds", "tokens_per_second", "asked", "sent", "queued", "first", "last", "ended", "options")
     ID_FIELD_NUMBER: _ClassVar[int]
     CALL_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Request(_message.Message):
     FIRST_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
     call: str
     key: str
@@ -75,7 +76,48 @@ class Request(_message.Message):
     first: float
     last: float
     ended: float
-    def __init__(self, id: _Optional[str] = ..., call: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., sort: _Optional[_Union[RequestSort, str]] = ..., client: _Optional[str] = ..., front: _Optional[str] = ..., replicas: _Optional[_Iterable[str]] = ..., gpus: _Optional[_Iterable[int]] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running: bool = ..., status: _Optional[str] = ..., stream: bool = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., tokens_per_second: _Optional[float] = ..., asked: _Optional[float] = ..., sent: _Optional[float] = ..., queued: _Optional[float] = ..., first: _Optional[float] = ..., last: _Optional[float] = ..., ended: _Optional[float] = ...) -> None: ...
+    options: RequestOptions
+    def __init__(self, id: _Optional[str] = ..., call: _Optional[str] = ..., key: _Optional[str] = ..., model: _Optional[str] = ..., sort: _Optional[_Union[RequestSort, str]] = ..., client: _Optional[str] = ..., front: _Optional[str] = ..., replicas: _Optional[_Iterable[str]] = ..., gpus: _Optional[_Iterable[int]] = ..., received_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., running: bool = ..., status: _Optional[str] = ..., stream: bool = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., tokens_per_second: _Optional[float] = ..., asked: _Optional[float] = ..., sent: _Optional[float] = ..., queued: _Optional[float] = ..., first: _Optional[float] = ..., last: _Optional[float] = ..., ended: _Optional[float] = ..., options: _Optional[_Union[RequestOptions, _Mapping]] = ...) -> None: ...
+
+class RequestOptions(_message.Message):
+    __slots__ = ("format", "max_tokens", "temperature", "top_p", "n", "seed", "presence_penalty", "frequency_penalty", "tools", "language", "translate", "target_language", "word_timestamps", "punctuation", "speakers", "num_speakers", "min_speakers", "max_speakers")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
+    N_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    PRESENCE_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    FREQUENCY_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    WORD_TIMESTAMPS_FIELD_NUMBER: _ClassVar[int]
+    PUNCTUATION_FIELD_NUMBER: _ClassVar[int]
+    SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    NUM_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    MIN_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    format: str
+    max_tokens: int
+    temperature: float
+    top_p: float
+    n: int
+    seed: int
+    presence_penalty: float
+    frequency_penalty: float
+    tools: int
+    language: str
+    translate: bool
+    target_language: str
+    word_timestamps: bool
+    punctuation: bool
+    speakers: bool
+    num_speakers: int
+    min_speakers: int
+    max_speakers: int
+    def __init__(self, format: _Optional[str] = ..., max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., n: _Optional[int] = ..., seed: _Optional[int] = ..., presence_penalty: _Optional[float] = ..., frequency_penalty: _Optional[float] = ..., tools: _Optional[int] = ..., language: _Optional[str] = ..., translate: bool = ..., target_language: _Optional[str] = ..., word_timestamps: bool = ..., punctuation: bool = ..., speakers: bool = ..., num_speakers: _Optional[int] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ...) -> None: ...
 
 class ListRequestsRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "filter")
@@ -88,20 +130,26 @@ class ListRequestsRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[_Union[RequestFilter, _Mapping]] = ...) -> None: ...
 
 class RequestFilter(_message.Message):
-    __slots__ = ("model", "key", "sort", "status", "running", "failed")
+    __slots__ = ("model", "key", "sort", "status", "running", "failed", "gpu", "since", "until")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     SORT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    GPU_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
     model: str
     key: str
     sort: RequestSort
     status: str
     running: bool
     failed: bool
-    def __init__(self, model: _Optional[str] = ..., key: _Optional[str] = ..., sort: _Optional[_Union[RequestSort, str]] = ..., status: _Optional[str] = ..., running: bool = ..., failed: bool = ...) -> None: ...
+    gpu: int
+    since: _timestamp_pb2.Timestamp
+    until: _timestamp_pb2.Timestamp
+    def __init__(self, model: _Optional[str] = ..., key: _Optional[str] = ..., sort: _Optional[_Union[RequestSort, str]] = ..., status: _Optional[str] = ..., running: bool = ..., failed: bool = ..., gpu: _Optional[int] = ..., since: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListRequestsResponse(_message.Message):
     __slots__ = ("requests", "next_page_token")

@@ -4,13 +4,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file passerelle/v1/machine.proto.
  */
 export const file_passerelle_v1_machine: GenFile = /*@__PURE__*/
-  fileDesc("ChtwYXNzZXJlbGxlL3YxL21hY2hpbmUucHJvdG8SDXBhc3NlcmVsbGUudjEikgMKA0dwdRINCgVpbmRleBgBIAEoDRIMCgRuYW1lGAIgASgJEhMKC3RvdGFsX2J5dGVzGAMgASgBEhIKCnVzZWRfYnl0ZXMYBCABKAESGwoTdXRpbGl6YXRpb25fcGVyY2VudBgFIAEoARIbChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAYgASgBEhMKC3Bvd2VyX3dhdHRzGAcgASgBEhAKCHJlcGxpY2FzGAggAygJEgwKBHV1aWQYCSABKAkSEgoKZnJlZV9ieXRlcxgKIAEoARIXCg9hdmFpbGFibGVfYnl0ZXMYCyABKAESJwoGbGVhc2VzGAwgAygLMhcucGFzc2VyZWxsZS52MS5HcHVMZWFzZRIVCg1mb3JlaWduX2J5dGVzGA0gASgBEiwKCXByb2Nlc3NlcxgOIAMoCzIZLnBhc3NlcmVsbGUudjEuR3B1UHJvY2VzcxINCgVkaXJ0eRgPIAEoCBIUCgxkaXJ0eV9yZWFzb24YECABKAkSFgoOcGh5c2ljYWxfaW5kZXgYESABKA0iRgoIR3B1TGVhc2USDwoHcmVwbGljYRgBIAEoCRIWCg5yZXNlcnZlZF9ieXRlcxgCIAEoARIRCglleGNsdXNpdmUYAyABKAgiUgoKR3B1UHJvY2VzcxILCgNwaWQYASABKA0SFwoKdXNlZF9ieXRlcxgCIAEoAUgAiAEBEg8KB3JlcGxpY2EYAyABKAlCDQoLX3VzZWRfYnl0ZXMi6wEKBEhvc3QSEwoLY3B1X3BlcmNlbnQYASABKAESEQoJY3B1X2NvdW50GAIgASgNEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgEIAEoARIeChZjYWNoZV9kaXNrX3RvdGFsX2J5dGVzGAUgASgBEh0KFWNhY2hlX2Rpc2tfZnJlZV9ieXRlcxgGIAEoARIYChBjYWNoZV91c2VkX2J5dGVzGAcgASgBEhQKDHJlYWR5X21vZGVscxgIIAEoDRIVCg1jYWNoZWRfbW9kZWxzGAkgASgNIkwKDVNlcnZlclByb2Nlc3MSDAoEbmFtZRgBIAEoCRILCgNwaWQYAiABKA0SEAoIcmVzdGFydHMYAyABKA0SDgoGYnJva2VuGAQgASgIYgZwcm90bzM");
+  fileDesc("ChtwYXNzZXJlbGxlL3YxL21hY2hpbmUucHJvdG8SDXBhc3NlcmVsbGUudjEivQMKA0dwdRINCgVpbmRleBgBIAEoDRIMCgRuYW1lGAIgASgJEhMKC3RvdGFsX2J5dGVzGAMgASgBEhIKCnVzZWRfYnl0ZXMYBCABKAESGwoTdXRpbGl6YXRpb25fcGVyY2VudBgFIAEoARIbChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAYgASgBEhMKC3Bvd2VyX3dhdHRzGAcgASgBEhAKCHJlcGxpY2FzGAggAygJEgwKBHV1aWQYCSABKAkSEgoKZnJlZV9ieXRlcxgKIAEoARIXCg9hdmFpbGFibGVfYnl0ZXMYCyABKAESJwoGbGVhc2VzGAwgAygLMhcucGFzc2VyZWxsZS52MS5HcHVMZWFzZRIVCg1mb3JlaWduX2J5dGVzGA0gASgBEiwKCXByb2Nlc3NlcxgOIAMoCzIZLnBhc3NlcmVsbGUudjEuR3B1UHJvY2VzcxINCgVkaXJ0eRgPIAEoCBIUCgxkaXJ0eV9yZWFzb24YECABKAkSFgoOcGh5c2ljYWxfaW5kZXgYESABKA0SKQoIYWN0aXZpdHkYKCABKAsyFy5wYXNzZXJlbGxlLnYxLkFjdGl2aXR5IqQBCghBY3Rpdml0eRIPCgdydW5uaW5nGAEgASgNEg8KB3dhaXRpbmcYAiABKA0SGQoRdG9rZW5zX3Blcl9zZWNvbmQYAyABKAESGAoQYXVkaW9fcGVyX3NlY29uZBgEIAEoARIsCglmaXJzdF9wOTUYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEwoLZmlyc3RfY291bnQYBiABKA0iRgoIR3B1TGVhc2USDwoHcmVwbGljYRgBIAEoCRIWCg5yZXNlcnZlZF9ieXRlcxgCIAEoARIRCglleGNsdXNpdmUYAyABKAgiUgoKR3B1UHJvY2VzcxILCgNwaWQYASABKA0SFwoKdXNlZF9ieXRlcxgCIAEoAUgAiAEBEg8KB3JlcGxpY2EYAyABKAlCDQoLX3VzZWRfYnl0ZXMilgIKBEhvc3QSEwoLY3B1X3BlcmNlbnQYASABKAESEQoJY3B1X2NvdW50GAIgASgNEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgEIAEoARIeChZjYWNoZV9kaXNrX3RvdGFsX2J5dGVzGAUgASgBEh0KFWNhY2hlX2Rpc2tfZnJlZV9ieXRlcxgGIAEoARIYChBjYWNoZV91c2VkX2J5dGVzGAcgASgBEhQKDHJlYWR5X21vZGVscxgIIAEoDRIVCg1jYWNoZWRfbW9kZWxzGAkgASgNEikKCGFjdGl2aXR5GCggASgLMhcucGFzc2VyZWxsZS52MS5BY3Rpdml0eSJMCg1TZXJ2ZXJQcm9jZXNzEgwKBG5hbWUYASABKAkSCwoDcGlkGAIgASgNEhAKCHJlc3RhcnRzGAMgASgNEg4KBmJyb2tlbhgEIAEoCGIGcHJvdG8z", [file_google_protobuf_duration]);
 
 /**
  * GPU donné à ce serveur.
@@ -136,6 +138,13 @@ export type Gpu = Message<"passerelle.v1.Gpu"> & {
    * @generated from field: uint32 physical_index = 17;
    */
   physicalIndex: number;
+
+  /**
+   * Ce que font les requêtes menées par ses exemplaires.
+   *
+   * @generated from field: passerelle.v1.Activity activity = 40;
+   */
+  activity?: Activity | undefined;
 };
 
 /**
@@ -144,6 +153,63 @@ export type Gpu = Message<"passerelle.v1.Gpu"> & {
  */
 export const GpuSchema: GenMessage<Gpu> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_machine, 0);
+
+/**
+ * Ce que font des requêtes, sur un GPU ou sur toute la machine ; qui tient plusieurs GPU compte sur chacun.
+ *
+ * @generated from message passerelle.v1.Activity
+ */
+export type Activity = Message<"passerelle.v1.Activity"> & {
+  /**
+   * Requêtes chez les moteurs.
+   *
+   * @generated from field: uint32 running = 1;
+   */
+  running: number;
+
+  /**
+   * Requêtes dans la file des exemplaires.
+   *
+   * @generated from field: uint32 waiting = 2;
+   */
+  waiting: number;
+
+  /**
+   * Jetons rendus par seconde, sur dix secondes ; ceux d'une réponse d'un bloc comptent à sa fin.
+   *
+   * @generated from field: double tokens_per_second = 3;
+   */
+  tokensPerSecond: number;
+
+  /**
+   * Secondes d'audio analysées par seconde, sur une minute ; un fichier compte à sa fin.
+   *
+   * @generated from field: double audio_per_second = 4;
+   */
+  audioPerSecond: number;
+
+  /**
+   * Attente de la première sortie que 95 % des flux des cinq dernières minutes n'ont pas dépassée, à 5 % près, depuis
+   * l'arrivée de la requête ; absente sans flux.
+   *
+   * @generated from field: google.protobuf.Duration first_p95 = 5;
+   */
+  firstP95?: Duration | undefined;
+
+  /**
+   * Nombre de ces flux.
+   *
+   * @generated from field: uint32 first_count = 6;
+   */
+  firstCount: number;
+};
+
+/**
+ * Describes the message passerelle.v1.Activity.
+ * Use `create(ActivitySchema)` to create a new message.
+ */
+export const ActivitySchema: GenMessage<Activity> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_machine, 1);
 
 /**
  * Bail : mémoire qu'un exemplaire réserve sur un GPU.
@@ -178,7 +244,7 @@ export type GpuLease = Message<"passerelle.v1.GpuLease"> & {
  * Use `create(GpuLeaseSchema)` to create a new message.
  */
 export const GpuLeaseSchema: GenMessage<GpuLease> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_machine, 1);
+  messageDesc(file_passerelle_v1_machine, 2);
 
 /**
  * Processus qui tient de la mémoire d'un GPU.
@@ -213,7 +279,7 @@ export type GpuProcess = Message<"passerelle.v1.GpuProcess"> & {
  * Use `create(GpuProcessSchema)` to create a new message.
  */
 export const GpuProcessSchema: GenMessage<GpuProcess> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_machine, 2);
+  messageDesc(file_passerelle_v1_machine, 3);
 
 /**
  * Machine hôte.
@@ -283,6 +349,13 @@ export type Host = Message<"passerelle.v1.Host"> & {
    * @generated from field: uint32 cached_models = 9;
    */
   cachedModels: number;
+
+  /**
+   * Ce que font toutes les requêtes menées, avec ou sans GPU.
+   *
+   * @generated from field: passerelle.v1.Activity activity = 40;
+   */
+  activity?: Activity | undefined;
 };
 
 /**
@@ -290,7 +363,7 @@ export type Host = Message<"passerelle.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_machine, 3);
+  messageDesc(file_passerelle_v1_machine, 4);
 
 /**
  * Processus du produit, vu par son superviseur.
@@ -332,5 +405,5 @@ export type ServerProcess = Message<"passerelle.v1.ServerProcess"> & {
  * Use `create(ServerProcessSchema)` to create a new message.
  */
 export const ServerProcessSchema: GenMessage<ServerProcess> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_machine, 4);
+  messageDesc(file_passerelle_v1_machine, 5);
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/requests.proto.
  */
 export const file_passerelle_v1_requests: GenFile = /*@__PURE__*/
-  fileDesc("ChxwYXNzZXJlbGxlL3YxL3JlcXVlc3RzLnByb3RvEg1wYXNzZXJlbGxlLnYxIp0ECgdSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGNhbGwYAiABKAkSCwoDa2V5GAMgASgJEg0KBW1vZGVsGAQgASgJEigKBHNvcnQYBSABKA4yGi5wYXNzZXJlbGxlLnYxLlJlcXVlc3RTb3J0Eg4KBmNsaWVudBgGIAEoCRINCgVmcm9udBgHIAEoCRIQCghyZXBsaWNhcxgIIAMoCRIMCgRncHVzGAkgAygNEi8KC3JlY2VpdmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdydW5uaW5nGAsgASgIEg4KBnN0YXR1cxgMIAEoCRIOCgZzdHJlYW0YDSABKAgSFgoJdG9rZW5zX2luGA4gASgNSACIAQESFwoKdG9rZW5zX291dBgPIAEoDUgBiAEBEhUKDWF1ZGlvX3NlY29uZHMYECABKAESGQoRdG9rZW5zX3Blcl9zZWNvbmQYESABKAESEgoFYXNrZWQYEiABKAJIAogBARIRCgRzZW50GBMgASgCSAOIAQESDgoGcXVldWVkGBQgASgCEhIKBWZpcnN0GBUgASgCSASIAQESEQoEbGFzdBgWIAEoAkgFiAEBEg0KBWVuZGVkGBcgASgCQgwKCl90b2tlbnNfaW5CDQoLX3Rva2Vuc19vdXRCCAoGX2Fza2VkQgcKBV9zZW50QggKBl9maXJzdEIHCgVfbGFzdCJqChNMaXN0UmVxdWVzdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEiwKBmZpbHRlchgDIAEoCzIcLnBhc3NlcmVsbGUudjEuUmVxdWVzdEZpbHRlciKXAQoNUmVxdWVzdEZpbHRlchINCgVtb2RlbBgBIAEoCRILCgNrZXkYAiABKAkSKAoEc29ydBgDIAEoDjIaLnBhc3NlcmVsbGUudjEuUmVxdWVzdFNvcnQSDgoGc3RhdHVzGAQgASgJEhQKB3J1bm5pbmcYBSABKAhIAIgBARIOCgZmYWlsZWQYBiABKAhCCgoIX3J1bm5pbmciWQoUTGlzdFJlcXVlc3RzUmVzcG9uc2USKAoIcmVxdWVzdHMYASADKAsyFi5wYXNzZXJlbGxlLnYxLlJlcXVlc3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIh8KEUdldFJlcXVlc3RSZXF1ZXN0EgoKAmlkGAEgASgJIj0KEkdldFJlcXVlc3RSZXNwb25zZRInCgdyZXF1ZXN0GAEgASgLMhYucGFzc2VyZWxsZS52MS5SZXF1ZXN0IlUKFFdhdGNoUmVxdWVzdHNSZXF1ZXN0EiwKBmZpbHRlchgBIAEoCzIcLnBhc3NlcmVsbGUudjEuUmVxdWVzdEZpbHRlchIPCgdoaXN0b3J5GAIgASgNIlEKFVdhdGNoUmVxdWVzdHNSZXNwb25zZRIoCghyZXF1ZXN0cxgBIAMoCzIWLnBhc3NlcmVsbGUudjEuUmVxdWVzdBIOCgZtaXNzZWQYAiABKA0iIgoUQ2FuY2VsUmVxdWVzdFJlcXVlc3QSCgoCaWQYASABKAkiKgoVQ2FuY2VsUmVxdWVzdFJlc3BvbnNlEhEKCWNhbmNlbGxlZBgBIAEoDSqtAQoLUmVxdWVzdFNvcnQSHAoYUkVRVUVTVF9TT1JUX1VOU1BFQ0lGSUVEEAASFQoRUkVRVUVTVF9TT1JUX0NIQVQQARIbChdSRVFVRVNUX1NPUlRfQ09NUExFVElPThACEhsKF1JFUVVFU1RfU09SVF9UUkFOU0NSSUJFEAMSFQoRUkVRVUVTVF9TT1JUX0xJVkUQBBIYChRSRVFVRVNUX1NPUlRfRElBUklaRRAFMrQECg5SZXF1ZXN0U2VydmljZRKBAQoMTGlzdFJlcXVlc3RzEiIucGFzc2VyZWxsZS52MS5MaXN0UmVxdWVzdHNSZXF1ZXN0GiMucGFzc2VyZWxsZS52MS5MaXN0UmVxdWVzdHNSZXNwb25zZSIoirUYDwgCEAcaCVJlcXXDqnRlc4LT5JMCDxINL2FwaS9yZXF1ZXN0cxKDAQoKR2V0UmVxdWVzdBIgLnBhc3NlcmVsbGUudjEuR2V0UmVxdWVzdFJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLkdldFJlcXVlc3RSZXNwb25zZSIwirUYEggCEAcaDFVuZSByZXF1w6p0ZYLT5JMCFBISL2FwaS9yZXF1ZXN0cy97aWR9EmQKDVdhdGNoUmVxdWVzdHMSIy5wYXNzZXJlbGxlLnYxLldhdGNoUmVxdWVzdHNSZXF1ZXN0GiQucGFzc2VyZWxsZS52MS5XYXRjaFJlcXVlc3RzUmVzcG9uc2UiBoq1GAIIAjABEqIBCg1DYW5jZWxSZXF1ZXN0EiMucGFzc2VyZWxsZS52MS5DYW5jZWxSZXF1ZXN0UmVxdWVzdBokLnBhc3NlcmVsbGUudjEuQ2FuY2VsUmVxdWVzdFJlc3BvbnNlIkaKtRgeCAcQBxoYSW50ZXJyb21wcmUgdW5lIHJlcXXDqnRlgtPkkwIeOgEqIhkvYXBpL3JlcXVlc3RzL3tpZH0vY2FuY2VsGg2KtRgJUmVxdcOqdGVzYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp, file_passerelle_v1_route]);
+  fileDesc("ChxwYXNzZXJlbGxlL3YxL3JlcXVlc3RzLnByb3RvEg1wYXNzZXJlbGxlLnYxIs0ECgdSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBGNhbGwYAiABKAkSCwoDa2V5GAMgASgJEg0KBW1vZGVsGAQgASgJEigKBHNvcnQYBSABKA4yGi5wYXNzZXJlbGxlLnYxLlJlcXVlc3RTb3J0Eg4KBmNsaWVudBgGIAEoCRINCgVmcm9udBgHIAEoCRIQCghyZXBsaWNhcxgIIAMoCRIMCgRncHVzGAkgAygNEi8KC3JlY2VpdmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdydW5uaW5nGAsgASgIEg4KBnN0YXR1cxgMIAEoCRIOCgZzdHJlYW0YDSABKAgSFgoJdG9rZW5zX2luGA4gASgNSACIAQESFwoKdG9rZW5zX291dBgPIAEoDUgBiAEBEhUKDWF1ZGlvX3NlY29uZHMYECABKAESGQoRdG9rZW5zX3Blcl9zZWNvbmQYESABKAESEgoFYXNrZWQYEiABKAJIAogBARIRCgRzZW50GBMgASgCSAOIAQESDgoGcXVldWVkGBQgASgCEhIKBWZpcnN0GBUgASgCSASIAQESEQoEbGFzdBgWIAEoAkgFiAEBEg0KBWVuZGVkGBcgASgCEi4KB29wdGlvbnMYKCABKAsyHS5wYXNzZXJlbGxlLnYxLlJlcXVlc3RPcHRpb25zQgwKCl90b2tlbnNfaW5CDQoLX3Rva2Vuc19vdXRCCAoGX2Fza2VkQgcKBV9zZW50QggKBl9maXJzdEIHCgVfbGFzdCLSBAoOUmVxdWVzdE9wdGlvbnMSDgoGZm9ybWF0GAEgASgJEhcKCm1heF90b2tlbnMYAiABKA1IAIgBARIYCgt0ZW1wZXJhdHVyZRgDIAEoAUgBiAEBEhIKBXRvcF9wGAQgASgBSAKIAQESDgoBbhgFIAEoDUgDiAEBEhEKBHNlZWQYBiABKANIBIgBARIdChBwcmVzZW5jZV9wZW5hbHR5GAcgASgBSAWIAQESHgoRZnJlcXVlbmN5X3BlbmFsdHkYCCABKAFIBogBARINCgV0b29scxgJIAEoDRIQCghsYW5ndWFnZRgUIAEoCRIRCgl0cmFuc2xhdGUYFSABKAgSFwoPdGFyZ2V0X2xhbmd1YWdlGBYgASgJEhcKD3dvcmRfdGltZXN0YW1wcxgXIAEoCBIYCgtwdW5jdHVhdGlvbhgYIAEoCEgHiAEBEhAKCHNwZWFrZXJzGBkgASgIEhkKDG51bV9zcGVha2VycxgaIAEoDUgIiAEBEhkKDG1pbl9zcGVha2VycxgbIAEoDUgJiAEBEhkKDG1heF9zcGVha2VycxgcIAEoDUgKiAEBQg0KC19tYXhfdG9rZW5zQg4KDF90ZW1wZXJhdHVyZUIICgZfdG9wX3BCBAoCX25CBwoFX3NlZWRCEwoRX3ByZXNlbmNlX3BlbmFsdHlCFAoSX2ZyZXF1ZW5jeV9wZW5hbHR5Qg4KDF9wdW5jdHVhdGlvbkIPCg1fbnVtX3NwZWFrZXJzQg8KDV9taW5fc3BlYWtlcnNCDwoNX21heF9zcGVha2VycyJqChNMaXN0UmVxdWVzdHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEiwKBmZpbHRlchgDIAEoCzIcLnBhc3NlcmVsbGUudjEuUmVxdWVzdEZpbHRlciKHAgoNUmVxdWVzdEZpbHRlchINCgVtb2RlbBgBIAEoCRILCgNrZXkYAiABKAkSKAoEc29ydBgDIAEoDjIaLnBhc3NlcmVsbGUudjEuUmVxdWVzdFNvcnQSDgoGc3RhdHVzGAQgASgJEhQKB3J1bm5pbmcYBSABKAhIAIgBARIOCgZmYWlsZWQYBiABKAgSEAoDZ3B1GBQgASgNSAGIAQESKQoFc2luY2UYFSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGBYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIKCghfcnVubmluZ0IGCgRfZ3B1IlkKFExpc3RSZXF1ZXN0c1Jlc3BvbnNlEigKCHJlcXVlc3RzGAEgAygLMhYucGFzc2VyZWxsZS52MS5SZXF1ZXN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIfChFHZXRSZXF1ZXN0UmVxdWVzdBIKCgJpZBgBIAEoCSI9ChJHZXRSZXF1ZXN0UmVzcG9uc2USJwoHcmVxdWVzdBgBIAEoCzIWLnBhc3NlcmVsbGUudjEuUmVxdWVzdCJVChRXYXRjaFJlcXVlc3RzUmVxdWVzdBIsCgZmaWx0ZXIYASABKAsyHC5wYXNzZXJlbGxlLnYxLlJlcXVlc3RGaWx0ZXISDwoHaGlzdG9yeRgCIAEoDSJRChVXYXRjaFJlcXVlc3RzUmVzcG9uc2USKAoIcmVxdWVzdHMYASADKAsyFi5wYXNzZXJlbGxlLnYxLlJlcXVlc3QSDgoGbWlzc2VkGAIgASgNIiIKFENhbmNlbFJlcXVlc3RSZXF1ZXN0EgoKAmlkGAEgASgJIioKFUNhbmNlbFJlcXVlc3RSZXNwb25zZRIRCgljYW5jZWxsZWQYASABKA0qrQEKC1JlcXVlc3RTb3J0EhwKGFJFUVVFU1RfU09SVF9VTlNQRUNJRklFRBAAEhUKEVJFUVVFU1RfU09SVF9DSEFUEAESGwoXUkVRVUVTVF9TT1JUX0NPTVBMRVRJT04QAhIbChdSRVFVRVNUX1NPUlRfVFJBTlNDUklCRRADEhUKEVJFUVVFU1RfU09SVF9MSVZFEAQSGAoUUkVRVUVTVF9TT1JUX0RJQVJJWkUQBTK0BAoOUmVxdWVzdFNlcnZpY2USgQEKDExpc3RSZXF1ZXN0cxIiLnBhc3NlcmVsbGUudjEuTGlzdFJlcXVlc3RzUmVxdWVzdBojLnBhc3NlcmVsbGUudjEuTGlzdFJlcXVlc3RzUmVzcG9uc2UiKIq1GA8IAhAHGglSZXF1w6p0ZXOC0+STAg8SDS9hcGkvcmVxdWVzdHMSgwEKCkdldFJlcXVlc3QSIC5wYXNzZXJlbGxlLnYxLkdldFJlcXVlc3RSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5HZXRSZXF1ZXN0UmVzcG9uc2UiMIq1GBIIAhAHGgxVbmUgcmVxdcOqdGWC0+STAhQSEi9hcGkvcmVxdWVzdHMve2lkfRJkCg1XYXRjaFJlcXVlc3RzEiMucGFzc2VyZWxsZS52MS5XYXRjaFJlcXVlc3RzUmVxdWVzdBokLnBhc3NlcmVsbGUudjEuV2F0Y2hSZXF1ZXN0c1Jlc3BvbnNlIgaKtRgCCAIwARKiAQoNQ2FuY2VsUmVxdWVzdBIjLnBhc3NlcmVsbGUudjEuQ2FuY2VsUmVxdWVzdFJlcXVlc3QaJC5wYXNzZXJlbGxlLnYxLkNhbmNlbFJlcXVlc3RSZXNwb25zZSJGirUYHggHEAcaGEludGVycm9tcHJlIHVuZSByZXF1w6p0ZYLT5JMCHjoBKiIZL2FwaS9yZXF1ZXN0cy97aWR9L2NhbmNlbBoNirUYCVJlcXXDqnRlc2IGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp, file_passerelle_v1_route]);
 
 /**
  * Une requête. Les instants sont en secondes depuis son arrivée ; absents tant qu'ils ne sont pas atteints.
@@ -182,6 +182,13 @@ export type Request = Message<"passerelle.v1.Request"> & {
    * @generated from field: float ended = 23;
    */
   ended: number;
+
+  /**
+   * Ses options ; absentes si elle a été refusée avant d'être vérifiée.
+   *
+   * @generated from field: passerelle.v1.RequestOptions options = 40;
+   */
+  options?: RequestOptions | undefined;
 };
 
 /**
@@ -190,6 +197,146 @@ export type Request = Message<"passerelle.v1.Request"> & {
  */
 export const RequestSchema: GenMessage<Request> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_requests, 0);
+
+/**
+ * Options d'une requête : des nombres et des choix, jamais un contenu. Une valeur absente laisse celle du moteur.
+ *
+ * @generated from message passerelle.v1.RequestOptions
+ */
+export type RequestOptions = Message<"passerelle.v1.RequestOptions"> & {
+  /**
+   * Forme de la réponse, telle que son client l'a nommée (`json_schema`, `srt`) ; vide s'il n'en dit rien.
+   *
+   * @generated from field: string format = 1;
+   */
+  format: string;
+
+  /**
+   * Jetons produits au plus.
+   *
+   * @generated from field: optional uint32 max_tokens = 2;
+   */
+  maxTokens?: number | undefined;
+
+  /**
+   * Température.
+   *
+   * @generated from field: optional double temperature = 3;
+   */
+  temperature?: number | undefined;
+
+  /**
+   * Masse de probabilité conservée.
+   *
+   * @generated from field: optional double top_p = 4;
+   */
+  topP?: number | undefined;
+
+  /**
+   * Nombre de réponses.
+   *
+   * @generated from field: optional uint32 n = 5;
+   */
+  n?: number | undefined;
+
+  /**
+   * Graine du tirage.
+   *
+   * @generated from field: optional int64 seed = 6;
+   */
+  seed?: bigint | undefined;
+
+  /**
+   * Pénalité de présence.
+   *
+   * @generated from field: optional double presence_penalty = 7;
+   */
+  presencePenalty?: number | undefined;
+
+  /**
+   * Pénalité de fréquence.
+   *
+   * @generated from field: optional double frequency_penalty = 8;
+   */
+  frequencyPenalty?: number | undefined;
+
+  /**
+   * Nombre d'outils offerts au modèle.
+   *
+   * @generated from field: uint32 tools = 9;
+   */
+  tools: number;
+
+  /**
+   * Langue parlée : un code ; vide si elle est à reconnaître.
+   *
+   * @generated from field: string language = 20;
+   */
+  language: string;
+
+  /**
+   * Traduit.
+   *
+   * @generated from field: bool translate = 21;
+   */
+  translate: boolean;
+
+  /**
+   * Langue d'arrivée d'une traduction.
+   *
+   * @generated from field: string target_language = 22;
+   */
+  targetLanguage: string;
+
+  /**
+   * Rend les mots et leurs bornes.
+   *
+   * @generated from field: bool word_timestamps = 23;
+   */
+  wordTimestamps: boolean;
+
+  /**
+   * Ponctuation et majuscules.
+   *
+   * @generated from field: optional bool punctuation = 24;
+   */
+  punctuation?: boolean | undefined;
+
+  /**
+   * Transcrit avec des locuteurs.
+   *
+   * @generated from field: bool speakers = 25;
+   */
+  speakers: boolean;
+
+  /**
+   * Nombre exact de locuteurs.
+   *
+   * @generated from field: optional uint32 num_speakers = 26;
+   */
+  numSpeakers?: number | undefined;
+
+  /**
+   * Nombre de locuteurs au moins.
+   *
+   * @generated from field: optional uint32 min_speakers = 27;
+   */
+  minSpeakers?: number | undefined;
+
+  /**
+   * Nombre de locuteurs au plus.
+   *
+   * @generated from field: optional uint32 max_speakers = 28;
+   */
+  maxSpeakers?: number | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.RequestOptions.
+ * Use `create(RequestOptionsSchema)` to create a new message.
+ */
+export const RequestOptionsSchema: GenMessage<RequestOptions> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_requests, 1);
 
 /**
  * Demande d'une liste de requêtes.
@@ -226,7 +373,7 @@ export type ListRequestsRequest = Message<"passerelle.v1.ListRequestsRequest"> &
  * Use `create(ListRequestsRequestSchema)` to create a new message.
  */
 export const ListRequestsRequestSchema: GenMessage<ListRequestsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 1);
+  messageDesc(file_passerelle_v1_requests, 2);
 
 /**
  * Filtre : chaque champ donné doit convenir.
@@ -275,6 +422,27 @@ export type RequestFilter = Message<"passerelle.v1.RequestFilter"> & {
    * @generated from field: bool failed = 6;
    */
   failed: boolean;
+
+  /**
+   * GPU d'un de ses exemplaires, par sa position.
+   *
+   * @generated from field: optional uint32 gpu = 20;
+   */
+  gpu?: number | undefined;
+
+  /**
+   * Seulement celles qui couraient encore à cet instant, ou sont arrivées depuis.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 21;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Seulement celles qui étaient arrivées avant cet instant.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 22;
+   */
+  until?: Timestamp | undefined;
 };
 
 /**
@@ -282,7 +450,7 @@ export type RequestFilter = Message<"passerelle.v1.RequestFilter"> & {
  * Use `create(RequestFilterSchema)` to create a new message.
  */
 export const RequestFilterSchema: GenMessage<RequestFilter> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 2);
+  messageDesc(file_passerelle_v1_requests, 3);
 
 /**
  * Page de requêtes.
@@ -310,7 +478,7 @@ export type ListRequestsResponse = Message<"passerelle.v1.ListRequestsResponse">
  * Use `create(ListRequestsResponseSchema)` to create a new message.
  */
 export const ListRequestsResponseSchema: GenMessage<ListRequestsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 3);
+  messageDesc(file_passerelle_v1_requests, 4);
 
 /**
  * Demande d'une requête.
@@ -331,7 +499,7 @@ export type GetRequestRequest = Message<"passerelle.v1.GetRequestRequest"> & {
  * Use `create(GetRequestRequestSchema)` to create a new message.
  */
 export const GetRequestRequestSchema: GenMessage<GetRequestRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 4);
+  messageDesc(file_passerelle_v1_requests, 5);
 
 /**
  * Une requête.
@@ -352,7 +520,7 @@ export type GetRequestResponse = Message<"passerelle.v1.GetRequestResponse"> & {
  * Use `create(GetRequestResponseSchema)` to create a new message.
  */
 export const GetRequestResponseSchema: GenMessage<GetRequestResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 5);
+  messageDesc(file_passerelle_v1_requests, 6);
 
 /**
  * Demande de suivi.
@@ -382,7 +550,7 @@ export type WatchRequestsRequest = Message<"passerelle.v1.WatchRequestsRequest">
  * Use `create(WatchRequestsRequestSchema)` to create a new message.
  */
 export const WatchRequestsRequestSchema: GenMessage<WatchRequestsRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 6);
+  messageDesc(file_passerelle_v1_requests, 7);
 
 /**
  * Requêtes qui ont changé, de la plus ancienne à la plus récente ; l'état d'une requête remplace le précédent (`call`).
@@ -410,7 +578,7 @@ export type WatchRequestsResponse = Message<"passerelle.v1.WatchRequestsResponse
  * Use `create(WatchRequestsResponseSchema)` to create a new message.
  */
 export const WatchRequestsResponseSchema: GenMessage<WatchRequestsResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 7);
+  messageDesc(file_passerelle_v1_requests, 8);
 
 /**
  * Demande d'interruption.
@@ -431,7 +599,7 @@ export type CancelRequestRequest = Message<"passerelle.v1.CancelRequestRequest">
  * Use `create(CancelRequestRequestSchema)` to create a new message.
  */
 export const CancelRequestRequestSchema: GenMessage<CancelRequestRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 8);
+  messageDesc(file_passerelle_v1_requests, 9);
 
 /**
  * Interruption demandée aux fronts.
@@ -452,7 +620,7 @@ export type CancelRequestResponse = Message<"passerelle.v1.CancelRequestResponse
  * Use `create(CancelRequestResponseSchema)` to create a new message.
  */
 export const CancelRequestResponseSchema: GenMessage<CancelRequestResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_requests, 9);
+  messageDesc(file_passerelle_v1_requests, 10);
 
 /**
  * Sorte de requête.

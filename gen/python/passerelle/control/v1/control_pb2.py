@@ -27,31 +27,35 @@ from passerelle.v1 import model_pb2 as passerelle_dot_v1_dot_model__pb2
 from passerelle.v1 import requests_pb2 as passerelle_dot_v1_dot_requests__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#passerelle/control/v1/control.proto\x12\x15passerelle.control.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19passerelle/v1/model.proto\x1a\x1cpasserelle/v1/requests.proto\"\xc9\x01\n\rReportRequest\x12\x14\n\x05\x66ront\x18\x01 \x01(\tR\x05\x66ront\x12\x12\n\x04life\x18\x02 \x01(\tR\x04life\x12\x1a\n\x08sequence\x18\x03 \x01(\x04R\x08sequence\x12,\n\x05\x65nded\x18\x04 \x03(\x0b\x32\x16.passerelle.v1.RequestR\x05\x65nded\x12\x30\n\x07running\x18\x05 \x03(\x0b\x32\x16.passerelle.v1.RequestR\x07running\x12\x12\n\x04lost\x18\x06 \x01(\rR\x04lost\"B\n\x0eReportResponse\x12\x18\n\x07written\x18\x01 \x01(\x04R\x07written\x12\x16\n\x06\x63\x61ncel\x18\x02 \x01(\tR\x06\x63\x61ncel\"*\n\x12WatchRoutesRequest\x12\x14\n\x05\x66ront\x18\x01 \x01(\tR\x05\x66ront\"P\n\x13WatchRoutesResponse\x12\x39\n\x06models\x18\x01 \x03(\x0b\x32!.passerelle.control.v1.ModelRouteR\x06models\"\xb9\x03\n\nModelRoute\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n\x07\x61liases\x18\x02 \x03(\tR\x07\x61liases\x12\x39\n\ncapability\x18\x03 \x01(\x0e\x32\x19.passerelle.v1.CapabilityR\ncapability\x12/\n\x05state\x18\x04 \x01(\x0e\x32\x19.passerelle.v1.ModelStateR\x05state\x12<\n\x07workers\x18\x05 \x03(\x0b\x32\".passerelle.control.v1.WorkerRouteR\x07workers\x12\'\n\x0f\x63reated_seconds\x18\x06 \x01(\x01R\x0e\x63reatedSeconds\x12\x19\n\x08owned_by\x18\x07 \x01(\tR\x07ownedBy\x12\x1a\n\x08\x66\x65\x61tures\x18\x08 \x03(\tR\x08\x66\x65\x61tures\x12%\n\x0e\x63ontext_tokens\x18\t \x01(\rR\rcontextTokens\x12\x36\n\tload_wait\x18\x0c \x01(\x0b\x32\x19.google.protobuf.DurationR\x08loadWait\x12\x16\n\x06\x65ngine\x18\n \x01(\tR\x06\x65ngine\"5\n\x0bWorkerRoute\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06socket\x18\x02 \x01(\tR\x06socket\"`\n\x13\x45nsureLoadedRequest\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x33\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\"O\n\x14\x45nsureLoadedResponse\x12\x37\n\x05route\x18\x01 \x01(\x0b\x32!.passerelle.control.v1.ModelRouteR\x05route2\xe1\x01\n\x0e\x43ontrolService\x12\x66\n\x0bWatchRoutes\x12).passerelle.control.v1.WatchRoutesRequest\x1a*.passerelle.control.v1.WatchRoutesResponse0\x01\x12g\n\x0c\x45nsureLoaded\x12*.passerelle.control.v1.EnsureLoadedRequest\x1a+.passerelle.control.v1.EnsureLoadedResponse2j\n\rReportService\x12Y\n\x06Report\x12$.passerelle.control.v1.ReportRequest\x1a%.passerelle.control.v1.ReportResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#passerelle/control/v1/control.proto\x12\x15passerelle.control.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19passerelle/v1/model.proto\x1a\x1cpasserelle/v1/requests.proto\"\xce\x02\n\rReportRequest\x12\x14\n\x05\x66ront\x18\x01 \x01(\tR\x05\x66ront\x12\x12\n\x04life\x18\x02 \x01(\tR\x04life\x12\x1a\n\x08sequence\x18\x03 \x01(\x04R\x08sequence\x12,\n\x05\x65nded\x18\x04 \x03(\x0b\x32\x16.passerelle.v1.RequestR\x05\x65nded\x12\x30\n\x07running\x18\x05 \x03(\x0b\x32\x16.passerelle.v1.RequestR\x07running\x12\x12\n\x04lost\x18\x06 \x01(\rR\x04lost\x12H\n\x06tokens\x18\x14 \x03(\x0b\x32\x30.passerelle.control.v1.ReportRequest.TokensEntryR\x06tokens\x1a\x39\n\x0bTokensEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\rR\x05value:\x02\x38\x01\"B\n\x0eReportResponse\x12\x18\n\x07written\x18\x01 \x01(\x04R\x07written\x12\x16\n\x06\x63\x61ncel\x18\x02 \x01(\tR\x06\x63\x61ncel\"*\n\x12WatchRoutesRequest\x12\x14\n\x05\x66ront\x18\x01 \x01(\tR\x05\x66ront\"P\n\x13WatchRoutesResponse\x12\x39\n\x06models\x18\x01 \x03(\x0b\x32!.passerelle.control.v1.ModelRouteR\x06models\"\xb9\x03\n\nModelRoute\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x18\n\x07\x61liases\x18\x02 \x03(\tR\x07\x61liases\x12\x39\n\ncapability\x18\x03 \x01(\x0e\x32\x19.passerelle.v1.CapabilityR\ncapability\x12/\n\x05state\x18\x04 \x01(\x0e\x32\x19.passerelle.v1.ModelStateR\x05state\x12<\n\x07workers\x18\x05 \x03(\x0b\x32\".passerelle.control.v1.WorkerRouteR\x07workers\x12\'\n\x0f\x63reated_seconds\x18\x06 \x01(\x01R\x0e\x63reatedSeconds\x12\x19\n\x08owned_by\x18\x07 \x01(\tR\x07ownedBy\x12\x1a\n\x08\x66\x65\x61tures\x18\x08 \x03(\tR\x08\x66\x65\x61tures\x12%\n\x0e\x63ontext_tokens\x18\t \x01(\rR\rcontextTokens\x12\x36\n\tload_wait\x18\x0c \x01(\x0b\x32\x19.google.protobuf.DurationR\x08loadWait\x12\x16\n\x06\x65ngine\x18\n \x01(\tR\x06\x65ngine\"5\n\x0bWorkerRoute\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06socket\x18\x02 \x01(\tR\x06socket\"`\n\x13\x45nsureLoadedRequest\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12\x33\n\x07timeout\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x07timeout\"O\n\x14\x45nsureLoadedResponse\x12\x37\n\x05route\x18\x01 \x01(\x0b\x32!.passerelle.control.v1.ModelRouteR\x05route2\xe1\x01\n\x0e\x43ontrolService\x12\x66\n\x0bWatchRoutes\x12).passerelle.control.v1.WatchRoutesRequest\x1a*.passerelle.control.v1.WatchRoutesResponse0\x01\x12g\n\x0c\x45nsureLoaded\x12*.passerelle.control.v1.EnsureLoadedRequest\x1a+.passerelle.control.v1.EnsureLoadedResponse2j\n\rReportService\x12Y\n\x06Report\x12$.passerelle.control.v1.ReportRequest\x1a%.passerelle.control.v1.ReportResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'passerelle.control.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_REPORTREQUEST_TOKENSENTRY']._loaded_options = None
+  _globals['_REPORTREQUEST_TOKENSENTRY']._serialized_options = b'8\001'
   _globals['_REPORTREQUEST']._serialized_start=152
-  _globals['_REPORTREQUEST']._serialized_end=353
-  _globals['_REPORTRESPONSE']._serialized_start=355
-  _globals['_REPORTRESPONSE']._serialized_end=421
-  _globals['_WATCHROUTESREQUEST']._serialized_start=423
-  _globals['_WATCHROUTESREQUEST']._serialized_end=465
-  _globals['_WATCHROUTESRESPONSE']._serialized_start=467
-  _globals['_WATCHROUTESRESPONSE']._serialized_end=547
-  _globals['_MODELROUTE']._serialized_start=550
-  _globals['_MODELROUTE']._serialized_end=991
-  _globals['_WORKERROUTE']._serialized_start=993
-  _globals['_WORKERROUTE']._serialized_end=1046
-  _globals['_ENSURELOADEDREQUEST']._serialized_start=1048
-  _globals['_ENSURELOADEDREQUEST']._serialized_end=1144
-  _globals['_ENSURELOADEDRESPONSE']._serialized_start=1146
-  _globals['_ENSURELOADEDRESPONSE']._serialized_end=1225
-  _globals['_CONTROLSERVICE']._serialized_start=1228
-  _globals['_CONTROLSERVICE']._serialized_end=1453
-  _globals['_REPORTSERVICE']._serialized_start=1455
-  _globals['_REPORTSERVICE']._serialized_end=1561
+  _globals['_REPORTREQUEST']._serialized_end=486
+  _globals['_REPORTREQUEST_TOKENSENTRY']._serialized_start=429
+  _globals['_REPORTREQUEST_TOKENSENTRY']._serialized_end=486
+  _globals['_REPORTRESPONSE']._serialized_start=488
+  _globals['_REPORTRESPONSE']._serialized_end=554
+  _globals['_WATCHROUTESREQUEST']._serialized_start=556
+  _globals['_WATCHROUTESREQUEST']._serialized_end=598
+  _globals['_WATCHROUTESRESPONSE']._serialized_start=600
+  _globals['_WATCHROUTESRESPONSE']._serialized_end=680
+  _globals['_MODELROUTE']._serialized_start=683
+  _globals['_MODELROUTE']._serialized_end=1124
+  _globals['_WORKERROUTE']._serialized_start=1126
+  _globals['_WORKERROUTE']._serialized_end=1179
+  _globals['_ENSURELOADEDREQUEST']._serialized_start=1181
+  _globals['_ENSURELOADEDREQUEST']._serialized_end=1277
+  _globals['_ENSURELOADEDRESPONSE']._serialized_start=1279
+  _globals['_ENSURELOADEDRESPONSE']._serialized_end=1358
+  _globals['_CONTROLSERVICE']._serialized_start=1361
+  _globals['_CONTROLSERVICE']._serialized_end=1586
+  _globals['_REPORTSERVICE']._serialized_start=1588
+  _globals['_REPORTSERVICE']._serialized_end=1694
 # @@protoc_insertion_point(module_scope)

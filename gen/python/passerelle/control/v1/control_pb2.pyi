@@ -12,20 +12,29 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ReportRequest(_message.Message):
-    __slots__ = ("front", "life", "sequence", "ended", "running", "lost")
+    __slots__ = ("front", "life", "sequence", "ended", "running", "lost", "tokens")
+    class TokensEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     FRONT_FIELD_NUMBER: _ClassVar[int]
     LIFE_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     LOST_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
     front: str
     life: str
     sequence: int
     ended: _containers.RepeatedCompositeFieldContainer[_requests_pb2.Request]
     running: _containers.RepeatedCompositeFieldContainer[_requests_pb2.Request]
     lost: int
-    def __init__(self, front: _Optional[str] = ..., life: _Optional[str] = ..., sequence: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[_requests_pb2.Request, _Mapping]]] = ..., running: _Optional[_Iterable[_Union[_requests_pb2.Request, _Mapping]]] = ..., lost: _Optional[int] = ...) -> None: ...
+    tokens: _containers.ScalarMap[str, int]
+    def __init__(self, front: _Optional[str] = ..., life: _Optional[str] = ..., sequence: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[_requests_pb2.Request, _Mapping]]] = ..., running: _Optional[_Iterable[_Union[_requests_pb2.Request, _Mapping]]] = ..., lost: _Optional[int] = ..., tokens: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ReportResponse(_message.Message):
     __slots__ = ("written", "cancel")
