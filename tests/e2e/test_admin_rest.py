@@ -1,6 +1,7 @@
 """L'administration par REST : états, téléchargements, chargements, sondes."""
 
 import json
+import re
 
 import httpx
 
@@ -23,8 +24,14 @@ def test_probes(product: Product) -> None:
         assert ready.status_code == 200 and json.loads(ready.text)
         metrics = http.get("/metrics")
     assert metrics.status_code == 200
-    for name in ("passerelle_model_replicas{", "passerelle_model_detours{", "passerelle_stream_window_seconds "):
+    for name in ("passerelle_model_replicas{", "passerelle_stream_window_seconds ", "passerelle_rpc_seconds_bucket{"):
         assert name in metrics.text
+    # Une page pour tous : fronts, plan de contrôle, Envoy, et les processus eux-mêmes.
+    processes = set(re.findall(r'^passerelle_process_up{process="([\w-]+)"} 1.0$', metrics.text, re.M))
+    assert processes >= {"supervisor", "control", "envoy", "dashboard", "front-0"}
+    assert "\npasserelle_envoy_up 1.0\n" in metrics.text
+    assert 'passerelle_envoy_upstream_healthy{cluster="fronts"} 1.0' in metrics.text
+    assert "\npasserelle_build_info{" in metrics.text
 
 
 def test_capabilities_tell_limits_and_addresses(guarded: Product) -> None:

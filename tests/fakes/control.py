@@ -12,6 +12,8 @@ from passerelle.control.v1 import control_pb2, control_pb2_grpc
 from passerelle.v1 import model_pb2, requests_pb2_grpc, usage_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from server.control.measures.keys import KeyLabels
+from server.control.measures.requests import RequestMeasures
 from server.control.requests.fronts import Fronts
 from server.control.requests.store import UsageStore
 from server.control.requests.window import Window
@@ -112,7 +114,9 @@ async def serving_control(control: FakeControl, path: Path) -> AsyncIterator[Non
     server = grpc.aio.server(interceptors=[ServiceInterceptor(policy, RpcMetrics(CollectorRegistry()))])
     control_pb2_grpc.add_ControlServiceServicer_to_server(control, server)
     usage = UsageStore(path.with_name("usage.sqlite"), 90)
-    reports = ReportService(control.window, fronts, usage, await usage.received())
+    reports = ReportService(
+        control.window, fronts, usage, await usage.received(), RequestMeasures(CollectorRegistry(), KeyLabels(64))
+    )
     control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
     usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, control.window), server)
     requests_pb2_grpc.add_RequestServiceServicer_to_server(RequestService(control.window, fronts, policy), server)
