@@ -108,7 +108,8 @@ async def burst(host: WorkerHost, streams: int, tokens: int) -> tuple[float, int
 async def measure(options: argparse.Namespace) -> None:
     """Ouvre vLLM et mesure."""
     with tempfile.TemporaryDirectory(prefix="b-") as folder:
-        settings = spec(Path(folder), tool_call_parser=options.tools, max_num_seqs=options.streams)
+        stats = {"disable_log_stats": False} if options.stats else {}
+        settings = spec(Path(folder), tool_call_parser=options.tools, max_num_seqs=options.streams, **stats)
         engine = create_engine(settings)
         await engine.open()
         serving = engine._opened()
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=256)
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stats", action="store_true", help="statistiques de vLLM, pour /metrics")
     parser.add_argument("--tools", default="hermes")
     uvloop.run(measure(parser.parse_args()))
 

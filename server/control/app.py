@@ -192,6 +192,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         on_exit=lambda _pid: keep_dead(),
         adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )
+    operations.expect(model.spec.key for model in models)
     routes = ControlService(models)
     book = KeyBook(settings.state_path.with_name(KEYS), run_dir / KEYS, settings.limits)
     try:

@@ -16,6 +16,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from server.rpc.status import TABLE
 from server.rpc.tally import Tallies
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -61,6 +62,9 @@ class RpcMetrics:
                 registry=registry,
             )
         )
+        for reason in sorted({kind.reason for kind in TABLE}):
+            # Un compte qui naît à 1 n'augmente pas : le premier échec d'un serveur n'alerterait personne.
+            self._errors.add(reason, amount=0.0)
         self.pour = tallies.pour
         """Verse les comptes qui attendent."""
 

@@ -10,7 +10,7 @@ import pytest
 from passerelle.v1 import requests_pb2
 from prometheus_client import CollectorRegistry
 
-from server.control.measures import envoy, machine, models
+from server.control.measures import envoy, machine, models, replicas
 from server.control.measures.keys import KeyLabels
 from server.control.measures.operations import OperationMeasures
 from server.control.measures.page import SERVER
@@ -20,7 +20,16 @@ from server.front.metrics import FrontMetrics
 from server.rpc.metrics import RpcMetrics, expose
 
 ROOT = Path(__file__).resolve().parents[2]
-FAMILIES = (*SERVER, *models.FAMILIES, *machine.GPUS, *machine.HOST, *machine.PROCESSES, *envoy.FAMILIES)
+FAMILIES = (
+    *SERVER,
+    *models.FAMILIES,
+    *machine.GPUS,
+    *machine.HOST,
+    *machine.PROCESSES,
+    *envoy.FAMILIES,
+    *replicas.VALUES,
+    *replicas.SPREADS,
+)
 
 
 def exposed() -> set[str]:

@@ -1,8 +1,10 @@
 """Les mesures des opérations finies : combien, en combien de temps, et où un chargement a passé le sien."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from server.control.record.operations import Operation, OperationKind
+from server.control.record.operations import Operation, OperationKind, OperationState
 
 _SECONDS = (0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 7200)
 """D'un réveil au téléchargement d'un grand modèle."""
@@ -33,6 +35,14 @@ class OperationMeasures:
             buckets=_SECONDS,
             registry=registry,
         )
+
+    def expect(self, models: Iterable[str]) -> None:
+        """Annonce les opérations de ces modèles : un compte qui naît à 1 n'augmente pas."""
+        for model in models:
+            for kind in OperationKind:
+                for state in OperationState:
+                    if state is not OperationState.RUNNING:
+                        self._operations.labels(model, kind.value, state.value)
 
     def take(self, operation: Operation) -> None:
         """Compte une opération finie."""

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from server import __version__
-from server.control.measures import envoy, machine
+from server.control.measures import envoy, machine, replicas
 from server.control.measures import models as model_measures
 from server.control.measures.families import Family, Sheet
 from server.control.models import Models
@@ -40,11 +40,13 @@ class MetricsPage:
     async def render(self) -> bytes:
         """Page, au format texte de Prometheus."""
         models = self.models
+        told = await replicas.ask(models)
         # L'état des modèles se lit sur la boucle ; ce qui peut bloquer, dans un fil.
         found = [
             *self._server(),
             *model_measures.collect(models, self.running()),
             *machine.gpus(models.gpus),
+            *replicas.collect(told),
         ]
         sample, processes = models.sample, models.processes
 
