@@ -27,7 +27,7 @@ from server.worker.batcher import Rank, WindowBatcher
 from server.worker.host import WorkerHost
 from server.worker.measures import Measures, class_of
 from tests.fakes.engines import FakeChatEngine, FakeTranscribeEngine, SleepyChatEngine
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 FRAME = 1024 * 1024
 
@@ -117,6 +117,11 @@ async def test_a_replica_that_says_nothing_delays_nobody(tmp_path: Path, monkeyp
         monkeypatch.setattr(host, "measure", lambda _link, _request: None)
         with known(link) as silent:
             assert await replicas.ask([silent]) == []
+        monkeypatch.setattr(replicas, "_PATIENCE", PATIENCE)
+        link._connection.heard_at -= 10
+        assert link.silent
+        with known(link) as frozen:
+            assert await replicas.ask([frozen]) == []
         await link.aclose()
         await link.wait_closed()
         with known(link) as gone:
