@@ -14,7 +14,7 @@ from server.varint import varint
 
 logger = logging.getLogger(__name__)
 
-LINK_VERSION = 3
+LINK_VERSION = 2
 """Version de la liaison ; deux bouts de versions différentes ne se parlent pas."""
 
 INPUT_WINDOW_BYTES = 1024 * 1024

@@ -72,9 +72,9 @@ async def worker(engine: FakeChatEngine, folder: Path) -> AsyncIterator[tuple[Wo
 
 
 @contextmanager
-def known(link: LinkClient, name: str = "m-0") -> Iterator[Any]:
+def known(link: LinkClient, name: str = "m-0", *, measured: bool = True) -> Iterator[Any]:
     """Modèle dont cet exemplaire est le seul."""
-    replica = cast(Replica, SimpleNamespace(id=name, link=link))
+    replica = cast(Replica, SimpleNamespace(id=name, link=link, measured=measured))
     yield SimpleNamespace(spec=SimpleNamespace(key="m"), replicas=[replica])
 
 
@@ -118,6 +118,8 @@ async def test_a_replica_that_says_nothing_delays_nobody(tmp_path: Path, monkeyp
         with known(link) as silent:
             assert await replicas.ask([silent]) == []
         monkeypatch.setattr(replicas, "_PATIENCE", PATIENCE)
+        with known(link, measured=False) as older:
+            assert await replicas.ask([older]) == []
         link._connection.heard_at -= 10
         assert link.silent
         with known(link) as frozen:

@@ -42,7 +42,12 @@ SPREADS = (
 async def ask(models: Iterable[ManagedModel]) -> list[tuple[str, Replica, measures_pb2.Measures]]:
     """Mesures de chaque exemplaire qui répond à temps."""
     # Un exemplaire figé retiendrait chaque lecture, et avec elle l'alerte qui le dit.
-    asked = [(model.spec.key, replica) for model in models for replica in model.replicas if not replica.link.silent]
+    asked = [
+        (model.spec.key, replica)
+        for model in models
+        for replica in model.replicas
+        if replica.measured and not replica.link.silent
+    ]
     answers = await asyncio.gather(*(_one(replica) for _, replica in asked))
     return [(key, replica, found) for (key, replica), found in zip(asked, answers, strict=True) if found is not None]
 
