@@ -171,10 +171,11 @@ def ensure_chromium() -> None:
         _ensure("Chromium", ("chromium", "chromium-browser", "google-chrome"), "chromium", "environ 400 Mo")
 
 
-def ensure_proxies() -> None:
-    """De même de chaque mandataire dont docs/exploitation.md donne le réglage."""
+def ensure_peers() -> None:
+    """De même de chaque mandataire dont docs/exploitation.md donne le réglage, et de Prometheus."""
     for name, package in (("nginx", "nginx-light"), ("caddy", "caddy"), ("haproxy", "haproxy")):
         _ensure(name, (name, f"/usr/sbin/{name}"), package, "quelques dizaines de Mo")
+    _ensure("Prometheus", ("promtool",), "prometheus", "environ 100 Mo")
 
 
 def _ensure(what: str, commands: Sequence[str], package: str, size: str) -> None:
@@ -211,7 +212,7 @@ def everything() -> None:
 def peers() -> None:
     """Clients du dehors et longues charges, chacun devant un produit à lui, au cache vide, dans un processus à lui."""
     ensure_chromium()
-    ensure_proxies()
+    ensure_peers()
     for file in sorted((ROOT / "tests" / "peers").glob("test_*.py")):
         alone(tests(file.stem.removeprefix("test_"), str(file)))
     alone(python("chemin des données", "bench.data_path", "--short", "--rounds", "6"))
