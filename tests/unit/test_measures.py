@@ -214,3 +214,30 @@ def test_the_counts_of_the_dead_are_kept_in_one_file(tmp_path: Path) -> None:
         assert "passerelle_rpc_in_flight{" not in told
     # Ceux du mort, et ceux du lecteur, mort à son tour.
     assert len(list(tmp_path.glob("counter_*.db"))) == 2
+
+
+NAMING = """
+from passerelle.v1 import requests_pb2
+from server.control.measures.keys import KeyLabels, known_keys
+from server.control.measures.requests import RequestMeasures
+from server.rpc.metrics import expose, keep_dead, process_registry
+keep_dead()
+registry = process_registry(4 * 1024 * 1024)
+found = RequestMeasures(registry, KeyLabels(2, known_keys()))
+import sys
+found.take([requests_pb2.Request(model="qwen", key=key, status="OK", tokens_in=1) for key in sys.argv[1:]])
+found.pour()
+print(expose(registry).decode())
+"""
+
+
+def test_a_control_plane_that_comes_back_names_the_same_keys(tmp_path: Path) -> None:
+    """Sans quoi chaque relance en nommerait d'autres, et leur nombre n'aurait plus de borne."""
+    env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path), "PYTHONPATH": f"{ROOT}:{ROOT / 'gen' / 'python'}"}
+    told = ""
+    for keys in (("psl_a", "psl_b", "psl_c"), ("psl_d", "psl_b", "psl_a")):
+        command = [sys.executable, "-c", NAMING, *keys]
+        told = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for key in ("psl_a", "psl_b", "other"):
+        assert f'passerelle_prompt_tokens_total{{key="{key}",model="qwen"}} 2.0' in told
+    assert "psl_c" not in told and "psl_d" not in told
