@@ -127,6 +127,16 @@ def test_keys_beyond_the_limit_are_together(limit: int) -> None:
     assert f'passerelle_key_requests_total{{key="other",outcome="ok"}} {2 * (5 - limit)}.0' in told
 
 
+def test_requests_a_front_forgot_are_counted() -> None:
+    registry = CollectorRegistry()
+    found = RequestMeasures(registry, KeyLabels(8))
+    found.lost(3)
+    found.take([request(tokens_in=2)])
+    told = lines(registry)
+    assert "passerelle_requests_lost_total 3.0" in told
+    assert 'passerelle_prompt_tokens_total{key="k0",model="qwen"} 2.0' in told
+
+
 def test_a_load_tells_where_its_time_went() -> None:
     registry = CollectorRegistry()
     found = OperationMeasures(registry)
