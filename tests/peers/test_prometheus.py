@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc.aio
 import httpx
+import psutil
 import pytest
 from passerelle.v1 import transcribe_pb2, transcribe_pb2_grpc
 
@@ -32,6 +33,8 @@ BOARD = json.loads((SUPERVISION / "grafana/dashboards/passerelle.json").read_tex
 TRAFFIC = ("chat", "typed", "transcribe", "live", "diarize")
 OF_VLLM = "passerelle_(kv|prefix)_cache_"
 """Que seul vLLM dit ; tests/engines/test_vllm_measures.py les tient."""
+KEPT = 4
+"""Requêtes qu'un front garde tant qu'il ne les sait pas écrites."""
 PETIT = by_argument("worker", "--key", "petit", "--replica", "0")
 
 
@@ -52,7 +55,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     env = {"PASSERELLE_MAX_LIVE_STREAMS": "1", "PASSERELLE_SPARE_LIVE_STREAMS": "0", "PASSERELLE_WATCHDOG_SECONDS": "0"}
     with running_product(folder, env=env) as product, ExitStack() as closing:
         place = tmp_path_factory.mktemp("g")
-        gpu = closing.enter_context(product_with_gpus(place, env={"PASSERELLE_WATCHDOG_SECONDS": "0"}))
+        patient = {"PASSERELLE_WATCHDOG_SECONDS": "0", "PASSERELLE_REQUESTS_KEPT": str(KEPT)}
+        gpu = closing.enter_context(product_with_gpus(place, env=patient))
         targets = {"audio": product.port, "gpu": gpu.product.port}
         with scraping(folder / "prometheus", targets) as prometheus:
             yield Rig(product, gpu, prometheus, closing)
@@ -218,6 +222,32 @@ def test_a_replica_that_cannot_come_back_is_told(rig: Rig) -> None:
         assert lost.result().status_code >= 500
     rig.prometheus.wait_firing("PasserelleReplicasMissing", "PasserelleOperationFailed", "PasserelleRequestsFail")
     weights.symlink_to(target)
+
+
+def test_requests_that_nobody_counts_are_told(rig: Rig) -> None:
+    """Un plan de contrôle figé : le front garde ce qu'il peut, puis oublie, et le dira."""
+    product = rig.gpu.product
+    product.ensure_ready("petit")
+    pid = PARTS["control"].pid(product)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for _ in range(KEPT + 3):
+            assert completion(product, "petit", 1).status_code == 200
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    # Dit avec le prochain lot.
+    assert completion(product, "petit", 1).status_code == 200
+    rig.prometheus.wait_firing("PasserelleRequestsLost")
+
+
+def test_a_process_short_of_descriptors_is_told(rig: Rig) -> None:
+    process = psutil.Process(PARTS["dashboard"].pid(rig.gpu.product))
+    before = process.rlimit(psutil.RLIMIT_NOFILE)
+    process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 1, before[1]))
+    try:
+        rig.prometheus.wait_firing("PasserelleDescriptorsShort")
+    finally:
+        process.rlimit(psutil.RLIMIT_NOFILE, before)
 
 
 def test_a_process_that_falls_is_told_then_one_that_is_gone(rig: Rig) -> None:
