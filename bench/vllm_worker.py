@@ -105,10 +105,20 @@ async def burst(host: WorkerHost, streams: int, tokens: int) -> tuple[float, int
     return (time.process_time() - begun) / streams / tokens * 1e6, link.bytes
 
 
+def keep_stats(engine: Any, loggers: Any) -> None:
+    """Fait tenir à vLLM ses statistiques, ou non ; sa boucle de sorties repart ainsi à la requête suivante."""
+    engine.log_stats = engine.output_processor.log_stats = loggers is not None
+    engine.logger_manager = loggers
+    if engine.output_handler is not None:
+        engine.output_handler.cancel()
+        engine.output_handler = None
+
+
 async def measure(options: argparse.Namespace) -> None:
     """Ouvre vLLM et mesure."""
     with tempfile.TemporaryDirectory(prefix="b-") as folder:
-        settings = spec(Path(folder), tool_call_parser=options.tools, max_num_seqs=options.streams)
+        stats = {"disable_log_stats": False} if options.stats else {}
+        settings = spec(Path(folder), tool_call_parser=options.tools, max_num_seqs=options.streams, **stats)
         engine = create_engine(settings)
         await engine.open()
         serving = engine._opened()
@@ -117,14 +127,20 @@ async def measure(options: argparse.Namespace) -> None:
         host = WorkerHost(engine, max_waiting=options.streams, on_dead=print)
         plain = serving.plain._templates
 
-        def way(template: bool, direct: bool) -> Callable[[], None]:
+        loggers = serving.engine.logger_manager
+
+        def way(template: bool, direct: bool, stats: bool = False) -> Callable[[], None]:
             def choose() -> None:
                 serving.plain._templates = plain if template else {}
                 serving._direct = direct
+                if options.stats:
+                    keep_stats(serving.engine, loggers if stats else None)
 
             return choose
 
         ways = {"vLLM": way(False, False), "gabarit": way(True, False), "gabarit poussé": way(True, True)}
+        if options.stats:
+            ways["gabarit poussé, statistiques"] = way(True, True, stats=True)
         found: dict[str, list[float]] = {name: [] for name in ways}
         sizes = {}
         for turn in range(options.rounds + 1):
@@ -148,6 +164,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=256)
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stats", action="store_true", help="statistiques de vLLM, pour /metrics")
     parser.add_argument("--tools", default="hermes")
     uvloop.run(measure(parser.parse_args()))
 

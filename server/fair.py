@@ -109,6 +109,10 @@ class FairQueue(Generic[Key, Item]):
         """Les autres, dans l'ordre d'arrivée ; la file peut changer pendant ce temps."""
         return iter([key for key in self._callers if key not in self._pledged])
 
+    def waiting(self) -> dict[str, int]:
+        """Demandes de chaque appelant qui attend."""
+        return {caller: len(lane.waiting) for caller, lane in self._lanes.items()}
+
     def push(self, key: Key, item: Item, caller: str, weight: int = 1, *, pledged: bool = False) -> None:
         """Met en attente.
 

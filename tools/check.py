@@ -181,12 +181,12 @@ def chromium() -> list[Check]:
 
 
 def proxies() -> list[Check]:
-    """De même de chaque mandataire dont docs/exploitation.md donne le réglage."""
+    """De même de chaque mandataire dont docs/exploitation.md donne le réglage, et de Prometheus."""
     return [
         check
         for name, package in (("nginx", "nginx-light"), ("caddy", "caddy"), ("haproxy", "haproxy"))
         for check in missing(name, (name, f"/usr/sbin/{name}"), package, "quelques dizaines de Mo")
-    ]
+    ] + missing("Prometheus", ("promtool",), "prometheus", "environ 100 Mo")
 
 
 def missing(what: str, commands: Sequence[str], package: str, size: str) -> list[Check]:

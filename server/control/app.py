@@ -20,14 +20,17 @@ from passerelle.v1 import (
     usage_pb2_grpc,
 )
 from passerelle.v1 import quotas_pb2_grpc as public_quotas
-from prometheus_client import Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.nvml import NvmlDriver
 from server.control.gpu.probe import AllowedProbe
 from server.control.life.replicas import ReplicaHost
-from server.control.life.state import ModelState, ModelTools
+from server.control.life.state import ModelTools
 from server.control.machine import MachineProbe, process_tree
+from server.control.measures.keys import KeyLabels, known_keys
+from server.control.measures.operations import OperationMeasures
+from server.control.measures.page import MetricsPage
+from server.control.measures.requests import RequestMeasures
 from server.control.models import Models
 from server.control.quotas.counters import Counters
 from server.control.quotas.leases import SERVICE as LEASES
@@ -36,7 +39,7 @@ from server.control.quotas.store import QUOTAS, QuotaStore
 from server.control.record.audit import AuditLog, AuditSettings
 from server.control.record.journal import Journal
 from server.control.record.keys import KeyBook
-from server.control.record.operations import Changes
+from server.control.record.operations import Changes, Operation
 from server.control.requests.fronts import Fronts
 from server.control.requests.store import USAGE, UsageStore
 from server.control.requests.window import Window
@@ -65,12 +68,15 @@ from server.rpc.audit import Auditor
 from server.rpc.auth import Guard
 from server.rpc.contract import POLICY
 from server.rpc.interceptors import ServiceInterceptor
-from server.rpc.metrics import RpcMetrics, expose, process_registry
+from server.rpc.metrics import RpcMetrics, keep_dead, process_registry
 from server.rpc.server import RpcServer, RpcSettings
 from server.supervisor.client import SupervisorClient
 from server.supervisor.envoy_admin import healthy_fronts
 
 logger = logging.getLogger(__name__)
+
+_MEASURES_BYTES = 4 * 1024 * 1024
+"""Place de chaque fichier de mesures : seize modèles et soixante-quatre clés, deux fois."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,8 @@ class ControlSettings:
     """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
     audit: AuditSettings = field(default_factory=lambda: AuditSettings(Path()))
     """Réglages du registre."""
+    metrics_keys: int = 64
+    """Clés que les mesures nomment, au plus."""
 
 
 @asynccontextmanager
@@ -142,12 +150,19 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     """Sert dès l'entrée du bloc, une fois retrouvé ce qui tournait déjà."""
     started_at = time.time()
     run_dir = settings.run_dir
-    registry = process_registry()
-    rpc_metrics = RpcMetrics(registry)
+    keep_dead()
+    registry = process_registry(_MEASURES_BYTES)
+    rpc_metrics, operations = RpcMetrics(registry), OperationMeasures(registry)
+    measures = RequestMeasures(registry, KeyLabels(settings.metrics_keys, known_keys()))
     journal = Journal(settings.state_path)
     await journal.open()
     audit = AuditLog(settings.audit)
-    journal.on_end = lambda operation: audit.append(ended(operation))
+
+    def over(operation: Operation) -> None:
+        operations.take(operation)
+        audit.append(ended(operation))
+
+    journal.on_end = over
     keys = {"openai_keys": settings.openai_keys, "admin_keys": settings.admin_keys}
     others = {"load_all": settings.load_all, "stop_grace": settings.stop_grace, "gpus": dict(settings.gpu_lists)}
     # Qui administre, et d'où : une portée de jetons ou une origine de plus est un droit de plus.
@@ -194,9 +209,10 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         tools,
         supervisor,
         machine,
-        on_exit=_forget_process,
+        on_exit=lambda _pid: keep_dead(),
         adoption=Adoption(settings.cache_dir, settings.hub_caches, tools.downloads.adopt),
     )
+    operations.expect(model.spec.key for model in models)
     routes = ControlService(models)
     if settings.keys_file is not None:
         book = KeyBook(settings.keys_file, None, settings.limits, mounted=True)
@@ -228,7 +244,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     leases = LeaseService(counters, quotas, lives)
     window, fronts = Window(settings.limits.requests_kept, models.gpus_of), Fronts()
     usage = UsageStore(settings.state_path.with_name(USAGE), settings.limits.usage_days)
-    reports = ReportService(window, fronts, usage, await usage.received())
+    reports = ReportService(window, fronts, usage, await usage.received(), measures)
     facts = AdminFacts(
         limits=settings.limits,
         endpoints=settings.endpoints,
@@ -239,20 +255,6 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         build=settings.build,
         activity=window.activity,
         fields=settings.fields,
-    )
-    gauge = Gauge(
-        "passerelle_model_replicas",
-        "Exemplaires prêts.",
-        ["model"],
-        registry=registry,
-        multiprocess_mode="livemostrecent",
-    )
-    detours = Gauge(
-        "passerelle_model_detours",
-        "Exemplaires prêts dont le moteur se passe de son chemin court.",
-        ["model"],
-        registry=registry,
-        multiprocess_mode="livemostrecent",
     )
 
     async def reasons() -> list[str]:
@@ -266,12 +268,15 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         missing += models.not_ready()
         return missing
 
-    async def metrics() -> bytes:
-        for model in models:
-            gauge.labels(model.spec.key).set(len(model.replicas) if model.state is ModelState.READY else 0)
-            detours.labels(model.spec.key).set(sum(bool(replica.detour) for replica in model.replicas))
-        return await asyncio.to_thread(expose, registry)
-
+    page = MetricsPage(
+        registry=registry,
+        models=models,
+        running=window.running,
+        run_dir=run_dir,
+        folders={"models": settings.cache_dir, "state": settings.state_path.parent, "run": run_dir},
+        build=settings.build,
+        started_at=started_at,
+    )
     server = RpcServer(
         RpcSettings(
             address=f"unix:{run_dir / 'control.sock'}",
@@ -285,7 +290,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
-        ProbeService(reasons, metrics, guard, models.notices), server.server
+        ProbeService(reasons, page.render, guard, models.notices), server.server
     )
     keys_pb2_grpc.add_KeyServiceServicer_to_server(
         KeyService(
@@ -323,6 +328,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await journal.aclose()
         await audit.aclose()
         rpc_metrics.pour()
+        measures.pour()
         logger.info("control_stopped")
 
 
@@ -331,8 +337,3 @@ def _inspect(settings: ControlSettings, spec: ModelSpec) -> Artifacts:
     if found.total_bytes or spec.source.kind != "package":
         return found
     return Artifacts(found.complete, found.cached_bytes, package_bytes(spec, settings.weights_dir))
-
-
-def _forget_process(pid: int) -> None:
-    """Retire des mesures ce qu'un processus disparu avait en cours."""
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

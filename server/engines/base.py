@@ -245,5 +245,16 @@ class ThriftyEngine(Protocol):
         """Pourquoi il s'en passe, une fois ouvert ; vide s'il le prend."""
 
 
+@runtime_checkable
+class MeasuredEngine(Protocol):
+    """Moteur qui sait dire ce qu'il emploie, sans que cela coûte à une requête."""
+
+    def gauges(self) -> Mapping[str, float]:
+        """Mesures de cet instant, par leur nom sans `passerelle_` ; elles sont de `docs/supervision.md`."""
+
+    def exposition(self) -> bytes:
+        """Mesures de sa bibliothèque, au format texte de Prometheus ; vide si le profil ne les demande pas."""
+
+
 EngineFactory = Callable[[EngineSpec], Engine]
 """Fabrique d'un moteur ; n'importe rien de lourd."""

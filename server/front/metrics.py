@@ -14,7 +14,10 @@ class FrontMetrics:
         tallies = Tallies(registry)
         self._requests = tallies.count(
             Counter(
-                "passerelle_generations_total", "Générations terminées.", ["model", "kind", "status"], registry=registry
+                "passerelle_generations_total",
+                "Finished calls to a replica; status is OK, CANCELLED or the stable error reason.",
+                ["model", "kind", "status"],
+                registry=registry,
             )
         )
         self._first = tallies.waits(
@@ -29,21 +32,21 @@ class FrontMetrics:
         self._in_flight = tallies.count(
             Gauge(
                 "passerelle_generations_in_flight",
-                "Générations en cours.",
+                "Calls to a replica in flight.",
                 ["model"],
                 registry=registry,
                 multiprocess_mode="livesum",
             )
         )
         self._frames = tallies.count(
-            Counter("passerelle_stream_frames_total", "Trames reçues des modèles.", ["model"], registry=registry)
+            Counter("passerelle_stream_frames_total", "Frames received from the models.", ["model"], registry=registry)
         )
         self._flushes = tallies.count(
-            Counter("passerelle_stream_flushes_total", "Messages envoyés aux clients.", ["model"], registry=registry)
+            Counter("passerelle_stream_flushes_total", "Messages sent to the clients.", ["model"], registry=registry)
         )
         self.window = Gauge(
             "passerelle_stream_window_seconds",
-            "Fenêtre de regroupement des jetons, la plus longue de celles des fronts.",
+            "Coalescing window of the tokens, the longest of the fronts'.",
             registry=registry,
             multiprocess_mode="livemax",
         )

@@ -188,6 +188,17 @@ class LinkClient:
         self._connection.send(link_pb2.Frame(parting=parting))
         await call.ended()
 
+    async def measures(self) -> bytes:
+        """Mesures de l'exemplaire : un `Measures` sérialisé.
+
+        Raises:
+            WorkerLost: liaison fermée.
+        """
+        call = self._open_call(self._max_frame_bytes)
+        self._connection.send(link_pb2.Frame(measure=link_pb2.Measure(id=self._next_id)))
+        async with call:
+            return b"".join([item async for items in call for item in items])
+
     def _open_call(self, buffer_bytes: int) -> LinkCall:
         if self.closed:
             raise _lost()

@@ -46,6 +46,9 @@ class LinkHandler(Protocol):
     def parting(self, link: "FrontLink", request: link_pb2.Parting) -> None:
         """Départ voulu."""
 
+    def measure(self, link: "FrontLink", request: link_pb2.Measure) -> None:
+        """Demande des mesures."""
+
     def lost(self, link: "FrontLink") -> None:
         """Front perdu : ses requêtes n'ont plus de lecteur."""
 
@@ -148,6 +151,8 @@ class FrontLink:
                 self._server.handler.wake(self, frame.wake)
             case "parting" if self.name:
                 self._server.handler.parting(self, frame.parting)
+            case "measure" if self.name:
+                self._server.handler.measure(self, frame.measure)
             case "goodbye":
                 self.quiet.set()
             case "hello":

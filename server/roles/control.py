@@ -50,6 +50,7 @@ def control(config: Config, run_dir: Path) -> int:
         grpc_compression=config.grpc_compression,
         max_frame_bytes=frame_bytes(config),
         build=config.build or commit_of(ROOT),
+        metrics_keys=config.metrics_keys,
         fields=announced,
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),

@@ -275,7 +275,7 @@ class _Call:
                 "DEADLINE_EXCEEDED" if remaining is not None and remaining < _DEADLINE_SLACK_SECONDS else "CANCELLED"
             )
         elapsed = self._owner._clock() - self._started
-        self._owner._metrics.finished(self._method, self._code, elapsed)
+        self._owner._metrics.finished(self._method, self._code, elapsed, self._reason)
         if self._audit is not None:
             self._written = self._audit.ended(
                 self._method,

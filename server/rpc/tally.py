@@ -80,7 +80,7 @@ class Count:
         for labels, amount in held.items():
             child = self._children.get(labels)
             if child is None:
-                child = self._children[labels] = self._metric.labels(*labels)
+                child = self._children[labels] = self._metric.labels(*labels) if labels else self._metric
             if amount:
                 child.inc(amount)
 

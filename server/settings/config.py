@@ -140,6 +140,8 @@ class Config:
     """Fils d'Envoy."""
     log_forward: bool
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
+    metrics_keys: int = 64
+    """Clés que les mesures nomment, au plus ; les autres y sont ensemble."""
     build: str = ""
     """Commit annoncé par `/version` ; vide : celui du dépôt, s'il y en a un."""
     unknown: tuple[str, ...] = ()
@@ -263,6 +265,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         trusted_hops=env.integer("PASSERELLE_TRUSTED_HOPS", 0, 0, 16),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
+        metrics_keys=env.integer("PASSERELLE_METRICS_KEYS", 64, 0, 10_000),
         build=env.text("PASSERELLE_BUILD", ""),
         gpu_lists=_gpu_lists(env),
         tls_cert=tls["tls_cert"],

@@ -1,8 +1,9 @@
-"""Ce qu'Envoy sait des fronts : un front qui écoute mais qu'Envoy n'a pas encore vu ne sert à personne."""
+"""Ce qu'Envoy compte, et ce qu'il sait des fronts : un front qu'il n'a pas encore vu ne sert à personne."""
 
 import http.client
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 from server.shortage import is_shortage
 
@@ -28,18 +29,37 @@ def healthy_fronts(admin_socket: Path) -> frozenset[str]:
     Raises:
         OSError: il n'a pas pu être interrogé, faute d'un descripteur.
     """
-    connection = _UnixConnection(admin_socket)
-    try:
-        connection.request("GET", "/clusters")
-        lines = connection.getresponse().read().decode(errors="replace").splitlines()
-    except (OSError, http.client.HTTPException) as error:
-        if is_shortage(error):
-            raise
-        return frozenset()
-    finally:
-        connection.close()
+    lines = _ask(admin_socket, "/clusters")
     return frozenset(
         line.removeprefix(_HEAD).removesuffix(_HEALTHY)
         for line in lines
         if line.startswith(_HEAD) and line.endswith(_HEALTHY)
     )
+
+
+def envoy_stats(admin_socket: Path, wanted: str) -> dict[str, int]:
+    """Compteurs d'Envoy dont le nom suit cette expression ; aucun s'il ne répond pas. Peut bloquer deux secondes."""
+    try:
+        lines = _ask(admin_socket, f"/stats?type=All&filter={quote(wanted, safe='')}")
+    except OSError:
+        return {}
+    found = (line.rpartition(": ") for line in lines)
+    return {name: int(value) for name, _, value in found if value.isdigit()}
+
+
+def _ask(admin_socket: Path, path: str) -> list[str]:
+    """Lignes de la réponse ; aucune s'il ne répond pas.
+
+    Raises:
+        OSError: il n'a pas pu être interrogé, faute d'un descripteur.
+    """
+    connection = _UnixConnection(admin_socket)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode(errors="replace").splitlines()
+    except (OSError, http.client.HTTPException) as error:
+        if is_shortage(error):
+            raise
+        return []
+    finally:
+        connection.close()

@@ -18,7 +18,7 @@ from server.errors import QueueFull
 from server.french import why
 from server.speech.decode import AudioRequest
 from server.speech.resample import Resampler
-from server.worker.spooled import About, SpeechTools
+from server.worker.spooled import About, SpeechTools, timed_blocks
 
 WAVE = ".onde"
 """Suite du nom d'un envoi, pour l'onde d'un canal mélangé ; celle d'un canal à part finit par son rang."""
@@ -121,7 +121,7 @@ async def decoded_ahead(
             try:
                 async with tools.decoder.decoding(tools.spool_dir / name, tools.limits, request) as decoded:
                     resamplers: list[Resampler] = []
-                    async with aclosing(decoded.blocks()) as blocks:
+                    async with aclosing(timed_blocks(decoded)) as blocks:
                         async for block in blocks:
                             if not files:
                                 files = open_all(len(block.channels))

@@ -14,10 +14,11 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
-from server.engines.base_audio import Recognition, RecognitionWindow, TranscribeEngine
+from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionWindow, TranscribeEngine
 from server.errors import EngineFailed
 from server.fair import FairQueue
 from server.worker.gathering import Gathering
+from server.worker.measures import BATCHES, COMPUTE, measures
 
 _FINALS_IN_A_ROW = 8
 """Lots de phrases closes menés de suite tant qu'un fichier attend : au-delà, un lot de fichiers passe."""
@@ -95,6 +96,10 @@ class WindowBatcher:
             self._task = asyncio.create_task(self._drain())
         return ticket
 
+    def waiting(self) -> dict[str, int]:
+        """Fenêtres en attente, par rang."""
+        return {rank.value: len(queue) for rank, queue in self._waiting.items()}
+
     @property
     def backlog(self) -> int:
         """Fenêtres de fichiers en attente."""
@@ -147,11 +152,19 @@ class WindowBatcher:
                 continue
             finally:
                 over.set_result(None)
+            self._measure(rank, batch, self._clock() - begun)
             if rank is Rank.FILE:
                 self._gathering.ended(self._clock() - begun, _requests(batch), self._requests())
             for ticket, result in zip(batch, results, strict=True):
                 if not ticket.done:
                     ticket.future.set_result(result)
+
+    def _measure(self, rank: Rank, batch: list[Ticket], seconds: float) -> None:
+        lengths = [len(ticket.window.samples) / SAMPLE_RATE for ticket in batch]
+        measures.observe("batch_windows", BATCHES, len(batch), rank.value)
+        measures.observe("batch_seconds", COMPUTE, seconds, rank.value)
+        measures.count("batch_audio_seconds_total", sum(lengths), rank.value)
+        measures.count("batch_padding_seconds_total", max(lengths) * len(batch) - sum(lengths), rank.value)
 
     def _short(self) -> bool:
         """Vrai si seuls des fichiers attendent, en moins d'un lot."""

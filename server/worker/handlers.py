@@ -11,6 +11,7 @@ from server.domain import Limits
 from server.engines.base import ChatEngine, ChatKind, Engine, TokenizingEngine
 from server.engines.base_audio import DiarizeEngine, TranscribeEngine
 from server.link.inputs import RequestInput
+from server.worker.measures import measures
 from server.worker.tokenization import Tokenization
 
 Handler = Callable[[link_pb2.Submit, RequestInput | None], AsyncGenerator[bytes, None]]
@@ -64,6 +65,7 @@ def handlers_for(
         transcriber = cast("TranscribeEngine", engine)
         # Un seul pour les fichiers et le direct : le moteur ne mène qu'un lot à la fois.
         batcher = WindowBatcher(transcriber)
+        measures.watch("windows_waiting", batcher.waiting)
         return {
             link_pb2.REQUEST_KIND_TRANSCRIBE: ChannelTranscription(
                 FileTranscription(transcriber, tools, batcher).run, tools

@@ -26,6 +26,7 @@ from server.link.inputs import RequestInput
 from server.link.server import FrontLink
 from server.shortage import shortage
 from server.worker.handlers import CHATS, Handlers, handlers_for
+from server.worker.measures import measures
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
 from server.worker.seats import Seat, Seats
@@ -162,6 +163,16 @@ class WorkerHost:
         if request.now:
             self._draining = True
             self._interrupt()
+        link.emit(request.id, b"", True)
+
+    def measure(self, link: FrontLink, request: link_pb2.Measure) -> None:
+        """Dit les mesures de l'exemplaire."""
+        found = measures.told(
+            queue=self._seats.callers(),
+            gauges={"live_streams": len(self._inputs), "live_streams_max": self._max_live},
+            engine=self._engine,
+        )
+        link.emit(request.id, found.SerializeToString(), False)
         link.emit(request.id, b"", True)
 
     def died(self) -> None:

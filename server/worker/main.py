@@ -146,7 +146,7 @@ async def _serve(
     context = engine.context_tokens if isinstance(engine, ContextEngine) else 0
     detour = engine.detour if isinstance(engine, ThriftyEngine) else ""
     features = sorted(engine.features)
-    status.phase("ready", features=features, context_tokens=context, detour=detour, pid=os.getpid())
+    status.phase("ready", features=features, context_tokens=context, detour=detour, measures=True, pid=os.getpid())
     logger.info("worker_ready", extra={"worker": settings.worker_id, "frozen_objects": gc.get_freeze_count()})
     watch = asyncio.create_task(_watch(engine, dead))
     await stop

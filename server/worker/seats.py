@@ -57,6 +57,10 @@ class Seats(Generic[Key]):
         """Requêtes en attente ; la suite d'une requête commencée n'en est pas une."""
         return len(self._queue) - self._queue.pledged
 
+    def callers(self) -> dict[str, int]:
+        """Requêtes en attente de chaque appelant."""
+        return self._queue.waiting()
+
     def __iter__(self) -> Iterator[Key]:
         return cast("Iterator[Key]", self._queue.refusable())
 

@@ -15,10 +15,11 @@ from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 from server.domain import Limits
 from server.engines.base_audio import SAMPLE_RATE, Wave
 from server.errors import EngineFailed, InvalidAudio
-from server.speech.decode import AudioRequest, Decoded, Decoder, RawFormat
+from server.speech.decode import AudioRequest, Block, Decoded, Decoder, RawFormat
 from server.speech.resample import Resampler
 from server.speech.vad import VadModel
 from server.speech.windows import Span, Window, WindowCutter
+from server.worker.measures import COMPUTE, measures
 
 Response = TypeVar("Response", transcribe_pb2.TranscribeResponse, diarize_pb2.DiarizeResponse)
 
@@ -114,7 +115,7 @@ class SpooledAudio:
         loop = asyncio.get_running_loop()
         async with self._tools.decoder.decoding(self._path, self._tools.limits, self._request) as decoded:
             resampler: Resampler | None = None
-            async with aclosing(decoded.blocks()) as blocks:
+            async with aclosing(timed_blocks(decoded)) as blocks:
                 async for block in blocks:
                     if resampler is None:
                         resampler = Resampler(decoded.rate)
@@ -123,6 +124,21 @@ class SpooledAudio:
                 yield await loop.run_in_executor(self._tools.pool, resampler.flush), 1.0
             self.seconds = decoded.seconds
             self.about = About.of(decoded)
+
+
+async def timed_blocks(decoded: Decoded) -> AsyncGenerator[Block, None]:
+    """Blocs d'un décodage, dont l'attente est mesurée : le temps que prend qui les reçoit n'y est pas."""
+    spent = 0.0
+    async with aclosing(decoded.blocks()) as blocks:
+        while True:
+            begun = time.monotonic()
+            block = await anext(blocks, None)
+            spent += time.monotonic() - begun
+            if block is None:
+                break
+            yield block
+    measures.observe("decode_seconds", COMPUTE, spent)
+    measures.count("decoded_audio_seconds_total", decoded.seconds)
 
 
 @dataclass(frozen=True, slots=True)

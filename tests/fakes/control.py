@@ -13,6 +13,8 @@ from passerelle.control.v1 import control_pb2, control_pb2_grpc, quotas_pb2_grpc
 from passerelle.v1 import model_pb2, requests_pb2_grpc, usage_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from server.control.measures.keys import KeyLabels
+from server.control.measures.requests import RequestMeasures
 from server.control.quotas.counters import Counters
 from server.control.quotas.leases import LeaseService
 from server.control.quotas.store import QuotaStore
@@ -125,7 +127,9 @@ async def serving_control(control: FakeControl, path: Path) -> AsyncIterator[Non
     server = grpc.aio.server(interceptors=[ServiceInterceptor(policy, RpcMetrics(CollectorRegistry()))])
     control_pb2_grpc.add_ControlServiceServicer_to_server(control, server)
     usage = UsageStore(path.with_name("usage.sqlite"), 90)
-    reports = ReportService(control.window, fronts, usage, await usage.received())
+    reports = ReportService(
+        control.window, fronts, usage, await usage.received(), RequestMeasures(CollectorRegistry(), KeyLabels(64))
+    )
     control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server)
     owners = Owners(KeyBook(path.with_name(KEYS), path.with_name(f"shared-{KEYS}"), Limits()))
     service = UsageService(usage, control.window, owners, lambda name: name)

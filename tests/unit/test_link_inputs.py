@@ -98,6 +98,9 @@ class Reader:
     def wake(self, _link: FrontLink, _request: link_pb2.Wake) -> None:
         """Ne dort pas."""
 
+    def measure(self, _link: FrontLink, _request: link_pb2.Measure) -> None:
+        raise AssertionError("jamais demandé")
+
     def parting(self, _link: FrontLink, _request: link_pb2.Parting) -> None:
         """Ne part pas."""
 

@@ -59,6 +59,9 @@ class Replica:
     detour: str = ""
     """Pourquoi le moteur se passe de son chemin court ; vide sinon."""
 
+    measured: bool = False
+    """Vrai s'il sait dire ses mesures : lancé par une version d'avant, il refermerait sa liaison."""
+
     @property
     def index(self) -> int:
         """Rang."""
@@ -218,6 +221,7 @@ class ReplicaHost:
             ready_at=time.time(),
             context_tokens=told.get("context_tokens", 0),
             detour=told.get("detour", ""),
+            measured=told.get("measures", False),
             asleep=link.load.asleep,
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from passerelle.control.v1 import control_pb2, control_pb2_grpc
 
+from server.control.measures.requests import RequestMeasures
 from server.control.requests.fronts import FrontReport, Fronts
 from server.control.requests.store import UsageStore
 from server.control.requests.window import Window
@@ -22,8 +23,11 @@ logger = logging.getLogger(__name__)
 class ReportService(control_pb2_grpc.ReportServiceServicer):
     """Reçoit les lots des fronts, chacun une fois."""
 
-    def __init__(self, window: Window, fronts: Fronts, usage: UsageStore, written: dict[str, int]) -> None:
+    def __init__(
+        self, window: Window, fronts: Fronts, usage: UsageStore, written: dict[str, int], measures: RequestMeasures
+    ) -> None:
         """`written` : dernier lot déjà écrit de chaque vie d'un front."""
+        self._measures = measures
         self._window = window
         self._fronts = fronts
         self._usage = usage
@@ -64,6 +68,7 @@ class ReportService(control_pb2_grpc.ReportServiceServicer):
     def _take(self, batch: control_pb2.ReportRequest) -> None:
         if batch.lost:
             logger.warning("requests_lost", extra={"front": batch.front, "count": batch.lost})
+            self._measures.lost(batch.lost)
         self._window.activity.wrote(batch.tokens)
         self._window.put(batch.running)
         # Redit parce que l'écrit ne lui était pas parvenu.
@@ -76,3 +81,4 @@ class ReportService(control_pb2_grpc.ReportServiceServicer):
                 self._written.pop(oldest, None)
             self._window.put(batch.ended)
             self._usage.add(batch.life, batch.sequence, batch.ended)
+            self._measures.take(batch.ended)

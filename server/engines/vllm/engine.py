@@ -13,7 +13,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ import orjson
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, Tokens, unheard
 from server.engines.common.cuda import CUDA, require_cuda
 from server.engines.common.journal import kept_levels
+from server.engines.vllm import counts
 from server.engines.vllm.echo import is_echo_only, uncounted
 from server.engines.vllm.guard import check
 from server.engines.vllm.options import environment
@@ -50,6 +51,7 @@ class VllmEngine:
         self._max_running = 0
         self._abandoned = threading.Event()
         self._asleep = False
+        self._states = counts.Leaving({})
 
     @property
     def features(self) -> frozenset[str]:
@@ -77,6 +79,8 @@ class VllmEngine:
             self._spec.options, device=self._spec.device, threads=self._spec.threads
         ).items():
             os.environ.setdefault(name, value)
+        # Ses mesures, si le profil les veut, sont celles de cet exemplaire : `exposition` les rend avec son nom.
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
         if self._spec.options.get("trust_remote_code"):
             logger.warning("trust_remote_code", extra={"model": self._spec.model_key})
         pool = ThreadPoolExecutor(1, thread_name_prefix="vllm-open")
@@ -89,6 +93,7 @@ class VllmEngine:
         finally:
             pool.shutdown(wait=False)
         self._serving = serving
+        self._states = counts.watch(serving.engine)
         on_phase(LoadPhase.STARTING)
         try:
             await serving.start()
@@ -194,6 +199,12 @@ class VllmEngine:
             await serving.engine.abort(_engine_ids(kind, body, request_id))
             await _wait_read(serving.engine)
             raise
+
+    def gauges(self) -> Mapping[str, float]:
+        return counts.gauges(self._serving.engine, self._states) if self._serving is not None else {}
+
+    def exposition(self) -> bytes:
+        return counts.exposition(self._serving.engine) if self._serving is not None else b""
 
     async def wait_dead(self) -> str:
         """Attend la mort du processus du modèle."""

@@ -163,7 +163,7 @@ def with_defaults(options: Mapping[str, Any], known: Collection[str]) -> dict[st
     if chosen.get("lora_modules"):
         chosen.setdefault("enable_lora", True)
     if "disable_log_stats" in known and not chosen.get("enable_per_request_metrics"):
-        # Personne ne lit ces mesures-là, et elles coûtent à chaque pas.
+        # Elles coûtent à chaque pas : un profil qui les veut sur /metrics écrit disable_log_stats = false.
         chosen.setdefault("disable_log_stats", True)
     return chosen
 

@@ -27,7 +27,7 @@ REQUEST_KIND_TOKENIZE: RequestKind
 REQUEST_KIND_DETOKENIZE: RequestKind
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load", "sleep", "wake", "parting")
+    __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load", "sleep", "wake", "parting", "measure")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     SUBMIT_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class Frame(_message.Message):
     SLEEP_FIELD_NUMBER: _ClassVar[int]
     WAKE_FIELD_NUMBER: _ClassVar[int]
     PARTING_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     submit: Submit
     input: InputChunk
@@ -52,7 +53,8 @@ class Frame(_message.Message):
     sleep: Sleep
     wake: Wake
     parting: Parting
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., submit: _Optional[_Union[Submit, _Mapping]] = ..., input: _Optional[_Union[InputChunk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., output: _Optional[_Union[StepOutput, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., sleep: _Optional[_Union[Sleep, _Mapping]] = ..., wake: _Optional[_Union[Wake, _Mapping]] = ..., parting: _Optional[_Union[Parting, _Mapping]] = ...) -> None: ...
+    measure: Measure
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., submit: _Optional[_Union[Submit, _Mapping]] = ..., input: _Optional[_Union[InputChunk, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., output: _Optional[_Union[StepOutput, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., load: _Optional[_Union[Load, _Mapping]] = ..., sleep: _Optional[_Union[Sleep, _Mapping]] = ..., wake: _Optional[_Union[Wake, _Mapping]] = ..., parting: _Optional[_Union[Parting, _Mapping]] = ..., measure: _Optional[_Union[Measure, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "name", "max_frame_bytes", "load")
@@ -188,6 +190,12 @@ class Sleep(_message.Message):
     def __init__(self, id: _Optional[int] = ..., level: _Optional[int] = ..., grace_seconds: _Optional[float] = ...) -> None: ...
 
 class Wake(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class Measure(_message.Message):
     __slots__ = ("id",)
     ID_FIELD_NUMBER: _ClassVar[int]
     id: int
