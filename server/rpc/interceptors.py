@@ -34,6 +34,8 @@ from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, client_address, note
 from server.rpc.status import DETAILS_KEY, codes, to_status
+from server.rpc.timings import HEADER as TIMINGS
+from server.rpc.timings import server_timing
 from server.shortage import shortage
 from server.shown import shown
 
@@ -155,6 +157,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                     await call.fail(error)
                 call.messages = 1
                 call.response = response
+                call.tell_timings()
             await call.kept()
             return response
 
@@ -179,6 +182,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                         await produced
                     else:
                         await call.write_all(produced)
+                    call.tell_timings()
                 except asyncio.CancelledError:
                     if (interruption := call.interruption()) is None:
                         raise
@@ -284,7 +288,7 @@ class _Call:
             )
         if self._note is not None and self._owner._notes is not None:
             self._note.status, self._note.end = self._reason or self._code, None
-            self._note.ended = self._owner._clock()
+            self._note.answer(self._owner._clock())
             self._owner._notes.finished(self._note)
         if self._method in PROBES:
             return
@@ -335,6 +339,18 @@ class _Call:
             self._task.uncancel()
         return self._ended
 
+    def timings(self) -> tuple[tuple[str, str], ...]:
+        """Durées de la requête, dont la réponse est entière ; rien pour un appel que la fenêtre ne garde pas."""
+        if self._note is None:
+            return ()
+        self._note.answer(self._owner._clock())
+        return ((TIMINGS, server_timing(self._note)),)
+
+    def tell_timings(self) -> None:
+        """Les met dans les métadonnées de fin ; l'en-tête d'une réponse d'un seul tenant les a déjà dites."""
+        if (self._events or self._owner.family(self._method) is None) and (timings := self.timings()):
+            self._context.set_trailing_metadata(timings)
+
     async def write_all(self, produced: AsyncGenerator[Any, None]) -> None:
         """Écrit tout ce que la méthode produit ; un client parti referme aussitôt ce qui produisait."""
         context = self._context
@@ -342,6 +358,8 @@ class _Call:
             async for message in messages:
                 if not self.messages and self._owner.family(self._method) is not None:
                     self._events = is_event_stream(serialize(message))
+                    if not self._events and (timings := self.timings()):
+                        await context.send_initial_metadata(timings)
                 self.messages += 1
                 await context.write(message)
 
@@ -368,13 +386,15 @@ class _Call:
             await self._abort(error)
         elif self.messages:
             await self._context.write(error_event(error, family))
+            self.tell_timings()
         else:
-            await self._context.send_initial_metadata(error_headers(error))
+            await self._context.send_initial_metadata((*error_headers(error), *self.timings()))
             await self._context.write(error_response(error, family))
 
     async def _abort(self, error: PasserelleError) -> NoReturn:
         status = to_status(error, self._id)
-        await self._context.abort(codes(error).grpc, error.message, ((DETAILS_KEY, status.SerializeToString()),))
+        details = (DETAILS_KEY, status.SerializeToString())
+        await self._context.abort(codes(error).grpc, error.message, (details, *self.timings()))
         raise AssertionError("abort lève toujours")
 
 

@@ -91,6 +91,13 @@ class Note:
         """Ce qui en a déjà été dit."""
         self.asked = self.sent = self.queued = self.first = self.last = self.ended = 0.0
 
+    def answer(self, now: float) -> None:
+        """La réponse est entière : la durée dite à qui l'attend est celle que la fenêtre gardera."""
+        if not self.ended:
+            self.ended = now
+            if self.sent and not self.last:
+                self.last = now
+
     def advance(self) -> None:
         """Une étape est atteinte : qui garde la note la dira."""
         if not self.fresh and self.keeper is not None:

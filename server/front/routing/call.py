@@ -115,7 +115,8 @@ class WorkerCall:
         if self._call is not None:
             self._call.cancel()
             if self._note is not None:
-                self._note.last = time.monotonic()
+                if not self._note.ended:
+                    self._note.last = time.monotonic()
                 self._note.queued = self._note.queued or self._call.waited
         self._metrics.finished(self._route.key, self._label, error)
         assert self._reserved is not None
