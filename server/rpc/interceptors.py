@@ -35,7 +35,7 @@ from server.rpc.metrics import RpcMetrics
 from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, client_address, note
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.rpc.timings import HEADER as TIMINGS
-from server.rpc.timings import server_timing
+from server.rpc.timings import journal_values, server_timing
 from server.shortage import shortage
 from server.shown import shown
 
@@ -237,7 +237,6 @@ class _Call:
         self._task = asyncio.current_task()
         self._ended: PasserelleError | None = None
         self._strike: asyncio.TimerHandle | None = None
-        # Le nom d'une clé, jamais une adresse : celle d'un client ne s'écrit pas.
         who = caller.get()
         self._key = {"key": who.id} if who.keyed else {}
         self.messages = 0
@@ -301,7 +300,15 @@ class _Call:
             duration_ms=round(elapsed * 1000, 2),
             messages=self.messages,
             **self._key,
+            **self._client(),
+            **(journal_values(self._note) if self._note is not None else {}),
         )
+
+    def _client(self) -> dict[str, str]:
+        address = (
+            self._note.address if self._note is not None else client_address(self._context.invocation_metadata() or ())
+        )
+        return {"client": address} if address else {}
 
     def about(self, message: Any) -> Any:
         """Retient, pour le registre, ce que l'appel demande et ce qu'il trouve ; rend le message."""

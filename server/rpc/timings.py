@@ -1,6 +1,6 @@
-"""Ce qu'une requête a duré, dit à qui l'a faite : en-tête `Server-Timing` en REST, métadonnée de fin en gRPC.
+"""Ce qu'une requête a duré et compté : dit à qui l'a faite (`Server-Timing`, métadonnée de fin) et au journal.
 
-Tout vient de la note que garde la fenêtre des requêtes : les deux ne peuvent pas se contredire.
+Tout vient de la note que garde la fenêtre des requêtes : aucun des trois ne peut contredire les autres.
 """
 
 import time
@@ -11,20 +11,42 @@ HEADER = "server-timing"
 """Nom de l'en-tête et de la métadonnée ; même écriture dans les deux."""
 
 
-def server_timing(found: Note) -> str:
+def durations(found: Note) -> dict[str, float]:
     """Durées connues, en millisecondes : `receive`, `load`, `queue`, `first`, `total`."""
-    parts = []
+    known = {}
     if found.asked:
-        parts.append(f"receive;dur={(found.asked - found.started) * 1000:.3f}")
+        known["receive"] = found.asked - found.started
     if found.sent:
-        parts.append(f"load;dur={(found.sent - found.asked) * 1000:.3f}")
+        known["load"] = found.sent - found.asked
         if found.first or found.last or found.ended:
-            parts.append(f"queue;dur={found.queued * 1000:.3f}")
+            known["queue"] = found.queued
     if found.first:
-        parts.append(f"first;dur={(found.first - found.started) * 1000:.3f}")
+        known["first"] = found.first - found.started
     if found.ended:
-        parts.append(f"total;dur={(found.ended - found.started) * 1000:.3f}")
-    return ", ".join(parts)
+        known["total"] = found.ended - found.started
+    return {name: round(seconds * 1000, 3) for name, seconds in known.items()}
+
+
+def server_timing(found: Note) -> str:
+    """Les mêmes, à la forme de `Server-Timing`."""
+    return ", ".join(f"{name};dur={value:.3f}" for name, value in durations(found).items())
+
+
+def journal_values(found: Note) -> dict[str, object]:
+    """Ce que la ligne de journal d'une requête en dit : des mesures, jamais son contenu."""
+    values: dict[str, object] = {f"{name}_ms": value for name, value in durations(found).items()}
+    if found.model:
+        values["model"] = found.model
+        values["replicas"] = found.replicas
+    if found.stream:
+        values["stream"] = True
+    if found.tokens_in >= 0:
+        values["tokens_in"] = found.tokens_in
+    if found.tokens_out >= 0 or found.frames:
+        values["tokens_out"] = found.tokens_out if found.tokens_out >= 0 else found.frames
+    if found.audio_seconds:
+        values["audio_seconds"] = round(found.audio_seconds, 3)
+    return values
 
 
 def timing_headers() -> tuple[tuple[str, str], ...]:
