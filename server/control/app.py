@@ -31,6 +31,7 @@ from server.control.requests.window import Window
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.control.services.keys import KeyService
+from server.control.services.log_level import LogLevels
 from server.control.services.probe import ProbeService
 from server.control.services.reports import SERVICE as REPORTS
 from server.control.services.reports import ReportService
@@ -113,6 +114,8 @@ class ControlSettings:
     """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
+    log_level: str = "INFO"
+    """Niveau du journal, celui des réglages."""
     audit: AuditSettings = field(default_factory=lambda: AuditSettings(Path()))
     """Réglages du registre."""
 
@@ -199,7 +202,10 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     window, fronts = Window(settings.limits.requests_kept, models.gpus_of), Fronts()
     usage = UsageStore(settings.state_path.with_name(USAGE), settings.limits.usage_days)
     reports = ReportService(window, fronts, usage, await usage.received())
+    levels = LogLevels(run_dir, settings.log_level)
+    auditor = Auditor(audit.append, looker(models, levels))
     facts = AdminFacts(
+        levels=levels,
         limits=settings.limits,
         endpoints=settings.endpoints,
         logs=run_dir / "logs",
@@ -250,7 +256,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             away_seconds=partial(away_seconds, run_dir),
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits, audit=Auditor(audit.append, looker(models))),
+        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits, audit=auditor),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(

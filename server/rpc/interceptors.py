@@ -255,6 +255,8 @@ class _Call:
         if self._note is not None and self._owner._notes is not None:
             self._note.key, self._note.end = self._key.get("key", ""), self.end
             self._owner._notes.started(self._note)
+        if logger.isEnabledFor(logging.DEBUG) and self._method not in PROBES:
+            logger.debug("rpc_started", extra={"method": self._method, **self._key, **self._client()})
         seconds = self._context.time_remaining()
         if seconds is not None:
             loop = asyncio.get_running_loop()

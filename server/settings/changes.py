@@ -17,6 +17,8 @@ _FIXED = {
     "watchdog_seconds": "PASSERELLE_WATCHDOG_SECONDS",
     "restart_pause": "PASSERELLE_RESTART_PAUSE",
     "log_forward": "PASSERELLE_LOG_FORWARD",
+    "log_format": "PASSERELLE_LOG_FORMAT",
+    "log_level": "PASSERELLE_LOG_LEVEL (« passerelle log-level » le change en marche)",
     "gpu_lists": "PASSERELLE_GPUS ou CUDA_VISIBLE_DEVICES",
     "allowed_origins": "PASSERELLE_ALLOWED_ORIGINS",
     "grpc_compression": "PASSERELLE_GRPC_COMPRESSION",

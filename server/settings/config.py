@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from server.domain import ADDED_MODELS, Limits, Profile, PublicAddress, TokenProvider
 from server.json_depth import DEEPEST
@@ -47,6 +47,9 @@ _MAY_BE_SMALL = (
 )
 """Limites qui peuvent valoir moins de 1."""
 
+
+LOG_FORMATS = ("json", "texte")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 MIN_WATCHDOG_SECONDS = 2.0
 """Silence que le chien de garde admet au moins : quatre battements manqués."""
@@ -136,6 +139,10 @@ class Config:
     """Fils d'Envoy."""
     log_forward: bool
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
+    log_format: Literal["json", "texte"]
+    """Forme de cette copie, et des lignes du superviseur ; les fichiers sont toujours en JSON."""
+    log_level: str
+    """Niveau du journal au démarrage."""
     build: str = ""
     """Commit annoncé par `/version` ; vide : celui du dépôt, s'il y en a un."""
     unknown: tuple[str, ...] = ()
@@ -255,6 +262,8 @@ def _load(environ: Mapping[str, str]) -> Config:
         trusted_hops=env.integer("PASSERELLE_TRUSTED_HOPS", 0, 0, 16),
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
+        log_format="texte" if env.choice("PASSERELLE_LOG_FORMAT", "json", LOG_FORMATS) == "texte" else "json",
+        log_level=env.choice("PASSERELLE_LOG_LEVEL", "info", LOG_LEVELS).upper(),
         build=env.text("PASSERELLE_BUILD", ""),
         gpu_lists=_gpu_lists(env),
         tls_cert=tls["tls_cert"],
@@ -372,6 +381,12 @@ class _Env:
         if text in ("0", "false", "no", "off", "non", "faux"):
             return False
         raise ConfigError(f"{name} : « {text} » n'est pas un booléen (true ou false attendu).")
+
+    def choice(self, name: str, default: str, known: tuple[str, ...]) -> str:
+        text = self.text(name, default).lower()
+        if text not in known:
+            raise ConfigError(f"{name} : « {text} » n'est pas admis ({', '.join(known)}).")
+        return text
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         text = self.text(name, "")

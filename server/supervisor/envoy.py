@@ -21,6 +21,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "envoy"
 DRAIN_SECONDS = 5
 """Secondes pendant lesquelles Envoy accepte encore des connexions une fois le vidage demandé."""
 
+FLUSH_MILLISECONDS = 1000
+"""Attente d'une ligne d'Envoy avant d'être écrite ; dix secondes d'elle-même."""
+
 _MULTIPART_BYTES = 1024 * 1024
 _ADMIN_TIMEOUT = 5.0
 
@@ -191,6 +194,8 @@ def argv(binary: Path, config_path: Path, settings: EnvoySettings) -> list[str]:
         "immediate",
         "--log-level",
         "warning",
+        "--file-flush-interval-msec",
+        str(FLUSH_MILLISECONDS),
     ]
 
 

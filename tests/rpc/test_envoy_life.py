@@ -227,9 +227,12 @@ def test_the_log_holds_errors_without_secrets(tmp_path: Path) -> None:
             http.get("/v1/models/absent")
             http.get("/assets/sans-erreur.js")
         found.stop_envoy()
-        lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
         text = log.read_text()
-    found_paths = {line["path"]: line["code"] for line in lines if line["event"] == "envoy_error"}
+    # Toute ligne d'Envoy est du JSON, celles de sa propre vie comprises.
+    events = [json.loads(line) for line in text.splitlines()]
+    assert {"time", "level", "logger", "event", "process_name"} <= set.intersection(*(set(line) for line in events))
+    lines = [line for line in events if line["event"] == "envoy_error"]
+    found_paths = {line["path"]: line["code"] for line in lines}
     assert {line["method"] for line in lines if line["path"] == "/v1/models/absent"} == {"GET"}
     assert found_paths["/v1/inconnu"] == 404 and found_paths[CHAT] == 429
     assert "secret" not in text and "sans-erreur" not in text

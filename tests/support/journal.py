@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from server.rpc.logs import configure_logging
@@ -28,11 +29,11 @@ class Written(io.StringIO):
 
 
 @contextmanager
-def journal(process: str = "front-0") -> Iterator[Written]:
+def journal(process: str = "front-0", *, level_file: Path | None = None) -> Iterator[Written]:
     """Le journal de ce processus, réglé comme celui d'un front."""
     root = logging.getLogger()
     handlers, level, stream = root.handlers[:], root.level, Written()
-    configure_logging(process, stream=stream)
+    configure_logging(process, stream=stream, level_file=level_file)
     try:
         yield stream
     finally:

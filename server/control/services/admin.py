@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from passerelle.v1 import (
     admin_pb2,
     admin_pb2_grpc,
     limits_pb2,
+    log_level_pb2,
     machine_pb2,
     model_pb2,
     model_verbs_pb2,
@@ -26,6 +27,7 @@ from server.control.record.log_tail import tail
 from server.control.record.operations import Failure, Operation
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
+from server.control.services.log_level import LogLevels
 from server.control.services.messages import (
     RECOGNITION,
     duration,
@@ -62,6 +64,8 @@ class AdminFacts:
     """Commit dont ce serveur est fait ; vide s'il n'est pas connu."""
     fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
     """Sort des champs d'une conversation chez un moteur, sous leurs noms de `ModelCapabilities`."""
+    levels: LogLevels = field(default_factory=lambda: LogLevels(Path(), "INFO"))
+    """Niveau du journal."""
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -217,6 +221,16 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             operations=[to_operation(live.get(operation.id, operation)) for operation in page],
             next_page_token=str(following) if following else "",
         )
+
+    async def GetLogLevel(self, _request: Any, _context: Any) -> log_level_pb2.GetLogLevelResponse:
+        """Niveau du journal."""
+        return self._facts.levels.get()
+
+    async def SetLogLevel(
+        self, request: log_level_pb2.SetLogLevelRequest, _context: Any
+    ) -> log_level_pb2.SetLogLevelResponse:
+        """Change le niveau du journal de tous les processus."""
+        return await self._facts.levels.set(request.level)
 
     async def StreamLogs(
         self, request: admin_pb2.StreamLogsRequest, context: Any

@@ -1,5 +1,6 @@
 """Appeler un exemplaire : le chemin commun de la conversation, des fichiers et du direct."""
 
+import logging
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -13,6 +14,8 @@ from server.front.routing.routes import ModelRoute
 from server.link.call import LinkCall
 from server.rpc.logs import request_id
 from server.rpc.notes import note
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerCalls:
@@ -100,6 +103,12 @@ class WorkerCall:
         except BaseException as error:
             self._end(error)
             raise
+        if logger.isEnabledFor(logging.DEBUG):
+            load = reserved.link.load
+            logger.debug(
+                "replica_chosen",
+                extra={"replica": reserved.link.peer, "running": load.running, "waiting": load.waiting},
+            )
         if found is not None:
             found.sent = found.sent or time.monotonic()
             found.replicas += (reserved.link.peer,)
