@@ -12,7 +12,7 @@ from pathlib import Path
 
 from passerelle.control.v1 import control_pb2_grpc
 from passerelle.v1 import admin_pb2_grpc, keys_pb2_grpc, probe_pb2_grpc, requests_pb2_grpc, route_pb2, usage_pb2_grpc
-from prometheus_client import Gauge, multiprocess
+from prometheus_client import CollectorRegistry, Gauge, multiprocess
 
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.nvml import NvmlDriver
@@ -54,6 +54,7 @@ from server.rpc.metrics import RpcMetrics, expose, process_registry
 from server.rpc.server import RpcServer, RpcSettings
 from server.supervisor.client import SupervisorClient
 from server.supervisor.envoy_admin import healthy_fronts
+from server.supervisor.envoy_traces import RELAY
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +115,8 @@ class ControlSettings:
     """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
+    traces: tuple[str, int] | None = None
+    """Collecteur des traces et segments en attente au plus ; `None` : rien n'est tracé."""
     log_level: str = "INFO"
     """Niveau du journal, celui des réglages."""
     audit: AuditSettings = field(default_factory=lambda: AuditSettings(Path()))
@@ -271,10 +274,11 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window), server.server)
     try:
         await models.start(load_all=settings.load_all)
-        await server.start()
-        logger.info("control_ready", extra={"profile": settings.profile.name})
-        yield server
-        await server.stop()
+        async with _traces_relayed(settings, registry):
+            await server.start()
+            logger.info("control_ready", extra={"profile": settings.profile.name})
+            yield server
+            await server.stop()
     finally:
         await server.server.stop(0)
         await models.aclose()
@@ -284,6 +288,18 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         await audit.aclose()
         rpc_metrics.pour()
         logger.info("control_stopped")
+
+
+@asynccontextmanager
+async def _traces_relayed(settings: ControlSettings, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Relaie les segments d'Envoy le temps du bloc, s'il en fait."""
+    if settings.traces is None:
+        yield
+        return
+    from server.rpc.trace_relay import relaying
+
+    async with relaying(settings.run_dir / RELAY, *settings.traces, registry):
+        yield
 
 
 def _inspect(settings: ControlSettings, spec: ModelSpec) -> Artifacts:

@@ -112,6 +112,7 @@ def _supervise(installed: _Installed, warnings: list[str]) -> int:
                 grpc_compression=config.grpc_compression,
                 tls=config.tls_cert is not None,
                 client_certificates=config.tls_client_ca is not None,
+                traces=config.traces.ratio if config.traces is not None else None,
                 tokens=TokenSource(
                     issuer=tokens.issuer,
                     audiences=tokens.audiences,

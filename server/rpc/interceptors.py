@@ -32,7 +32,7 @@ from server.rpc.http_body import Family, error_event, error_headers, error_respo
 from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
-from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, client_address, note
+from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, Tracer, client_address, note
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.rpc.timings import HEADER as TIMINGS
 from server.rpc.timings import journal_values, server_timing
@@ -63,6 +63,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         families: Mapping[str, Family] = FAMILIES,
         audit: Auditor | None = None,
         notes: Notes | None = None,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
@@ -74,6 +75,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         self.audit = audit
         """Registre des appels qui changent l'état ; `None` dans un processus qui n'en mène pas."""
         self._notes = notes
+        self._tracer = tracer
         self._strangers = Trickle(REFUSALS, REFUSAL_SECONDS, clock)
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
@@ -255,6 +257,8 @@ class _Call:
         if self._note is not None and self._owner._notes is not None:
             self._note.key, self._note.end = self._key.get("key", ""), self.end
             self._owner._notes.started(self._note)
+            if self._owner._tracer is not None:
+                self._note.trace = self._owner._tracer.begin(self._context.invocation_metadata() or ())
         if logger.isEnabledFor(logging.DEBUG) and self._method not in PROBES:
             logger.debug("rpc_started", extra={"method": self._method, **self._key, **self._client()})
         seconds = self._context.time_remaining()
@@ -291,6 +295,8 @@ class _Call:
             self._note.status, self._note.end = self._reason or self._code, None
             self._note.answer(self._owner._clock())
             self._owner._notes.finished(self._note)
+            if self._owner._tracer is not None:
+                self._owner._tracer.end(self._note)
         if self._method in PROBES:
             return
         log_call(

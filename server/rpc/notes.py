@@ -40,6 +40,28 @@ REFUSALS, REFUSAL_SECONDS = 64, 10.0
 _numbers = count(1)
 
 
+class Traced(Protocol):
+    """Place d'une requête dans une trace, à passer plus loin."""
+
+    @property
+    def traceparent(self) -> str:
+        """En-tête W3C."""
+
+    @property
+    def tracestate(self) -> str:
+        """En-tête W3C ; vide si l'appelant n'en a pas donné."""
+
+
+class Tracer(Protocol):
+    """Ce qui trace les requêtes."""
+
+    def begin(self, metadata: Iterable[tuple[str, str | bytes]]) -> Traced:
+        """Une requête commence."""
+
+    def end(self, found: "Note") -> None:
+        """Elle est finie."""
+
+
 class Note:
     """Une requête ; les instants sont ceux de l'horloge de l'intercepteur, 0 tant qu'ils ne sont pas atteints."""
 
@@ -68,6 +90,7 @@ class Note:
         "stream",
         "tokens_in",
         "tokens_out",
+        "trace",
     )
 
     def __init__(self, sort: "requests_pb2.RequestSort", id: str, address: str, started: float) -> None:
@@ -87,6 +110,8 @@ class Note:
         self.frames = 0
         """Trames d'un flux : ce qu'on sait de ses jetons s'il est interrompu."""
         self.audio_seconds = 0.0
+        self.trace: Traced | None = None
+        """Sa place dans une trace."""
         self.message: requests_pb2.Request | None = None
         """Ce qui en a déjà été dit."""
         self.asked = self.sent = self.queued = self.first = self.last = self.ended = 0.0

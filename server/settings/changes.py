@@ -19,6 +19,7 @@ _FIXED = {
     "log_forward": "PASSERELLE_LOG_FORWARD",
     "log_format": "PASSERELLE_LOG_FORMAT",
     "log_level": "PASSERELLE_LOG_LEVEL (« passerelle log-level » le change en marche)",
+    "traces": "PASSERELLE_TRACES_ENDPOINT, PASSERELLE_TRACES_RATIO ou PASSERELLE_TRACES_QUEUE",
     "gpu_lists": "PASSERELLE_GPUS ou CUDA_VISIBLE_DEVICES",
     "allowed_origins": "PASSERELLE_ALLOWED_ORIGINS",
     "grpc_compression": "PASSERELLE_GRPC_COMPRESSION",

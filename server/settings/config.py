@@ -21,6 +21,7 @@ from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, Layers, read_layers
 from server.settings.shares import shares
 from server.settings.tokens import token_provider
+from server.settings.traces import TraceTarget, trace_target
 from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -157,6 +158,8 @@ class Config:
     """Autorités des certificats de client ; `None` : aucun n'est demandé."""
     tokens: TokenProvider | None = None
     """Fournisseur d'identité dont les jetons sont admis ; `None` : aucun."""
+    traces: TraceTarget | None = None
+    """Collecteur des traces ; `None` : rien n'est tracé."""
     shares: Mapping[str, int] = field(default_factory=dict)
     """Parts, dans les files, des appelants qui en ont plus d'une (`server/settings/shares.py`)."""
 
@@ -270,6 +273,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         tls_key=tls["tls_key"],
         tls_client_ca=tls["tls_client_ca"],
         tokens=tokens,
+        traces=trace_target(env),
         shares=shares(env.items("PASSERELLE_SHARES"), (*keys, *admin_keys), tokens),
     )
     return dataclasses.replace(config, unknown=unknown(environ, env.read))

@@ -98,6 +98,7 @@ class WorkerCall:
                 request_id=request_id.get(),
                 timeout=remaining,
                 caller=self._router.shares.lane(),
+                trace=(found.trace.traceparent, found.trace.tracestate) if found and found.trace else ("", ""),
                 **self._options,
             )
         except BaseException as error:
