@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from server.french import speak_french
-from server.roles.shared import refused
+from server.roles.shared import refused, start_logging
 from server.settings.config import load_config
 from server.settings.profile import ConfigError
 
@@ -35,14 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "verify":
                 return weights.verify(config, deep=options.deep)
         return weights.carry(config, options)
-    from server.rpc.logs import configure_logging
-
     name = options.role
     if name == "front":
         name = f"front-{options.index}"
     elif name == "worker":
         name = f"{options.key}-{options.replica}"
-    configure_logging(name)
+    start_logging(config, name)
     if config.run_dir is None:
         print("PASSERELLE_RUN_DIR manque : ce rôle est lancé par « python -m server serve ».", file=sys.stderr)
         return 2

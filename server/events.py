@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from server.errors import PasserelleError, error_for
+from server.log_lines import OUTPUT
 
 _TAIL_BYTES = 16 * 1024
 _LINE_CHARACTERS = 300
@@ -73,10 +74,12 @@ def last_line(path: Path) -> str:
     line = next((line.strip() for line in reversed(lines) if line.strip()), "")
     try:
         event = json.loads(line)
+        if event.get("event") == OUTPUT:
+            return str(event["text"])[:_LINE_CHARACTERS]
         texts = [str(event[name]) for name in ("event", "error") if event.get(name)]
         # La dernière ligne d'une trace est celle de l'exception.
         texts += str(event.get("exception", "")).strip().split("\n")[-1:]
         line = " : ".join(text for text in texts if text)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, KeyError):
         pass
     return line[:_LINE_CHARACTERS]

@@ -13,6 +13,7 @@ from passerelle.v1 import admin_pb2, admin_pb2_grpc, machine_pb2, model_pb2, mod
 from server.cli import show
 from server.cli.connection import CommandError, ServerAccess
 from server.cli.models import model_keys
+from server.log_lines import as_text
 
 T = TypeVar("T")
 
@@ -243,16 +244,17 @@ def cancel(session: Session, model: str) -> None:
 @MODEL
 @click.option("-n", "--tail", default=200, show_default=True, type=click.IntRange(1, 10_000), help="Dernières lignes.")
 @click.option("-f", "--follow", is_flag=True, help="Continue avec les nouvelles lignes.")
+@click.option("--text", is_flag=True, help="Des lignes à lire, et non du JSON.")
 @click.pass_obj
-def logs(session: Session, model: str, tail: int, follow: bool) -> None:
-    """Lignes telles que l'exemplaire les a écrites : déjà du JSON."""
+def logs(session: Session, model: str, tail: int, follow: bool, text: bool) -> None:
+    """Lignes de l'exemplaire : déjà du JSON."""
     request = admin_pb2.StreamLogsRequest(model=model, tail_lines=tail, follow=follow)
     with session.server.channel() as channel:
         stub = admin_pb2_grpc.AdminServiceStub(channel)
         try:
             for answer in stub.StreamLogs(request, metadata=session.server.metadata(admin=True)):
                 for line in answer.lines:
-                    click.echo(line)
+                    click.echo(as_text(line) if text else line)
         except KeyboardInterrupt:
             return
 

@@ -8,7 +8,20 @@ import click
 from click.shell_completion import get_completion_class
 
 from server import __version__
-from server.cli import admin, audit, doctor, fronts, inference, keys, live, model_verbs, removal, usage, weights
+from server.cli import (
+    admin,
+    audit,
+    doctor,
+    fronts,
+    inference,
+    keys,
+    live,
+    log_level,
+    model_verbs,
+    removal,
+    usage,
+    weights,
+)
 from server.cli.connection import CommandError, find_server
 
 
@@ -115,6 +128,7 @@ def _add_json(verb: click.Command) -> None:
 for verb in (
     *(*admin.VERBS, *inference.VERBS, *live.VERBS, removal.remove, weights.fetch, usage.usage, keys.keys),
     *(doctor.doctor, fronts.restart_fronts, fronts.reload, model_verbs.models, audit.audit, weights.weights),
+    log_level.log_level,
 ):
     _add_json(verb)
     cli.add_command(verb)

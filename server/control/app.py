@@ -20,6 +20,7 @@ from passerelle.v1 import (
     usage_pb2_grpc,
 )
 from passerelle.v1 import quotas_pb2_grpc as public_quotas
+from prometheus_client import CollectorRegistry
 
 from server.control.gpu.board import BoardSettings, GpuBoard
 from server.control.gpu.nvml import NvmlDriver
@@ -46,6 +47,7 @@ from server.control.requests.window import Window
 from server.control.services.admin import AdminFacts, AdminService
 from server.control.services.audited import ended, in_force, looker, tell_settings
 from server.control.services.keys import KeyService
+from server.control.services.log_level import LogLevels
 from server.control.services.owners import Owners
 from server.control.services.probe import ProbeService
 from server.control.services.quotas import QuotaService
@@ -72,6 +74,7 @@ from server.rpc.metrics import RpcMetrics, keep_dead, process_registry
 from server.rpc.server import RpcServer, RpcSettings
 from server.supervisor.client import SupervisorClient
 from server.supervisor.envoy_admin import healthy_fronts
+from server.supervisor.envoy_traces import RELAY
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +142,10 @@ class ControlSettings:
     """Sort des champs d'une conversation chez un moteur."""
     gpu_lists: Mapping[str, str] = field(default_factory=dict)
     """Listes de GPU données par l'exploitant, par variable ; `server/control/gpu/allowed.py` les lit."""
+    traces: tuple[str, int] | None = None
+    """Collecteur des traces et segments en attente au plus ; `None` : rien n'est tracé."""
+    log_level: str = "INFO"
+    """Niveau du journal, celui des réglages."""
     audit: AuditSettings = field(default_factory=lambda: AuditSettings(Path()))
     """Réglages du registre."""
     metrics_keys: int = 64
@@ -245,7 +252,10 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     window, fronts = Window(settings.limits.requests_kept, models.gpus_of), Fronts()
     usage = UsageStore(settings.state_path.with_name(USAGE), settings.limits.usage_days)
     reports = ReportService(window, fronts, usage, await usage.received(), measures)
+    levels = LogLevels(run_dir, settings.log_level)
+    auditor = Auditor(audit.append, looker(models, levels))
     facts = AdminFacts(
+        levels=levels,
         limits=settings.limits,
         endpoints=settings.endpoints,
         logs=run_dir / "logs",
@@ -286,7 +296,7 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
             away_seconds=partial(away_seconds, run_dir),
             compression=settings.grpc_compression,
         ),
-        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits, audit=Auditor(audit.append, looker(models))),
+        ServiceInterceptor(guard, rpc_metrics, limits=settings.limits, audit=auditor),
     )
     admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(models, journal, facts), server.server)
     probe_pb2_grpc.add_ProbeServiceServicer_to_server(
@@ -313,10 +323,11 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window, owners, models.key_of), server.server)
     try:
         await models.start(load_all=settings.load_all)
-        await server.start()
-        logger.info("control_ready", extra={"profile": settings.profile.name})
-        yield server
-        await server.stop()
+        async with _traces_relayed(settings, registry):
+            await server.start()
+            logger.info("control_ready", extra={"profile": settings.profile.name})
+            yield server
+            await server.stop()
     finally:
         await server.server.stop(0)
         await models.aclose()
@@ -330,6 +341,18 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
         rpc_metrics.pour()
         measures.pour()
         logger.info("control_stopped")
+
+
+@asynccontextmanager
+async def _traces_relayed(settings: ControlSettings, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Relaie les segments d'Envoy le temps du bloc, s'il en fait."""
+    if settings.traces is None:
+        yield
+        return
+    from server.rpc.trace_relay import relaying
+
+    async with relaying(settings.run_dir / RELAY, *settings.traces, registry):
+        yield
 
 
 def _inspect(settings: ControlSettings, spec: ModelSpec) -> Artifacts:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc.aio
 from passerelle.v1 import chat_pb2_grpc, diarize_pb2_grpc, probe_pb2_grpc, rest_pb2_grpc, transcribe_pb2_grpc
@@ -40,6 +41,9 @@ from server.rpc.auth import Guard
 from server.rpc.interceptors import ServiceInterceptor
 from server.rpc.metrics import RpcMetrics, process_registry
 from server.rpc.server import RpcServer, RpcSettings
+
+if TYPE_CHECKING:
+    from server.rpc.traces import Traces
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +87,8 @@ class FrontSettings:
     """Fournisseur d'identité dont les jetons sont admis."""
     shares: Mapping[str, int] = field(default_factory=dict)
     """Parts des appelants qui en ont plus d'une, par étiquette."""
+    tracer: Callable[[CollectorRegistry], "Traces"] | None = None
+    """Ce qui trace les requêtes ; `None` : rien n'est tracé, ni chargé pour l'être."""
     grpc_compression: bool = False
     """Admet les messages gRPC compressés."""
     max_frame_bytes: int = 80 * 1024 * 1024
@@ -148,6 +154,7 @@ async def serving(
         default_quota=settings.default_quota,
     )
     leases = Leases(channel, limits)
+    traces = settings.tracer(registry) if settings.tracer is not None else None
     reports = RequestReports(channel, settings.name, limits.requests_kept)
     server = RpcServer(
         RpcSettings(
@@ -165,6 +172,7 @@ async def serving(
             limits=limits,
             notes=reports,
             quotas=FrontQuotas(leases, limits.quota_unstated_tokens),
+            tracer=traces,
         ),
     )
     rest_pb2_grpc.add_RestServiceServicer_to_server(
@@ -198,6 +206,8 @@ async def serving(
         await router.aclose()
         await channel.close()
         spool.close()
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
         metrics.pour()
         rpc_metrics.pour()
         logger.info("front_stopped", extra={"front": settings.name})

@@ -9,6 +9,8 @@ DONE = b"data: [DONE]\n\n"
 """Fin d'un flux réussi."""
 LOADING = b": chargement\n\n"
 """Commentaire envoyé pendant qu'un modèle se charge : il tient la connexion ouverte, et les clients l'ignorent."""
+EVENT_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+"""En-têtes d'un flux d'événements ; le second dit à nginx de ne pas le retenir."""
 
 _FIELD = b"data:"
 

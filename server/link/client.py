@@ -105,6 +105,7 @@ class LinkClient:
         weight: int = 1,
         parts: int = 1,
         token: tuple[int, str] = (0, ""),
+        trace: tuple[str, str] = ("", ""),
     ) -> LinkCall:
         """Envoie une requête.
 
@@ -115,6 +116,7 @@ class LinkClient:
             weight: places du moteur que prend chaque partie.
             parts: textes de départ d'une complétion.
             token: plus grand jeton que la requête nomme par son numéro, et son champ.
+            trace: place de la requête dans une trace, et son état, à la forme W3C.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -149,6 +151,8 @@ class LinkClient:
             parts=parts,
             largest_token=token[0],
             token_field=token[1],
+            traceparent=trace[0],
+            tracestate=trace[1],
         )
         self._connection.send_submit(submit, payload)
         return call

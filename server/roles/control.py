@@ -55,6 +55,8 @@ def control(config: Config, run_dir: Path) -> int:
         stop_grace=config.stop_grace,
         gpus=BoardSettings(tolerance_bytes=round(config.release_tolerance * MIB), release_wait=config.release_wait),
         gpu_lists=config.gpu_lists,
+        log_level=config.log_level,
+        traces=(config.traces.endpoint, config.traces.queue) if config.traces is not None else None,
         audit=AuditSettings(
             config.state_dir,
             config.audit_max_mib * 1024 * 1024,

@@ -1,10 +1,14 @@
 """Un front."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
+from prometheus_client import CollectorRegistry
 
+from server import __version__
 from server.front.main import FrontSettings, run
 from server.lifetime import away_seconds
 from server.roles.shared import ROOT, frame_bytes, named_keys
@@ -13,6 +17,9 @@ from server.rpc.tokens import owner_label
 from server.settings.build import commit_of
 from server.settings.config import Config
 from server.settings.shares import TOKEN_OWNER
+
+if TYPE_CHECKING:
+    from server.rpc.traces import Traces
 
 
 def front(config: Config, run_dir: Path, index: int) -> None:
@@ -32,6 +39,7 @@ def front(config: Config, run_dir: Path, index: int) -> None:
         allowed_origins=config.allowed_origins,
         tokens=config.tokens,
         shares=shares_of(config),
+        tracer=_tracer(config, f"front-{index}"),
         grpc_compression=config.grpc_compression,
         max_frame_bytes=frame_bytes(config),
         drain_delay=config.drain_seconds,
@@ -39,6 +47,15 @@ def front(config: Config, run_dir: Path, index: int) -> None:
         away_seconds=partial(away_seconds, run_dir),
     )
     uvloop.run(run(settings))
+
+
+def _tracer(config: Config, process: str) -> "Callable[[CollectorRegistry], Traces] | None":
+    if config.traces is None:
+        return None
+    from server.rpc.traces import Traces, TraceSettings
+
+    found = config.traces
+    return partial(Traces, TraceSettings(found.endpoint, found.ratio, found.queue, process, __version__))
 
 
 def shares_of(config: Config) -> dict[str, int]:

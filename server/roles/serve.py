@@ -1,5 +1,6 @@
 """Le superviseur : la configuration qu'il lit, relit, et donne à ses enfants."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from server.control.record.state_dir import StateDir, StateRefused
 from server.control.weights.cache import WeightsRefused, check_folder
 from server.roles.shared import ROOT, refused
-from server.rpc.logs import configure_logging
+from server.rpc.logs import LEVEL_FILE, configure_logging, follow_level
 from server.settings.advertise import announced, answered_hosts
 from server.settings.changes import change
 from server.settings.config import ADDED_MODELS_COPY, STATE_FOLDER, Config, load_settled
@@ -32,7 +33,9 @@ def serve() -> int:
     except ConfigError as error:
         return refused(error)
     config = installed.config
-    configure_logging("supervisor", level="WARNING")
+    # Sa sortie est le terminal de qui le lance.
+    level = "WARNING" if config.log_level == "INFO" else config.log_level
+    configure_logging("supervisor", level=level, text=config.log_format == "texte")
     try:
         warnings = check_folder(config.cache_dir)
         with StateDir(config.state_dir, config.cache_dir / STATE_FOLDER) as state:
@@ -111,6 +114,7 @@ def _supervise(installed: _Installed, warnings: list[str]) -> int:
                 grpc_compression=config.grpc_compression,
                 tls=config.tls_cert is not None,
                 client_certificates=config.tls_client_ca is not None,
+                traces=config.traces.ratio if config.traces is not None else None,
                 tokens=TokenSource(
                     issuer=tokens.issuer,
                     audiences=tokens.audiences,
@@ -133,7 +137,8 @@ def _supervise(installed: _Installed, warnings: list[str]) -> int:
             tls=TlsFiles(config.tls_cert, config.tls_key, config.tls_client_ca)
             if config.tls_cert and config.tls_key
             else None,
-            log_forward=config.log_forward,
+            log_forward=config.log_format if config.log_forward else None,
+            on_born=lambda run_dir: follow_level(run_dir / LEVEL_FILE, logging.getLevelName(logging.root.level)),
         )
     )
 

@@ -5,11 +5,18 @@ from pathlib import Path
 
 from server.domain import ModelSpec
 from server.named_keys import KEYS, KeyTable
+from server.rpc.logs import LEVEL_FILE, configure_logging
 from server.settings.config import Config
 from server.settings.profile import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 _MAX_FRAME_BYTES = 80 * 1024 * 1024
+
+
+def start_logging(config: Config, process: str) -> None:
+    """Dirige le journal de ce processus ; son niveau suit celui que l'exploitant change en marche."""
+    level_file = config.run_dir / LEVEL_FILE if config.run_dir is not None else None
+    configure_logging(process, level=config.log_level, level_file=level_file)
 
 
 def frame_bytes(config: Config) -> int:

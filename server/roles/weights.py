@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from server.roles.shared import asked_model
+from server.roles.shared import asked_model, start_logging
 from server.settings.config import Config, load_config
 from server.settings.profile import ConfigError
 
@@ -16,9 +16,8 @@ def download(config: Config, key: str, *, found_only: bool, recheck: bool) -> in
     """Télécharge les poids d'un modèle, ou vérifie seulement ceux qui sont là ; rend le code de sortie."""
     from server.control.weights.download_process import run
     from server.control.weights.fetching import DownloadSettings
-    from server.rpc.logs import configure_logging
 
-    configure_logging(f"download-{key}")
+    start_logging(config, f"download-{key}")
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # ses lignes portent des adresses signées
     spec = asked_model(config, key)
     if spec is None:
@@ -42,9 +41,8 @@ def download(config: Config, key: str, *, found_only: bool, recheck: bool) -> in
 def carry(config: Config, options: argparse.Namespace) -> int:
     """Exporte, importe ou relit les poids d'un modèle ; rend le code de sortie."""
     from server.control.weights.download_process import run_export, run_import, run_verify
-    from server.rpc.logs import configure_logging
 
-    configure_logging(f"{options.action}-{options.key}")
+    start_logging(config, f"{options.action}-{options.key}")
     spec = asked_model(config, options.key)
     if spec is None:
         return 2

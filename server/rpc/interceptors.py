@@ -32,9 +32,11 @@ from server.rpc.http_body import Family, error_event, error_headers, error_respo
 from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
-from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, client_address, note
+from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, Tracer, client_address, note
 from server.rpc.quotas import Headers, Quotas, Ticket, response_headers, ticket
 from server.rpc.status import DETAILS_KEY, codes, to_status
+from server.rpc.timings import HEADER as TIMINGS
+from server.rpc.timings import journal_values, server_timing
 from server.shortage import shortage
 from server.shown import shown
 
@@ -63,6 +65,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         audit: Auditor | None = None,
         notes: Notes | None = None,
         quotas: Quotas | None = None,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._guard = guard
@@ -75,6 +78,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         """Registre des appels qui changent l'état ; `None` dans un processus qui n'en mène pas."""
         self._notes = notes
         self._quotas = quotas
+        self._tracer = tracer
         self._strangers = Trickle(REFUSALS, REFUSAL_SECONDS, clock)
         self._clock = clock
         self._wrapped: dict[str, Handler] = {}
@@ -161,6 +165,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                 call.response = response
                 if headers := call.headers():
                     await context.send_initial_metadata(headers)
+                call.tell_timings()
             await call.kept()
             return response
 
@@ -186,6 +191,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                         await produced
                     else:
                         await call.write_all(produced)
+                    call.tell_timings()
                 except asyncio.CancelledError:
                     if (interruption := call.interruption()) is None:
                         raise
@@ -240,7 +246,6 @@ class _Call:
         self._task = asyncio.current_task()
         self._ended: PasserelleError | None = None
         self._strike: asyncio.TimerHandle | None = None
-        # Le nom d'une clé, jamais une adresse : celle d'un client ne s'écrit pas.
         who = caller.get()
         self._key = {"key": who.id} if who.keyed else {}
         self.messages = 0
@@ -260,6 +265,10 @@ class _Call:
         if self._note is not None and self._owner._notes is not None:
             self._note.key, self._note.end = self._key.get("key", ""), self.end
             self._owner._notes.started(self._note)
+            if self._owner._tracer is not None:
+                self._note.trace = self._owner._tracer.begin(self._context.invocation_metadata() or ())
+        if logger.isEnabledFor(logging.DEBUG) and self._method not in PROBES:
+            logger.debug("rpc_started", extra={"method": self._method, **self._key, **self._client()})
         seconds = self._context.time_remaining()
         if seconds is not None:
             loop = asyncio.get_running_loop()
@@ -292,10 +301,12 @@ class _Call:
             )
         if self._note is not None and self._owner._notes is not None:
             self._note.status, self._note.end = self._reason or self._code, None
-            self._note.ended = self._owner._clock()
+            self._note.answer(self._owner._clock())
             if self._ticket is not None:
                 self._ticket.leave(self._note)
             self._owner._notes.finished(self._note)
+            if self._owner._tracer is not None:
+                self._owner._tracer.end(self._note)
         if self._method in PROBES:
             return
         log_call(
@@ -307,6 +318,8 @@ class _Call:
             duration_ms=round(elapsed * 1000, 2),
             messages=self.messages,
             **self._key,
+            **self._client(),
+            **(journal_values(self._note) if self._note is not None else {}),
         )
 
     async def admitted(self) -> None:
@@ -320,6 +333,12 @@ class _Call:
     def headers(self) -> Headers:
         """En-têtes de la réponse."""
         return response_headers.get() + (self._ticket.headers() if self._ticket is not None else ())
+
+    def _client(self) -> dict[str, str]:
+        address = (
+            self._note.address if self._note is not None else client_address(self._context.invocation_metadata() or ())
+        )
+        return {"client": address} if address else {}
 
     def about(self, message: Any) -> Any:
         """Retient, pour le registre, ce que l'appel demande et ce qu'il trouve ; rend le message."""
@@ -357,15 +376,31 @@ class _Call:
             self._task.uncancel()
         return self._ended
 
+    def timings(self) -> tuple[tuple[str, str], ...]:
+        """Durées de la requête, dont la réponse est entière ; rien pour un appel que la fenêtre ne garde pas."""
+        if self._note is None:
+            return ()
+        self._note.answer(self._owner._clock())
+        return ((TIMINGS, server_timing(self._note)),)
+
+    def tell_timings(self) -> None:
+        """Les met dans les métadonnées de fin ; l'en-tête d'une réponse d'un seul tenant les a déjà dites."""
+        if (self._events or self._owner.family(self._method) is None) and (timings := self.timings()):
+            self._context.set_trailing_metadata(timings)
+
     async def write_all(self, produced: AsyncGenerator[Any, None]) -> None:
         """Écrit tout ce que la méthode produit ; un client parti referme aussitôt ce qui produisait."""
         context = self._context
         async with aclosing(produced) as messages:
             async for message in messages:
-                if not self.messages and self._owner.family(self._method) is not None:
-                    self._events = is_event_stream(serialize(message))
-                if not self.messages and (headers := self.headers()):
-                    await context.send_initial_metadata(headers)
+                if not self.messages:
+                    headers = self.headers()
+                    if self._owner.family(self._method) is not None:
+                        self._events = is_event_stream(serialize(message))
+                        # Celles d'un flux d'événements sont déjà dans ses en-têtes, pour ce qui en est connu.
+                        headers = headers if self._events else (*headers, *self.timings())
+                    if headers:
+                        await context.send_initial_metadata(headers)
                 self.messages += 1
                 await context.write(message)
 
@@ -392,13 +427,16 @@ class _Call:
             await self._abort(error)
         elif self.messages:
             await self._context.write(error_event(error, family))
+            self.tell_timings()
         else:
-            await self._context.send_initial_metadata((*error_headers(error), *self.headers()))
+            headers = (*error_headers(error), *self.headers(), *self.timings())
+            await self._context.send_initial_metadata(headers)
             await self._context.write(error_response(error, family))
 
     async def _abort(self, error: PasserelleError) -> NoReturn:
         status = to_status(error, self._id)
-        await self._context.abort(codes(error).grpc, error.message, ((DETAILS_KEY, status.SerializeToString()),))
+        details = (DETAILS_KEY, status.SerializeToString())
+        await self._context.abort(codes(error).grpc, error.message, (details, *self.timings()))
         raise AssertionError("abort lève toujours")
 
 

@@ -8,13 +8,17 @@ import asyncio
 import contextlib
 import logging
 import sys
+import threading
 import time
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
+
+from server.log_lines import as_text
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Identifiant de la requête en cours ; vide hors d'une requête."""
@@ -40,6 +44,14 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = "".join(traceback.format_exception(*record.exc_info))
         return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class TextFormatter(JsonFormatter):
+    """La même ligne, à lire pour une personne."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Ligne lisible de l'événement."""
+        return as_text(super().format(record))
 
 
 GROUPED_SECONDS = 0.05
@@ -119,12 +131,66 @@ def log_call(logger: logging.Logger, event: str, **values: object) -> None:
             logger.info(event, extra=values)
 
 
-def configure_logging(process: str, *, level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Dirige tout le journal de ce processus, nommé `process`, vers `stream` (par défaut la sortie d'erreur)."""
+LEVEL_FILE = "log-level"
+"""Fichier du dossier des prises qui dit le niveau voulu en marche ; absent : celui des réglages."""
+LEVEL_SECONDS = 0.5
+"""Période à laquelle un processus le relit."""
+
+
+def configure_logging(
+    process: str,
+    *,
+    level: str = "INFO",
+    stream: TextIO | None = None,
+    level_file: Path | None = None,
+    text: bool = False,
+) -> None:
+    """Dirige tout le journal de ce processus, nommé `process`, vers `stream` (par défaut la sortie d'erreur).
+
+    Args:
+        level_file: fichier dont le niveau l'emporte, dès qu'il paraît et tant qu'il est là.
+        text: des lignes à lire, et non du JSON.
+    """
     root = logging.getLogger()
-    root.handlers[:] = [GroupedHandler(process, stream or sys.stderr)]
-    root.setLevel(level)
+    handler = GroupedHandler(process, stream or sys.stderr)
+    if text:
+        handler.setFormatter(TextFormatter())
+    root.handlers[:] = [handler]
+    set_level(level)
+    if level_file is not None:
+        follow_level(level_file, level)
     logging.getLogger("grpc._cython.cygrpc").addFilter(_without_headers)
+
+
+def set_level(level: str) -> None:
+    """Change le niveau ; DEBUG ne vaut que pour nos lignes : une bibliothèque y écrirait des en-têtes, des requêtes."""
+    logging.getLogger().setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    logging.getLogger("server").setLevel(level)
+
+
+def follow_level(path: Path, default: str) -> None:
+    """Suit le niveau que dit ce fichier ; dans un fil à part, car un moteur qui s'ouvre tient sa boucle des minutes."""
+
+    def follow() -> None:
+        seen = default
+        while True:
+            level = read_level(path) or default
+            if level != seen:
+                set_level(level)
+                logging.getLogger(__name__).warning("log_level_changed", extra={"before": seen, "after": level})
+                seen = level
+            time.sleep(LEVEL_SECONDS)
+
+    threading.Thread(target=follow, name="log-level", daemon=True).start()
+
+
+def read_level(path: Path) -> str:
+    """Niveau que dit ce fichier ; vide s'il n'y en a pas, ou qu'il ne se lit pas."""
+    try:
+        level = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+    return level if level in logging.getLevelNamesMapping() else ""
 
 
 def _without_headers(record: logging.LogRecord) -> bool:

@@ -40,6 +40,28 @@ REFUSALS, REFUSAL_SECONDS = 64, 10.0
 _numbers = count(1)
 
 
+class Traced(Protocol):
+    """Place d'une requête dans une trace, à passer plus loin."""
+
+    @property
+    def traceparent(self) -> str:
+        """En-tête W3C."""
+
+    @property
+    def tracestate(self) -> str:
+        """En-tête W3C ; vide si l'appelant n'en a pas donné."""
+
+
+class Tracer(Protocol):
+    """Ce qui trace les requêtes."""
+
+    def begin(self, metadata: Iterable[tuple[str, str | bytes]]) -> Traced:
+        """Une requête commence."""
+
+    def end(self, found: "Note") -> None:
+        """Elle est finie."""
+
+
 class Note:
     """Une requête ; les instants sont ceux de l'horloge de l'intercepteur, 0 tant qu'ils ne sont pas atteints."""
 
@@ -70,6 +92,7 @@ class Note:
         "tokens_in",
         "tokens_out",
         "told",
+        "trace",
     )
 
     def __init__(self, sort: "requests_pb2.RequestSort", id: str, address: str, started: float) -> None:
@@ -93,9 +116,18 @@ class Note:
         self.told = 0
         """Jetons déjà dits."""
         self.audio_seconds = 0.0
+        self.trace: Traced | None = None
+        """Sa place dans une trace."""
         self.message: requests_pb2.Request | None = None
         """Ce qui en a déjà été dit."""
         self.asked = self.sent = self.queued = self.first = self.last = self.ended = 0.0
+
+    def answer(self, now: float) -> None:
+        """La réponse est entière : la durée dite à qui l'attend est celle que la fenêtre gardera."""
+        if not self.ended:
+            self.ended = now
+            if self.sent and not self.last:
+                self.last = now
 
     def advance(self) -> None:
         """Une étape est atteinte : qui garde la note la dira."""

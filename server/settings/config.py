@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from server.domain import ADDED_MODELS, Limits, Profile, PublicAddress, TokenProvider
 from server.json_depth import DEEPEST
@@ -22,6 +22,7 @@ from server.settings.file import Settled, settle
 from server.settings.profile import ConfigError, Layers, read_layers
 from server.settings.shares import shares
 from server.settings.tokens import token_provider
+from server.settings.traces import TraceTarget, trace_target
 from server.settings.unknown import unknown
 
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
@@ -49,6 +50,9 @@ _MAY_BE_SMALL = (
 )
 """Limites qui peuvent valoir moins de 1."""
 
+
+LOG_FORMATS = ("json", "texte")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 MIN_WATCHDOG_SECONDS = 2.0
 """Silence que le chien de garde admet au moins : quatre battements manqués."""
@@ -140,8 +144,10 @@ class Config:
     """Fils d'Envoy."""
     log_forward: bool
     """Recopie le journal de chaque processus sur la sortie d'erreur du superviseur."""
-    metrics_keys: int = 64
-    """Clés que les mesures nomment, au plus ; les autres y sont ensemble."""
+    log_format: Literal["json", "texte"]
+    """Forme de cette copie, et des lignes du superviseur ; les fichiers sont toujours en JSON."""
+    log_level: str
+    """Niveau du journal au démarrage."""
     build: str = ""
     """Commit annoncé par `/version` ; vide : celui du dépôt, s'il y en a un."""
     unknown: tuple[str, ...] = ()
@@ -156,6 +162,10 @@ class Config:
     """Autorités des certificats de client ; `None` : aucun n'est demandé."""
     tokens: TokenProvider | None = None
     """Fournisseur d'identité dont les jetons sont admis ; `None` : aucun."""
+    metrics_keys: int = 64
+    """Clés que les mesures nomment, au plus ; les autres y sont ensemble."""
+    traces: TraceTarget | None = None
+    """Collecteur des traces ; `None` : rien n'est tracé."""
     shares: Mapping[str, int] = field(default_factory=dict)
     """Parts, dans les files, des appelants qui en ont plus d'une (`server/settings/shares.py`)."""
     default_quota: Quota | None = None
@@ -266,12 +276,15 @@ def _load(environ: Mapping[str, str]) -> Config:
         envoy_concurrency=env.integer("PASSERELLE_ENVOY_CONCURRENCY", min(4, cores), 1, 256),
         log_forward=env.boolean("PASSERELLE_LOG_FORWARD", False),
         metrics_keys=env.integer("PASSERELLE_METRICS_KEYS", 64, 0, 10_000),
+        log_format="texte" if env.choice("PASSERELLE_LOG_FORMAT", "json", LOG_FORMATS) == "texte" else "json",
+        log_level=env.choice("PASSERELLE_LOG_LEVEL", "info", LOG_LEVELS).upper(),
         build=env.text("PASSERELLE_BUILD", ""),
         gpu_lists=_gpu_lists(env),
         tls_cert=tls["tls_cert"],
         tls_key=tls["tls_key"],
         tls_client_ca=tls["tls_client_ca"],
         tokens=tokens,
+        traces=trace_target(env),
         shares=shares(env.items("PASSERELLE_SHARES"), (*keys, *admin_keys), tokens),
         default_quota=_quota(env),
     )
@@ -393,6 +406,12 @@ class _Env:
         if text in ("0", "false", "no", "off", "non", "faux"):
             return False
         raise ConfigError(f"{name} : « {text} » n'est pas un booléen (true ou false attendu).")
+
+    def choice(self, name: str, default: str, known: tuple[str, ...]) -> str:
+        text = self.text(name, default).lower()
+        if text not in known:
+            raise ConfigError(f"{name} : « {text} » n'est pas admis ({', '.join(known)}).")
+        return text
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         text = self.text(name, "")

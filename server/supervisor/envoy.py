@@ -15,12 +15,16 @@ from server.french import why
 from server.supervisor.envoy_replies import local_replies
 from server.supervisor.envoy_tls import transport_socket
 from server.supervisor.envoy_tokens import TokenSource, token_parts
+from server.supervisor.envoy_traces import trace_parts
 
 FOLDER = Path(__file__).resolve().parents[2] / "envoy"
 """Dossier du modèle de configuration et de son script."""
 
 DRAIN_SECONDS = 5
 """Secondes pendant lesquelles Envoy accepte encore des connexions une fois le vidage demandé."""
+
+FLUSH_MILLISECONDS = 1000
+"""Attente d'une ligne d'Envoy avant d'être écrite ; dix secondes d'elle-même."""
 
 _MULTIPART_BYTES = 1024 * 1024
 _ADMIN_TIMEOUT = 5.0
@@ -70,6 +74,8 @@ class EnvoySettings:
     """TLS à l'écoute publique ; les fichiers de secrets doivent exister (`server/supervisor/tls.py`)."""
     client_certificates: bool = False
     """Exige un certificat de client."""
+    traces: float | None = None
+    """Part des requêtes tracées, quand leur appelant n'en a pas décidé ; `None` : rien n'est tracé."""
     tokens: TokenSource | None = None
     """Fournisseur d'identité dont les jetons sont vérifiés."""
 
@@ -153,7 +159,9 @@ def render(settings: EnvoySettings) -> str:
         "dashboard_path": str(run_dir / "dashboard.sock"),
     }
     written = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
-    return Template(_read("envoy.yaml")).substitute(written, **token_parts(settings.tokens))
+    return Template(_read("envoy.yaml")).substitute(
+        written, **token_parts(settings.tokens), **trace_parts(run_dir, settings.traces)
+    )
 
 
 def _foreign_host(answered: Sequence[str]) -> list[dict[str, object]]:
@@ -192,6 +200,8 @@ def argv(binary: Path, config_path: Path, settings: EnvoySettings) -> list[str]:
         "immediate",
         "--log-level",
         "warning",
+        "--file-flush-interval-msec",
+        str(FLUSH_MILLISECONDS),
     ]
 
 

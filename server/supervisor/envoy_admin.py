@@ -1,4 +1,4 @@
-"""Ce qu'Envoy compte, et ce qu'il sait des fronts : un front qu'il n'a pas encore vu ne sert à personne."""
+"""Envoy, par sa prise d'administration : ce qu'il compte, les fronts qu'il a vus, le niveau de son journal."""
 
 import http.client
 import socket
@@ -21,6 +21,23 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(_TIMEOUT)
         self.sock.connect(str(self._path))
+
+
+def ask_log_level(admin_socket: Path, level: str) -> None:
+    """Change le niveau du journal d'Envoy. Peut bloquer deux secondes.
+
+    Raises:
+        OSError: il ne répond pas, ou refuse.
+    """
+    connection = _UnixConnection(admin_socket)
+    try:
+        connection.request("POST", f"/logging?level={level}")
+        if (answer := connection.getresponse()).status != http.client.OK:
+            raise OSError(f"Envoy a répondu {answer.status}.")
+    except http.client.HTTPException as error:
+        raise OSError(f"Envoy ne répond pas : {error!r}.") from error
+    finally:
+        connection.close()
 
 
 def healthy_fronts(admin_socket: Path) -> frozenset[str]:

@@ -23,7 +23,7 @@ from server.events import last_line
 from server.french import why
 from server.lifetime import STOPPING
 from server.supervisor.envoy import EnvoyError, EnvoySettings, argv, drain, envoy_binary, probe, render
-from server.supervisor.process import Command
+from server.supervisor.process import Command, Forward
 from server.supervisor.rolling import RollingRestart
 from server.supervisor.run_dir import RunDir, RunDirError
 from server.supervisor.socket import ReloadRefused, SupervisorSocket
@@ -90,8 +90,10 @@ class SupervisorSettings:
     """Avertissements à écrire au démarrage."""
     tls: TlsFiles | None = None
     """Certificats de l'écoute publique ; `None` : en clair."""
-    log_forward: bool = False
-    """Recopie le journal de chaque enfant sur la sortie d'erreur."""
+    log_forward: Forward = None
+    """Recopie le journal de chaque enfant sur la sortie d'erreur, sous cette forme."""
+    on_born: Callable[[Path], None] = lambda _run_dir: None
+    """Appelée une fois, avec le dossier des prises."""
 
 
 def run(settings: SupervisorSettings) -> int:
@@ -138,6 +140,7 @@ class _Product:
     def __init__(self, settings: SupervisorSettings, run_dir: Path) -> None:
         self._settings = settings
         self._run_dir = run_dir
+        settings.on_born(run_dir)
         self._envoy = dataclasses.replace(settings.envoy, run_dir=run_dir)
         self._copies = 0
         self._env = self._environ(settings.environ, settings.files)

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from server.lifetime import BEAT_FD_VARIABLE, PARENT_FD_VARIABLE
+from server.log_lines import as_json, as_text
 from server.supervisor.log_file import LogFile
 from server.supervisor.watchdog import BeatPipe, Probe
 
@@ -45,6 +46,10 @@ class Command:
     """Sonde du chien de garde, pour un programme qui ne sait pas battre."""
 
 
+Forward = Literal["json", "texte"] | None
+"""Forme de la copie du journal sur la sortie d'erreur ; `None` : aucune copie."""
+
+
 class Child:
     """Enfant en marche ; sa sortie va dans `logs/<nom>.log`."""
 
@@ -55,7 +60,7 @@ class Child:
         output: asyncio.StreamReader,
         beats: BeatPipe,
         log: Path,
-        forward: bool,
+        forward: Forward,
     ) -> None:
         self.command = command
         self.pulse = beats.pulse
@@ -66,7 +71,7 @@ class Child:
         self._waiting = asyncio.create_task(self._wait())
 
     @classmethod
-    async def start(cls, command: Command, parent_fd: int, log: Path, *, forward: bool = False) -> "Child":
+    async def start(cls, command: Command, parent_fd: int, log: Path, *, forward: Forward = None) -> "Child":
         """Lance l'enfant dans sa propre session.
 
         Raises:
@@ -154,7 +159,7 @@ class Child:
             return False
         return True
 
-    async def _copy_output(self, path: Path, forward: bool) -> None:
+    async def _copy_output(self, path: Path, forward: Forward) -> None:
         output = LogFile(path)
         rest = b""
         try:
@@ -169,11 +174,11 @@ class Child:
         finally:
             output.close()
 
-    def _write(self, output: LogFile, lines: bytes, forward: bool) -> None:
-        text = lines.decode(errors="replace")
+    def _write(self, output: LogFile, lines: bytes, forward: Forward) -> None:
+        text = as_json(lines.decode(errors="replace"), self.command.name)
         output.write(text)
-        if forward:
-            print(text, file=sys.stderr, flush=True)
+        if forward is not None:
+            print(as_text(text) if forward == "texte" else text, file=sys.stderr, flush=True)
 
 
 def _die_with_parent() -> None:

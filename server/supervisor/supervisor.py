@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from server.supervisor.oom import OomCount
-from server.supervisor.process import Child, Command
+from server.supervisor.process import Child, Command, Forward
 from server.supervisor.watchdog import frozen
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Supervisor:
         logs: Path,
         parent_fd: int,
         *,
-        forward: bool = False,
+        forward: Forward = None,
         policy: RestartPolicy | None = None,
         watchdog_seconds: float = 0.0,
         on_abandoned: Callable[[str], None] | None = None,

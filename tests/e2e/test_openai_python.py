@@ -85,6 +85,23 @@ def test_stream_adds_up_to_the_whole_answer(client: openai.OpenAI) -> None:
     assert len(chunks) > 3
 
 
+def test_the_timings_reach_a_caller_and_trouble_no_one(client: openai.OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response
+    whole = raw.create(model="qwen", messages=QUESTION, max_tokens=2)
+    assert {"receive", "load", "queue", "total"} <= _timings(whole.headers["server-timing"])
+    assert whole.parse().choices[0].message.role == "assistant"
+    stream = raw.create(model="qwen", messages=QUESTION, max_tokens=2, stream=True)
+    assert {"receive", "load", "queue", "first"} <= _timings(stream.headers["server-timing"])
+    assert all(chunk.object == "chat.completion.chunk" for chunk in stream.parse())
+    with pytest.raises(openai.NotFoundError) as error:
+        raw.create(model="absent", messages=QUESTION)
+    assert _timings(error.value.response.headers["server-timing"]) == {"total"}
+
+
+def _timings(header: str) -> set[str]:
+    return {part.partition(";")[0] for part in header.split(", ")}
+
+
 def test_stream_without_usage_has_none(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(model="qwen", messages=QUESTION, max_tokens=4, stream=True)
     assert all(chunk.choices and chunk.usage is None for chunk in stream)

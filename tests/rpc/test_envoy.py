@@ -219,6 +219,7 @@ def test_cross_origin_pages(envoy: Gateway) -> None:
     assert "authorization" in allowed.headers["access-control-allow-headers"]
     assert "access-control-allow-origin" not in denied.headers
     assert real.headers["access-control-allow-origin"] == ORIGIN
+    assert "server-timing" in real.headers["access-control-expose-headers"]
 
 
 def test_events_are_not_held_back(envoy: Gateway) -> None:

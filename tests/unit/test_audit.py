@@ -1,5 +1,6 @@
 """Le registre : une ligne par appel qui change l'état, refus compris ; jamais un secret, jamais récrit, borné."""
 
+import dataclasses
 import errno
 import json
 import math
@@ -20,13 +21,15 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.struct_pb2 import Struct, Value
-from passerelle.v1 import admin_pb2_grpc, keys_pb2, model_verbs_pb2, operation_pb2, route_pb2, usage_pb2
+from passerelle.v1 import admin_pb2_grpc, keys_pb2, log_level_pb2, model_verbs_pb2, operation_pb2, route_pb2, usage_pb2
 from prometheus_client import CollectorRegistry
 
 from server.cli.app import cli
 from server.cli.audit import _coming, _settings
 from server.control.record.audit import NAME, AuditLog, AuditSettings, kept
+from server.control.services.admin import AdminService
 from server.control.services.audited import ended, in_force, looker, tell_settings
+from server.control.services.log_level import LogLevels
 from server.domain import Limits
 from server.errors import QueueFull
 from server.named_keys import new_id, new_value
@@ -245,9 +248,33 @@ async def rig(tmp_path: Path) -> Any:
     await made.aclose()
 
 
+async def test_a_change_of_log_level_says_what_was_and_what_is(rig: Rig, log: AuditLog, tmp_path: Path) -> None:
+    levels = LogLevels(tmp_path, "INFO")
+    auditor = Auditor(log.append, looker(rig.models, levels))
+
+    def add(server: Any) -> None:
+        facts = dataclasses.replace(service_of(rig)._facts, levels=levels)
+        admin_pb2_grpc.add_AdminServiceServicer_to_server(AdminService(rig.models, rig.journal, facts), server)
+
+    async with served(auditor, add) as channel:
+        stub: Any = admin_pb2_grpc.AdminServiceStub(channel)
+        asked = log_level_pb2.SetLogLevelRequest(level=log_level_pb2.LOG_LEVEL_ERROR)
+        assert (await stub.SetLogLevel(asked, metadata=KEY)).level == log_level_pb2.LOG_LEVEL_ERROR
+        found = await stub.GetLogLevel(log_level_pb2.GetLogLevelRequest(), metadata=KEY)
+        assert (found.level, found.configured) == (log_level_pb2.LOG_LEVEL_ERROR, log_level_pb2.LOG_LEVEL_INFO)
+        back = await stub.SetLogLevel(log_level_pb2.SetLogLevelRequest(), metadata=KEY)
+        assert back.level == log_level_pb2.LOG_LEVEL_INFO and not list(tmp_path.glob("log-level*"))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.SetLogLevel(log_level_pb2.SetLogLevelRequest.FromString(b"\x08\x09"), metadata=KEY)
+    first, second, refused = await told(tmp_path, 3)
+    assert (first["action"], first["before"]["log_level"]) == ("AdminService.SetLogLevel", "INFO")
+    assert (first["after"]["log_level"], second["before"]["log_level"]) == ("ERROR", "ERROR")
+    assert second["after"]["log_level"] == "INFO" and refused["reason"] == "INVALID_REQUEST"
+
+
 async def test_a_load_says_what_was_what_is_and_how_it_ended(rig: Rig, log: AuditLog, tmp_path: Path) -> None:
     rig.journal.on_end = lambda operation: log.append(ended(operation))
-    auditor = Auditor(log.append, looker(rig.models))
+    auditor = Auditor(log.append, looker(rig.models, LogLevels(tmp_path, "INFO")))
 
     def add(server: Any) -> None:
         admin_pb2_grpc.add_AdminServiceServicer_to_server(service_of(rig), server)

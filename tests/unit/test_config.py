@@ -404,3 +404,37 @@ def test_named_keys_count_as_keys(tmp_path: Path) -> None:
     save(tmp_path / KEYS, [issued("chat")])
     later = load_config(EMBEDDED | {"PASSERELLE_STATE_DIR": str(tmp_path), "PASSERELLE_MAX_N": "3"})
     assert change(open_server, later).fronts
+
+
+@pytest.mark.parametrize(
+    ("address", "endpoint"),
+    [("http://collecteur", "collecteur:4317"), ("http://10.0.0.7:55", "10.0.0.7:55"), ("http://[::1]:9/", "[::1]:9")],
+)
+def test_a_collector_is_an_address(address: str, endpoint: str) -> None:
+    found = load_config({**EMBEDDED, "PASSERELLE_TRACES_ENDPOINT": address, "PASSERELLE_TRACES_RATIO": "0.1"}).traces
+    assert found is not None and (found.endpoint, found.ratio, found.queue) == (endpoint, 0.1, 4096)
+    assert load_config(EMBEDDED).traces is None
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        *({"PASSERELLE_TRACES_ENDPOINT": one} for one in ("collecteur:4317", "https://c", "http://", "http://c:x")),
+        *({"PASSERELLE_TRACES_ENDPOINT": one} for one in ("http://c/v1/traces", "http://qui@c", "http://c?x")),
+        {"PASSERELLE_TRACES_RATIO": "1.5"},
+        {"PASSERELLE_TRACES_QUEUE": "1"},
+        {"PASSERELLE_LOG_LEVEL": "bavard"},
+        {"PASSERELLE_LOG_FORMAT": "xml"},
+    ],
+)
+def test_what_is_watched_and_how_is_checked(refused: dict[str, str]) -> None:
+    [(variable, value)] = refused.items()
+    with pytest.raises(ConfigError, match=variable) as error:
+        load_config({**EMBEDDED, **refused})
+    assert value.removeprefix("http://") in str(error.value)
+
+
+def test_traces_and_logs_change_at_a_restart_only() -> None:
+    for name, value in (("TRACES_ENDPOINT", "http://c"), ("LOG_LEVEL", "debug"), ("LOG_FORMAT", "texte")):
+        with pytest.raises(ConfigError, match=f"PASSERELLE_{name}"):
+            change(load_config(EMBEDDED), load_config({**EMBEDDED, f"PASSERELLE_{name}": value}))

@@ -54,6 +54,7 @@ def test_what_changes_a_state_needs_an_admin_key() -> None:
         "WakeModel",
         "RemoveWeights",
         "CancelOperation",
+        "SetLogLevel",
         "StreamLogs",
         "CancelRequest",
         "GetUsage",

@@ -7,8 +7,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,36 +15,11 @@ from google.api.httpbody_pb2 import HttpBody
 from server.rpc import logs
 from server.rpc.http_body import encode_body
 from server.rpc.logs import JsonFormatter, configure_logging, log_call, request_id
+from tests.support.journal import journal
 from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGGER = logging.getLogger("server.essai")
-
-
-class Written(io.StringIO):
-    """Sortie qui compte ses écritures."""
-
-    writes = 0
-
-    def write(self, text: str) -> int:
-        self.writes += 1
-        return super().write(text)
-
-    def lines(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.getvalue().splitlines()]
-
-
-@contextmanager
-def journal() -> Iterator[Written]:
-    """Le journal de ce processus, réglé comme celui d'un front."""
-    root = logging.getLogger()
-    handlers, level, stream = root.handlers[:], root.level, Written()
-    configure_logging("front-0", stream=stream)
-    try:
-        yield stream
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
 
 
 def record(event: str, **extra: object) -> logging.LogRecord:

@@ -1,6 +1,7 @@
 """Le superviseur et sa prise, avec de vrais processus."""
 
 import asyncio
+import json
 import os
 import signal
 import stat
@@ -297,7 +298,9 @@ async def test_what_a_child_says_is_written_whole_and_by_chunks(
         os.close(read)
         os.close(end)
     text = (tmp_path / "bavard.log").read_text(encoding="utf-8")
-    assert text.splitlines()[:3001] == [*(f"ligne é {n}" for n in range(3000)), "coupee en deux"]
+    said = [json.loads(line) for line in text.splitlines()]
+    assert {(line["event"], line["process_name"]) for line in said} == {("output", "bavard")}
+    assert [line["text"] for line in said[:3001]] == [*(f"ligne é {n}" for n in range(3000)), "coupee en deux"]
     # Une ligne trop longue pour attendre sa fin est coupée ; rien n'en manque.
-    assert "".join(text.splitlines()[3001:]) == "longue " + "x" * 200_000 + "sans fin"
+    assert "".join(line["text"] for line in said[3001:]) == "longue " + "x" * 200_000 + "sans fin"
     assert text.endswith("\n") and len(writes) < 300

@@ -6,7 +6,7 @@ from passerelle.v1 import machine_pb2
 
 from server.control.life.replicas import Replica
 from server.control.requests.activity import MACHINE, Activity
-from server.control.services.messages import duration
+from server.control.services.instants import duration
 
 
 def to_activity(activity: Activity, replicas: Sequence[Replica], gpu: int = MACHINE) -> machine_pb2.Activity:

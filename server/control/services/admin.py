@@ -10,6 +10,7 @@ from passerelle.v1 import (
     admin_pb2,
     admin_pb2_grpc,
     limits_pb2,
+    log_level_pb2,
     machine_pb2,
     model_pb2,
     model_verbs_pb2,
@@ -29,6 +30,7 @@ from server.control.services.activity_messages import to_activity
 from server.control.services.filters import to_kinds, to_states
 from server.control.services.gpu_messages import to_gpus, to_verdict
 from server.control.services.instants import duration, timestamp
+from server.control.services.log_level import LogLevels
 from server.control.services.messages import (
     RECOGNITION,
     to_capability,
@@ -65,6 +67,8 @@ class AdminFacts:
     """Ce que font les requêtes."""
     fields: Callable[[str], Mapping[str, Sequence[str]]] = lambda _engine: {}
     """Sort des champs d'une conversation chez un moteur, sous leurs noms de `ModelCapabilities`."""
+    levels: LogLevels = field(default_factory=lambda: LogLevels(Path(), "INFO"))
+    """Niveau du journal."""
 
 
 class AdminService(admin_pb2_grpc.AdminServiceServicer):
@@ -220,6 +224,16 @@ class AdminService(admin_pb2_grpc.AdminServiceServicer):
             operations=[to_operation(live.get(operation.id, operation)) for operation in page],
             next_page_token=str(following) if following else "",
         )
+
+    async def GetLogLevel(self, _request: Any, _context: Any) -> log_level_pb2.GetLogLevelResponse:
+        """Niveau du journal."""
+        return self._facts.levels.get()
+
+    async def SetLogLevel(
+        self, request: log_level_pb2.SetLogLevelRequest, _context: Any
+    ) -> log_level_pb2.SetLogLevelResponse:
+        """Change le niveau du journal de tous les processus."""
+        return await self._facts.levels.set(request.level)
 
     async def StreamLogs(
         self, request: admin_pb2.StreamLogsRequest, context: Any

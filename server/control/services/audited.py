@@ -8,9 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from passerelle.v1 import log_level_pb2
+
 from server.control.life.model import ManagedModel
 from server.control.models import Models
 from server.control.record.operations import Operation
+from server.control.services.log_level import LogLevels
 from server.control.weights.cache import read_as, write_json
 from server.domain import Limits, Profile
 
@@ -23,10 +26,12 @@ _TAG_CHARACTERS = 4
 """Assez pour voir qu'une clé a changé, trop peu pour en vérifier une."""
 
 
-def looker(models: Models) -> Callable[[Any], dict[str, Any] | None]:
+def looker(models: Models, levels: LogLevels) -> Callable[[Any], dict[str, Any] | None]:
     """De quoi dire l'état du modèle, ou de l'opération, qu'un message désigne."""
 
     def look(message: Any) -> dict[str, Any] | None:
+        if isinstance(message, log_level_pb2.SetLogLevelRequest):
+            return {"log_level": levels.name}
         named = getattr(message, "model", "")
         spec = models.profile.model(named) if named else None
         if spec is not None:

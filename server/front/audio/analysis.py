@@ -208,6 +208,8 @@ class SpeechAnalysis:
             whole_buffer=True,
         ) as call:
             async for items in call:
+                if (found := note.get()) is not None:
+                    found.queued = found.queued or call.waited
                 for item in items:
                     yield item
 

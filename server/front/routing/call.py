@@ -1,5 +1,6 @@
 """Appeler un exemplaire : le chemin commun de la conversation, des fichiers et du direct."""
 
+import logging
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -13,6 +14,8 @@ from server.front.routing.routes import ModelRoute
 from server.link.call import LinkCall
 from server.rpc.logs import request_id
 from server.rpc.notes import note
+
+logger = logging.getLogger(__name__)
 
 
 class WorkerCalls:
@@ -95,11 +98,18 @@ class WorkerCall:
                 request_id=request_id.get(),
                 timeout=remaining,
                 caller=self._router.shares.lane(),
+                trace=(found.trace.traceparent, found.trace.tracestate) if found and found.trace else ("", ""),
                 **self._options,
             )
         except BaseException as error:
             self._end(error)
             raise
+        if logger.isEnabledFor(logging.DEBUG):
+            load = reserved.link.load
+            logger.debug(
+                "replica_chosen",
+                extra={"replica": reserved.link.peer, "running": load.running, "waiting": load.waiting},
+            )
         if found is not None:
             found.sent = found.sent or time.monotonic()
             found.replicas += (reserved.link.peer,)
@@ -115,7 +125,8 @@ class WorkerCall:
         if self._call is not None:
             self._call.cancel()
             if self._note is not None:
-                self._note.last = time.monotonic()
+                if not self._note.ended:
+                    self._note.last = time.monotonic()
                 self._note.queued = self._note.queued or self._call.waited
         self._metrics.finished(self._route.key, self._label, error)
         assert self._reserved is not None

@@ -15,12 +15,13 @@ from server.front.chat.request import parse, read_object
 from server.front.chat.tokens import Asked, TokenCounter
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
-from server.front.services.rest_audio import EVENT_HEADERS, AudioRoutes
-from server.front.sse import DONE, LOADING
+from server.front.services.rest_audio import AudioRoutes
+from server.front.sse import DONE, EVENT_HEADERS, LOADING
 from server.rpc.caller import caller, patience
 from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
 from server.rpc.quotas import response_headers
+from server.rpc.timings import closing_comment, timing_headers
 
 _SERVED = {
     Capability.CHAT: ("chat", "completions"),
@@ -130,13 +131,13 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
         async with aclosing(self._generation.stream(checked, timeout, notice=LOADING)) as frames:
             async for frame, last in frames:
                 if content_type:
-                    response_headers.set(EVENT_HEADERS)
+                    response_headers.set((*EVENT_HEADERS, *timing_headers()))
                 # La fin part avec la dernière trame : un message de moins par requête.
-                yield encode_body(frame + DONE if last else frame, content_type)
+                yield encode_body(frame + closing_comment() + DONE if last else frame, content_type)
                 content_type = ""
                 ended = last
         if not ended:
-            yield encode_body(DONE, content_type)
+            yield encode_body(closing_comment() + DONE, content_type)
 
 
 def _model(name: str, route: ModelRoute) -> dict[str, Any]:

@@ -22,19 +22,17 @@ from server.front.audio.options import (
 )
 from server.front.audio.spool import Spool
 from server.front.audio.upload import receive_body
-from server.front.sse import DONE
+from server.front.sse import DONE, EVENT_HEADERS
 from server.front.told import tell_diarize, tell_transcribe
 from server.rpc.deadline import time_left
 from server.rpc.http_body import EVENT_STREAM, encode_body
 from server.rpc.quotas import response_headers
+from server.rpc.timings import closing_comment, timing_headers
 
 Context = Any
 """`grpc.aio.ServicerContext`."""
 
 Request = TypeVar("Request", rest_pb2.TranscribeAudioRequest, rest_pb2.ProcessDiarizationRequest)
-
-EVENT_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
-"""En-têtes d'un flux d'événements ; le second dit à nginx de ne pas le retenir."""
 
 
 class AudioRoutes:
@@ -122,7 +120,7 @@ async def _typed(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
     content_type = EVENT_STREAM
     async for frame in frames:
         if content_type:
-            response_headers.set(EVENT_HEADERS)
+            response_headers.set((*EVENT_HEADERS, *timing_headers()))
         yield encode_body(frame, content_type)
         content_type = ""
 
@@ -135,7 +133,7 @@ async def _transcribe_events(events: AsyncGenerator[TranscribeEvent, None]) -> A
             elif event.HasField("segment"):
                 yield _data({"type": "segment", "segment": api.segment_json(event.segment)})
             else:
-                yield _data({"type": "result", "result": api.transcript_json(event.result)})
+                yield closing_comment() + _data({"type": "result", "result": api.transcript_json(event.result)})
 
 
 async def _diarize_events(events: AsyncGenerator[DiarizeEvent, None]) -> AsyncGenerator[bytes, None]:
@@ -144,7 +142,7 @@ async def _diarize_events(events: AsyncGenerator[DiarizeEvent, None]) -> AsyncGe
             if event.HasField("progress"):
                 yield _data({"type": "progress", **api.progress_json(event.progress)})
             else:
-                yield _data({"type": "result", "result": api.diarization_json(event.result)})
+                yield closing_comment() + _data({"type": "result", "result": api.diarization_json(event.result)})
 
 
 async def _openai_events(
@@ -159,7 +157,7 @@ async def _openai_events(
             elif event.HasField("segment"):
                 yield _data(writer.segment(event.segment))
             else:
-                yield _data(writer.done(event.result)) + DONE
+                yield _data(writer.done(event.result)) + closing_comment() + DONE
 
 
 def _data(value: dict[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from passerelle.v1 import limits_pb2 as _limits_pb2
+from passerelle.v1 import log_level_pb2 as _log_level_pb2
 from passerelle.v1 import machine_pb2 as _machine_pb2
 from passerelle.v1 import model_pb2 as _model_pb2
 from passerelle.v1 import model_verbs_pb2 as _model_verbs_pb2

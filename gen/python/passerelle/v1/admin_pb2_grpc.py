@@ -5,6 +5,7 @@ import warnings
 
 from passerelle.v1 import admin_pb2 as passerelle_dot_v1_dot_admin__pb2
 from passerelle.v1 import limits_pb2 as passerelle_dot_v1_dot_limits__pb2
+from passerelle.v1 import log_level_pb2 as passerelle_dot_v1_dot_log__level__pb2
 from passerelle.v1 import model_pb2 as passerelle_dot_v1_dot_model__pb2
 from passerelle.v1 import model_verbs_pb2 as passerelle_dot_v1_dot_model__verbs__pb2
 from passerelle.v1 import operation_pb2 as passerelle_dot_v1_dot_operation__pb2
@@ -116,6 +117,16 @@ class AdminServiceStub(object):
                 '/passerelle.v1.AdminService/StreamLogs',
                 request_serializer=passerelle_dot_v1_dot_admin__pb2.StreamLogsRequest.SerializeToString,
                 response_deserializer=passerelle_dot_v1_dot_admin__pb2.StreamLogsResponse.FromString,
+                _registered_method=True)
+        self.GetLogLevel = channel.unary_unary(
+                '/passerelle.v1.AdminService/GetLogLevel',
+                request_serializer=passerelle_dot_v1_dot_log__level__pb2.GetLogLevelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_log__level__pb2.GetLogLevelResponse.FromString,
+                _registered_method=True)
+        self.SetLogLevel = channel.unary_unary(
+                '/passerelle.v1.AdminService/SetLogLevel',
+                request_serializer=passerelle_dot_v1_dot_log__level__pb2.SetLogLevelRequest.SerializeToString,
+                response_deserializer=passerelle_dot_v1_dot_log__level__pb2.SetLogLevelResponse.FromString,
                 _registered_method=True)
 
 
@@ -269,6 +280,22 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLogLevel(self, request, context):
+        """Niveau du journal de tous les processus.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLogLevel(self, request, context):
+        """Change le niveau du journal de tous les processus, en une seconde au plus et jusqu'au prochain redémarrage.
+
+        Renvoie INVALID_ARGUMENT (INVALID_REQUEST) si le niveau n'existe pas.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -346,6 +373,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.StreamLogs,
                     request_deserializer=passerelle_dot_v1_dot_admin__pb2.StreamLogsRequest.FromString,
                     response_serializer=passerelle_dot_v1_dot_admin__pb2.StreamLogsResponse.SerializeToString,
+            ),
+            'GetLogLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLogLevel,
+                    request_deserializer=passerelle_dot_v1_dot_log__level__pb2.GetLogLevelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_log__level__pb2.GetLogLevelResponse.SerializeToString,
+            ),
+            'SetLogLevel': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLogLevel,
+                    request_deserializer=passerelle_dot_v1_dot_log__level__pb2.SetLogLevelRequest.FromString,
+                    response_serializer=passerelle_dot_v1_dot_log__level__pb2.SetLogLevelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -757,6 +794,60 @@ class AdminService(object):
             '/passerelle.v1.AdminService/StreamLogs',
             passerelle_dot_v1_dot_admin__pb2.StreamLogsRequest.SerializeToString,
             passerelle_dot_v1_dot_admin__pb2.StreamLogsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLogLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/GetLogLevel',
+            passerelle_dot_v1_dot_log__level__pb2.GetLogLevelRequest.SerializeToString,
+            passerelle_dot_v1_dot_log__level__pb2.GetLogLevelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLogLevel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/passerelle.v1.AdminService/SetLogLevel',
+            passerelle_dot_v1_dot_log__level__pb2.SetLogLevelRequest.SerializeToString,
+            passerelle_dot_v1_dot_log__level__pb2.SetLogLevelResponse.FromString,
             options,
             channel_credentials,
             insecure,

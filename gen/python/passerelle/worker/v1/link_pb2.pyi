@@ -69,7 +69,7 @@ class Hello(_message.Message):
     def __init__(self, version: _Optional[int] = ..., name: _Optional[str] = ..., max_frame_bytes: _Optional[int] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class Submit(_message.Message):
-    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts", "largest_token", "token_field")
+    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts", "largest_token", "token_field", "traceparent", "tracestate")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +82,8 @@ class Submit(_message.Message):
     PARTS_FIELD_NUMBER: _ClassVar[int]
     LARGEST_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_FIELD_NUMBER: _ClassVar[int]
+    TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
+    TRACESTATE_FIELD_NUMBER: _ClassVar[int]
     id: int
     kind: RequestKind
     payload: bytes
@@ -94,7 +96,9 @@ class Submit(_message.Message):
     parts: int
     largest_token: int
     token_field: str
-    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ..., largest_token: _Optional[int] = ..., token_field: _Optional[str] = ...) -> None: ...
+    traceparent: str
+    tracestate: str
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ..., largest_token: _Optional[int] = ..., token_field: _Optional[str] = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ...) -> None: ...
 
 class InputChunk(_message.Message):
     __slots__ = ("id", "data", "last")
