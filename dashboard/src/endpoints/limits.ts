@@ -101,6 +101,7 @@ export const LIMITS: [string, Row[]][] = typeset([
       ["WebSockets d'une adresse, sans clé, au plus", ({ audio }) => count(audio?.maxWebSocketsPerAddress)],
       ["Message d'un WebSocket, au plus", ({ audio }) => size(audio?.maxWebSocketMessageBytes)],
       ["Silence d'un client, au plus", ({ audio }) => time(audio?.maxStreamSilence)],
+      ["Fenêtres de parole sans locuteur, au plus", ({ audio }) => count(audio?.maxVoiceBacklog)],
       ["Silence qui clôt une phrase, par défaut", ({ audio }) => time(audio?.endpointSilence)],
       ["Silence qui clôt une phrase, au moins", ({ audio }) => time(audio?.minEndpointSilence)],
       ["Silence qui clôt une phrase, au plus", ({ audio }) => time(audio?.maxEndpointSilence)],

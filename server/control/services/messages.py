@@ -252,6 +252,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_stream_silence=duration(limits.max_stream_silence_seconds),
             max_decoded_bytes=limits.max_decoded_bytes,
             max_speakers=limits.max_speakers,
+            max_voice_backlog=limits.max_voice_backlog,
             max_prompt_characters=limits.max_prompt_characters,
             max_live_streams=limits.max_live_streams,
             spare_live_streams=limits.spare_live_streams,

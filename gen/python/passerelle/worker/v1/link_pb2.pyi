@@ -15,12 +15,14 @@ class RequestKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REQUEST_KIND_TRANSCRIBE: _ClassVar[RequestKind]
     REQUEST_KIND_LIVE: _ClassVar[RequestKind]
     REQUEST_KIND_DIARIZE: _ClassVar[RequestKind]
+    REQUEST_KIND_VOICES: _ClassVar[RequestKind]
 REQUEST_KIND_UNSPECIFIED: RequestKind
 REQUEST_KIND_CHAT: RequestKind
 REQUEST_KIND_COMPLETION: RequestKind
 REQUEST_KIND_TRANSCRIBE: RequestKind
 REQUEST_KIND_LIVE: RequestKind
 REQUEST_KIND_DIARIZE: RequestKind
+REQUEST_KIND_VOICES: RequestKind
 
 class Frame(_message.Message):
     __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load", "sleep", "wake", "parting")
