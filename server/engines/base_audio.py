@@ -160,6 +160,8 @@ class VoiceScale:
 
     same: float
     """Au-dessus, deux groupes de fenêtres d'un même flux sont une seule voix."""
+    named: float
+    """Au-dessus, une voix est celle d'un extrait ; au-dessous, elle reste inconnue."""
 
 
 class DiarizeEngine(Engine, Protocol):

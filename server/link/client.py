@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
@@ -105,6 +105,7 @@ class LinkClient:
         weight: int = 1,
         parts: int = 1,
         token: tuple[int, str] = (0, ""),
+        clip_names: Sequence[str] = (),
     ) -> LinkCall:
         """Envoie une requête.
 
@@ -115,6 +116,7 @@ class LinkClient:
             weight: places du moteur que prend chaque partie.
             parts: textes de départ d'une complétion.
             token: plus grand jeton que la requête nomme par son numéro, et son champ.
+            clip_names: extraits de voix, dans la réserve.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -149,6 +151,7 @@ class LinkClient:
             parts=parts,
             largest_token=token[0],
             token_field=token[1],
+            clip_names=clip_names,
         )
         self._connection.send_submit(submit, payload)
         return call

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engines.base_audio import VoiceScale, Wave
+from server.speech.voice_names import Known, name_of
 
 _LEAST_SECONDS = 2.0
 """Parole en deçà de laquelle une voix n'en est pas une : une fenêtre à cheval sur deux ne ressemble à personne."""
@@ -32,9 +33,12 @@ class SpeakerBounds:
 class VoiceGroups:
     """Fenêtres d'un flux et leurs voix."""
 
-    def __init__(self, scale: VoiceScale, bounds: SpeakerBounds, *, most_points: int = 600) -> None:
+    def __init__(
+        self, scale: VoiceScale, bounds: SpeakerBounds, known: Sequence[Known] = (), *, most_points: int = 600
+    ) -> None:
         self._scale = scale
         self._bounds = bounds
+        self._known = known
         self._most_points = max(most_points, 4 * bounds.most)
         self._sums: NDArray[np.float32] | None = None
         """Somme des empreintes de chaque point, au poids de leur durée."""
@@ -75,9 +79,23 @@ class VoiceGroups:
 
     def labels(self) -> list[str]:
         """Locuteur de chaque fenêtre, dans l'ordre de leur ajout."""
+        names = self.names()
         if not self._groups:
             return [_label(0)] * len(self._windows)
-        return [_label(self._groups[point]) for point in self._windows]
+        return [names[self._groups[point]] for point in self._windows]
+
+    def names(self) -> dict[int, str]:
+        """Nom de chaque voix, ou son étiquette si aucun n'est assez sûr."""
+        return {group: self._name(group) for group in sorted(set(self._groups))}
+
+    def unknown(self) -> set[str]:
+        """Étiquettes des voix à qui aucun des noms donnés ne va."""
+        return {label for group, label in self.names().items() if self._known and label == _label(group)}
+
+    def _name(self, group: int) -> str:
+        if not self._known:
+            return _label(group)
+        return name_of(self._centres([group])[0], self._known, self._scale) or _label(group)
 
     def _nearest(self, vector: Wave) -> int:
         """Voix la plus proche : une fenêtre seule ne dit pas qu'il en est une autre."""
@@ -139,6 +157,7 @@ class VoiceGroups:
         for new, old, seconds in zip(found.tolist(), self._groups, self._seconds, strict=True):
             shared[new, old] = shared.get((new, old), 0.0) + seconds
         kept: dict[int, int] = {}
+        # À parole égale, celui qui a parlé le premier garde le numéro : `shared` est dans l'ordre du temps.
         # À parole égale, celui qui a parlé le premier garde le numéro : `shared` est dans l'ordre du temps.
         for new, old in sorted(shared, key=lambda pair: -shared[pair]):
             if new not in kept and old not in kept.values():

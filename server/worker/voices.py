@@ -17,6 +17,8 @@ from server.link.inputs import RequestInput
 from server.speech.utterances import Event, Utterance, UtteranceCutter
 from server.speech.vad import SpeechDetector
 from server.speech.voice_groups import SpeakerBounds, VoiceGroups
+from server.speech.voice_names import Known
+from server.worker.known_voices import known_voices
 from server.worker.live_audio import LiveAudio
 from server.worker.live_resume import Resume
 from server.worker.spooled import SpeechTools, raw_format
@@ -60,7 +62,9 @@ class LiveVoices:
         if inputs is None:
             raise InvalidRequest("Les voix d'un direct demandent un flux d'entrée.")
         config = transcribe_pb2.StreamTranscribeConfig.FromString(request.payload)
-        session = _Session(config, self._engine, self._tools)
+        names = config.config.diarization.known_speaker_names
+        known = await known_voices(self._tools, self._engine, names, request.clip_names)
+        session = _Session(config, known, self._engine, self._tools)
         # Prêt : le front attend ce premier message avant de dire au client d'envoyer.
         yield voices_pb2.VoicesOutput(ready=True).SerializeToString()
         reading = asyncio.create_task(session.read(inputs))
@@ -78,7 +82,11 @@ class _Session:
     """Un flux."""
 
     def __init__(
-        self, config: transcribe_pb2.StreamTranscribeConfig, engine: DiarizeEngine, tools: SpeechTools
+        self,
+        config: transcribe_pb2.StreamTranscribeConfig,
+        known: list[Known],
+        engine: DiarizeEngine,
+        tools: SpeechTools,
     ) -> None:
         raw = raw_format(config.config.audio_format)
         if raw is None:
@@ -93,7 +101,7 @@ class _Session:
         # Les instants restent ceux de ce flux : le front les place dans l'audio du client.
         self._audio = LiveAudio(raw, cutter, Resume(0, raw.sample_rate), tools.pool, limits.max_audio_seconds)
         self._groups = VoiceGroups(
-            engine.voice_scale, _bounds(config, limits.max_speakers), most_points=limits.max_voice_points
+            engine.voice_scale, _bounds(config, limits.max_speakers), known, most_points=limits.max_voice_points
         )
         self._waiting: list[_Window] = []
         self._room = asyncio.Event()
@@ -131,6 +139,7 @@ class _Session:
         await asyncio.get_running_loop().run_in_executor(self._pool, self._groups.settle)
         output = self._output([])
         output.last = True
+        output.unknown.extend(sorted(self._groups.unknown()))
         return output
 
     async def _handle(self, events: list[Event]) -> None:

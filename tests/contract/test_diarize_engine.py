@@ -120,7 +120,8 @@ async def test_waves_led_together_are_what_each_is_alone(case: DiarizeCase) -> N
 
 
 async def test_voices_of_the_same_wave_are_alike_whatever_goes_with_it(case: DiarizeCase) -> None:
-    assert -1 <= case.engine.voice_scale.same <= 1
+    scale = case.engine.voice_scale
+    assert -1 <= scale.same <= scale.named <= 1
     wave = case.wave[16000 * 2 : 16000 * 4]
     wave.flags.writeable = False
     (alone,) = await case.engine.embed([wave])

@@ -234,7 +234,7 @@ class FakeDiarizeEngine:
     @property
     def voice_scale(self) -> VoiceScale:
         """Deux voix de niveaux différents se distinguent."""
-        return VoiceScale(same=0.9)
+        return VoiceScale(same=0.9, named=0.95)
 
     async def embed(self, waves: Sequence[Wave]) -> list[Wave | None]:
         """Une direction pour les ondes fortes, une autre pour les faibles ; rien d'une onde trop courte."""

@@ -8,7 +8,7 @@ import pytest
 from server.engines.base_audio import VoiceScale, Wave
 from server.speech.voice_groups import SpeakerBounds, VoiceGroups
 
-SCALE = VoiceScale(same=0.5)
+SCALE = VoiceScale(same=0.5, named=0.7)
 DIMENSION = 24
 
 
@@ -70,7 +70,7 @@ def test_never_more_voices_than_told(most: int) -> None:
 
 def test_the_least_is_reached_once_all_is_heard() -> None:
     """Deux voix si proches qu'elles n'en feraient qu'une."""
-    groups = VoiceGroups(VoiceScale(-0.9), SpeakerBounds(least=2))
+    groups = VoiceGroups(VoiceScale(-0.9, 0.7), SpeakerBounds(least=2))
     people = [0, 0, 0, 1, 1, 1]
     heard(groups, people)
     assert len(set(groups.labels())) == 1

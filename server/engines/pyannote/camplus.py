@@ -34,7 +34,7 @@ def create_engine(spec: EngineSpec) -> PipelineEngine:
         load,
         parallel=lambda: settings.parallel,
         sizes=lambda: (settings.batch_size, settings.batch_size),
-        same_voice=lambda: settings.same_voice,
+        scale=lambda: (settings.same_voice, settings.named_voice),
     )
 
 

@@ -85,7 +85,7 @@ def create_engine(spec: EngineSpec) -> PipelineEngine:
         loader.load,
         parallel=lambda: loader.settings.parallel,
         sizes=loader.sizes,
-        same_voice=lambda: loader.settings.same_voice,
+        scale=lambda: (loader.settings.same_voice, loader.settings.named_voice),
     )
 
 

@@ -33,6 +33,8 @@ class PyannoteSettings(ClusteringSettings):
     """Fichiers menés de front : leurs fenêtres se joignent dans les mêmes lots."""
     same_voice: float = field(default=0.35, metadata={"minimum": -1, "maximum": 1})
     """Ressemblance moyenne au-dessus de laquelle deux voix d'un flux en direct n'en sont qu'une."""
+    named_voice: float = field(default=0.6, metadata={"minimum": -1, "maximum": 1})
+    """Ressemblance au-dessus de laquelle une voix prend le nom d'un extrait ; au-dessous, elle reste inconnue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,5 @@ class CamPlusSettings(ClusteringSettings):
     """Seuil de regroupement."""
     same_voice: float = field(default=0.5, metadata={"minimum": -1, "maximum": 1})
     """Ressemblance moyenne au-dessus de laquelle deux voix d'un flux en direct n'en sont qu'une."""
+    named_voice: float = field(default=0.7, metadata={"minimum": -1, "maximum": 1})
+    """Ressemblance au-dessus de laquelle une voix prend le nom d'un extrait ; au-dessous, elle reste inconnue."""

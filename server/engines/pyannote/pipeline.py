@@ -39,7 +39,7 @@ class PipelineEngine:
         *,
         parallel: Callable[[], int],
         sizes: Callable[[], tuple[int, int]],
-        same_voice: Callable[[], float],
+        scale: Callable[[], tuple[float, float]],
     ) -> None:
         """Rien n'est chargé ici.
 
@@ -47,13 +47,13 @@ class PipelineEngine:
             load: bâtit le pipeline.
             parallel: ondes menées de front, une fois le pipeline bâti.
             sizes: fenêtres d'un lot de segmentation et d'un lot d'empreintes, au plus, à cet instant.
-            same_voice: ressemblance de deux fenêtres d'une même voix, une fois le pipeline bâti.
+            scale: options `same_voice` et `named_voice`, une fois le pipeline bâti.
         """
         self._spec = spec
         self._load = load
         self._parallel = parallel
         self._sizes = sizes
-        self._same_voice = same_voice
+        self._scale = scale
         self._pipeline: Any = None
         self._owner = OwnerThread("pyannote")
         self._batches: SharedBatches | None = None
@@ -62,7 +62,7 @@ class PipelineEngine:
 
     @property
     def voice_scale(self) -> VoiceScale:
-        return VoiceScale(self._same_voice())
+        return VoiceScale(*self._scale())
 
     @property
     def features(self) -> frozenset[str]:

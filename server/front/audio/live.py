@@ -21,9 +21,11 @@ from server.errors import (
     PasserelleError,
     ShuttingDown,
 )
+from server.front.audio.known_speakers import clips_in
 from server.front.audio.live_config import check_live
 from server.front.audio.live_speakers import LiveSpeakers
 from server.front.audio.live_voices import speaking
+from server.front.audio.spool import Spool
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
 from server.front.routing.routes import ModelRoute
@@ -45,6 +47,7 @@ class LiveAnalysis:
         self,
         router: Router,
         calls: WorkerCalls,
+        spool: Spool,
         limits: Limits,
         ending: asyncio.Event,
         away_seconds: Callable[[], float],
@@ -52,6 +55,7 @@ class LiveAnalysis:
         """`ending` : ce front s'arrête ; `away_seconds` : quand revenir, dit à qui il coupe."""
         self._router = router
         self._calls = calls
+        self._spool = spool
         self._limits = limits
         self._ending = ending
         self._away_seconds = away_seconds
@@ -77,14 +81,18 @@ class LiveAnalysis:
         route = await self._router.route_for(config.config.model, Capability.TRANSCRIBE)
         config.config.model = config.config.model or route.key
         voices = await self._voices(config)
-        asked = (route, link_pb2.REQUEST_KIND_LIVE, config.SerializeToString())
         common: dict[str, Any] = {"stream": True, "started": started, "timeout": timeout}
         async with AsyncExitStack() as stack:
+            clips: tuple[str, ...] = ()
+            if voices is not None:
+                clips = await stack.enter_async_context(clips_in(self._spool, config.config.diarization))
+            asked = (route, link_pb2.REQUEST_KIND_LIVE, config.SerializeToString())
             call = await stack.enter_async_context(self._calls.open(*asked, label="live", **common))
             line: _Line = call
             events = _responses(call)
             if voices is not None:
-                second = self._calls.open(voices, link_pb2.REQUEST_KIND_VOICES, asked[2], label="voices", **common)
+                kind = link_pb2.REQUEST_KIND_VOICES
+                second = self._calls.open(voices, kind, asked[2], label="voices", clip_names=clips, **common)
                 speakers = LiveSpeakers(config.resume_sample, config.config.audio_format.sample_rate_hertz)
                 spoken = await stack.enter_async_context(
                     speaking(call, await stack.enter_async_context(second), speakers)

@@ -25,6 +25,7 @@ class LiveSpeakers:
         self._shift = round(first_sample * 1_000_000 / rate)
         self._labels: list[str] = []
         """Locuteurs vus ; les tableaux n'en gardent que le rang."""
+        self._unknown: set[str] = set()
         # Fenêtres, en microsecondes depuis le début de l'audio du client.
         self._starts, self._ends, self._voices = array("q"), array("q"), array("H")
         # Mots : leur milieu, leur locuteur, leur phrase ; et le premier mot de chaque phrase.
@@ -45,6 +46,7 @@ class LiveSpeakers:
             self._starts.append(self._shift + window.start * 125 // 2)
             self._ends.append(self._shift + window.end * 125 // 2)
             self._voices.append(self._rank(window.label))
+        self._unknown |= set(output.unknown)
         changed: dict[int, tuple[int, int]] = {}
         for first, last in touched:
             for word in self._near(first, last):
@@ -93,7 +95,12 @@ class LiveSpeakers:
             length.FromMicroseconds(spoken[voice])
             label = self._labels[voice]
             found.append(
-                diarize_pb2.SpeakerSummary(speaker_label=label, speech_duration=length, turn_count=turns[voice])
+                diarize_pb2.SpeakerSummary(
+                    speaker_label=label,
+                    speech_duration=length,
+                    turn_count=turns[voice],
+                    unknown=label in self._unknown,
+                )
             )
         return found
 

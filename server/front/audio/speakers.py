@@ -41,7 +41,7 @@ def separated(transcript: transcribe_pb2.TranscribeResponse) -> transcribe_pb2.T
     result.CopyFrom(transcript)
     del result.segments[:]
     for segment in transcript.segments:
-        labels = [word.speaker_label for word in segment.words]
+        labels = [word.speaker_label or segment.speaker_label for word in segment.words]
         for part in _split(segment, labels) if len(set(labels)) > 1 else (segment,):
             result.segments.add().CopyFrom(part)
             result.segments[-1].index = len(result.segments) - 1

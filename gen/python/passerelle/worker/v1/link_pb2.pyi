@@ -65,7 +65,7 @@ class Hello(_message.Message):
     def __init__(self, version: _Optional[int] = ..., name: _Optional[str] = ..., max_frame_bytes: _Optional[int] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class Submit(_message.Message):
-    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts", "largest_token", "token_field")
+    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts", "largest_token", "token_field", "clip_names")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +78,7 @@ class Submit(_message.Message):
     PARTS_FIELD_NUMBER: _ClassVar[int]
     LARGEST_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_FIELD_NUMBER: _ClassVar[int]
+    CLIP_NAMES_FIELD_NUMBER: _ClassVar[int]
     id: int
     kind: RequestKind
     payload: bytes
@@ -90,7 +91,8 @@ class Submit(_message.Message):
     parts: int
     largest_token: int
     token_field: str
-    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ..., largest_token: _Optional[int] = ..., token_field: _Optional[str] = ...) -> None: ...
+    clip_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ..., largest_token: _Optional[int] = ..., token_field: _Optional[str] = ..., clip_names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class InputChunk(_message.Message):
     __slots__ = ("id", "data", "last")

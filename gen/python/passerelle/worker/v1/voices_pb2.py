@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!passerelle/worker/v1/voices.proto\x12\x14passerelle.worker.v1\"\xc8\x01\n\x0cVoicesOutput\x12;\n\x07windows\x18\x01 \x03(\x0b\x32!.passerelle.worker.v1.VoiceWindowR\x07windows\x12;\n\x07\x63hanges\x18\x02 \x03(\x0b\x32!.passerelle.worker.v1.VoiceChangeR\x07\x63hanges\x12\x14\n\x05heard\x18\x03 \x01(\x04R\x05heard\x12\x12\n\x04last\x18\x04 \x01(\x08R\x04last\x12\x14\n\x05ready\x18\x06 \x01(\x08R\x05ready\"K\n\x0bVoiceWindow\x12\x14\n\x05start\x18\x01 \x01(\x04R\x05start\x12\x10\n\x03\x65nd\x18\x02 \x01(\x04R\x03\x65nd\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\"O\n\x0bVoiceChange\x12\x14\n\x05\x66irst\x18\x01 \x01(\rR\x05\x66irst\x12\x14\n\x05\x63ount\x18\x02 \x01(\rR\x05\x63ount\x12\x14\n\x05label\x18\x03 \x01(\tR\x05labelb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!passerelle/worker/v1/voices.proto\x12\x14passerelle.worker.v1\"\xe2\x01\n\x0cVoicesOutput\x12;\n\x07windows\x18\x01 \x03(\x0b\x32!.passerelle.worker.v1.VoiceWindowR\x07windows\x12;\n\x07\x63hanges\x18\x02 \x03(\x0b\x32!.passerelle.worker.v1.VoiceChangeR\x07\x63hanges\x12\x14\n\x05heard\x18\x03 \x01(\x04R\x05heard\x12\x12\n\x04last\x18\x04 \x01(\x08R\x04last\x12\x14\n\x05ready\x18\x06 \x01(\x08R\x05ready\x12\x18\n\x07unknown\x18\x07 \x03(\tR\x07unknown\"K\n\x0bVoiceWindow\x12\x14\n\x05start\x18\x01 \x01(\x04R\x05start\x12\x10\n\x03\x65nd\x18\x02 \x01(\x04R\x03\x65nd\x12\x14\n\x05label\x18\x03 \x01(\tR\x05label\"O\n\x0bVoiceChange\x12\x14\n\x05\x66irst\x18\x01 \x01(\rR\x05\x66irst\x12\x14\n\x05\x63ount\x18\x02 \x01(\rR\x05\x63ount\x12\x14\n\x05label\x18\x03 \x01(\tR\x05labelb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,9 +32,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'passerelle.worker.v1.voices
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_VOICESOUTPUT']._serialized_start=60
-  _globals['_VOICESOUTPUT']._serialized_end=260
-  _globals['_VOICEWINDOW']._serialized_start=262
-  _globals['_VOICEWINDOW']._serialized_end=337
-  _globals['_VOICECHANGE']._serialized_start=339
-  _globals['_VOICECHANGE']._serialized_end=418
+  _globals['_VOICESOUTPUT']._serialized_end=286
+  _globals['_VOICEWINDOW']._serialized_start=288
+  _globals['_VOICEWINDOW']._serialized_end=363
+  _globals['_VOICECHANGE']._serialized_start=365
+  _globals['_VOICECHANGE']._serialized_end=444
 # @@protoc_insertion_point(module_scope)

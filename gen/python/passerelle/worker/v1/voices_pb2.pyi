@@ -7,18 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class VoicesOutput(_message.Message):
-    __slots__ = ("windows", "changes", "heard", "last", "ready")
+    __slots__ = ("windows", "changes", "heard", "last", "ready", "unknown")
     WINDOWS_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     HEARD_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     windows: _containers.RepeatedCompositeFieldContainer[VoiceWindow]
     changes: _containers.RepeatedCompositeFieldContainer[VoiceChange]
     heard: int
     last: bool
     ready: bool
-    def __init__(self, windows: _Optional[_Iterable[_Union[VoiceWindow, _Mapping]]] = ..., changes: _Optional[_Iterable[_Union[VoiceChange, _Mapping]]] = ..., heard: _Optional[int] = ..., last: bool = ..., ready: bool = ...) -> None: ...
+    unknown: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, windows: _Optional[_Iterable[_Union[VoiceWindow, _Mapping]]] = ..., changes: _Optional[_Iterable[_Union[VoiceChange, _Mapping]]] = ..., heard: _Optional[int] = ..., last: bool = ..., ready: bool = ..., unknown: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class VoiceWindow(_message.Message):
     __slots__ = ("start", "end", "label")
