@@ -285,6 +285,17 @@ class Limits:
     max_form_parts: int = 64
     max_form_field_bytes: int = 64 * 1024
     max_speakers: int = 32
+    max_known_speakers: int = 4
+    """Locuteurs nommés par une requête, chacun avec un extrait de sa voix."""
+    min_known_speaker_seconds: float = 2.0
+    """Durée d'un extrait."""
+    max_known_speaker_seconds: float = 10.0
+    max_known_speaker_clip_bytes: int = 4 * 1024 * 1024
+    max_known_speaker_name_characters: int = 100
+    max_voice_backlog: int = 64
+    """Fenêtres de parole d'un direct qui attendent leur empreinte ; au-delà, une sur deux suit sa voisine."""
+    max_voice_points: int = 600
+    """Empreintes gardées par flux en direct ; au-delà, les plus anciennes d'une même voix se joignent."""
     max_prompt_characters: int = 4096
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0

@@ -154,8 +154,32 @@ class Diarization:
     """Empreinte par locuteur, si elle était demandée et calculable."""
 
 
+@dataclass(frozen=True, slots=True)
+class VoiceScale:
+    """Ce que valent les ressemblances de deux empreintes d'un même modèle (leur cosinus, de -1 à 1)."""
+
+    same: float
+    """Au-dessus, deux groupes de fenêtres d'un même flux sont une seule voix."""
+    named: float
+    """Au-dessus, une voix est celle d'un extrait ; au-dessous, elle reste inconnue."""
+
+
 class DiarizeEngine(Engine, Protocol):
-    """Diarisation d'une onde entière."""
+    """Diarisation d'une onde entière, et empreintes de voix."""
+
+    @property
+    def voice_scale(self) -> VoiceScale:
+        """Seuils de ses empreintes."""
+
+    async def embed(self, waves: Sequence[Wave]) -> list[Wave | None]:
+        """Empreinte de chaque onde, de longueur un ; `None` si elle est trop courte. L'onde n'est que de la parole.
+
+        Deux ondes de même longueur ont la même empreinte, menées ensemble ou non, aux arrondis près.
+
+        Raises:
+            EngineFailed: échec de ces ondes.
+            EngineDead: le moteur ne peut plus servir.
+        """
 
     async def diarize(
         self, wave: Wave, options: DiarizationOptions, on_progress: Callable[[str, float], None]

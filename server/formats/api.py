@@ -115,6 +115,8 @@ def _speakers(speakers: Iterable[diarize_pb2.SpeakerSummary]) -> list[dict[str, 
             "speech_seconds": seconds(speaker.speech_duration),
             "turns": speaker.turn_count,
         }
+        if speaker.unknown:
+            entry["unknown"] = True
         if speaker.embedding:
             entry["embedding"] = list(speaker.embedding)
         result.append(entry)

@@ -35,3 +35,5 @@ class TranscriptForm:
     """Montre les segments dans `verbose_json`."""
     api: bool = False
     """Forme de `/api`, et non d'OpenAI."""
+    names: frozenset[str] = frozenset()
+    """Noms de locuteurs connus, que `diarized_json` écrit tels quels ; les autres voix y sont des lettres."""

@@ -41,9 +41,9 @@ def verbose_json_body(
     return result | audio_json(response)
 
 
-def diarized_json_body(response: transcribe_pb2.TranscribeResponse) -> dict[str, Any]:
-    """Forme `diarized_json` ; les locuteurs y sont des lettres, dans l'ordre de leur entrée."""
-    names: dict[str, str] = {}
+def diarized_json_body(response: transcribe_pb2.TranscribeResponse, form: TranscriptForm) -> dict[str, Any]:
+    """Forme `diarized_json` ; les voix sans nom y sont des lettres, dans l'ordre de leur entrée."""
+    names = _Names(form)
     return {
         "task": "transcribe",
         "duration": seconds(response.duration),
@@ -63,7 +63,7 @@ class EventWriter:
 
     def __init__(self, form: TranscriptForm) -> None:
         self._diarized = form.format is ResponseFormat.DIARIZED_JSON
-        self._names: dict[str, str] = {}
+        self._names = _Names(form)
         self._last = ""
 
     def segment(self, segment: audio_pb2.Segment) -> dict[str, Any]:
@@ -107,15 +107,27 @@ def _word(word: audio_pb2.Word) -> dict[str, Any]:
     return {"word": word.text, "start": seconds(word.start_offset), "end": seconds(word.end_offset), **speaker}
 
 
-def _diarized(segment: audio_pb2.Segment, names: dict[str, str]) -> dict[str, Any]:
+def _diarized(segment: audio_pb2.Segment, names: "_Names") -> dict[str, Any]:
     return {
         "type": "transcript.text.segment",
         "id": f"seg_{segment.index}",
         "start": seconds(segment.start_offset),
         "end": seconds(segment.end_offset),
-        "speaker": names.setdefault(segment.speaker_label, _letter(len(names))),
+        "speaker": names.of(segment.speaker_label),
         "text": segment.text,
     }
+
+
+class _Names:
+    """Nom d'un locuteur connu, ou lettre d'une voix sans nom."""
+
+    def __init__(self, form: TranscriptForm) -> None:
+        self._known = form.names
+        self._letters: dict[str, str] = {}
+
+    def of(self, label: str) -> str:
+        """Ce qui s'écrit de cette étiquette."""
+        return label if label in self._known else self._letters.setdefault(label, _letter(len(self._letters)))
 
 
 def _letter(rank: int) -> str:

@@ -27,7 +27,7 @@ def transcription(
         case ResponseFormat.VERBOSE_JSON:
             return orjson.dumps(openai.verbose_json_body(response, config, form)), _JSON
         case ResponseFormat.DIARIZED_JSON:
-            return orjson.dumps(openai.diarized_json_body(response)), _JSON
+            return orjson.dumps(openai.diarized_json_body(response, form)), _JSON
         case ResponseFormat.RTTM:
             return spoken(response).encode(), _TEXT
     if form.api:

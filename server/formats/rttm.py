@@ -26,4 +26,6 @@ def _line(name: str, start_offset: Duration, end_offset: Duration, speaker: str)
     start, end = seconds(start_offset), seconds(end_offset)
     # Un canal transcrit à part est aussi celui de sa ligne.
     channel = speaker.removeprefix(_CHANNEL) if speaker.startswith(_CHANNEL) else "1"
+    # Les champs y sont séparés par des espaces : un nom n'en a pas.
+    speaker = "_".join(speaker.split())
     return f"SPEAKER {name or 'audio'} {channel} {start:.3f} {end - start:.3f} <NA> <NA> {speaker} <NA> <NA>\n"

@@ -182,7 +182,7 @@ async def serving(
         ProbeService(channel, settings.control_log, settings.build), server.server
     )
     chat_pb2_grpc.add_ChatServiceServicer_to_server(ChatService(generation, tokens, limits), server.server)
-    live = LiveAnalysis(router, calls, limits, server.ending, settings.away_seconds)
+    live = LiveAnalysis(router, calls, spool, limits, server.ending, settings.away_seconds)
     transcribe_pb2_grpc.add_TranscribeServiceServicer_to_server(
         TranscribeService(analysis, live, spool, limits), server.server
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from passerelle.worker.v1 import link_pb2
@@ -106,6 +106,7 @@ class LinkClient:
         parts: int = 1,
         token: tuple[int, str] = (0, ""),
         trace: tuple[str, str] = ("", ""),
+        clip_names: Sequence[str] = (),
     ) -> LinkCall:
         """Envoie une requête.
 
@@ -117,6 +118,7 @@ class LinkClient:
             parts: textes de départ d'une complétion.
             token: plus grand jeton que la requête nomme par son numéro, et son champ.
             trace: place de la requête dans une trace, et son état, à la forme W3C.
+            clip_names: extraits de voix, dans la réserve.
 
         Raises:
             WorkerLost: liaison fermée.
@@ -153,6 +155,7 @@ class LinkClient:
             token_field=token[1],
             traceparent=trace[0],
             tracestate=trace[1],
+            clip_names=clip_names,
         )
         self._connection.send_submit(submit, payload)
         return call

@@ -6,17 +6,20 @@ commence.
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import IO
 
 import numpy as np
 from passerelle.v1 import audio_pb2, diarize_pb2
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base_audio import Diarization, DiarizationOptions, DiarizeEngine, Turn, Wave
+from server.engines.base_audio import Diarization, DiarizationOptions, DiarizeEngine, Turn, VoiceScale, Wave
 from server.link.inputs import RequestInput
 from server.speech.level import faint, raise_faint
+from server.speech.voice_names import Known, name_of
+from server.worker.known_voices import known_voices
 from server.worker.listening import Listening
 from server.worker.spooled import ProgressGate, SpeechTools, SpooledAudio, coverage, duration, prove_analysed
 
@@ -31,6 +34,8 @@ class FileDiarization:
     async def run(self, request: link_pb2.Submit, _inputs: RequestInput | None = None) -> AsyncGenerator[bytes, None]:
         """Avancements si `request.stream`, puis le résultat : des `UploadDiarizeResponse` sérialisés."""
         config = diarize_pb2.DiarizeConfig.FromString(request.payload)
+        # Un extrait à refuser l'est avant que le fichier ne soit décodé.
+        known = await known_voices(self._tools, self._engine, config.known_speaker_names, request.clip_names)
         options = _options(config)
         audio = SpooledAudio(self._tools, request.spool_name, config.audio_format)
         gate = ProgressGate()
@@ -58,6 +63,8 @@ class FileDiarization:
                             elif request.stream:
                                 yield step
                 await heard.over()
+        if known:
+            found = named(found, known, self._engine.voice_scale, embeddings=config.embeddings)
         cutter = heard.cutter
         prove_analysed(cutter.received, cutter.analysed, audio.seconds)
         result = audio.about.on(_result(request.request_id, config, found, audio.seconds, cutter.speech))
@@ -85,6 +92,35 @@ class FileDiarization:
             await asyncio.gather(work, return_exceptions=True)
 
 
+def named(found: Diarization, known: Sequence[Known], scale: VoiceScale, *, embeddings: bool) -> Diarization:
+    """Le même, où une voix reconnue a son nom ; deux étiquettes d'une même personne n'en font plus qu'une."""
+    names = {}
+    for label, vector in found.embeddings.items():
+        voice = np.asarray(vector, np.float32)
+        names[label] = name_of(voice / max(float(np.linalg.norm(voice)), 1e-9), known, scale) or label
+    # Une empreinte n'est rendue qu'à qui l'a demandée ; de deux étiquettes jointes, celle de la première.
+    kept = {names[label]: found.embeddings[label] for label in reversed(names)} if embeddings else {}
+    return Diarization(_joined(found.turns, names), _joined(found.exclusive_turns, names), kept)
+
+
+def _joined(turns: Sequence[Turn], names: Mapping[str, str]) -> tuple[Turn, ...]:
+    """Tours à ces noms ; ceux d'une même personne qui se recouvrent n'en font qu'un."""
+    joined: list[Turn] = []
+    last: dict[str, int] = {}
+    for turn in sorted((replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in turns), key=_start):
+        at = last.get(turn.speaker)
+        if at is not None and turn.start <= joined[at].end:
+            joined[at] = replace(joined[at], end=max(joined[at].end, turn.end))
+        else:
+            last[turn.speaker] = len(joined)
+            joined.append(turn)
+    return tuple(joined)
+
+
+def _start(turn: Turn) -> tuple[float, float]:
+    return turn.start, turn.end
+
+
 def _write(file: IO[bytes], wave: Wave) -> int:
     """Écrit une suite de l'onde, aussitôt lisible ; rend ses octets."""
     count = file.write(wave.tobytes())
@@ -101,7 +137,7 @@ def _options(config: diarize_pb2.DiarizeConfig) -> DiarizationOptions:
         num_speakers=config.num_speakers if config.HasField("num_speakers") else None,
         min_speakers=config.min_speakers if config.HasField("min_speakers") else None,
         max_speakers=config.max_speakers if config.HasField("max_speakers") else None,
-        embeddings=config.embeddings,
+        embeddings=config.embeddings or bool(config.known_speaker_names),
     )
 
 
@@ -123,7 +159,7 @@ def _result(
         model=config.model,
         turns=[_turn(turn) for turn in found.turns],
         exclusive_turns=[_turn(turn) for turn in found.exclusive_turns],
-        speakers=[_summary(label, found) for label in labels],
+        speakers=[_summary(label, found, config.known_speaker_names) for label in labels],
         duration=duration(seconds),
         coverage=coverage(seconds, speech),
     )
@@ -135,11 +171,12 @@ def _turn(turn: Turn) -> diarize_pb2.SpeakerTurn:
     )
 
 
-def _summary(label: str, found: Diarization) -> diarize_pb2.SpeakerSummary:
+def _summary(label: str, found: Diarization, names: Sequence[str]) -> diarize_pb2.SpeakerSummary:
     turns = [turn for turn in found.turns if turn.speaker == label]
     return diarize_pb2.SpeakerSummary(
         speaker_label=label,
         speech_duration=duration(sum(turn.end - turn.start for turn in turns)),
         turn_count=len(turns),
         embedding=found.embeddings.get(label, ()),
+        unknown=bool(names) and label not in names,
     )

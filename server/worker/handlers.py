@@ -24,6 +24,8 @@ CHATS: Mapping["link_pb2.RequestKind", ChatKind] = {
     link_pb2.REQUEST_KIND_COMPLETION: ChatKind.COMPLETION,
 }
 """Genres de requêtes que mène un moteur de conversation."""
+STREAMS = frozenset({link_pb2.REQUEST_KIND_LIVE, link_pb2.REQUEST_KIND_VOICES})
+"""Genres de requêtes qui lisent un flux, aussi longtemps qu'il dure."""
 
 
 def handlers_for(
@@ -74,7 +76,11 @@ def handlers_for(
         }
     if hasattr(engine, "diarize"):
         from server.worker.diarization import FileDiarization
+        from server.worker.voices import LiveVoices
 
-        diarization = FileDiarization(cast("DiarizeEngine", engine), tools)
-        return {link_pb2.REQUEST_KIND_DIARIZE: diarization.run}
+        diarizer = cast("DiarizeEngine", engine)
+        return {
+            link_pb2.REQUEST_KIND_DIARIZE: FileDiarization(diarizer, tools).run,
+            link_pb2.REQUEST_KIND_VOICES: LiveVoices(diarizer, tools).run,
+        }
     return {}

@@ -25,7 +25,7 @@ from server.link.framing import from_failure
 from server.link.inputs import RequestInput
 from server.link.server import FrontLink
 from server.shortage import shortage
-from server.worker.handlers import CHATS, Handlers, handlers_for
+from server.worker.handlers import CHATS, STREAMS, Handlers, handlers_for
 from server.worker.measures import measures
 from server.worker.nap import Nap
 from server.worker.parts import in_parts
@@ -121,7 +121,7 @@ class WorkerHost:
         if (error := outside(self._engine, request)) is not None:
             link.fail(request.id, error)
             return
-        if request.kind == link_pb2.REQUEST_KIND_LIVE:
+        if request.kind in STREAMS:
             if self.nap.holding:
                 link.fail(request.id, ShuttingDown("Le modèle dort ; réessayez.", retry_after=_RETRY_SECONDS))
                 return

@@ -119,9 +119,41 @@ async def test_waves_led_together_are_what_each_is_alone(case: DiarizeCase) -> N
     assert together == alone
 
 
+async def test_voices_of_the_same_wave_are_alike_whatever_goes_with_it(case: DiarizeCase) -> None:
+    scale = case.engine.voice_scale
+    assert -1 <= scale.same <= scale.named <= 1
+    wave = case.wave[16000 * 2 : 16000 * 4]
+    wave.flags.writeable = False
+    (alone,) = await case.engine.embed([wave])
+    together = await case.engine.embed([case.wave[:16000], wave, case.wave[: 16000 * 2], case.wave[:100]])
+    assert alone is not None and together[1] is not None and together[3] is None
+    assert np.linalg.norm(alone) == pytest.approx(1, abs=1e-4)
+    assert float(alone @ together[1]) == pytest.approx(1, abs=1e-3)
+    assert {vector.shape for vector in together if vector is not None} == {alone.shape}
+
+
+async def test_no_wave_has_no_voice(case: DiarizeCase) -> None:
+    assert await case.engine.embed([]) == []
+    assert await case.engine.embed([np.zeros(0, np.float32)]) == [None]
+
+
+async def test_leaving_a_voice_harms_nobody(case: DiarizeCase) -> None:
+    """Une demande abandonnée, pendant qu'une autre attend le même lot."""
+    waves = [case.wave[: 16000 * 2]]
+    leaving = [asyncio.create_task(case.engine.embed(waves)) for _ in range(3)]
+    staying = asyncio.create_task(case.engine.embed(waves))
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    assert (await staying)[0] is not None
+    assert (await case.engine.embed(waves))[0] is not None
+
+
 async def test_a_closed_engine_says_so(case: DiarizeCase) -> None:
     """En dernier : le moteur ne sert plus."""
     await case.engine.close()
     await case.engine.close()
+    with pytest.raises(EngineFailed):
+        await case.engine.embed([case.wave])
     with pytest.raises(EngineFailed):
         await case.engine.diarize(case.wave, DiarizationOptions(), silent)

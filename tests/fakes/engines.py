@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+import numpy as np
+
 from server.engines.base import ChatKind, EngineSpec, LoadPhase, OnPhase, Tokens, unheard
 from server.engines.base_audio import (
     Diarization,
@@ -14,9 +16,13 @@ from server.engines.base_audio import (
     RecognizedSegment,
     RecognizedWord,
     Turn,
+    VoiceScale,
     Wave,
 )
 from server.errors import EngineDead, EngineFailed, InvalidRequest, UnsupportedOption
+
+LOUD, FAINT = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+"""Empreintes que rend la fausse diarisation."""
 
 
 class ByteTokens:
@@ -242,6 +248,20 @@ class FakeDiarizeEngine:
     async def close(self) -> None:
         """Rien à rendre."""
         self._closed = True
+
+    @property
+    def voice_scale(self) -> VoiceScale:
+        """Deux voix de niveaux différents se distinguent."""
+        return VoiceScale(same=0.9, named=0.95)
+
+    async def embed(self, waves: Sequence[Wave]) -> list[Wave | None]:
+        """Une direction pour les ondes fortes, une autre pour les faibles ; rien d'une onde trop courte."""
+        if self._closed:
+            raise EngineFailed("fermé")
+        await asyncio.sleep(self.delay)
+        return [
+            None if len(wave) < 6400 else LOUD if np.sqrt(np.mean(np.square(wave))) > 0.02 else FAINT for wave in waves
+        ]
 
     async def diarize(
         self, wave: Wave, options: DiarizationOptions, on_progress: Callable[[str, float], None]

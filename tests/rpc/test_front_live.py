@@ -183,7 +183,11 @@ WIDE = audio_pb2.AudioFormat(encoding=audio_pb2.AUDIO_ENCODING_PCM_S16LE, sample
         ([config(NO_RATE)], "INVALID_REQUEST", {"field": "sample_rate_hertz"}),
         ([config(SLOW)], "AUDIO_LIMIT_EXCEEDED", {"field": "sample_rate_hertz", "limit": "8000", "value": "4000"}),
         ([config(WIDE)], "AUDIO_LIMIT_EXCEEDED", {"field": "channel_count", "limit": "8", "value": "9"}),
-        ([config(common={"diarization": diarize_pb2.DiarizeConfig()})], "UNSUPPORTED_OPTION", {"field": "diarization"}),
+        (
+            [config(common={"diarization": diarize_pb2.DiarizeConfig(embeddings=True)})],
+            "UNSUPPORTED_OPTION",
+            {"field": "diarization.embeddings", "value": "true"},
+        ),
         ([config(common={"language": "xx"})], "UNSUPPORTED_OPTION", {"field": "language", "value": "xx"}),
         (
             [config(common={"temperature": 2.0})],

@@ -3,6 +3,7 @@
 import os
 import resource
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import openai as openai_sdk
@@ -33,7 +34,8 @@ def form(*parts: tuple[str, bytes], end: bool = True) -> bytes:
 
 def read(body: bytes, step: int, **limits: int) -> tuple[bytes, FormReader]:
     """Fichier et champs d'un corps donné par morceaux de `step` octets."""
-    reader = FormReader(TYPE, **({"max_parts": 8, "max_field_bytes": 100} | limits))
+    bounds: Any = {"max_parts": 8, "max_field_bytes": 100} | limits
+    reader = FormReader(TYPE, **bounds)
     found = b"".join(piece for at in range(0, len(body), step) for piece in reader.feed(body[at : at + step]))
     reader.finish()
     return found, reader
@@ -131,7 +133,7 @@ def test_words_nobody_asked_for_are_only_taken_from_a_model_that_dates_them() ->
         ({"timestamp_granularities[]": "word"}, InvalidRequest, "timestamp_granularities[]"),
         ({"timestamp_granularities[]": "jour", "response_format": "verbose_json"}, InvalidRequest, "timestamp_granularities[]"),
         ({"include[]": "logprobs"}, UnsupportedOption, "include[]"),
-        ({"known_speaker_names[]": "moi"}, UnsupportedOption, "known_speaker_names[]"),
+        ({"known_speaker_names[]": "moi"}, InvalidRequest, "diarize"),
         ({"chunking_strategy": "jamais"}, InvalidRequest, "chunking_strategy"),
         ({"chunking_strategy": '{"type":"server_vad","threshold":0.4}'}, UnsupportedOption, "chunking_strategy.threshold"),
         ({"chunking_strategy[type]": "server_vad", "chunking_strategy[threshold]": "0.5"}, UnsupportedOption, "chunking_strategy.threshold"),
@@ -146,7 +148,7 @@ def test_words_nobody_asked_for_are_only_taken_from_a_model_that_dates_them() ->
         ({"timestamp_granularities[0]": "word", "timestamp_granularities.0": "word", "response_format": "verbose_json"}, InvalidRequest, "timestamp_granularities[0]"),
         ({"language[]": "fr"}, UnsupportedOption, "language[]"),
         ({"include[0]": "logprobs"}, UnsupportedOption, "include[0]"),
-        ({"known_speaker_references[1]": "data:"}, UnsupportedOption, "known_speaker_references[1]"),
+        ({"known_speaker_references[1]": "data:"}, InvalidRequest, "known_speaker_references[0]"),
         ({"prompt": "x" * 5000}, InvalidRequest, "prompt"),
         ({"num_speakers": "2"}, InvalidRequest, "diarize"),
         ({"diarization_model": "autre"}, InvalidRequest, "diarize"),

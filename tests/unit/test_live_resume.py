@@ -11,7 +11,8 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from server.domain import Limits
 from server.engines.base_audio import Recognition, RecognitionWindow, RecognizedSegment
 from server.errors import InvalidRequest, WorkerLost
-from server.front.audio.live import ResumePoint, check_live
+from server.front.audio.live import ResumePoint
+from server.front.audio.live_config import check_live
 from tests.fakes.engines import FakeTranscribeEngine
 from tests.support.live_stream import PHRASE, RATE, silence, stream, talk
 

@@ -1,5 +1,5 @@
 import { mdiMicrophone, mdiMicrophoneOff, mdiStop } from "@mdi/js";
-import { Alert, AlertTitle, Box, Stack } from "@mui/material";
+import { Alert, AlertTitle, Box, FormControlLabel, Stack, Switch } from "@mui/material";
 import { useEffect, useRef, useState } from "react";
 import { ActionBar, LanguageChoice, ModelLine, Section } from "../audio/form/parts";
 import { T as AUDIO } from "../audio/texts";
@@ -55,6 +55,15 @@ export function ControlCard({ studio }: { studio: Studio }) {
         onChoose={(language) => session.choose({ language })}
         testId="live-language"
       />
+      {studio.diarizes && (
+        <FormControlLabel
+          control={<Switch size="small" checked={options.speakers} />}
+          label={T.speakers}
+          disabled={busy}
+          onChange={(_event, speakers) => session.choose({ speakers })}
+          data-testid="live-speakers"
+        />
+      )}
       {!secure && (
         <Alert severity="warning" data-testid="live-insecure">
           <AlertTitle>{T.secure.title}</AlertTitle>

@@ -1,5 +1,5 @@
 import { create, fromJson, type JsonValue } from "@bufbuild/protobuf";
-import { act, fireEvent, screen, waitFor } from "@testing-library/react";
+import { act, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AdminService, StatusSchema } from "../gen/passerelle/v1/admin_pb";
@@ -21,6 +21,7 @@ import type { SocketListener } from "./session/socket";
 import { T } from "./texts";
 
 const model = { key: "canary", displayName: "Canary", capability: Capability.TRANSCRIBE };
+const diarizer = { key: "pyannote", displayName: "pyannote", capability: Capability.DIARIZE };
 
 /** Un navigateur et un serveur tenus à la main. */
 class Rig {
@@ -87,7 +88,8 @@ function open(rig: Rig, path = "/essayer/micro") {
     ({ service }) => {
       service(AdminService, {
         async *watchStatus(_request, { signal }) {
-          yield { status: create(StatusSchema, { models: [{ ...model, state: ModelState.READY }] }) };
+          const models = [model, diarizer].map((one) => ({ ...one, state: ModelState.READY }));
+          yield { status: create(StatusSchema, { models }) };
           await new Promise((resolve) => signal.addEventListener("abort", resolve));
         },
         getCapabilities: () =>
@@ -231,6 +233,34 @@ test("le texte vient en gris, puis pour de bon, avec sa latence ; arrêter rend 
   expect(screen.getByTestId("live-language-found").textContent).toBe("français");
   fireEvent.click(screen.getByTestId("live-clear"));
   expect(screen.getByTestId("live-empty").textContent).toBe(T.hint);
+});
+
+test("qui parle se voit aussitôt, et se corrige sous les yeux", async () => {
+  const rig = new Rig();
+  await ready(rig);
+  fireEvent.click(within(screen.getByTestId("live-speakers")).getByRole("switch"));
+  fireEvent.click(screen.getByTestId("live-start"));
+  await waitFor(() => expect(rig.session.state.phase).toBe("connecting"));
+  expect(rig.config.config?.diarization).toBeDefined();
+  rig.tell({ ready: { id: "r1", model: "canary" } });
+  rig.hear();
+  const word = (text: string, at: number) => ({
+    text,
+    start_offset: `${at}s`,
+    end_offset: `${at + 1}s`,
+    speaker_label: "SPEAKER_00",
+  });
+  const words = [word("Bonjour,", 0), word("merci.", 1)];
+  const span = { start_offset: "0s", end_offset: "2s" };
+  rig.tell({ final: { index: 0, text: "Bonjour, merci.", ...span, speaker_label: "SPEAKER_00", words } });
+  const shown = screen.getByTestId("live-finals");
+  expect(shown.textContent).toContain("SPEAKER_00Bonjour, merci.");
+  const revision = { first_word: 1, word_count: 1, from_label: "SPEAKER_00", to_label: "Camille" };
+  rig.tell({ speaker_revisions: { revisions: [revision] } });
+  expect(shown.textContent).toContain("SPEAKER_00Bonjour,");
+  expect(shown.textContent).toContain("Camillemerci.");
+  rig.tell({ partial: { utterance_index: 1, text: "et", speaker_label: "Camille" } });
+  expect(screen.getByTestId("live-partial").textContent).toBe("et");
 });
 
 test("un serveur en retard se dit, au lieu d'attendre une parole déjà dite", async () => {

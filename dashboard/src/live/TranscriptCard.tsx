@@ -3,17 +3,18 @@ import { useEffect, useRef } from "react";
 import { Section } from "../audio/form/parts";
 import type { Segment } from "../audio/job/send";
 import { Downloads } from "../audio/result/Downloads";
+import { colorOf } from "../audio/result/lanes";
 import { languageName } from "../audio/texts";
 import { Act, Hint } from "../shell/kit";
 import type { State } from "./session/session";
-import { resultOf } from "./session/transcript";
+import { partsOf, resultOf } from "./session/transcript";
 import { T } from "./texts";
 import { type Studio, stopwatch, useElapsed } from "./useLive";
 
 /** Le texte, à mesure qu'il vient, et ce qu'on en emporte. */
 export function TranscriptCard({ studio: { session, state, busy } }: { studio: Studio }) {
   const { transcript } = state;
-  const { finals, partial, unheard } = transcript;
+  const { finals, partial, speaker, unheard } = transcript;
   const result = resultOf(transcript);
   const empty = finals.length === 0 && !partial;
   const clear = !busy && !empty && <Act label={T.clear} color="inherit" onClick={session.clear} testId="live-clear" />;
@@ -24,7 +25,7 @@ export function TranscriptCard({ studio: { session, state, busy } }: { studio: S
           {emptyText(state)}
         </Typography>
       ) : (
-        <Lines finals={finals} partial={partial} />
+        <Lines finals={finals} partial={partial} speaker={speaker} />
       )}
       <Facts state={state} />
       {unheard > 0 && <Alert severity="info">{T.unheard(unheard)}</Alert>}
@@ -46,7 +47,13 @@ function emptyText({ phase, late, transcript, failure }: State): string {
 const NEAR = 48;
 
 /** Les phrases finies, avec leur instant, puis le texte provisoire ; suit la fin, sauf si on est remonté lire. */
-export function Lines({ finals, partial }: { finals: Segment[]; partial: string }) {
+export function Lines({ finals, partial, speaker }: { finals: Segment[]; partial: string; speaker?: string }) {
+  const parts = finals.flatMap((final) =>
+    partsOf(final).map((part, rank) => ({ ...part, key: `${final.index}-${rank}` })),
+  );
+  // Une couleur par locuteur, dans l'ordre de leur entrée : une correction ne change que celle des mots qu'elle nomme.
+  const order = [...new Set(parts.map((part) => part.speaker))];
+  const color = (who: string | undefined) => (who === undefined ? undefined : colorOf(order.indexOf(who)));
   const box = useRef<HTMLDivElement>(null);
   const following = useRef(true);
   // biome-ignore lint/correctness/useExhaustiveDependencies: chaque changement du texte peut l'allonger.
@@ -66,14 +73,20 @@ export function Lines({ finals, partial }: { finals: Segment[]; partial: string 
       sx={{ maxHeight: { xs: 360, lg: 480 }, overflowY: "auto", fontSize: "1.05rem", lineHeight: 1.6 }}
     >
       <Box role="log" aria-label={T.transcript} data-testid="live-finals">
-        {finals.map(({ index, start, text }) => (
-          <Line key={index} at={stopwatch(start)}>
-            {text}
+        {parts.map(({ key, speaker: who, start, text }, rank) => (
+          <Line
+            key={key}
+            at={stopwatch(start)}
+            color={color(who)}
+            // Le nom ne se redit pas d'une phrase à la suivante.
+            name={parts[rank - 1]?.speaker === who ? undefined : who}
+          >
+            {text.trim()}
           </Line>
         ))}
       </Box>
       {partial && (
-        <Line at="…">
+        <Line at="…" color={color(speaker)}>
           <Box component="span" data-testid="live-partial" sx={{ color: "text.secondary", fontStyle: "italic" }}>
             {partial}
           </Box>
@@ -83,13 +96,29 @@ export function Lines({ finals, partial }: { finals: Segment[]; partial: string 
   );
 }
 
-function Line({ at, children }: { at: string; children: React.ReactNode }) {
+interface LineProps {
+  at: string;
+  color?: string;
+  name?: string;
+  children: React.ReactNode;
+}
+
+function Line({ at, color, name, children }: LineProps) {
   return (
     <Box sx={{ display: "grid", gridTemplateColumns: "3.5rem minmax(0, 1fr)", py: 0.5 }}>
       <Hint component="span" sx={{ pt: 0.4 }}>
         {at}
       </Hint>
-      <Box component="span" sx={{ overflowWrap: "anywhere" }}>
+      <Box
+        component="span"
+        style={{ borderLeftColor: color }}
+        sx={{ overflowWrap: "anywhere", ...(color && { borderLeft: "3px solid", pl: 1 }) }}
+      >
+        {name && (
+          <Hint component="span" sx={{ display: "block", fontWeight: 600 }}>
+            {name}
+          </Hint>
+        )}
         {children}
       </Box>
     </Box>

@@ -32,6 +32,13 @@ test("avec une clé, elle vient de l'environnement ; une langue que le modèle i
   }
 });
 
+test("les locuteurs demandés sont dans chaque extrait", () => {
+  const target = { base: "http://127.0.0.1:8000", keyed: false };
+  const { curl = "", ...streams } = snippetsOf(configFor(canary, "", 48000, true), target);
+  expect(curl).toContain("'diarize=true'");
+  for (const text of Object.values(streams)) expect(text).toContain("diarization");
+});
+
 test("la jauge suit l'oreille : vide au silence, pleine à l'écrêtage", () => {
   expect([filled(0), filled(1)]).toEqual([0, 1]);
   expect(filled(0.1)).toBeGreaterThan(0.5);

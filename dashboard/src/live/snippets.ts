@@ -22,6 +22,7 @@ export function sketchOf(sent: StreamTranscribeConfig) {
     model: config.model,
     ...(config.language && { language: config.language }),
     ...(config.word_timestamps === true && { word_timestamps: "true" }),
+    ...(config.diarization !== undefined && { diarize: "true" }),
     stream: "true",
   };
   const { method, path, form, file } = sketchFor(

@@ -17,6 +17,7 @@ export const T = typeset({
   device: "Entrée",
   defaultDevice: "Microphone par défaut",
   unnamedDevice: (rank: number) => `Microphone ${rank}`,
+  speakers: "Dire qui parle",
   level: "Niveau du microphone",
   privacy: "Le son ne va qu'à ce serveur. Le flux continue si vous changez de page ; un bandeau le rappelle.",
   transcript: "Transcription",

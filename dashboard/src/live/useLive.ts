@@ -20,6 +20,8 @@ export function useStudio() {
     ready: models !== undefined,
     failure,
     ...choice(models, known, Capability.TRANSCRIBE, state.options.model),
+    /** Vrai si un modèle sait dire qui parle, et celui-ci dater ses mots. */
+    diarizes: models?.some(({ capability }) => capability === Capability.DIARIZE) ?? false,
     rates: limits && { min: limits.minSampleRateHertz, max: limits.maxSampleRateHertz },
     /** Vrai du premier appui à la dernière phrase. */
     busy: state.phase !== "idle" && state.phase !== "done",

@@ -30,7 +30,11 @@ def create_engine(spec: EngineSpec) -> PipelineEngine:
         return load_pipeline(spec, settings, on_phase)
 
     return PipelineEngine(
-        spec, load, parallel=lambda: settings.parallel, sizes=lambda: (settings.batch_size, settings.batch_size)
+        spec,
+        load,
+        parallel=lambda: settings.parallel,
+        sizes=lambda: (settings.batch_size, settings.batch_size),
+        scale=lambda: (settings.same_voice, settings.named_voice),
     )
 
 

@@ -80,7 +80,13 @@ class PyannoteLoader:
 def create_engine(spec: EngineSpec) -> PipelineEngine:
     """Fabrique du moteur."""
     loader = PyannoteLoader(spec)
-    return PipelineEngine(spec, loader.load, parallel=lambda: loader.settings.parallel, sizes=loader.sizes)
+    return PipelineEngine(
+        spec,
+        loader.load,
+        parallel=lambda: loader.settings.parallel,
+        sizes=loader.sizes,
+        scale=lambda: (loader.settings.same_voice, loader.settings.named_voice),
+    )
 
 
 def batch_sizes(free: int) -> tuple[int, int]:

@@ -31,6 +31,10 @@ class PyannoteSettings(ClusteringSettings):
     """Vrai : lit les fichiers de poids tels quels ; ils peuvent alors tout exécuter."""
     parallel: int = field(default=4, metadata={"minimum": 1})
     """Fichiers menés de front : leurs fenêtres se joignent dans les mêmes lots."""
+    same_voice: float = field(default=0.35, metadata={"minimum": -1, "maximum": 1})
+    """Ressemblance moyenne au-dessus de laquelle deux voix d'un flux en direct n'en sont qu'une."""
+    named_voice: float = field(default=0.6, metadata={"minimum": -1, "maximum": 1})
+    """Ressemblance au-dessus de laquelle une voix prend le nom d'un extrait ; au-dessous, elle reste inconnue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +49,7 @@ class CamPlusSettings(ClusteringSettings):
     """Pas de la fenêtre glissante, en part de sa durée."""
     clustering_threshold: float = 0.7
     """Seuil de regroupement."""
+    same_voice: float = field(default=0.5, metadata={"minimum": -1, "maximum": 1})
+    """Ressemblance moyenne au-dessus de laquelle deux voix d'un flux en direct n'en sont qu'une."""
+    named_voice: float = field(default=0.7, metadata={"minimum": -1, "maximum": 1})
+    """Ressemblance au-dessus de laquelle une voix prend le nom d'un extrait ; au-dessous, elle reste inconnue."""

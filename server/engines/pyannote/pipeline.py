@@ -6,19 +6,20 @@ les calcule ; chaque onde menée de front a le sien, et ses fenêtres se joignen
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from server.engines.base import EngineSpec, OnPhase, unheard
-from server.engines.base_audio import SAMPLE_RATE, Diarization, DiarizationOptions, Turn, Wave
+from server.engines.base_audio import SAMPLE_RATE, Diarization, DiarizationOptions, Turn, VoiceScale, Wave
 from server.engines.common.faults import is_memory_error
 from server.engines.common.openmp import calm_openmp
 from server.engines.common.owner import EngineThreads, OwnerThread
 from server.engines.pyannote.batches import SharedBatches
 from server.engines.pyannote.leaving import Cancelled, stopped_by
 from server.engines.pyannote.sharing import share
+from server.engines.pyannote.voices import Voices
 from server.errors import EngineFailed, ModelLoadFailed, PasserelleError
 
 _MIN_SECONDS = 0.1
@@ -38,6 +39,7 @@ class PipelineEngine:
         *,
         parallel: Callable[[], int],
         sizes: Callable[[], tuple[int, int]],
+        scale: Callable[[], tuple[float, float]],
     ) -> None:
         """Rien n'est chargé ici.
 
@@ -45,15 +47,22 @@ class PipelineEngine:
             load: bâtit le pipeline.
             parallel: ondes menées de front, une fois le pipeline bâti.
             sizes: fenêtres d'un lot de segmentation et d'un lot d'empreintes, au plus, à cet instant.
+            scale: options `same_voice` et `named_voice`, une fois le pipeline bâti.
         """
         self._spec = spec
         self._load = load
         self._parallel = parallel
         self._sizes = sizes
+        self._scale = scale
         self._pipeline: Any = None
         self._owner = OwnerThread("pyannote")
         self._batches: SharedBatches | None = None
         self._waves: EngineThreads | None = None
+        self._voices: Voices | None = None
+
+    @property
+    def voice_scale(self) -> VoiceScale:
+        return VoiceScale(*self._scale())
 
     @property
     def features(self) -> frozenset[str]:
@@ -98,9 +107,15 @@ class PipelineEngine:
         stop = threading.Event()
         return await self._waves.call(self._run, self._pipeline, wave, options, on_progress, stop, on_cancel=stop.set)
 
+    async def embed(self, waves: Sequence[Wave]) -> list[Wave | None]:
+        if self._pipeline is None or self._voices is None:
+            raise EngineFailed("Le moteur est fermé.")
+        return await self._voices.embed(waves)
+
     def _shared(self, on_phase: OnPhase) -> Any:
         pipeline = self._load(self._spec, on_phase)
         self._batches = share(pipeline, self._owner.submit, self._sizes)
+        self._voices = Voices(pipeline, self._batches, self._sizes)
         return pipeline
 
     def _run(

@@ -17,6 +17,7 @@ from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability
 from server.errors import EngineFailed
+from server.front.audio.known_speakers import REFERENCES, clips_in
 from server.front.audio.speakers import attribute
 from server.front.audio.spool import WAVE_SUFFIX, Spool
 from server.front.routing.call import WorkerCalls
@@ -75,19 +76,18 @@ class SpeechAnalysis:
         """Avancements si `stream`, puis le résultat ; mêmes erreurs que `transcribe`."""
         tell_diarize(config)
         route = await self._router.route_for(config.model, Capability.DIARIZE)
-        if not config.model:
-            config = _copy(config)
-            config.model = route.key
-        frames = self._frames(
-            route, link_pb2.REQUEST_KIND_DIARIZE, config.SerializeToString(), spool_name, timeout, stream
-        )
-        async with aclosing(frames):
-            async for frame in frames:
-                event = DiarizeEvent.FromString(frame)
-                await _counted(event)
-                if event.HasField("result"):
-                    _heard(event.result)
-                yield event
+        config = _copy(config)
+        config.model = config.model or route.key
+        async with clips_in(self._spool, config) as clips:
+            kind = link_pb2.REQUEST_KIND_DIARIZE
+            frames = self._frames(route, kind, config.SerializeToString(), spool_name, timeout, stream, clips)
+            async with aclosing(frames):
+                async for frame in frames:
+                    event = DiarizeEvent.FromString(frame)
+                    await _counted(event)
+                    if event.HasField("result"):
+                        _heard(event.result)
+                    yield event
 
     async def _transcribe(
         self,
@@ -102,6 +102,9 @@ class SpeechAnalysis:
         wanted = transcribe_pb2.TranscribeConfig()
         wanted.CopyFrom(config)
         wanted.model = config.model or route.key
+        # Un autre exemplaire dit les locuteurs, et lui seul entend leurs extraits.
+        if wanted.HasField("diarization"):
+            wanted.diarization.ClearField(REFERENCES)
 
         def payload(served: ModelRoute) -> bytes:
             # Ce qu'un modèle honore n'est sûr qu'une fois chargé.
@@ -190,6 +193,7 @@ class SpeechAnalysis:
         spool_name: str,
         timeout: float | None,
         stream: bool,
+        clips: tuple[str, ...] = (),
     ) -> AsyncGenerator[bytes, None]:
         held = ticket.get()
         if held is not None and held.hears():
@@ -206,6 +210,7 @@ class SpeechAnalysis:
             timeout=timeout,
             spool_name=spool_name,
             whole_buffer=True,
+            clip_names=clips,
         ) as call:
             async for items in call:
                 if (found := note.get()) is not None:

@@ -7,9 +7,9 @@ puis l'erreur qui dit pourquoi.
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from typing import Any, Protocol
 
-from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
@@ -20,12 +20,15 @@ from server.errors import (
     InvalidRequest,
     PasserelleError,
     ShuttingDown,
-    UnsupportedOption,
 )
-from server.front.audio.options import FIXED_RATES, check_transcribe
-from server.front.checks import check_range
+from server.front.audio.known_speakers import clips_in
+from server.front.audio.live_config import check_live
+from server.front.audio.live_speakers import LiveSpeakers
+from server.front.audio.live_voices import speaking
+from server.front.audio.spool import Spool
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
+from server.front.routing.routes import ModelRoute
 from server.front.told import tell_transcribe
 from server.link.call import LinkCall
 from server.rpc.notes import note
@@ -44,8 +47,6 @@ _SAMPLE_BYTES: "dict[audio_pb2.AudioEncoding, int]" = {
     audio_pb2.AUDIO_ENCODING_PCM_F32LE: 4,
 }
 """Octets d'un échantillon ; un pour les autres codages qu'un flux admet."""
-_MAX_RESUME_SECONDS = 31_557_600_000
-"""Mille ans : au-delà, un `Duration` ne saurait plus écrire les instants."""
 
 
 class LiveAnalysis:
@@ -55,6 +56,7 @@ class LiveAnalysis:
         self,
         router: Router,
         calls: WorkerCalls,
+        spool: Spool,
         limits: Limits,
         ending: asyncio.Event,
         away_seconds: Callable[[], float],
@@ -62,6 +64,7 @@ class LiveAnalysis:
         """`ending` : ce front s'arrête ; `away_seconds` : quand revenir, dit à qui il coupe."""
         self._router = router
         self._calls = calls
+        self._spool = spool
         self._limits = limits
         self._ending = ending
         self._away_seconds = away_seconds
@@ -87,23 +90,31 @@ class LiveAnalysis:
         tell_transcribe(config.config)
         route = await self._router.route_for(config.config.model, Capability.TRANSCRIBE)
         config.config.model = config.config.model or route.key
+        voices = await self._voices(config)
         if (held := ticket.get()) is not None:
             await held.hear(0.0)
-        async with self._calls.open(
-            route,
-            link_pb2.REQUEST_KIND_LIVE,
-            config.SerializeToString(),
-            label="live",
-            stream=True,
-            started=started,
-            timeout=timeout,
-        ) as call:
-            sending = asyncio.create_task(self._send(requests, call, end, config.config.audio_format))
+        common: dict[str, Any] = {"stream": True, "started": started, "timeout": timeout}
+        async with AsyncExitStack() as stack:
+            clips: tuple[str, ...] = ()
+            if voices is not None:
+                clips = await stack.enter_async_context(clips_in(self._spool, config.config.diarization))
+            asked = (route, link_pb2.REQUEST_KIND_LIVE, config.SerializeToString())
+            call = await stack.enter_async_context(self._calls.open(*asked, label="live", **common))
+            line: _Line = call
+            events = _responses(call)
+            if voices is not None:
+                kind = link_pb2.REQUEST_KIND_VOICES
+                second = self._calls.open(voices, kind, asked[2], label="voices", clip_names=clips, **common)
+                speakers = LiveSpeakers(config.resume_sample, config.config.audio_format.sample_rate_hertz)
+                spoken = await stack.enter_async_context(
+                    speaking(call, await stack.enter_async_context(second), speakers)
+                )
+                line, events = spoken, spoken.events()
+            sending = asyncio.create_task(self._send(requests, line, end, config.config.audio_format))
             point = ResumePoint(config)
             try:
-                async for items in call:
-                    for item in items:
-                        response = Response.FromString(item)
+                async with aclosing(events) as responses:
+                    async for response in responses:
                         point.see(response)
                         yield response
                 # Le bilan est parti : un flux que le serveur a clos dit maintenant pourquoi.
@@ -117,8 +128,17 @@ class LiveAnalysis:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
 
+    async def _voices(self, config: transcribe_pb2.StreamTranscribeConfig) -> ModelRoute | None:
+        """Modèle qui dira les locuteurs, s'ils sont demandés ; chaque mot doit alors être daté."""
+        if not config.config.HasField("diarization"):
+            return None
+        config.config.word_timestamps = True
+        return await self._router.route_for(
+            config.config.diarization.model, Capability.DIARIZE, field="diarization.model"
+        )
+
     async def _send(
-        self, requests: AsyncIterator[Request], call: LinkCall, end: float, sound: audio_pb2.AudioFormat
+        self, requests: AsyncIterator[Request], call: "_Line", end: float, sound: audio_pb2.AudioFormat
     ) -> None:
         """Envoie l'audio du client jusqu'à sa fin, ou celle de son quota, et clôt toujours le flux d'entrée."""
         held, sent = ticket.get(), 0
@@ -204,6 +224,22 @@ class LiveAnalysis:
         within(None)
 
 
+class _Line(Protocol):
+    """Où va l'audio d'un flux."""
+
+    async def send(self, data: bytes) -> None:
+        """Envoie la suite."""
+
+    def end_input(self) -> None:
+        """Clôt l'audio."""
+
+
+async def _responses(call: LinkCall) -> AsyncGenerator[Response, None]:
+    async for items in call:
+        for item in items:
+            yield Response.FromString(item)
+
+
 class ResumePoint:
     """Où un client peut reprendre le flux qu'une erreur coupe : d'après son bilan, sinon sa dernière phrase rendue."""
 
@@ -230,56 +266,6 @@ class ResumePoint:
         """Le dit dans l'erreur, si le flux avait commencé."""
         if self._begun:
             error.metadata["resume_sample"] = str(self._sample)
-
-
-def check_live(config: transcribe_pb2.StreamTranscribeConfig, limits: Limits) -> None:
-    """Vérifie la configuration d'un flux en direct.
-
-    Raises:
-        InvalidRequest: valeur absente ou hors limites, nommée.
-        UnsupportedOption: diarisation demandée.
-        AudioLimitExceeded: fréquence ou canaux hors limites.
-    """
-    common = config.config
-    if not common.audio_format.encoding:
-        raise InvalidRequest(
-            "audio_format.encoding : obligatoire pour un flux en direct (échantillons bruts).",
-            metadata={"field": "audio_format.encoding"},
-        )
-    if common.audio_format.encoding in FIXED_RATES:
-        raise UnsupportedOption(
-            "audio_format.encoding : ce codage ne se lit que d'un fichier ; envoyez des échantillons, ou du G.711.",
-            metadata={"field": "audio_format.encoding"},
-        )
-    if common.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE:
-        raise UnsupportedOption(
-            "channels : les canaux d'un flux en direct sont mélangés ; ouvrez un flux par canal.",
-            metadata={"field": "channels", "value": "separate"},
-        )
-    if common.HasField("diarization"):
-        raise UnsupportedOption(
-            "diarization : les locuteurs ne se reconnaissent qu'une fois l'audio entier ; envoyez un fichier.",
-            metadata={"field": "diarization"},
-        )
-    check_transcribe(common, limits)
-    check_range("resume_sample", config.resume_sample, 0, _MAX_RESUME_SECONDS * common.audio_format.sample_rate_hertz)
-    _check_duration(
-        "endpoint_silence",
-        config.endpoint_silence if config.HasField("endpoint_silence") else None,
-        limits.min_endpoint_silence_seconds,
-        limits.max_endpoint_silence_seconds,
-    )
-    _check_duration(
-        "max_utterance",
-        config.max_utterance if config.HasField("max_utterance") else None,
-        limits.min_utterance_seconds,
-        limits.max_utterance_seconds,
-    )
-
-
-def _check_duration(field: str, value: Duration | None, low: float, high: float) -> None:
-    if value is not None:
-        check_range(field, value.ToMicroseconds() / 1e6, low, high)
 
 
 def _audio(request: Request) -> bytes:

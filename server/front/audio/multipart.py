@@ -3,6 +3,7 @@
 Le fichier n'est jamais gardé ici, et son nom ne sert jamais de chemin.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,15 @@ def is_multipart(content_type: str) -> bool:
 class FormReader:
     """Lit un formulaire ; rend les octets de sa partie `file`, garde ses champs de texte."""
 
-    def __init__(self, content_type: str, *, max_parts: int, max_field_bytes: int) -> None:
+    def __init__(
+        self,
+        content_type: str,
+        *,
+        max_parts: int,
+        max_field_bytes: int,
+        long_fields: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
+        """`long_fields` : champs, sous tous les noms d'une liste, qui ont leurs octets et leur nombre."""
         if not is_multipart(content_type):
             raise InvalidRequest(
                 "content-type : un formulaire multipart/form-data est attendu.",
@@ -39,6 +48,9 @@ class FormReader:
             )
         self._max_parts = max_parts
         self._max_field_bytes = max_field_bytes
+        self._long_fields = long_fields or {}
+        self._long_seen = dict.fromkeys(self._long_fields, 0)
+        self._room = max_field_bytes
         self.fields: dict[str, list[str]] = {}
         """Champs de texte, par nom."""
         self.declared = ("", "")
@@ -138,6 +150,7 @@ class FormReader:
                 metadata={"field": self._name[:_MAX_NAME]},
             )
         if self._name != FILE_FIELD:
+            self._room = self._field_room()
             return
         if self._seen_file:
             raise InvalidRequest("file : un seul fichier par requête.", metadata={"field": FILE_FIELD, "limit": "1"})
@@ -145,16 +158,30 @@ class FormReader:
         kind, name = self._headers.get("content-type", b""), options.get(b"filename", b"")
         self.declared = (kind.decode("latin-1"), name.decode("utf-8", "replace"))
 
+    def _field_room(self) -> int:
+        """Octets que ce champ peut avoir."""
+        base = re.split(r"[\[.]", self._name, maxsplit=1)[0]
+        if base not in self._long_fields:
+            return self._max_field_bytes
+        room, most = self._long_fields[base]
+        self._long_seen[base] += 1
+        if self._long_seen[base] > most:
+            raise InvalidRequest(
+                f"{base} : {most} au plus.",
+                metadata={"field": base, "limit": str(most), "value": str(self._long_seen[base])},
+            )
+        return max(room, self._max_field_bytes)
+
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
             self._pieces.append(data[start:end])
             return
         self._field += data[start:end]
-        if len(self._field) > self._max_field_bytes:
+        if len(self._field) > self._room:
             name = self._name[:_MAX_NAME]
             raise InvalidRequest(
-                f"{name} : le champ dépasse {self._max_field_bytes} octets, la limite.",
-                metadata={"field": name, "limit": str(self._max_field_bytes), "value": str(len(self._field))},
+                f"{name} : le champ dépasse {self._room} octets, la limite.",
+                metadata={"field": name, "limit": str(self._room), "value": str(len(self._field))},
             )
 
     def _on_part_end(self) -> None:

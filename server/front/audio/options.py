@@ -10,6 +10,7 @@ from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
 from server.formats.api import ENCODINGS
 from server.formats.form import SPOKEN, STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
+from server.front.audio.known_speakers import check_known, read_known
 from server.front.audio.multipart import Fields
 from server.front.checks import check_range, refusal
 from server.languages import language_code
@@ -75,7 +76,12 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
     words = "word" in granularities
     config.word_timestamps = words or diarize or shape in SUBTITLES
     check_transcribe(config, limits)
-    shown = TranscriptForm(shape, words=words, segments=not granularities or "segment" in granularities)
+    shown = TranscriptForm(
+        shape,
+        words=words,
+        segments=not granularities or "segment" in granularities,
+        names=frozenset(config.diarization.known_speaker_names),
+    )
     return TranscribeOptions(config, shown, stream=stream, refine=shape is ResponseFormat.VERBOSE_JSON)
 
 
@@ -122,7 +128,8 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
     config.word_timestamps = words or diarize or shape in SUBTITLES
     check_transcribe(config, limits)
     refine = stream or shape is ResponseFormat.VERBOSE_JSON
-    shown = TranscriptForm(shape, words=words or diarize, api=True)
+    names = frozenset(config.diarization.known_speaker_names)
+    shown = TranscriptForm(shape, words=words or diarize, api=True, names=names)
     return TranscribeOptions(config, shown, stream=stream, refine=refine)
 
 
@@ -190,6 +197,7 @@ def check_diarize(config: diarize_pb2.DiarizeConfig, limits: Limits) -> None:
         raise refusal(
             "min_speakers", "la valeur doit être au plus max_speakers", config.min_speakers, limit=config.max_speakers
         )
+    check_known(config, limits)
     _check_format(config.audio_format, limits)
 
 
@@ -256,16 +264,18 @@ def _diarized(form: FormFields, shape: ResponseFormat, config: transcribe_pb2.Tr
     if diarize:
         config.diarization.CopyFrom(speakers)
     elif speakers.ByteSize():
-        raise refusal("diarize", "un nombre de locuteurs, ou leur modèle, suppose diarize=true", "false")
+        raise refusal("diarize", "un nombre de locuteurs, leurs noms ou leur modèle suppose diarize=true", "false")
     return diarize
 
 
 def _speakers(form: FormFields) -> diarize_pb2.DiarizeConfig:
-    return diarize_pb2.DiarizeConfig(
+    config = diarize_pb2.DiarizeConfig(
         num_speakers=form.integer("num_speakers"),
         min_speakers=form.integer("min_speakers"),
         max_speakers=form.integer("max_speakers"),
     )
+    read_known(form, config)
+    return config
 
 
 def _check_chunking(form: FormFields) -> None:

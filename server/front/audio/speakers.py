@@ -27,9 +27,24 @@ def attribute(
         return result
     del result.segments[:]
     for segment in transcript.segments:
-        for part in _split(segment, turns):
+        for part in _attributed(segment, turns):
             part.index = len(result.segments)
             result.segments.append(part)
+    return result
+
+
+def separated(transcript: transcribe_pb2.TranscribeResponse) -> transcribe_pb2.TranscribeResponse:
+    """Transcription dont chaque segment n'a qu'un locuteur : une phrase de direct en a parfois plusieurs."""
+    if not any(word.HasField("speaker_label") for segment in transcript.segments for word in segment.words):
+        return transcript
+    result = transcribe_pb2.TranscribeResponse()
+    result.CopyFrom(transcript)
+    del result.segments[:]
+    for segment in transcript.segments:
+        labels = [word.speaker_label or segment.speaker_label for word in segment.words]
+        for part in _split(segment, labels) if len(set(labels)) > 1 else (segment,):
+            result.segments.add().CopyFrom(part)
+            result.segments[-1].index = len(result.segments) - 1
     return result
 
 
@@ -55,19 +70,25 @@ class _Turns:
         return max(near, key=nearness)[2]
 
 
-def _split(segment: audio_pb2.Segment, turns: _Turns) -> Iterator[audio_pb2.Segment]:
+def _attributed(segment: audio_pb2.Segment, turns: _Turns) -> Iterator[audio_pb2.Segment]:
     if not segment.words:
         copy = audio_pb2.Segment()
         copy.CopyFrom(segment)
         copy.speaker_label = turns.speaker(segment.start_offset.ToMicroseconds(), segment.end_offset.ToMicroseconds())
         yield copy
         return
+    spoken = (turns.speaker(w.start_offset.ToMicroseconds(), w.end_offset.ToMicroseconds()) for w in segment.words)
+    yield from _split(segment, list(spoken))
+
+
+def _split(segment: audio_pb2.Segment, speakers: Sequence[str]) -> Iterator[audio_pb2.Segment]:
+    """Le segment, coupé là où le locuteur de ses mots change."""
     text = segment.text
     groups: list[tuple[str, list[audio_pb2.Word]]] = []
     starts: list[int] = []
     before = 0
-    for word, (start, end) in zip(segment.words, spans(text, [word.text for word in segment.words]), strict=True):
-        speaker = turns.speaker(word.start_offset.ToMicroseconds(), word.end_offset.ToMicroseconds())
+    places = spans(text, [word.text for word in segment.words])
+    for word, speaker, (start, end) in zip(segment.words, speakers, places, strict=True):
         # Un segment ne se coupe que là où le texte se retrouve de ses tranches.
         if not groups or (groups[-1][0] != speaker and cuttable(text, before, start)):
             groups.append((speaker, []))

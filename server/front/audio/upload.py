@@ -14,6 +14,7 @@ from server.errors import (
     PayloadTooLarge,
 )
 from server.front.audio.declared import assumed
+from server.front.audio.known_speakers import field_bytes
 from server.front.audio.multipart import FormReader, is_multipart
 from server.front.audio.spool import SpoolFile
 from server.rpc.bodies import drain, paced
@@ -97,6 +98,7 @@ async def receive_body(
                         body.content_type,
                         max_parts=limits.max_form_parts,
                         max_field_bytes=limits.max_form_field_bytes,
+                        long_fields=field_bytes(limits),
                     )
             if reader is None:
                 await file.write(body.data)

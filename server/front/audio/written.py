@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import cache
 
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
 from server.errors import InvalidRequest
 from server.formats import render
 from server.formats.form import SPOKEN, ResponseFormat, TranscriptForm
+from server.front.audio.known_speakers import UNNAMED
+from server.front.audio.speakers import separated
 from server.shown import shown
 
 _CONFIG = transcribe_pb2.TranscribeConfig()
@@ -20,14 +23,18 @@ async def transcript_forms(request: transcribe_pb2.WriteTranscriptRequest) -> li
     Raises:
         InvalidRequest: forme qu'elle n'a pas, ou valeur qui ne s'écrit pas.
     """
-    result = request.transcript
-    spoken = any(segment.HasField("speaker_label") for segment in result.segments)
+    # Une phrase de direct a parfois plusieurs locuteurs ; coupée dans le fil de l'écriture, une seule fois.
+    whole = cache(lambda: separated(request.transcript))
+    spoken = any(segment.HasField("speaker_label") for segment in request.transcript.segments)
+    # Le résultat ne dit pas les noms de sa requête : ce qui n'a pas la forme d'une étiquette en est un.
+    labels = {segment.speaker_label for segment in request.transcript.segments}
+    names = frozenset(label for label in labels if not UNNAMED.fullmatch(label))
     known = [form for form in ResponseFormat if spoken or form not in SPOKEN]
     return await _written(
         "transcript",
         request.formats,
         known,
-        lambda form: render.transcription(result, _CONFIG, TranscriptForm(form, words=True, api=True)),
+        lambda form: render.transcription(whole(), _CONFIG, TranscriptForm(form, words=True, api=True, names=names)),
     )
 
 

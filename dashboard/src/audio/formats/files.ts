@@ -66,7 +66,12 @@ export function typedTranscript({ id, language = "", text = "", duration, segmen
       text,
       ...(speaker && { speakerLabel: speaker }),
       ...offsets(span),
-      words: (words ?? []).map((word) => ({ text: word.text, ...offsets(word) })),
+      words: (words ?? []).map((word) => ({
+        text: word.text,
+        ...offsets(word),
+        // Une phrase de direct a parfois plusieurs locuteurs : le serveur la coupe d'après ses mots.
+        ...(word.speaker && word.speaker !== speaker && { speakerLabel: word.speaker }),
+      })),
     })),
   });
 }

@@ -87,6 +87,7 @@ export interface Span {
 /** Mot, avec ses bornes. */
 export interface Word extends Span {
   text: string;
+  speaker?: string;
 }
 
 /** Segment de texte. */

@@ -82,7 +82,7 @@ export class LiveSession extends Store<State> {
   private run: Run | undefined;
 
   constructor(private readonly tools: Tools) {
-    super({ ...IDLE, options: { device: "", model: "", language: "" } });
+    super({ ...IDLE, options: { device: "", model: "", language: "", speakers: false } });
   }
 
   readonly now = (): number => this.tools.now();
@@ -100,7 +100,7 @@ export class LiveSession extends Store<State> {
     if (this.run) return;
     const run: Run = { rate: 0, tape: new Tape(), tries: TRIES, before: 0, phrases: 0, followed: 0, cause: undefined };
     this.run = run;
-    const { device, language } = this.state.options;
+    const { device, language, speakers } = this.state.options;
     this.update({ ...IDLE, phase: "asking" });
     const mine = () => this.run === run;
     try {
@@ -118,7 +118,7 @@ export class LiveSession extends Store<State> {
       if (!mine()) return void microphone.stop();
       run.microphone = microphone;
       run.rate = microphone.rate;
-      const sent = configFor(capabilities, language, microphone.rate);
+      const sent = configFor(capabilities, language, microphone.rate, speakers);
       this.connect(run, sent);
       this.update({ phase: "connecting", sent });
     } catch (error) {
@@ -209,16 +209,12 @@ export class LiveSession extends Store<State> {
   }
 
   private tell(event: StreamTranscribeResponse, run: Run): void {
-    const transcript = after(this.state.transcript, event);
+    // Les rangs sont ceux d'un seul flux.
+    const transcript = after(this.state.transcript, event, run.phrases);
     const { phase, since } = this.state;
     const { case: kind, value } = event.event;
     const change: Partial<State> = { transcript };
-    // Le bilan et les rangs sont ceux d'un seul flux.
     if (kind === "summary") transcript.duration = run.before + (transcript.duration ?? 0);
-    if (kind === "final" && value.text) {
-      const [last] = transcript.finals.splice(-1);
-      if (last) transcript.finals.push({ ...last, index: run.phrases + value.index });
-    }
     if (kind === "ready") run.cause = undefined;
     if (kind === "ready") change.resuming = false;
     if (kind === "ready" && phase === "connecting") change.phase = "listening";

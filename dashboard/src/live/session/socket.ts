@@ -103,18 +103,26 @@ export interface Options {
   device: string;
   /** Clé du modèle ; vide : le premier qui transcrit. */
   model: string;
+  /** Vrai : dit qui parle. */
+  speakers: boolean;
   /** Code de la langue ; vide : reconnue, ou celle du modèle. */
   language: string;
 }
 
 /** Configuration d'un flux à cette fréquence, en hertz ; les mots ont leurs bornes si le modèle les donne. */
-export function configFor(capabilities: ModelCapabilities, language: string, rate: number): StreamTranscribeConfig {
+export function configFor(
+  capabilities: ModelCapabilities,
+  language: string,
+  rate: number,
+  speakers = false,
+): StreamTranscribeConfig {
   return create(StreamTranscribeConfigSchema, {
     config: {
       model: capabilities.key,
       audioFormat: { encoding: AudioEncoding.PCM_S16LE, sampleRateHertz: rate, channelCount: 1 },
       ...(language && capabilities.languages.includes(language) && { language }),
       ...(capabilities.features.includes("word_timestamps") && { wordTimestamps: true }),
+      ...(speakers && { diarization: {} }),
     },
   });
 }

@@ -1,10 +1,12 @@
 import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { StreamTranscribeResponseSchema } from "../../gen/passerelle/v1/transcribe_pb";
-import { after, EMPTY, resultOf } from "./transcript";
+import { after, EMPTY, partsOf, resultOf } from "./transcript";
 
 const told = (...events: JsonValue[]) =>
-  events.map((event) => fromJson(StreamTranscribeResponseSchema, event)).reduce(after, EMPTY);
+  events
+    .map((event) => fromJson(StreamTranscribeResponseSchema, event))
+    .reduce((before, event) => after(before, event), EMPTY);
 
 test("un provisoire garde des caractères entiers du précédent", () => {
   const partial = (kept_length: number, text: string) => ({ partial: { utterance_index: 0, kept_length, text } });
@@ -41,4 +43,52 @@ test("une phrase finie prend la place du provisoire, et le bilan dit la langue",
     text: "Bonjour.",
     segments: [{ index: 0, start: 0.5, end: 1.5, text: "Bonjour." }],
   });
+});
+
+const word = (text: string, start: number, speaker_label: string) => ({
+  text,
+  start_offset: `${start}s`,
+  end_offset: `${start + 1}s`,
+  speaker_label,
+});
+const SPOKEN = {
+  final: {
+    index: 0,
+    text: "Oui, bien sûr.",
+    start_offset: "0s",
+    end_offset: "3s",
+    speaker_label: "SPEAKER_00",
+    words: [word("Oui,", 0, "SPEAKER_00"), word("bien", 1, "SPEAKER_00"), word("sûr.", 2, "SPEAKER_00")],
+  },
+};
+const revision = (first_word: number, word_count: number, to_label: string) => ({
+  utterance_index: 0,
+  first_word,
+  word_count,
+  from_label: "SPEAKER_00",
+  to_label,
+});
+
+test("une correction change le locuteur de ses mots, jamais le texte", () => {
+  const { finals } = told(SPOKEN, { speaker_revisions: { revisions: [revision(1, 2, "Camille")] } });
+  expect(finals[0]).toMatchObject({ text: "Oui, bien sûr.", speaker: "Camille" });
+  expect(finals.flatMap(partsOf)).toEqual([
+    { speaker: "SPEAKER_00", start: 0, text: "Oui, " },
+    { speaker: "Camille", start: 1, text: "bien sûr." },
+  ]);
+});
+
+test("le bilan porte les dernières corrections, et un flux repris les siennes", () => {
+  const summed = told(SPOKEN, { summary: { language: "fr", speaker_revisions: [revision(0, 3, "SPEAKER_01")] } });
+  expect(summed.finals.flatMap(partsOf).map(({ speaker }) => speaker)).toEqual(["SPEAKER_01"]);
+  const before = told(SPOKEN);
+  const again = fromJson(StreamTranscribeResponseSchema, SPOKEN);
+  const revised = fromJson(StreamTranscribeResponseSchema, {
+    speaker_revisions: { revisions: [revision(0, 3, "SPEAKER_01")] },
+  });
+  const resumed = after(after(before, again, 1), revised, 1);
+  expect(resumed.finals.map(({ index, speaker }) => [index, speaker])).toEqual([
+    [0, "SPEAKER_00"],
+    [1, "SPEAKER_01"],
+  ]);
 });

@@ -1,7 +1,8 @@
 // Le texte d'un flux, tel que ses événements le disent.
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import type { AudioResult, Segment } from "../../audio/job/send";
-import { joined } from "../../audio/slices";
+import { joined, slices } from "../../audio/slices";
+import type { SpeakerRevision } from "../../gen/passerelle/v1/speakers_pb";
 import type { StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
 
 export interface Transcript {
@@ -11,6 +12,8 @@ export interface Transcript {
   finals: Segment[];
   /** Texte provisoire de la phrase en cours. */
   partial: string;
+  /** Locuteur supposé de cette phrase ; absent si les locuteurs ne sont pas demandés. */
+  speaker: string | undefined;
   /** Vrai entre un début et une fin de parole. */
   speaking: boolean;
   language: string;
@@ -25,14 +28,15 @@ export const EMPTY: Transcript = {
   model: "",
   finals: [],
   partial: "",
+  speaker: undefined,
   speaking: false,
   language: "",
   unheard: 0,
   duration: undefined,
 };
 
-/** Le texte après un événement. */
-export function after(before: Transcript, { event }: StreamTranscribeResponse): Transcript {
+/** Le texte après un événement ; `phrases` : celles des flux qui précèdent celui-ci. */
+export function after(before: Transcript, { event }: StreamTranscribeResponse, phrases = 0): Transcript {
   switch (event.case) {
     case "ready":
       return { ...before, id: event.value.id, model: event.value.model };
@@ -43,12 +47,12 @@ export function after(before: Transcript, { event }: StreamTranscribeResponse): 
     case "partial": {
       // Des points de code : `slice` couperait un caractère en deux.
       const kept = [...before.partial].slice(0, event.value.keptLength).join("");
-      return { ...before, partial: kept + event.value.text };
+      return { ...before, partial: kept + event.value.text, speaker: event.value.speakerLabel };
     }
     case "final": {
-      const { index, text, startOffset, endOffset, words } = event.value;
-      const final = {
-        index,
+      const { index, text, startOffset, endOffset, words, speakerLabel } = event.value;
+      const final: Segment = {
+        index: phrases + index,
         text,
         start: secondsOf(startOffset),
         end: secondsOf(endOffset),
@@ -56,14 +60,19 @@ export function after(before: Transcript, { event }: StreamTranscribeResponse): 
           text: word.text,
           start: secondsOf(word.startOffset),
           end: secondsOf(word.endOffset),
+          ...(word.speakerLabel && { speaker: word.speakerLabel }),
         })),
+        ...(speakerLabel && { speaker: speakerLabel }),
       };
       return { ...before, partial: "", finals: text ? [...before.finals, final] : before.finals };
     }
+    case "speakerRevisions":
+      return { ...before, finals: revised(before.finals, event.value.revisions, phrases) };
     case "summary": {
-      const { language, coverage } = event.value;
+      const { language, coverage, speakerRevisions } = event.value;
       return {
         ...before,
+        finals: revised(before.finals, speakerRevisions, phrases),
         partial: "",
         speaking: false,
         language,
@@ -90,4 +99,46 @@ export function resultOf({ id, finals, language, duration }: Transcript): AudioR
 /** Durée protobuf, en secondes. */
 export function secondsOf(duration: Duration | undefined): number {
   return duration ? durationMs(duration) / 1000 : 0;
+}
+
+/** Les phrases, une fois leurs mots rendus à leurs locuteurs ; le texte ne change pas. */
+function revised(finals: Segment[], revisions: SpeakerRevision[], phrases: number): Segment[] {
+  if (revisions.length === 0) return finals;
+  return finals.map((final) => {
+    const mine = revisions.filter(({ utteranceIndex }) => phrases + utteranceIndex === final.index);
+    if (mine.length === 0 || !final.words) return final;
+    const words = final.words.map((word, rank) => {
+      const one = mine.findLast(({ firstWord, wordCount }) => rank >= firstWord && rank < firstWord + wordCount);
+      return one ? { ...word, speaker: one.toLabel } : word;
+    });
+    return { ...final, words, speaker: most(words.map(({ speaker }) => speaker)) ?? final.speaker };
+  });
+}
+
+/** Le plus fréquent, le premier venu à égalité. */
+function most(labels: (string | undefined)[]): string | undefined {
+  const counts = new Map<string | undefined, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].reduce((best, one) => (one[1] > best[1] ? one : best), [undefined, 0])[0];
+}
+
+/** Suite d'une phrase dite par un seul locuteur. */
+export interface Part {
+  speaker: string | undefined;
+  start: number;
+  text: string;
+}
+
+/** Une phrase, coupée là où son locuteur change : la suite des textes est le sien. */
+export function partsOf({ text, start, speaker, words }: Segment): Part[] {
+  if (!words?.length || !speaker) return [{ speaker, start, text }];
+  const parts: Part[] = [];
+  slices(text, words).forEach((slice, rank) => {
+    const word = words[rank];
+    const last = parts.at(-1);
+    if (last && (word?.speaker ?? last.speaker) === last.speaker) last.text += slice;
+    else
+      parts.push({ speaker: word?.speaker, start: parts.length === 0 ? start : (word?.start ?? start), text: slice });
+  });
+  return parts;
 }

@@ -27,7 +27,7 @@ from passerelle.v1 import audio_pb2 as passerelle_dot_v1_dot_audio__pb2
 from passerelle.v1 import route_pb2 as passerelle_dot_v1_dot_route__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpasserelle/v1/diarize.proto\x12\rpasserelle.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19passerelle/v1/audio.proto\x1a\x19passerelle/v1/route.proto\"\xc3\x02\n\rDiarizeConfig\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12=\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32\x1a.passerelle.v1.AudioFormatR\x0b\x61udioFormat\x12&\n\x0cnum_speakers\x18\x03 \x01(\rH\x00R\x0bnumSpeakers\x88\x01\x01\x12&\n\x0cmin_speakers\x18\x04 \x01(\rH\x01R\x0bminSpeakers\x88\x01\x01\x12&\n\x0cmax_speakers\x18\x05 \x01(\rH\x02R\x0bmaxSpeakers\x88\x01\x01\x12#\n\nembeddings\x18\x06 \x01(\x08H\x03R\nembeddings\x88\x01\x01\x42\x0f\n\r_num_speakersB\x0f\n\r_min_speakersB\x0f\n\r_max_speakersB\r\n\x0b_embeddings\"\\\n\x0e\x44iarizeRequest\x12\x34\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.DiarizeConfigR\x06\x63onfig\x12\x14\n\x05\x61udio\x18\x02 \x01(\x0cR\x05\x61udio\"\xaa\x01\n\x0bSpeakerTurn\x12#\n\rspeaker_label\x18\x01 \x01(\tR\x0cspeakerLabel\x12<\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\"\xb6\x01\n\x0eSpeakerSummary\x12#\n\rspeaker_label\x18\x01 \x01(\tR\x0cspeakerLabel\x12\x42\n\x0fspeech_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0espeechDuration\x12\x1d\n\nturn_count\x18\x03 \x01(\rR\tturnCount\x12\x1c\n\tembedding\x18\x04 \x03(\x02R\tembedding\"\xc7\x03\n\x0f\x44iarizeResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x30\n\x05turns\x18\x03 \x03(\x0b\x32\x1a.passerelle.v1.SpeakerTurnR\x05turns\x12\x43\n\x0f\x65xclusive_turns\x18\x04 \x03(\x0b\x32\x1a.passerelle.v1.SpeakerTurnR\x0e\x65xclusiveTurns\x12\x39\n\x08speakers\x18\x05 \x03(\x0b\x32\x1d.passerelle.v1.SpeakerSummaryR\x08speakers\x12\x35\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12\x38\n\x08\x63overage\x18\x07 \x01(\x0b\x32\x1c.passerelle.v1.AudioCoverageR\x08\x63overage\x12\x32\n\x06source\x18\x14 \x01(\x0b\x32\x1a.passerelle.v1.AudioSourceR\x06source\x12\x37\n\x08warnings\x18\x15 \x03(\x0b\x32\x1b.passerelle.v1.AudioWarningR\x08warnings\"u\n\x17WriteDiarizationRequest\x12@\n\x0b\x64iarization\x18\x01 \x01(\x0b\x32\x1e.passerelle.v1.DiarizeResponseR\x0b\x64iarization\x12\x18\n\x07\x66ormats\x18\x02 \x03(\tR\x07\x66ormats\"L\n\x18WriteDiarizationResponse\x12\x30\n\x05\x66orms\x18\x01 \x03(\x0b\x32\x1a.passerelle.v1.WrittenFormR\x05\x66orms\"q\n\x14UploadDiarizeRequest\x12\x36\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.DiarizeConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00R\x05\x63hunkB\t\n\x07payload\"\x96\x01\n\x15UploadDiarizeResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.AudioProgressH\x00R\x08progress\x12\x38\n\x06result\x18\x02 \x01(\x0b\x32\x1e.passerelle.v1.DiarizeResponseH\x00R\x06resultB\x07\n\x05\x65vent2\xc8\x02\n\x0e\x44iarizeService\x12P\n\x07\x44iarize\x12\x1d.passerelle.v1.DiarizeRequest\x1a\x1e.passerelle.v1.DiarizeResponse\"\x06\x8a\xb5\x18\x02\x08\x05\x12\x66\n\rUploadDiarize\x12#.passerelle.v1.UploadDiarizeRequest\x1a$.passerelle.v1.UploadDiarizeResponse\"\x06\x8a\xb5\x18\x02\x08\x05(\x01\x30\x01\x12k\n\x10WriteDiarization\x12&.passerelle.v1.WriteDiarizationRequest\x1a\'.passerelle.v1.WriteDiarizationResponse\"\x06\x8a\xb5\x18\x02\x08\x05\x1a\x0f\x8a\xb5\x18\x0b\x44iarisationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpasserelle/v1/diarize.proto\x12\rpasserelle.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x19passerelle/v1/audio.proto\x1a\x19passerelle/v1/route.proto\"\xad\x03\n\rDiarizeConfig\x12\x14\n\x05model\x18\x01 \x01(\tR\x05model\x12=\n\x0c\x61udio_format\x18\x02 \x01(\x0b\x32\x1a.passerelle.v1.AudioFormatR\x0b\x61udioFormat\x12&\n\x0cnum_speakers\x18\x03 \x01(\rH\x00R\x0bnumSpeakers\x88\x01\x01\x12&\n\x0cmin_speakers\x18\x04 \x01(\rH\x01R\x0bminSpeakers\x88\x01\x01\x12&\n\x0cmax_speakers\x18\x05 \x01(\rH\x02R\x0bmaxSpeakers\x88\x01\x01\x12#\n\nembeddings\x18\x06 \x01(\x08H\x03R\nembeddings\x88\x01\x01\x12.\n\x13known_speaker_names\x18\x1e \x03(\tR\x11knownSpeakerNames\x12\x38\n\x18known_speaker_references\x18\x1f \x03(\x0cR\x16knownSpeakerReferencesB\x0f\n\r_num_speakersB\x0f\n\r_min_speakersB\x0f\n\r_max_speakersB\r\n\x0b_embeddings\"\\\n\x0e\x44iarizeRequest\x12\x34\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.DiarizeConfigR\x06\x63onfig\x12\x14\n\x05\x61udio\x18\x02 \x01(\x0cR\x05\x61udio\"\xaa\x01\n\x0bSpeakerTurn\x12#\n\rspeaker_label\x18\x01 \x01(\tR\x0cspeakerLabel\x12<\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\"\xd0\x01\n\x0eSpeakerSummary\x12#\n\rspeaker_label\x18\x01 \x01(\tR\x0cspeakerLabel\x12\x42\n\x0fspeech_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0espeechDuration\x12\x1d\n\nturn_count\x18\x03 \x01(\rR\tturnCount\x12\x1c\n\tembedding\x18\x04 \x03(\x02R\tembedding\x12\x18\n\x07unknown\x18\x1e \x01(\x08R\x07unknown\"\xc7\x03\n\x0f\x44iarizeResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05model\x18\x02 \x01(\tR\x05model\x12\x30\n\x05turns\x18\x03 \x03(\x0b\x32\x1a.passerelle.v1.SpeakerTurnR\x05turns\x12\x43\n\x0f\x65xclusive_turns\x18\x04 \x03(\x0b\x32\x1a.passerelle.v1.SpeakerTurnR\x0e\x65xclusiveTurns\x12\x39\n\x08speakers\x18\x05 \x03(\x0b\x32\x1d.passerelle.v1.SpeakerSummaryR\x08speakers\x12\x35\n\x08\x64uration\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08\x64uration\x12\x38\n\x08\x63overage\x18\x07 \x01(\x0b\x32\x1c.passerelle.v1.AudioCoverageR\x08\x63overage\x12\x32\n\x06source\x18\x14 \x01(\x0b\x32\x1a.passerelle.v1.AudioSourceR\x06source\x12\x37\n\x08warnings\x18\x15 \x03(\x0b\x32\x1b.passerelle.v1.AudioWarningR\x08warnings\"u\n\x17WriteDiarizationRequest\x12@\n\x0b\x64iarization\x18\x01 \x01(\x0b\x32\x1e.passerelle.v1.DiarizeResponseR\x0b\x64iarization\x12\x18\n\x07\x66ormats\x18\x02 \x03(\tR\x07\x66ormats\"L\n\x18WriteDiarizationResponse\x12\x30\n\x05\x66orms\x18\x01 \x03(\x0b\x32\x1a.passerelle.v1.WrittenFormR\x05\x66orms\"q\n\x14UploadDiarizeRequest\x12\x36\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.DiarizeConfigH\x00R\x06\x63onfig\x12\x16\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00R\x05\x63hunkB\t\n\x07payload\"\x96\x01\n\x15UploadDiarizeResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.passerelle.v1.AudioProgressH\x00R\x08progress\x12\x38\n\x06result\x18\x02 \x01(\x0b\x32\x1e.passerelle.v1.DiarizeResponseH\x00R\x06resultB\x07\n\x05\x65vent2\xc8\x02\n\x0e\x44iarizeService\x12P\n\x07\x44iarize\x12\x1d.passerelle.v1.DiarizeRequest\x1a\x1e.passerelle.v1.DiarizeResponse\"\x06\x8a\xb5\x18\x02\x08\x05\x12\x66\n\rUploadDiarize\x12#.passerelle.v1.UploadDiarizeRequest\x1a$.passerelle.v1.UploadDiarizeResponse\"\x06\x8a\xb5\x18\x02\x08\x05(\x01\x30\x01\x12k\n\x10WriteDiarization\x12&.passerelle.v1.WriteDiarizationRequest\x1a\'.passerelle.v1.WriteDiarizationResponse\"\x06\x8a\xb5\x18\x02\x08\x05\x1a\x0f\x8a\xb5\x18\x0b\x44iarisationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,23 +43,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DIARIZESERVICE'].methods_by_name['WriteDiarization']._loaded_options = None
   _globals['_DIARIZESERVICE'].methods_by_name['WriteDiarization']._serialized_options = b'\212\265\030\002\010\005'
   _globals['_DIARIZECONFIG']._serialized_start=133
-  _globals['_DIARIZECONFIG']._serialized_end=456
-  _globals['_DIARIZEREQUEST']._serialized_start=458
-  _globals['_DIARIZEREQUEST']._serialized_end=550
-  _globals['_SPEAKERTURN']._serialized_start=553
-  _globals['_SPEAKERTURN']._serialized_end=723
-  _globals['_SPEAKERSUMMARY']._serialized_start=726
-  _globals['_SPEAKERSUMMARY']._serialized_end=908
-  _globals['_DIARIZERESPONSE']._serialized_start=911
-  _globals['_DIARIZERESPONSE']._serialized_end=1366
-  _globals['_WRITEDIARIZATIONREQUEST']._serialized_start=1368
-  _globals['_WRITEDIARIZATIONREQUEST']._serialized_end=1485
-  _globals['_WRITEDIARIZATIONRESPONSE']._serialized_start=1487
-  _globals['_WRITEDIARIZATIONRESPONSE']._serialized_end=1563
-  _globals['_UPLOADDIARIZEREQUEST']._serialized_start=1565
-  _globals['_UPLOADDIARIZEREQUEST']._serialized_end=1678
-  _globals['_UPLOADDIARIZERESPONSE']._serialized_start=1681
-  _globals['_UPLOADDIARIZERESPONSE']._serialized_end=1831
-  _globals['_DIARIZESERVICE']._serialized_start=1834
-  _globals['_DIARIZESERVICE']._serialized_end=2162
+  _globals['_DIARIZECONFIG']._serialized_end=562
+  _globals['_DIARIZEREQUEST']._serialized_start=564
+  _globals['_DIARIZEREQUEST']._serialized_end=656
+  _globals['_SPEAKERTURN']._serialized_start=659
+  _globals['_SPEAKERTURN']._serialized_end=829
+  _globals['_SPEAKERSUMMARY']._serialized_start=832
+  _globals['_SPEAKERSUMMARY']._serialized_end=1040
+  _globals['_DIARIZERESPONSE']._serialized_start=1043
+  _globals['_DIARIZERESPONSE']._serialized_end=1498
+  _globals['_WRITEDIARIZATIONREQUEST']._serialized_start=1500
+  _globals['_WRITEDIARIZATIONREQUEST']._serialized_end=1617
+  _globals['_WRITEDIARIZATIONRESPONSE']._serialized_start=1619
+  _globals['_WRITEDIARIZATIONRESPONSE']._serialized_end=1695
+  _globals['_UPLOADDIARIZEREQUEST']._serialized_start=1697
+  _globals['_UPLOADDIARIZEREQUEST']._serialized_end=1810
+  _globals['_UPLOADDIARIZERESPONSE']._serialized_start=1813
+  _globals['_UPLOADDIARIZERESPONSE']._serialized_end=1963
+  _globals['_DIARIZESERVICE']._serialized_start=1966
+  _globals['_DIARIZESERVICE']._serialized_end=2294
 # @@protoc_insertion_point(module_scope)

@@ -12,20 +12,24 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DiarizeConfig(_message.Message):
-    __slots__ = ("model", "audio_format", "num_speakers", "min_speakers", "max_speakers", "embeddings")
+    __slots__ = ("model", "audio_format", "num_speakers", "min_speakers", "max_speakers", "embeddings", "known_speaker_names", "known_speaker_references")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     NUM_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     MIN_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     MAX_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_SPEAKER_NAMES_FIELD_NUMBER: _ClassVar[int]
+    KNOWN_SPEAKER_REFERENCES_FIELD_NUMBER: _ClassVar[int]
     model: str
     audio_format: _audio_pb2.AudioFormat
     num_speakers: int
     min_speakers: int
     max_speakers: int
     embeddings: bool
-    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., num_speakers: _Optional[int] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., embeddings: bool = ...) -> None: ...
+    known_speaker_names: _containers.RepeatedScalarFieldContainer[str]
+    known_speaker_references: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., num_speakers: _Optional[int] = ..., min_speakers: _Optional[int] = ..., max_speakers: _Optional[int] = ..., embeddings: bool = ..., known_speaker_names: _Optional[_Iterable[str]] = ..., known_speaker_references: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class DiarizeRequest(_message.Message):
     __slots__ = ("config", "audio")
@@ -46,16 +50,18 @@ class SpeakerTurn(_message.Message):
     def __init__(self, speaker_label: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class SpeakerSummary(_message.Message):
-    __slots__ = ("speaker_label", "speech_duration", "turn_count", "embedding")
+    __slots__ = ("speaker_label", "speech_duration", "turn_count", "embedding", "unknown")
     SPEAKER_LABEL_FIELD_NUMBER: _ClassVar[int]
     SPEECH_DURATION_FIELD_NUMBER: _ClassVar[int]
     TURN_COUNT_FIELD_NUMBER: _ClassVar[int]
     EMBEDDING_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     speaker_label: str
     speech_duration: _duration_pb2.Duration
     turn_count: int
     embedding: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, speaker_label: _Optional[str] = ..., speech_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., turn_count: _Optional[int] = ..., embedding: _Optional[_Iterable[float]] = ...) -> None: ...
+    unknown: bool
+    def __init__(self, speaker_label: _Optional[str] = ..., speech_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., turn_count: _Optional[int] = ..., embedding: _Optional[_Iterable[float]] = ..., unknown: bool = ...) -> None: ...
 
 class DiarizeResponse(_message.Message):
     __slots__ = ("id", "model", "turns", "exclusive_turns", "speakers", "duration", "coverage", "source", "warnings")

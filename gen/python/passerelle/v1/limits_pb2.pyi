@@ -150,7 +150,7 @@ class ChatLimits(_message.Message):
     def __init__(self, max_messages: _Optional[int] = ..., max_tokens: _Optional[int] = ..., max_n: _Optional[int] = ..., max_stop: _Optional[int] = ..., max_top_logprobs: _Optional[int] = ..., max_images: _Optional[int] = ..., max_grammar_bytes: _Optional[int] = ..., max_tools_bytes: _Optional[int] = ..., max_grammar_depth: _Optional[int] = ..., max_grammar_repetitions: _Optional[int] = ..., max_grammar_choices: _Optional[int] = ..., max_grammar_nodes: _Optional[int] = ..., max_logit_bias: _Optional[int] = ..., max_listed_tokens: _Optional[int] = ..., max_grammar_compilation: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_grammar_memory_bytes: _Optional[float] = ..., max_image_bytes: _Optional[int] = ..., max_image_pixels: _Optional[int] = ..., max_image_frames: _Optional[int] = ..., max_completion_logprobs: _Optional[int] = ...) -> None: ...
 
 class AudioLimits(_message.Message):
-    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "max_web_sockets_per_address", "spare_live_streams", "max_separate_channels")
+    __slots__ = ("max_upload_bytes", "max_message_bytes", "max_duration", "min_sample_rate_hertz", "max_sample_rate_hertz", "max_channels", "max_stream_silence", "max_decoded_bytes", "max_speakers", "max_prompt_characters", "max_live_streams", "endpoint_silence", "min_endpoint_silence", "max_endpoint_silence", "utterance", "min_utterance", "max_utterance", "max_web_sockets", "max_web_socket_message_bytes", "max_web_sockets_per_address", "spare_live_streams", "max_separate_channels", "max_voice_backlog", "max_known_speakers", "min_known_speaker_clip", "max_known_speaker_clip", "max_known_speaker_clip_bytes", "max_known_speaker_name_characters")
     MAX_UPLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_DURATION_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +173,12 @@ class AudioLimits(_message.Message):
     MAX_WEB_SOCKETS_PER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SPARE_LIVE_STREAMS_FIELD_NUMBER: _ClassVar[int]
     MAX_SEPARATE_CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    MAX_VOICE_BACKLOG_FIELD_NUMBER: _ClassVar[int]
+    MAX_KNOWN_SPEAKERS_FIELD_NUMBER: _ClassVar[int]
+    MIN_KNOWN_SPEAKER_CLIP_FIELD_NUMBER: _ClassVar[int]
+    MAX_KNOWN_SPEAKER_CLIP_FIELD_NUMBER: _ClassVar[int]
+    MAX_KNOWN_SPEAKER_CLIP_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_KNOWN_SPEAKER_NAME_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
     max_upload_bytes: float
     max_message_bytes: float
     max_duration: _duration_pb2.Duration
@@ -195,7 +201,13 @@ class AudioLimits(_message.Message):
     max_web_sockets_per_address: int
     spare_live_streams: int
     max_separate_channels: int
-    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ..., max_web_sockets_per_address: _Optional[int] = ..., spare_live_streams: _Optional[int] = ..., max_separate_channels: _Optional[int] = ...) -> None: ...
+    max_voice_backlog: int
+    max_known_speakers: int
+    min_known_speaker_clip: _duration_pb2.Duration
+    max_known_speaker_clip: _duration_pb2.Duration
+    max_known_speaker_clip_bytes: int
+    max_known_speaker_name_characters: int
+    def __init__(self, max_upload_bytes: _Optional[float] = ..., max_message_bytes: _Optional[float] = ..., max_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_sample_rate_hertz: _Optional[int] = ..., max_sample_rate_hertz: _Optional[int] = ..., max_channels: _Optional[int] = ..., max_stream_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_decoded_bytes: _Optional[float] = ..., max_speakers: _Optional[int] = ..., max_prompt_characters: _Optional[int] = ..., max_live_streams: _Optional[int] = ..., endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_endpoint_silence: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., min_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_utterance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_web_sockets: _Optional[int] = ..., max_web_socket_message_bytes: _Optional[int] = ..., max_web_sockets_per_address: _Optional[int] = ..., spare_live_streams: _Optional[int] = ..., max_separate_channels: _Optional[int] = ..., max_voice_backlog: _Optional[int] = ..., max_known_speakers: _Optional[int] = ..., min_known_speaker_clip: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_known_speaker_clip: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_known_speaker_clip_bytes: _Optional[int] = ..., max_known_speaker_name_characters: _Optional[int] = ...) -> None: ...
 
 class FileRecognition(_message.Message):
     __slots__ = ("containers", "foreign", "frames", "searched_bytes", "raw_extensions", "raw_types")

@@ -4,6 +4,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from passerelle.v1 import audio_pb2 as _audio_pb2
 from passerelle.v1 import diarize_pb2 as _diarize_pb2
 from passerelle.v1 import route_pb2 as _route_pb2
+from passerelle.v1 import speakers_pb2 as _speakers_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -141,7 +142,7 @@ class StreamTranscribeRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[StreamTranscribeConfig, _Mapping]] = ..., audio: _Optional[bytes] = ...) -> None: ...
 
 class StreamTranscribeResponse(_message.Message):
-    __slots__ = ("ready", "speech_start", "speech_end", "partial", "final", "summary", "progress")
+    __slots__ = ("ready", "speech_start", "speech_end", "partial", "final", "summary", "progress", "speaker_revisions")
     READY_FIELD_NUMBER: _ClassVar[int]
     SPEECH_START_FIELD_NUMBER: _ClassVar[int]
     SPEECH_END_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +150,7 @@ class StreamTranscribeResponse(_message.Message):
     FINAL_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_REVISIONS_FIELD_NUMBER: _ClassVar[int]
     ready: StreamReady
     speech_start: SpeechBoundary
     speech_end: SpeechBoundary
@@ -156,7 +158,8 @@ class StreamTranscribeResponse(_message.Message):
     final: _audio_pb2.Segment
     summary: StreamSummary
     progress: StreamProgress
-    def __init__(self, ready: _Optional[_Union[StreamReady, _Mapping]] = ..., speech_start: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., speech_end: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., partial: _Optional[_Union[PartialTranscript, _Mapping]] = ..., final: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., summary: _Optional[_Union[StreamSummary, _Mapping]] = ..., progress: _Optional[_Union[StreamProgress, _Mapping]] = ...) -> None: ...
+    speaker_revisions: _speakers_pb2.SpeakerRevisions
+    def __init__(self, ready: _Optional[_Union[StreamReady, _Mapping]] = ..., speech_start: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., speech_end: _Optional[_Union[SpeechBoundary, _Mapping]] = ..., partial: _Optional[_Union[PartialTranscript, _Mapping]] = ..., final: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., summary: _Optional[_Union[StreamSummary, _Mapping]] = ..., progress: _Optional[_Union[StreamProgress, _Mapping]] = ..., speaker_revisions: _Optional[_Union[_speakers_pb2.SpeakerRevisions, _Mapping]] = ...) -> None: ...
 
 class StreamReady(_message.Message):
     __slots__ = ("id", "model")
@@ -175,14 +178,16 @@ class SpeechBoundary(_message.Message):
     def __init__(self, offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., utterance_index: _Optional[int] = ...) -> None: ...
 
 class PartialTranscript(_message.Message):
-    __slots__ = ("utterance_index", "kept_length", "text")
+    __slots__ = ("utterance_index", "kept_length", "text", "speaker_label")
     UTTERANCE_INDEX_FIELD_NUMBER: _ClassVar[int]
     KEPT_LENGTH_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_LABEL_FIELD_NUMBER: _ClassVar[int]
     utterance_index: int
     kept_length: int
     text: str
-    def __init__(self, utterance_index: _Optional[int] = ..., kept_length: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
+    speaker_label: str
+    def __init__(self, utterance_index: _Optional[int] = ..., kept_length: _Optional[int] = ..., text: _Optional[str] = ..., speaker_label: _Optional[str] = ...) -> None: ...
 
 class StreamProgress(_message.Message):
     __slots__ = ("offset",)
@@ -191,15 +196,19 @@ class StreamProgress(_message.Message):
     def __init__(self, offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StreamSummary(_message.Message):
-    __slots__ = ("text", "language", "coverage", "language_assumed", "resume_sample")
+    __slots__ = ("text", "language", "coverage", "language_assumed", "resume_sample", "speaker_revisions", "speakers")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_ASSUMED_FIELD_NUMBER: _ClassVar[int]
     RESUME_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKER_REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    SPEAKERS_FIELD_NUMBER: _ClassVar[int]
     text: str
     language: str
     coverage: _audio_pb2.AudioCoverage
     language_assumed: bool
     resume_sample: int
-    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., language_assumed: bool = ..., resume_sample: _Optional[int] = ...) -> None: ...
+    speaker_revisions: _containers.RepeatedCompositeFieldContainer[_speakers_pb2.SpeakerRevision]
+    speakers: _containers.RepeatedCompositeFieldContainer[_diarize_pb2.SpeakerSummary]
+    def __init__(self, text: _Optional[str] = ..., language: _Optional[str] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., language_assumed: bool = ..., resume_sample: _Optional[int] = ..., speaker_revisions: _Optional[_Iterable[_Union[_speakers_pb2.SpeakerRevision, _Mapping]]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ...) -> None: ...

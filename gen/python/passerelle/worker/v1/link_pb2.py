@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpasserelle/worker/v1/link.proto\x12\x14passerelle.worker.v1\"\xe7\x05\n\x05\x46rame\x12\x33\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.passerelle.worker.v1.HelloH\x00R\x05hello\x12\x36\n\x06submit\x18\x02 \x01(\x0b\x32\x1c.passerelle.worker.v1.SubmitH\x00R\x06submit\x12\x38\n\x05input\x18\x03 \x01(\x0b\x32 .passerelle.worker.v1.InputChunkH\x00R\x05input\x12\x36\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x1c.passerelle.worker.v1.CancelH\x00R\x06\x63\x61ncel\x12:\n\x06output\x18\x05 \x01(\x0b\x32 .passerelle.worker.v1.StepOutputH\x00R\x06output\x12\x39\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x1d.passerelle.worker.v1.FailureH\x00R\x07\x66\x61ilure\x12\x36\n\x06\x63redit\x18\x07 \x01(\x0b\x32\x1c.passerelle.worker.v1.CreditH\x00R\x06\x63redit\x12\x39\n\x07goodbye\x18\x08 \x01(\x0b\x32\x1d.passerelle.worker.v1.GoodbyeH\x00R\x07goodbye\x12\x30\n\x04load\x18\t \x01(\x0b\x32\x1a.passerelle.worker.v1.LoadH\x00R\x04load\x12\x33\n\x05sleep\x18\n \x01(\x0b\x32\x1b.passerelle.worker.v1.SleepH\x00R\x05sleep\x12\x30\n\x04wake\x18\x0b \x01(\x0b\x32\x1a.passerelle.worker.v1.WakeH\x00R\x04wake\x12\x39\n\x07parting\x18\x0e \x01(\x0b\x32\x1d.passerelle.worker.v1.PartingH\x00R\x07parting\x12\x39\n\x07measure\x18( \x01(\x0b\x32\x1d.passerelle.worker.v1.MeasureH\x00R\x07measureB\x06\n\x04\x62ody\"\x8d\x01\n\x05Hello\x12\x18\n\x07version\x18\x01 \x01(\rR\x07version\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12&\n\x0fmax_frame_bytes\x18\x03 \x01(\rR\rmaxFrameBytes\x12.\n\x04load\x18\x04 \x01(\x0b\x32\x1a.passerelle.worker.v1.LoadR\x04load\"\xb6\x03\n\x06Submit\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x35\n\x04kind\x18\x02 \x01(\x0e\x32!.passerelle.worker.v1.RequestKindR\x04kind\x12\x18\n\x07payload\x18\x03 \x01(\x0cR\x07payload\x12\x16\n\x06stream\x18\x04 \x01(\x08R\x06stream\x12\x1d\n\nrequest_id\x18\x05 \x01(\tR\trequestId\x12\x1d\n\nspool_name\x18\x06 \x01(\tR\tspoolName\x12\'\n\x0ftimeout_seconds\x18\x07 \x01(\x01R\x0etimeoutSeconds\x12\x16\n\x06\x63\x61ller\x18\x08 \x01(\tR\x06\x63\x61ller\x12\x16\n\x06weight\x18\t \x01(\rR\x06weight\x12\x14\n\x05parts\x18\n \x01(\rR\x05parts\x12#\n\rlargest_token\x18\x0b \x01(\rR\x0clargestToken\x12\x1f\n\x0btoken_field\x18\x0c \x01(\tR\ntokenField\x12 \n\x0btraceparent\x18( \x01(\tR\x0btraceparent\x12\x1e\n\ntracestate\x18) \x01(\tR\ntracestate\"D\n\nInputChunk\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\x0cR\x04\x64\x61ta\x12\x12\n\x04last\x18\x03 \x01(\x08R\x04last\"\x18\n\x06\x43\x61ncel\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\".\n\x06\x43redit\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n\x05\x62ytes\x18\x02 \x01(\rR\x05\x62ytes\"\xa8\x01\n\nStepOutput\x12\x10\n\x03ids\x18\x01 \x03(\x04R\x03ids\x12\x12\n\x04\x64\x61ta\x18\x02 \x03(\x0cR\x04\x64\x61ta\x12\x12\n\x04\x64one\x18\x03 \x03(\x08R\x04\x64one\x12.\n\x04load\x18\x04 \x01(\x0b\x32\x1a.passerelle.worker.v1.LoadR\x04load\x12\x18\n\x07\x65ntered\x18\x05 \x03(\x04R\x07\x65ntered\x12\x16\n\x06waited\x18\x06 \x03(\x02R\x06waited\"\x81\x02\n\x07\x46\x61ilure\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12G\n\x08metadata\x18\x04 \x03(\x0b\x32+.passerelle.worker.v1.Failure.MetadataEntryR\x08metadata\x12.\n\x13retry_after_seconds\x18\x05 \x01(\x01R\x11retryAfterSeconds\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xaa\x01\n\x04Load\x12\x18\n\x07running\x18\x01 \x01(\rR\x07running\x12\x18\n\x07waiting\x18\x02 \x01(\rR\x07waiting\x12\x1f\n\x0bmax_running\x18\x03 \x01(\rR\nmaxRunning\x12\x1f\n\x0bmax_waiting\x18\x04 \x01(\rR\nmaxWaiting\x12\x14\n\x05steps\x18\x05 \x01(\x04R\x05steps\x12\x16\n\x06\x61sleep\x18\x06 \x01(\x08R\x06\x61sleep\"!\n\x07Goodbye\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\"R\n\x05Sleep\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n\x05level\x18\x02 \x01(\rR\x05level\x12#\n\rgrace_seconds\x18\x03 \x01(\x01R\x0cgraceSeconds\"\x16\n\x04Wake\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\"\x19\n\x07Measure\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\"d\n\x07Parting\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x37\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1d.passerelle.worker.v1.FailureR\x07\x66\x61ilure\x12\x10\n\x03now\x18\x03 \x01(\x08R\x03now*\xe5\x01\n\x0bRequestKind\x12\x1c\n\x18REQUEST_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11REQUEST_KIND_CHAT\x10\x01\x12\x1b\n\x17REQUEST_KIND_COMPLETION\x10\x02\x12\x1b\n\x17REQUEST_KIND_TRANSCRIBE\x10\x03\x12\x15\n\x11REQUEST_KIND_LIVE\x10\x04\x12\x18\n\x14REQUEST_KIND_DIARIZE\x10\x05\x12\x19\n\x15REQUEST_KIND_TOKENIZE\x10\n\x12\x1b\n\x17REQUEST_KIND_DETOKENIZE\x10\x0b\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fpasserelle/worker/v1/link.proto\x12\x14passerelle.worker.v1\"\xe7\x05\n\x05\x46rame\x12\x33\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.passerelle.worker.v1.HelloH\x00R\x05hello\x12\x36\n\x06submit\x18\x02 \x01(\x0b\x32\x1c.passerelle.worker.v1.SubmitH\x00R\x06submit\x12\x38\n\x05input\x18\x03 \x01(\x0b\x32 .passerelle.worker.v1.InputChunkH\x00R\x05input\x12\x36\n\x06\x63\x61ncel\x18\x04 \x01(\x0b\x32\x1c.passerelle.worker.v1.CancelH\x00R\x06\x63\x61ncel\x12:\n\x06output\x18\x05 \x01(\x0b\x32 .passerelle.worker.v1.StepOutputH\x00R\x06output\x12\x39\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x1d.passerelle.worker.v1.FailureH\x00R\x07\x66\x61ilure\x12\x36\n\x06\x63redit\x18\x07 \x01(\x0b\x32\x1c.passerelle.worker.v1.CreditH\x00R\x06\x63redit\x12\x39\n\x07goodbye\x18\x08 \x01(\x0b\x32\x1d.passerelle.worker.v1.GoodbyeH\x00R\x07goodbye\x12\x30\n\x04load\x18\t \x01(\x0b\x32\x1a.passerelle.worker.v1.LoadH\x00R\x04load\x12\x33\n\x05sleep\x18\n \x01(\x0b\x32\x1b.passerelle.worker.v1.SleepH\x00R\x05sleep\x12\x30\n\x04wake\x18\x0b \x01(\x0b\x32\x1a.passerelle.worker.v1.WakeH\x00R\x04wake\x12\x39\n\x07parting\x18\x0e \x01(\x0b\x32\x1d.passerelle.worker.v1.PartingH\x00R\x07parting\x12\x39\n\x07measure\x18( \x01(\x0b\x32\x1d.passerelle.worker.v1.MeasureH\x00R\x07measureB\x06\n\x04\x62ody\"\x8d\x01\n\x05Hello\x12\x18\n\x07version\x18\x01 \x01(\rR\x07version\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12&\n\x0fmax_frame_bytes\x18\x03 \x01(\rR\rmaxFrameBytes\x12.\n\x04load\x18\x04 \x01(\x0b\x32\x1a.passerelle.worker.v1.LoadR\x04load\"\xd5\x03\n\x06Submit\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x35\n\x04kind\x18\x02 \x01(\x0e\x32!.passerelle.worker.v1.RequestKindR\x04kind\x12\x18\n\x07payload\x18\x03 \x01(\x0cR\x07payload\x12\x16\n\x06stream\x18\x04 \x01(\x08R\x06stream\x12\x1d\n\nrequest_id\x18\x05 \x01(\tR\trequestId\x12\x1d\n\nspool_name\x18\x06 \x01(\tR\tspoolName\x12\'\n\x0ftimeout_seconds\x18\x07 \x01(\x01R\x0etimeoutSeconds\x12\x16\n\x06\x63\x61ller\x18\x08 \x01(\tR\x06\x63\x61ller\x12\x16\n\x06weight\x18\t \x01(\rR\x06weight\x12\x14\n\x05parts\x18\n \x01(\rR\x05parts\x12#\n\rlargest_token\x18\x0b \x01(\rR\x0clargestToken\x12\x1f\n\x0btoken_field\x18\x0c \x01(\tR\ntokenField\x12 \n\x0btraceparent\x18( \x01(\tR\x0btraceparent\x12\x1e\n\ntracestate\x18) \x01(\tR\ntracestate\x12\x1d\n\nclip_names\x18\x1e \x03(\tR\tclipNames\"D\n\nInputChunk\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n\x04\x64\x61ta\x18\x02 \x01(\x0cR\x04\x64\x61ta\x12\x12\n\x04last\x18\x03 \x01(\x08R\x04last\"\x18\n\x06\x43\x61ncel\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\".\n\x06\x43redit\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n\x05\x62ytes\x18\x02 \x01(\rR\x05\x62ytes\"\xa8\x01\n\nStepOutput\x12\x10\n\x03ids\x18\x01 \x03(\x04R\x03ids\x12\x12\n\x04\x64\x61ta\x18\x02 \x03(\x0cR\x04\x64\x61ta\x12\x12\n\x04\x64one\x18\x03 \x03(\x08R\x04\x64one\x12.\n\x04load\x18\x04 \x01(\x0b\x32\x1a.passerelle.worker.v1.LoadR\x04load\x12\x18\n\x07\x65ntered\x18\x05 \x03(\x04R\x07\x65ntered\x12\x16\n\x06waited\x18\x06 \x03(\x02R\x06waited\"\x81\x02\n\x07\x46\x61ilure\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x03 \x01(\tR\x07message\x12G\n\x08metadata\x18\x04 \x03(\x0b\x32+.passerelle.worker.v1.Failure.MetadataEntryR\x08metadata\x12.\n\x13retry_after_seconds\x18\x05 \x01(\x01R\x11retryAfterSeconds\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xaa\x01\n\x04Load\x12\x18\n\x07running\x18\x01 \x01(\rR\x07running\x12\x18\n\x07waiting\x18\x02 \x01(\rR\x07waiting\x12\x1f\n\x0bmax_running\x18\x03 \x01(\rR\nmaxRunning\x12\x1f\n\x0bmax_waiting\x18\x04 \x01(\rR\nmaxWaiting\x12\x14\n\x05steps\x18\x05 \x01(\x04R\x05steps\x12\x16\n\x06\x61sleep\x18\x06 \x01(\x08R\x06\x61sleep\"!\n\x07Goodbye\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\"R\n\x05Sleep\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n\x05level\x18\x02 \x01(\rR\x05level\x12#\n\rgrace_seconds\x18\x03 \x01(\x01R\x0cgraceSeconds\"\x16\n\x04Wake\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\"\x19\n\x07Measure\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\"d\n\x07Parting\x12\x0e\n\x02id\x18\x01 \x01(\x04R\x02id\x12\x37\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1d.passerelle.worker.v1.FailureR\x07\x66\x61ilure\x12\x10\n\x03now\x18\x03 \x01(\x08R\x03now*\xfe\x01\n\x0bRequestKind\x12\x1c\n\x18REQUEST_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11REQUEST_KIND_CHAT\x10\x01\x12\x1b\n\x17REQUEST_KIND_COMPLETION\x10\x02\x12\x1b\n\x17REQUEST_KIND_TRANSCRIBE\x10\x03\x12\x15\n\x11REQUEST_KIND_LIVE\x10\x04\x12\x18\n\x14REQUEST_KIND_DIARIZE\x10\x05\x12\x19\n\x15REQUEST_KIND_TOKENIZE\x10\n\x12\x1b\n\x17REQUEST_KIND_DETOKENIZE\x10\x0b\x12\x17\n\x13REQUEST_KIND_VOICES\x10\x14\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,36 +33,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FAILURE_METADATAENTRY']._loaded_options = None
   _globals['_FAILURE_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_REQUESTKIND']._serialized_start=2409
-  _globals['_REQUESTKIND']._serialized_end=2638
+  _globals['_REQUESTKIND']._serialized_start=2440
+  _globals['_REQUESTKIND']._serialized_end=2694
   _globals['_FRAME']._serialized_start=58
   _globals['_FRAME']._serialized_end=801
   _globals['_HELLO']._serialized_start=804
   _globals['_HELLO']._serialized_end=945
   _globals['_SUBMIT']._serialized_start=948
-  _globals['_SUBMIT']._serialized_end=1386
-  _globals['_INPUTCHUNK']._serialized_start=1388
-  _globals['_INPUTCHUNK']._serialized_end=1456
-  _globals['_CANCEL']._serialized_start=1458
-  _globals['_CANCEL']._serialized_end=1482
-  _globals['_CREDIT']._serialized_start=1484
-  _globals['_CREDIT']._serialized_end=1530
-  _globals['_STEPOUTPUT']._serialized_start=1533
-  _globals['_STEPOUTPUT']._serialized_end=1701
-  _globals['_FAILURE']._serialized_start=1704
-  _globals['_FAILURE']._serialized_end=1961
-  _globals['_FAILURE_METADATAENTRY']._serialized_start=1902
-  _globals['_FAILURE_METADATAENTRY']._serialized_end=1961
-  _globals['_LOAD']._serialized_start=1964
-  _globals['_LOAD']._serialized_end=2134
-  _globals['_GOODBYE']._serialized_start=2136
-  _globals['_GOODBYE']._serialized_end=2169
-  _globals['_SLEEP']._serialized_start=2171
-  _globals['_SLEEP']._serialized_end=2253
-  _globals['_WAKE']._serialized_start=2255
-  _globals['_WAKE']._serialized_end=2277
-  _globals['_MEASURE']._serialized_start=2279
-  _globals['_MEASURE']._serialized_end=2304
-  _globals['_PARTING']._serialized_start=2306
-  _globals['_PARTING']._serialized_end=2406
+  _globals['_SUBMIT']._serialized_end=1417
+  _globals['_INPUTCHUNK']._serialized_start=1419
+  _globals['_INPUTCHUNK']._serialized_end=1487
+  _globals['_CANCEL']._serialized_start=1489
+  _globals['_CANCEL']._serialized_end=1513
+  _globals['_CREDIT']._serialized_start=1515
+  _globals['_CREDIT']._serialized_end=1561
+  _globals['_STEPOUTPUT']._serialized_start=1564
+  _globals['_STEPOUTPUT']._serialized_end=1732
+  _globals['_FAILURE']._serialized_start=1735
+  _globals['_FAILURE']._serialized_end=1992
+  _globals['_FAILURE_METADATAENTRY']._serialized_start=1933
+  _globals['_FAILURE_METADATAENTRY']._serialized_end=1992
+  _globals['_LOAD']._serialized_start=1995
+  _globals['_LOAD']._serialized_end=2165
+  _globals['_GOODBYE']._serialized_start=2167
+  _globals['_GOODBYE']._serialized_end=2200
+  _globals['_SLEEP']._serialized_start=2202
+  _globals['_SLEEP']._serialized_end=2284
+  _globals['_WAKE']._serialized_start=2286
+  _globals['_WAKE']._serialized_end=2308
+  _globals['_MEASURE']._serialized_start=2310
+  _globals['_MEASURE']._serialized_end=2335
+  _globals['_PARTING']._serialized_start=2337
+  _globals['_PARTING']._serialized_end=2437
 # @@protoc_insertion_point(module_scope)

@@ -17,6 +17,7 @@ class RequestKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REQUEST_KIND_DIARIZE: _ClassVar[RequestKind]
     REQUEST_KIND_TOKENIZE: _ClassVar[RequestKind]
     REQUEST_KIND_DETOKENIZE: _ClassVar[RequestKind]
+    REQUEST_KIND_VOICES: _ClassVar[RequestKind]
 REQUEST_KIND_UNSPECIFIED: RequestKind
 REQUEST_KIND_CHAT: RequestKind
 REQUEST_KIND_COMPLETION: RequestKind
@@ -25,6 +26,7 @@ REQUEST_KIND_LIVE: RequestKind
 REQUEST_KIND_DIARIZE: RequestKind
 REQUEST_KIND_TOKENIZE: RequestKind
 REQUEST_KIND_DETOKENIZE: RequestKind
+REQUEST_KIND_VOICES: RequestKind
 
 class Frame(_message.Message):
     __slots__ = ("hello", "submit", "input", "cancel", "output", "failure", "credit", "goodbye", "load", "sleep", "wake", "parting", "measure")
@@ -69,7 +71,7 @@ class Hello(_message.Message):
     def __init__(self, version: _Optional[int] = ..., name: _Optional[str] = ..., max_frame_bytes: _Optional[int] = ..., load: _Optional[_Union[Load, _Mapping]] = ...) -> None: ...
 
 class Submit(_message.Message):
-    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts", "largest_token", "token_field", "traceparent", "tracestate")
+    __slots__ = ("id", "kind", "payload", "stream", "request_id", "spool_name", "timeout_seconds", "caller", "weight", "parts", "largest_token", "token_field", "traceparent", "tracestate", "clip_names")
     ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +86,7 @@ class Submit(_message.Message):
     TOKEN_FIELD_FIELD_NUMBER: _ClassVar[int]
     TRACEPARENT_FIELD_NUMBER: _ClassVar[int]
     TRACESTATE_FIELD_NUMBER: _ClassVar[int]
+    CLIP_NAMES_FIELD_NUMBER: _ClassVar[int]
     id: int
     kind: RequestKind
     payload: bytes
@@ -98,7 +101,8 @@ class Submit(_message.Message):
     token_field: str
     traceparent: str
     tracestate: str
-    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ..., largest_token: _Optional[int] = ..., token_field: _Optional[str] = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ...) -> None: ...
+    clip_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., payload: _Optional[bytes] = ..., stream: bool = ..., request_id: _Optional[str] = ..., spool_name: _Optional[str] = ..., timeout_seconds: _Optional[float] = ..., caller: _Optional[str] = ..., weight: _Optional[int] = ..., parts: _Optional[int] = ..., largest_token: _Optional[int] = ..., token_field: _Optional[str] = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ..., clip_names: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class InputChunk(_message.Message):
     __slots__ = ("id", "data", "last")
