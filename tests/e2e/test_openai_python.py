@@ -1,5 +1,6 @@
 """Le SDK Python d'OpenAI, sans retouche, contre le produit entier."""
 
+import functools
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -299,3 +300,42 @@ def test_too_long_a_context_is_a_bad_request(guarded_client: openai.OpenAI) -> N
         guarded_client.chat.completions.create(
             model="qwen", messages=[{"role": "user", "content": "word " * 4000}], max_tokens=4
         )
+
+
+def test_a_quota_is_read_and_obeyed_by_the_sdk(guarded: Product) -> None:
+    guarded.ensure_ready()
+    with guarded.http("cle-admin") as admin:
+        quota = {"requests_per_minute": 100, "tokens_per_day": "100000", "parallel_requests": 1}
+        made = admin.post("/api/keys", json={"scopes": ["SCOPE_CHAT"], "quota": quota}).json()
+        key, identifier = made["value"], made["key"]["id"]
+        with openai.OpenAI(base_url=f"{guarded.base_url}/v1", api_key=key, max_retries=20) as client:
+            ask = functools.partial(client.chat.completions.with_raw_response.create, model="qwen", messages=QUESTION)
+            answered = ask(max_tokens=4)
+            assert answered.headers["x-ratelimit-limit-requests"] == "100"
+            assert int(answered.headers["x-ratelimit-remaining-tokens"]) < 100_000
+            # La seule place est tenue : le SDK revient quand l'en-tête le dit, et passe une fois qu'elle est rendue.
+            story: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Tell a very long story."}]
+            stream = client.chat.completions.create(model="qwen", messages=story, max_tokens=3000, stream=True)
+            next(iter(stream))
+
+            def refused() -> bool:
+                found = admin.get("/api/requests", params={"filter.key": identifier}).text
+                return "RATE_LIMIT_EXCEEDED" in found
+
+            with ThreadPoolExecutor(1) as pool:
+                waiting = pool.submit(ask, max_tokens=4)
+                wait_until(refused, 60, "la seconde refusée")
+                stream.close()
+                assert waiting.result().retries_taken >= 1
+            # Ce qu'aucune attente ne laisserait passer : le SDK ne recommence pas, et l'erreur est celle d'OpenAI.
+            lowered = admin.post(f"/api/keys/{identifier}/quota", json={"quota": {"tokens_per_day": "1"}}).json()
+            assert lowered["key"]["quota"]["tokens_per_day"] == "1"
+            with pytest.raises(openai.RateLimitError) as caught:
+                ask(max_tokens=4)
+            sent = caught.value.response
+            assert sent.headers["x-should-retry"] == "false"
+            assert sent.request.headers["x-stainless-retry-count"] == "0"
+            assert caught.value.code == "rate_limit_exceeded" and caught.value.param == "tokens_per_day"
+    with guarded.http(key) as own:
+        [use] = own.get("/api/quota").json()["uses"]
+        assert (use["name"], use["limit"]) == ("tokens_per_day", "1") and use["used"] > 1

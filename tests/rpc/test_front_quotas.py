@@ -246,6 +246,16 @@ async def test_a_changed_quota_holds_from_the_next_request(tmp_path: Path) -> No
         assert calls == ["OK", "OK", "RATE_LIMIT_EXCEEDED"]
 
 
+async def test_what_was_leased_under_a_higher_quota_is_given_up(tmp_path: Path) -> None:
+    one, table = key(tmp_path, tokens_per_day=100_000)
+    async with front(tmp_path, named=table, limits=KEPT) as rig:
+        asked = typed(options={"max_tokens": 8})
+        assert await outcome(rig.chat.Chat(asked, metadata=one.headers)) == "OK"
+        save(tmp_path / KEYS, [Issued(replace(one.key, quota=Quota(tokens_per_day=1)), one.value)])
+        assert await outcome(rig.chat.Chat(asked, metadata=one.headers)) == "RATE_LIMIT_EXCEEDED"
+        await until(partial(settled, rig, one, "tokens_per_day"), "rendu")
+
+
 async def test_an_abandoned_stream_pays_what_it_received(tmp_path: Path) -> None:
     one, table = key(tmp_path, tokens_per_day=10_000)
     async with front(tmp_path, named=table, limits=BRIEF) as rig:

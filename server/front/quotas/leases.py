@@ -69,6 +69,8 @@ class Leases:
             found = self._stocks[key, meter.name] = Stock(key, meter, limit, self._limits.quota_lease_percent)
         elif found.limit != limit * meter.unit:
             found.set_limit(limit, self._limits.quota_lease_percent)
+            # Pris sous l'ancienne limite : sous la nouvelle, il serait peut-être de trop.
+            self._give_up(found, time.time() + 1.0)
         return found
 
     async def obtain(self, stock: Stock, need: int) -> Lots:
