@@ -194,13 +194,17 @@ def _upload(config: Any, upload: Any, file: Path) -> Iterator[Any]:
 def _result(session: Session, events: Iterable[Any], label: str) -> Any:
     """Résultat d'un flux d'événements, l'avancement étant montré sur la sortie d'erreur."""
     shown = None if session.as_json else sys.stderr
+    stages: dict[str, float] = {}
     with click.progressbar(length=100, label=label, file=shown, hidden=session.as_json) as bar:
         for event in events:
             match event.WhichOneof("event"):
                 case "progress":
                     progress: audio_pb2.AudioProgress = event.progress
-                    bar.label = f"{label} ({show.stage(progress.stage)})"
-                    bar.update(max(0, round(100 * progress.completed_ratio) - bar.pos))
+                    stages[progress.stage] = max(progress.completed_ratio, stages.get(progress.stage, 0.0))
+                    # Deux moteurs travaillent à la fois : la barre est celle du moins avancé.
+                    under = [stage for stage, ratio in stages.items() if ratio < 1] or [progress.stage]
+                    bar.label = f"{label} ({', '.join(show.stage(stage) for stage in under)})"
+                    bar.update(max(0, round(100 * min(stages.values())) - bar.pos))
                 case "result":
                     bar.update(100 - bar.pos)
                     return event.result

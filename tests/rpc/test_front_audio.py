@@ -36,12 +36,18 @@ ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
 
 
 @asynccontextmanager
-async def transcribing(folder: Path, *, dated: bool = True, delay: float = 0.0, **changed: Any) -> AsyncIterator[Rig]:
+async def transcribing(
+    folder: Path,
+    *,
+    dated: bool = True,
+    delay: float = 0.0,
+    engine: FakeTranscribeEngine | None = None,
+    **changed: Any,
+) -> AsyncIterator[Rig]:
     """Un front et un modèle de transcription, à charger par la première requête ; `dated` : il sait dater les mots."""
     limits = Limits(load_wait_seconds=20.0, **changed)
     async with front(folder, workers=0, limits=limits) as rig:
-        engine, path = ENGINES[dated](), folder / "canary-0.sock"
-        engine.delay = delay
+        engine, path = engine or ENGINES[dated](delay), folder / "canary-0.sock"
         handlers = handlers_for(engine, folder / "spool", limits)
         host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None, handlers=handlers)
         server = LinkServer(host, name="canary-0", max_frame_bytes=MAX_FRAME)

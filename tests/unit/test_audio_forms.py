@@ -13,6 +13,7 @@ from server.formats import render
 from server.formats.form import ResponseFormat, TranscriptForm
 from server.formats.subtitles import LINE
 from server.front.audio.speakers import attribute
+from tests.support.deltas import delta_of
 
 
 def at(seconds: float) -> Duration:
@@ -75,7 +76,7 @@ def test_every_form_holds_the_same_words() -> None:
     verbose = json.loads(shown(ResponseFormat.VERBOSE_JSON)[0])
     typed = json.loads(shown(ResponseFormat.JSON, api=True)[0])
     writer = openai.EventWriter(FORM)
-    deltas = "".join(writer.segment(s)["delta"] for s in LONG.segments)
+    deltas = "".join(delta_of(writer, s) for s in LONG.segments)
     forms = {
         "json": json.loads(shown(ResponseFormat.JSON)[0])["text"].split(),
         "text": shown(ResponseFormat.TEXT)[0].split(),

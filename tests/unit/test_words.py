@@ -23,6 +23,7 @@ from server.speech.windows import Span
 from server.worker.live_text import LiveTranscript, ShownText, text_of
 from server.worker.spooled import duration
 from server.worker.transcription import segment_of
+from tests.support.deltas import delta_of
 from tests.support.written import WRITTEN, Written
 
 CONFIG = transcribe_pb2.TranscribeConfig(word_timestamps=True)
@@ -88,7 +89,7 @@ def check_forms(response: transcribe_pb2.TranscribeResponse) -> None:
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
         assert all(line in text and (len(line) <= LINE or " " not in line) for line in lines), lines
     writer = openai.EventWriter(TranscriptForm())
-    assert "".join(writer.segment(segment)["delta"] for segment in response.segments) == text
+    assert "".join(delta_of(writer, segment) for segment in response.segments) == text
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -107,14 +107,16 @@ class UploadTranscribeRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
 class UploadTranscribeResponse(_message.Message):
-    __slots__ = ("progress", "segment", "result")
+    __slots__ = ("progress", "segment", "result", "draft")
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    DRAFT_FIELD_NUMBER: _ClassVar[int]
     progress: _audio_pb2.AudioProgress
     segment: _audio_pb2.Segment
     result: TranscribeResponse
-    def __init__(self, progress: _Optional[_Union[_audio_pb2.AudioProgress, _Mapping]] = ..., segment: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., result: _Optional[_Union[TranscribeResponse, _Mapping]] = ...) -> None: ...
+    draft: _audio_pb2.Segment
+    def __init__(self, progress: _Optional[_Union[_audio_pb2.AudioProgress, _Mapping]] = ..., segment: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., result: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., draft: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ...) -> None: ...
 
 class StreamTranscribeConfig(_message.Message):
     __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance", "resume_sample", "progress")
