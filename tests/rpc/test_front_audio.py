@@ -32,6 +32,7 @@ from tests.support.front_rig import MAX_FRAME, Rig, answer, front, sse
 from tests.support.waiting import until
 
 SPOKEN = audio_files.wav(audio_files.speech("en/austen-0880.wav"))
+STAMPS = "00:00:00,000 --> 00:00:00,000"
 ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
 
 
@@ -178,6 +179,11 @@ async def test_a_typed_result_is_written_again_as_the_routes_would_have(tmp_path
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.WriteTranscript(transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["docx"]))
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT and "docx" in str(refused.value.details())
+        narrow = transcribe_pb2.SubtitleStyle(max_line_length=12, max_lines=1)
+        again = transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["srt"], subtitles=narrow)
+        [form] = (await stub.WriteTranscript(again)).forms
+        code, data = await transcribe(rig, response_format="srt", subtitles=narrow)
+        assert (code, data.decode()) == (200, form.text) and max(map(len, form.text.splitlines())) == len(STAMPS)
         twice = transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["srt"] * 1000)
         assert [form.format for form in (await stub.WriteTranscript(twice)).forms] == ["srt"]
         # Un client envoie ce qu'il veut : une raison inconnue, une durée hors de toute mesure.

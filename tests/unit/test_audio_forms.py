@@ -10,8 +10,7 @@ from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
 from server.formats import openai_audio as openai
 from server.formats import render
-from server.formats.form import ResponseFormat, TranscriptForm
-from server.formats.subtitles import LINE
+from server.formats.form import ResponseFormat, SubtitleStyle, TranscriptForm
 from server.front.audio.speakers import attribute
 from tests.support.deltas import delta_of
 
@@ -98,11 +97,11 @@ def test_every_form_holds_the_same_words() -> None:
 def test_subtitles_are_short_timed_and_escaped() -> None:
     srt, kind = shown(ResponseFormat.SRT)
     assert kind.startswith("application/x-subrip")
-    assert "00:00:01,000 --> " in srt and "00:59:59,900 --> " in srt and "01:01:20,000 --> 01:01:20,400" in srt
+    assert "00:00:01,000 --> " in srt and "00:59:59,900 --> " in srt and "01:01:20,000 --> 01:01:21,000" in srt
     for block in srt.strip().split("\n\n"):
         number, times, *lines = block.split("\n")
         assert number.isdigit() and re.fullmatch(r"[\d:,]{12} --> [\d:,]{12}", times)
-        assert 1 <= len(lines) <= 2 and all(len(line) <= LINE for line in lines)
+        assert 1 <= len(lines) <= 2 and all(len(line) <= SubtitleStyle().max_line_length for line in lines)
     vtt, kind = shown(ResponseFormat.VTT)
     assert vtt.startswith("WEBVTT\n\n00:00:01.000") and kind.startswith("text/vtt")
     assert "&lt;ici&gt;" in vtt and "&amp;" in vtt

@@ -125,6 +125,10 @@ class FormFields:
             found[inner] = self._one(sent)
         return found
 
+    def in_query(self, name: str) -> Any:
+        """Valeur de l'adresse seule, `None` si elle est absente."""
+        return self._query.get(name)
+
     def refuse_others(self, route: str) -> None:
         """Refuse tout champ que cette route n'a pas lu.
 

@@ -11,6 +11,7 @@ from server.formats.api import ENCODINGS
 from server.formats.form import SPOKEN, STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
 from server.front.audio.multipart import Fields
+from server.front.audio.subtitle_style import style_in
 from server.front.checks import check_range, refusal
 from server.languages import language_code
 
@@ -71,11 +72,13 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
             metadata={"field": "stream", "value": "true"},
         )
     diarize = _diarized(form, shape, config)
+    style = style_in(form, used=shape in SUBTITLES)
     form.refuse_others("/v1/audio/transcriptions")
     words = "word" in granularities
     config.word_timestamps = words or diarize or shape in SUBTITLES
     check_transcribe(config, limits)
-    shown = TranscriptForm(shape, words=words, segments=not granularities or "segment" in granularities)
+    segments = not granularities or "segment" in granularities
+    shown = TranscriptForm(shape, words=words, segments=segments, style=style)
     return TranscribeOptions(config, shown, stream=stream, refine=shape is ResponseFormat.VERBOSE_JSON)
 
 
@@ -91,10 +94,11 @@ def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
     _common(form, config)
     allowed = tuple(f for f in ResponseFormat if f not in SPOKEN)
     shape = ResponseFormat(form.choice("response_format", allowed) or "json")
+    style = style_in(form, used=shape in SUBTITLES)
     form.refuse_others("/v1/audio/translations")
     config.word_timestamps = shape in SUBTITLES
     check_transcribe(config, limits)
-    return TranscribeOptions(config, TranscriptForm(shape), refine=shape is ResponseFormat.VERBOSE_JSON)
+    return TranscribeOptions(config, TranscriptForm(shape, style=style), refine=shape is ResponseFormat.VERBOSE_JSON)
 
 
 def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, limits: Limits) -> TranscribeOptions:
@@ -118,11 +122,12 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
     stream = form.boolean("stream")
     diarize = _diarized(form, shape, config)
     words = form.boolean("word_timestamps")
+    style = style_in(form, used=shape in SUBTITLES)
     form.refuse_others("/api/audio/transcribe")
     config.word_timestamps = words or diarize or shape in SUBTITLES
     check_transcribe(config, limits)
     refine = stream or shape is ResponseFormat.VERBOSE_JSON
-    shown = TranscriptForm(shape, words=words or diarize, api=True)
+    shown = TranscriptForm(shape, words=words or diarize, api=True, style=style)
     return TranscribeOptions(config, shown, stream=stream, refine=refine)
 
 

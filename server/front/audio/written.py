@@ -8,6 +8,7 @@ from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 from server.errors import InvalidRequest
 from server.formats import render
 from server.formats.form import SPOKEN, ResponseFormat, TranscriptForm
+from server.front.audio.subtitle_style import style_of
 from server.shown import shown
 
 _CONFIG = transcribe_pb2.TranscribeConfig()
@@ -20,14 +21,14 @@ async def transcript_forms(request: transcribe_pb2.WriteTranscriptRequest) -> li
     Raises:
         InvalidRequest: forme qu'elle n'a pas, ou valeur qui ne s'écrit pas.
     """
-    result = request.transcript
+    result, style = request.transcript, style_of(request.subtitles)
     spoken = any(segment.HasField("speaker_label") for segment in result.segments)
     known = [form for form in ResponseFormat if spoken or form not in SPOKEN]
     return await _written(
         "transcript",
         request.formats,
         known,
-        lambda form: render.transcription(result, _CONFIG, TranscriptForm(form, words=True, api=True)),
+        lambda form: render.transcription(result, _CONFIG, TranscriptForm(form, words=True, api=True, style=style)),
     )
 
 

@@ -85,12 +85,30 @@ class TranscribeResponse(_message.Message):
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ..., language_assumed: bool = ..., source: _Optional[_Union[_audio_pb2.AudioSource, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_audio_pb2.AudioWarning, _Mapping]]] = ...) -> None: ...
 
 class WriteTranscriptRequest(_message.Message):
-    __slots__ = ("transcript", "formats")
+    __slots__ = ("transcript", "formats", "subtitles")
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
+    SUBTITLES_FIELD_NUMBER: _ClassVar[int]
     transcript: TranscribeResponse
     formats: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, transcript: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...
+    subtitles: SubtitleStyle
+    def __init__(self, transcript: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., formats: _Optional[_Iterable[str]] = ..., subtitles: _Optional[_Union[SubtitleStyle, _Mapping]] = ...) -> None: ...
+
+class SubtitleStyle(_message.Message):
+    __slots__ = ("max_line_length", "max_lines", "max_characters_per_second", "min_seconds", "max_seconds", "min_gap_seconds")
+    MAX_LINE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_LINES_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHARACTERS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    MIN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MAX_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MIN_GAP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    max_line_length: int
+    max_lines: int
+    max_characters_per_second: float
+    min_seconds: float
+    max_seconds: float
+    min_gap_seconds: float
+    def __init__(self, max_line_length: _Optional[int] = ..., max_lines: _Optional[int] = ..., max_characters_per_second: _Optional[float] = ..., min_seconds: _Optional[float] = ..., max_seconds: _Optional[float] = ..., min_gap_seconds: _Optional[float] = ...) -> None: ...
 
 class WriteTranscriptResponse(_message.Message):
     __slots__ = ("forms",)

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/transcribe.proto.
  */
 export const file_passerelle_v1_transcribe: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEi9AMKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBEi4KCGNoYW5uZWxzGBQgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0NoYW5uZWxzQgsKCV9sYW5ndWFnZUISChBfdGFyZ2V0X2xhbmd1YWdlQhIKEF93b3JkX3RpbWVzdGFtcHNCDgoMX3B1bmN0dWF0aW9uQgkKB19wcm9tcHRCDgoMX3RlbXBlcmF0dXJlQg4KDF9kaWFyaXphdGlvbiJTChFUcmFuc2NyaWJlUmVxdWVzdBIvCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWcSDQoFYXVkaW8YAiABKAwiuAMKElRyYW5zY3JpYmVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghsYW5ndWFnZRgDIAEoCRIhChRsYW5ndWFnZV9wcm9iYWJpbGl0eRgEIAEoAUgAiAEBEgwKBHRleHQYBSABKAkSKAoIc2VnbWVudHMYBiADKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnQSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoIY292ZXJhZ2UYCCABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvQ292ZXJhZ2USLwoIc3BlYWtlcnMYCSADKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWFrZXJTdW1tYXJ5EhgKEGxhbmd1YWdlX2Fzc3VtZWQYDiABKAgSKgoGc291cmNlGBQgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb1NvdXJjZRItCgh3YXJuaW5ncxgVIAMoCzIbLnBhc3NlcmVsbGUudjEuQXVkaW9XYXJuaW5nQhcKFV9sYW5ndWFnZV9wcm9iYWJpbGl0eSJgChZXcml0ZVRyYW5zY3JpcHRSZXF1ZXN0EjUKCnRyYW5zY3JpcHQYASABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZRIPCgdmb3JtYXRzGAIgAygJIkQKF1dyaXRlVHJhbnNjcmlwdFJlc3BvbnNlEikKBWZvcm1zGAEgAygLMhoucGFzc2VyZWxsZS52MS5Xcml0dGVuRm9ybSJoChdVcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBIxCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQi3gEKGFVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEikKB3NlZ21lbnQYAiABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIzCgZyZXN1bHQYAyABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZUgAEicKBWRyYWZ0GBQgASgLMhYucGFzc2VyZWxsZS52MS5TZWdtZW50SABCBwoFZXZlbnQiiwIKFlN0cmVhbVRyYW5zY3JpYmVDb25maWcSLwoGY29uZmlnGAEgASgLMh8ucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlQ29uZmlnEhwKD2ludGVyaW1fcmVzdWx0cxgCIAEoCEgAiAEBEjMKEGVuZHBvaW50X3NpbGVuY2UYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWF4X3V0dGVyYW5jZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1yZXN1bWVfc2FtcGxlGAggASgEEhAKCHByb2dyZXNzGAkgASgIQhIKEF9pbnRlcmltX3Jlc3VsdHMibgoXU3RyZWFtVHJhbnNjcmliZVJlcXVlc3QSNwoGY29uZmlnGAEgASgLMiUucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlQ29uZmlnSAASDwoFYXVkaW8YAiABKAxIAEIJCgdwYXlsb2FkIv4CChhTdHJlYW1UcmFuc2NyaWJlUmVzcG9uc2USKwoFcmVhZHkYASABKAsyGi5wYXNzZXJlbGxlLnYxLlN0cmVhbVJlYWR5SAASNQoMc3BlZWNoX3N0YXJ0GAIgASgLMh0ucGFzc2VyZWxsZS52MS5TcGVlY2hCb3VuZGFyeUgAEjMKCnNwZWVjaF9lbmQYAyABKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWVjaEJvdW5kYXJ5SAASMwoHcGFydGlhbBgEIAEoCzIgLnBhc3NlcmVsbGUudjEuUGFydGlhbFRyYW5zY3JpcHRIABInCgVmaW5hbBgFIAEoCzIWLnBhc3NlcmVsbGUudjEuU2VnbWVudEgAEi8KB3N1bW1hcnkYBiABKAsyHC5wYXNzZXJlbGxlLnYxLlN0cmVhbVN1bW1hcnlIABIxCghwcm9ncmVzcxgHIAEoCzIdLnBhc3NlcmVsbGUudjEuU3RyZWFtUHJvZ3Jlc3NIAEIHCgVldmVudCIoCgtTdHJlYW1SZWFkeRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCSJUCg5TcGVlY2hCb3VuZGFyeRIpCgZvZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFwoPdXR0ZXJhbmNlX2luZGV4GAIgASgNIk8KEVBhcnRpYWxUcmFuc2NyaXB0EhcKD3V0dGVyYW5jZV9pbmRleBgBIAEoDRITCgtrZXB0X2xlbmd0aBgCIAEoDRIMCgR0ZXh0GAMgASgJIjsKDlN0cmVhbVByb2dyZXNzEikKBm9mZnNldBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKQAQoNU3RyZWFtU3VtbWFyeRIMCgR0ZXh0GAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEi4KCGNvdmVyYWdlGAMgASgLMhwucGFzc2VyZWxsZS52MS5BdWRpb0NvdmVyYWdlEhgKEGxhbmd1YWdlX2Fzc3VtZWQYCCABKAgSFQoNcmVzdW1lX3NhbXBsZRgJIAEoBCpwCg5UcmFuc2NyaWJlVGFzaxIfChtUUkFOU0NSSUJFX1RBU0tfVU5TUEVDSUZJRUQQABIeChpUUkFOU0NSSUJFX1RBU0tfVFJBTlNDUklCRRABEh0KGVRSQU5TQ1JJQkVfVEFTS19UUkFOU0xBVEUQAjLNAwoRVHJhbnNjcmliZVNlcnZpY2USWQoKVHJhbnNjcmliZRIgLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZVJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZSIGirUYAggEEm8KEFVwbG9hZFRyYW5zY3JpYmUSJi5wYXNzZXJlbGxlLnYxLlVwbG9hZFRyYW5zY3JpYmVSZXF1ZXN0GicucGFzc2VyZWxsZS52MS5VcGxvYWRUcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBCgBMAESaAoPV3JpdGVUcmFuc2NyaXB0EiUucGFzc2VyZWxsZS52MS5Xcml0ZVRyYW5zY3JpcHRSZXF1ZXN0GiYucGFzc2VyZWxsZS52MS5Xcml0ZVRyYW5zY3JpcHRSZXNwb25zZSIGirUYAggEEm8KEFN0cmVhbVRyYW5zY3JpYmUSJi5wYXNzZXJlbGxlLnYxLlN0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0GicucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBCgBMAEaEYq1GA1UcmFuc2NyaXB0aW9uYgZwcm90bzM", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route]);
+  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEi9AMKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBEi4KCGNoYW5uZWxzGBQgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0NoYW5uZWxzQgsKCV9sYW5ndWFnZUISChBfdGFyZ2V0X2xhbmd1YWdlQhIKEF93b3JkX3RpbWVzdGFtcHNCDgoMX3B1bmN0dWF0aW9uQgkKB19wcm9tcHRCDgoMX3RlbXBlcmF0dXJlQg4KDF9kaWFyaXphdGlvbiJTChFUcmFuc2NyaWJlUmVxdWVzdBIvCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWcSDQoFYXVkaW8YAiABKAwiuAMKElRyYW5zY3JpYmVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghsYW5ndWFnZRgDIAEoCRIhChRsYW5ndWFnZV9wcm9iYWJpbGl0eRgEIAEoAUgAiAEBEgwKBHRleHQYBSABKAkSKAoIc2VnbWVudHMYBiADKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnQSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoIY292ZXJhZ2UYCCABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvQ292ZXJhZ2USLwoIc3BlYWtlcnMYCSADKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWFrZXJTdW1tYXJ5EhgKEGxhbmd1YWdlX2Fzc3VtZWQYDiABKAgSKgoGc291cmNlGBQgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb1NvdXJjZRItCgh3YXJuaW5ncxgVIAMoCzIbLnBhc3NlcmVsbGUudjEuQXVkaW9XYXJuaW5nQhcKFV9sYW5ndWFnZV9wcm9iYWJpbGl0eSKRAQoWV3JpdGVUcmFuc2NyaXB0UmVxdWVzdBI1Cgp0cmFuc2NyaXB0GAEgASgLMiEucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlUmVzcG9uc2USDwoHZm9ybWF0cxgCIAMoCRIvCglzdWJ0aXRsZXMYFCABKAsyHC5wYXNzZXJlbGxlLnYxLlN1YnRpdGxlU3R5bGUiswIKDVN1YnRpdGxlU3R5bGUSHAoPbWF4X2xpbmVfbGVuZ3RoGAEgASgNSACIAQESFgoJbWF4X2xpbmVzGAIgASgNSAGIAQESJgoZbWF4X2NoYXJhY3RlcnNfcGVyX3NlY29uZBgDIAEoAUgCiAEBEhgKC21pbl9zZWNvbmRzGAQgASgBSAOIAQESGAoLbWF4X3NlY29uZHMYBSABKAFIBIgBARIcCg9taW5fZ2FwX3NlY29uZHMYBiABKAFIBYgBAUISChBfbWF4X2xpbmVfbGVuZ3RoQgwKCl9tYXhfbGluZXNCHAoaX21heF9jaGFyYWN0ZXJzX3Blcl9zZWNvbmRCDgoMX21pbl9zZWNvbmRzQg4KDF9tYXhfc2Vjb25kc0ISChBfbWluX2dhcF9zZWNvbmRzIkQKF1dyaXRlVHJhbnNjcmlwdFJlc3BvbnNlEikKBWZvcm1zGAEgAygLMhoucGFzc2VyZWxsZS52MS5Xcml0dGVuRm9ybSJoChdVcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBIxCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQi3gEKGFVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEikKB3NlZ21lbnQYAiABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIzCgZyZXN1bHQYAyABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZUgAEicKBWRyYWZ0GBQgASgLMhYucGFzc2VyZWxsZS52MS5TZWdtZW50SABCBwoFZXZlbnQiiwIKFlN0cmVhbVRyYW5zY3JpYmVDb25maWcSLwoGY29uZmlnGAEgASgLMh8ucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlQ29uZmlnEhwKD2ludGVyaW1fcmVzdWx0cxgCIAEoCEgAiAEBEjMKEGVuZHBvaW50X3NpbGVuY2UYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNbWF4X3V0dGVyYW5jZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg1yZXN1bWVfc2FtcGxlGAggASgEEhAKCHByb2dyZXNzGAkgASgIQhIKEF9pbnRlcmltX3Jlc3VsdHMibgoXU3RyZWFtVHJhbnNjcmliZVJlcXVlc3QSNwoGY29uZmlnGAEgASgLMiUucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlQ29uZmlnSAASDwoFYXVkaW8YAiABKAxIAEIJCgdwYXlsb2FkIv4CChhTdHJlYW1UcmFuc2NyaWJlUmVzcG9uc2USKwoFcmVhZHkYASABKAsyGi5wYXNzZXJlbGxlLnYxLlN0cmVhbVJlYWR5SAASNQoMc3BlZWNoX3N0YXJ0GAIgASgLMh0ucGFzc2VyZWxsZS52MS5TcGVlY2hCb3VuZGFyeUgAEjMKCnNwZWVjaF9lbmQYAyABKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWVjaEJvdW5kYXJ5SAASMwoHcGFydGlhbBgEIAEoCzIgLnBhc3NlcmVsbGUudjEuUGFydGlhbFRyYW5zY3JpcHRIABInCgVmaW5hbBgFIAEoCzIWLnBhc3NlcmVsbGUudjEuU2VnbWVudEgAEi8KB3N1bW1hcnkYBiABKAsyHC5wYXNzZXJlbGxlLnYxLlN0cmVhbVN1bW1hcnlIABIxCghwcm9ncmVzcxgHIAEoCzIdLnBhc3NlcmVsbGUudjEuU3RyZWFtUHJvZ3Jlc3NIAEIHCgVldmVudCIoCgtTdHJlYW1SZWFkeRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCSJUCg5TcGVlY2hCb3VuZGFyeRIpCgZvZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFwoPdXR0ZXJhbmNlX2luZGV4GAIgASgNIk8KEVBhcnRpYWxUcmFuc2NyaXB0EhcKD3V0dGVyYW5jZV9pbmRleBgBIAEoDRITCgtrZXB0X2xlbmd0aBgCIAEoDRIMCgR0ZXh0GAMgASgJIjsKDlN0cmVhbVByb2dyZXNzEikKBm9mZnNldBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKQAQoNU3RyZWFtU3VtbWFyeRIMCgR0ZXh0GAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEi4KCGNvdmVyYWdlGAMgASgLMhwucGFzc2VyZWxsZS52MS5BdWRpb0NvdmVyYWdlEhgKEGxhbmd1YWdlX2Fzc3VtZWQYCCABKAgSFQoNcmVzdW1lX3NhbXBsZRgJIAEoBCpwCg5UcmFuc2NyaWJlVGFzaxIfChtUUkFOU0NSSUJFX1RBU0tfVU5TUEVDSUZJRUQQABIeChpUUkFOU0NSSUJFX1RBU0tfVFJBTlNDUklCRRABEh0KGVRSQU5TQ1JJQkVfVEFTS19UUkFOU0xBVEUQAjLNAwoRVHJhbnNjcmliZVNlcnZpY2USWQoKVHJhbnNjcmliZRIgLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZVJlcXVlc3QaIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZSIGirUYAggEEm8KEFVwbG9hZFRyYW5zY3JpYmUSJi5wYXNzZXJlbGxlLnYxLlVwbG9hZFRyYW5zY3JpYmVSZXF1ZXN0GicucGFzc2VyZWxsZS52MS5VcGxvYWRUcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBCgBMAESaAoPV3JpdGVUcmFuc2NyaXB0EiUucGFzc2VyZWxsZS52MS5Xcml0ZVRyYW5zY3JpcHRSZXF1ZXN0GiYucGFzc2VyZWxsZS52MS5Xcml0ZVRyYW5zY3JpcHRSZXNwb25zZSIGirUYAggEEm8KEFN0cmVhbVRyYW5zY3JpYmUSJi5wYXNzZXJlbGxlLnYxLlN0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0GicucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBCgBMAEaEYq1GA1UcmFuc2NyaXB0aW9uYgZwcm90bzM", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route]);
 
 /**
  * Réglages d'une transcription.
@@ -270,6 +270,13 @@ export type WriteTranscriptRequest = Message<"passerelle.v1.WriteTranscriptReque
    * @generated from field: repeated string formats = 2;
    */
   formats: string[];
+
+  /**
+   * Réglages de `srt` et de `vtt`.
+   *
+   * @generated from field: passerelle.v1.SubtitleStyle subtitles = 20;
+   */
+  subtitles?: SubtitleStyle | undefined;
 };
 
 /**
@@ -278,6 +285,74 @@ export type WriteTranscriptRequest = Message<"passerelle.v1.WriteTranscriptReque
  */
 export const WriteTranscriptRequestSchema: GenMessage<WriteTranscriptRequest> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_transcribe, 3);
+
+/**
+ * Réglages de sous-titres.
+ *
+ * @generated from message passerelle.v1.SubtitleStyle
+ */
+export type SubtitleStyle = Message<"passerelle.v1.SubtitleStyle"> & {
+  /**
+   * Caractères d'une ligne au plus, nom du locuteur compris ; seul un mot plus long la dépasse.
+   *
+   * Par défaut 42 ; de 10 à 200.
+   *
+   * @generated from field: optional uint32 max_line_length = 1;
+   */
+  maxLineLength?: number | undefined;
+
+  /**
+   * Lignes d'une réplique au plus.
+   *
+   * Par défaut 2 ; de 1 à 4.
+   *
+   * @generated from field: optional uint32 max_lines = 2;
+   */
+  maxLines?: number | undefined;
+
+  /**
+   * Vitesse de lecture : une réplique reste le temps qu'elle demande, si la suivante le permet.
+   *
+   * Par défaut 17 ; de 5 à 100.
+   *
+   * @generated from field: optional double max_characters_per_second = 3;
+   */
+  maxCharactersPerSecond?: number | undefined;
+
+  /**
+   * Durée d'une réplique au moins, en secondes ; quand plusieurs parlent à la fois, elle peut être plus brève.
+   *
+   * Par défaut 1 ; de 0 à 5.
+   *
+   * @generated from field: optional double min_seconds = 4;
+   */
+  minSeconds?: number | undefined;
+
+  /**
+   * Durée d'une réplique au plus, en secondes, si elle peut être coupée.
+   *
+   * Par défaut 7 ; de 1 à 60.
+   *
+   * @generated from field: optional double max_seconds = 5;
+   */
+  maxSeconds?: number | undefined;
+
+  /**
+   * Écart entre deux répliques, en secondes.
+   *
+   * Par défaut 0,08 ; de 0 à 2.
+   *
+   * @generated from field: optional double min_gap_seconds = 6;
+   */
+  minGapSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.SubtitleStyle.
+ * Use `create(SubtitleStyleSchema)` to create a new message.
+ */
+export const SubtitleStyleSchema: GenMessage<SubtitleStyle> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_transcribe, 4);
 
 /**
  * Formes d'une transcription.
@@ -298,7 +373,7 @@ export type WriteTranscriptResponse = Message<"passerelle.v1.WriteTranscriptResp
  * Use `create(WriteTranscriptResponseSchema)` to create a new message.
  */
 export const WriteTranscriptResponseSchema: GenMessage<WriteTranscriptResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 4);
+  messageDesc(file_passerelle_v1_transcribe, 5);
 
 /**
  * Message d'un envoi de fichier par morceaux.
@@ -335,7 +410,7 @@ export type UploadTranscribeRequest = Message<"passerelle.v1.UploadTranscribeReq
  * Use `create(UploadTranscribeRequestSchema)` to create a new message.
  */
 export const UploadTranscribeRequestSchema: GenMessage<UploadTranscribeRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 5);
+  messageDesc(file_passerelle_v1_transcribe, 6);
 
 /**
  * Avancement ou résultat d'un envoi de fichier.
@@ -389,7 +464,7 @@ export type UploadTranscribeResponse = Message<"passerelle.v1.UploadTranscribeRe
  * Use `create(UploadTranscribeResponseSchema)` to create a new message.
  */
 export const UploadTranscribeResponseSchema: GenMessage<UploadTranscribeResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 6);
+  messageDesc(file_passerelle_v1_transcribe, 7);
 
 /**
  * Réglages d'une transcription en direct.
@@ -456,7 +531,7 @@ export type StreamTranscribeConfig = Message<"passerelle.v1.StreamTranscribeConf
  * Use `create(StreamTranscribeConfigSchema)` to create a new message.
  */
 export const StreamTranscribeConfigSchema: GenMessage<StreamTranscribeConfig> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 7);
+  messageDesc(file_passerelle_v1_transcribe, 8);
 
 /**
  * Message d'un flux en direct.
@@ -493,7 +568,7 @@ export type StreamTranscribeRequest = Message<"passerelle.v1.StreamTranscribeReq
  * Use `create(StreamTranscribeRequestSchema)` to create a new message.
  */
 export const StreamTranscribeRequestSchema: GenMessage<StreamTranscribeRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 8);
+  messageDesc(file_passerelle_v1_transcribe, 9);
 
 /**
  * Événement d'un flux en direct.
@@ -570,7 +645,7 @@ export type StreamTranscribeResponse = Message<"passerelle.v1.StreamTranscribeRe
  * Use `create(StreamTranscribeResponseSchema)` to create a new message.
  */
 export const StreamTranscribeResponseSchema: GenMessage<StreamTranscribeResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 9);
+  messageDesc(file_passerelle_v1_transcribe, 10);
 
 /**
  * Le serveur est prêt.
@@ -598,7 +673,7 @@ export type StreamReady = Message<"passerelle.v1.StreamReady"> & {
  * Use `create(StreamReadySchema)` to create a new message.
  */
 export const StreamReadySchema: GenMessage<StreamReady> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 10);
+  messageDesc(file_passerelle_v1_transcribe, 11);
 
 /**
  * Borne d'une prise de parole.
@@ -626,7 +701,7 @@ export type SpeechBoundary = Message<"passerelle.v1.SpeechBoundary"> & {
  * Use `create(SpeechBoundarySchema)` to create a new message.
  */
 export const SpeechBoundarySchema: GenMessage<SpeechBoundary> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 11);
+  messageDesc(file_passerelle_v1_transcribe, 12);
 
 /**
  * Texte provisoire : remplace la fin du précédent, ne répète pas ce qui est stable.
@@ -664,7 +739,7 @@ export type PartialTranscript = Message<"passerelle.v1.PartialTranscript"> & {
  * Use `create(PartialTranscriptSchema)` to create a new message.
  */
 export const PartialTranscriptSchema: GenMessage<PartialTranscript> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 12);
+  messageDesc(file_passerelle_v1_transcribe, 13);
 
 /**
  * Jusqu'où le texte suit : l'audio envoyé au-delà attend d'être lu, analysé ou transcrit.
@@ -687,7 +762,7 @@ export type StreamProgress = Message<"passerelle.v1.StreamProgress"> & {
  * Use `create(StreamProgressSchema)` to create a new message.
  */
 export const StreamProgressSchema: GenMessage<StreamProgress> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 13);
+  messageDesc(file_passerelle_v1_transcribe, 14);
 
 /**
  * Bilan d'un flux en direct.
@@ -740,7 +815,7 @@ export type StreamSummary = Message<"passerelle.v1.StreamSummary"> & {
  * Use `create(StreamSummarySchema)` to create a new message.
  */
 export const StreamSummarySchema: GenMessage<StreamSummary> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 14);
+  messageDesc(file_passerelle_v1_transcribe, 15);
 
 /**
  * Tâche demandée au moteur.
