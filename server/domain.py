@@ -284,6 +284,7 @@ class Limits:
     max_form_field_bytes: int = 64 * 1024
     max_speakers: int = 32
     max_prompt_characters: int = 4096
+    max_phrases: int = 100
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0
     max_named_keys: int = 1000

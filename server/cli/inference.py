@@ -97,6 +97,7 @@ def _stream(session: Session, stub: Any, request: chat_pb2.ChatRequest) -> str:
 @click.option("--language", help="Langue parlée (fr, fr-FR, français) ; sinon reconnue.")
 @click.option("--translate", is_flag=True, help="Traduit en anglais.")
 @click.option("--prompt", help="Texte qui oriente la reconnaissance.")
+@click.option("--phrase", "phrases", multiple=True, help="Mot ou expression à reconnaître de préférence ; répétable.")
 @click.option("--diarize", "speakers", is_flag=True, help="Nomme les locuteurs.")
 @click.option("--num-speakers", type=click.IntRange(1), help="Locuteurs attendus, avec --diarize.")
 @click.option(
@@ -110,6 +111,7 @@ def transcribe(
     language: str | None,
     translate: bool,
     prompt: str | None,
+    phrases: tuple[str, ...],
     speakers: bool,
     num_speakers: int | None,
     form: str,
@@ -120,6 +122,7 @@ def transcribe(
     config = transcribe_pb2.TranscribeConfig(
         language=language,
         prompt=prompt,
+        phrases=phrases,
         task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE if translate else transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
         word_timestamps=form != "text" or speakers,
         diarization=diarize_pb2.DiarizeConfig(num_speakers=num_speakers) if speakers else None,

@@ -88,6 +88,7 @@ export const LIMITS: [string, Row[]][] = typeset([
       ["Fréquence d'échantillonnage, au plus", ({ audio }) => hertz(audio?.maxSampleRateHertz)],
       ["Canaux, au plus", ({ audio }) => count(audio?.maxChannels)],
       ["Canaux transcrits à part, au plus", ({ audio }) => count(audio?.maxSeparateChannels)],
+      ["Phrases à reconnaître de préférence, au plus", ({ audio }) => count(audio?.maxPhrases)],
       ["Locuteurs demandés, au plus", ({ audio }) => count(audio?.maxSpeakers)],
       ["Caractères du texte qui oriente, au plus", ({ audio }) => count(audio?.maxPromptCharacters)],
     ],

@@ -3,7 +3,7 @@ import { Alert, AlertTitle, Box, Stack } from "@mui/material";
 import { useEffect, useRef, useState } from "react";
 import { ActionBar, LanguageChoice, ModelLine, Section } from "../audio/form/parts";
 import { T as AUDIO } from "../audio/texts";
-import { Act, Choice, Hint, Note, Spoken, Told } from "../shell/kit";
+import { Act, Choice, Field, Hint, Note, Spoken, Told } from "../shell/kit";
 import { single } from "../shell/single";
 import { useAway } from "../status/StatusProvider";
 import { filled } from "./capture/chunker";
@@ -55,6 +55,19 @@ export function ControlCard({ studio }: { studio: Studio }) {
         onChoose={(language) => session.choose({ language })}
         testId="live-language"
       />
+      {capabilities?.features.includes("phrases") && (
+        <Field
+          fullWidth
+          multiline
+          maxRows={6}
+          label={AUDIO.phrases}
+          value={options.phrases}
+          disabled={busy}
+          onText={(phrases) => session.choose({ phrases })}
+          help={AUDIO.phrasesHelp}
+          testId="live-phrases"
+        />
+      )}
       {!secure && (
         <Alert severity="warning" data-testid="live-insecure">
           <AlertTitle>{T.secure.title}</AlertTitle>

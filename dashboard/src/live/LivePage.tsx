@@ -35,7 +35,7 @@ export function LivePage() {
           <RequestCard
             sent={state.sent}
             // La fréquence, que seul le microphone ouvert connaît, n'est pas dans les extraits : ils prennent celle du fichier.
-            next={capabilities && configFor(capabilities, state.options.language, 0)}
+            next={capabilities && configFor(capabilities, state.options.language, 0, state.options.phrases)}
             write={snippetsOf}
             help={`${T.requestHelp} ${T.requestPackages}`}
             testId="live-snippets"

@@ -253,6 +253,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_decoded_bytes=limits.max_decoded_bytes,
             max_speakers=limits.max_speakers,
             max_prompt_characters=limits.max_prompt_characters,
+            max_phrases=limits.max_phrases,
             max_live_streams=limits.max_live_streams,
             spare_live_streams=limits.spare_live_streams,
             endpoint_silence=duration(limits.endpoint_silence_seconds),

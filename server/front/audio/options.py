@@ -10,6 +10,7 @@ from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
 from server.formats.api import ENCODINGS
 from server.formats.form import SPOKEN, STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
+from server.front.audio.hints import check_hints, read_hints
 from server.front.audio.multipart import Fields
 from server.front.audio.subtitle_style import style_in
 from server.front.checks import check_range, refusal
@@ -162,13 +163,7 @@ def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) ->
             setattr(config, field, code)
     if config.HasField("temperature"):
         check_range("temperature", config.temperature, 0.0, 1.0)
-    if len(config.prompt) > limits.max_prompt_characters:
-        raise refusal(
-            "prompt",
-            f"{limits.max_prompt_characters} caractères au plus",
-            len(config.prompt),
-            limit=limits.max_prompt_characters,
-        )
+    check_hints(config, limits)
     _check_format(config.audio_format, limits)
     if config.channels not in (audio_pb2.AUDIO_CHANNELS_UNSPECIFIED, *_CHANNELS.values()):
         raise refusal("channels", "mixed ou separate est attendu", int(config.channels), limit="mixed, separate")
@@ -236,7 +231,7 @@ def _check_format(audio: audio_pb2.AudioFormat, limits: Limits) -> None:
 
 
 def _common(form: FormFields, config: transcribe_pb2.TranscribeConfig) -> None:
-    config.prompt = form.text("prompt")
+    read_hints(form, config)
     temperature = form.number("temperature")
     if temperature is not None:
         config.temperature = temperature

@@ -1,5 +1,6 @@
 import { create, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { frenchOf } from "../../api/errors";
+import { phrasesOf } from "../../audio/job/request";
 import { AudioEncoding } from "../../gen/passerelle/v1/audio_pb";
 import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import {
@@ -105,16 +106,24 @@ export interface Options {
   model: string;
   /** Code de la langue ; vide : reconnue, ou celle du modèle. */
   language: string;
+  /** Phrases à préférer, une par ligne. */
+  phrases: string;
 }
 
 /** Configuration d'un flux à cette fréquence, en hertz ; les mots ont leurs bornes si le modèle les donne. */
-export function configFor(capabilities: ModelCapabilities, language: string, rate: number): StreamTranscribeConfig {
+export function configFor(
+  capabilities: ModelCapabilities,
+  language: string,
+  rate: number,
+  phrases = "",
+): StreamTranscribeConfig {
   return create(StreamTranscribeConfigSchema, {
     config: {
       model: capabilities.key,
       audioFormat: { encoding: AudioEncoding.PCM_S16LE, sampleRateHertz: rate, channelCount: 1 },
       ...(language && capabilities.languages.includes(language) && { language }),
       ...(capabilities.features.includes("word_timestamps") && { wordTimestamps: true }),
+      ...(capabilities.features.includes("phrases") && { phrases: phrasesOf(phrases) }),
     },
   });
 }

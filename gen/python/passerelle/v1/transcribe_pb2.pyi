@@ -23,7 +23,7 @@ TRANSCRIBE_TASK_TRANSCRIBE: TranscribeTask
 TRANSCRIBE_TASK_TRANSLATE: TranscribeTask
 
 class TranscribeConfig(_message.Message):
-    __slots__ = ("model", "audio_format", "language", "task", "target_language", "word_timestamps", "punctuation", "prompt", "temperature", "diarization", "channels")
+    __slots__ = ("model", "audio_format", "language", "task", "target_language", "word_timestamps", "punctuation", "prompt", "temperature", "diarization", "channels", "phrases", "phrase_boost")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,8 @@ class TranscribeConfig(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     DIARIZATION_FIELD_NUMBER: _ClassVar[int]
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    PHRASES_FIELD_NUMBER: _ClassVar[int]
+    PHRASE_BOOST_FIELD_NUMBER: _ClassVar[int]
     model: str
     audio_format: _audio_pb2.AudioFormat
     language: str
@@ -46,7 +48,9 @@ class TranscribeConfig(_message.Message):
     temperature: float
     diarization: _diarize_pb2.DiarizeConfig
     channels: _audio_pb2.AudioChannels
-    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[TranscribeTask, str]] = ..., target_language: _Optional[str] = ..., word_timestamps: bool = ..., punctuation: bool = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., diarization: _Optional[_Union[_diarize_pb2.DiarizeConfig, _Mapping]] = ..., channels: _Optional[_Union[_audio_pb2.AudioChannels, str]] = ...) -> None: ...
+    phrases: _containers.RepeatedScalarFieldContainer[str]
+    phrase_boost: float
+    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[TranscribeTask, str]] = ..., target_language: _Optional[str] = ..., word_timestamps: bool = ..., punctuation: bool = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., diarization: _Optional[_Union[_diarize_pb2.DiarizeConfig, _Mapping]] = ..., channels: _Optional[_Union[_audio_pb2.AudioChannels, str]] = ..., phrases: _Optional[_Iterable[str]] = ..., phrase_boost: _Optional[float] = ...) -> None: ...
 
 class TranscribeRequest(_message.Message):
     __slots__ = ("config", "audio")
