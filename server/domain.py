@@ -297,6 +297,7 @@ class Limits:
     max_voice_points: int = 600
     """Empreintes gardées par flux en direct ; au-delà, les plus anciennes d'une même voix se joignent."""
     max_prompt_characters: int = 4096
+    max_phrases: int = 100
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0
     max_named_keys: int = 1000

@@ -11,6 +11,7 @@ import { AdminService } from "../src/gen/passerelle/v1/admin_pb";
 import { ChatRole, ChatService } from "../src/gen/passerelle/v1/chat_pb";
 import { DiarizeService } from "../src/gen/passerelle/v1/diarize_pb";
 import { KeyService } from "../src/gen/passerelle/v1/keys_pb";
+import { LogLevel } from "../src/gen/passerelle/v1/log_level_pb";
 import { ModelState } from "../src/gen/passerelle/v1/model_pb";
 import { OperationKind, OperationState } from "../src/gen/passerelle/v1/operation_pb";
 import { ProbeService } from "../src/gen/passerelle/v1/probe_pb";
@@ -375,6 +376,15 @@ const adminCalls: Calls<typeof AdminService> = {
       found.every((one) => one.model === "qwen") && found.some((one) => one.kind === OperationKind.LOAD),
       "opérations de qwen",
     );
+  },
+  async getLogLevel() {
+    const { level, configured } = await admin.getLogLevel({});
+    check(level !== LogLevel.UNSPECIFIED && level === configured, `niveau : ${level}, ${configured}`);
+  },
+  async setLogLevel() {
+    check((await admin.setLogLevel({ level: LogLevel.ERROR })).level === LogLevel.ERROR, "niveau changé");
+    const { level } = await admin.setLogLevel({});
+    check(level === (await admin.getLogLevel({})).configured, `niveau rendu : ${level}`);
   },
   async streamLogs() {
     await ready("qwen");

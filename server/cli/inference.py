@@ -97,6 +97,7 @@ def _stream(session: Session, stub: Any, request: chat_pb2.ChatRequest) -> str:
 @click.option("--language", help="Langue parlée (fr, fr-FR, français) ; sinon reconnue.")
 @click.option("--translate", is_flag=True, help="Traduit en anglais.")
 @click.option("--prompt", help="Texte qui oriente la reconnaissance.")
+@click.option("--phrase", "phrases", multiple=True, help="Mot ou expression à reconnaître de préférence ; répétable.")
 @click.option("--diarize", "speakers", is_flag=True, help="Nomme les locuteurs.")
 @click.option("--num-speakers", type=click.IntRange(1), help="Locuteurs attendus, avec --diarize.")
 @click.option(
@@ -110,6 +111,7 @@ def transcribe(
     language: str | None,
     translate: bool,
     prompt: str | None,
+    phrases: tuple[str, ...],
     speakers: bool,
     num_speakers: int | None,
     form: str,
@@ -120,6 +122,7 @@ def transcribe(
     config = transcribe_pb2.TranscribeConfig(
         language=language,
         prompt=prompt,
+        phrases=phrases,
         task=transcribe_pb2.TRANSCRIBE_TASK_TRANSLATE if translate else transcribe_pb2.TRANSCRIBE_TASK_TRANSCRIBE,
         word_timestamps=form != "text" or speakers,
         diarization=diarize_pb2.DiarizeConfig(num_speakers=num_speakers) if speakers else None,
@@ -194,13 +197,17 @@ def _upload(config: Any, upload: Any, file: Path) -> Iterator[Any]:
 def _result(session: Session, events: Iterable[Any], label: str) -> Any:
     """Résultat d'un flux d'événements, l'avancement étant montré sur la sortie d'erreur."""
     shown = None if session.as_json else sys.stderr
+    stages: dict[str, float] = {}
     with click.progressbar(length=100, label=label, file=shown, hidden=session.as_json) as bar:
         for event in events:
             match event.WhichOneof("event"):
                 case "progress":
                     progress: audio_pb2.AudioProgress = event.progress
-                    bar.label = f"{label} ({show.stage(progress.stage)})"
-                    bar.update(max(0, round(100 * progress.completed_ratio) - bar.pos))
+                    stages[progress.stage] = max(progress.completed_ratio, stages.get(progress.stage, 0.0))
+                    # Deux moteurs travaillent à la fois : la barre est celle du moins avancé.
+                    under = [stage for stage, ratio in stages.items() if ratio < 1] or [progress.stage]
+                    bar.label = f"{label} ({', '.join(show.stage(stage) for stage in under)})"
+                    bar.update(max(0, round(100 * min(stages.values())) - bar.pos))
                 case "result":
                     bar.update(100 - bar.pos)
                     return event.result

@@ -31,6 +31,10 @@ class RecognitionOptions:
     """Demande les bornes des mots."""
     prompt: str = ""
     """Texte qui oriente la reconnaissance."""
+    phrases: tuple[str, ...] = ()
+    """Mots et expressions à reconnaître de préférence."""
+    phrase_boost: float | None = None
+    """Poids de cette préférence ; `None` : celui du moteur."""
     temperature: float = 0.0
     """Température du décodage, de 0 à 1."""
     punctuation: bool | None = None

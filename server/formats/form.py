@@ -25,6 +25,25 @@ STREAMED = (ResponseFormat.JSON, ResponseFormat.TEXT, ResponseFormat.VERBOSE_JSO
 
 
 @dataclass(frozen=True, slots=True)
+class SubtitleStyle:
+    """Ce qu'un diffuseur admet d'une réplique ; durées en secondes."""
+
+    max_line_length: int = 42
+    """Caractères d'une ligne, nom du locuteur compris ; un mot plus long la dépasse."""
+    max_lines: int = 2
+    max_characters_per_second: float = 17.0
+    """Vitesse de lecture : la réplique reste le temps qu'elle demande, si la suivante le permet."""
+    min_seconds: float = 1.0
+    max_seconds: float = 7.0
+    min_gap_seconds: float = 0.08
+    """Écart entre deux répliques, deux images."""
+
+
+STYLE = SubtitleStyle()
+"""Ce qui vaut si rien n'est demandé."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptForm:
     """Forme d'une transcription, et ce qu'elle montre."""
 
@@ -37,3 +56,5 @@ class TranscriptForm:
     """Forme de `/api`, et non d'OpenAI."""
     names: frozenset[str] = frozenset()
     """Noms de locuteurs connus, que `diarized_json` écrit tels quels ; les autres voix y sont des lettres."""
+    style: SubtitleStyle = STYLE
+    """Des sous-titres."""

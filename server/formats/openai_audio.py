@@ -65,11 +65,22 @@ class EventWriter:
         self._diarized = form.format is ResponseFormat.DIARIZED_JSON
         self._names = _Names(form)
         self._last = ""
+        self._ahead = False
+        """Vrai si le texte part avant ses locuteurs."""
 
-    def segment(self, segment: audio_pb2.Segment) -> dict[str, Any]:
-        """Événement d'un segment terminé."""
+    def spoken(self, event: transcribe_pb2.UploadTranscribeResponse) -> dict[str, Any] | None:
+        """Événement d'un segment, ou de son texte d'avance ; `None` si tout en est déjà parti."""
+        if event.HasField("draft"):
+            # Ceux de canaux à part ne viennent pas dans l'ordre du texte.
+            if event.draft.HasField("speaker_label"):
+                return None
+            self._ahead = True
+            return self._delta(event.draft)
         if self._diarized:
-            return _diarized(segment, self._names)
+            return _diarized(event.segment, self._names)
+        return None if self._ahead else self._delta(event.segment)
+
+    def _delta(self, segment: audio_pb2.Segment) -> dict[str, Any]:
         delta = joint(self._last, segment.text) + segment.text
         self._last = segment.text or self._last
         return {"type": "transcript.text.delta", "delta": delta}

@@ -21,9 +21,9 @@ def transcription(
         case ResponseFormat.TEXT:
             return f"{response.text}\n".encode(), _TEXT
         case ResponseFormat.SRT:
-            return subtitles.srt(response).encode(), "application/x-subrip; charset=utf-8"
+            return subtitles.srt(response, form.style).encode(), "application/x-subrip; charset=utf-8"
         case ResponseFormat.VTT:
-            return subtitles.vtt(response).encode(), "text/vtt; charset=utf-8"
+            return subtitles.vtt(response, form.style).encode(), "text/vtt; charset=utf-8"
         case ResponseFormat.VERBOSE_JSON:
             return orjson.dumps(openai.verbose_json_body(response, config, form)), _JSON
         case ResponseFormat.DIARIZED_JSON:

@@ -34,7 +34,7 @@ class ChannelTranscription:
         self._tools = tools
 
     async def run(self, request: link_pb2.Submit, inputs: RequestInput | None = None) -> AsyncGenerator[bytes, None]:
-        """Mêmes événements ; les segments de canaux à part ne partent qu'à la fin, dans l'ordre du temps."""
+        """Mêmes événements ; ceux de canaux à part partent d'abord en `draft`, puis à la fin dans l'ordre du temps."""
         config = transcribe_pb2.TranscribeConfig.FromString(request.payload)
         separate = config.channels == audio_pb2.AUDIO_CHANNELS_SEPARATE
         if not separate and not config.HasField("diarization"):
@@ -59,7 +59,10 @@ class ChannelTranscription:
                         ratios[rank] = told.progress.completed_ratio
                         told.progress.completed_ratio = min(ratios)
                     yield told.SerializeToString()
-                elif not separate:
+                elif separate:
+                    spoken_by(rank, told.segment)
+                    yield Event(draft=told.segment).SerializeToString()
+                else:
                     yield told.SerializeToString()
         if len(results) != len(names):
             raise EngineFailed("La réponse du moteur s'est interrompue.")
@@ -106,6 +109,13 @@ def label(rank: int) -> str:
     return f"CHANNEL_{rank + 1}"
 
 
+def spoken_by(rank: int, segment: audio_pb2.Segment) -> None:
+    """Donne à un segment le locuteur de son canal."""
+    segment.speaker_label = label(rank)
+    for word in segment.words:
+        word.speaker_label = label(rank)
+
+
 def merged(channels: list[transcribe_pb2.TranscribeResponse]) -> transcribe_pb2.TranscribeResponse:
     """Une transcription de celles des canaux, dans l'ordre du temps."""
     # La langue du tout est celle du canal qui parle le plus.
@@ -118,9 +128,7 @@ def merged(channels: list[transcribe_pb2.TranscribeResponse]) -> transcribe_pb2.
     silent: list[audio_pb2.TimeRange] = []
     for rank, one in enumerate(channels):
         for segment in one.segments:
-            segment.speaker_label = label(rank)
-            for word in segment.words:
-                word.speaker_label = label(rank)
+            spoken_by(rank, segment)
             spoken.append(segment)
         speech += one.coverage.speech_duration.ToMicroseconds()
         silent += one.coverage.speech_without_words

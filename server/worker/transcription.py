@@ -167,6 +167,8 @@ def options_of(config: transcribe_pb2.TranscribeConfig) -> RecognitionOptions:
         target_language=(config.target_language or "en") if translate else "",
         words=config.word_timestamps or config.HasField("diarization"),
         prompt=config.prompt,
+        phrases=tuple(config.phrases),
+        phrase_boost=config.phrase_boost if config.HasField("phrase_boost") else None,
         temperature=config.temperature,
         punctuation=config.punctuation if config.HasField("punctuation") else None,
     )

@@ -20,6 +20,7 @@ OPTIONS = {
     "word_timestamps": RecognitionOptions(words=True),
     "translate": RecognitionOptions(target_language="en"),
     "prompt": RecognitionOptions(prompt="contexte"),
+    "phrases": RecognitionOptions(phrases=("Dashwood", "Norland Park")),
     "temperature": RecognitionOptions(temperature=0.5),
     "punctuation": RecognitionOptions(punctuation=False),
 }
@@ -124,6 +125,14 @@ async def test_what_is_announced_is_accepted_and_the_rest_refused(case: Transcri
     with pytest.raises(UnsupportedOption) as refused:
         case.engine.check(asked.options)
     assert refused.value.metadata["field"] == FIELDS.get(feature, feature)
+
+
+async def test_too_many_phrases_are_refused_not_cut(case: TranscribeCase) -> None:
+    """Whisper n'en lirait que le début."""
+    many = RecognitionOptions(phrases=("Norland Park",) * 200)
+    with pytest.raises(UnsupportedOption) as refused:
+        case.engine.check(many)
+    assert refused.value.metadata["field"] == "phrases"
 
 
 async def test_an_empty_language_is_found_or_refused(case: TranscribeCase) -> None:

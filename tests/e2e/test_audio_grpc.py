@@ -1,6 +1,11 @@
 """Transcription et diarisation de fichiers par les stubs typés."""
 
+import re
+import subprocess
+import sys
+import wave
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -9,7 +14,7 @@ from passerelle.v1 import audio_pb2, diarize_pb2, diarize_pb2_grpc, transcribe_p
 
 from server.rpc.status import from_rpc_error
 from tests.support import audio_files
-from tests.support.product import Product, wait_until
+from tests.support.product import ROOT, Product, wait_until
 
 SPEECH = audio_files.wav(audio_files.speech())
 DIALOGUE = audio_files.dialogue()[0].read_bytes()
@@ -108,3 +113,29 @@ async def test_cancelling_frees_the_engine_and_the_spool(product: Product, chann
     wait_until(lambda: not list(spool.iterdir()), 60, "réserve vide")
     again = await stub.Diarize(diarize_pb2.DiarizeRequest(audio=DIALOGUE), timeout=120)
     assert len(again.speakers) == 2
+
+
+def test_the_minutes_of_a_meeting(product: Product, tmp_path: Path) -> None:
+    """L'exemple lui-même : quelques secondes d'un dialogue, et la forme du compte rendu d'un petit modèle."""
+    recording = tmp_path / "réunion.wav"
+    with wave.open(str(audio_files.dialogue()[0])) as whole, wave.open(str(recording), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(whole.getframerate() * 9))
+    command = [
+        sys.executable,
+        str(ROOT / "examples" / "compte_rendu.py"),
+        product.target,
+        str(recording),
+        "--jetons",
+        "250",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    head, *sections = done.stdout.split("\n## ")
+    assert head.startswith("# Compte rendu : réunion.wav") and "démonstration" in head
+    assert [section.partition("\n")[0] for section in sections] == ["Résumé", "Décisions", "Actions", "Transcription"]
+    points = re.findall(r"^- .+ \((.+)\)$", sections[0], re.MULTILINE)
+    # Une réponse coupée ne laisse aucun point, et le dit.
+    assert points or "laissée sans point" in done.stderr
+    assert all(re.fullmatch(r"\d:\d\d:\d\d–\d:\d\d:\d\d(, .+)?", point) for point in points), sections[0]
+    assert "**SPEAKER_0" in sections[-1] and "recognition : " in done.stderr

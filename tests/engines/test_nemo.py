@@ -138,6 +138,9 @@ async def test_only_pairs_with_english_are_translated(folder: Path) -> None:
 async def test_parakeet_by_the_profile_alone(folder: Path, file: str) -> None:
     async with opened_here(folder, file=file, languages=["en", "fr"]) as engine:
         assert engine.features == {"word_timestamps"}
+        with pytest.raises(UnsupportedOption) as unknown:
+            engine.check(RecognitionOptions(phrases=("nom",)))
+        assert unknown.value.metadata["field"] == "phrases"
         engine.check(RecognitionOptions(language="fr"))
         for refused in (
             RecognitionOptions(language="de"),
@@ -152,6 +155,30 @@ async def test_parakeet_by_the_profile_alone(folder: Path, file: str) -> None:
     for wave, one in zip(waves, found, strict=True):
         words = [word for segment in one.segments for word in segment.words]
         assert words and all(0.0 <= word.start <= word.end <= len(wave) / 16000 for word in words)
+        assert all(0.0 < word.confidence <= 1.0 for word in words)
+        assert all(segment.confidence is not None for segment in one.segments)
+
+
+async def test_a_transducer_prefers_the_phrases_of_its_request(folder: Path) -> None:
+    phrase = "une fenêtre parle"
+    options = {"file": "parakeet.nemo", "languages": ["fr"], "phrase_boosting": True}
+    wave = tiny_canary.wave("bref")
+
+    def window(phrases: tuple[str, ...] = (), boost: float | None = None) -> RecognitionWindow:
+        return RecognitionWindow(wave, RecognitionOptions(words=True, phrases=phrases, phrase_boost=boost))
+
+    def said(found: Recognition) -> str:
+        return " ".join(segment.text for segment in found.segments)
+
+    async with opened_here(folder, **options) as engine:
+        assert {"phrases", "phrase_boost"} <= engine.features
+        [plain] = await engine.transcribe([window()])
+        # Chacun a les siennes dans un même lot, et rien n'en reste après lui.
+        boosted, beside, none = await engine.transcribe([window((phrase,), 10.0), window(), window((phrase,), 0.0)])
+        [after] = await engine.transcribe([window()])
+    assert said(plain) == said(beside) == said(none) == said(after)
+    assert said(boosted) != said(plain) and phrase in said(boosted), said(boosted)
+    assert all(word.confidence is not None for segment in boosted.segments for word in segment.words)
 
 
 @pytest.mark.parametrize(

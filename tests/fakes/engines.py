@@ -19,6 +19,7 @@ from server.engines.base_audio import (
     VoiceScale,
     Wave,
 )
+from server.engines.common.hints import hints_in
 from server.errors import EngineDead, EngineFailed, InvalidRequest, UnsupportedOption
 
 LOUD, FAINT = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -173,13 +174,13 @@ class FakeTranscribeEngine:
         refused = {
             "language": options.language if options.language == "xx" else "",
             "target_language": options.target_language,
-            "prompt": options.prompt,
+            **hints_in(options),
             "temperature": str(options.temperature) if options.temperature else "",
             "punctuation": "false" if options.punctuation is False else "",
             "word_timestamps": "true" if options.words and "word_timestamps" not in self.features else "",
         }
         for field, value in refused.items():
-            if value:
+            if value and field not in self.features:
                 raise UnsupportedOption(f"{field} : refusée.", metadata={"field": field, "value": value})
 
     async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:

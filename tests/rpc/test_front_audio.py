@@ -33,19 +33,25 @@ from tests.support.front_rig import MAX_FRAME, Rig, answer, front, sse
 from tests.support.waiting import until
 
 SPOKEN = audio_files.wav(audio_files.speech("en/austen-0880.wav"))
+STAMPS = "00:00:00,000 --> 00:00:00,000"
 ENGINES = {True: FakeTranscribeEngine, False: WordlessTranscribeEngine}
 
 
 @asynccontextmanager
 async def transcribing(
-    folder: Path, *, dated: bool = True, delay: float = 0.0, quota: Quota | None = None, **changed: Any
+    folder: Path,
+    *,
+    dated: bool = True,
+    delay: float = 0.0,
+    engine: FakeTranscribeEngine | None = None,
+    quota: Quota | None = None,
+    **changed: Any,
 ) -> AsyncIterator[Rig]:
     """Un front et un modèle de transcription, à charger par la première requête ; `dated` : il sait dater les mots ;
     `quota` : celui de la clé « cle », alors exigée."""
     limits = Limits(load_wait_seconds=20.0, **changed)
     async with front(folder, workers=0, limits=limits, keys=("cle",) if quota else (), default_quota=quota) as rig:
-        engine, path = ENGINES[dated](), folder / "canary-0.sock"
-        engine.delay = delay
+        engine, path = engine or ENGINES[dated](delay), folder / "canary-0.sock"
         handlers = handlers_for(engine, folder / "spool", limits)
         host = WorkerHost(engine, max_waiting=4, on_dead=lambda _reason: None, handlers=handlers)
         server = LinkServer(host, name="canary-0", max_frame_bytes=MAX_FRAME)
@@ -176,6 +182,11 @@ async def test_a_typed_result_is_written_again_as_the_routes_would_have(tmp_path
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.WriteTranscript(transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["docx"]))
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT and "docx" in str(refused.value.details())
+        narrow = transcribe_pb2.SubtitleStyle(max_line_length=12, max_lines=1)
+        again = transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["srt"], subtitles=narrow)
+        [form] = (await stub.WriteTranscript(again)).forms
+        code, data = await transcribe(rig, response_format="srt", subtitles=narrow)
+        assert (code, data.decode()) == (200, form.text) and max(map(len, form.text.splitlines())) == len(STAMPS)
         twice = transcribe_pb2.WriteTranscriptRequest(transcript=result, formats=["srt"] * 1000)
         assert [form.format for form in (await stub.WriteTranscript(twice)).forms] == ["srt"]
         # Un client envoie ce qu'il veut : une raison inconnue, une durée hors de toute mesure.

@@ -117,8 +117,19 @@ async def test_each_channel_is_a_speaker_in_every_form(tmp_path: Path) -> None:
         code, data = await form(rig, CALL, channels="separate", response_format="verbose_json")
         assert {segment["speaker"] for segment in json.loads(data)["segments"]} == {"CHANNEL_1", "CHANNEL_2"}
         code, data = await send(rig, CALL, channels="separate", stream=True)
-        kinds = [event["type"] for event in sse(data)]
-        assert kinds[-1] == "result" and kinds.count("segment") == len(sse(data)[-1]["result"]["segments"])
+        events = sse(data)
+        segments = [event["segment"] for event in events if event["type"] == "segment"]
+        assert events[-1]["type"] == "result" and segments == events[-1]["result"]["segments"]
+        # Chacun est parti d'avance, dès que son canal l'a dit ; les événements d'OpenAI gardent l'ordre du texte.
+        drafts = [event["segment"] for event in events if event["type"] == "draft"]
+        told = [sorted((one["speaker"], one["start"], one["text"]) for one in some) for some in (drafts, segments)]
+        assert told[0] == told[1] and told[0]
+        code, data = await form(rig, CALL, channels="separate", stream="true")
+        *events, done = sse(data)
+        assert (
+            done == "[DONE]"
+            and "".join(event.get("delta", "") for event in events) == events[-1]["text"] == found["text"]
+        )
         stub = transcribe_pb2_grpc.TranscribeServiceStub(rig.channel)
         config = transcribe_pb2.TranscribeConfig(channels=SEPARATE)
         typed = await stub.Transcribe(transcribe_pb2.TranscribeRequest(config=config, audio=CALL))
@@ -164,11 +175,18 @@ async def test_a_channel_that_fails_ends_the_others(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def with_speakers(folder: Path, asked: list[link_pb2.Submit], **changed: Any) -> AsyncIterator[Rig]:
+async def with_speakers(
+    folder: Path,
+    asked: list[link_pb2.Submit],
+    *,
+    engine: FakeDiarizeEngine | None = None,
+    transcriber: FakeTranscribeEngine | None = None,
+    **changed: Any,
+) -> AsyncIterator[Rig]:
     """Un front, un modèle de transcription et un de diarisation ; `asked` retient ce que celui-ci reçoit."""
     limits = Limits(load_wait_seconds=20.0, **changed)
-    async with transcribing(folder, **changed) as rig:
-        engine, path = FakeDiarizeEngine(), folder / "pyannote-0.sock"
+    async with transcribing(folder, engine=transcriber, **changed) as rig:
+        engine, path = engine or FakeDiarizeEngine(), folder / "pyannote-0.sock"
         (kind, handler), *_ = handlers_for(engine, folder / "spool", limits).items()
 
         async def noted(request: link_pb2.Submit, inputs: RequestInput | None) -> AsyncGenerator[bytes, None]:

@@ -10,9 +10,9 @@ from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
 from server.formats import openai_audio as openai
 from server.formats import render
-from server.formats.form import ResponseFormat, TranscriptForm
-from server.formats.subtitles import LINE
+from server.formats.form import ResponseFormat, SubtitleStyle, TranscriptForm
 from server.front.audio.speakers import attribute
+from tests.support.deltas import delta_of
 
 
 def at(seconds: float) -> Duration:
@@ -75,7 +75,7 @@ def test_every_form_holds_the_same_words() -> None:
     verbose = json.loads(shown(ResponseFormat.VERBOSE_JSON)[0])
     typed = json.loads(shown(ResponseFormat.JSON, api=True)[0])
     writer = openai.EventWriter(FORM)
-    deltas = "".join(writer.segment(s)["delta"] for s in LONG.segments)
+    deltas = "".join(delta_of(writer, s) for s in LONG.segments)
     forms = {
         "json": json.loads(shown(ResponseFormat.JSON)[0])["text"].split(),
         "text": shown(ResponseFormat.TEXT)[0].split(),
@@ -97,11 +97,11 @@ def test_every_form_holds_the_same_words() -> None:
 def test_subtitles_are_short_timed_and_escaped() -> None:
     srt, kind = shown(ResponseFormat.SRT)
     assert kind.startswith("application/x-subrip")
-    assert "00:00:01,000 --> " in srt and "00:59:59,900 --> " in srt and "01:01:20,000 --> 01:01:20,400" in srt
+    assert "00:00:01,000 --> " in srt and "00:59:59,900 --> " in srt and "01:01:20,000 --> 01:01:21,000" in srt
     for block in srt.strip().split("\n\n"):
         number, times, *lines = block.split("\n")
         assert number.isdigit() and re.fullmatch(r"[\d:,]{12} --> [\d:,]{12}", times)
-        assert 1 <= len(lines) <= 2 and all(len(line) <= LINE for line in lines)
+        assert 1 <= len(lines) <= 2 and all(len(line) <= SubtitleStyle().max_line_length for line in lines)
     vtt, kind = shown(ResponseFormat.VTT)
     assert vtt.startswith("WEBVTT\n\n00:00:01.000") and kind.startswith("text/vtt")
     assert "&lt;ici&gt;" in vtt and "&amp;" in vtt

@@ -23,7 +23,7 @@ from server.engines.nemo.options import NemoSettings
 from server.engines.pyannote.config import recipe_of
 from server.engines.pyannote.engine import batch_sizes
 from server.engines.pyannote.options import PyannoteSettings
-from server.engines.whisper.engine import segments_in
+from server.engines.whisper.engine import WhisperEngine, segments_in
 from server.errors import EngineDead, EngineFailed, ModelLoadFailed, UnsupportedOption
 
 GIB = 1 << 30
@@ -313,3 +313,12 @@ async def test_a_call_abandoned_before_its_turn_is_never_made() -> None:
         await running
     assert await owner.call(len, made) == 0
     owner.close()
+
+
+def test_whisper_reads_phrases_without_their_weight() -> None:
+    engine = WhisperEngine(EngineSpec("canary", Path("/nulle-part")))
+    assert {"prompt", "phrases"} <= engine.features and "phrase_boost" not in engine.features
+    engine.check(RecognitionOptions(phrases=("Diane",)))
+    with pytest.raises(UnsupportedOption) as refused:
+        engine.check(RecognitionOptions(phrases=("Diane",), phrase_boost=1.0))
+    assert refused.value.metadata["field"] == "phrase_boost"

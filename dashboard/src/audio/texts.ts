@@ -53,6 +53,8 @@ export const T = typeset({
   prompt: "Contexte",
   promptHelp: "Noms propres, sigles, vocabulaire attendu.",
   promptCount: (length: number, most: number) => `${length} / ${most} caractères`,
+  phrases: "Phrases à préférer",
+  phrasesHelp: "Une par ligne : noms, sigles, expressions que le modèle reconnaîtra de préférence.",
   counting: "Nombre de locuteurs",
   countings: { auto: "Automatique", exact: "Exact", bounds: "Entre deux bornes" },
   exact: "Exactement",
@@ -122,6 +124,8 @@ export const T = typeset({
     count: (field: string, most: number, value: string) =>
       `${field} : un entier de 1 à ${most} est attendu (reçu : ${value || "rien"}).`,
     order: (max: string, min: string) => `min_speakers : au plus max_speakers, ${max}, est attendu (reçu : ${min}).`,
+    phrases: (most: number, count: number) => `phrases : ${most} au plus (reçu : ${count}).`,
+    phraseCharacters: (most: number, length: number) => `phrases : ${most} caractères au plus (reçu : ${length}).`,
     prompt: (most: number, length: number) => `prompt : ${most} caractères au plus (reçu : ${length}).`,
   },
 } as const);

@@ -92,6 +92,7 @@ export const LIMITS: [string, Row[]][] = typeset([
       ["Fréquence d'échantillonnage, au plus", ({ audio }) => hertz(audio?.maxSampleRateHertz)],
       ["Canaux, au plus", ({ audio }) => count(audio?.maxChannels)],
       ["Canaux transcrits à part, au plus", ({ audio }) => count(audio?.maxSeparateChannels)],
+      ["Phrases à reconnaître de préférence, au plus", ({ audio }) => count(audio?.maxPhrases)],
       ["Locuteurs demandés, au plus", ({ audio }) => count(audio?.maxSpeakers)],
       ["Locuteurs connus, au plus", ({ audio }) => count(audio?.maxKnownSpeakers)],
       ["Extrait d'une voix, au moins", ({ audio }) => time(audio?.minKnownSpeakerClip)],

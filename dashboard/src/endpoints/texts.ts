@@ -57,6 +57,8 @@ export const FEATURES: Record<string, string> = typeset({
   n: "plusieurs réponses",
   num_speakers: "nombre de locuteurs",
   prompt: "texte qui oriente",
+  phrases: "phrases à préférer",
+  phrase_boost: "poids de ces phrases",
   punctuation: "ponctuation",
   reasoning: "raisonnement",
   seed: "graine",

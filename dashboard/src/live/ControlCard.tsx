@@ -3,7 +3,7 @@ import { Alert, AlertTitle, Box, FormControlLabel, Stack, Switch } from "@mui/ma
 import { useEffect, useRef, useState } from "react";
 import { ActionBar, LanguageChoice, ModelLine, Section } from "../audio/form/parts";
 import { T as AUDIO } from "../audio/texts";
-import { Act, Choice, Hint, Note, Spoken, Told } from "../shell/kit";
+import { Act, Choice, Field, Hint, Note, Spoken, Told } from "../shell/kit";
 import { single } from "../shell/single";
 import { useAway } from "../status/StatusProvider";
 import { filled } from "./capture/chunker";
@@ -62,6 +62,19 @@ export function ControlCard({ studio }: { studio: Studio }) {
           disabled={busy}
           onChange={(_event, speakers) => session.choose({ speakers })}
           data-testid="live-speakers"
+        />
+      )}
+      {capabilities?.features.includes("phrases") && (
+        <Field
+          fullWidth
+          multiline
+          maxRows={6}
+          label={AUDIO.phrases}
+          value={options.phrases}
+          disabled={busy}
+          onText={(phrases) => session.choose({ phrases })}
+          help={AUDIO.phrasesHelp}
+          testId="live-phrases"
         />
       )}
       {!secure && (

@@ -35,7 +35,10 @@ export function LivePage() {
           <RequestCard
             sent={state.sent}
             // La fréquence, que seul le microphone ouvert connaît, n'est pas dans les extraits : ils prennent celle du fichier.
-            next={capabilities && configFor(capabilities, state.options.language, 0, state.options.speakers)}
+            next={
+              capabilities &&
+              configFor(capabilities, state.options.language, 0, state.options.speakers, state.options.phrases)
+            }
             write={snippetsOf}
             help={`${T.requestHelp} ${T.requestPackages}`}
             testId="live-snippets"

@@ -43,3 +43,17 @@ test("la jauge suit l'oreille : vide au silence, pleine à l'écrêtage", () => 
   expect([filled(0), filled(1)]).toEqual([0, 1]);
   expect(filled(0.1)).toBeGreaterThan(0.5);
 });
+
+test("les phrases vont dans chaque extrait, si le modèle en lit", () => {
+  const target = { base: "http://127.0.0.1:8000", keyed: true };
+  const reader = create(ModelCapabilitiesSchema, { key: "canary", languages: ["fr"], features: ["phrases"] });
+  for (const [model, told] of [
+    [reader, true],
+    [canary, false],
+  ] as const) {
+    const snippets = snippetsOf(configFor(model, "fr", 48000, false, "Passerelle\n\n Diane \n"), target);
+    for (const [name, text] of Object.entries(snippets)) {
+      expect(String(text).includes("Diane"), name).toBe(told);
+    }
+  }
+});

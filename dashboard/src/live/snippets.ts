@@ -18,11 +18,13 @@ export function snippetsOf(sent: StreamTranscribeConfig, target: ServerAccess): 
 export function sketchOf(sent: StreamTranscribeConfig) {
   const { config } = jsonOf(sent) as { config: Fields & { model: string; language?: string } };
   const { audio_format: _, ...settings } = config;
+  const phrases = sent.config?.phrases ?? [];
   const fields = {
     model: config.model,
     ...(config.language && { language: config.language }),
     ...(config.word_timestamps === true && { word_timestamps: "true" }),
     ...(config.diarization !== undefined && { diarize: "true" }),
+    ...Object.fromEntries(phrases.map((one, rank) => [`phrases[${rank}]`, one])),
     stream: "true",
   };
   const { method, path, form, file } = sketchFor(

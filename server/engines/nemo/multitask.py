@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.engines.base_audio import Recognition, RecognitionOptions, RecognizedWord, Wave
+from server.engines.common.hints import hints_in
 from server.engines.common.loops import kept
 from server.engines.common.options import refusal
 from server.engines.common.sentences import mean, segments_of, timed_words, word_confidences
@@ -70,7 +71,7 @@ class MultitaskModel:
             "word_timestamps": options.words,
             "punctuation": options.punctuation is False,
             "temperature": options.temperature > 0,
-            "prompt": bool(options.prompt),
+            **{field: bool(value) for field, value in hints_in(options).items()},
         }
         for feature, asked in refused.items():
             if asked and feature not in self.features:

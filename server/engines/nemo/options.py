@@ -42,6 +42,8 @@ class NemoSettings:
     """Ce qu'un lot incomplet attend une fenêtre de plus, en part de la durée du lot d'avant."""
     max_padding: float = field(default=1.0, metadata={"maximum": 1})
     """Part d'un lot qui peut n'être que complément."""
+    phrase_boosting: bool = False
+    """Admet les phrases d'une requête ; transducteurs seulement."""
     parallel: int = field(default=64, metadata={"minimum": 1})
     """Fichiers menés de front."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from server.engines.base import LoadPhase, OnPhase
 from server.engines.base_audio import SAMPLE_RATE, Recognition, RecognitionOptions, Wave
 from server.engines.common.cuda import CUDA
+from server.engines.common.hints import hints_in
 from server.engines.common.loops import kept
 from server.engines.common.options import refusal
 from server.engines.common.sentences import segments_of
@@ -49,7 +50,7 @@ class SalmModel:
             "target_language": options.target_language,
             "word_timestamps": "true" if options.words else "",
             "punctuation": "false" if options.punctuation is False else "",
-            "prompt": options.prompt,
+            **hints_in(options),
         }
         for field, value in refused.items():
             if value:

@@ -56,7 +56,7 @@ class WhisperEngine:
 
     @property
     def features(self) -> frozenset[str]:
-        return frozenset({"word_timestamps", "translate", "language_detection", "prompt", "temperature"})
+        return frozenset({"word_timestamps", "translate", "language_detection", "prompt", "phrases", "temperature"})
 
     @property
     def max_running(self) -> int:
@@ -115,6 +115,27 @@ class WhisperEngine:
             raise UnsupportedOption(
                 "punctuation : ce modèle ne sait pas omettre la ponctuation.",
                 metadata={"field": "punctuation", "value": "false"},
+            )
+        if options.phrase_boost is not None:
+            raise UnsupportedOption(
+                "phrase_boost : ce modèle lit des phrases, sans savoir leur donner de poids.",
+                metadata={"field": "phrase_boost", "value": f"{options.phrase_boost:g}"},
+            )
+        if options.phrases and self._model is not None:
+            self._check_length(options)
+
+    def _check_length(self, options: RecognitionOptions) -> None:
+        """Refuse des phrases dont Whisper ne lirait qu'une partie ; d'un texte, il lit la fin, comme chez OpenAI."""
+        most = self._model.max_length // 2 - 1
+        tokens = self._model.hf_tokenizer
+        prompt, phrases = (
+            len(tokens.encode(f" {text}", add_special_tokens=False).ids) if text else 0
+            for text in (options.prompt.strip(), _told_apart(options.phrases))
+        )
+        if phrases + min(prompt, most) > most:
+            raise UnsupportedOption(
+                f"phrases : avec prompt, {prompt + phrases} jetons, plus que ce modèle n'en lit ({most}).",
+                metadata={"field": "phrases", "limit": str(most), "value": str(prompt + phrases)},
             )
 
     async def transcribe(self, windows: Sequence[RecognitionWindow]) -> list[Recognition]:
@@ -215,6 +236,7 @@ class WhisperEngine:
             beam_size=self._settings.beam_size,
             temperature=options.temperature,
             initial_prompt=options.prompt or None,
+            hotwords=_told_apart(options.phrases) or None,
             word_timestamps=options.words,
             without_timestamps=True,
             no_repeat_ngram_size=no_repeat_ngram_size,
@@ -228,6 +250,10 @@ class WhisperEngine:
 def create_engine(spec: EngineSpec) -> WhisperEngine:
     """Fabrique du moteur."""
     return WhisperEngine(spec)
+
+
+def _told_apart(phrases: Sequence[str]) -> str:
+    return ", ".join(phrases)
 
 
 def part_of(window: RecognitionWindow, start: int, end: int, language: str) -> RecognitionWindow:

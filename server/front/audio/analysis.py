@@ -1,24 +1,22 @@
 """Mener une transcription ou une diarisation : le point où REST et gRPC typé se rejoignent.
 
 La transcription avec locuteurs est composée ici : un exemplaire décode l'envoi et le transcrit, un autre reçoit l'onde
-dès qu'elle est entière, et chaque mot reçoit son locuteur. Quitter l'itérateur abandonne le travail dans les moteurs, à
-leur prochaine fenêtre.
+dès qu'elle est entière, et `meeting.py` réunit ce qu'ils disent à mesure. Quitter l'itérateur abandonne le travail
+dans les moteurs, à leur prochaine fenêtre.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any
 
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 from passerelle.worker.v1 import link_pb2
 
 from server.domain import Capability
-from server.errors import EngineFailed
 from server.front.audio.known_speakers import REFERENCES, clips_in
-from server.front.audio.speakers import attribute
+from server.front.audio.meeting import Meeting, given
 from server.front.audio.spool import WAVE_SUFFIX, Spool
 from server.front.routing.call import WorkerCalls
 from server.front.routing.router import Router
@@ -29,7 +27,6 @@ from server.rpc.quotas import ticket
 
 TranscribeEvent = transcribe_pb2.UploadTranscribeResponse
 DiarizeEvent = diarize_pb2.UploadDiarizeResponse
-Result = TypeVar("Result", transcribe_pb2.TranscribeResponse, diarize_pb2.DiarizeResponse)
 
 _WORDS = "word_timestamps"
 _DECODED = "decoded"
@@ -132,58 +129,31 @@ class SpeechAnalysis:
         await self._router.route_for(config.diarization.model, Capability.DIARIZE, field="diarization_model")
         speakers = _copy(config.diarization)
         speakers.audio_format.CopyFrom(_WAVE)
-        progress: asyncio.Queue[TranscribeEvent | None] = asyncio.Queue()
+        queue: asyncio.Queue[TranscribeEvent | DiarizeEvent | None] = asyncio.Queue()
         decoded = asyncio.Event()
         started = time.monotonic()
 
-        async def turns() -> diarize_pb2.DiarizeResponse:
-            await decoded.wait()
-            left = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
-            return await self._turns(speakers, f"{spool_name}{WAVE_SUFFIX}", left, progress)
-
-        diarizing = asyncio.create_task(turns())
-        diarizing.add_done_callback(lambda _task: progress.put_nowait(None))
-        transcript: transcribe_pb2.TranscribeResponse | None = None
-        try:
+        async def recognition() -> None:
             async with aclosing(self._transcribe(config, spool_name, timeout, stream=stream)) as events:
                 async for event in events:
-                    if diarizing.done():
-                        diarizing.result()
-                    if event.HasField("progress") and event.progress.stage == _DECODED:
+                    if event.progress.stage == _DECODED:
                         decoded.set()
-                    elif event.HasField("progress"):
-                        yield event
-                    elif event.HasField("result"):
-                        transcript = event.result
-            while (waiting := await progress.get()) is not None:
-                if stream:
-                    yield waiting
-            diarization = diarizing.result()
-        finally:
-            diarizing.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await diarizing
-        result = attribute(_given(transcript), diarization)
-        if stream:
-            for segment in result.segments:
-                yield TranscribeEvent(segment=segment)
-        yield TranscribeEvent(result=result)
+                    else:
+                        queue.put_nowait(event)
 
-    async def _turns(
-        self,
-        config: diarize_pb2.DiarizeConfig,
-        spool_name: str,
-        timeout: float | None,
-        progress: "asyncio.Queue[TranscribeEvent | None]",
-    ) -> diarize_pb2.DiarizeResponse:
-        found: diarize_pb2.DiarizeResponse | None = None
-        async with aclosing(self.diarize(config, spool_name, timeout, stream=True)) as events:
+        async def turns() -> None:
+            await decoded.wait()
+            left = None if timeout is None else max(0.001, timeout - (time.monotonic() - started))
+            async with aclosing(self.diarize(speakers, f"{spool_name}{WAVE_SUFFIX}", left, stream=stream)) as events:
+                async for event in events:
+                    queue.put_nowait(event)
+
+        meeting = Meeting()
+        async with aclosing(_all_of(queue, recognition(), turns())) as events:
             async for event in events:
-                if event.HasField("result"):
-                    found = event.result
-                else:
-                    progress.put_nowait(TranscribeEvent(progress=event.progress))
-        return _given(found)
+                for told in meeting.take(event):
+                    yield told
+        yield TranscribeEvent(result=meeting.result())
 
     async def _frames(
         self,
@@ -219,25 +189,36 @@ class SpeechAnalysis:
                     yield item
 
 
+async def _all_of(
+    queue: "asyncio.Queue[TranscribeEvent | DiarizeEvent | None]", *works: Coroutine[Any, Any, None]
+) -> AsyncGenerator[TranscribeEvent | DiarizeEvent, None]:
+    """Ce que ces travaux mettent dans la file, jusqu'à la fin du dernier ; le premier qui échoue arrête les autres."""
+    tasks = [asyncio.create_task(work) for work in works]
+    whole = asyncio.gather(*tasks)
+    whole.add_done_callback(lambda _all: queue.put_nowait(None))
+    try:
+        while (event := await queue.get()) is not None:
+            yield event
+        await whole
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, whole, return_exceptions=True)
+
+
 async def transcript_of(events: AsyncGenerator[TranscribeEvent, None]) -> transcribe_pb2.TranscribeResponse:
     """Résultat d'une transcription, sans ses avancements."""
     # Jusqu'au bout : quitter l'itérateur dès le résultat compterait une requête abandonnée.
     async with aclosing(events):
         results = [event.result async for event in events if event.HasField("result")]
-    return _given(results[-1] if results else None)
+    return given(results[-1] if results else None)
 
 
 async def diarization_of(events: AsyncGenerator[DiarizeEvent, None]) -> diarize_pb2.DiarizeResponse:
     """Résultat d'une diarisation, sans ses avancements."""
     async with aclosing(events):
         results = [event.result async for event in events if event.HasField("result")]
-    return _given(results[-1] if results else None)
-
-
-def _given(result: Result | None) -> Result:
-    if result is None:
-        raise EngineFailed("La réponse du moteur s'est interrompue.")
-    return result
+    return given(results[-1] if results else None)
 
 
 def _heard(result: transcribe_pb2.TranscribeResponse | diarize_pb2.DiarizeResponse) -> None:

@@ -91,6 +91,8 @@ class FormFields:
     def many(self, name: str) -> list[tuple[str, str]]:
         """Toutes les valeurs d'une liste, dans son ordre, chacune avec le nom sous lequel elle est venue.
 
+        Sans aucune dans le formulaire, celles de l'adresse.
+
         Raises:
             InvalidRequest: un même rang présent plusieurs fois.
         """
@@ -108,7 +110,8 @@ class FormFields:
         for before, after in zip(ranked := sorted(ranked), ranked[1:], strict=False):
             if before[0] == after[0]:
                 raise refusal(after[1], "ce rang ne vient qu'une fois", after[2], limit=1)
-        return free + [(sent, value) for _, sent, value in ranked]
+        found = free + [(sent, value) for _, sent, value in ranked]
+        return found or [(name, str(value)) for value in self._query.get(name, ())]
 
     def table(self, name: str) -> dict[str, str]:
         """Champs d'un objet aplati, vide s'il est absent ou s'il vient d'un bloc.
@@ -124,6 +127,10 @@ class FormFields:
                 raise refusal(sent, "ce champ ne vient qu'une fois", self._fields[sent][0], limit=1)
             found[inner] = self._one(sent)
         return found
+
+    def in_query(self, name: str) -> Any:
+        """Valeur de l'adresse seule, `None` si elle est absente."""
+        return self._query.get(name)
 
     def refuse_others(self, route: str) -> None:
         """Refuse tout champ que cette route n'a pas lu.

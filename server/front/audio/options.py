@@ -10,8 +10,10 @@ from server.errors import AudioLimitExceeded, InvalidRequest, UnsupportedOption
 from server.formats.api import ENCODINGS
 from server.formats.form import SPOKEN, STREAMED, SUBTITLES, ResponseFormat, TranscriptForm
 from server.front.audio.form_fields import FormFields
+from server.front.audio.hints import check_hints, read_hints
 from server.front.audio.known_speakers import check_known, read_known
 from server.front.audio.multipart import Fields
+from server.front.audio.subtitle_style import style_in
 from server.front.checks import check_range, refusal
 from server.languages import language_code
 
@@ -72,6 +74,7 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
             metadata={"field": "stream", "value": "true"},
         )
     diarize = _diarized(form, shape, config)
+    style = style_in(form, used=shape in SUBTITLES)
     form.refuse_others("/v1/audio/transcriptions")
     words = "word" in granularities
     config.word_timestamps = words or diarize or shape in SUBTITLES
@@ -81,6 +84,7 @@ def openai_transcription(fields: Fields, limits: Limits) -> TranscribeOptions:
         words=words,
         segments=not granularities or "segment" in granularities,
         names=frozenset(config.diarization.known_speaker_names),
+        style=style,
     )
     return TranscribeOptions(config, shown, stream=stream, refine=shape is ResponseFormat.VERBOSE_JSON)
 
@@ -97,10 +101,11 @@ def openai_translation(fields: Fields, limits: Limits) -> TranscribeOptions:
     _common(form, config)
     allowed = tuple(f for f in ResponseFormat if f not in SPOKEN)
     shape = ResponseFormat(form.choice("response_format", allowed) or "json")
+    style = style_in(form, used=shape in SUBTITLES)
     form.refuse_others("/v1/audio/translations")
     config.word_timestamps = shape in SUBTITLES
     check_transcribe(config, limits)
-    return TranscribeOptions(config, TranscriptForm(shape), refine=shape is ResponseFormat.VERBOSE_JSON)
+    return TranscribeOptions(config, TranscriptForm(shape, style=style), refine=shape is ResponseFormat.VERBOSE_JSON)
 
 
 def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, limits: Limits) -> TranscribeOptions:
@@ -124,12 +129,13 @@ def api_transcription(query: rest_pb2.TranscribeAudioRequest, fields: Fields, li
     stream = form.boolean("stream")
     diarize = _diarized(form, shape, config)
     words = form.boolean("word_timestamps")
+    style = style_in(form, used=shape in SUBTITLES)
     form.refuse_others("/api/audio/transcribe")
     config.word_timestamps = words or diarize or shape in SUBTITLES
     check_transcribe(config, limits)
     refine = stream or shape is ResponseFormat.VERBOSE_JSON
     names = frozenset(config.diarization.known_speaker_names)
-    shown = TranscriptForm(shape, words=words or diarize, api=True, names=names)
+    shown = TranscriptForm(shape, words=words or diarize, api=True, names=names, style=style)
     return TranscribeOptions(config, shown, stream=stream, refine=refine)
 
 
@@ -164,13 +170,7 @@ def check_transcribe(config: transcribe_pb2.TranscribeConfig, limits: Limits) ->
             setattr(config, field, code)
     if config.HasField("temperature"):
         check_range("temperature", config.temperature, 0.0, 1.0)
-    if len(config.prompt) > limits.max_prompt_characters:
-        raise refusal(
-            "prompt",
-            f"{limits.max_prompt_characters} caractères au plus",
-            len(config.prompt),
-            limit=limits.max_prompt_characters,
-        )
+    check_hints(config, limits)
     _check_format(config.audio_format, limits)
     if config.channels not in (audio_pb2.AUDIO_CHANNELS_UNSPECIFIED, *_CHANNELS.values()):
         raise refusal("channels", "mixed ou separate est attendu", int(config.channels), limit="mixed, separate")
@@ -239,7 +239,7 @@ def _check_format(audio: audio_pb2.AudioFormat, limits: Limits) -> None:
 
 
 def _common(form: FormFields, config: transcribe_pb2.TranscribeConfig) -> None:
-    config.prompt = form.text("prompt")
+    read_hints(form, config)
     temperature = form.number("temperature")
     if temperature is not None:
         config.temperature = temperature

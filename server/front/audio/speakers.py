@@ -22,15 +22,27 @@ def attribute(
     result = transcribe_pb2.TranscribeResponse()
     result.CopyFrom(transcript)
     result.speakers.extend(diarization.speakers)
-    turns = _Turns(diarization.exclusive_turns or diarization.turns)
-    if not turns.known:
-        return result
+    speakers = Speakers(diarization)
     del result.segments[:]
     for segment in transcript.segments:
-        for part in _attributed(segment, turns):
-            part.index = len(result.segments)
-            result.segments.append(part)
+        result.segments.extend(speakers.parts(segment))
     return result
+
+
+class Speakers:
+    """Donne leurs locuteurs aux segments d'une transcription, l'un après l'autre."""
+
+    def __init__(self, diarization: diarize_pb2.DiarizeResponse) -> None:
+        self._turns = _Turns(diarization.exclusive_turns or diarization.turns)
+        self._count = 0
+
+    def parts(self, segment: audio_pb2.Segment) -> list[audio_pb2.Segment]:
+        """Le segment suivant, coupé par locuteur ; tel quel s'il n'y a aucun tour."""
+        parts = list(_attributed(segment, self._turns)) if self._turns.known else [segment]
+        for part in parts:
+            part.index = self._count
+            self._count += 1
+        return parts
 
 
 def separated(transcript: transcribe_pb2.TranscribeResponse) -> transcribe_pb2.TranscribeResponse:

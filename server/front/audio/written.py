@@ -11,6 +11,7 @@ from server.formats import render
 from server.formats.form import SPOKEN, ResponseFormat, TranscriptForm
 from server.front.audio.known_speakers import UNNAMED
 from server.front.audio.speakers import separated
+from server.front.audio.subtitle_style import style_of
 from server.shown import shown
 
 _CONFIG = transcribe_pb2.TranscribeConfig()
@@ -24,6 +25,7 @@ async def transcript_forms(request: transcribe_pb2.WriteTranscriptRequest) -> li
         InvalidRequest: forme qu'elle n'a pas, ou valeur qui ne s'écrit pas.
     """
     # Une phrase de direct a parfois plusieurs locuteurs ; coupée dans le fil de l'écriture, une seule fois.
+    style = style_of(request.subtitles)
     whole = cache(lambda: separated(request.transcript))
     spoken = any(segment.HasField("speaker_label") for segment in request.transcript.segments)
     # Le résultat ne dit pas les noms de sa requête : ce qui n'a pas la forme d'une étiquette en est un.
@@ -34,7 +36,9 @@ async def transcript_forms(request: transcribe_pb2.WriteTranscriptRequest) -> li
         "transcript",
         request.formats,
         known,
-        lambda form: render.transcription(whole(), _CONFIG, TranscriptForm(form, words=True, api=True, names=names)),
+        lambda form: render.transcription(
+            whole(), _CONFIG, TranscriptForm(form, words=True, api=True, names=names, style=style)
+        ),
     )
 
 

@@ -132,6 +132,8 @@ async def _transcribe_events(events: AsyncGenerator[TranscribeEvent, None]) -> A
                 yield _data({"type": "progress", **api.progress_json(event.progress)})
             elif event.HasField("segment"):
                 yield _data({"type": "segment", "segment": api.segment_json(event.segment)})
+            elif event.HasField("draft"):
+                yield _data({"type": "draft", "segment": api.segment_json(event.draft)})
             else:
                 yield closing_comment() + _data({"type": "result", "result": api.transcript_json(event.result)})
 
@@ -154,10 +156,10 @@ async def _openai_events(
         async for event in events:
             if event.HasField("progress"):
                 yield b": " + event.progress.stage.encode() + b"\n\n"
-            elif event.HasField("segment"):
-                yield _data(writer.segment(event.segment))
-            else:
+            elif event.HasField("result"):
                 yield _data(writer.done(event.result)) + closing_comment() + DONE
+            elif (told := writer.spoken(event)) is not None:
+                yield _data(told)
 
 
 def _data(value: dict[str, Any]) -> bytes:

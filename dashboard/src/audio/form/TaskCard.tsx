@@ -106,7 +106,7 @@ function TextFields({ desk }: { desk: Desk }) {
   const { session, state, transcriber, limits, problems } = desk;
   const { capabilities } = transcriber;
   if (!capabilities) return null;
-  const { language, prompt } = state.options;
+  const { language, phrases, prompt } = state.options;
   const has = (feature: string) => capabilities.features.includes(feature);
   return (
     <>
@@ -130,6 +130,19 @@ function TextFields({ desk }: { desk: Desk }) {
           fault={problems.prompt}
           help={prompt ? T.promptCount([...prompt].length, limits.maxPromptCharacters) : T.promptHelp}
           testId="audio-prompt"
+        />
+      )}
+      {has("phrases") && limits && (
+        <Field
+          fullWidth
+          multiline
+          maxRows={6}
+          label={T.phrases}
+          value={phrases}
+          onText={(phrases) => session.setOptions({ phrases })}
+          fault={problems.phrases}
+          help={T.phrasesHelp}
+          testId="audio-phrases"
         />
       )}
     </>

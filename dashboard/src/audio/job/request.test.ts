@@ -12,6 +12,7 @@ const LIMITS = create(AudioLimitsSchema, {
   maxDuration: durationFromMs(3_600_000),
   maxSpeakers: 8,
   maxPromptCharacters: 10,
+  maxPhrases: 2,
 });
 
 function fields(task: Task, options: Partial<Options>, model = task === "diarize" ? PYANNOTE : WHISPER) {
@@ -113,4 +114,16 @@ test("un contexte trop long se compte en caractères, non en unités de 16 bits"
     fieldRefusals(requestFor("transcribe", { ...DEFAULTS, prompt }, WHISPER, PYANNOTE), LIMITS);
   expect(refusals("🎉".repeat(10))).toEqual({});
   expect(refusals("🎉".repeat(11)).prompt).toBe("prompt : 10 caractères au plus (reçu : 11).");
+});
+
+test("les phrases vont une à une, si le modèle en lit, et se comptent avant de partir", () => {
+  const reader = { key: "canary", features: ["phrases"] };
+  const sent = fields("transcribe", { phrases: " Diane \n\nCamille" }, reader);
+  expect(sent).toMatchObject({ "phrases[0]": "Diane", "phrases[1]": "Camille" });
+  expect(fields("transcribe", { phrases: "Diane" })).not.toHaveProperty("phrases[0]");
+  const refused = (phrases: string) =>
+    fieldRefusals(requestFor("transcribe", { ...DEFAULTS, phrases }, reader, PYANNOTE), LIMITS).phrases;
+  expect(refused("Diane")).toBeUndefined();
+  expect(refused("a\nb\nc")).toContain("2 au plus (reçu : 3)");
+  expect(refused("anticonstitutionnel")).toContain("10 caractères au plus (reçu : 19)");
 });

@@ -19,6 +19,8 @@ export interface Options {
   words: boolean;
   punctuation: boolean;
   prompt: string;
+  /** Une phrase par ligne. */
+  phrases: string;
   counting: "auto" | "exact" | "bounds";
   exact: string;
   min: string;
@@ -35,6 +37,7 @@ export const DEFAULTS: Options = {
   words: false,
   punctuation: true,
   prompt: "",
+  phrases: "",
   counting: "auto",
   exact: "",
   min: "",
@@ -71,10 +74,33 @@ export function requestFor(task: Task, options: Options, model: Ability, diarize
     ...(options.words && has("word_timestamps") && { word_timestamps: "true" }),
     ...(!options.punctuation && has("punctuation") && { punctuation: "false" }),
     ...(prompt && has("prompt") && { prompt }),
+    ...(has("phrases") && Object.fromEntries(phrasesOf(options.phrases).map((one, rank) => [`phrases[${rank}]`, one]))),
     ...(task === "speakers" && { diarize: "true", ...counts(options, diarizer) }),
     stream: "true",
   };
   return { task, path: "/api/audio/transcribe", fields };
+}
+
+/** Phrases d'un texte, une par ligne. */
+export function phrasesOf(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
+}
+
+/** Phrases d'un formulaire, dans l'ordre. */
+export function phrasesIn(fields: Record<string, string>): string[] {
+  return Object.entries(fields).flatMap(([name, value]) => (name.startsWith("phrases[") ? [value] : []));
+}
+
+/** Pourquoi ces phrases seraient refusées ; rien si elles passent. */
+export function phrasesRefusal(phrases: string[], limits: AudioLimits): string | undefined {
+  if (phrases.length > limits.maxPhrases) return T.refusals.phrases(limits.maxPhrases, phrases.length);
+  const length = phrases.reduce((sum, phrase) => sum + [...phrase].length, 0);
+  return length > limits.maxPromptCharacters
+    ? T.refusals.phraseCharacters(limits.maxPromptCharacters, length)
+    : undefined;
 }
 
 function counts({ counting, exact, min, max }: Options, { features }: Ability): Record<string, string> {
@@ -138,5 +164,7 @@ export function fieldRefusals({ fields }: AudioRequest, limits: AudioLimits): Re
   }
   const length = [...(fields.prompt ?? "")].length;
   if (length > limits.maxPromptCharacters) found.prompt = T.refusals.prompt(limits.maxPromptCharacters, length);
+  const phrases = phrasesRefusal(phrasesIn(fields), limits);
+  if (phrases) found.phrases = phrases;
   return found;
 }

@@ -121,6 +121,7 @@ export interface AudioResult {
 export type AudioEvent =
   | { type: "progress"; stage: string; completed_ratio?: number }
   | { type: "segment"; segment: Segment }
+  | { type: "draft"; segment: Segment }
   | { type: "result"; result: AudioResult; json: string }
   | { type: "error"; message: string };
 

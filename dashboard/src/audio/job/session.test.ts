@@ -66,6 +66,24 @@ test("le travail se suit de l'envoi au résultat", async () => {
   expect(session.state.job).toMatchObject({ state: "done", json: "{}", elapsed: 1.5 });
 });
 
+test("un segment se montre avant son locuteur, puis le terminé le remplace", async () => {
+  const { session, last } = driven();
+  await session.choose(FILE);
+  void session.start(REQUEST);
+  const drafts = [0, 2, 4].map((start, index) => ({ index, start, end: start + 2, text: `Phrase ${index}.` }));
+  for (const segment of drafts) last().on({ type: "draft", segment });
+  expect(session.state.job?.segments).toEqual(drafts);
+  const shown = () => session.state.job?.segments.map(({ start, speaker = "?" }) => `${start} ${speaker}`);
+  // La première phrase est de deux voix : la première moitié ne retire pas encore ce qui l'annonçait.
+  const segment = { index: 0, start: 0, end: 1, text: "Phrase", speaker: "A" };
+  last().on({ type: "segment", segment });
+  expect(shown()).toEqual(["0 A", "0 ?", "2 ?", "4 ?"]);
+  last().on({ type: "segment", segment: { ...segment, index: 1, start: 1, end: 2, text: "0.", speaker: "B" } });
+  expect(shown()).toEqual(["0 A", "1 B", "2 ?", "4 ?"]);
+  last().on({ type: "result", result: { id: "r", duration: 6, segments: [segment] }, json: "{}" });
+  expect(shown()).toEqual(["0 A"]);
+});
+
 test("annuler abandonne l'envoi, et rien n'arrive plus", async () => {
   const { session, last } = driven();
   await session.choose(FILE);

@@ -97,7 +97,8 @@ export class AudioSession extends Store<State> {
     this.running = stop;
     const began = this.tools.now();
     const { size } = source.file;
-    this.update({ job: { request, state: "running", sent: 0, total: size, stages: [], segments: [] }, names: {} });
+    const empty = { sent: 0, total: size, stages: [], segments: [], settled: 0 };
+    this.update({ job: { request, state: "running", ...empty }, names: {} });
     let end: Partial<Job> = { state: "done" };
     try {
       await this.tools.send(request, source.file, stop.signal, (step) => {
@@ -138,7 +139,10 @@ export interface Job {
   sent: number;
   total: number;
   stages: Stage[];
+  /** Segments terminés, puis ceux dont le locuteur n'est pas encore connu. */
   segments: Segment[];
+  /** Nombre de segments terminés. */
+  settled: number;
   result?: AudioResult;
   /** Réponse, telle que le serveur l'a écrite. */
   json?: string;
@@ -155,12 +159,20 @@ export function after(job: Job, step: Step): Partial<Job> {
     case "progress":
       return { stages: withStage(job.stages, step.stage, step.completed_ratio) };
     case "segment":
+      return settle(job, step.segment);
+    case "draft":
       return { segments: [...job.segments, step.segment] };
     case "result":
       return { result: step.result, json: step.json, segments: step.result.segments ?? [] };
     default:
       return {};
   }
+}
+
+/** Un segment terminé prend la place de ce qui l'annonçait. */
+function settle({ segments, settled }: Job, segment: Segment): Partial<Job> {
+  const drafts = segments.slice(settled).filter(({ end }) => end > segment.end);
+  return { segments: [...segments.slice(0, settled), segment, ...drafts], settled: settled + 1 };
 }
 
 /** Deux moteurs peuvent décoder en même temps : la part montrée est la plus grande des deux, et ne recule pas. */

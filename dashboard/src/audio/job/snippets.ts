@@ -5,7 +5,7 @@ import type { Fields } from "../../snippets/literals";
 import type { SnippetTexts } from "../../snippets/Snippets";
 import type { Rpc, ServerAccess, Shown, Sketch } from "../../snippets/sketch";
 import { written } from "../../snippets/write";
-import type { AudioRequest, Task } from "./request";
+import { type AudioRequest, phrasesIn, type Task } from "./request";
 
 /** Extraits de cette requête, sur ce fichier et ce serveur. */
 export function snippetsFor(request: AudioRequest, file: string, target: ServerAccess): SnippetTexts {
@@ -49,6 +49,7 @@ function settings({ task, fields }: AudioRequest): Fields {
     ),
   );
   if (task === "diarize") return { model, ...counts };
+  const phrases = phrasesIn(fields);
   return {
     model,
     language,
@@ -59,6 +60,7 @@ function settings({ task, fields }: AudioRequest): Fields {
     punctuation: punctuation ? false : undefined,
     prompt,
     temperature: temperature === undefined ? undefined : Number(temperature),
+    phrases: phrases.length > 0 ? phrases : undefined,
     diarization: task === "speakers" ? counts : undefined,
   };
 }

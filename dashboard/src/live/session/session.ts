@@ -82,7 +82,7 @@ export class LiveSession extends Store<State> {
   private run: Run | undefined;
 
   constructor(private readonly tools: Tools) {
-    super({ ...IDLE, options: { device: "", model: "", language: "", speakers: false } });
+    super({ ...IDLE, options: { device: "", model: "", language: "", speakers: false, phrases: "" } });
   }
 
   readonly now = (): number => this.tools.now();
@@ -100,7 +100,7 @@ export class LiveSession extends Store<State> {
     if (this.run) return;
     const run: Run = { rate: 0, tape: new Tape(), tries: TRIES, before: 0, phrases: 0, followed: 0, cause: undefined };
     this.run = run;
-    const { device, language, speakers } = this.state.options;
+    const { device, language, speakers, phrases } = this.state.options;
     this.update({ ...IDLE, phase: "asking" });
     const mine = () => this.run === run;
     try {
@@ -118,7 +118,7 @@ export class LiveSession extends Store<State> {
       if (!mine()) return void microphone.stop();
       run.microphone = microphone;
       run.rate = microphone.rate;
-      const sent = configFor(capabilities, language, microphone.rate, speakers);
+      const sent = configFor(capabilities, language, microphone.rate, speakers, phrases);
       this.connect(run, sent);
       this.update({ phase: "connecting", sent });
     } catch (error) {

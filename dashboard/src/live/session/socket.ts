@@ -1,5 +1,6 @@
 import { create, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { frenchOf } from "../../api/errors";
+import { phrasesOf } from "../../audio/job/request";
 import { AudioEncoding } from "../../gen/passerelle/v1/audio_pb";
 import type { ModelCapabilities } from "../../gen/passerelle/v1/limits_pb";
 import {
@@ -107,6 +108,8 @@ export interface Options {
   speakers: boolean;
   /** Code de la langue ; vide : reconnue, ou celle du modèle. */
   language: string;
+  /** Phrases à préférer, une par ligne. */
+  phrases: string;
 }
 
 /** Configuration d'un flux à cette fréquence, en hertz ; les mots ont leurs bornes si le modèle les donne. */
@@ -115,6 +118,7 @@ export function configFor(
   language: string,
   rate: number,
   speakers = false,
+  phrases = "",
 ): StreamTranscribeConfig {
   return create(StreamTranscribeConfigSchema, {
     config: {
@@ -123,6 +127,7 @@ export function configFor(
       ...(language && capabilities.languages.includes(language) && { language }),
       ...(capabilities.features.includes("word_timestamps") && { wordTimestamps: true }),
       ...(speakers && { diarization: {} }),
+      ...(capabilities.features.includes("phrases") && { phrases: phrasesOf(phrases) }),
     },
   });
 }

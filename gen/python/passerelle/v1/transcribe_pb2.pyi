@@ -24,7 +24,7 @@ TRANSCRIBE_TASK_TRANSCRIBE: TranscribeTask
 TRANSCRIBE_TASK_TRANSLATE: TranscribeTask
 
 class TranscribeConfig(_message.Message):
-    __slots__ = ("model", "audio_format", "language", "task", "target_language", "word_timestamps", "punctuation", "prompt", "temperature", "diarization", "channels")
+    __slots__ = ("model", "audio_format", "language", "task", "target_language", "word_timestamps", "punctuation", "prompt", "temperature", "diarization", "channels", "phrases", "phrase_boost")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,8 @@ class TranscribeConfig(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     DIARIZATION_FIELD_NUMBER: _ClassVar[int]
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    PHRASES_FIELD_NUMBER: _ClassVar[int]
+    PHRASE_BOOST_FIELD_NUMBER: _ClassVar[int]
     model: str
     audio_format: _audio_pb2.AudioFormat
     language: str
@@ -47,7 +49,9 @@ class TranscribeConfig(_message.Message):
     temperature: float
     diarization: _diarize_pb2.DiarizeConfig
     channels: _audio_pb2.AudioChannels
-    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[TranscribeTask, str]] = ..., target_language: _Optional[str] = ..., word_timestamps: bool = ..., punctuation: bool = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., diarization: _Optional[_Union[_diarize_pb2.DiarizeConfig, _Mapping]] = ..., channels: _Optional[_Union[_audio_pb2.AudioChannels, str]] = ...) -> None: ...
+    phrases: _containers.RepeatedScalarFieldContainer[str]
+    phrase_boost: float
+    def __init__(self, model: _Optional[str] = ..., audio_format: _Optional[_Union[_audio_pb2.AudioFormat, _Mapping]] = ..., language: _Optional[str] = ..., task: _Optional[_Union[TranscribeTask, str]] = ..., target_language: _Optional[str] = ..., word_timestamps: bool = ..., punctuation: bool = ..., prompt: _Optional[str] = ..., temperature: _Optional[float] = ..., diarization: _Optional[_Union[_diarize_pb2.DiarizeConfig, _Mapping]] = ..., channels: _Optional[_Union[_audio_pb2.AudioChannels, str]] = ..., phrases: _Optional[_Iterable[str]] = ..., phrase_boost: _Optional[float] = ...) -> None: ...
 
 class TranscribeRequest(_message.Message):
     __slots__ = ("config", "audio")
@@ -86,12 +90,30 @@ class TranscribeResponse(_message.Message):
     def __init__(self, id: _Optional[str] = ..., model: _Optional[str] = ..., language: _Optional[str] = ..., language_probability: _Optional[float] = ..., text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[_audio_pb2.Segment, _Mapping]]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., coverage: _Optional[_Union[_audio_pb2.AudioCoverage, _Mapping]] = ..., speakers: _Optional[_Iterable[_Union[_diarize_pb2.SpeakerSummary, _Mapping]]] = ..., language_assumed: bool = ..., source: _Optional[_Union[_audio_pb2.AudioSource, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[_audio_pb2.AudioWarning, _Mapping]]] = ...) -> None: ...
 
 class WriteTranscriptRequest(_message.Message):
-    __slots__ = ("transcript", "formats")
+    __slots__ = ("transcript", "formats", "subtitles")
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
+    SUBTITLES_FIELD_NUMBER: _ClassVar[int]
     transcript: TranscribeResponse
     formats: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, transcript: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., formats: _Optional[_Iterable[str]] = ...) -> None: ...
+    subtitles: SubtitleStyle
+    def __init__(self, transcript: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., formats: _Optional[_Iterable[str]] = ..., subtitles: _Optional[_Union[SubtitleStyle, _Mapping]] = ...) -> None: ...
+
+class SubtitleStyle(_message.Message):
+    __slots__ = ("max_line_length", "max_lines", "max_characters_per_second", "min_seconds", "max_seconds", "min_gap_seconds")
+    MAX_LINE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_LINES_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHARACTERS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    MIN_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MAX_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MIN_GAP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    max_line_length: int
+    max_lines: int
+    max_characters_per_second: float
+    min_seconds: float
+    max_seconds: float
+    min_gap_seconds: float
+    def __init__(self, max_line_length: _Optional[int] = ..., max_lines: _Optional[int] = ..., max_characters_per_second: _Optional[float] = ..., min_seconds: _Optional[float] = ..., max_seconds: _Optional[float] = ..., min_gap_seconds: _Optional[float] = ...) -> None: ...
 
 class WriteTranscriptResponse(_message.Message):
     __slots__ = ("forms",)
@@ -108,14 +130,16 @@ class UploadTranscribeRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[TranscribeConfig, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
 
 class UploadTranscribeResponse(_message.Message):
-    __slots__ = ("progress", "segment", "result")
+    __slots__ = ("progress", "segment", "result", "draft")
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    DRAFT_FIELD_NUMBER: _ClassVar[int]
     progress: _audio_pb2.AudioProgress
     segment: _audio_pb2.Segment
     result: TranscribeResponse
-    def __init__(self, progress: _Optional[_Union[_audio_pb2.AudioProgress, _Mapping]] = ..., segment: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., result: _Optional[_Union[TranscribeResponse, _Mapping]] = ...) -> None: ...
+    draft: _audio_pb2.Segment
+    def __init__(self, progress: _Optional[_Union[_audio_pb2.AudioProgress, _Mapping]] = ..., segment: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ..., result: _Optional[_Union[TranscribeResponse, _Mapping]] = ..., draft: _Optional[_Union[_audio_pb2.Segment, _Mapping]] = ...) -> None: ...
 
 class StreamTranscribeConfig(_message.Message):
     __slots__ = ("config", "interim_results", "endpoint_silence", "max_utterance", "resume_sample", "progress")

@@ -19,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file passerelle/v1/transcribe.proto.
  */
 export const file_passerelle_v1_transcribe: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEi9AMKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBEi4KCGNoYW5uZWxzGBQgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0NoYW5uZWxzQgsKCV9sYW5ndWFnZUISChBfdGFyZ2V0X2xhbmd1YWdlQhIKEF93b3JkX3RpbWVzdGFtcHNCDgoMX3B1bmN0dWF0aW9uQgkKB19wcm9tcHRCDgoMX3RlbXBlcmF0dXJlQg4KDF9kaWFyaXphdGlvbiJTChFUcmFuc2NyaWJlUmVxdWVzdBIvCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWcSDQoFYXVkaW8YAiABKAwiuAMKElRyYW5zY3JpYmVSZXNwb25zZRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIQCghsYW5ndWFnZRgDIAEoCRIhChRsYW5ndWFnZV9wcm9iYWJpbGl0eRgEIAEoAUgAiAEBEgwKBHRleHQYBSABKAkSKAoIc2VnbWVudHMYBiADKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnQSKwoIZHVyYXRpb24YByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLgoIY292ZXJhZ2UYCCABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvQ292ZXJhZ2USLwoIc3BlYWtlcnMYCSADKAsyHS5wYXNzZXJlbGxlLnYxLlNwZWFrZXJTdW1tYXJ5EhgKEGxhbmd1YWdlX2Fzc3VtZWQYDiABKAgSKgoGc291cmNlGBQgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb1NvdXJjZRItCgh3YXJuaW5ncxgVIAMoCzIbLnBhc3NlcmVsbGUudjEuQXVkaW9XYXJuaW5nQhcKFV9sYW5ndWFnZV9wcm9iYWJpbGl0eSJgChZXcml0ZVRyYW5zY3JpcHRSZXF1ZXN0EjUKCnRyYW5zY3JpcHQYASABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZRIPCgdmb3JtYXRzGAIgAygJIkQKF1dyaXRlVHJhbnNjcmlwdFJlc3BvbnNlEikKBWZvcm1zGAEgAygLMhoucGFzc2VyZWxsZS52MS5Xcml0dGVuRm9ybSJoChdVcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBIxCgZjb25maWcYASABKAsyHy5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVDb25maWdIABIPCgVjaHVuaxgCIAEoDEgAQgkKB3BheWxvYWQitQEKGFVwbG9hZFRyYW5zY3JpYmVSZXNwb25zZRIwCghwcm9ncmVzcxgBIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Qcm9ncmVzc0gAEikKB3NlZ21lbnQYAiABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIzCgZyZXN1bHQYAyABKAsyIS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXNwb25zZUgAQgcKBWV2ZW50IosCChZTdHJlYW1UcmFuc2NyaWJlQ29uZmlnEi8KBmNvbmZpZxgBIAEoCzIfLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZUNvbmZpZxIcCg9pbnRlcmltX3Jlc3VsdHMYAiABKAhIAIgBARIzChBlbmRwb2ludF9zaWxlbmNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNcmVzdW1lX3NhbXBsZRgIIAEoBBIQCghwcm9ncmVzcxgJIAEoCEISChBfaW50ZXJpbV9yZXN1bHRzIm4KF1N0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0EjcKBmNvbmZpZxgBIAEoCzIlLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZUNvbmZpZ0gAEg8KBWF1ZGlvGAIgASgMSABCCQoHcGF5bG9hZCK8AwoYU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlEisKBXJlYWR5GAEgASgLMhoucGFzc2VyZWxsZS52MS5TdHJlYW1SZWFkeUgAEjUKDHNwZWVjaF9zdGFydBgCIAEoCzIdLnBhc3NlcmVsbGUudjEuU3BlZWNoQm91bmRhcnlIABIzCgpzcGVlY2hfZW5kGAMgASgLMh0ucGFzc2VyZWxsZS52MS5TcGVlY2hCb3VuZGFyeUgAEjMKB3BhcnRpYWwYBCABKAsyIC5wYXNzZXJlbGxlLnYxLlBhcnRpYWxUcmFuc2NyaXB0SAASJwoFZmluYWwYBSABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIvCgdzdW1tYXJ5GAYgASgLMhwucGFzc2VyZWxsZS52MS5TdHJlYW1TdW1tYXJ5SAASMQoIcHJvZ3Jlc3MYByABKAsyHS5wYXNzZXJlbGxlLnYxLlN0cmVhbVByb2dyZXNzSAASPAoRc3BlYWtlcl9yZXZpc2lvbnMYHiABKAsyHy5wYXNzZXJlbGxlLnYxLlNwZWFrZXJSZXZpc2lvbnNIAEIHCgVldmVudCIoCgtTdHJlYW1SZWFkeRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCSJUCg5TcGVlY2hCb3VuZGFyeRIpCgZvZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFwoPdXR0ZXJhbmNlX2luZGV4GAIgASgNIn0KEVBhcnRpYWxUcmFuc2NyaXB0EhcKD3V0dGVyYW5jZV9pbmRleBgBIAEoDRITCgtrZXB0X2xlbmd0aBgCIAEoDRIMCgR0ZXh0GAMgASgJEhoKDXNwZWFrZXJfbGFiZWwYHiABKAlIAIgBAUIQCg5fc3BlYWtlcl9sYWJlbCI7Cg5TdHJlYW1Qcm9ncmVzcxIpCgZvZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i/AEKDVN0cmVhbVN1bW1hcnkSDAoEdGV4dBgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCRIuCghjb3ZlcmFnZRgDIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Db3ZlcmFnZRIYChBsYW5ndWFnZV9hc3N1bWVkGAggASgIEhUKDXJlc3VtZV9zYW1wbGUYCSABKAQSOQoRc3BlYWtlcl9yZXZpc2lvbnMYHiADKAsyHi5wYXNzZXJlbGxlLnYxLlNwZWFrZXJSZXZpc2lvbhIvCghzcGVha2VycxgfIAMoCzIdLnBhc3NlcmVsbGUudjEuU3BlYWtlclN1bW1hcnkqcAoOVHJhbnNjcmliZVRhc2sSHwobVFJBTlNDUklCRV9UQVNLX1VOU1BFQ0lGSUVEEAASHgoaVFJBTlNDUklCRV9UQVNLX1RSQU5TQ1JJQkUQARIdChlUUkFOU0NSSUJFX1RBU0tfVFJBTlNMQVRFEAIyzQMKEVRyYW5zY3JpYmVTZXJ2aWNlElkKClRyYW5zY3JpYmUSIC5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBBJvChBVcGxvYWRUcmFuc2NyaWJlEiYucGFzc2VyZWxsZS52MS5VcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuVXBsb2FkVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQoATABEmgKD1dyaXRlVHJhbnNjcmlwdBIlLnBhc3NlcmVsbGUudjEuV3JpdGVUcmFuc2NyaXB0UmVxdWVzdBomLnBhc3NlcmVsbGUudjEuV3JpdGVUcmFuc2NyaXB0UmVzcG9uc2UiBoq1GAIIBBJvChBTdHJlYW1UcmFuc2NyaWJlEiYucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQoATABGhGKtRgNVHJhbnNjcmlwdGlvbmIGcHJvdG8z", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route, file_passerelle_v1_speakers]);
+  fileDesc("Ch5wYXNzZXJlbGxlL3YxL3RyYW5zY3JpYmUucHJvdG8SDXBhc3NlcmVsbGUudjEisQQKEFRyYW5zY3JpYmVDb25maWcSDQoFbW9kZWwYASABKAkSMAoMYXVkaW9fZm9ybWF0GAIgASgLMhoucGFzc2VyZWxsZS52MS5BdWRpb0Zvcm1hdBIVCghsYW5ndWFnZRgDIAEoCUgAiAEBEisKBHRhc2sYBCABKA4yHS5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVUYXNrEhwKD3RhcmdldF9sYW5ndWFnZRgFIAEoCUgBiAEBEhwKD3dvcmRfdGltZXN0YW1wcxgGIAEoCEgCiAEBEhgKC3B1bmN0dWF0aW9uGAcgASgISAOIAQESEwoGcHJvbXB0GAggASgJSASIAQESGAoLdGVtcGVyYXR1cmUYCSABKAFIBYgBARI2CgtkaWFyaXphdGlvbhgKIAEoCzIcLnBhc3NlcmVsbGUudjEuRGlhcml6ZUNvbmZpZ0gGiAEBEi4KCGNoYW5uZWxzGBQgASgOMhwucGFzc2VyZWxsZS52MS5BdWRpb0NoYW5uZWxzEg8KB3BocmFzZXMYKCADKAkSGQoMcGhyYXNlX2Jvb3N0GCkgASgBSAeIAQFCCwoJX2xhbmd1YWdlQhIKEF90YXJnZXRfbGFuZ3VhZ2VCEgoQX3dvcmRfdGltZXN0YW1wc0IOCgxfcHVuY3R1YXRpb25CCQoHX3Byb21wdEIOCgxfdGVtcGVyYXR1cmVCDgoMX2RpYXJpemF0aW9uQg8KDV9waHJhc2VfYm9vc3QiUwoRVHJhbnNjcmliZVJlcXVlc3QSLwoGY29uZmlnGAEgASgLMh8ucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlQ29uZmlnEg0KBWF1ZGlvGAIgASgMIrgDChJUcmFuc2NyaWJlUmVzcG9uc2USCgoCaWQYASABKAkSDQoFbW9kZWwYAiABKAkSEAoIbGFuZ3VhZ2UYAyABKAkSIQoUbGFuZ3VhZ2VfcHJvYmFiaWxpdHkYBCABKAFIAIgBARIMCgR0ZXh0GAUgASgJEigKCHNlZ21lbnRzGAYgAygLMhYucGFzc2VyZWxsZS52MS5TZWdtZW50EisKCGR1cmF0aW9uGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KCGNvdmVyYWdlGAggASgLMhwucGFzc2VyZWxsZS52MS5BdWRpb0NvdmVyYWdlEi8KCHNwZWFrZXJzGAkgAygLMh0ucGFzc2VyZWxsZS52MS5TcGVha2VyU3VtbWFyeRIYChBsYW5ndWFnZV9hc3N1bWVkGA4gASgIEioKBnNvdXJjZRgUIAEoCzIaLnBhc3NlcmVsbGUudjEuQXVkaW9Tb3VyY2USLQoId2FybmluZ3MYFSADKAsyGy5wYXNzZXJlbGxlLnYxLkF1ZGlvV2FybmluZ0IXChVfbGFuZ3VhZ2VfcHJvYmFiaWxpdHkikQEKFldyaXRlVHJhbnNjcmlwdFJlcXVlc3QSNQoKdHJhbnNjcmlwdBgBIAEoCzIhLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZVJlc3BvbnNlEg8KB2Zvcm1hdHMYAiADKAkSLwoJc3VidGl0bGVzGBQgASgLMhwucGFzc2VyZWxsZS52MS5TdWJ0aXRsZVN0eWxlIrMCCg1TdWJ0aXRsZVN0eWxlEhwKD21heF9saW5lX2xlbmd0aBgBIAEoDUgAiAEBEhYKCW1heF9saW5lcxgCIAEoDUgBiAEBEiYKGW1heF9jaGFyYWN0ZXJzX3Blcl9zZWNvbmQYAyABKAFIAogBARIYCgttaW5fc2Vjb25kcxgEIAEoAUgDiAEBEhgKC21heF9zZWNvbmRzGAUgASgBSASIAQESHAoPbWluX2dhcF9zZWNvbmRzGAYgASgBSAWIAQFCEgoQX21heF9saW5lX2xlbmd0aEIMCgpfbWF4X2xpbmVzQhwKGl9tYXhfY2hhcmFjdGVyc19wZXJfc2Vjb25kQg4KDF9taW5fc2Vjb25kc0IOCgxfbWF4X3NlY29uZHNCEgoQX21pbl9nYXBfc2Vjb25kcyJEChdXcml0ZVRyYW5zY3JpcHRSZXNwb25zZRIpCgVmb3JtcxgBIAMoCzIaLnBhc3NlcmVsbGUudjEuV3JpdHRlbkZvcm0iaAoXVXBsb2FkVHJhbnNjcmliZVJlcXVlc3QSMQoGY29uZmlnGAEgASgLMh8ucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlQ29uZmlnSAASDwoFY2h1bmsYAiABKAxIAEIJCgdwYXlsb2FkIt4BChhVcGxvYWRUcmFuc2NyaWJlUmVzcG9uc2USMAoIcHJvZ3Jlc3MYASABKAsyHC5wYXNzZXJlbGxlLnYxLkF1ZGlvUHJvZ3Jlc3NIABIpCgdzZWdtZW50GAIgASgLMhYucGFzc2VyZWxsZS52MS5TZWdtZW50SAASMwoGcmVzdWx0GAMgASgLMiEucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlUmVzcG9uc2VIABInCgVkcmFmdBgUIAEoCzIWLnBhc3NlcmVsbGUudjEuU2VnbWVudEgAQgcKBWV2ZW50IosCChZTdHJlYW1UcmFuc2NyaWJlQ29uZmlnEi8KBmNvbmZpZxgBIAEoCzIfLnBhc3NlcmVsbGUudjEuVHJhbnNjcmliZUNvbmZpZxIcCg9pbnRlcmltX3Jlc3VsdHMYAiABKAhIAIgBARIzChBlbmRwb2ludF9zaWxlbmNlGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjAKDW1heF91dHRlcmFuY2UYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFQoNcmVzdW1lX3NhbXBsZRgIIAEoBBIQCghwcm9ncmVzcxgJIAEoCEISChBfaW50ZXJpbV9yZXN1bHRzIm4KF1N0cmVhbVRyYW5zY3JpYmVSZXF1ZXN0EjcKBmNvbmZpZxgBIAEoCzIlLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZUNvbmZpZ0gAEg8KBWF1ZGlvGAIgASgMSABCCQoHcGF5bG9hZCK8AwoYU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlEisKBXJlYWR5GAEgASgLMhoucGFzc2VyZWxsZS52MS5TdHJlYW1SZWFkeUgAEjUKDHNwZWVjaF9zdGFydBgCIAEoCzIdLnBhc3NlcmVsbGUudjEuU3BlZWNoQm91bmRhcnlIABIzCgpzcGVlY2hfZW5kGAMgASgLMh0ucGFzc2VyZWxsZS52MS5TcGVlY2hCb3VuZGFyeUgAEjMKB3BhcnRpYWwYBCABKAsyIC5wYXNzZXJlbGxlLnYxLlBhcnRpYWxUcmFuc2NyaXB0SAASJwoFZmluYWwYBSABKAsyFi5wYXNzZXJlbGxlLnYxLlNlZ21lbnRIABIvCgdzdW1tYXJ5GAYgASgLMhwucGFzc2VyZWxsZS52MS5TdHJlYW1TdW1tYXJ5SAASMQoIcHJvZ3Jlc3MYByABKAsyHS5wYXNzZXJlbGxlLnYxLlN0cmVhbVByb2dyZXNzSAASPAoRc3BlYWtlcl9yZXZpc2lvbnMYHiABKAsyHy5wYXNzZXJlbGxlLnYxLlNwZWFrZXJSZXZpc2lvbnNIAEIHCgVldmVudCIoCgtTdHJlYW1SZWFkeRIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCSJUCg5TcGVlY2hCb3VuZGFyeRIpCgZvZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFwoPdXR0ZXJhbmNlX2luZGV4GAIgASgNIn0KEVBhcnRpYWxUcmFuc2NyaXB0EhcKD3V0dGVyYW5jZV9pbmRleBgBIAEoDRITCgtrZXB0X2xlbmd0aBgCIAEoDRIMCgR0ZXh0GAMgASgJEhoKDXNwZWFrZXJfbGFiZWwYHiABKAlIAIgBAUIQCg5fc3BlYWtlcl9sYWJlbCI7Cg5TdHJlYW1Qcm9ncmVzcxIpCgZvZmZzZXQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i/AEKDVN0cmVhbVN1bW1hcnkSDAoEdGV4dBgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCRIuCghjb3ZlcmFnZRgDIAEoCzIcLnBhc3NlcmVsbGUudjEuQXVkaW9Db3ZlcmFnZRIYChBsYW5ndWFnZV9hc3N1bWVkGAggASgIEhUKDXJlc3VtZV9zYW1wbGUYCSABKAQSOQoRc3BlYWtlcl9yZXZpc2lvbnMYHiADKAsyHi5wYXNzZXJlbGxlLnYxLlNwZWFrZXJSZXZpc2lvbhIvCghzcGVha2VycxgfIAMoCzIdLnBhc3NlcmVsbGUudjEuU3BlYWtlclN1bW1hcnkqcAoOVHJhbnNjcmliZVRhc2sSHwobVFJBTlNDUklCRV9UQVNLX1VOU1BFQ0lGSUVEEAASHgoaVFJBTlNDUklCRV9UQVNLX1RSQU5TQ1JJQkUQARIdChlUUkFOU0NSSUJFX1RBU0tfVFJBTlNMQVRFEAIyzQMKEVRyYW5zY3JpYmVTZXJ2aWNlElkKClRyYW5zY3JpYmUSIC5wYXNzZXJlbGxlLnYxLlRyYW5zY3JpYmVSZXF1ZXN0GiEucGFzc2VyZWxsZS52MS5UcmFuc2NyaWJlUmVzcG9uc2UiBoq1GAIIBBJvChBVcGxvYWRUcmFuc2NyaWJlEiYucGFzc2VyZWxsZS52MS5VcGxvYWRUcmFuc2NyaWJlUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuVXBsb2FkVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQoATABEmgKD1dyaXRlVHJhbnNjcmlwdBIlLnBhc3NlcmVsbGUudjEuV3JpdGVUcmFuc2NyaXB0UmVxdWVzdBomLnBhc3NlcmVsbGUudjEuV3JpdGVUcmFuc2NyaXB0UmVzcG9uc2UiBoq1GAIIBBJvChBTdHJlYW1UcmFuc2NyaWJlEiYucGFzc2VyZWxsZS52MS5TdHJlYW1UcmFuc2NyaWJlUmVxdWVzdBonLnBhc3NlcmVsbGUudjEuU3RyZWFtVHJhbnNjcmliZVJlc3BvbnNlIgaKtRgCCAQoATABGhGKtRgNVHJhbnNjcmlwdGlvbmIGcHJvdG8z", [file_google_protobuf_duration, file_passerelle_v1_audio, file_passerelle_v1_diarize, file_passerelle_v1_route, file_passerelle_v1_speakers]);
 
 /**
  * Réglages d'une transcription.
@@ -112,6 +112,24 @@ export type TranscribeConfig = Message<"passerelle.v1.TranscribeConfig"> & {
    * @generated from field: passerelle.v1.AudioChannels channels = 20;
    */
   channels: AudioChannels;
+
+  /**
+   * Mots et expressions à reconnaître de préférence, si le modèle annonce `phrases`.
+   *
+   * Limites : `limits.audio.max_phrases` ; `limits.audio.max_prompt_characters` pour toutes ensemble.
+   *
+   * @generated from field: repeated string phrases = 40;
+   */
+  phrases: string[];
+
+  /**
+   * Poids des phrases, si le modèle annonce `phrase_boost`.
+   *
+   * Par défaut : celui du moteur ; de 0 à 10.
+   *
+   * @generated from field: optional double phrase_boost = 41;
+   */
+  phraseBoost?: number | undefined;
 };
 
 /**
@@ -272,6 +290,13 @@ export type WriteTranscriptRequest = Message<"passerelle.v1.WriteTranscriptReque
    * @generated from field: repeated string formats = 2;
    */
   formats: string[];
+
+  /**
+   * Réglages de `srt` et de `vtt`.
+   *
+   * @generated from field: passerelle.v1.SubtitleStyle subtitles = 20;
+   */
+  subtitles?: SubtitleStyle | undefined;
 };
 
 /**
@@ -280,6 +305,74 @@ export type WriteTranscriptRequest = Message<"passerelle.v1.WriteTranscriptReque
  */
 export const WriteTranscriptRequestSchema: GenMessage<WriteTranscriptRequest> = /*@__PURE__*/
   messageDesc(file_passerelle_v1_transcribe, 3);
+
+/**
+ * Réglages de sous-titres.
+ *
+ * @generated from message passerelle.v1.SubtitleStyle
+ */
+export type SubtitleStyle = Message<"passerelle.v1.SubtitleStyle"> & {
+  /**
+   * Caractères d'une ligne au plus, nom du locuteur compris ; seul un mot plus long la dépasse.
+   *
+   * Par défaut 42 ; de 10 à 200.
+   *
+   * @generated from field: optional uint32 max_line_length = 1;
+   */
+  maxLineLength?: number | undefined;
+
+  /**
+   * Lignes d'une réplique au plus.
+   *
+   * Par défaut 2 ; de 1 à 4.
+   *
+   * @generated from field: optional uint32 max_lines = 2;
+   */
+  maxLines?: number | undefined;
+
+  /**
+   * Vitesse de lecture : une réplique reste le temps qu'elle demande, si la suivante le permet.
+   *
+   * Par défaut 17 ; de 5 à 100.
+   *
+   * @generated from field: optional double max_characters_per_second = 3;
+   */
+  maxCharactersPerSecond?: number | undefined;
+
+  /**
+   * Durée d'une réplique au moins, en secondes ; quand plusieurs parlent à la fois, elle peut être plus brève.
+   *
+   * Par défaut 1 ; de 0 à 5.
+   *
+   * @generated from field: optional double min_seconds = 4;
+   */
+  minSeconds?: number | undefined;
+
+  /**
+   * Durée d'une réplique au plus, en secondes, si elle peut être coupée.
+   *
+   * Par défaut 7 ; de 1 à 60.
+   *
+   * @generated from field: optional double max_seconds = 5;
+   */
+  maxSeconds?: number | undefined;
+
+  /**
+   * Écart entre deux répliques, en secondes.
+   *
+   * Par défaut 0,08 ; de 0 à 2.
+   *
+   * @generated from field: optional double min_gap_seconds = 6;
+   */
+  minGapSeconds?: number | undefined;
+};
+
+/**
+ * Describes the message passerelle.v1.SubtitleStyle.
+ * Use `create(SubtitleStyleSchema)` to create a new message.
+ */
+export const SubtitleStyleSchema: GenMessage<SubtitleStyle> = /*@__PURE__*/
+  messageDesc(file_passerelle_v1_transcribe, 4);
 
 /**
  * Formes d'une transcription.
@@ -300,7 +393,7 @@ export type WriteTranscriptResponse = Message<"passerelle.v1.WriteTranscriptResp
  * Use `create(WriteTranscriptResponseSchema)` to create a new message.
  */
 export const WriteTranscriptResponseSchema: GenMessage<WriteTranscriptResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 4);
+  messageDesc(file_passerelle_v1_transcribe, 5);
 
 /**
  * Message d'un envoi de fichier par morceaux.
@@ -337,7 +430,7 @@ export type UploadTranscribeRequest = Message<"passerelle.v1.UploadTranscribeReq
  * Use `create(UploadTranscribeRequestSchema)` to create a new message.
  */
 export const UploadTranscribeRequestSchema: GenMessage<UploadTranscribeRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 5);
+  messageDesc(file_passerelle_v1_transcribe, 6);
 
 /**
  * Avancement ou résultat d'un envoi de fichier.
@@ -374,6 +467,15 @@ export type UploadTranscribeResponse = Message<"passerelle.v1.UploadTranscribeRe
      */
     value: TranscribeResponse;
     case: "result";
+  } | {
+    /**
+     * Segment reconnu, qui reviendra dans `segment` coupé par locuteur et à son rang ; seulement si des locuteurs, ou
+     * des canaux à part, sont demandés.
+     *
+     * @generated from field: passerelle.v1.Segment draft = 20;
+     */
+    value: Segment;
+    case: "draft";
   } | { case: undefined; value?: undefined };
 };
 
@@ -382,7 +484,7 @@ export type UploadTranscribeResponse = Message<"passerelle.v1.UploadTranscribeRe
  * Use `create(UploadTranscribeResponseSchema)` to create a new message.
  */
 export const UploadTranscribeResponseSchema: GenMessage<UploadTranscribeResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 6);
+  messageDesc(file_passerelle_v1_transcribe, 7);
 
 /**
  * Réglages d'une transcription en direct.
@@ -449,7 +551,7 @@ export type StreamTranscribeConfig = Message<"passerelle.v1.StreamTranscribeConf
  * Use `create(StreamTranscribeConfigSchema)` to create a new message.
  */
 export const StreamTranscribeConfigSchema: GenMessage<StreamTranscribeConfig> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 7);
+  messageDesc(file_passerelle_v1_transcribe, 8);
 
 /**
  * Message d'un flux en direct.
@@ -486,7 +588,7 @@ export type StreamTranscribeRequest = Message<"passerelle.v1.StreamTranscribeReq
  * Use `create(StreamTranscribeRequestSchema)` to create a new message.
  */
 export const StreamTranscribeRequestSchema: GenMessage<StreamTranscribeRequest> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 8);
+  messageDesc(file_passerelle_v1_transcribe, 9);
 
 /**
  * Événement d'un flux en direct.
@@ -571,7 +673,7 @@ export type StreamTranscribeResponse = Message<"passerelle.v1.StreamTranscribeRe
  * Use `create(StreamTranscribeResponseSchema)` to create a new message.
  */
 export const StreamTranscribeResponseSchema: GenMessage<StreamTranscribeResponse> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 9);
+  messageDesc(file_passerelle_v1_transcribe, 10);
 
 /**
  * Le serveur est prêt.
@@ -599,7 +701,7 @@ export type StreamReady = Message<"passerelle.v1.StreamReady"> & {
  * Use `create(StreamReadySchema)` to create a new message.
  */
 export const StreamReadySchema: GenMessage<StreamReady> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 10);
+  messageDesc(file_passerelle_v1_transcribe, 11);
 
 /**
  * Borne d'une prise de parole.
@@ -627,7 +729,7 @@ export type SpeechBoundary = Message<"passerelle.v1.SpeechBoundary"> & {
  * Use `create(SpeechBoundarySchema)` to create a new message.
  */
 export const SpeechBoundarySchema: GenMessage<SpeechBoundary> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 11);
+  messageDesc(file_passerelle_v1_transcribe, 12);
 
 /**
  * Texte provisoire : remplace la fin du précédent, ne répète pas ce qui est stable.
@@ -672,7 +774,7 @@ export type PartialTranscript = Message<"passerelle.v1.PartialTranscript"> & {
  * Use `create(PartialTranscriptSchema)` to create a new message.
  */
 export const PartialTranscriptSchema: GenMessage<PartialTranscript> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 12);
+  messageDesc(file_passerelle_v1_transcribe, 13);
 
 /**
  * Jusqu'où le texte suit : l'audio envoyé au-delà attend d'être lu, analysé ou transcrit.
@@ -695,7 +797,7 @@ export type StreamProgress = Message<"passerelle.v1.StreamProgress"> & {
  * Use `create(StreamProgressSchema)` to create a new message.
  */
 export const StreamProgressSchema: GenMessage<StreamProgress> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 13);
+  messageDesc(file_passerelle_v1_transcribe, 14);
 
 /**
  * Bilan d'un flux en direct.
@@ -762,7 +864,7 @@ export type StreamSummary = Message<"passerelle.v1.StreamSummary"> & {
  * Use `create(StreamSummarySchema)` to create a new message.
  */
 export const StreamSummarySchema: GenMessage<StreamSummary> = /*@__PURE__*/
-  messageDesc(file_passerelle_v1_transcribe, 14);
+  messageDesc(file_passerelle_v1_transcribe, 15);
 
 /**
  * Tâche demandée au moteur.
