@@ -273,7 +273,7 @@ build_command() {
       PASSERELLE_CUDA | PASSERELLE_ADDRESS | PASSERELLE_API_KEY | PASSERELLE_API_KEY_FILE) ;;
       # Les numéros de l'hôte n'y vaudraient rien ; les UUID, plus bas, gardent l'ordre de la liste.
       PASSERELLE_GPUS) ;;
-      PASSERELLE_TLS_* | PASSERELLE_SETTINGS_FILE | PASSERELLE_JWT_JWKS_FILE | PASSERELLE_JWT_CA) share_file "$variable" ;;
+      PASSERELLE_TLS_* | PASSERELLE_SETTINGS_FILE | PASSERELLE_JWT_JWKS_FILE | PASSERELLE_JWT_CA | PASSERELLE_KEYS_FILE) share_file "$variable" ;;
       PASSERELLE_PROFILE)
         case $PASSERELLE_PROFILE in
           *.toml) share_file "$variable" ;;

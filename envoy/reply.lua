@@ -16,11 +16,18 @@ local STATUS = {
   HUB_NOT_FOUND = 503,
   DISK_FULL = 503,
   INVALID_STATE = 409,
+  KEYS_READ_ONLY = 409,
 }
 
 -- Motifs dont le code au schéma d'OpenAI n'est pas le motif en minuscules.
-local OPENAI_CODE = { MISSING_API_KEY = "invalid_api_key", ROUTE_NOT_FOUND = "unknown_url", INTERNAL = "internal_error" }
+local OPENAI_CODE = {
+  MISSING_API_KEY = "invalid_api_key",
+  ROUTE_NOT_FOUND = "unknown_url",
+  INTERNAL = "internal_error",
+  QUOTA_EXHAUSTED = "insufficient_quota",
+}
 
+local OPENAI_KIND = { QUOTA_EXHAUSTED = "insufficient_quota" }
 local OPENAI_TYPE = { [403] = "permission_error", [429] = "rate_limit_error" }
 
 -- Motif d'un statut sans ErrorInfo : gRPC lui-même a répondu, aucun service n'a été atteint.
@@ -123,7 +130,7 @@ local function read_status(text)
 end
 
 local function openai_body(code, status)
-  local kind = OPENAI_TYPE[code] or (code >= 500 and "server_error" or "invalid_request_error")
+  local kind = OPENAI_KIND[status.reason] or OPENAI_TYPE[code] or (code >= 500 and "server_error" or "invalid_request_error")
   local name = OPENAI_CODE[status.reason] or status.reason:lower()
   return '{"error":{"message":' .. status.message .. ',"type":"' .. kind .. '","param":'
     .. (fields(status.metadata).field or "null") .. ',"code":"' .. name .. '"}}'

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -301,9 +302,9 @@ async def test_a_control_that_stays_silent_costs_the_oldest_requests_only(
 async def test_every_inference_method_has_its_sort() -> None:
     scopes = (route_pb2.SCOPE_CHAT, route_pb2.SCOPE_TRANSCRIBE, route_pb2.SCOPE_DIARIZE)
     inference = {path for path in METHODS if POLICY[path] in scopes}
-    # Celles-ci ne font que remettre en forme un résultat déjà rendu.
-    written = {path for path in inference if "/Write" in path}
-    assert inference - written == SORTS.keys() and len(written) == 2
+    # Celles-ci ne mènent rien à un modèle : elles remettent en forme un résultat déjà rendu, ou comptent des jetons.
+    apart = {path for path in inference if re.search("/Write|okenize|CountTokens", path)}
+    assert inference - apart == SORTS.keys() and len(apart) == 5
 
 
 async def _told(watch: Any, wanted: Callable[[Request], bool]) -> Request:

@@ -145,6 +145,7 @@ def test_what_each_key_opens() -> None:
             for verb in ("download", "load", "unload", "sleep", "wake", "remove")
         ),
         "POST /api/admin/operations/{operation_id}/cancel",
+        "POST /api/admin/log-level",
         *("GET /api/keys", "POST /api/keys", "POST /api/keys/{id}/rotate", "POST /api/keys/{id}/revoke"),
         "POST /api/keys/{id}/quota",
         *(f"{method} /passerelle.v1.KeyService" for method in ("gRPC", "gRPC-Web")),

@@ -97,4 +97,5 @@ def test_envoy_passes_in_pieces_what_is_joined_here() -> None:
                 path = f"/{file.package}.{service.name}/{method.name}"
                 if path in METHODS and method.client_streaming != METHODS[path].client_streaming:
                     changed.add(path)
-    assert changed == WHOLE_BODIES == {f"/passerelle.v1.RestService/Create{kind}Completion" for kind in ("", "Chat")}
+    names = ("CreateCompletion", "CreateChatCompletion", "Tokenize", "Detokenize")
+    assert changed == WHOLE_BODIES == {f"/passerelle.v1.RestService/{name}" for name in names}
