@@ -61,6 +61,9 @@ def _repeated(field: Any, base: Message) -> Iterator[tuple[str, Any]]:
         for text in TEXTS:
             yield f"{name}[0]", lambda m, text=text: getattr(m, name).append(text)
         yield f"{name}[]", lambda m: getattr(m, name).extend(["aé"] * (SIZE // 4))
+    elif field.type == FieldDescriptor.TYPE_BYTES:
+        yield f"{name}[0]", lambda m: getattr(m, name).append(b"\xff" * SIZE)
+        yield f"{name}[]", lambda m: getattr(m, name).extend([b"\xff"] * (SIZE // 4))
     else:
         yield f"{name}[]", lambda m: getattr(m, name).extend([1] * SIZE)
 
