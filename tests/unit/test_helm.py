@@ -211,6 +211,20 @@ def test_the_times_agree_with_the_product(chart: helm_python.Chart, case: str, t
     assert startup["periodSeconds"] * startup["failureThreshold"] >= 300
 
 
+@pytest.mark.parametrize("where", ["env", "settings"])
+def test_a_probe_shorter_than_the_watchdog_is_refused(chart: helm_python.Chart, where: str) -> None:
+    longer = {where: {"PASSERELLE_WATCHDOG_SECONDS": "120"}}
+    with pytest.raises(helm_python.HelmError, match=r"muet depuis 90 s .* PASSERELLE_WATCHDOG_SECONDS \(120 s\)"):
+        render(chart, longer)
+    times = {"periodSeconds": 30, "timeoutSeconds": 5, "failureThreshold": 8}
+    assert (
+        containers(pod(render(chart, longer | {"probes": {"liveness": times}})))["passerelle"]["livenessProbe"].items()
+        > times.items()
+    )
+    # Éteint, il ne répare rien : Kubernetes seul le fait.
+    render(chart, {where: {"PASSERELLE_WATCHDOG_SECONDS": 0}})
+
+
 def test_the_probes_ask_what_they_mean(chart: helm_python.Chart, case: str) -> None:
     server = containers(pod(render(chart, CASES[case])))["passerelle"]
     paths = {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}

@@ -24,6 +24,17 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- end }}
 
+{{/* Le chien de garde répare un processus figé sans perdre de modèle : Kubernetes ne tue le pod qu'après lui. */}}
+{{- define "passerelle.livenessTimes" -}}
+{{- $name := "PASSERELLE_WATCHDOG_SECONDS" -}}
+{{- $watchdog := get .Values.env $name | default (get .Values.settings $name) | default 30 | float64 -}}
+{{- $silent := mul .Values.probes.liveness.periodSeconds .Values.probes.liveness.failureThreshold -}}
+{{- if lt (float64 $silent) (mulf 2 $watchdog) -}}
+{{- fail (printf "probes.liveness tuerait un pod muet depuis %d s ; il en faut le double de %s (%v s) au moins." $silent $name $watchdog) -}}
+{{- end -}}
+{{- toYaml .Values.probes.liveness -}}
+{{- end }}
+
 {{/* Une valeur en texte : un grand entier, que Helm tient pour un réel, garde ses chiffres. */}}
 {{- define "passerelle.text" -}}
 {{- if and (kindIs "float64" .) (eq . (floor .)) -}}
