@@ -87,7 +87,7 @@ def install_production() -> None:
 
 def install_dev() -> None:
     """Les outils de vérification."""
-    ENVIRONMENT.lock("dev", "les outils de vérification (environ 100 Mo)")
+    ENVIRONMENT.lock("dev", "les outils de vérification (environ 200 Mo)")
 
 
 def install_dashboard() -> None:

@@ -149,9 +149,9 @@ def answering(base: Path, status: int) -> Iterator[None]:
         thread.join()
 
 
-def health(base: Path) -> tuple[int, str]:
+def health(base: Path, *arguments: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, str(HEALTHCHECK)],
+        [sys.executable, str(HEALTHCHECK), *arguments],
         env={"PASSERELLE_RUN_BASE": str(base)},
         capture_output=True,
         text=True,
@@ -165,6 +165,8 @@ def health(base: Path) -> tuple[int, str]:
 def test_the_health_check_follows_readiness(tmp_path: Path, status: int, code: int) -> None:
     with answering(tmp_path, status):
         found, said = health(tmp_path)
+        # Le chemin donné, et lui seul : celui que suit une sonde de Kubernetes.
+        assert health(tmp_path, "/readyz") == (found, said) and health(tmp_path, "/healthz")[0] == 1
     assert found == code and "essai" in said
 
 
