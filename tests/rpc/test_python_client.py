@@ -5,12 +5,15 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from passerelle.v1 import transcribe_pb2
 from passerelle_client import AsyncClient, Client, Retry, errors
 
 from server.errors import QueueFull
+from tests.rpc.test_front_audio import SPOKEN as FILE
+from tests.rpc.test_front_audio import transcribing
 from tests.rpc.test_front_live import PCM, SHORT_LIVED, SPOKEN, kinds, live_front
 from tests.support.clock import Clock
 from tests.support.front_rig import WORDS, Rig, front, typed
@@ -187,3 +190,30 @@ async def test_an_asynchronous_source_and_its_end(tmp_path: Path) -> None:
             async with aclosing(client.live(silent(), CONFIG)) as events:
                 assert (await soon(anext(events))).HasField("ready")
             await until(lambda: live.running == 0, "place rendue")
+
+
+async def test_a_file_its_progress_and_its_refusal(tmp_path: Path) -> None:
+    file = tmp_path / "parole.wav"
+    file.write_bytes(FILE)
+    async with transcribing(tmp_path) as rig:
+        stages: list[str] = []
+
+        def from_path(**fields: Any) -> str:
+            with Client(rig.settings.address) as client:
+                config = transcribe_pb2.TranscribeConfig(**fields)
+                return client.transcribe(file, config, on_progress=lambda one: stages.append(one.stage)).text
+
+        text = await asyncio.to_thread(from_path)
+        assert text and "recognition" in stages
+        async with AsyncClient(rig.settings.address) as client:
+            assert (await client.transcribe(FILE)).text == text
+            # Refusé pendant que l'audio part encore : le motif arrive quand même.
+            refused = transcribe_pb2.TranscribeConfig(model="absent")
+            with pytest.raises(errors.ModelNotFound):
+                await client.transcribe(bytes(32 << 20), refused)
+            with pytest.raises(errors.InvalidAudio):
+                await client.transcribe(b"texte" * 1000)
+            with pytest.raises(FileNotFoundError):
+                await client.transcribe(tmp_path / "absent.wav")
+        with pytest.raises(errors.ModelNotFound):
+            await asyncio.to_thread(from_path, model="absent")
