@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def test_the_wheel_has_the_public_messages_and_their_types(wheel: Path) -> None:
         names = {name for name in found.namelist() if ".dist-info/" not in name}
         for path in MESSAGES.glob("*.py*"):
             assert found.read(f"passerelle/v1/{path.name}") == path.read_bytes()
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert wheel.name == f"passerelle_client-{version}-py3-none-any.whl"
     assert {"passerelle_client/py.typed", "passerelle/v1/py.typed", "passerelle_client/LICENSE"} <= names
     assert {name.split("/")[0] for name in names} == {"passerelle", "passerelle_client"}
     assert {name.split("/")[1] for name in names if name.startswith("passerelle/")} == {"v1"}
