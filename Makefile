@@ -46,8 +46,8 @@ gen: python ## reproduit gen/ depuis protos/
 	@.venv/bin/python -m tools.gen
 
 fmt: ## met en forme Python, protos et page
-	.venv/bin/ruff check --fix --quiet server tests tools bench examples deploy
-	.venv/bin/ruff format server tests tools bench examples deploy
+	.venv/bin/ruff check --fix --quiet server tests tools bench examples deploy clients
+	.venv/bin/ruff format server tests tools bench examples deploy clients
 	.venv/bin/buf format --write --path protos/passerelle
 	cd dashboard && npm run --silent fmt
 

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BIN = ROOT / ".venv" / "bin"
 DASHBOARD = ROOT / "dashboard"
-CODE = ("server", "tests", "tools", "bench", "examples", "deploy")
+CODE = ("server", "tests", "tools", "bench", "examples", "deploy", "clients")
 SCRIPTS = (".ci/run", "build_docker.sh", "run_docker.sh", "passerelle")
 
 WORKERS = "2"

@@ -1,6 +1,9 @@
 """Un client qui n'a que les souches générées, à travers Envoy."""
 
+import json
+import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,7 +23,9 @@ from passerelle.v1 import (
     operation_pb2,
 )
 
+from tests.support.audio_files import DATA
 from tests.support.product import Product, wait_until
+from tests.support.python_client import ROOT, build, environ, install
 
 
 def question(text: str = "What is the capital of France?", max_tokens: int = 24) -> chat_pb2.ChatRequest:
@@ -158,3 +163,19 @@ def test_reflection_lists_every_public_service(product: Product) -> None:
         "grpc.health.v1.Health",
     } <= services
     assert not [s for s in services if s.startswith(("passerelle.control", "passerelle.worker"))]
+
+
+def test_the_installed_client_does_everything(product: Product, tmp_path: Path) -> None:
+    """`passerelle-client`, de sa roue, dans un environnement neuf qui ne voit pas le dépôt."""
+    product.ensure_ready()
+    python = install(build(tmp_path), tmp_path / "neuf")
+    speech = DATA / "en" / "austen-0870.wav"
+    command = [str(python), str(ROOT / "tests" / "support" / "client_program.py"), product.target, str(speech)]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=250, env=environ()
+    )
+    assert done.returncode == 0, done.stderr
+    whole, later = json.loads(done.stdout)
+    assert whole["agree"] and whole["refused"] == "MODEL_NOT_FOUND" and "recognition" in whole["stages"]
+    assert whole["models"] == ["qwen", "canary", "pyannote"]
+    assert whole["text"] and whole["live"] and whole["live"] == later["live"] and later["speakers"] == 1

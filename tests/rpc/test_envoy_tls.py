@@ -6,6 +6,8 @@ import grpc
 import httpx
 import pytest
 from passerelle.v1 import admin_pb2, admin_pb2_grpc
+from passerelle_client import Client, Retry, Tls
+from passerelle_client.errors import ServerUnreachable
 
 from server.supervisor.tls import TlsFiles, TlsKeeper
 from tests.support.certificates import Authority, served_name
@@ -28,6 +30,12 @@ def test_rest_grpc_and_a_renewed_certificate(tmp_path: Path) -> None:
         with grpc.secure_channel(found.target, roots) as channel:
             stub = admin_pb2_grpc.AdminServiceStub(channel)
             assert stub.GetStatus(admin_pb2.GetStatusRequest(), timeout=PATIENCE).status.profile_notice
+        with Client(f"https://127.0.0.1:{port}", tls=Tls(ca=authority.certificate.read_bytes())) as client:
+            stub = admin_pb2_grpc.AdminServiceStub(client.channel)
+            assert stub.GetStatus(admin_pb2.GetStatusRequest(), timeout=PATIENCE).status.profile_notice
+        # Une autorité que la machine ne connaît pas.
+        with Client(f"https://127.0.0.1:{port}", retry=Retry(attempts=1)) as client, pytest.raises(ServerUnreachable):
+            client.capabilities()
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5, verify=SSL)
         assert served_name(port, trusted) == "premier"

@@ -356,6 +356,17 @@ async def test_a_stream_is_closed_before_its_longest_duration(tmp_path: Path) ->
         assert final.cut and 0 < resume <= final.start_offset.ToMicroseconds() * RATE // 1_000_000
 
 
+async def test_a_stream_that_the_server_closes_in_mid_sample_says_why(tmp_path: Path) -> None:
+    async with live_front(tmp_path, limits=SHORT_LIVED) as live:
+        clock, call = Clock(), live.stub.StreamTranscribe()
+        await call.write(config())
+        await call.write(Request(audio=SPOKEN[: -RATE * 2 - 1]))
+        await read_until(call, "speech_start")
+        clock.advance()
+        _, error = await read(call)
+        assert error is not None and error.reason == "DEADLINE_EXCEEDED" and int(error.metadata["resume_sample"]) > 0
+
+
 def flood(address: str) -> tuple[list[Response], PasserelleError | None]:
     """Envoie de l'audio tant que le flux dure ; client synchrone, car celui d'asyncio perd le statut d'un flux que le
     serveur clôt pendant une écriture."""

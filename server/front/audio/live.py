@@ -120,8 +120,12 @@ class LiveAnalysis:
                 # Le bilan est parti : un flux que le serveur a clos dit maintenant pourquoi.
                 await sending
             except PasserelleError as error:
-                point.tell(error)
-                raise
+                # L'audio que le serveur a lui-même clos finit où il peut, fût-ce au milieu d'un échantillon : c'est la
+                # cause qui se dit, non ce que l'exemplaire en pense.
+                closed = sending.exception() if sending.done() and not sending.cancelled() else None
+                cause = closed if isinstance(closed, PasserelleError) else error
+                point.tell(cause)
+                raise cause from None
             finally:
                 if (found := note.get()) is not None:
                     found.stream, found.audio_seconds = True, point.heard
