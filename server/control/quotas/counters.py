@@ -1,6 +1,6 @@
 """Ce que chaque clé a consommé : des tranches de temps par limite, et les places tenues par chaque front."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from server.quotas import METERS, What
@@ -79,6 +79,11 @@ class Counters:
             places.pop(life, None)
         for of, amount in held.items():
             self._held.setdefault(of, {})[life] = amount
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Oublie ce que ces clés ont consommé ; les places de leurs requêtes en cours restent tenues."""
+        for of in [of for of in self._buckets if of[0] in keys]:
+            self.changed |= {(*of, bucket) for bucket in self._buckets.pop(of)}
 
     def retry(self, key: str, meter: str, need: int, limit: int) -> float:
         """Secondes avant que `need` tienne sous la limite."""
