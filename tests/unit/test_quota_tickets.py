@@ -11,9 +11,10 @@ from server.domain import Limits
 from server.front.quotas.leases import Leases
 from server.front.quotas.stock import Stock
 from server.front.quotas.tickets import QuotaTicket
-from server.quotas import Quota
+from server.quotas import METERS, Quota
 from server.rpc.caller import Caller
 from server.rpc.notes import Note
+from tests.support.waiting import until
 
 QUOTA = Quota(tokens_per_day=10_000, audio_minutes_per_day=10)
 Made = Callable[[], tuple[QuotaTicket, Stock, Stock]]
@@ -84,3 +85,11 @@ async def test_a_count_of_tokens_settles_nothing(made: Made) -> None:
     await ticket.enter()
     ticket.leave(None)
     assert (tokens.left, audio.left) == (tokens.limit, audio.limit)
+
+
+async def test_a_clock_that_goes_back_does_not_prolong_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stock = Stock("psl_4k7d2m9qab", METERS["tokens_per_day"], 10, 5.0)
+    stock.refuse(1, 3600.0)
+    assert stock.refusal(1) is not None or stock.refused_until <= time.monotonic()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    await until(lambda: stock.refusal(1) is None, "le refus ne vaut plus")

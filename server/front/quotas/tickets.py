@@ -76,7 +76,7 @@ class QuotaTicket:
 
     def headers(self) -> Headers:
         """En-têtes d'OpenAI, d'après ce que ce front sait."""
-        now = time.time()
+        now = time.monotonic()
         return tuple(
             header
             for name, stock in self._stocks.headed
