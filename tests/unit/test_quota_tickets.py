@@ -8,6 +8,7 @@ import pytest
 from passerelle.v1 import requests_pb2
 
 from server.domain import Limits
+from server.errors import ControlUnavailable
 from server.front.quotas.leases import Leases
 from server.front.quotas.stock import Stock
 from server.front.quotas.tickets import QuotaTicket
@@ -78,6 +79,19 @@ async def test_audio_that_reached_an_engine_costs_a_second_at_least(
     await ticket.hear(0.0)
     ticket.leave(ended(status, sent=sent, audio=seconds))
     assert audio.limit - audio.left == cost
+
+
+async def test_audio_a_silent_control_plane_kept_from_an_engine_costs_nothing() -> None:
+    leases = Leases(grpc.aio.insecure_channel("unix:absent"), Limits(quota_wait_seconds=0.01))
+    ticket = QuotaTicket(leases, Caller("psl_4k7d2m9qab"), QUOTA, 1024)
+    _, audio = leases.stocks("psl_4k7d2m9qab", QUOTA).every
+    audio.put(time.time(), 2000)
+    await ticket.hear(2.0)
+    with pytest.raises(ControlUnavailable):
+        await ticket.hear(60.0)
+    ticket.leave(ended("CONTROL_UNAVAILABLE"))
+    # `used` est ce que ce front dit avoir été consommé de plus que ses baux.
+    assert (ticket.heard, audio.used, audio.left) == (2000, 0, 0)
 
 
 async def test_a_count_of_tokens_settles_nothing(made: Made) -> None:

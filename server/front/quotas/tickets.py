@@ -3,7 +3,7 @@
 import time
 from math import ceil
 
-from server.errors import DeadlineExceeded, RateLimitExceeded, RequestCancelled
+from server.errors import DeadlineExceeded, RequestCancelled
 from server.front.quotas.leases import Leases
 from server.front.quotas.stock import Lots, Stock
 from server.quotas import Quota, What
@@ -60,7 +60,8 @@ class QuotaTicket:
         try:
             for stock in self._stocks.audio:
                 await self._obtain(stock, more)
-        except RateLimitExceeded:
+        except BaseException:
+            # Refusé, ou interrompu en attendant : rien n'en est envoyé.
             self.heard -= 0 if spent else more
             raise
 
