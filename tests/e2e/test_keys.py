@@ -23,6 +23,7 @@ OPEN = {
     "AdminService/GetCapabilities",
     "AdminService/ListOperations",
     "AdminService/CheckLoad",
+    "AdminService/GetLogLevel",
     "ProbeService/CheckReadiness",
     "ProbeService/GetVersion",
     "ProbeService/GetMetrics",
@@ -44,6 +45,7 @@ ADMIN = {
     "AdminService/RemoveWeights",
     "AdminService/CancelOperation",
     "AdminService/StreamLogs",
+    "AdminService/SetLogLevel",
     "KeyService/CreateKey",
     "KeyService/ListKeys",
     "KeyService/RotateKey",
@@ -78,11 +80,11 @@ def code_of(product: Product, method: MethodDescriptor, key: str | None) -> grpc
         )
         try:
             first = next(iter(call), None)
-            # Les méthodes des routes HTTP refusent par une réponse HTTP entière ; d'autres montrent des refus passés.
+            # Les méthodes des routes HTTP refusent par une réponse HTTP entière ; d'autres, /metrics compris, montrent des refus passés.
             first = first if method.output_type.full_name == "google.api.HttpBody" else None
-            if first and re.search(rb"(invalid|missing|expired|revoked)_api_key", first, re.I):
+            if first and re.search(rb'"(code|reason)": ?"(invalid|missing|expired|revoked)_api_key"', first, re.I):
                 return grpc.StatusCode.UNAUTHENTICATED
-            if first and re.search(rb"scope_not_allowed", first, re.I):
+            if first and re.search(rb'"(code|reason)": ?"scope_not_allowed"', first, re.I):
                 return grpc.StatusCode.PERMISSION_DENIED
         except grpc.RpcError as error:
             return error.code()
