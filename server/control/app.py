@@ -320,7 +320,8 @@ async def serving(settings: ControlSettings) -> AsyncIterator[RpcServer]:
     control_pb2_grpc.add_ControlServiceServicer_to_server(routes, server.server)
     control_pb2_grpc.add_ReportServiceServicer_to_server(reports, server.server)
     owners = Owners(book, settings.tokens.issuer if settings.tokens else "")
-    usage_pb2_grpc.add_UsageServiceServicer_to_server(UsageService(usage, window, owners, models.key_of), server.server)
+    usages = UsageService(usage, window, owners, models.key_of, erase_quotas=leases.erase)
+    usage_pb2_grpc.add_UsageServiceServicer_to_server(usages, server.server)
     try:
         await models.start(load_all=settings.load_all)
         async with _traces_relayed(settings, registry):

@@ -33,7 +33,7 @@ from server.rpc.logs import log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, Tracer, client_address, note
-from server.rpc.quotas import Headers, Quotas, Ticket, response_headers, ticket
+from server.rpc.quotas import METERED, Headers, Quotas, Ticket, response_headers, ticket
 from server.rpc.status import DETAILS_KEY, codes, to_status
 from server.rpc.timings import HEADER as TIMINGS
 from server.rpc.timings import journal_values, server_timing
@@ -299,11 +299,12 @@ class _Call:
                     "duration_ms": round(elapsed * 1000, 2),
                 },
             )
-        if self._note is not None and self._owner._notes is not None:
+        if self._note is not None:
             self._note.status, self._note.end = self._reason or self._code, None
             self._note.answer(self._owner._clock())
-            if self._ticket is not None:
-                self._ticket.leave(self._note)
+        if self._ticket is not None:
+            self._ticket.leave(self._note)
+        if self._note is not None and self._owner._notes is not None:
             self._owner._notes.finished(self._note)
             if self._owner._tracer is not None:
                 self._owner._tracer.end(self._note)
@@ -324,7 +325,7 @@ class _Call:
 
     async def admitted(self) -> None:
         """Prend sa part du quota de l'appelant, s'il en a un ; rien n'est encore lu."""
-        if self._note is not None and self._owner._quotas is not None:
+        if self._owner._quotas is not None and self._method in METERED:
             self._ticket = self._owner._quotas.open(caller.get())
             if self._ticket is not None:
                 ticket.set(self._ticket)

@@ -4,9 +4,19 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from server.rpc.caller import Caller
-from server.rpc.notes import Note
+from server.rpc.notes import SORTS, Note
 
 Headers = tuple[tuple[str, str], ...]
+
+METERED = frozenset(
+    (
+        *SORTS,
+        "/passerelle.v1.ChatService/CountTokens",
+        "/passerelle.v1.RestService/Tokenize",
+        "/passerelle.v1.RestService/Detokenize",
+    )
+)
+"""Méthodes qui occupent un exemplaire, et dont un quota compte les requêtes ; un décompte n'a rien d'autre à régler."""
 
 
 class Ticket(Protocol):
@@ -37,8 +47,9 @@ class Ticket(Protocol):
             RateLimitExceeded: il n'en reste plus.
         """
 
-    def leave(self, found: Note) -> None:
-        """La requête est finie, et sa note dit ce qu'elle a consommé."""
+    def leave(self, found: Note | None) -> None:
+        """La requête est finie, et sa note dit ce qu'elle a consommé ; `None` : rien ne la garde, elle n'a rien
+        consommé."""
 
     def headers(self) -> Headers:
         """En-têtes `x-ratelimit-*` d'OpenAI."""

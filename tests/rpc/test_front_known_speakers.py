@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
 import numpy as np
 import pytest
 from google.api.httpbody_pb2 import HttpBody
@@ -30,8 +31,10 @@ from tests.fakes.control import model_route
 from tests.fakes.engines import FakeDiarizeEngine, FakeTranscribeEngine
 from tests.rpc.test_front_live import PHRASE, config, kinds, read
 from tests.rpc.test_front_live_speakers import QUIET, audio, spoken
+from tests.rpc.test_requests import ended
 from tests.support import audio_files
 from tests.support.front_rig import MAX_FRAME, Rig, answer, front
+from tests.support.journal import journal
 from tests.support.waiting import until
 
 FILE = audio_files.wav(PHRASE)
@@ -215,6 +218,29 @@ async def test_neither_clip_nor_print_outlives_its_request(tmp_path: Path) -> No
         await until(lambda: not list((tmp_path / "spool").iterdir()), "extrait effacé d'un direct abandonné")
         await until(lambda: not prints(), "empreinte rendue")
     kept = [path for path in tmp_path.rglob("*") if path.is_file() and FAINT_CLIP[4000:5000] in path.read_bytes()]
+    assert not kept
+
+
+async def test_no_name_reaches_the_window_the_usage_or_the_journal(tmp_path: Path) -> None:
+    """Acceptée ou refusée, une requête n'y laisse ni le nom d'un locuteur, ni une phrase."""
+    name = "Camille Serin"
+    known = diarize_pb2.DiarizeConfig(known_speaker_names=[name], known_speaker_references=[FAINT_CLIP])
+    twice = diarize_pb2.DiarizeConfig(known_speaker_names=[name] * 2, known_speaker_references=[FAINT_CLIP] * 2)
+    with journal() as written:
+        async with naming(tmp_path) as rig:
+            stub: Any = transcribe_pb2_grpc.TranscribeServiceStub(rig.channel)
+            for speakers, phrases in ((known, []), (twice, []), (known, [name])):
+                asked = transcribe_pb2.TranscribeConfig(diarization=speakers, phrases=phrases)
+                try:
+                    await stub.Transcribe(transcribe_pb2.TranscribeRequest(config=asked, audio=FILE))
+                except grpc.aio.AioRpcError:
+                    assert speakers is twice or phrases
+            requests = await ended(rig, 3)
+            assert len(requests) == 3 and "Serin" not in str(requests)
+        lines = written.lines()
+    assert [line["method"] for line in lines if line["event"] == "rpc_finished"]
+    assert "Serin" not in written.getvalue()
+    kept = [path.name for path in tmp_path.rglob("*") if path.is_file() and b"Serin" in path.read_bytes()]
     assert not kept
 
 

@@ -16,7 +16,7 @@ import pytest
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
-from passerelle.v1 import rest_pb2
+from passerelle.v1 import chat_pb2, rest_pb2
 
 from server.domain import Limits
 from server.named_keys import KEYS, KeyTable
@@ -266,6 +266,26 @@ async def test_an_abandoned_stream_pays_what_it_received(tmp_path: Path) -> None
             continue
         call.cancel()
         await until(lambda: 0 < rig.control.counters.used(one.key.id, "tokens_per_day") < 100, "réglé")
+
+
+async def test_counting_tokens_takes_a_request_and_a_place_but_no_token(tmp_path: Path) -> None:
+    one, table = key(tmp_path, requests_per_minute=3, parallel_requests=1, tokens_per_day=10)
+    counted = chat_pb2.CountTokensRequest(complete=chat_pb2.CompleteRequest(model="smollm2", prompt="Où ?"))
+    async with front(tmp_path, named=table, limits=PATIENT) as rig:
+
+        def sent(**fields: Any) -> HttpBody:
+            return HttpBody(content_type="application/json", data=json.dumps({"model": "smollm2", **fields}).encode())
+
+        status, headers, *_ = await answer(rig.rest.Tokenize(sent(prompt="Où ?"), metadata=one.headers))
+        assert (status, headers["x-ratelimit-remaining-requests"]) == (200, "2")
+        assert (await answer(rig.rest.Detokenize(sent(tokens=[65]), metadata=one.headers)))[0] == 200
+        assert (await rig.chat.CountTokens(counted, metadata=one.headers)).count
+        code, told = await refused(rig.chat.CountTokens(counted, metadata=one.headers))
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert detail(told, error_details_pb2.ErrorInfo).metadata["field"] == "requests_per_minute"
+        status, _, _, data = await answer(rig.rest.Tokenize(sent(prompt="Où ?"), metadata=one.headers))
+        assert (status, json.loads(data)["error"]["param"]) == (429, "requests_per_minute")
+        assert not rig.control.counters.used(one.key.id, "tokens_per_day")
 
 
 KEYED = (("authorization", "Bearer cle"),)

@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from server.control.quotas.store import QUOTAS
 from server.control.record import audit
 from server.control.record.journal import OPERATIONS_KEPT, TRANSITIONS_KEPT
 from server.control.record.schema import JOURNAL
@@ -23,8 +24,14 @@ def _table() -> str:
 
 def test_every_file_that_names_a_caller_is_in_the_table() -> None:
     table = _table()
-    for name in (JOURNAL, USAGE, KEYS, audit.NAME, "logs/<nom>.log", "spool/"):
+    for name in (JOURNAL, USAGE, QUOTAS, KEYS, audit.NAME, "logs/<nom>.log", "spool/"):
         assert f"`{name}`" in table, name
+
+
+def test_what_is_kept_is_in_one_table() -> None:
+    rows = [line for line in _table().splitlines() if line.startswith("|")]
+    assert {row.replace("\\|", "").count("|") for row in rows} == {7}
+    assert len([row for row in rows if set(row) <= set("|- ")]) == 1
 
 
 def test_every_duration_is_the_one_in_force() -> None:

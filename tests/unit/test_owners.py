@@ -1,6 +1,7 @@
-"""Effacer un propriétaire : ni l'usage, ni la fenêtre, ni les clés, ni le registre n'en gardent rien."""
+"""Effacer un propriétaire : ni l'usage, ni la fenêtre, ni les quotas, ni les clés, ni le registre n'en gardent rien."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ import grpc.aio
 import pytest
 from passerelle.v1 import keys_pb2, keys_pb2_grpc, requests_pb2, usage_pb2, usage_pb2_grpc
 
+from server.control.quotas.counters import Counters
+from server.control.quotas.leases import LeaseService
+from server.control.quotas.store import QUOTAS, QuotaStore
 from server.control.record.audit import NAME, AuditLog, AuditSettings
 from server.control.record.keys import KeyBook
 from server.control.requests.store import USAGE, UsageStore
@@ -42,6 +46,8 @@ class Site:
         self.book = KeyBook(self.state / KEYS, folder / "prises" / KEYS, Limits())
         self.store = UsageStore(self.state / USAGE, 90)
         self.audit = AuditLog(AuditSettings(self.state))
+        self.counters = Counters(time.time)
+        self.quotas = QuotaStore(self.state / QUOTAS)
         self.keys: Any = None
         self.usage: Any = None
 
@@ -52,6 +58,13 @@ class Site:
             request.received_at.GetCurrentTime()
         self.window.put(ended)
         self.store.add("vie", 1, ended)
+
+    async def counted(self, *labels: str) -> None:
+        """Compte, et écrit, ce que ces étiquettes ont consommé de leurs quotas."""
+        for label in labels:
+            for meter in ("requests_per_minute", "tokens_per_month", "audio_minutes_per_day"):
+                assert self.counters.take(label, meter, 3, 3, 10, "v1") == 3
+        assert await self.quotas.write(self.counters.rows(), {"v1": 1})
 
     def holding(self, *texts: str) -> list[str]:
         """Fichiers, d'état ou de prises, qui portent un de ces textes."""
@@ -65,7 +78,8 @@ async def site(folder: Path) -> AsyncIterator[Site]:
     """Un plan de contrôle de jetons, servi avec son registre."""
     made = Site(folder)
     key_service = KeyService(made.book, lambda name: name, Limits(), lambda: 1.0)
-    usage = UsageService(made.store, made.window, Owners(made.book, ISSUER), lambda name: name)
+    leases, owners = LeaseService(made.counters, made.quotas, {}), Owners(made.book, ISSUER)
+    usage = UsageService(made.store, made.window, owners, lambda name: name, erase_quotas=leases.erase)
     services: list[Callable[[Any], None]] = [
         lambda server: keys_pb2_grpc.add_KeyServiceServicer_to_server(key_service, server),
         lambda server: usage_pb2_grpc.add_UsageServiceServicer_to_server(usage, server),
@@ -74,6 +88,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
         made.keys, made.usage = keys_pb2_grpc.KeyServiceStub(channel), usage_pb2_grpc.UsageServiceStub(channel)
         yield made
     await made.store.aclose()
+    await made.quotas.aclose()
     await made.audit.aclose()
 
 
@@ -90,12 +105,19 @@ async def test_nothing_is_left_of_an_owner_anywhere(tmp_path: Path) -> None:
         token = owner_label(ISSUER, OWNER)
         made.used(key.key.id, key.key.id, token, other.key.id, "k0")
         await made.store.read(0, _EVER)
+        await made.counted(key.key.id, token, other.key.id)
         assert KEYS in made.holding(OWNER) and made.holding(token)
         erased = await _erase(made, OWNER)
         assert (erased.requests, erased.listed, list(erased.keys)) == (3, 3, [key.key.id])
         assert made.holding(OWNER, NOTE, token) == []
         assert sorted(one.key for _, one in made.window.ended()) == sorted([other.key.id, "k0"])
         assert {one.key for one, _ in await made.store.read(0, _EVER)} == {other.key.id, "k0"}
+        left = {row.key for row in (await made.quotas.read())[0]}
+        assert left == {other.key.id} and not made.counters.used(token, "tokens_per_month")
+        assert made.counters.used(other.key.id, "tokens_per_month") == 3
+        # Ce qu'un front rend encore de ses baux ne le rappelle pas.
+        made.counters.give_back(token, "tokens_per_month", 2, time.time(), "v1")
+        assert await made.quotas.write(made.counters.rows(), {}) and made.holding(token) == []
         table = read_table(made.state / KEYS)
         assert table[key.key.id].state(2.0) is KeyState.REVOKED and table[key.key.id].digest == digest_of(key.value)
         assert table[other.key.id].owner == "atelier"

@@ -104,6 +104,21 @@ def test_what_is_given_back_leaves_the_instant_it_was_leased() -> None:
     assert counters.used(KEY, "tokens_per_minute") == 35
 
 
+@pytest.mark.parametrize("meter", [name for name in NAMES if name != "parallel_requests"])
+def test_a_clock_that_goes_back_blocks_nobody_and_forgets_nothing(meter: str) -> None:
+    clock = Clock(NOON + 5 * 365 * 86400)
+    counters = Counters(clock)
+    assert counters.take(KEY, meter, 80, 80, 100, "v1") == 80
+    leased, clock.now = clock.now, NOON
+    assert counters.used(KEY, meter) == 80 and not counters.take(KEY, meter, 30, 30, 100, "v1")
+    # Ce qu'un front rend d'un bail de l'ancienne heure est rendu à la nouvelle.
+    counters.give_back(KEY, meter, 30, leased, "v1")
+    assert counters.used(KEY, meter) == 50
+    clock.now += counters.retry(KEY, meter, 100, 100)
+    assert clock.now - NOON <= 31 * 86400 and counters.used(KEY, meter) == 0
+    assert {row.amount for row in counters.rows()} == {0}
+
+
 class Front:
     """Un front qui parle au service, message par message."""
 

@@ -1,6 +1,6 @@
 """Ce que chaque clé a consommé : des tranches de temps par limite, et les places tenues par chaque front."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from server.quotas import METERS, What
@@ -80,6 +80,11 @@ class Counters:
         for of, amount in held.items():
             self._held.setdefault(of, {})[life] = amount
 
+    def forget(self, keys: Collection[str]) -> None:
+        """Oublie ce que ces clés ont consommé ; les places de leurs requêtes en cours restent tenues."""
+        for of in [of for of in self._buckets if of[0] in keys]:
+            self.changed |= {(*of, bucket) for bucket in self._buckets.pop(of)}
+
     def retry(self, key: str, meter: str, need: int, limit: int) -> float:
         """Secondes avant que `need` tienne sous la limite."""
         if METERS[meter].what is What.PLACES:
@@ -106,15 +111,22 @@ class Counters:
                 self._buckets.pop((key, meter), None)
 
     def _add(self, key: str, meter: str, at: float, amount: int) -> None:
-        buckets, bucket = self._buckets.setdefault((key, meter), {}), METERS[meter].bucket(at)
+        buckets, bucket = self._buckets.setdefault((key, meter), {}), METERS[meter].bucket(min(at, self.now()))
         buckets[bucket] = max(0, buckets.get(bucket, 0) + amount)
         self.changed.add((key, meter, bucket))
 
     def _live(self, key: str, meter: str) -> dict[int, int]:
-        """Tranches qui comptent ; les autres sont oubliées."""
+        """Tranches qui comptent ; les autres sont oubliées.
+
+        L'horloge a pu reculer : une tranche à venir rejoint celle d'à présent, sans quoi elle compterait jusque-là.
+        """
         found, now = self._buckets.get((key, meter)), self.now()
         if not found:
             return {}
+        present = METERS[meter].bucket(now)
+        for bucket in [bucket for bucket in found if bucket > present]:
+            found[present] = found.get(present, 0) + found.pop(bucket)
+            self.changed |= {(key, meter, bucket), (key, meter, present)}
         for bucket in [bucket for bucket in found if METERS[meter].end(bucket) <= now]:
             del found[bucket]
             self.changed.add((key, meter, bucket))

@@ -8,7 +8,7 @@ jusqu'au bout, quel que soit le front où ses requêtes arrivent.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +107,16 @@ class LeaseService(quotas_pb2_grpc.LeaseServiceServicer):
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             self._inbox.put_nowait((front, None))
+
+    async def erase(self, keys: Sequence[str]) -> None:
+        """Efface ce que ces clés ont consommé.
+
+        Raises:
+            HostExhausted: la base ne s'écrit pas.
+        """
+        # Un lot en train de s'écrire a été remis à la base avant ceci : il est effacé avec le reste.
+        self._counters.forget(keys)
+        await self._store.erase(keys)
 
     async def run(self) -> None:
         """Compte, écrit et répond, jusqu'à l'annulation."""

@@ -17,6 +17,7 @@ from server.control.quotas.counters import Row
 from server.control.record.database import open_database
 from server.control.record.schema import JournalTooNew
 from server.control.record.trouble import JournalUnavailable
+from server.errors import HostExhausted
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,23 @@ class QuotaStore:
             return False
         self._failing = False
         return True
+
+    async def erase(self, keys: Sequence[str]) -> None:
+        """Efface les comptes de ces clés, jusque dans les pages libres de la base.
+
+        Raises:
+            HostExhausted: la base ne s'écrit pas.
+        """
+
+        def erase() -> None:
+            db = self._open()
+            db.executemany("DELETE FROM consumed WHERE key = ?", [(key,) for key in keys])
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        try:
+            await self._call(erase)
+        except _UNREADABLE as error:
+            raise HostExhausted(f"La base des quotas ne s'écrit pas : {error}", retry_after=5.0) from error
 
     async def aclose(self) -> None:
         """Ferme la base."""

@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from passerelle.v1 import requests_pb2, usage_pb2, usage_pb2_grpc
@@ -42,8 +42,11 @@ class UsageService(usage_pb2_grpc.UsageServiceServicer):
         owners: Owners,
         known: Callable[[str], str],
         clock: Callable[[], float] = time.time,
+        erase_quotas: Callable[[Sequence[str]], Awaitable[None]] | None = None,
     ) -> None:
-        """`known` rend la clé du modèle de ce nom ; un modèle qui n'est plus servi garde le sien."""
+        """`known` rend la clé du modèle de ce nom ; un modèle qui n'est plus servi garde le sien. `erase_quotas` efface
+        les compteurs de quota de ces étiquettes."""
+        self._erase_quotas = erase_quotas
         self._store = store
         self._window = window
         self._owners = owners
@@ -88,6 +91,8 @@ class UsageService(usage_pb2_grpc.UsageServiceServicer):
         # Les noms en dernier : coupé avant, l'effacement se redemande sous le même nom.
         requests = await self._store.erase(sorted(labels))
         listed = self._window.erase(lambda one: one.key in labels)
+        if self._erase_quotas is not None:
+            await self._erase_quotas(sorted(labels))
         keys, kept = await self._owners.forget(request.owner)
         erased = usage_pb2.Erased(requests=requests, listed=listed, keys=keys, kept_keys=kept)
         return usage_pb2.EraseOwnerResponse(erased=erased)

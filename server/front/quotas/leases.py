@@ -12,6 +12,7 @@ import uuid
 from collections import deque
 from collections.abc import AsyncIterator
 from itertools import count
+from math import inf
 from typing import Any
 
 import grpc
@@ -70,7 +71,7 @@ class Leases:
         elif found.limit != limit * meter.unit:
             found.set_limit(limit, self._limits.quota_lease_percent)
             # Pris sous l'ancienne limite : sous la nouvelle, il serait peut-être de trop.
-            self._give_up(found, time.time() + 1.0)
+            self._give_up(found, inf)
         return found
 
     async def obtain(self, stock: Stock, need: int) -> Lots:
@@ -92,16 +93,15 @@ class Leases:
 
     def ahead(self, stock: Stock) -> None:
         """Demande un bail d'avance."""
-        if time.time() >= stock.quiet_until:
+        if time.monotonic() >= stock.quiet_until:
             stock.asking = True
             self._send(stock, 0, stock.size, None)
 
     def give_back(self, stock: Stock, lots: Lots) -> None:
         """Rend ce qui n'a pas servi : gardé s'il est frais et que nul autre front n'en manque, sinon rendu au plan de
         contrôle."""
-        now = time.time()
         stock.refused_until = 0.0
-        fresh = now - self._limits.quota_lease_seconds if now >= stock.quiet_until else now + 1.0
+        fresh = time.time() - self._limits.quota_lease_seconds if time.monotonic() >= stock.quiet_until else inf
         for at, amount in lots:
             if at >= fresh:
                 stock.put(at, amount, first=True)
@@ -134,7 +134,7 @@ class Leases:
     async def flush(self) -> None:
         """Rend tout, et attend un instant que ce soit écrit : ce front va s'arrêter."""
         for stock in self._stocks.values():
-            self._give_up(stock, time.time() + 1.0)
+            self._give_up(stock, inf)
         if self._heard:
             self._ready()
             with contextlib.suppress(TimeoutError):
@@ -203,7 +203,9 @@ class Leases:
             before = time.time() - kept
             for of, stock in list(self._stocks.items()):
                 self._give_up(stock, before)
-                if not (stock.lots or stock.held or stock.asking) and stock.reset_at < before - _FORGOTTEN_SECONDS:
+                if stock.lots or stock.held or stock.asking:
+                    continue
+                if stock.reset_at < time.monotonic() - _FORGOTTEN_SECONDS:
                     # Oubliée d'un trait : rien ne garde d'elle un compte à part.
                     self._keys.pop(of[0], None)
                     del self._stocks[of]
@@ -280,7 +282,7 @@ class Leases:
         if asked is None:
             return
         _, stock, answer = asked
-        now = time.time()
+        now = time.monotonic()
         stock.used, stock.reset_at = grant.used, now + grant.reset_seconds
         if grant.amount:
             if stock.meter.what is What.PLACES:
@@ -298,7 +300,7 @@ class Leases:
         """Rend tout ce qui n'est pas employé, aussitôt."""
         stock = self._stocks.get((of.key, of.meter))
         if stock is not None:
-            self._give_up(stock, time.time() + 1.0)
-            stock.quiet_until = time.time() + _QUIET_SECONDS
+            self._give_up(stock, inf)
+            stock.quiet_until = time.monotonic() + _QUIET_SECONDS
         self._recalled.append(quotas_pb2.LeaseOf(key=of.key, meter=of.meter))
         self._ready()

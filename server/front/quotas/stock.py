@@ -34,7 +34,8 @@ class Stocks:
 
 
 class Stock:
-    """Lots d'une limite, du plus ancien au plus récent ; le temps est celui du monde (`time.time`)."""
+    """Lots d'une limite, du plus ancien au plus récent ; l'instant d'un lot est celui du monde (`time.time`), qui peut
+    reculer, les échéances sont de `time.monotonic`."""
 
     __slots__ = (
         "asking",
@@ -92,7 +93,7 @@ class Stock:
     @property
     def remaining(self) -> int:
         """Ce qui reste de la limite, aux dernières nouvelles."""
-        if time.time() >= self.reset_at and self.meter.what is not What.PLACES:
+        if time.monotonic() >= self.reset_at and self.meter.what is not What.PLACES:
             return self.limit
         return max(0, min(self.limit, self.limit - self.used + self.left))
 
@@ -137,14 +138,14 @@ class Stock:
         """Refus que la dernière réponse vaut encore à cette demande ; `None` s'il faut la faire."""
         if need > self.limit:
             return self.error(need, None)
-        now = time.time()
+        now = time.monotonic()
         if now < self.refused_until and need >= self.refused:
             return self.error(need, max(0.0, self.retry_at - now))
         return None
 
     def refuse(self, need: int, wait: float) -> PasserelleError:
         """Le plan de contrôle a refusé."""
-        now = time.time()
+        now = time.monotonic()
         self.refused, self.retry_at = need, now + wait
         self.refused_until = now + min(wait, _AGAIN_SECONDS)
         return self.error(need, wait)

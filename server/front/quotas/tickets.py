@@ -3,9 +3,7 @@
 import time
 from math import ceil
 
-from passerelle.v1 import requests_pb2
-
-from server.errors import RateLimitExceeded
+from server.errors import DeadlineExceeded, RequestCancelled
 from server.front.quotas.leases import Leases
 from server.front.quotas.stock import Lots, Stock
 from server.quotas import Quota, What
@@ -14,7 +12,9 @@ from server.rpc.notes import Note
 from server.rpc.quotas import Headers
 
 _OPENING_MS = 1000
-"""Ce qu'une requête d'audio réserve avant qu'on en sache rien."""
+"""Ce qu'une requête d'audio réserve avant qu'on en sache rien, et coûte au moins, une fois menée."""
+_ABANDONED = ("CANCELLED", DeadlineExceeded.reason, RequestCancelled.reason)
+"""Fins d'une requête que l'on a cessé d'attendre : client parti, son délai passé, ou interrompue par l'exploitant."""
 
 
 class QuotaTicket:
@@ -35,10 +35,6 @@ class QuotaTicket:
         """Prend une place, puis une requête."""
         for stock in self._stocks.requests:
             await self._obtain(stock, 1)
-        for stock in (*self._stocks.tokens, *self._stocks.audio):
-            # Épuisé, et connu comme tel : dit avant de lire la requête.
-            if stock.refused_until and (refusal := stock.refusal(1)) is not None:
-                raise refusal
 
     async def reserve(self, tokens: int, answer: int | None) -> None:
         """Réserve les jetons d'un texte de départ et d'une réponse."""
@@ -64,23 +60,24 @@ class QuotaTicket:
         try:
             for stock in self._stocks.audio:
                 await self._obtain(stock, more)
-        except RateLimitExceeded:
+        except BaseException:
+            # Refusé, ou interrompu en attendant : rien n'en est envoyé.
             self.heard -= 0 if spent else more
             raise
 
-    def leave(self, found: Note) -> None:
+    def leave(self, found: Note | None) -> None:
         """Règle au compte vrai, et rend la place."""
         if self._stocks.tokens:
-            self._settle(What.TOKENS, self._stocks.tokens, self._tokens(found))
+            self._settle(What.TOKENS, self._stocks.tokens, 0 if found is None else self._tokens(found))
         if self._stocks.audio:
-            self._settle(What.AUDIO, self._stocks.audio, self._audio(found))
+            self._settle(What.AUDIO, self._stocks.audio, 0 if found is None else self._audio(found))
         for stock, lots in self._reserved:
             if stock.meter.what is What.PLACES:
                 self._leases.give_back(stock, [(time.time(), 1) for _ in lots])
 
     def headers(self) -> Headers:
         """En-têtes d'OpenAI, d'après ce que ce front sait."""
-        now = time.time()
+        now = time.monotonic()
         return tuple(
             header
             for name, stock in self._stocks.headed
@@ -111,13 +108,10 @@ class QuotaTicket:
             # Un flux interrompu : une trame, un jeton.
             return self.prompt + found.frames
         # Une réponse entière abandonnée a été calculée jusque-là ; une requête refusée, ou ratée, ne coûte rien.
-        return self.reserved if found.sent and found.status == "CANCELLED" else 0
+        return self.reserved if found.sent and found.status in _ABANDONED else 0
 
     def _audio(self, found: Note) -> int:
-        known = ceil(found.audio_seconds * 1000)
-        if found.sort == requests_pb2.REQUEST_SORT_LIVE or self.heard > _OPENING_MS:
-            return max(self.heard if found.sent else 0, known)
-        return known
+        return max(self.heard if found.sent else 0, ceil(found.audio_seconds * 1000))
 
     def _settle(self, what: What, stocks: tuple[Stock, ...], amount: int) -> None:
         left = dict.fromkeys(stocks, amount)

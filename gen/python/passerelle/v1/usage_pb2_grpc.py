@@ -92,8 +92,9 @@ class UsageServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def EraseOwner(self, request, context):
-        """Efface ce qui est gardé d'une personne ou d'un service : l'usage et les requêtes de la fenêtre de ses clés nommées et
-        de ses jetons, le nom et la note de ses clés, qui sont révoquées. Une requête en cours sera comptée à sa fin.
+        """Efface ce qui est gardé d'une personne ou d'un service : l'usage, les compteurs de quota et les requêtes de la fenêtre
+        de ses clés nommées et de ses jetons, le nom et la note de ses clés, qui sont révoquées. Une requête en cours sera
+        comptée à sa fin.
 
         Renvoie INVALID_ARGUMENT, UNAVAILABLE (HOST_EXHAUSTED) si la base ne s'écrit pas, FAILED_PRECONDITION (INVALID_STATE)
         si la table des clés ne se lit pas.
