@@ -129,7 +129,7 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
           { label: QUOTA.usual, testId: "quota-usual", onChoose: () => void setQuota() },
         ]}
       >
-        <QuotaFields draft={draft} onChange={setDraft} />
+        <QuotaFields help={QUOTA.changeHelp} draft={draft} onChange={setDraft} />
       </ConfirmDialog>
       <ConfirmDialog
         open={asked === "revoke"}
