@@ -76,6 +76,7 @@ function server(required: boolean, refusal?: ConnectError, ...ids: string[]) {
         },
         setKeyQuota({ id, quota }) {
           asked.quotas.push(quota);
+          if (quota) of(id).quota = quota;
           of(id).quotaUses = [create(QuotaUseSchema, { name: "tokens_per_day", used: 90, limit: 100n })];
           return { key: of(id) };
         },
@@ -170,6 +171,7 @@ test("vider un quota dit qu'il ne reste aucune limite, celles des réglages comp
   expect(dialog.queryByText(/a le quota des réglages/)).toBeNull();
   await person.click(dialog.getByTestId("quota-save"));
   await vi.waitFor(() => expect(asked.quotas).toEqual([expect.objectContaining({ requestsPerMinute: 0 })]));
+  expect(await screen.findByText(/sans quota, pas même celui des réglages/)).toBeTruthy();
 });
 
 test("une clé se renouvelle, son ancienne valeur gardée ou non", async () => {

@@ -44,6 +44,7 @@ export const QUOTA = typeset({
   use: (label: string, used: number, limit: number) =>
     `${label} : ${used.toLocaleString("fr")} sur ${limit.toLocaleString("fr")}`,
   resets: (at: string) => `se rouvre au plus tard le ${at}`,
+  none: "sans quota, pas même celui des réglages",
   label: "Quota",
   of: (id: string) => `Changer le quota de ${id}`,
   title: (id: string) => `Quota de ${id}`,
