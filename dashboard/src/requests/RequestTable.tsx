@@ -65,7 +65,10 @@ const Row = memo(function Row({ request, open }: { request: Request; open: (requ
 export function Outcome({ request: { running, status } }: { request: Request }) {
   const wrong = !running && status !== "OK" && status !== "CANCELLED";
   return (
-    <Box component="span" sx={{ color: wrong ? "error.main" : running ? "primary.main" : undefined }}>
+    <Box
+      component="span"
+      sx={{ whiteSpace: "nowrap", color: wrong ? "error.main" : running ? "primary.main" : undefined }}
+    >
       {running ? T.running : status === "CANCELLED" ? T.departed : status}
     </Box>
   );

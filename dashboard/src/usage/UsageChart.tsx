@@ -16,6 +16,9 @@ export interface ChartProps {
   onPoint: (rank: number | undefined) => void;
 }
 
+/** Écarts de graduation d'un décompte : une demi-requête n'est rien. */
+const WHOLE = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((unit) => unit * 10 ** power)).flat();
+
 /** Des courbes sur un même axe de temps ; leurs couleurs sont celles de la page, claire ou sombre. */
 export function UsageChart({ drawn, label, format, onPoint }: ChartProps) {
   const frame = useRef<HTMLDivElement>(null);
@@ -61,6 +64,7 @@ function optionsOf(
   const grid = { stroke: () => `color-mix(in srgb, ${ink()} 20%, transparent)`, width: 1 };
   const axis = { stroke: ink, grid, ticks: grid, font: `12px ${getComputedStyle(root).fontFamily}` };
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  const whole = lines.every(({ values }) => values.every((value) => value === null || Number.isInteger(value)));
   const daily = (times[1] ?? 0) - (times[0] ?? 0) >= DAY_SECONDS;
   return {
     width: root.clientWidth,
@@ -72,7 +76,12 @@ function optionsOf(
     scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high || 1] } },
     axes: [
       { ...axis, values: (_, splits) => (span > 2 * DAY_SECONDS ? days(splits, daily) : hours(splits)) },
-      { ...axis, size: 72, values: (_, splits) => splits.map((value) => latest.current.format(value)) },
+      {
+        ...axis,
+        ...(whole && { incrs: WHOLE }),
+        size: 72,
+        values: (_, splits) => splits.map((value) => latest.current.format(value)),
+      },
     ],
     series: [
       {},

@@ -8,10 +8,12 @@ export function hours(splits: number[]): string[] {
   return splits.map((at) => CLOCK.format(at * 1_000));
 }
 
-/** Le jour de chaque graduation, une fois par jour ; ceux d'UTC si `daily`, sinon ceux de `zone`, ici par défaut. */
+/** Le jour des graduations qui sont à son début ; ceux d'UTC si `daily`, sinon ceux de `zone`, ici par défaut. */
 export function days(splits: number[], daily: boolean, zone?: string): string[] {
   const timeZone = daily ? "UTC" : zone;
   const date = new Intl.DateTimeFormat("fr-FR", { day: "numeric", month: "short", ...(timeZone && { timeZone }) });
-  const written = splits.map((at) => date.format(at * 1_000));
-  return written.map((day, rank) => (day === written[rank - 1] ? "" : day));
+  return splits.map((at) => {
+    const day = date.format(at * 1_000);
+    return day === date.format(at * 1_000 - 1) ? "" : day;
+  });
 }

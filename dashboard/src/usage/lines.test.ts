@@ -62,6 +62,8 @@ test.each(["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata"])("à %s, c
   const read = days(splits, false, zone);
   expect(read.filter(Boolean)).toHaveLength(7);
   expect(read.slice(0, 3)).toEqual(["29 nov.", "", "30 nov."]);
+  // Une période qui commence en milieu de journée n'écrit pas là le jour entamé.
+  expect(days([midnight + 6 * HOUR, midnight + 24 * HOUR], false, zone)).toEqual(["", "30 nov."]);
   // Un pas d'un jour est d'UTC, où que l'on soit.
   expect(days([Date.UTC(2026, 10, 29) / 1_000], true, zone)).toEqual(["29 nov."]);
 });
