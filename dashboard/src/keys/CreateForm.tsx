@@ -15,7 +15,7 @@ import { type Refusal, refusalOf } from "../api/errors";
 import { Scope } from "../gen/passerelle/v1/route_pb";
 import { QuotaFields } from "./QuotaFields";
 import { BLANK, limitOf, quotaOf } from "./quota";
-import { LIFETIMES, SCOPES, T } from "./texts";
+import { LIFETIMES, QUOTA, SCOPES, T } from "./texts";
 import type { Told } from "./ValueCard";
 
 const DAY = 86_400;
@@ -106,6 +106,7 @@ export function CreateForm({ models, onCreated }: { models: string[]; onCreated:
           testId="key-model"
         />
         <QuotaFields
+          help={QUOTA.help}
           draft={quota}
           onChange={setQuota}
           {...(refusal && limit && { fault: { field: limit, message: refusal.message } })}

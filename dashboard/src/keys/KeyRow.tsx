@@ -32,6 +32,7 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string>();
   const { id, state, owner, note, models } = named;
+  const exempt = named.quota && !Object.values(draftOf(named.quota)).some(Boolean);
 
   async function act(verb: () => Promise<void>) {
     setBusy(true);
@@ -102,7 +103,9 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
           )}
         </Stack>
         <Typography variant="body2" color="textSecondary" sx={{ overflowWrap: "anywhere" }}>
-          {[opened(named), models.join(", ") || T.all, ...dates(named)].join(" · ")}
+          {[opened(named), models.join(", ") || T.all, ...dates(named), exempt && QUOTA.none]
+            .filter(Boolean)
+            .join(" · ")}
         </Typography>
         <QuotaUses uses={named.quotaUses} />
         {failure && <Alert severity="error">{failure}</Alert>}
@@ -129,7 +132,7 @@ export function KeyRow({ named, onRotated, onChanged }: Props) {
           { label: QUOTA.usual, testId: "quota-usual", onChoose: () => void setQuota() },
         ]}
       >
-        <QuotaFields draft={draft} onChange={setDraft} />
+        <QuotaFields help={QUOTA.changeHelp} draft={draft} onChange={setDraft} />
       </ConfirmDialog>
       <ConfirmDialog
         open={asked === "revoke"}

@@ -18,6 +18,7 @@ import { AccessProvider } from "../shell/AccessProvider";
 import { StatusProvider } from "../status/StatusProvider";
 import { show } from "../testing/render";
 import { KeysPage } from "./KeysPage";
+import { typed } from "./quota";
 
 beforeEach(() => vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch"))));
 afterEach(() => {
@@ -75,6 +76,7 @@ function server(required: boolean, refusal?: ConnectError, ...ids: string[]) {
         },
         setKeyQuota({ id, quota }) {
           asked.quotas.push(quota);
+          if (quota) of(id).quota = quota;
           of(id).quotaUses = [create(QuotaUseSchema, { name: "tokens_per_day", used: 90, limit: 100n })];
           return { key: of(id) };
         },
@@ -149,7 +151,27 @@ test("un quota se pose à la création, se change, et sa consommation se lit", a
   expect(asked.quotas[0]).toMatchObject({ requestsPerMinute: 60, tokensPerDay: 100n });
   await person.click(screen.getByTestId("key-quota-change"));
   await person.click(await screen.findByTestId("quota-usual"));
-  await vi.waitFor(() => expect(asked.quotas[1]).toBeUndefined());
+  await vi.waitFor(() => expect(asked.quotas.slice(1)).toEqual([undefined]));
+});
+
+test("une case ne garde qu'une limite que le message porte", () => {
+  const kept = (text: string) => [typed("requestsPerMinute", text), typed("tokensPerDay", text)];
+  for (const text of ["", "0", "00", "aucune"]) expect(kept(text)).toEqual(["", ""]);
+  expect(kept("1 000 000 000 000")).toEqual(["4294967295", "1000000000000"]);
+  expect(kept("9".repeat(40))).toEqual(["4294967295", "9007199254740992"]);
+});
+
+test("vider un quota dit qu'il ne reste aucune limite, celles des réglages comprises", async () => {
+  const person = userEvent.setup();
+  setAccessKey("psl_admin", false);
+  const asked = server(true, undefined, "psl_a");
+  await person.click(await screen.findByTestId("key-quota-change"));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByText(/pas même celles des réglages/)).toBeTruthy();
+  expect(dialog.queryByText(/a le quota des réglages/)).toBeNull();
+  await person.click(dialog.getByTestId("quota-save"));
+  await vi.waitFor(() => expect(asked.quotas).toEqual([expect.objectContaining({ requestsPerMinute: 0 })]));
+  expect(await screen.findByText(/sans quota, pas même celui des réglages/)).toBeTruthy();
 });
 
 test("une clé se renouvelle, son ancienne valeur gardée ou non", async () => {

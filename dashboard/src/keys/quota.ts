@@ -22,6 +22,16 @@ export function draftOf(quota: Quota | undefined): Draft {
   return Object.fromEntries(LIMITS.map((limit) => [limit, quota?.[limit] ? String(quota[limit]) : ""])) as Draft;
 }
 
+/** Ce que porte le message : 32 bits, sauf les budgets du jour et du mois, que JSON écrit encore exactement. */
+const most = (limit: Limit) => (limit === "tokensPerDay" || limit === "tokensPerMonth" ? 2n ** 53n : 2n ** 32n - 1n);
+
+/** Ce qu'une case garde de ce qu'on y écrit : un nombre que le message porte ; 0 n'est pas une limite. */
+export function typed(limit: Limit, text: string): string {
+  const value = BigInt(text.replace(/\D/g, ""));
+  if (value === 0n) return "";
+  return String(value < most(limit) ? value : most(limit));
+}
+
 /** Quota du message ; une limite vide vaut « pas de limite ». */
 export function quotaOf(draft: Draft) {
   const number = (limit: Limit) => Number(draft[limit] || 0);

@@ -29,7 +29,9 @@ export const LIFETIMES: [number, string][] = typeset([
 ]);
 
 export const QUOTA = typeset({
-  help: "Quota. Une case vide n'en pose pas ; aucune remplie, la clé a celui des réglages, s'il y en a un.",
+  help: "Quota. Une case vide ne pose pas de limite ; aucune remplie, la clé a le quota des réglages, s'il y en a un.",
+  changeHelp:
+    "Une case vide ne pose pas de limite. Enregistrée sans aucune, la clé n'en a plus, pas même celles des réglages.",
   limits: {
     requestsPerMinute: "Requêtes par minute",
     tokensPerMinute: "Jetons par minute",
@@ -42,6 +44,7 @@ export const QUOTA = typeset({
   use: (label: string, used: number, limit: number) =>
     `${label} : ${used.toLocaleString("fr")} sur ${limit.toLocaleString("fr")}`,
   resets: (at: string) => `se rouvre au plus tard le ${at}`,
+  none: "sans quota, pas même celui des réglages",
   label: "Quota",
   of: (id: string) => `Changer le quota de ${id}`,
   title: (id: string) => `Quota de ${id}`,

@@ -21,7 +21,7 @@ const SAID: Partial<Record<Phase, string>> = {
 
 /** Le microphone : lequel, quelle langue, son niveau, et le bouton qui l'ouvre et le ferme. */
 export function ControlCard({ studio }: { studio: Studio }) {
-  const { session, state, models, model, capabilities, rates, busy } = studio;
+  const { session, state, models, model, capabilities, rates, busy, phrasesFault } = studio;
   const { phase, options, failure, late, resuming } = state;
   const secure = canListen();
   const devices = useDevices(phase);
@@ -73,6 +73,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           value={options.phrases}
           disabled={busy}
           onText={(phrases) => session.choose({ phrases })}
+          fault={phrasesFault}
           help={AUDIO.phrasesHelp}
           testId="live-phrases"
         />
@@ -102,7 +103,7 @@ export function ControlCard({ studio }: { studio: Studio }) {
           variant="contained"
           color={busy ? "error" : "primary"}
           size="large"
-          disabled={!busy && (away !== undefined || !secure || !capabilities || !rates)}
+          disabled={!busy && (away !== undefined || !secure || !capabilities || !rates || phrasesFault !== undefined)}
           onClick={single(() => {
             if (busy) void session.stop();
             else if (capabilities && rates) void session.start(capabilities, rates);

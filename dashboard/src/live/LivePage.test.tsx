@@ -78,7 +78,9 @@ class Rig {
   }
 }
 
-function open(rig: Rig, path = "/essayer/micro") {
+const LIMITS = { minSampleRateHertz: 8000, maxSampleRateHertz: 192000, maxPhrases: 1, maxPromptCharacters: 20 };
+
+function open(rig: Rig, path = "/essayer/micro", features = ["word_timestamps"]) {
   return show(
     <StatusProvider>
       <KeptProvider live={rig.session}>
@@ -94,8 +96,8 @@ function open(rig: Rig, path = "/essayer/micro") {
         },
         getCapabilities: () =>
           create(GetCapabilitiesResponseSchema, {
-            models: [{ ...model, languages: ["fr", "en"], features: ["word_timestamps"] }],
-            limits: { audio: create(AudioLimitsSchema, { minSampleRateHertz: 8000, maxSampleRateHertz: 192000 }) },
+            models: [{ ...model, languages: ["fr", "en"], features }],
+            limits: { audio: create(AudioLimitsSchema, LIMITS) },
           }),
       });
     },
@@ -261,6 +263,19 @@ test("qui parle se voit aussitôt, et se corrige sous les yeux", async () => {
   expect(shown.textContent).toContain("Camillemerci.");
   rig.tell({ partial: { utterance_index: 1, text: "et", speaker_label: "Camille" } });
   expect(screen.getByTestId("live-partial").textContent).toBe("et");
+});
+
+test("un modèle qui ne date pas ses mots ne dit pas qui parle ; trop de phrases se disent avant d'ouvrir le micro", async () => {
+  open(new Rig(), undefined, ["phrases"]);
+  const phrases = await screen.findByTestId("live-phrases");
+  const start = screen.getByTestId<HTMLButtonElement>("live-start");
+  await waitFor(() => expect(start.disabled).toBe(false));
+  expect(screen.queryByTestId("live-speakers")).toBeNull();
+  fireEvent.change(phrases, { target: { value: "Diane\nCamille" } });
+  expect(screen.getByRole("alert").textContent).toContain("1 au plus (reçu : 2)");
+  expect(start.disabled).toBe(true);
+  fireEvent.change(phrases, { target: { value: "Diane" } });
+  expect(start.disabled).toBe(false);
 });
 
 test("un serveur en retard se dit, au lieu d'attendre une parole déjà dite", async () => {

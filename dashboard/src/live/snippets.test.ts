@@ -34,9 +34,13 @@ test("avec une clé, elle vient de l'environnement ; une langue que le modèle i
 
 test("les locuteurs demandés sont dans chaque extrait", () => {
   const target = { base: "http://127.0.0.1:8000", keyed: false };
-  const { curl = "", ...streams } = snippetsOf(configFor(canary, "", 48000, true), target);
+  const dated = create(ModelCapabilitiesSchema, { key: "canary", features: ["word_timestamps"] });
+  const { curl = "", ...streams } = snippetsOf(configFor(dated, "", 48000, true), target);
   expect(curl).toContain("'diarize=true'");
   for (const text of Object.values(streams)) expect(text).toContain("diarization");
+  // Un modèle qui ne date pas ses mots refuserait la demande entière.
+  for (const text of Object.values(snippetsOf(configFor(canary, "", 48000, true), target)))
+    expect(text).not.toMatch(/diari/);
 });
 
 test("la jauge suit l'oreille : vide au silence, pleine à l'écrêtage", () => {

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { accessKey } from "../api/accessKey";
+import { phrasesOf, phrasesRefusal } from "../audio/job/request";
 import { choice } from "../audio/job/useDesk";
 import { Capability } from "../gen/passerelle/v1/model_pb";
 import { useKept } from "../shell/kept";
@@ -14,14 +15,21 @@ export function useStudio() {
   const models = useServer().status?.models;
   const { known, failure } = useCapabilities();
   const limits = known?.limits?.audio;
+  const transcriber = choice(models, known, Capability.TRANSCRIBE, state.options.model);
+  const features = transcriber.capabilities?.features ?? [];
   return {
     session,
     state,
     ready: models !== undefined,
     failure,
-    ...choice(models, known, Capability.TRANSCRIBE, state.options.model),
+    ...transcriber,
     /** Vrai si un modèle sait dire qui parle, et celui-ci dater ses mots. */
-    diarizes: models?.some(({ capability }) => capability === Capability.DIARIZE) ?? false,
+    diarizes:
+      features.includes("word_timestamps") &&
+      models?.some(({ capability }) => capability === Capability.DIARIZE) === true,
+    /** Pourquoi les phrases données seraient refusées. */
+    phrasesFault:
+      limits && features.includes("phrases") ? phrasesRefusal(phrasesOf(state.options.phrases), limits) : undefined,
     rates: limits && { min: limits.minSampleRateHertz, max: limits.maxSampleRateHertz },
     /** Vrai du premier appui à la dernière phrase. */
     busy: state.phase !== "idle" && state.phase !== "done",

@@ -1,7 +1,8 @@
 import { mdiClose } from "@mdi/js";
-import { Box, TextField } from "@mui/material";
+import { Box } from "@mui/material";
 import { useSearchParams } from "wouter";
-import { Act } from "../shell/kit";
+import { Act, Choice } from "../shell/kit";
+import { useQuery } from "../shell/useQuery";
 import { SORTS, T } from "./texts";
 import type { Filter } from "./useRequests";
 
@@ -53,51 +54,42 @@ function Moment() {
 
 /** Choisir le modèle, la sorte et l'issue. */
 export function FilterBar({ models }: { models: string[] }) {
+  const { get, set } = useQuery();
+  const choice = (name: string, label: string, all: string, options: [string, string][]) => {
+    const value = get(name);
+    // Un modèle retiré du profil peut encore être demandé par l'adresse.
+    const asked: [string, string][] = value && !options.some(([key]) => key === value) ? [[value, value]] : [];
+    return (
+      <Choice
+        label={label}
+        value={value}
+        options={[["", all], ...options, ...asked]}
+        onChoose={(chosen) => set(name, chosen)}
+        testId={`requests-${name}`}
+        sx={{ bgcolor: "background.paper", borderRadius: 1 }}
+      />
+    );
+  };
   return (
     <Box
       role="search"
       aria-label={T.filters}
       sx={{ display: "grid", gap: 1.5, gridTemplateColumns: { xs: "1fr 1fr", sm: "repeat(3, 180px)" } }}
     >
-      <Choice name="modele" label={T.model} options={models.map((key) => [key, key])} />
-      <Choice name="sorte" label={T.sort} options={SORTS.map(([name, , label]) => [name, label])} />
-      <Choice name="issue" label={T.state} options={T.states} />
+      {choice(
+        "modele",
+        T.model,
+        T.all,
+        models.map((key) => [key, key]),
+      )}
+      {choice(
+        "sorte",
+        T.sort,
+        T.everyone,
+        SORTS.map(([name, , label]) => [name, label]),
+      )}
+      {choice("issue", T.state, T.everyone, T.states)}
       <Moment />
     </Box>
-  );
-}
-
-function Choice({ name, label, options }: { name: string; label: string; options: [string, string][] }) {
-  const [params, setParams] = useSearchParams();
-  const value = params.get(name) ?? "";
-  // Un modèle retiré du profil peut encore être demandé par l'adresse.
-  const shown = value && !options.some(([key]) => key === value) ? [...options, [value, value] as const] : options;
-  function choose(next: string) {
-    const after = new URLSearchParams(params);
-    if (next) after.set(name, next);
-    else after.delete(name);
-    setParams(after, { replace: true });
-  }
-  return (
-    <TextField
-      select
-      size="small"
-      label={label}
-      value={value}
-      onChange={(event) => choose(event.target.value)}
-      sx={{ bgcolor: "background.paper", borderRadius: 1 }}
-      slotProps={{
-        select: { native: true },
-        inputLabel: { shrink: true },
-        htmlInput: { "data-testid": `requests-${name}` },
-      }}
-    >
-      <option value="">{T.all}</option>
-      {shown.map(([key, text]) => (
-        <option key={key} value={key}>
-          {text}
-        </option>
-      ))}
-    </TextField>
   );
 }

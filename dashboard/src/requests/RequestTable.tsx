@@ -10,7 +10,7 @@ const NUMBER = new Intl.NumberFormat("fr-FR", { maximumFractionDigits: 1 });
 const FIGURES = { fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" };
 
 /** Une ligne par requête ; sur un petit écran, le tableau défile dans son cadre. */
-export function RequestTable({ requests, open }: { requests: Request[]; open: (call: string) => void }) {
+export function RequestTable({ requests, open }: { requests: Request[]; open: (request: Request) => void }) {
   return (
     <Paper variant="outlined" sx={{ overflowX: "auto" }} tabIndex={0} role="region" aria-label={T.title}>
       <Table size="small" data-testid="requests-table">
@@ -34,14 +34,14 @@ export function RequestTable({ requests, open }: { requests: Request[]; open: (c
 }
 
 /** Une ligne ne se redessine que si sa requête change. */
-const Row = memo(function Row({ request, open }: { request: Request; open: (call: string) => void }) {
+const Row = memo(function Row({ request, open }: { request: Request; open: (request: Request) => void }) {
   const { id, call, model, first, ended, tokensIn, tokensOut, tokensPerSecond, key, client, replicas } = request;
   const clock = CLOCK.format(arrival(request));
   const count = (value: number | undefined) => (value === undefined ? T.none : NUMBER.format(value));
   return (
     <TableRow data-testid={`request-${call}`} hover>
       <TableCell sx={FIGURES}>
-        <ButtonBase aria-label={T.open(clock, id)} onClick={() => open(call)} sx={{ textDecoration: "underline" }}>
+        <ButtonBase aria-label={T.open(clock, id)} onClick={() => open(request)} sx={{ textDecoration: "underline" }}>
           {clock}
         </ButtonBase>
       </TableCell>
@@ -65,7 +65,10 @@ const Row = memo(function Row({ request, open }: { request: Request; open: (call
 export function Outcome({ request: { running, status } }: { request: Request }) {
   const wrong = !running && status !== "OK" && status !== "CANCELLED";
   return (
-    <Box component="span" sx={{ color: wrong ? "error.main" : running ? "primary.main" : undefined }}>
+    <Box
+      component="span"
+      sx={{ whiteSpace: "nowrap", color: wrong ? "error.main" : running ? "primary.main" : undefined }}
+    >
       {running ? T.running : status === "CANCELLED" ? T.departed : status}
     </Box>
   );

@@ -40,8 +40,8 @@ function request(number: number, init: Exclude<MessageInitShape<typeof RequestSc
   return create(RequestSchema, { ...DONE, id: `r${number}`, call: `c${number}`, receivedAt: { seconds }, ...init });
 }
 
-/** Un serveur dont le suivi rend ces lots, puis reste ouvert. */
-function open(batches: Request[][], search = "", missed = 0, refused = "") {
+/** Un serveur dont le suivi rend ces lots, en attendant ce qui n'en est pas un, puis reste ouvert. */
+function open(batches: (Request[] | Promise<void>)[], search = "", missed = 0, refused = "") {
   const asked: { watches: WatchRequestsRequest[]; cancelled: string[] } = { watches: [], cancelled: [] };
   show(
     <StatusProvider>
@@ -51,7 +51,10 @@ function open(batches: Request[][], search = "", missed = 0, refused = "") {
       router.service(RequestService, {
         async *watchRequests(watch, { signal }) {
           asked.watches.push(watch);
-          for (const requests of batches) yield { requests, missed };
+          for (const batch of batches) {
+            if (Array.isArray(batch)) yield { requests: batch, missed };
+            else await batch;
+          }
           await new Promise((resolve) => signal.addEventListener("abort", resolve));
         },
         cancelRequest({ id }) {
@@ -136,6 +139,21 @@ test("une requête ouverte dit où son temps est passé, et s'interrompt", async
   await person.click(screen.getByTestId("request-cancel"));
   await screen.findByText("Interruption demandée.");
   expect(asked.cancelled).toEqual(["c1"]);
+});
+
+test("une requête ouverte que la liste n'a plus reste sous les yeux, et dit sa fin", async () => {
+  const person = userEvent.setup();
+  let finish = () => {};
+  const read = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  open([[request(1, { running: true, status: "" })], read, [request(1, { status: "CANCELLED" })]], "issue=en-cours");
+  await person.click(await screen.findByRole("button", { name: /détail de la requête r1$/ }));
+  expect(screen.getByTestId("request-dialog").textContent).toContain("En cours");
+  finish();
+  await waitFor(() => expect(calls()).toEqual([]));
+  expect(screen.getByTestId("request-dialog").textContent).toContain("Client parti");
+  expect(screen.queryByTestId("request-cancel")).toBeNull();
 });
 
 test("un refus d'interrompre se lit ; une requête finie ne s'interrompt pas", async () => {

@@ -1,5 +1,4 @@
 import { Alert, Chip, Stack, Typography } from "@mui/material";
-import { useState } from "react";
 import { useServer } from "../status/StatusProvider";
 import { FilterBar, useFilter } from "./FilterBar";
 import { RequestDialog } from "./RequestDialog";
@@ -10,9 +9,7 @@ import { useRequests } from "./useRequests";
 /** Les dernières requêtes et celles en cours, en direct. */
 export function RequestsPage() {
   const models = useServer().status?.models ?? [];
-  const { found, missed, link } = useRequests(useFilter());
-  const [opened, setOpened] = useState<string>();
-  const shown = found.find(({ call }) => call === opened);
+  const { found, opened, setOpened, missed, link } = useRequests(useFilter());
   return (
     <Stack spacing={2} data-testid="requests-page">
       <Stack direction="row" useFlexGap spacing={2} sx={{ alignItems: "center", flexWrap: "wrap" }}>
@@ -35,7 +32,7 @@ export function RequestsPage() {
       )}
       {found.length === 0 && link === "live" && <Typography data-testid="requests-empty">{T.empty}</Typography>}
       {found.length > 0 && <RequestTable requests={found} open={setOpened} />}
-      {shown && <RequestDialog request={shown} onClose={() => setOpened(undefined)} />}
+      {opened && <RequestDialog request={opened} onClose={() => setOpened(undefined)} />}
     </Stack>
   );
 }

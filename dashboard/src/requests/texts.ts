@@ -29,6 +29,7 @@ export const T = typeset({
   sort: "Sorte",
   state: "Issue",
   all: "Tous",
+  everyone: "Toutes",
   moment: (gpu: number | undefined, since: string, until: string) =>
     `${gpu === undefined ? "Machine" : `GPU ${gpu}`}, de ${since} à ${until}`,
   always: "…",
@@ -62,7 +63,7 @@ export const T = typeset({
   timeline: "Déroulement",
   replay: "La refaire",
   replayHelp: (text: string, file: string) =>
-    `Ses options, et elles seules : le serveur ne garde aucun contenu. À mettre à la place de « ${text} » ou de ${file}.`,
+    `Ses options, et elles seules : le serveur ne garde aucun contenu. Mettez le vôtre à la place de « ${text} » ou de ${file}.`,
   audio: "Audio analysé",
   gpus: "GPU",
   cancel: "Interrompre",

@@ -24,9 +24,10 @@ export interface Filter {
   until?: number | undefined;
 }
 
-/** Requêtes d'un filtre, suivies en direct. */
+/** Requêtes d'un filtre, suivies en direct, et celle qui est ouverte : elle se suit encore quand la liste ne l'a plus. */
 export function useRequests({ model, sort, running, failed, gpu, since, until }: Filter) {
   const [found, setFound] = useState<Request[]>([]);
+  const [opened, setOpened] = useState<Request>();
   const [missed, setMissed] = useState(0);
   const [link, setLink] = useState<"opening" | "live" | "lost">("opening");
   useEffect(() => {
@@ -55,6 +56,7 @@ export function useRequests({ model, sort, running, failed, gpu, since, until }:
         opened = false;
         setLink("live");
         setFound((before) => merged(fresh ? [] : before, message.requests, wanted));
+        setOpened((before) => before && (message.requests.findLast(({ call }) => call === before.call) ?? before));
         setMissed((before) => before + message.missed);
       },
       onLost: () => setLink("lost"),
@@ -65,5 +67,5 @@ export function useRequests({ model, sort, running, failed, gpu, since, until }:
     });
     return () => stop.abort();
   }, [model, sort, running, failed, gpu, since, until]);
-  return { found, missed, link };
+  return { found, opened, setOpened, missed, link };
 }

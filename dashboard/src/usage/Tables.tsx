@@ -41,7 +41,7 @@ function Framed({ label, testid, head, rows }: { label: string; testid: string; 
         <TableBody>
           {rows.map(({ name, key, cells }) => (
             <TableRow key={key}>
-              <TableCell component="th" scope="row" sx={{ minWidth: 120, overflowWrap: "anywhere" }}>
+              <TableCell component="th" scope="row" sx={{ minWidth: 168, overflowWrap: "anywhere" }}>
                 {name}
               </TableCell>
               {cells.map((cell, rank) => (

@@ -3,6 +3,7 @@ import { Box } from "@mui/material";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { HEIGHT } from "./chart";
+import { DAY_SECONDS, days, hours } from "./graduations";
 import { lookOf } from "./Legend";
 import type { Drawn } from "./lines";
 
@@ -15,9 +16,8 @@ export interface ChartProps {
   onPoint: (rank: number | undefined) => void;
 }
 
-const DAY_SECONDS = 86_400;
-const CLOCK = new Intl.DateTimeFormat("fr-FR", { hour: "2-digit", minute: "2-digit" });
-const DATE = new Intl.DateTimeFormat("fr-FR", { day: "numeric", month: "short" });
+/** Écarts de graduation d'un décompte : une demi-requête n'est rien. */
+const WHOLE = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((unit) => unit * 10 ** power)).flat();
 
 /** Des courbes sur un même axe de temps ; leurs couleurs sont celles de la page, claire ou sombre. */
 export function UsageChart({ drawn, label, format, onPoint }: ChartProps) {
@@ -63,22 +63,25 @@ function optionsOf(
   const dark = () => document.documentElement.dataset.scheme === "dark";
   const grid = { stroke: () => `color-mix(in srgb, ${ink()} 20%, transparent)`, width: 1 };
   const axis = { stroke: ink, grid, ticks: grid, font: `12px ${getComputedStyle(root).fontFamily}` };
-  const long = (times.at(-1) ?? 0) - (times[0] ?? 0) > 2 * DAY_SECONDS;
+  const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  const whole = lines.every(({ values }) => values.every((value) => value === null || Number.isInteger(value)));
+  const daily = (times[1] ?? 0) - (times[0] ?? 0) >= DAY_SECONDS;
   return {
     width: root.clientWidth,
     height: HEIGHT,
+    // Un jour est celui d'UTC : ses graduations aussi.
+    ...(daily && { tzDate: (at: number) => uPlot.tzDate(new Date(at * 1_000), "UTC") }),
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high || 1] } },
     axes: [
+      { ...axis, values: (_, splits) => (span > 2 * DAY_SECONDS ? days(splits, daily) : hours(splits)) },
       {
         ...axis,
-        values: (_, splits) =>
-          splits.map((at) =>
-            long && at % DAY_SECONDS !== 0 && splits.length > 9 ? "" : (long ? DATE : CLOCK).format(at * 1_000),
-          ),
+        ...(whole && { incrs: WHOLE }),
+        size: 72,
+        values: (_, splits) => splits.map((value) => latest.current.format(value)),
       },
-      { ...axis, size: 72, values: (_, splits) => splits.map((value) => latest.current.format(value)) },
     ],
     series: [
       {},

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -50,6 +50,8 @@ function open({
   current = [] as Request[],
   refused = "",
   search = "",
+  reads = [] as Code[],
+  links = 1,
 }) {
   const asked: { queries: UsageQuery[]; keys: number } = { queries: [], keys: 0 };
   show(
@@ -62,6 +64,11 @@ function open({
       router.service(AdminService, {
         async *watchStatus(_, { signal }) {
           yield { status: create(StatusSchema, { adminKeyRequired: required, gpus }) };
+          // Un lien se perd une fois la page lue.
+          if (--links > 0) {
+            await vi.waitFor(() => expect(asked.queries.length).toBe(2));
+            throw new ConnectError("", Code.Unavailable);
+          }
           await new Promise((resolve) => signal.addEventListener("abort", resolve));
         },
         getAccess: () => ({ admin: true }),
@@ -77,6 +84,8 @@ function open({
         getUsage: ({ query }) => {
           if (refused) throw refusal(Code.PermissionDenied, "SCOPE_NOT_ALLOWED", refused);
           if (query) asked.queries.push(query);
+          const code = asked.queries.length > 2 && reads.shift();
+          if (code) throw new ConnectError("", code);
           return { rows };
         },
         async *exportUsage() {
@@ -179,6 +188,18 @@ test("le refus du serveur se lit", async () => {
   setAccessKey("autre-cle", false);
   open({ refused: "Cette clé n'ouvre pas cet appel." });
   expect((await screen.findByTestId("usage-failure")).textContent).toBe("Cette clé n'ouvre pas cet appel.");
+});
+
+test.each([
+  [Code.Unavailable, 1],
+  [Code.PermissionDenied, 0],
+])("une relecture qui échoue (%s) se dit ; seul un refus retire ce qui était lu", async (code, kept) => {
+  open({ required: false, links: 2, reads: [code, code] });
+  await screen.findByTestId("usage-totals");
+  // Le serveur revenu, l'usage est relu sans attendre la minute.
+  await screen.findByTestId("usage-failure", {}, { timeout: 10_000 });
+  expect(screen.queryAllByTestId("usage-totals")).toHaveLength(kept);
+  expect(screen.queryByTestId("usage-empty")).toBeNull();
 });
 
 test("le CSV du serveur s'enregistre tel quel", async () => {

@@ -26,6 +26,7 @@ export function UsagePage() {
   const running = useRunning(key);
   const { listed } = useKeys(key, closed || !required);
   const [failed, setFailed] = useState<string>();
+  const [saving, setSaving] = useState(false);
   const nameOfKey = useMemo(() => {
     const owners = new Map(listed?.map(({ id, owner }) => [id, owner]));
     return (label: string) => [label || T.noKey, owners.get(label)].filter(Boolean).join(" · ");
@@ -34,10 +35,13 @@ export function UsagePage() {
 
   async function download() {
     setFailed(undefined);
+    setSaving(true);
     try {
       save(T.csvName(get("periode") || "jour", wanted.step), "text/csv", await readCsv(wanted));
     } catch (error) {
       setFailed(messageOf(error));
+    } finally {
+      setSaving(false);
     }
   }
 
@@ -60,17 +64,25 @@ export function UsagePage() {
           </Alert>
         )}
       </Stack>
+      {(required === undefined || (!closed && !read)) && <Typography role="status">{T.loading}</Typography>}
       {!closed && (
         <>
           <Choices wanted={wanted} measure={measure} />
           <Stack direction="row" useFlexGap spacing={1} sx={{ flexWrap: "wrap", alignItems: "center" }}>
             {wanted.key && <Chip label={T.onlyKey(nameOfKey(wanted.key))} onDelete={() => set("cle", "")} />}
             {wanted.model && <Chip label={T.onlyModel(wanted.model)} onDelete={() => set("modele", "")} />}
-            <Act label={T.csv} variant="outlined" onClick={() => void download()} testId="usage-csv" />
+            <Act
+              label={T.csv}
+              variant="outlined"
+              disabled={saving}
+              onClick={() => void download()}
+              testId="usage-csv"
+            />
           </Stack>
           <Told text={failed ?? read?.failure} severity="error" testId="usage-failure" />
-          {!read && <Typography role="status">{T.loading}</Typography>}
-          {read && !read.failure && <UsageView read={read} wanted={wanted} measure={measure} nameOfKey={nameOfKey} />}
+          {read && (!read.failure || read.totals.length > 0) && (
+            <UsageView read={read} wanted={wanted} measure={measure} nameOfKey={nameOfKey} />
+          )}
         </>
       )}
       {status && running && (

@@ -2,6 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { type UsageRow, UsageRowSchema } from "../gen/passerelle/v1/usage_pb";
 import { among, PERIODS, sinceOf, type Wanted } from "./choices";
+import { days } from "./graduations";
 import { DRAWN, drawn, outcomesOf } from "./lines";
 
 const HOUR = 3_600;
@@ -51,6 +52,20 @@ test("au-delà de ce qui se distingue, les courbes de moins de requêtes sont co
 test("une ligne que l'heure suivante apporte, hors de la période lue, ne casse rien", () => {
   const late = row(9, { key: "a", requests: 1 });
   expect(drawn([late], "requetes", "heure", span, byKey).lines).toEqual([{ name: "a", values: [0, 0, 0] }]);
+});
+
+test.each(["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata"])("à %s, chaque jour s'écrit une fois", (zone) => {
+  // Minuit du 29 novembre 2026 à cet endroit, puis toutes les douze heures, comme le dessin gradue une semaine.
+  const offset = { UTC: 0, "Europe/Paris": 1, "America/New_York": -5, "Asia/Kolkata": 5.5 }[zone] ?? 0;
+  const midnight = Date.UTC(2026, 10, 29) / 1_000 - offset * HOUR;
+  const splits = Array.from({ length: 14 }, (_, rank) => midnight + rank * 12 * HOUR);
+  const read = days(splits, false, zone);
+  expect(read.filter(Boolean)).toHaveLength(7);
+  expect(read.slice(0, 3)).toEqual(["29 nov.", "", "30 nov."]);
+  // Une période qui commence en milieu de journée n'écrit pas là le jour entamé.
+  expect(days([midnight + 6 * HOUR, midnight + 24 * HOUR], false, zone)).toEqual(["", "30 nov."]);
+  // Un pas d'un jour est d'UTC, où que l'on soit.
+  expect(days([Date.UTC(2026, 10, 29) / 1_000], true, zone)).toEqual(["29 nov."]);
 });
 
 test("la période compte le pas en cours ; une valeur inconnue de l'adresse vaut l'usuelle", () => {

@@ -1,9 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { useEffect, useState } from "react";
 import { usage } from "../api/client";
 import { messageOf } from "../api/errors";
 import { type GetUsageRequestSchema, type UsageRow, UsageStep } from "../gen/passerelle/v1/usage_pb";
 import { pause, whileVisible } from "../status/follow";
+import { useServer } from "../status/StatusProvider";
 import { GROUPS, STEPS, sinceOf, type Wanted } from "./choices";
 
 type Query = NonNullable<MessageInitShape<typeof GetUsageRequestSchema>["query"]>;
@@ -20,27 +22,31 @@ export interface Read {
   rows: UsageRow[];
   /** Une ligne par groupe. */
   totals: UsageRow[];
-  failure?: string;
+  failure?: string | undefined;
+  /** Vrai si le serveur n'a pas pu répondre. */
+  away?: boolean;
 }
 
-/** L'usage demandé, relu chaque minute tant que la page se voit ; rien n'est lu si `closed`. */
+/** L'usage demandé, relu chaque minute tant que la page se voit, et dès que le serveur revient ; rien ne l'est si `closed`. */
 export function useUsage(wanted: Wanted, access: string, closed: boolean): Read | undefined {
   const [found, setFound] = useState<Read>();
   const query = JSON.stringify([access, wanted]);
+  const connected = useServer().link === "connected";
   useEffect(() => {
-    if (closed) return;
+    if (closed || !connected) return;
     const [, asked] = JSON.parse(query) as [string, Wanted];
     const take = async (signal: AbortSignal) => {
       while (!signal.aborted) {
         const read = await readBoth(query, asked, signal);
         if (signal.aborted) return;
-        setFound(read);
+        // Une relecture qui échoue ne retire pas ce qui était lu ; un refus, si.
+        setFound((before) => (read.away && before?.query === query ? { ...before, failure: read.failure } : read));
         await pause(AGAIN_MS, signal);
       }
     };
     const { stop } = whileVisible({ run: (signal) => void take(signal), onHidden: () => undefined });
     return stop;
-  }, [query, closed]);
+  }, [query, closed, connected]);
   // Ce que montrait une autre clé, ou un autre choix, n'est plus à montrer.
   return found?.query === query ? found : undefined;
 }
@@ -56,7 +62,8 @@ async function readBoth(query: string, wanted: Wanted, signal: AbortSignal): Pro
     ]);
     return { query, span, rows, totals };
   } catch (error) {
-    return { query, span, rows: [], totals: [], failure: messageOf(error) };
+    const away = ![Code.Unauthenticated, Code.PermissionDenied].includes(ConnectError.from(error).code);
+    return { query, span, rows: [], totals: [], failure: messageOf(error), away };
   }
 }
 

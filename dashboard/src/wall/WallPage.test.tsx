@@ -88,7 +88,7 @@ test("une ligne par GPU dit tout ce qui l'occupe", async () => {
   expect(
     within(screen.getByTestId("wall-row-3")).getByText("qwen-0 60,0 Gio · autres programmes 10,0 Gio · sur 140,0 Gio"),
   ).toBeTruthy();
-  expect(text("wall-total")).toBe("11 en file · 1 234 jetons/s · p95 420 ms · 4000 W");
+  expect(text("wall-total")).toBe("11 en file · 1 234 jetons/s · 1er jeton (p95) 420 ms · 4000 W");
   expect(text("wall-address")).toContain("/#/mur?plein=oui");
 });
 

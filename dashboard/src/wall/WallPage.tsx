@@ -192,7 +192,7 @@ function Line({ row, models, curve, ahead }: LineProps) {
         rowGap: "0.3em",
         alignItems: "center",
         px: "0.4em",
-        py: { xs: "0.4em", md: 0 },
+        py: { xs: "0.4em", md: "0.15em" },
         minWidth: 0,
         bgcolor: "background.paper",
         borderRadius: 1,

@@ -90,7 +90,7 @@ export function totalOf({ host, gpus }: Status): string {
   return T.total(
     NUMBER.format(activity?.waiting ?? 0),
     NUMBER.format(activity?.tokensPerSecond ?? 0),
-    firstOf(activity),
+    activity?.firstP95 ? firstOf(activity) : "",
     power > 0 ? french(watts(power)) : "",
   );
 }

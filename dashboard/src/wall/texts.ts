@@ -38,5 +38,5 @@ export const T = typeset({
   stopping: "Le serveur s'arrête, à la demande de son exploitant.",
   waiting: "En attente du serveur…",
   total: (queue: string, rate: string, first: string, power: string) =>
-    [`${queue} en file`, `${rate} jetons/s`, `p95 ${first}`, power].filter(Boolean).join(" · "),
+    [`${queue} en file`, `${rate} jetons/s`, first && `1er jeton (p95) ${first}`, power].filter(Boolean).join(" · "),
 } as const);

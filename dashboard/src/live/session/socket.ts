@@ -120,13 +120,15 @@ export function configFor(
   speakers = false,
   phrases = "",
 ): StreamTranscribeConfig {
+  const dated = capabilities.features.includes("word_timestamps");
   return create(StreamTranscribeConfigSchema, {
     config: {
       model: capabilities.key,
       audioFormat: { encoding: AudioEncoding.PCM_S16LE, sampleRateHertz: rate, channelCount: 1 },
       ...(language && capabilities.languages.includes(language) && { language }),
-      ...(capabilities.features.includes("word_timestamps") && { wordTimestamps: true }),
-      ...(speakers && { diarization: {} }),
+      ...(dated && { wordTimestamps: true }),
+      // Dire qui parle demande des mots datés.
+      ...(dated && speakers && { diarization: {} }),
       ...(capabilities.features.includes("phrases") && { phrases: phrasesOf(phrases) }),
     },
   });
