@@ -119,6 +119,7 @@ def _split(segment: audio_pb2.Segment, speakers: Sequence[str]) -> Iterator[audi
         part.start_offset.CopyFrom(words[0].start_offset)
         part.end_offset.CopyFrom(words[-1].end_offset)
         part.speaker_label = speaker
+        part.low_confidence = any(word.low_confidence for word in words)
         del part.words[:]
         part.words.extend(words)
         confidences = [word.confidence for word in words if word.HasField("confidence")]
