@@ -298,6 +298,8 @@ class Limits:
     """Empreintes gardées par flux en direct ; au-delà, les plus anciennes d'une même voix se joignent."""
     max_prompt_characters: int = 4096
     max_phrases: int = 100
+    low_confidence: float = 0.5
+    """Confiance sous laquelle un mot est à vérifier ; 0 : aucun ne l'est."""
     max_replicas: int = 64
     max_idle_unload_seconds: float = 30 * 86400.0
     max_named_keys: int = 1000

@@ -60,6 +60,8 @@ def segment_json(segment: audio_pb2.Segment) -> dict[str, Any]:
         result["speaker"] = segment.speaker_label
     if segment.HasField("confidence"):
         result["confidence"] = segment.confidence
+    if segment.low_confidence:
+        result["low_confidence"] = True
     if segment.HasField("language"):
         result["language"] = segment.language
     if segment.words:
@@ -94,6 +96,8 @@ def _word(word: audio_pb2.Word) -> dict[str, Any]:
     result: dict[str, Any] = {"text": word.text, **_span(word)}
     if word.HasField("confidence"):
         result["confidence"] = word.confidence
+    if word.low_confidence:
+        result["low_confidence"] = True
     if word.HasField("speaker_label"):
         result["speaker"] = word.speaker_label
     return result

@@ -109,13 +109,22 @@ def _segment(segment: audio_pb2.Segment, temperature: float) -> dict[str, Any]:
         "avg_logprob": math.log(confidence),
         "compression_ratio": len(text) / len(zlib.compress(text)),
         "no_speech_prob": segment.no_speech_probability,
+        **_sure(segment),
         **speaker,
     }
 
 
 def _word(word: audio_pb2.Word) -> dict[str, Any]:
     speaker = {"speaker": word.speaker_label} if word.HasField("speaker_label") else {}
-    return {"word": word.text, "start": seconds(word.start_offset), "end": seconds(word.end_offset), **speaker}
+    span = {"start": seconds(word.start_offset), "end": seconds(word.end_offset)}
+    return {"word": word.text, **span, **_sure(word), **speaker}
+
+
+def _sure(part: audio_pb2.Segment | audio_pb2.Word) -> dict[str, Any]:
+    """Confiance d'un mot ou d'un segment, si le moteur la donne ; OpenAI n'a pas ces champs."""
+    if not part.HasField("confidence"):
+        return {}
+    return {"confidence": part.confidence, **({"low_confidence": True} if part.low_confidence else {})}
 
 
 def _diarized(segment: audio_pb2.Segment, names: "_Names") -> dict[str, Any]:

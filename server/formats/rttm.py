@@ -1,11 +1,13 @@
 """La forme RTTM (NIST Rich Transcription) : une ligne par tour, ou par segment d'une transcription."""
 
+import re
+
 from google.protobuf.duration_pb2 import Duration
 from passerelle.v1 import diarize_pb2, transcribe_pb2
 
 from server.formats.api import seconds
 
-_CHANNEL = "CHANNEL_"
+_CHANNEL = re.compile(r"CHANNEL_(\d+)", re.ASCII)
 
 
 def rttm(response: diarize_pb2.DiarizeResponse) -> str:
@@ -25,7 +27,8 @@ def spoken(response: transcribe_pb2.TranscribeResponse) -> str:
 def _line(name: str, start_offset: Duration, end_offset: Duration, speaker: str) -> str:
     start, end = seconds(start_offset), seconds(end_offset)
     # Un canal transcrit à part est aussi celui de sa ligne.
-    channel = speaker.removeprefix(_CHANNEL) if speaker.startswith(_CHANNEL) else "1"
+    apart = _CHANNEL.fullmatch(speaker)
+    channel = apart[1] if apart else "1"
     # Les champs y sont séparés par des espaces : un nom n'en a pas.
     speaker = "_".join(speaker.split())
     return f"SPEAKER {name or 'audio'} {channel} {start:.3f} {end - start:.3f} <NA> <NA> {speaker} <NA> <NA>\n"

@@ -47,6 +47,7 @@ _MAY_BE_SMALL = (
     "endpoint_silence_seconds",
     "min_endpoint_silence_seconds",
     "max_endpoint_silence_seconds",
+    "low_confidence",
 )
 """Limites qui peuvent valoir moins de 1."""
 
@@ -367,6 +368,7 @@ def _limits(env: "_Env") -> Limits:
             if isinstance(default, int)
             else env.number(variable, default, float(low), 1e10)
         )
+    _bounded("PASSERELLE_LOW_CONFIDENCE", values["low_confidence"], 0, 1)
     _bounded("PASSERELLE_MAX_JSON_DEPTH", values["max_json_depth"], 1, DEEPEST)
     for name in ("endpoint_silence_seconds", "utterance_seconds"):
         # Le défaut d'un flux en direct est dans les bornes que ses clients doivent tenir.

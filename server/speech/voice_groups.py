@@ -158,7 +158,6 @@ class VoiceGroups:
             shared[new, old] = shared.get((new, old), 0.0) + seconds
         kept: dict[int, int] = {}
         # À parole égale, celui qui a parlé le premier garde le numéro : `shared` est dans l'ordre du temps.
-        # À parole égale, celui qui a parlé le premier garde le numéro : `shared` est dans l'ordre du temps.
         for new, old in sorted(shared, key=lambda pair: -shared[pair]):
             if new not in kept and old not in kept.values():
                 kept[new] = old

@@ -110,7 +110,7 @@ class _Session:
         self._late: _Draft | None = None
         self._drafting: _Draft | None = None
         self._shown = ShownText()
-        self._transcript = LiveTranscript(options.language)
+        self._transcript = LiveTranscript(options.language, limits.low_confidence)
         self.output: asyncio.Queue[transcribe_pb2.StreamTranscribeResponse | None] = asyncio.Queue()
         """Ce qui est à envoyer ; `None` à la fin."""
 

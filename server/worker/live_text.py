@@ -70,8 +70,9 @@ class Followed:
 class LiveTranscript:
     """Phrases finales d'un flux, dans l'ordre."""
 
-    def __init__(self, language: str = "") -> None:
-        """`language` est celle de la requête."""
+    def __init__(self, language: str = "", low: float = 0.0) -> None:
+        """`language` est celle de la requête ; `low`, la confiance sous laquelle un mot est à vérifier."""
+        self._low = low
         self.languages = Languages(language)
         self._assumed = False
         self._texts: list[str] = []
@@ -79,7 +80,7 @@ class LiveTranscript:
 
     def add(self, utterance: Utterance, found: Recognition) -> audio_pb2.Segment:
         """La phrase en un segment, aux bornes de sa parole ; son texte peut être vide."""
-        segment = _joined(utterance, found)
+        segment = _joined(utterance, found, self._low)
         if segment.text:
             self._texts.append(segment.text)
             self._assumed |= found.language_assumed
@@ -113,8 +114,8 @@ def boundary(event: SpeechStarted | SpeechEnded) -> transcribe_pb2.SpeechBoundar
     return transcribe_pb2.SpeechBoundary(offset=duration(event.at / SAMPLE_RATE), utterance_index=event.index)
 
 
-def _joined(utterance: Utterance, found: Recognition) -> audio_pb2.Segment:
-    parts = [segment_of(part, utterance.start / SAMPLE_RATE, 0) for part in found.segments]
+def _joined(utterance: Utterance, found: Recognition, low: float) -> audio_pb2.Segment:
+    parts = [segment_of(part, utterance.start / SAMPLE_RATE, 0, low=low) for part in found.segments]
     scores = [part.confidence for part in parts if part.HasField("confidence")]
     silences = [part.no_speech_probability for part in parts if part.HasField("no_speech_probability")]
     return audio_pb2.Segment(
@@ -124,6 +125,7 @@ def _joined(utterance: Utterance, found: Recognition) -> audio_pb2.Segment:
         end_offset=duration(utterance.speech.end / SAMPLE_RATE),
         words=[word for part in parts for word in part.words],
         confidence=float(np.mean(scores)) if scores else None,
+        low_confidence=any(part.low_confidence for part in parts),
         no_speech_probability=max(silences) if silences else None,
         language=found.language or None,
     )

@@ -47,7 +47,7 @@ class FileTranscription:
         self._engine.check(options)
         cutter = WindowCutter(SpeechDetector(self._tools.vad), self._engine.max_window_seconds)
         audio = SpooledAudio(self._tools, request.spool_name, config.audio_format)
-        merge = _Merge(options.language)
+        merge = _Merge(options.language, self._tools.limits.low_confidence)
         pending: _Pending = deque()
         gate = ProgressGate()
 
@@ -108,7 +108,8 @@ class FileTranscription:
 class _Merge:
     """Réunit les fenêtres ; elles ne se recouvrent pas, donc rien n'est dit deux fois."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, low: float) -> None:
+        self._low = low
         self._languages = Languages(language)
         self._assumed = False
         self._held: deque[tuple[Window, Recognition]] = deque()
@@ -134,7 +135,7 @@ class _Merge:
         self._assumed |= found.language_assumed
         start = window.start / SAMPLE_RATE
         added = [
-            segment_of(segment, start, len(self._segments) + i, found.language)
+            segment_of(segment, start, len(self._segments) + i, found.language, low=self._low)
             for i, segment in enumerate(found.segments)
         ]
         self._segments += added
@@ -174,14 +175,23 @@ def options_of(config: transcribe_pb2.TranscribeConfig) -> RecognitionOptions:
     )
 
 
-def segment_of(found: RecognizedSegment, start: float, index: int, language: str = "") -> audio_pb2.Segment:
-    """Segment du contrat ; `start` est l'instant de la fenêtre, en secondes, et `language` sa langue."""
+def segment_of(
+    found: RecognizedSegment, start: float, index: int, language: str = "", *, low: float = 0.0
+) -> audio_pb2.Segment:
+    """Segment du contrat.
+
+    Args:
+        start: instant de la fenêtre, en secondes.
+        language: sa langue.
+        low: confiance sous laquelle un mot est à vérifier.
+    """
     words = [
         audio_pb2.Word(
             text=word.text,
             start_offset=duration(start + word.start),
             end_offset=duration(start + word.end),
             confidence=word.confidence,
+            low_confidence=word.confidence is not None and word.confidence < low,
         )
         for word in found.words
     ]
@@ -192,6 +202,8 @@ def segment_of(found: RecognizedSegment, start: float, index: int, language: str
         end_offset=duration(start + found.end),
         words=words,
         confidence=found.confidence,
+        low_confidence=any(word.low_confidence for word in words)
+        or (not words and found.confidence is not None and found.confidence < low),
         no_speech_probability=found.no_speech_probability,
         language=found.language or language or None,
     )

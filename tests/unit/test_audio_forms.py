@@ -162,3 +162,11 @@ def test_rttm_has_a_line_per_turn() -> None:
         "SPEAKER r1 1 0.500 1.500 <NA> <NA> A <NA> <NA>",
         "SPEAKER r1 1 1.250 1.750 <NA> <NA> B <NA> <NA>",
     ]
+
+
+def test_a_name_is_not_a_channel_in_rttm() -> None:
+    body, _ = render.diarization(turns(("CHANNEL_2", 0.0, 1.0), ("CHANNEL_2 bis", 1.0, 2.0)), rttm=True)
+    assert body.decode().splitlines() == [
+        "SPEAKER r1 2 0.000 1.000 <NA> <NA> CHANNEL_2 <NA> <NA>",
+        "SPEAKER r1 1 1.000 1.000 <NA> <NA> CHANNEL_2_bis <NA> <NA>",
+    ]

@@ -180,6 +180,7 @@ def test_every_limit_has_its_variable() -> None:
         ("LAZY_LOAD_MODELS", "peut-être", "LAZY_LOAD_MODELS"),
         ("PASSERELLE_MAX_N", "0", "PASSERELLE_MAX_N"),
         ("PASSERELLE_MAX_JSON_DEPTH", "251", "PASSERELLE_MAX_JSON_DEPTH : 251 est hors des limites (1 à 250)."),
+        ("PASSERELLE_LOW_CONFIDENCE", "1.5", "PASSERELLE_LOW_CONFIDENCE : 1.5 est hors des limites (0 à 1)."),
         ("PASSERELLE_STOP_GRACE", "x", "PASSERELLE_STOP_GRACE : « x » n'est pas un nombre."),
         ("PASSERELLE_DRAIN_SECONDS", "31", "PASSERELLE_DRAIN_SECONDS : 31 est hors des limites (0 à 30)."),
         (

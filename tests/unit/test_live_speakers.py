@@ -1,5 +1,6 @@
 """Les locuteurs d'un direct : le mot et la voix se rencontrent, dans n'importe quel ordre."""
 
+import json
 import random
 import tracemalloc
 
@@ -9,6 +10,7 @@ from passerelle.v1 import audio_pb2, transcribe_pb2
 from passerelle.worker.v1 import voices_pb2
 
 from server.front.audio.live_speakers import LiveSpeakers
+from server.front.audio.speakers import separated
 from server.front.audio.written import transcript_forms
 
 
@@ -149,6 +151,26 @@ async def test_the_forms_of_a_live_transcript_cut_where_the_speaker_changes() ->
     rttm, srt = [form.text for form in await transcript_forms(request)]
     assert [line.split()[7] for line in rttm.splitlines()] == ["A", "B"]
     assert "A : mot0 mot1 mot2" in srt and "B : mot3 mot4" in srt
+
+
+async def test_the_forms_of_a_live_transcript_follow_its_words() -> None:
+    """Un nom que quelques mots d'une phrase portent, et une phrase dont tous les mots ont changé de locuteur."""
+    shared, moved = phrase(0, 0.0, 5), phrase(1, 3.0, 2)
+    shared.speaker_label, moved.speaker_label, moved.language, moved.cut = "SPEAKER_00", "SPEAKER_00", "fr", True
+    for word in shared.words[3:]:
+        word.speaker_label = "Camille"
+    for word in moved.words:
+        word.speaker_label = "SPEAKER_01"
+    transcript = transcribe_pb2.TranscribeResponse(
+        text=f"{shared.text} {moved.text}", segments=[shared, moved], duration=moved.end_offset
+    )
+    request = transcribe_pb2.WriteTranscriptRequest(transcript=transcript, formats=["diarized_json", "rttm", "srt"])
+    diarized, rttm, srt = [form.text for form in await transcript_forms(request)]
+    assert [one["speaker"] for one in json.loads(diarized)["segments"]] == ["A", "Camille", "B"]
+    assert [line.split()[7] for line in rttm.splitlines()] == ["SPEAKER_00", "Camille", "SPEAKER_01"]
+    assert "Camille : mot3 mot4" in srt and "SPEAKER_01 : mot0 mot1" in srt
+    last = separated(transcript).segments[-1]
+    assert (last.text, last.language, last.cut, last.index) == (moved.text, "fr", True, 2)
 
 
 @pytest.mark.parametrize("rate", [8000, 48000])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
-from server.engines.base_audio import Recognition, RecognizedSegment
+from server.engines.base_audio import Recognition, RecognizedSegment, RecognizedWord
 from server.engines.common.sentences import segments_of, timed_words
 from server.formats import openai_audio as openai
 from server.formats import render
@@ -109,6 +109,42 @@ def test_every_form_slices_the_text(written: Written, engine: str) -> None:
 @pytest.mark.parametrize("written", WRITTEN, ids=lambda one: one.name)
 def test_a_word_is_what_the_text_separates(written: Written) -> None:
     assert [word.text for segment in written.from_whisper() for word in segment.words] == list(written.words)
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["fichier", "direct"])
+def test_words_below_the_threshold_are_marked(live: bool) -> None:
+    said = [RecognizedWord(text, at, at + 0.5, sure) for at, (text, sure) in enumerate([("oui", 0.9), ("non", 0.4)])]
+    found = (
+        RecognizedSegment("oui", 0.0, 0.5, (said[0],), 0.9),
+        RecognizedSegment("non", 1.0, 1.5, (said[1],), 0.4),
+        RecognizedSegment("bref", 2.0, 2.5, (), 0.4),
+        RecognizedSegment("tu", 3.0, 3.5, (), None),
+    )
+    if live:
+        utterance = Utterance(0, 0, np.zeros(0, np.float32), Span(0, 160_000))
+        segments = [LiveTranscript("fr", 0.5).add(utterance, Recognition((one,), "fr", 0.9)) for one in found]
+    else:
+        segments = [segment_of(one, 0.0, index, low=0.5) for index, one in enumerate(found)]
+    assert [segment.low_confidence for segment in segments] == [False, True, True, False]
+    assert [word.low_confidence for segment in segments for word in segment.words] == [False, True]
+    assert not any(segment_of(one, 0.0, 0).low_confidence for one in found)
+    response = transcribe_pb2.TranscribeResponse(text="oui non bref tu", segments=segments, duration=duration(4))
+    form = TranscriptForm(ResponseFormat.VERBOSE_JSON, words=True)
+    verbose = json.loads(render.transcription(response, CONFIG, form)[0])
+    api = json.loads(render.transcription(response, CONFIG, TranscriptForm(api=True))[0])
+    spoken = [word for segment in api["segments"] for word in segment.get("words", ())]
+    for words in (verbose["words"], spoken):
+        assert [(word["confidence"], word.get("low_confidence")) for word in words] == [(0.9, None), (0.4, True)]
+    for parts in (verbose["segments"], api["segments"]):
+        assert [part.get("low_confidence") for part in parts] == [None, True, True, None]
+        assert [part.get("confidence") for part in parts] == [0.9, 0.4, 0.4, None]
+
+
+def test_a_part_is_marked_for_its_own_words_only() -> None:
+    words = (RecognizedWord("oui", 0.0, 0.6, 0.9), RecognizedWord("non", 0.8, 1.3, 0.4))
+    whole = segment_of(RecognizedSegment("oui non", 0.0, 1.3, words, 0.65), 0.0, 0, low=0.5)
+    found = attribute(transcribe_pb2.TranscribeResponse(text=whole.text, segments=[whole]), alternating())
+    assert [(part.text, part.low_confidence) for part in found.segments] == [("oui", False), ("non", True)]
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=lambda one: one.name)

@@ -82,6 +82,11 @@ export const T = typeset({
     percent === undefined ? `Langue : ${name}` : `Langue reconnue : ${name} (${percent} %)`,
   languageAssumed: (name: string) => `Langue supposée : ${name}`,
   speed: (time: string, times: string) => `Traité en ${time}, ${times} fois le temps réel`,
+  doubtful: (percent?: number) => `À vérifier${percent === undefined ? "" : ` : confiance de ${percent} %`}`,
+  doubts: (count: number) =>
+    count > 1
+      ? `${count} mots à vérifier, soulignés d'un pointillé`
+      : `${count} mot à vérifier, souligné d'un pointillé`,
   unheard: (count: number) =>
     count > 1 ? `${count} prises de parole sans mot reconnu` : `${count} prise de parole sans mot reconnu`,
   copyText: "Copier le texte",

@@ -93,6 +93,10 @@ export const LIMITS: [string, Row[]][] = typeset([
       ["Canaux, au plus", ({ audio }) => count(audio?.maxChannels)],
       ["Canaux transcrits à part, au plus", ({ audio }) => count(audio?.maxSeparateChannels)],
       ["Phrases à reconnaître de préférence, au plus", ({ audio }) => count(audio?.maxPhrases)],
+      [
+        "Confiance sous laquelle un mot est à vérifier",
+        ({ audio }) => (audio?.lowConfidence ?? 0).toLocaleString("fr"),
+      ],
       ["Locuteurs demandés, au plus", ({ audio }) => count(audio?.maxSpeakers)],
       ["Locuteurs connus, au plus", ({ audio }) => count(audio?.maxKnownSpeakers)],
       ["Extrait d'une voix, au moins", ({ audio }) => time(audio?.minKnownSpeakerClip)],

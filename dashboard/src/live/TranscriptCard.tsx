@@ -2,12 +2,13 @@ import { Alert, Box, Tooltip, Typography } from "@mui/material";
 import { useEffect, useRef } from "react";
 import { Section } from "../audio/form/parts";
 import type { Segment } from "../audio/job/send";
+import { Doubtful } from "../audio/result/Doubtful";
 import { Downloads } from "../audio/result/Downloads";
-import { colorOf } from "../audio/result/lanes";
-import { languageName } from "../audio/texts";
+import { colorOf, doubtsOf } from "../audio/result/lanes";
+import { T as AUDIO, languageName } from "../audio/texts";
 import { Act, Hint } from "../shell/kit";
 import type { State } from "./session/session";
-import { partsOf, resultOf } from "./session/transcript";
+import { type Piece, partsOf, resultOf } from "./session/transcript";
 import { T } from "./texts";
 import { type Studio, stopwatch, useElapsed } from "./useLive";
 
@@ -16,6 +17,7 @@ export function TranscriptCard({ studio: { session, state, busy } }: { studio: S
   const { transcript } = state;
   const { finals, partial, speaker, unheard } = transcript;
   const result = resultOf(transcript);
+  const doubts = doubtsOf(finals);
   const empty = finals.length === 0 && !partial;
   const clear = !busy && !empty && <Act label={T.clear} color="inherit" onClick={session.clear} testId="live-clear" />;
   return (
@@ -28,6 +30,7 @@ export function TranscriptCard({ studio: { session, state, busy } }: { studio: S
         <Lines finals={finals} partial={partial} speaker={speaker} />
       )}
       <Facts state={state} />
+      {doubts > 0 && <Hint data-testid="live-doubts">{AUDIO.doubts(doubts)}</Hint>}
       {unheard > 0 && <Alert severity="info">{T.unheard(unheard)}</Alert>}
       {!busy && finals.length > 0 && (
         <Downloads audio="direct" result={result} json={`${JSON.stringify(result, null, 2)}\n`} page="live" />
@@ -73,7 +76,7 @@ export function Lines({ finals, partial, speaker }: { finals: Segment[]; partial
       sx={{ maxHeight: { xs: 360, lg: 480 }, overflowY: "auto", fontSize: "1.05rem", lineHeight: 1.6 }}
     >
       <Box role="log" aria-label={T.transcript} data-testid="live-finals">
-        {parts.map(({ key, speaker: who, start, text }, rank) => (
+        {parts.map(({ key, speaker: who, start, text, pieces }, rank) => (
           <Line
             key={key}
             at={stopwatch(start)}
@@ -81,7 +84,7 @@ export function Lines({ finals, partial, speaker }: { finals: Segment[]; partial
             // Le nom ne se redit pas d'une phrase à la suivante.
             name={parts[rank - 1]?.speaker === who ? undefined : who}
           >
-            {text.trim()}
+            {pieces ? <Pieces pieces={pieces} /> : text.trim()}
           </Line>
         ))}
       </Box>
@@ -93,6 +96,19 @@ export function Lines({ finals, partial, speaker }: { finals: Segment[]; partial
         </Line>
       )}
     </Box>
+  );
+}
+
+function Pieces({ pieces }: { pieces: Piece[] }) {
+  return pieces.map(({ text, doubt }, rank) =>
+    doubt ? (
+      // biome-ignore lint/suspicious/noArrayIndexKey: les mots d'une phrase finie ne changent pas de rang.
+      <Doubtful key={rank} confidence={doubt.confidence}>
+        {text}
+      </Doubtful>
+    ) : (
+      text
+    ),
   );
 }
 

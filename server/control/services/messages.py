@@ -246,6 +246,7 @@ def to_limits(limits: domain.Limits, stop_grace: float) -> limits_pb2.Limits:
             max_known_speaker_name_characters=limits.max_known_speaker_name_characters,
             max_prompt_characters=limits.max_prompt_characters,
             max_phrases=limits.max_phrases,
+            low_confidence=limits.low_confidence,
             max_live_streams=limits.max_live_streams,
             spare_live_streams=limits.spare_live_streams,
             endpoint_silence=duration(limits.endpoint_silence_seconds),

@@ -54,7 +54,8 @@ def separated(transcript: transcribe_pb2.TranscribeResponse) -> transcribe_pb2.T
     del result.segments[:]
     for segment in transcript.segments:
         labels = [word.speaker_label or segment.speaker_label for word in segment.words]
-        for part in _split(segment, labels) if len(set(labels)) > 1 else (segment,):
+        # Les mots font foi : une correction a pu les changer tous, et laisser au segment son premier locuteur.
+        for part in _split(segment, labels) if {*labels} - {segment.speaker_label} else (segment,):
             result.segments.add().CopyFrom(part)
             result.segments[-1].index = len(result.segments) - 1
     return result
@@ -111,17 +112,16 @@ def _split(segment: audio_pb2.Segment, speakers: Sequence[str]) -> Iterator[audi
         groups[-1][1].append(spoken)
         before = end
     for (speaker, words), (start, end) in zip(groups, pairwise([*starts, len(text)]), strict=True):
-        part = audio_pb2.Segment(
-            text=text[start:end].strip(" "),
-            start_offset=words[0].start_offset,
-            end_offset=words[-1].end_offset,
-            words=words,
-            speaker_label=speaker,
-        )
-        if segment.HasField("language"):
-            part.language = segment.language
-        if segment.HasField("no_speech_probability"):
-            part.no_speech_probability = segment.no_speech_probability
+        # Tout le reste (langue, coupure…) est celui du segment.
+        part = audio_pb2.Segment()
+        part.CopyFrom(segment)
+        part.text = text[start:end].strip(" ")
+        part.start_offset.CopyFrom(words[0].start_offset)
+        part.end_offset.CopyFrom(words[-1].end_offset)
+        part.speaker_label = speaker
+        part.low_confidence = any(word.low_confidence for word in words)
+        del part.words[:]
+        part.words.extend(words)
         confidences = [word.confidence for word in words if word.HasField("confidence")]
         if confidences:
             part.confidence = sum(confidences) / len(confidences)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import cache
 
 from passerelle.v1 import audio_pb2, diarize_pb2, transcribe_pb2
 
@@ -24,20 +23,19 @@ async def transcript_forms(request: transcribe_pb2.WriteTranscriptRequest) -> li
     Raises:
         InvalidRequest: forme qu'elle n'a pas, ou valeur qui ne s'écrit pas.
     """
-    # Une phrase de direct a parfois plusieurs locuteurs ; coupée dans le fil de l'écriture, une seule fois.
     style = style_of(request.subtitles)
-    whole = cache(lambda: separated(request.transcript))
-    spoken = any(segment.HasField("speaker_label") for segment in request.transcript.segments)
+    # Une phrase de direct a parfois plusieurs locuteurs. Une réunion de six heures occuperait la boucle.
+    whole = await asyncio.to_thread(separated, request.transcript)
+    labels = {segment.speaker_label for segment in whole.segments if segment.HasField("speaker_label")}
     # Le résultat ne dit pas les noms de sa requête : ce qui n'a pas la forme d'une étiquette en est un.
-    labels = {segment.speaker_label for segment in request.transcript.segments}
     names = frozenset(label for label in labels if not UNNAMED.fullmatch(label))
-    known = [form for form in ResponseFormat if spoken or form not in SPOKEN]
+    known = [form for form in ResponseFormat if labels or form not in SPOKEN]
     return await _written(
         "transcript",
         request.formats,
         known,
         lambda form: render.transcription(
-            whole(), _CONFIG, TranscriptForm(form, words=True, api=True, names=names, style=style)
+            whole, _CONFIG, TranscriptForm(form, words=True, api=True, names=names, style=style)
         ),
     )
 

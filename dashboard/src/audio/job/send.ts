@@ -87,6 +87,9 @@ export interface Span {
 /** Mot, avec ses bornes. */
 export interface Word extends Span {
   text: string;
+  confidence?: number;
+  /** Vrai si le mot est à vérifier. */
+  low_confidence?: boolean;
   speaker?: string;
 }
 
@@ -94,6 +97,9 @@ export interface Word extends Span {
 export interface Segment extends Span {
   index: number;
   text: string;
+  confidence?: number;
+  /** Vrai si un de ses mots est à vérifier ou, sans mots, s'il l'est. */
+  low_confidence?: boolean;
   speaker?: string;
   words?: Word[];
 }

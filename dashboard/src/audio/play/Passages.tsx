@@ -1,6 +1,7 @@
 import { Box } from "@mui/material";
 import { type KeyboardEvent, type MouseEvent, memo, useEffect, useRef, useState } from "react";
 import type { Word } from "../job/send";
+import { Doubtful } from "../result/Doubtful";
 import { clock, colorOf, type Passage } from "../result/lanes";
 import { slices } from "../slices";
 import { T } from "../texts";
@@ -112,8 +113,10 @@ export const PassageRow = memo(function PassageRow(props: PassageRowProps) {
         {name && <strong>{name}</strong>}
         {text === undefined ? (
           <small>{T.lasting(end - start)}</small>
-        ) : words && passage.words?.length ? (
+        ) : passage.words?.length && (words || passage.low_confidence) ? (
           <Words text={text} words={passage.words} current={current} player={player} />
+        ) : passage.low_confidence ? (
+          <Doubtful>{text}</Doubtful>
         ) : (
           text
         )}
@@ -141,7 +144,7 @@ export function Words({ text, words, current, player }: WordsProps) {
       }}
     >
       {slices(text, words).map((slice, index) => {
-        const { start = 0 } = words[index] ?? {};
+        const { start = 0, confidence, low_confidence: low } = words[index] ?? {};
         const word = slice.trimEnd();
         return (
           <span key={`${start} ${slice}`}>
@@ -151,7 +154,7 @@ export function Words({ text, words, current, player }: WordsProps) {
               title={clock(start)}
               aria-current={index === spoken || undefined}
             >
-              {word}
+              {low ? <Doubtful confidence={confidence}>{word}</Doubtful> : word}
             </span>
             {slice.slice(word.length)}
           </span>

@@ -25,3 +25,16 @@ test.each(CASES)("$name : la page montre le texte tel qu'il est", ({ json }) => 
     expect(shown).toEqual(segment.words.map((word) => word.text));
   }
 });
+
+test("un mot à vérifier se voit et se dit, sans changer le texte", () => {
+  const words = [
+    { start: 0, end: 1, text: "Bonjour" },
+    { start: 1, end: 2, text: "Camille.", confidence: 0.314, low_confidence: true },
+  ];
+  const { container } = render(<Words text="Bonjour Camille." words={words} current={false} player={new Player()} />);
+  expect(container.textContent).toBe("Bonjour Camille.");
+  const marked = container.querySelectorAll("mark");
+  expect([...marked].map(({ textContent }) => textContent)).toEqual(["Camille."]);
+  expect(marked[0]?.getAttribute("aria-description")).toBe("À vérifier : confiance de 31 %");
+  expect(marked[0]?.style.textDecoration).toContain("dotted");
+});

@@ -11,7 +11,7 @@ import { Timeline } from "../play/Timeline";
 import { languageName, T } from "../texts";
 import { MAX_DECODED_SECONDS, type Wave } from "../wave/wave";
 import { Downloads } from "./Downloads";
-import { lanesOf, type Passage, passagesOf } from "./lanes";
+import { doubtsOf, lanesOf, type Passage, passagesOf } from "./lanes";
 
 /** Où aller voir un résultat. */
 export const RESULT_ID = "resultat";
@@ -73,11 +73,13 @@ export function ResultCard({ desk, source }: { desk: Desk; source: Source }) {
 export function Facts({ result, elapsed }: { result: AudioResult; elapsed: number | undefined }) {
   const { language, language_probability: sure, language_assumed: assumed, duration, coverage } = result;
   const unheard = coverage?.speech_without_words.length ?? 0;
+  const doubts = doubtsOf(result.segments ?? []);
   const facts = [
     language && languageFact(languageName(language), sure, assumed),
     elapsed && T.speed(elapsed < 10 ? `${decimal(elapsed)} s` : seconds(elapsed), decimal(duration / elapsed)),
     // Une diarisation ne cherche pas de mots.
     result.segments && unheard > 0 && T.unheard(unheard),
+    doubts > 0 && T.doubts(doubts),
   ];
   return <Note data-testid="audio-end">{facts.filter(Boolean).join(" · ")}</Note>;
 }

@@ -1,4 +1,4 @@
-import type { AudioResult, Span, Turn } from "../job/send";
+import type { AudioResult, Span, Turn, Word } from "../job/send";
 
 /** Tours d'un même locuteur. */
 export interface Lane {
@@ -12,12 +12,22 @@ export interface Lane {
 export interface Passage extends Span {
   speaker?: string;
   text?: string;
-  words?: { start: number; end: number; text: string }[];
+  words?: Word[];
+  low_confidence?: boolean;
 }
 
 /** Passages d'un résultat, dans l'ordre du temps. */
 export function passagesOf(result: AudioResult, exclusive: boolean): Passage[] {
   return (exclusive ? result.exclusive_turns : result.turns) ?? result.segments ?? [];
+}
+
+/** Mots, ou passages sans mots, à vérifier. */
+export function doubtsOf(passages: readonly Passage[]): number {
+  return passages.reduce(
+    (total, { words, low_confidence }) =>
+      total + (words?.length ? words.filter((word) => word.low_confidence).length : Number(low_confidence ?? false)),
+    0,
+  );
 }
 
 /** Une voie par locuteur, dans l'ordre de leur entrée ; vide si personne n'est nommé. */

@@ -1,5 +1,6 @@
-import { fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
+import { doubtsOf } from "../../audio/result/lanes";
 import { StreamTranscribeResponseSchema } from "../../gen/passerelle/v1/transcribe_pb";
 import { after, EMPTY, partsOf, resultOf } from "./transcript";
 
@@ -91,4 +92,39 @@ test("le bilan porte les dernières corrections, et un flux repris les siennes",
     [0, "SPEAKER_00"],
     [1, "SPEAKER_01"],
   ]);
+});
+
+test("les mots à vérifier d'une phrase restent dans son texte et dans son JSON", () => {
+  const word = (text: string, from: number, more: JsonObject = {}) => ({
+    text,
+    start_offset: `${from}s`,
+    end_offset: `${from + 1}s`,
+    ...more,
+  });
+  const low = { confidence: 0.25, low_confidence: true };
+  const final = (speakers: boolean) => ({
+    final: {
+      index: 0,
+      text: "Oui, bien sûr.",
+      start_offset: "0s",
+      end_offset: "3s",
+      low_confidence: true,
+      words: [word("Oui,", 0, { confidence: 0.75 }), word("bien", 1, low), word("sûr.", 2)].map((one) => ({
+        ...one,
+        ...(speakers && { speaker_label: "A" }),
+      })),
+      ...(speakers && { speaker_label: "A" }),
+    },
+  });
+  for (const speakers of [true, false]) {
+    const { finals } = told(final(speakers));
+    expect(finals[0]).toMatchObject({ low_confidence: true, words: [{ confidence: 0.75 }, low, {}] });
+    const [part, ...others] = finals.flatMap(partsOf);
+    expect(others).toEqual([]);
+    expect(part?.pieces?.map(({ text }) => text).join("")).toBe("Oui, bien sûr.");
+    expect(part?.pieces?.filter(({ doubt }) => doubt)).toEqual([{ text: "bien", doubt: { confidence: 0.25 } }]);
+    expect(doubtsOf(finals)).toBe(1);
+  }
+  const bare = { final: { index: 0, text: "Peut-être.", start_offset: "0s", end_offset: "1s", ...low } };
+  expect(told(bare).finals.flatMap(partsOf)).toMatchObject([{ pieces: [{ text: "Peut-être.", doubt: {} }] }]);
 });

@@ -1,6 +1,6 @@
 // Le texte d'un flux, tel que ses événements le disent.
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
-import type { AudioResult, Segment } from "../../audio/job/send";
+import type { AudioResult, Segment, Word } from "../../audio/job/send";
 import { joined, slices } from "../../audio/slices";
 import type { SpeakerRevision } from "../../gen/passerelle/v1/speakers_pb";
 import type { StreamTranscribeResponse } from "../../gen/passerelle/v1/transcribe_pb";
@@ -60,8 +60,10 @@ export function after(before: Transcript, { event }: StreamTranscribeResponse, p
           text: word.text,
           start: secondsOf(word.startOffset),
           end: secondsOf(word.endOffset),
+          ...sureness(word),
           ...(word.speakerLabel && { speaker: word.speakerLabel }),
         })),
+        ...sureness(event.value),
         ...(speakerLabel && { speaker: speakerLabel }),
       };
       return { ...before, partial: "", finals: text ? [...before.finals, final] : before.finals };
@@ -96,6 +98,10 @@ export function resultOf({ id, finals, language, duration }: Transcript): AudioR
   };
 }
 
+function sureness({ confidence, lowConfidence }: { confidence?: number; lowConfidence: boolean }) {
+  return { ...(confidence !== undefined && { confidence }), ...(lowConfidence && { low_confidence: true }) };
+}
+
 /** Durée protobuf, en secondes. */
 export function secondsOf(duration: Duration | undefined): number {
   return duration ? durationMs(duration) / 1000 : 0;
@@ -127,18 +133,42 @@ export interface Part {
   speaker: string | undefined;
   start: number;
   text: string;
+  /** Le même texte, en tranches sûres ou à vérifier, s'il y a à vérifier. */
+  pieces?: Piece[];
+}
+
+/** Tranche d'un texte. */
+export interface Piece {
+  text: string;
+  /** Confiance de ce qui est à vérifier ; absente de ce qui est sûr. */
+  doubt?: { confidence: number | undefined };
 }
 
 /** Une phrase, coupée là où son locuteur change : la suite des textes est le sien. */
-export function partsOf({ text, start, speaker, words }: Segment): Part[] {
-  if (!words?.length || !speaker) return [{ speaker, start, text }];
-  const parts: Part[] = [];
+export function partsOf({ text, start, speaker, words, low_confidence }: Segment): Part[] {
+  if (!words?.length) {
+    const pieces = low_confidence && [{ text, doubt: { confidence: undefined } }];
+    return [{ speaker, start, text, ...(pieces && { pieces }) }];
+  }
+  const parts: (Part & { pieces: Piece[] })[] = [];
   slices(text, words).forEach((slice, rank) => {
     const word = words[rank];
     const last = parts.at(-1);
-    if (last && (word?.speaker ?? last.speaker) === last.speaker) last.text += slice;
-    else
-      parts.push({ speaker: word?.speaker, start: parts.length === 0 ? start : (word?.start ?? start), text: slice });
+    const pieces = piecesOf(slice, word);
+    if (last && (!speaker || (word?.speaker ?? last.speaker) === last.speaker)) {
+      last.text += slice;
+      last.pieces.push(...pieces);
+    } else {
+      const at = parts.length === 0 ? start : (word?.start ?? start);
+      parts.push({ speaker: speaker && word?.speaker, start: at, text: slice, pieces });
+    }
   });
-  return parts;
+  return parts.map(({ pieces, ...part }) => (pieces.some(({ doubt }) => doubt) ? { ...part, pieces } : part));
+}
+
+/** Un mot et l'espace qui le suit, que rien ne souligne. */
+function piecesOf(slice: string, word: Word | undefined): Piece[] {
+  if (!word?.low_confidence) return [{ text: slice }];
+  const text = slice.trimEnd();
+  return [{ text, doubt: { confidence: word.confidence } }, { text: slice.slice(text.length) }];
 }

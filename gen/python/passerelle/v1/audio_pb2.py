@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/audio.proto\x12\rpasserelle.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe1\x01\n\x0b\x41udioFormat\x12\x38\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1c.passerelle.v1.AudioEncodingR\x08\x65ncoding\x12*\n\x11sample_rate_hertz\x18\x02 \x01(\rR\x0fsampleRateHertz\x12#\n\rchannel_count\x18\x03 \x01(\rR\x0c\x63hannelCount\x12G\n\x10\x61ssumed_encoding\x18\x14 \x01(\x0e\x32\x1c.passerelle.v1.AudioEncodingR\x0f\x61ssumedEncoding\"\x82\x02\n\x04Word\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12<\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12#\n\nconfidence\x18\x04 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12(\n\rspeaker_label\x18\x05 \x01(\tH\x01R\x0cspeakerLabel\x88\x01\x01\x42\r\n\x0b_confidenceB\x10\n\x0e_speaker_label\"\xd9\x03\n\x07Segment\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12<\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12)\n\x05words\x18\x05 \x03(\x0b\x32\x13.passerelle.v1.WordR\x05words\x12(\n\rspeaker_label\x18\x06 \x01(\tH\x00R\x0cspeakerLabel\x88\x01\x01\x12#\n\nconfidence\x18\x07 \x01(\x01H\x01R\nconfidence\x88\x01\x01\x12\x37\n\x15no_speech_probability\x18\x08 \x01(\x01H\x02R\x13noSpeechProbability\x88\x01\x01\x12\x1f\n\x08language\x18\t \x01(\tH\x03R\x08language\x88\x01\x01\x12\x10\n\x03\x63ut\x18\x0e \x01(\x08R\x03\x63utB\x10\n\x0e_speaker_labelB\r\n\x0b_confidenceB\x18\n\x16_no_speech_probabilityB\x0b\n\t_language\"\x83\x01\n\tTimeRange\x12<\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\"\xad\x02\n\rAudioCoverage\x12\x46\n\x11received_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x10receivedDuration\x12\x44\n\x10\x63overed_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0f\x63overedDuration\x12\x42\n\x0fspeech_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0espeechDuration\x12J\n\x14speech_without_words\x18\x04 \x03(\x0b\x32\x18.passerelle.v1.TimeRangeR\x12speechWithoutWords\"\xd4\x01\n\x0b\x41udioSource\x12\x1c\n\tcontainer\x18\x01 \x01(\tR\tcontainer\x12\x14\n\x05\x63odec\x18\x02 \x01(\tR\x05\x63odec\x12*\n\x11sample_rate_hertz\x18\x03 \x01(\rR\x0fsampleRateHertz\x12#\n\rchannel_count\x18\x04 \x01(\rR\x0c\x63hannelCount\x12\x1f\n\x0btrack_index\x18\x05 \x01(\rR\ntrackIndex\x12\x1f\n\x0btrack_count\x18\x06 \x01(\rR\ntrackCount\"\x99\x02\n\x0c\x41udioWarning\x12\x39\n\x06reason\x18\x01 \x01(\x0e\x32!.passerelle.v1.AudioWarningReasonR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x30\n\x06ranges\x18\x03 \x03(\x0b\x32\x18.passerelle.v1.TimeRangeR\x06ranges\x12\x45\n\x08metadata\x18\x04 \x03(\x0b\x32).passerelle.v1.AudioWarning.MetadataEntryR\x08metadata\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xb1\x01\n\rAudioProgress\x12\x14\n\x05stage\x18\x01 \x01(\tR\x05stage\x12,\n\x0f\x63ompleted_ratio\x18\x02 \x01(\x01H\x00R\x0e\x63ompletedRatio\x88\x01\x01\x12H\n\x12processed_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11processedDurationB\x12\n\x10_completed_ratio\"\\\n\x0bWrittenForm\x12\x16\n\x06\x66ormat\x18\x01 \x01(\tR\x06\x66ormat\x12!\n\x0c\x63ontent_type\x18\x02 \x01(\tR\x0b\x63ontentType\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text*\x8b\x02\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_F32LE\x10\x02\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S24LE\x10\x03\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S32LE\x10\x04\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x05\x12\x17\n\x13\x41UDIO_ENCODING_ALAW\x10\x06\x12\x17\n\x13\x41UDIO_ENCODING_G722\x10\x07\x12\x16\n\x12\x41UDIO_ENCODING_GSM\x10\x08*f\n\rAudioChannels\x12\x1e\n\x1a\x41UDIO_CHANNELS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41UDIO_CHANNELS_MIXED\x10\x01\x12\x1b\n\x17\x41UDIO_CHANNELS_SEPARATE\x10\x02*\xb8\x02\n\x12\x41udioWarningReason\x12$\n AUDIO_WARNING_REASON_UNSPECIFIED\x10\x00\x12+\n\'AUDIO_WARNING_REASON_CHANNELS_CANCELLED\x10\x01\x12)\n%AUDIO_WARNING_REASON_LENGTH_CORRECTED\x10\x02\x12(\n$AUDIO_WARNING_REASON_AUDIO_TRUNCATED\x10\x03\x12*\n&AUDIO_WARNING_REASON_EDIT_LIST_APPLIED\x10\x04\x12*\n&AUDIO_WARNING_REASON_BYTES_NOT_DECODED\x10\x05\x12\"\n\x1e\x41UDIO_WARNING_REASON_AUDIO_GAP\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19passerelle/v1/audio.proto\x12\rpasserelle.v1\x1a\x1egoogle/protobuf/duration.proto\"\xe1\x01\n\x0b\x41udioFormat\x12\x38\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1c.passerelle.v1.AudioEncodingR\x08\x65ncoding\x12*\n\x11sample_rate_hertz\x18\x02 \x01(\rR\x0fsampleRateHertz\x12#\n\rchannel_count\x18\x03 \x01(\rR\x0c\x63hannelCount\x12G\n\x10\x61ssumed_encoding\x18\x14 \x01(\x0e\x32\x1c.passerelle.v1.AudioEncodingR\x0f\x61ssumedEncoding\"\xa9\x02\n\x04Word\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12<\n\x0cstart_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12#\n\nconfidence\x18\x04 \x01(\x01H\x00R\nconfidence\x88\x01\x01\x12(\n\rspeaker_label\x18\x05 \x01(\tH\x01R\x0cspeakerLabel\x88\x01\x01\x12%\n\x0elow_confidence\x18\x14 \x01(\x08R\rlowConfidenceB\r\n\x0b_confidenceB\x10\n\x0e_speaker_label\"\x80\x04\n\x07Segment\x12\x14\n\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n\x04text\x18\x02 \x01(\tR\x04text\x12<\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12)\n\x05words\x18\x05 \x03(\x0b\x32\x13.passerelle.v1.WordR\x05words\x12(\n\rspeaker_label\x18\x06 \x01(\tH\x00R\x0cspeakerLabel\x88\x01\x01\x12#\n\nconfidence\x18\x07 \x01(\x01H\x01R\nconfidence\x88\x01\x01\x12\x37\n\x15no_speech_probability\x18\x08 \x01(\x01H\x02R\x13noSpeechProbability\x88\x01\x01\x12\x1f\n\x08language\x18\t \x01(\tH\x03R\x08language\x88\x01\x01\x12\x10\n\x03\x63ut\x18\x0e \x01(\x08R\x03\x63ut\x12%\n\x0elow_confidence\x18\x14 \x01(\x08R\rlowConfidenceB\x10\n\x0e_speaker_labelB\r\n\x0b_confidenceB\x18\n\x16_no_speech_probabilityB\x0b\n\t_language\"\x83\x01\n\tTimeRange\x12<\n\x0cstart_offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\"\xad\x02\n\rAudioCoverage\x12\x46\n\x11received_duration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x10receivedDuration\x12\x44\n\x10\x63overed_duration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0f\x63overedDuration\x12\x42\n\x0fspeech_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0espeechDuration\x12J\n\x14speech_without_words\x18\x04 \x03(\x0b\x32\x18.passerelle.v1.TimeRangeR\x12speechWithoutWords\"\xd4\x01\n\x0b\x41udioSource\x12\x1c\n\tcontainer\x18\x01 \x01(\tR\tcontainer\x12\x14\n\x05\x63odec\x18\x02 \x01(\tR\x05\x63odec\x12*\n\x11sample_rate_hertz\x18\x03 \x01(\rR\x0fsampleRateHertz\x12#\n\rchannel_count\x18\x04 \x01(\rR\x0c\x63hannelCount\x12\x1f\n\x0btrack_index\x18\x05 \x01(\rR\ntrackIndex\x12\x1f\n\x0btrack_count\x18\x06 \x01(\rR\ntrackCount\"\x99\x02\n\x0c\x41udioWarning\x12\x39\n\x06reason\x18\x01 \x01(\x0e\x32!.passerelle.v1.AudioWarningReasonR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x30\n\x06ranges\x18\x03 \x03(\x0b\x32\x18.passerelle.v1.TimeRangeR\x06ranges\x12\x45\n\x08metadata\x18\x04 \x03(\x0b\x32).passerelle.v1.AudioWarning.MetadataEntryR\x08metadata\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\xb1\x01\n\rAudioProgress\x12\x14\n\x05stage\x18\x01 \x01(\tR\x05stage\x12,\n\x0f\x63ompleted_ratio\x18\x02 \x01(\x01H\x00R\x0e\x63ompletedRatio\x88\x01\x01\x12H\n\x12processed_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11processedDurationB\x12\n\x10_completed_ratio\"\\\n\x0bWrittenForm\x12\x16\n\x06\x66ormat\x18\x01 \x01(\tR\x06\x66ormat\x12!\n\x0c\x63ontent_type\x18\x02 \x01(\tR\x0b\x63ontentType\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text*\x8b\x02\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_F32LE\x10\x02\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S24LE\x10\x03\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S32LE\x10\x04\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x05\x12\x17\n\x13\x41UDIO_ENCODING_ALAW\x10\x06\x12\x17\n\x13\x41UDIO_ENCODING_G722\x10\x07\x12\x16\n\x12\x41UDIO_ENCODING_GSM\x10\x08*f\n\rAudioChannels\x12\x1e\n\x1a\x41UDIO_CHANNELS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41UDIO_CHANNELS_MIXED\x10\x01\x12\x1b\n\x17\x41UDIO_CHANNELS_SEPARATE\x10\x02*\xb8\x02\n\x12\x41udioWarningReason\x12$\n AUDIO_WARNING_REASON_UNSPECIFIED\x10\x00\x12+\n\'AUDIO_WARNING_REASON_CHANNELS_CANCELLED\x10\x01\x12)\n%AUDIO_WARNING_REASON_LENGTH_CORRECTED\x10\x02\x12(\n$AUDIO_WARNING_REASON_AUDIO_TRUNCATED\x10\x03\x12*\n&AUDIO_WARNING_REASON_EDIT_LIST_APPLIED\x10\x04\x12*\n&AUDIO_WARNING_REASON_BYTES_NOT_DECODED\x10\x05\x12\"\n\x1e\x41UDIO_WARNING_REASON_AUDIO_GAP\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,30 +34,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_AUDIOWARNING_METADATAENTRY']._loaded_options = None
   _globals['_AUDIOWARNING_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_AUDIOENCODING']._serialized_start=2253
-  _globals['_AUDIOENCODING']._serialized_end=2520
-  _globals['_AUDIOCHANNELS']._serialized_start=2522
-  _globals['_AUDIOCHANNELS']._serialized_end=2624
-  _globals['_AUDIOWARNINGREASON']._serialized_start=2627
-  _globals['_AUDIOWARNINGREASON']._serialized_end=2939
+  _globals['_AUDIOENCODING']._serialized_start=2331
+  _globals['_AUDIOENCODING']._serialized_end=2598
+  _globals['_AUDIOCHANNELS']._serialized_start=2600
+  _globals['_AUDIOCHANNELS']._serialized_end=2702
+  _globals['_AUDIOWARNINGREASON']._serialized_start=2705
+  _globals['_AUDIOWARNINGREASON']._serialized_end=3017
   _globals['_AUDIOFORMAT']._serialized_start=77
   _globals['_AUDIOFORMAT']._serialized_end=302
   _globals['_WORD']._serialized_start=305
-  _globals['_WORD']._serialized_end=563
-  _globals['_SEGMENT']._serialized_start=566
-  _globals['_SEGMENT']._serialized_end=1039
-  _globals['_TIMERANGE']._serialized_start=1042
-  _globals['_TIMERANGE']._serialized_end=1173
-  _globals['_AUDIOCOVERAGE']._serialized_start=1176
-  _globals['_AUDIOCOVERAGE']._serialized_end=1477
-  _globals['_AUDIOSOURCE']._serialized_start=1480
-  _globals['_AUDIOSOURCE']._serialized_end=1692
-  _globals['_AUDIOWARNING']._serialized_start=1695
-  _globals['_AUDIOWARNING']._serialized_end=1976
-  _globals['_AUDIOWARNING_METADATAENTRY']._serialized_start=1917
-  _globals['_AUDIOWARNING_METADATAENTRY']._serialized_end=1976
-  _globals['_AUDIOPROGRESS']._serialized_start=1979
-  _globals['_AUDIOPROGRESS']._serialized_end=2156
-  _globals['_WRITTENFORM']._serialized_start=2158
-  _globals['_WRITTENFORM']._serialized_end=2250
+  _globals['_WORD']._serialized_end=602
+  _globals['_SEGMENT']._serialized_start=605
+  _globals['_SEGMENT']._serialized_end=1117
+  _globals['_TIMERANGE']._serialized_start=1120
+  _globals['_TIMERANGE']._serialized_end=1251
+  _globals['_AUDIOCOVERAGE']._serialized_start=1254
+  _globals['_AUDIOCOVERAGE']._serialized_end=1555
+  _globals['_AUDIOSOURCE']._serialized_start=1558
+  _globals['_AUDIOSOURCE']._serialized_end=1770
+  _globals['_AUDIOWARNING']._serialized_start=1773
+  _globals['_AUDIOWARNING']._serialized_end=2054
+  _globals['_AUDIOWARNING_METADATAENTRY']._serialized_start=1995
+  _globals['_AUDIOWARNING_METADATAENTRY']._serialized_end=2054
+  _globals['_AUDIOPROGRESS']._serialized_start=2057
+  _globals['_AUDIOPROGRESS']._serialized_end=2234
+  _globals['_WRITTENFORM']._serialized_start=2236
+  _globals['_WRITTENFORM']._serialized_end=2328
 # @@protoc_insertion_point(module_scope)

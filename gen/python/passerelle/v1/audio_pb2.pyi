@@ -70,21 +70,23 @@ class AudioFormat(_message.Message):
     def __init__(self, encoding: _Optional[_Union[AudioEncoding, str]] = ..., sample_rate_hertz: _Optional[int] = ..., channel_count: _Optional[int] = ..., assumed_encoding: _Optional[_Union[AudioEncoding, str]] = ...) -> None: ...
 
 class Word(_message.Message):
-    __slots__ = ("text", "start_offset", "end_offset", "confidence", "speaker_label")
+    __slots__ = ("text", "start_offset", "end_offset", "confidence", "speaker_label", "low_confidence")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     START_OFFSET_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_FIELD_NUMBER: _ClassVar[int]
     CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     SPEAKER_LABEL_FIELD_NUMBER: _ClassVar[int]
+    LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     text: str
     start_offset: _duration_pb2.Duration
     end_offset: _duration_pb2.Duration
     confidence: float
     speaker_label: str
-    def __init__(self, text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., confidence: _Optional[float] = ..., speaker_label: _Optional[str] = ...) -> None: ...
+    low_confidence: bool
+    def __init__(self, text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., confidence: _Optional[float] = ..., speaker_label: _Optional[str] = ..., low_confidence: bool = ...) -> None: ...
 
 class Segment(_message.Message):
-    __slots__ = ("index", "text", "start_offset", "end_offset", "words", "speaker_label", "confidence", "no_speech_probability", "language", "cut")
+    __slots__ = ("index", "text", "start_offset", "end_offset", "words", "speaker_label", "confidence", "no_speech_probability", "language", "cut", "low_confidence")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     START_OFFSET_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +97,7 @@ class Segment(_message.Message):
     NO_SPEECH_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     CUT_FIELD_NUMBER: _ClassVar[int]
+    LOW_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     index: int
     text: str
     start_offset: _duration_pb2.Duration
@@ -105,7 +108,8 @@ class Segment(_message.Message):
     no_speech_probability: float
     language: str
     cut: bool
-    def __init__(self, index: _Optional[int] = ..., text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speaker_label: _Optional[str] = ..., confidence: _Optional[float] = ..., no_speech_probability: _Optional[float] = ..., language: _Optional[str] = ..., cut: bool = ...) -> None: ...
+    low_confidence: bool
+    def __init__(self, index: _Optional[int] = ..., text: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., speaker_label: _Optional[str] = ..., confidence: _Optional[float] = ..., no_speech_probability: _Optional[float] = ..., language: _Optional[str] = ..., cut: bool = ..., low_confidence: bool = ...) -> None: ...
 
 class TimeRange(_message.Message):
     __slots__ = ("start_offset", "end_offset")
