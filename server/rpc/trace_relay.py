@@ -77,6 +77,8 @@ class TraceRelay(trace_service_pb2_grpc.TraceServiceServicer):
                             logger.warning("traces_unsent", extra={"spans": count, "error": str(error.code())})
                         self._failing = True
                     else:
+                        if self._failing:
+                            logger.warning("traces_sent_again", extra={"spans": count})
                         self._failing = False
 
 

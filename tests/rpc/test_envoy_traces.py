@@ -1,5 +1,6 @@
 """Envoy dans la trace d'une requête : son segment, ce qu'il passe plus loin, et le relais qui n'en laisse rien fuir."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,26 @@ async def test_a_dead_collector_costs_spans_that_are_counted(tmp_path: Path) -> 
 
         # Tout finit par être compté, la file comprise : le collecteur ne répond à rien.
         await until(lambda: lost() == 200)
+
+
+async def test_the_return_of_the_collector_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, port = tmp_path / RELAY, free_port()
+
+    def told(event: str) -> int:
+        return sum(record.message == event for record in caplog.records)
+
+    caplog.set_level("WARNING", "server.rpc.trace_relay")
+    async with relaying(path, f"127.0.0.1:{port}", 64, CollectorRegistry()):
+        await send(path, batch(), batch())
+        await until(lambda: told("traces_unsent") == 1)
+        with collecting(f"127.0.0.1:{port}") as collector:
+
+            async def heard() -> bool:
+                await send(path, batch())
+                return bool(collector.spans())
+
+            while not await heard():
+                await asyncio.sleep(0.05)
+            await send(path, batch())
+            await until(lambda: len(collector.spans()) >= 2)
+    assert (told("traces_unsent"), told("traces_sent_again")) == (1, 1)
