@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.support import audio_files
+from tests.support.collector import Collector
 from tests.support.product import ROOT, Product
 from tests.support.tls import SSL
 from tests.support.waiting import wait_until
@@ -101,6 +102,22 @@ def test_nothing_a_request_says_is_written(kind: str, request: pytest.FixtureReq
     refused_by_envoy(product)
     assert leaked(product, CANARY) == []
     assert b"MODEL_NOT_FOUND" in b"".join(written(product).values())
+
+
+def test_a_request_is_one_trace_from_the_door_to_the_engine(guarded: Product, collector: Collector) -> None:
+    guarded.ensure_ready()
+    trace, parent = uuid.uuid4().hex, "b7ad6b7169203331"
+    body = {"model": "qwen", "messages": [{"role": "user", "content": CANARY}], "max_tokens": 2}
+    with guarded.http() as http:
+        headers = {"traceparent": f"00-{trace}-{parent}-01"}
+        answer = http.post(f"/v1/chat/completions?{CANARY}={CANARY}", json=body, headers=headers)
+        assert answer.status_code == 200
+    spans = collector.trace(trace, 5)
+    assert spans.keys() >= {"ingress", "chat qwen", "receive", "load", "engine"}
+    assert spans["ingress"].parent_span_id.hex() == parent
+    assert spans["chat qwen"].parent_span_id == spans["ingress"].span_id
+    assert spans["engine"].parent_span_id == spans["chat qwen"].span_id
+    assert CANARY.encode() not in collector.raw
 
 
 def test_nothing_that_is_heard_is_written(product: Product) -> None:
