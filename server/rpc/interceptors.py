@@ -8,7 +8,6 @@ son texte. `CancelledError` passe intacte.
 import asyncio
 import inspect
 import logging
-import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -37,7 +36,7 @@ from server.rpc.http_body import (
     is_event_stream,
     serialize,
 )
-from server.rpc.logs import log_call, request_id
+from server.rpc.logs import KEPT_ID, log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, Tracer, client_address, note
@@ -55,7 +54,6 @@ Handler = Any
 Context = Any
 """`grpc.aio.ServicerContext`, sans paramètre de type : les quatre formes passent par ici."""
 
-_KEPT_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _DEADLINE_SLACK_SECONDS = 0.25
 """L'annulation que le client envoie à son échéance arrive quelques millisecondes avant celle du serveur."""
 
@@ -467,7 +465,7 @@ class _Call:
 
 def _request_id(metadata: Metadata) -> str:
     for key, value in metadata:
-        if key == "x-request-id" and isinstance(value, str) and _KEPT_ID.fullmatch(value):
+        if key == "x-request-id" and isinstance(value, str) and KEPT_ID.fullmatch(value):
             return value
     return uuid.uuid4().hex
 

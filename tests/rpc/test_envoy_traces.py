@@ -90,15 +90,19 @@ async def test_only_what_is_named_goes_through(tmp_path: Path) -> None:
         "grpc__message": f"Le modèle « {CANARY} » n'existe pas.",
         "grpc__path": f"/passerelle.v1.ChatService/{CANARY}",
         "downstream_cluster": CANARY,
+        "http__method": CANARY,
+        "guid:x-request-id": f"Voici : {CANARY}",
         "http__status_code": "404",
     }
-    known = {"grpc__path": "/passerelle.v1.ChatService/Chat"}
+    known = {"grpc__path": "/passerelle.v1.ChatService/Chat", "http__method": "POST", "guid:x-request-id": "a-1:b.2_c"}
     with collecting() as collector:
         async with relaying(path, f"127.0.0.1:{collector.port}", 64, CollectorRegistry()):
             await send(path, batch(**said), batch(**known))
             await until(lambda: len(collector.spans()) == 2)
     first, second = (values(span) for _, span in collector.spans())
-    assert first == {"http.status_code": "404"} and second == {"grpc.path": known["grpc__path"]}
+    assert first == {"http.status_code": "404"} and second == {
+        name.replace("__", "."): value for name, value in known.items()
+    }
     assert CANARY.encode() not in collector.raw
 
 
