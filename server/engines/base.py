@@ -9,10 +9,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 share: ContextVar[int] = ContextVar("share", default=1)
 """Part de l'appelant de la requête en cours (`server/fair.py`), pour un moteur qui a son propre ordre de passage."""
+
+trace: ContextVar[Mapping[str, str]] = ContextVar("trace", default=MappingProxyType({}))
+"""Trace de la requête en cours (`traceparent`, `tracestate`), pour un moteur qui envoie ses propres segments ; vide si
+elle n'est pas tracée."""
 
 
 class ChatKind(StrEnum):

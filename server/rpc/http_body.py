@@ -28,6 +28,12 @@ class Family(StrEnum):
     API = "api"
 
 
+class LastBody(bytes):
+    """`HttpBody` sérialisé dont la méthode sait qu'il est le dernier d'un flux d'événements."""
+
+    __slots__ = ()
+
+
 def encode_body(data: bytes, content_type: str = "") -> bytes:
     """`HttpBody` sérialisé ; seul le premier message d'une réponse a besoin d'un type."""
     head = b""
@@ -41,6 +47,9 @@ def serialize(message: Any) -> bytes:
     """Sérialise un message, ou laisse passer celui qui l'est déjà."""
     if type(message) is bytes:
         return message
+    if isinstance(message, bytes):
+        # gRPC ne prend qu'eux, pas leur descendance.
+        return bytes(message)
     assert isinstance(message, Message)
     return message.SerializeToString()
 

@@ -8,7 +8,6 @@ son texte. `CancelledError` passe intacte.
 import asyncio
 import inspect
 import logging
-import re
 import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -28,8 +27,16 @@ from server.rpc.bodies import Bodies
 from server.rpc.caller import Caller, announced_patience, caller, patience
 from server.rpc.contract import AUDITED, FAMILIES, PROBES, WHOLE_BODIES
 from server.rpc.deadline import margin
-from server.rpc.http_body import Family, error_event, error_headers, error_response, is_event_stream, serialize
-from server.rpc.logs import log_call, request_id
+from server.rpc.http_body import (
+    Family,
+    LastBody,
+    error_event,
+    error_headers,
+    error_response,
+    is_event_stream,
+    serialize,
+)
+from server.rpc.logs import KEPT_ID, log_call, request_id
 from server.rpc.messages import Decoder, decoder
 from server.rpc.metrics import RpcMetrics
 from server.rpc.notes import REFUSAL_SECONDS, REFUSALS, SORTS, Note, Notes, Tracer, client_address, note
@@ -47,7 +54,6 @@ Handler = Any
 Context = Any
 """`grpc.aio.ServicerContext`, sans paramètre de type : les quatre formes passent par ici."""
 
-_KEPT_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _DEADLINE_SLACK_SECONDS = 0.25
 """L'annulation que le client envoie à son échéance arrive quelques millisecondes avant celle du serveur."""
 
@@ -134,7 +140,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                 self._streamed(method, handler.stream_stream), decode, serializer
             )
         if method in WHOLE_BODIES:
-            return grpc.stream_stream_rpc_method_handler(
+            # Le dernier message part avec le statut, en un envoi : il paie celui des en-têtes, que gRPC fait à part.
+            return grpc.stream_unary_rpc_method_handler(
                 self._streamed(method, handler.unary_stream, whole=True), decode, serializer
             )
         if handler.response_streaming:
@@ -179,8 +186,8 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         *,
         whole: bool = False,
     ) -> Any:
-        async def handle(request: Any, context: Context) -> None:
-            call = _Call(self, method, context)
+        async def handle(request: Any, context: Context) -> Any:
+            call = _Call(self, method, context, whole=whole)
             with call:
                 try:
                     await call.admitted()
@@ -199,6 +206,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
                 except Exception as error:
                     await call.fail(error)
             await call.kept()
+            return call.last
 
         return handle
 
@@ -235,7 +243,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
 class _Call:
     """Un appel, de son premier octet à sa ligne de journal."""
 
-    def __init__(self, owner: ServiceInterceptor, method: str, context: Context) -> None:
+    def __init__(self, owner: ServiceInterceptor, method: str, context: Context, *, whole: bool = False) -> None:
         self._owner = owner
         self._method = method
         self._context = context
@@ -249,6 +257,9 @@ class _Call:
         who = caller.get()
         self._key = {"key": who.id} if who.keyed else {}
         self.messages = 0
+        self.last: Any = b""
+        """Dernier message, à rendre avec le statut ; seul un corps reçu entier en a un."""
+        self._whole, self._held = whole, False
         self._events = False
         self._audit = owner.audit if method in AUDITED else None
         self._message: Any = None
@@ -403,7 +414,19 @@ class _Call:
                     if headers:
                         await context.send_initial_metadata(headers)
                 self.messages += 1
-                await context.write(message)
+                if self._held or (self._whole and (not self._events or type(message) is LastBody)):
+                    await self._hold(message)
+                else:
+                    await context.write(message)
+
+    async def _hold(self, message: Any) -> None:
+        """Garde le dernier message, qui partira avec le statut ; ce n'était pas le précédent."""
+        if self._held:
+            await self._context.write(self.last)
+        self.last, self._held = message, True
+
+    async def _write_last(self, message: Any) -> None:
+        await (self._hold(message) if self._whole else self._context.write(message))
 
     async def fail(self, error: Exception) -> None:
         """Rend l'erreur dans la forme de la méthode."""
@@ -427,12 +450,12 @@ class _Call:
             # Un corps commencé qui n'est pas un flux d'événements est coupé : rien ne peut y être ajouté.
             await self._abort(error)
         elif self.messages:
-            await self._context.write(error_event(error, family))
+            await self._write_last(error_event(error, family))
             self.tell_timings()
         else:
             headers = (*error_headers(error), *self.headers(), *self.timings())
             await self._context.send_initial_metadata(headers)
-            await self._context.write(error_response(error, family))
+            await self._write_last(error_response(error, family))
 
     async def _abort(self, error: PasserelleError) -> NoReturn:
         status = to_status(error, self._id)
@@ -443,7 +466,7 @@ class _Call:
 
 def _request_id(metadata: Metadata) -> str:
     for key, value in metadata:
-        if key == "x-request-id" and isinstance(value, str) and _KEPT_ID.fullmatch(value):
+        if key == "x-request-id" and isinstance(value, str) and KEPT_ID.fullmatch(value):
             return value
     return uuid.uuid4().hex
 

@@ -7,6 +7,7 @@ Les lignes d'appels, une par requête, sont écrites ensemble ; toute autre part
 import asyncio
 import contextlib
 import logging
+import re
 import sys
 import threading
 import time
@@ -22,6 +23,8 @@ from server.log_lines import as_text
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Identifiant de la requête en cours ; vide hors d'une requête."""
+KEPT_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+"""Forme d'un identifiant que le client donne et que nous gardons."""
 
 _BUILTIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 

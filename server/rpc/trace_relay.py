@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,22 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from prometheus_client import CollectorRegistry, Counter
 
 from server.rpc.contract import METHODS
+from server.rpc.logs import KEPT_ID
 
 logger = logging.getLogger(__name__)
 
 _KEPT = frozenset(
     (
-        *("http.method", "http.protocol", "http.status_code", "grpc.status_code", "guid:x-request-id"),
+        *("http.protocol", "http.status_code", "grpc.status_code"),
         *("request_size", "response_size", "response_flags", "upstream_cluster"),
     )
 )
-_METHOD = "grpc.path"
-"""Gardée si elle est du contrat : un client écrit là ce qu'il veut."""
+_WRITTEN: Mapping[str, Callable[[str], object]] = {
+    "grpc.path": METHODS.__contains__,
+    "http.method": re.compile("[A-Z]{1,16}").fullmatch,
+    "guid:x-request-id": KEPT_ID.fullmatch,
+}
+"""Un client écrit là ce qu'il veut : gardées si elles ont la forme qu'on en attend."""
 _SEND_SECONDS = 5.0
 
 
@@ -77,6 +83,8 @@ class TraceRelay(trace_service_pb2_grpc.TraceServiceServicer):
                             logger.warning("traces_unsent", extra={"spans": count, "error": str(error.code())})
                         self._failing = True
                     else:
+                        if self._failing:
+                            logger.warning("traces_sent_again", extra={"spans": count})
                         self._failing = False
 
 
@@ -121,4 +129,5 @@ def _stripped(request: Any) -> int:
 
 
 def _known(attribute: Any) -> bool:
-    return attribute.key == _METHOD and attribute.value.string_value in METHODS
+    check = _WRITTEN.get(attribute.key)
+    return check is not None and bool(check(attribute.value.string_value))

@@ -9,7 +9,7 @@ from functools import partial
 
 from passerelle.worker.v1 import link_pb2
 
-from server.engines.base import Engine, PushingEngine, share
+from server.engines.base import Engine, PushingEngine, share, trace
 from server.errors import (
     DeadlineExceeded,
     EngineDead,
@@ -335,6 +335,8 @@ class WorkerHost:
         link, request_id = key
         started = self._turnover.now()
         share.set(share_of(request.caller))
+        if request.traceparent:
+            trace.set({"traceparent": request.traceparent, "tracestate": request.tracestate})
         try:
             handler = self._handlers.get(request.kind)
             if handler is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.collector import Collector, collecting
 from tests.support.product import Product, running_product
 
 TIGHT_PROFILE = """
@@ -44,7 +45,14 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="session")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def collector() -> Iterator[Collector]:
+    """Collecteur de traces de `guarded`, qui ne trace que ce que l'appelant demande."""
+    with collecting() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Product]:
     """Produit à clés, une requête de front et une en attente, corps de 64 Kio au plus."""
     folder = tmp_path_factory.mktemp("g")
     profile = folder / "essai.toml"
@@ -57,6 +65,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         "PASSERELLE_MAX_N": "2",
         "PASSERELLE_BIND": "127.0.0.1",
         "ADVERTISED_HOSTS": "gpu.example, 10.0.0.5",
+        "PASSERELLE_TRACES_ENDPOINT": f"http://127.0.0.1:{collector.port}",
+        "PASSERELLE_TRACES_RATIO": "0",
     }
     with running_product(folder, env=env) as running:
         yield running

@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from tests.support import audio_files
+from tests.support.collector import Collector
 from tests.support.product import ROOT, Product
 from tests.support.tls import SSL
 from tests.support.waiting import wait_until
@@ -43,15 +45,16 @@ def written(product: Product) -> dict[str, bytes]:
 
 
 def leaked(product: Product, words: str) -> list[str]:
-    """Où ces mots sont écrits, sans regard à la casse.
+    """Où ces mots sont écrits, sans regard à la casse."""
+    return [name for name, data in written(product).items() if re.search(re.escape(words.encode()), data, re.I)]
 
-    D'une adresse que personne ne sert, Envoy garde le chemin : ce qui a été demandé, non ce que dit une requête.
-    """
-    found = written(product)
-    for name, data in found.items():
-        if name.endswith(("envoy.log", "serve.log")):
-            found[name] = re.sub(rb'"path":"[^"?]*"', b"", data)
-    return [name for name, data in found.items() if re.search(re.escape(words.encode()), data, re.I)]
+
+def refused_by_envoy(product: Product) -> None:
+    """Attend qu'Envoy ait écrit ce qu'il a refusé, dont cette dernière requête."""
+    mark = f"fin-{uuid.uuid4().hex}"
+    with product.http() as http:
+        http.get(f"/v1/{CANARY}", headers={"x-request-id": mark})
+    wait_until(lambda: any(mark in line.values() for _, line in lines_of(product)), "les refus d'Envoy s'écrivent")
 
 
 def hostile(product: Product) -> None:
@@ -96,11 +99,25 @@ def test_nothing_a_request_says_is_written(kind: str, request: pytest.FixtureReq
     product: Product = request.getfixturevalue(kind)
     product.ensure_ready()
     hostile(product)
-    wait_until(
-        lambda: any(CANARY in str(line.get("path")) for _, line in lines_of(product)), "les refus d'Envoy s'écrivent"
-    )
+    refused_by_envoy(product)
     assert leaked(product, CANARY) == []
     assert b"MODEL_NOT_FOUND" in b"".join(written(product).values())
+
+
+def test_a_request_is_one_trace_from_the_door_to_the_engine(guarded: Product, collector: Collector) -> None:
+    guarded.ensure_ready()
+    trace, parent = uuid.uuid4().hex, "b7ad6b7169203331"
+    body = {"model": "qwen", "messages": [{"role": "user", "content": CANARY}], "max_tokens": 2}
+    with guarded.http() as http:
+        headers = {"traceparent": f"00-{trace}-{parent}-01"}
+        answer = http.post(f"/v1/chat/completions?{CANARY}={CANARY}", json=body, headers=headers)
+        assert answer.status_code == 200
+    spans = collector.trace(trace, 5)
+    assert spans.keys() >= {"ingress", "chat qwen", "receive", "load", "engine"}
+    assert spans["ingress"].parent_span_id.hex() == parent
+    assert spans["chat qwen"].parent_span_id == spans["ingress"].span_id
+    assert spans["engine"].parent_span_id == spans["chat qwen"].span_id
+    assert CANARY.encode() not in collector.raw
 
 
 def test_nothing_that_is_heard_is_written(product: Product) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from server.engines.base import ChatKind, MeasuredEngine
+from server.engines.base import ChatKind, MeasuredEngine, trace
 from server.engines.vllm.engine import VllmEngine
+from tests.support.collector import collecting
 from tests.support.vllm_opened import opened, spec
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
@@ -69,3 +70,20 @@ async def test_its_own_measures_are_told_when_the_profile_asks(tmp_path: Path, m
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ and not list(shared.iterdir())
     assert float(re.findall(r"^vllm:generation_tokens_total\{.*\} (\S+)$", text, re.M)[0]) >= 4
     assert all(line.startswith(("vllm:", "# HELP vllm:", "# TYPE vllm:")) for line in text.splitlines())
+
+
+async def test_its_own_spans_are_in_the_trace_of_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM les fait de ses statistiques : éteintes, la première requête tracée arrêtait le moteur."""
+    # vLLM l'écrit lui-même : l'essai d'après ne doit pas en hériter.
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
+    number, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    with collecting() as collector:
+        async with opened(spec(tmp_path, otlp_traces_endpoint=f"http://127.0.0.1:{collector.port}")) as engine:
+            assert engine.detour == ""
+            trace.set({"traceparent": f"00-{number}-{parent}-01", "tracestate": ""})
+            for stream in (True, False):
+                await served(engine, stream=stream)
+            await asyncio.to_thread(collector.trace, number, 2)
+    spans = [span for _, span in collector.spans() if span.trace_id.hex() == number]
+    assert [(span.name, span.parent_span_id.hex()) for span in spans] == [("llm_request", parent)] * 2
+    assert b"The sea is wide" not in collector.raw

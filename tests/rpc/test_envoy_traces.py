@@ -1,5 +1,6 @@
 """Envoy dans la trace d'une requête : son segment, ce qu'il passe plus loin, et le relais qui n'en laisse rien fuir."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,15 +90,19 @@ async def test_only_what_is_named_goes_through(tmp_path: Path) -> None:
         "grpc__message": f"Le modèle « {CANARY} » n'existe pas.",
         "grpc__path": f"/passerelle.v1.ChatService/{CANARY}",
         "downstream_cluster": CANARY,
+        "http__method": CANARY,
+        "guid:x-request-id": f"Voici : {CANARY}",
         "http__status_code": "404",
     }
-    known = {"grpc__path": "/passerelle.v1.ChatService/Chat"}
+    known = {"grpc__path": "/passerelle.v1.ChatService/Chat", "http__method": "POST", "guid:x-request-id": "a-1:b.2_c"}
     with collecting() as collector:
         async with relaying(path, f"127.0.0.1:{collector.port}", 64, CollectorRegistry()):
             await send(path, batch(**said), batch(**known))
             await until(lambda: len(collector.spans()) == 2)
     first, second = (values(span) for _, span in collector.spans())
-    assert first == {"http.status_code": "404"} and second == {"grpc.path": known["grpc__path"]}
+    assert first == {"http.status_code": "404"} and second == {
+        name.replace("__", "."): value for name, value in known.items()
+    }
     assert CANARY.encode() not in collector.raw
 
 
@@ -112,3 +117,26 @@ async def test_a_dead_collector_costs_spans_that_are_counted(tmp_path: Path) -> 
 
         # Tout finit par être compté, la file comprise : le collecteur ne répond à rien.
         await until(lambda: lost() == 200)
+
+
+async def test_the_return_of_the_collector_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, port = tmp_path / RELAY, free_port()
+
+    def told(event: str) -> int:
+        return sum(record.message == event for record in caplog.records)
+
+    caplog.set_level("WARNING", "server.rpc.trace_relay")
+    async with relaying(path, f"127.0.0.1:{port}", 64, CollectorRegistry()):
+        await send(path, batch(), batch())
+        await until(lambda: told("traces_unsent") == 1)
+        with collecting(f"127.0.0.1:{port}") as collector:
+
+            async def heard() -> bool:
+                await send(path, batch())
+                return bool(collector.spans())
+
+            while not await heard():
+                await asyncio.sleep(0.05)
+            await send(path, batch())
+            await until(lambda: len(collector.spans()) >= 2)
+    assert (told("traces_unsent"), told("traces_sent_again")) == (1, 1)

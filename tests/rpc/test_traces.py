@@ -14,6 +14,7 @@ from passerelle.v1 import rest_pb2
 from passerelle.worker.v1 import link_pb2
 from prometheus_client import CollectorRegistry
 
+from server.engines.base import trace
 from server.front import app
 from server.link.server import FrontLink
 from server.rpc.metrics import expose
@@ -92,14 +93,22 @@ async def test_a_request_is_one_trace_of_its_own_stages(
 
 
 async def test_the_worker_receives_the_trace_of_its_own_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_engine: list[dict[str, str]] = []
+
+    async def note_trace(index: int) -> None:
+        if not index:
+            at_engine.append(dict(trace.get()))
+
     with collecting() as collector, traced(monkeypatch, collector.port):
         async with front(tmp_path) as rig:
+            rig.engine.step = note_trace
             seen = submitted(rig, monkeypatch)
             await rig.chat.Chat(typed(), metadata=SAMPLED)
             found = await received(collector, 4)
-    assert [(one.traceparent, one.tracestate) for one in seen] == [
-        (f"00-{TRACE}-{found['engine'].span_id.hex()}-01", "voisin=1")
-    ]
+    traceparent = f"00-{TRACE}-{found['engine'].span_id.hex()}-01"
+    assert [(one.traceparent, one.tracestate) for one in seen] == [(traceparent, "voisin=1")]
+    # Le moteur aussi : un qui envoie ses propres segments les range sous le nôtre.
+    assert at_engine == [{"traceparent": traceparent, "tracestate": "voisin=1"}]
 
 
 @pytest.mark.parametrize(
@@ -193,9 +202,15 @@ async def test_a_dead_collector_holds_no_one_and_what_is_lost_is_counted(
 
 
 async def test_off_nothing_is_loaded_nor_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_engine: list[dict[str, str]] = []
+
+    async def note_trace(_index: int) -> None:
+        at_engine.append(dict(trace.get()))
+
     async with front(tmp_path) as rig:
+        rig.engine.step = note_trace
         seen = submitted(rig, monkeypatch)
         await rig.chat.Chat(typed(), metadata=SAMPLED)
-    assert [one.traceparent for one in seen] == [""]
+    assert [one.traceparent for one in seen] == [""] and at_engine == [{}] * len(WORDS)
     loads = "import sys, server.roles.front, server.front.app; sys.exit('opentelemetry' in str(sys.modules.keys()))"
     assert await (await asyncio.create_subprocess_exec(sys.executable, "-c", loads)).wait() == 0

@@ -18,6 +18,9 @@ from server.control.measures.requests import RequestMeasures
 from server.control.record.operations import Operation, OperationKind, OperationState
 from server.front.metrics import FrontMetrics
 from server.rpc.metrics import RpcMetrics, expose
+from server.rpc.trace_relay import TraceRelay
+from server.rpc.traces import Traces, TraceSettings
+from tests.support.product import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = (
@@ -34,6 +37,8 @@ FAMILIES = (
 
 def exposed() -> set[str]:
     registry = CollectorRegistry()
+    Traces(TraceSettings(f"127.0.0.1:{free_port()}", 1.0, 64, "front-0"), registry).close()
+    TraceRelay("127.0.0.1:0", 64, registry)
     FrontMetrics(registry)
     RpcMetrics(registry)
     RequestMeasures(registry, KeyLabels(1))
@@ -51,6 +56,14 @@ def test_every_measure_has_its_row_and_every_row_its_measure() -> None:
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `passerelle_")]
     listed = [name for row in rows for name in re.findall(r"`(passerelle_\w+)`", row)]
     assert sorted(listed) == sorted(exposed())
+
+
+def test_no_measure_of_the_code_is_forgotten_here() -> None:
+    """Une famille née ailleurs que dans les registres d'`exposed` n'aurait ni ligne, ni panneau, sans que rien le dise."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "server").rglob("*.py"))
+    # `passerelle_` est aussi le début d'une fonction de C, d'un dossier : une mesure se nomme dans sa propre chaîne.
+    named = re.findall(r'(?:Counter|Gauge|Histogram|counter|histogram|Family)\(\s*"(passerelle_\w+)"', text)
+    assert len(named) > 90 and sorted(named) == sorted(exposed())
 
 
 def test_helps_are_in_english_and_names_in_base_units() -> None:

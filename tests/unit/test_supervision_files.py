@@ -53,6 +53,10 @@ def test_every_measure_is_shown_or_known_to_be_for_the_curious() -> None:
         "passerelle_first_output_seconds",
         "passerelle_stream_frames_total",
         "passerelle_stream_flushes_total",
+        # Ce qui n'existe qu'avec un collecteur de traces.
+        "passerelle_trace_spans_sent_total",
+        "passerelle_trace_spans_dropped_total",
+        "passerelle_relayed_spans_dropped_total",
         # Le détail des modèles, des baux et d'Envoy, pour comprendre une alerte.
         "passerelle_model_detours",
         "passerelle_replica_max_running",

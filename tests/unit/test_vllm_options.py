@@ -23,6 +23,8 @@ ENGINE |= {
     "allowed_media_domains",
     "allowed_local_media_path",
     "enable_lora",
+    "disable_log_stats",
+    "otlp_traces_endpoint",
 }
 FIXED = {"model": "/poids/qwen", "served_model_name": ["qwen"]}
 
@@ -46,6 +48,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--structured-outputs-config", type=json.loads)
     made.add_argument("--enable-auto-tool-choice", action="store_true")
     made.add_argument("--disable-log-stats", action="store_true")
+    made.add_argument("--enable-per-request-metrics", action="store_true")
+    made.add_argument("--otlp-traces-endpoint")
     made.add_argument("--port", type=int, default=8000)
     return made
 
@@ -108,6 +112,32 @@ def test_one_library_leads_every_grammar(parser: argparse.ArgumentParser, output
 def test_a_wrong_option_is_named(parser: argparse.ArgumentParser, name: str, value: Any, said: str) -> None:
     with pytest.raises(ModelLoadFailed, match=said) as refused:
         read(parser, tensor_parallel_size=2, **{name: value})
+    assert refused.value.metadata["field"] == f"options.{name}"
+
+
+@pytest.mark.parametrize(
+    ("options", "off"),
+    [
+        ({}, True),
+        ({"disable_log_stats": False}, False),
+        ({"otlp_traces_endpoint": "http://127.0.0.1:4317"}, False),
+        ({"enable_per_request_metrics": True}, False),
+        ({"enable_per_request_metrics": False}, True),
+    ],
+)
+def test_what_is_made_of_the_statistics_turns_them_on(
+    parser: argparse.ArgumentParser, options: dict[str, Any], off: bool
+) -> None:
+    """Sans elles, la première requête qu'il trace arrêterait le moteur, sur une assertion de vLLM."""
+    assert read(parser, **options).disable_log_stats is off
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("otlp_traces_endpoint", "http://127.0.0.1:4317"), ("enable_per_request_metrics", True)]
+)
+def test_statistics_that_are_needed_are_not_turned_off(parser: argparse.ArgumentParser, name: str, value: Any) -> None:
+    with pytest.raises(ModelLoadFailed, match="disable_log_stats = true") as refused:
+        read(parser, disable_log_stats=True, **{name: value})
     assert refused.value.metadata["field"] == f"options.{name}"
 
 

@@ -59,6 +59,9 @@ REFUSED = {
 """Options de vLLM qu'un profil ne règle pas, et pourquoi."""
 
 
+NEED_STATS = ("enable_per_request_metrics", "otlp_traces_endpoint")
+"""Options qui se font des statistiques de vLLM : sans elles, la première requête finie arrêterait le moteur."""
+
 _SWITCH_PREFIXES = ("enable_", "disable_", "enforce_", "trust_", "use_", "skip_")
 _SWITCHES = frozenset(
     {
@@ -141,6 +144,9 @@ def parse(
     for name in options:
         if name not in allowed:
             raise _unknown(name, allowed)
+    for name in NEED_STATS:
+        if options.get("disable_log_stats") and options.get(name):
+            raise _refused(name, "demande les statistiques de vLLM, que disable_log_stats = true éteint.")
     chosen = with_defaults(options, known)
     try:
         return parser.parse_args(_words({**chosen, **fixed}, known))
@@ -162,7 +168,7 @@ def with_defaults(options: Mapping[str, Any], known: Collection[str]) -> dict[st
         chosen["structured_outputs_config"] = {**outputs, "backend": GRAMMARS}
     if chosen.get("lora_modules"):
         chosen.setdefault("enable_lora", True)
-    if "disable_log_stats" in known and not chosen.get("enable_per_request_metrics"):
+    if "disable_log_stats" in known and not any(chosen.get(name) for name in NEED_STATS):
         # Elles coûtent à chaque pas : un profil qui les veut sur /metrics écrit disable_log_stats = false.
         chosen.setdefault("disable_log_stats", True)
     return chosen

@@ -18,7 +18,7 @@ from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionReque
 from vllm.entrypoints.openai.completion.protocol import CompletionRequest
 from vllm.outputs import CompletionOutput, RequestOutput
 
-from server.engines.base import ChatKind
+from server.engines.base import ChatKind, trace
 from server.engines.vllm.frames import MADE, Frames, Made, MadeOutput, Template, UnknownFrames
 
 logger = logging.getLogger(__name__)
@@ -82,8 +82,12 @@ class Plain:
 def hold(engine: Any) -> Callable[[], Held]:
     """Fait retenir par `held` l'appel de `generate` d'une requête qui y a mis ce que rend cette fonction."""
     generate: Callable[..., AsyncGenerator[Any, None]] = engine.generate
+    # Sans collecteur à lui, vLLM se plaindrait du contexte qu'on lui passe.
+    traces = engine.vllm_config.observability_config.otlp_traces_endpoint is not None
 
     def holding(*arguments: Any, **more: Any) -> Any:
+        if traces and (about := trace.get()):
+            more["trace_headers"] = about
         place = held.get()
         return generate(*arguments, **more) if place is None else place.prepared(arguments, more)
 

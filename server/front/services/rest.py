@@ -19,7 +19,7 @@ from server.front.services.rest_audio import AudioRoutes
 from server.front.sse import DONE, EVENT_HEADERS, LOADING
 from server.rpc.caller import caller, patience
 from server.rpc.deadline import time_left
-from server.rpc.http_body import EVENT_STREAM, JSON, encode_body
+from server.rpc.http_body import EVENT_STREAM, JSON, LastBody, encode_body
 from server.rpc.quotas import response_headers
 from server.rpc.timings import closing_comment, timing_headers
 
@@ -133,11 +133,14 @@ class RestService(rest_pb2_grpc.RestServiceServicer):
                 if content_type:
                     response_headers.set((*EVENT_HEADERS, *timing_headers()))
                 # La fin part avec la dernière trame : un message de moins par requête.
-                yield encode_body(frame + closing_comment() + DONE if last else frame, content_type)
+                if last:
+                    yield LastBody(encode_body(frame + closing_comment() + DONE, content_type))
+                else:
+                    yield encode_body(frame, content_type)
                 content_type = ""
                 ended = last
         if not ended:
-            yield encode_body(closing_comment() + DONE, content_type)
+            yield LastBody(encode_body(closing_comment() + DONE, content_type))
 
 
 def _model(name: str, route: ModelRoute) -> dict[str, Any]:
