@@ -75,6 +75,8 @@ export function ControlCard({ studio }: { studio: Studio }) {
           onText={(phrases) => session.choose({ phrases })}
           fault={phrasesFault}
           help={AUDIO.phrasesHelp}
+          // Micro ouvert, elle ne se change plus, mais son aide se lit encore.
+          slotProps={{ formHelperText: { disabled: false } }}
           testId="live-phrases"
         />
       )}
