@@ -21,6 +21,7 @@ from passerelle.v1 import chat_pb2, rest_pb2
 from server.domain import Limits
 from server.named_keys import KEYS, KeyTable
 from server.quotas import Quota
+from server.rpc.metrics import expose
 from server.rpc.status import DETAILS_KEY, from_rpc_error
 from tests.rpc.test_front_audio import transcribing
 from tests.rpc.test_front_live import RATE, Request, config, live_front, read
@@ -99,6 +100,8 @@ async def test_requests_past_a_minute_s_quota_are_refused_the_way_openai_does(tm
         assert 0 < detail(told, error_details_pb2.RetryInfo).retry_delay.ToSeconds() <= 61
         [violation] = detail(told, error_details_pb2.QuotaFailure).violations
         assert violation.subject == f"key:{one.key.id}"
+        # Un refus de quota a son motif parmi les erreurs comptées, en REST comme en gRPC.
+        assert 'passerelle_errors_total{reason="RATE_LIMIT_EXCEEDED"} 2.0' in expose(rig.registry).decode()
         # Une clé sans quota n'en voit rien.
         free = issued("chat")
         save(tmp_path / KEYS, [one, free])
@@ -139,6 +142,7 @@ async def test_a_budget_that_reopens_in_hours_tells_sdks_not_to_retry(tmp_path: 
         midnight = 86400 - time.time() % 86400
         assert abs(int(headers["retry-after"]) - midnight) < PATIENCE
         assert (headers.get("x-should-retry") == "false") is (midnight > 60)
+        assert 'passerelle_errors_total{reason="QUOTA_EXHAUSTED"} 1.0' in expose(rig.registry).decode()
         # Ce qu'aucune attente ne laisserait passer.
         status, headers, _, data = await answer(
             rig.rest.CreateChatCompletion(body(max_tokens=100), metadata=one.headers)
