@@ -268,6 +268,20 @@ def test_a_process_that_falls_is_told_then_one_that_is_gone(rig: Rig) -> None:
     rig.prometheus.wait_firing("PasserelleProcessRestarts", "PasserelleProcessMissing")
 
 
+def test_a_disk_nearly_full_is_told(tmp_path: Path) -> None:
+    """Un dossier d'état sur un disque de 16 Mio, que seul ce produit voit monté."""
+    state = tmp_path / "etat"
+    state.mkdir()
+    own = ["unshare", "--mount", *(["--user", "--map-root-user"] if os.geteuid() else [])]
+    fill = f'mount -t tmpfs -o size=16m tmpfs "{state}" && head -c 15700k /dev/zero > "{state}/plein" && exec "$@"'
+    env = {"PASSERELLE_STATE_DIR": str(state)}
+    with (
+        running_product(tmp_path, env=env, before=[*own, "sh", "-c", fill, "sh"]) as product,
+        scraping(tmp_path / "prometheus", {"disque": product.port}) as prometheus,
+    ):
+        prometheus.wait_firing("PasserelleDiskLow")
+
+
 def test_a_server_that_is_gone_is_told(rig: Rig) -> None:
     rig.closing.close()
     rig.prometheus.wait_firing("PasserelleDown")

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +119,7 @@ def running_product(
     python: str = sys.executable,
     port: int | None = None,
     root: Path = ROOT,
+    before: Sequence[str] = (),
 ) -> Iterator[Product]:
     """Produit en marche, arrêté en sortie ; vérifie que rien ne reste derrière lui.
 
@@ -127,6 +128,7 @@ def running_product(
             (`REAL_DRAIN`). Un modèle calcule sur un seul fil : à plusieurs sur des cœurs disputés, ses fils s'attendent.
         port: port d'Envoy ; un port libre par défaut.
         root: copie du dépôt dont le produit est lancé.
+        before: commande qui le lance à sa place (`unshare`), et devient lui.
     """
     port = port or free_port()
     cache = cache_dir or folder / "cache"
@@ -150,7 +152,7 @@ def running_product(
         inherited.pop(name, None)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [python, "-m", "server", "serve"],
+            [*before, python, "-m", "server", "serve"],
             cwd=root,
             env=inherited | settings,
             stdout=output,
