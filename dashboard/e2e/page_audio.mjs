@@ -7,9 +7,12 @@ import { check, visit } from "./browser.mjs";
 
 const [base, chromium, phrase, dialogue, meeting, out] = process.argv.slice(2);
 const WIDTHS = [360, 1024, 1920];
-/** Temps laissé aux moteurs pour s'arrêter : celui d'un travail court, mesuré ici, tant de fois ; au moins dix secondes. */
+/**
+ * Temps laissé aux moteurs pour s'arrêter : celui d'un travail court, mesuré ici, tant de fois ; au moins trente secondes.
+ * Un moteur finit sa fenêtre, jusqu'à 30 s d'audio ; mener le fichier jusqu'au bout lui prendrait une minute de processeur.
+ */
 const STOP_SHARE = 3;
-const STOP_LEAST_MS = 10_000;
+const STOP_LEAST_MS = 30_000;
 
 await visit(base, chromium, async (dashboard, complaints) => {
   const { page } = dashboard;
