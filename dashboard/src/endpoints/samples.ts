@@ -95,11 +95,8 @@ const ROUTES: Record<string, (models: Models) => Partial<Http>> = {
     sdk: "completions.create",
     shown: { values: ["choices.0.text"] },
   }),
-  "/v1/tokenize": ({ chat }) => ({
-    json: { model: chat.key, prompt: said(ONCE, chat) },
-    shown: { values: ["count"] },
-  }),
-  "/v1/detokenize": ({ chat }) => ({ json: { model: chat.key, tokens: [40, 41] }, shown: { values: ["prompt"] } }),
+  "/v1/tokenize": ({ chat }) => ({ json: { model: chat.key, prompt: said(ONCE, chat) } }),
+  "/v1/detokenize": ({ chat }) => ({ json: { model: chat.key, tokens: [40, 41] } }),
   "/v1/models": () => MODELS,
   // Un exemple qu'on essaie ne doit rien effacer, ni demander qu'on décharge.
   "/api/admin/models/{model}/remove": () => ({ json: { old_only: true, dry_run: true } }),
